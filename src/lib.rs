@@ -1,1 +1,2 @@
 //! lictor
+pub mod domain;
