@@ -1,1 +1,3 @@
 //! lictor
+
+pub mod store;
