@@ -1,2 +1,4 @@
 //! lictor
+
 pub mod domain;
+pub mod store;

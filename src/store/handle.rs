@@ -1,0 +1,134 @@
+//! The handle that the rest of the program holds.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::committer::{self, Command, QUEUE_COMMITS_MAX, StoreState};
+use super::engine::{Direction, Engine};
+use super::error::{CommitError, StoreError};
+use super::key::{KeyRange, RecordKey};
+use super::primitive::{CommitAnswer, CommitRequest};
+use super::record::Record;
+
+/// Most keys of one `get_many`.
+pub const GET_KEYS_MAX: usize = 1_024;
+
+/// Most records of one page of a scan.
+pub const SCAN_RECORDS_MAX: usize = 10_000;
+
+/// A running store. Cheap to clone; every clone is the same store.
+///
+/// * **Atomicity**: a commit is made whole or not at all. Commits are serial: each is decided on what all
+///   before it left.
+/// * **Durability**: a commit that returned `Ok` survives the end of the process and of the machine's power.
+/// * **Visibility**: reads see only what is durable, and see a commit before its `Ok` is returned. One
+///   `get_many` and one page of a scan show the store as of one moment; two calls may show two moments, which
+///   is why a commit checks revisions.
+/// * **Failure**: when the engine fails, everything waiting hears [`CommitError::Unknown`] and nothing is
+///   acknowledged again; see [`RecordStore::stopped`].
+///
+/// When the last clone is dropped, what waits is finished and the engine is closed in the background;
+/// [`RecordStore::close`] waits for it.
+#[derive(Clone)]
+pub struct RecordStore {
+    engine: Arc<dyn Engine>,
+    queue: mpsc::Sender<Command>,
+    state: watch::Receiver<StoreState>,
+}
+
+impl RecordStore {
+    /// Starts the group commit over an engine.
+    pub fn start(engine: impl Engine) -> Self {
+        Self::start_with_queue(engine, QUEUE_COMMITS_MAX)
+    }
+
+    /// Starts with room for another number of waiting commits.
+    pub fn start_with_queue(engine: impl Engine, queue_commits_max: usize) -> Self {
+        let engine: Arc<dyn Engine> = Arc::new(engine);
+        let (sender, receiver) = mpsc::channel(queue_commits_max);
+        let (told, state) = watch::channel(StoreState::Running);
+        let served = Arc::clone(&engine);
+        std::thread::Builder::new()
+            .name("store-commit".to_owned())
+            .spawn(move || committer::run(&served, receiver, &told))
+            .expect("the operating system grants one thread at the start");
+        Self { engine, queue: sender, state }
+    }
+
+    /// The record under `key`; `None` when there is none. A failed read is an error, never `None`.
+    pub async fn get(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        Ok(self.engine.get(std::slice::from_ref(key))?.pop().flatten())
+    }
+
+    /// The records under `keys` in their order, all as of one moment. At most [`GET_KEYS_MAX`].
+    pub async fn get_many(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        within(keys.len(), GET_KEYS_MAX)?;
+        self.engine.get(keys)
+    }
+
+    /// Up to `limit` records of `range` in order, as of one moment. At most [`SCAN_RECORDS_MAX`]; go on with
+    /// [`KeyRange::after`] or [`KeyRange::before`] the last key.
+    pub async fn scan(
+        &self,
+        range: KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, Record)>, StoreError> {
+        within(limit, SCAN_RECORDS_MAX)?;
+        let engine = Arc::clone(&self.engine);
+        let scan = move || engine.scan(&range, direction, limit);
+        tokio::task::spawn_blocking(scan).await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Makes a commit: all of it or nothing, durable and visible on return.
+    ///
+    /// Cancel safe in this sense: dropping the future leaves the outcome unknown, like
+    /// [`CommitError::Unknown`].
+    pub async fn commit(&self, request: CommitRequest) -> Result<CommitAnswer, CommitError> {
+        request.validate()?;
+        let (caller, outcome) = oneshot::channel();
+        self.queue.try_send(Command::Commit(request, caller)).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => CommitError::Full,
+            mpsc::error::TrySendError::Closed(_) => CommitError::Closed,
+        })?;
+        outcome.await.unwrap_or(Err(CommitError::Unknown))
+    }
+
+    /// Takes no further commit, makes those that wait, and closes the engine. On return the store may be opened
+    /// again, even while clones of this handle live on.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let (closer, closed) = oneshot::channel();
+        if self.queue.send(Command::Close(closer)).await.is_ok()
+            && let Ok(outcome) = closed.await
+        {
+            return outcome;
+        }
+        match self.stopped().await {
+            StoreState::Running | StoreState::Closed => Ok(()),
+            StoreState::Failed(error) => Err(error),
+        }
+    }
+
+    /// Waits until no commit is made any more, and says why. After [`StoreState::Failed`] the process must end:
+    /// only a new start can tell what was kept.
+    pub async fn stopped(&self) -> StoreState {
+        let mut state = self.state.clone();
+        let stopped = state.wait_for(|state| !matches!(state, StoreState::Running)).await;
+        match stopped {
+            Ok(state) => state.clone(),
+            // The committer is gone without a word: it panicked.
+            Err(_) => StoreState::Failed(StoreError::Closed),
+        }
+    }
+}
+
+impl std::fmt::Debug for RecordStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RecordStore").field("state", &*self.state.borrow()).finish_non_exhaustive()
+    }
+}
+
+fn within(asked: usize, max: usize) -> Result<(), StoreError> {
+    if asked > max { Err(StoreError::TooMany { asked, max }) } else { Ok(()) }
+}
