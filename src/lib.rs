@@ -1,4 +1,5 @@
 //! lictor
 
+pub mod application;
 pub mod domain;
 pub mod store;
