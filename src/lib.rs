@@ -1,1 +1,5 @@
 //! lictor
+
+pub mod domain;
+pub mod marketplace;
+pub mod sandbox;
