@@ -130,7 +130,7 @@ impl Storefront {
 
     /// Replays the saved debugging cases, as happens every morning and afternoon: activity and answer of each.
     pub fn dial_test(&self) -> Result<Vec<(&'static str, CallAnswer)>, CallError> {
-        let cases = dial_test_cases(&digits((self.clock)()))?;
+        let cases = dial_test_cases(&digits((self.clock)()), &business_id()?);
         cases.into_iter().map(|(activity, members)| Ok((activity, self.caller.call(members)?))).collect()
     }
 
@@ -199,11 +199,11 @@ impl Storefront {
     }
 }
 
-fn dial_test_cases(expire_time: &str) -> Result<Vec<(&'static str, Map<String, Value>)>, CallError> {
+fn dial_test_cases(expire_time: &str, business_id: &str) -> Vec<(&'static str, Map<String, Value>)> {
     let order = json!({ "orderId": "MOCKPERIODYEARNEW", "orderLineId": "MOCKPERIODYEARNEW-000001" });
     let instance = json!({ "instanceId": "mock-instance-of-a-saved-case" });
     let cases = [
-        ("newInstance", vec![order.clone(), json!({ "businessId": business_id()? })]),
+        ("newInstance", vec![order.clone(), json!({ "businessId": business_id })]),
         ("queryInstance", vec![instance.clone()]),
         (
             "refreshInstance",
@@ -217,7 +217,7 @@ fn dial_test_cases(expire_time: &str) -> Result<Vec<(&'static str, Map<String, V
         members.extend(parts.into_iter().flat_map(object));
         (activity, members)
     };
-    Ok(cases.into_iter().map(with_common).collect())
+    cases.into_iter().map(with_common).collect()
 }
 
 fn object(value: Value) -> Map<String, Value> {

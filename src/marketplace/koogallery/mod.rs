@@ -7,7 +7,7 @@ mod body;
 mod json;
 pub mod open_api;
 mod query;
-mod result_code;
+pub mod result_code;
 pub mod saas_v2;
 pub mod sdk_hmac;
 pub mod signature;

@@ -5,51 +5,88 @@
 
 use crate::marketplace::RefusalCause;
 
-macro_rules! result_codes {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $message:literal;)+) => {
-        /// A result code of the marketplace.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum ResultCode { $($(#[$doc])* $name,)+ }
-
-        impl ResultCode {
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
-
-            /// Six digits.
-            pub fn code(self) -> &'static str {
-                match self { $(Self::$name => $code,)+ }
-            }
-
-            /// `resultMsg`: ASCII, at most 255 characters.
-            pub fn message(self) -> &'static str {
-                match self { $(Self::$name => $message,)+ }
-            }
-        }
-    };
+/// A result code of the marketplace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResultCode {
+    Success,
+    AuthenticationFailed,
+    InvalidParameter,
+    /// Renewal, status, release and query.
+    InstanceUnknown,
+    /// For a new instance: received, provisioned asynchronously.
+    Processing,
+    InternalError,
+    /// `0001xx` belong to a new purchase.
+    NoResource,
+    MobileNumberRefused,
+    EmailRefused,
+    AlreadyBought,
+    ProductError,
+    AlreadySubscribed,
+    SoldOut,
+    EmailDomainExists,
+    /// `0009xx` belong to the application for a License.
+    NoPlaceFree,
+    WithinCurrentOrder,
+    ExpiryRequired,
+    FingerprintRequired,
 }
 
-result_codes! {
-    Success = "000000", "success.";
-    AuthenticationFailed = "000001", "authentication failed.";
-    InvalidParameter = "000002", "invalid request parameter.";
-    /// Renewal, status, release and query.
-    InstanceUnknown = "000003", "the instance does not exist.";
-    /// For a new instance: received, provisioned asynchronously.
-    Processing = "000004", "the request is being processed.";
-    InternalError = "000005", "internal error.";
-    /// `0001xx` belong to a new purchase.
-    NoResource = "000100", "no instance resource is available.";
-    MobileNumberRefused = "000101", "the mobile number is missing or already used.";
-    EmailRefused = "000102", "the e-mail address is missing or already used.";
-    AlreadyBought = "000103", "the product was already bought and cannot be bought again.";
-    ProductError = "000104", "internal service error of the product.";
-    AlreadySubscribed = "000105", "the account has already subscribed to the benefit.";
-    SoldOut = "000106", "the resources of the product are sold out.";
-    EmailDomainExists = "000107", "the e-mail domain already exists.";
-    /// `0009xx` belong to the application for a License.
-    NoPlaceFree = "000900", "the license quota of the current order is used up.";
-    WithinCurrentOrder = "000901", "apply within the validity of the current order.";
-    ExpiryRequired = "000902", "a yearly or monthly license needs an expiry.";
-    FingerprintRequired = "000903", "a device fingerprint or hardware code is required.";
+impl ResultCode {
+    /// The whole table, in the order of the codes.
+    pub const ALL: [Self; 18] = [
+        Self::Success,
+        Self::AuthenticationFailed,
+        Self::InvalidParameter,
+        Self::InstanceUnknown,
+        Self::Processing,
+        Self::InternalError,
+        Self::NoResource,
+        Self::MobileNumberRefused,
+        Self::EmailRefused,
+        Self::AlreadyBought,
+        Self::ProductError,
+        Self::AlreadySubscribed,
+        Self::SoldOut,
+        Self::EmailDomainExists,
+        Self::NoPlaceFree,
+        Self::WithinCurrentOrder,
+        Self::ExpiryRequired,
+        Self::FingerprintRequired,
+    ];
+
+    /// Six digits.
+    pub fn code(self) -> &'static str {
+        self.row().0
+    }
+
+    /// `resultMsg`: ASCII, at most 255 characters.
+    pub fn message(self) -> &'static str {
+        self.row().1
+    }
+
+    fn row(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Success => ("000000", "success."),
+            Self::AuthenticationFailed => ("000001", "authentication failed."),
+            Self::InvalidParameter => ("000002", "invalid request parameter."),
+            Self::InstanceUnknown => ("000003", "the instance does not exist."),
+            Self::Processing => ("000004", "the request is being processed."),
+            Self::InternalError => ("000005", "internal error."),
+            Self::NoResource => ("000100", "no instance resource is available."),
+            Self::MobileNumberRefused => ("000101", "the mobile number is missing or already used."),
+            Self::EmailRefused => ("000102", "the e-mail address is missing or already used."),
+            Self::AlreadyBought => ("000103", "the product was already bought and cannot be bought again."),
+            Self::ProductError => ("000104", "internal service error of the product."),
+            Self::AlreadySubscribed => ("000105", "the account has already subscribed to the benefit."),
+            Self::SoldOut => ("000106", "the resources of the product are sold out."),
+            Self::EmailDomainExists => ("000107", "the e-mail domain already exists."),
+            Self::NoPlaceFree => ("000900", "the license quota of the current order is used up."),
+            Self::WithinCurrentOrder => ("000901", "apply within the validity of the current order."),
+            Self::ExpiryRequired => ("000902", "a yearly or monthly license needs an expiry."),
+            Self::FingerprintRequired => ("000903", "a device fingerprint or hardware code is required."),
+        }
+    }
 }
 
 /// How a refusal reaches the caller: as a result code, or, when the call cannot be read at all, as a plain status.
