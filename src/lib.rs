@@ -3,3 +3,6 @@
 pub mod application;
 pub mod domain;
 pub mod store;
+pub mod domain;
+pub mod marketplace;
+pub mod sandbox;
