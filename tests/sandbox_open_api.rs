@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lictor::domain::purchase_event::{Charging, OrderDetails, OrderKind, PeriodUnit};
+use lictor::domain::{Charging, OrderDetails, OrderKind, PeriodUnit};
 use lictor::marketplace::koogallery::open_api::{OpenApiError, query_order};
 use lictor::sandbox::open_api::Trouble;
 use lictor::sandbox::orders::{Basket, Billing, MockOrder, OrderReason, Period};

@@ -11,7 +11,7 @@ use axum::extract::RawQuery;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use lictor::domain::purchase_event::{InstanceInfo, PurchaseEvent, PurchaseOutcome, RefreshScene};
+use lictor::domain::{InstanceInfo, PurchaseEvent, PurchaseOutcome, RefreshScene};
 use lictor::marketplace::{AccessKey, Call, RawAnswer, RawRequest, RefusalCause, protocol_for};
 use lictor::sandbox::caller::{BodySign, CallAnswer};
 use lictor::sandbox::orders::{Basket, Billing, Period};

@@ -57,6 +57,3 @@ pub use status_list::{STATUS_SLOTS_PER_LIST, Status, StatusFlip, StatusList, Sta
 pub use term::{Term, TermError};
 pub use text::LocalizedText;
 pub use validity::{Instant, Phase, Validity, whole_seconds};
-//! Pure rules, in marketplace-neutral words. No async, no serialization, no I/O, no clock, no randomness.
-
-pub mod purchase_event;

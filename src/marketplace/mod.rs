@@ -12,7 +12,7 @@ use secrecy::SecretString;
 
 pub use refusal::{CallRefusal, QueryDefect, RefusalCause};
 
-use crate::domain::purchase_event::{InstanceInfo, PurchaseEvent, PurchaseOutcome};
+use crate::domain::{InstanceInfo, PurchaseEvent, PurchaseOutcome};
 
 /// A call as it came over the wire. Nothing in it is trusted.
 pub struct RawRequest<'a> {

@@ -2,9 +2,7 @@
 
 use super::support::*;
 use chrono::DateTime;
-use lictor::domain::purchase_event::{
-    InstanceInfo, InstanceStatus, OrderRef, PurchaseEvent, PurchaseOutcome, RefreshScene,
-};
+use lictor::domain::{InstanceInfo, InstanceStatus, OrderRef, PurchaseEvent, PurchaseOutcome, RefreshScene};
 use lictor::marketplace::koogallery::result_code::ResultCode;
 use lictor::marketplace::{Call, CallRefusal, RefusalCause, protocol_for};
 use lictor::sandbox::signer;

@@ -1,7 +1,7 @@
 //! What cannot be read, what is refused with which code, and that no bytes whatever bring the adapter down.
 
 use super::support::*;
-use lictor::domain::purchase_event::{InstanceInfo, PurchaseOutcome};
+use lictor::domain::{InstanceInfo, PurchaseOutcome};
 use lictor::marketplace::{CallRefusal, QueryDefect, RefusalCause};
 use lictor::sandbox::signer;
 use proptest::prelude::*;

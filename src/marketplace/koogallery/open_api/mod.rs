@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use thiserror::Error;
 
-use crate::domain::purchase_event::OrderDetails;
+use crate::domain::OrderDetails;
 
 const ORDER_QUERY_PATH: &str = "/api/mkp-openapi-public/global/v1/order/query";
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::OpenApiError;
 use super::transport::Answer;
-use crate::domain::purchase_event::{Charging, OrderDetails, OrderKind, OrderLineDetails, PeriodUnit};
+use crate::domain::{Charging, OrderDetails, OrderKind, OrderLineDetails, PeriodUnit};
 use crate::marketplace::koogallery::time;
 
 /// Codes carry the prefix of the marketplace (`MKT.`) or, in older answers, of its billing centre (`CBC.`).

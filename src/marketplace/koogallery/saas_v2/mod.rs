@@ -16,7 +16,7 @@ use super::json::{self, Json, Object};
 use super::query::Query;
 use super::result_code::ResultCode;
 use super::signature::{UnverifiedSignature, VerifiedSignature};
-use crate::domain::purchase_event::{OrderRef, PurchaseEvent, PurchaseOutcome};
+use crate::domain::{OrderRef, PurchaseEvent, PurchaseOutcome};
 use crate::marketplace::{AccessKey, Call, CallRefusal, Protocol, RawAnswer, RawRequest, RefusalCause};
 
 pub struct SaasV2;

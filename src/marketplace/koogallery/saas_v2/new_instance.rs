@@ -3,7 +3,7 @@
 //! Source: zh-cn_topic_0070649427, en-us_topic_000009.
 
 use super::{Activity, mandatory_order, plain_answer};
-use crate::domain::purchase_event::{PurchaseEvent, PurchaseOutcome};
+use crate::domain::{PurchaseEvent, PurchaseOutcome};
 use crate::marketplace::RefusalCause;
 use crate::marketplace::koogallery::answer::Answer;
 use crate::marketplace::koogallery::body::{ID_LIMIT_CHARS, Parameters};

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::{Activity, plain_answer};
-use crate::domain::purchase_event::{InstanceInfo, PurchaseEvent, PurchaseOutcome};
+use crate::domain::{InstanceInfo, PurchaseEvent, PurchaseOutcome};
 use crate::marketplace::RefusalCause;
 use crate::marketplace::koogallery::answer::{Answer, within};
 use crate::marketplace::koogallery::body::{ID_LIMIT_CHARS, Parameters};

@@ -3,7 +3,7 @@
 //! Source: zh-cn_topic_0070649431, en-us_topic_000013.
 
 use super::{Activity, plain_answer};
-use crate::domain::purchase_event::{OrderRef, PurchaseEvent};
+use crate::domain::{OrderRef, PurchaseEvent};
 use crate::marketplace::RefusalCause;
 use crate::marketplace::koogallery::body::{ID_LIMIT_CHARS, Parameters};
 

@@ -3,7 +3,7 @@
 //! Source: zh-cn_topic_0070649430, en-us_topic_000012.
 
 use super::{Activity, plain_answer};
-use crate::domain::purchase_event::{InstanceStatus, PurchaseEvent};
+use crate::domain::{InstanceStatus, PurchaseEvent};
 use crate::marketplace::RefusalCause;
 use crate::marketplace::koogallery::body::{ID_LIMIT_CHARS, Parameters};
 
