@@ -11,10 +11,21 @@ use crate::domain::{
 /// The identity of a request, so that the same request again has no second effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayIdentity {
-    /// Digest of what makes the request itself.
+    /// Digest of the request's nonce.
     pub digest: [u8; 32],
+    /// Digest of the whole request.
+    pub request: [u8; 32],
     /// How long it is kept.
     pub keep_until: Instant,
+}
+
+/// What a call is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PurchaseAnswer {
+    /// What was made of it.
+    Outcome(PurchaseOutcome),
+    /// Its nonce belongs to another request.
+    NonceReused,
 }
 
 /// One call through one channel.
@@ -43,6 +54,7 @@ impl PurchaseCall<'_> {
             merchant: self.merchant.clone(),
             channel: self.channel.id.clone(),
             digest: identity.digest,
+            request: identity.request,
             until: identity.keep_until,
             outcome: outcome.clone(),
         };
@@ -56,11 +68,11 @@ impl App {
         &self,
         call: &PurchaseCall<'_>,
         event: PurchaseEvent,
-    ) -> Result<PurchaseOutcome, UseCaseError> {
-        if let Some(outcome) = self.replayed(call).await? {
-            return Ok(outcome);
+    ) -> Result<PurchaseAnswer, UseCaseError> {
+        if let Some(answer) = self.replayed(call).await? {
+            return Ok(answer);
         }
-        match event {
+        let outcome = match event {
             PurchaseEvent::Bought { order, business_id, details } => {
                 self.receive_purchase(call, &order, &business_id, details.as_ref()).await
             }
@@ -77,11 +89,15 @@ impl App {
         }
     }
 
-    async fn replayed(&self, call: &PurchaseCall<'_>) -> Result<Option<PurchaseOutcome>, UseCaseError> {
+    async fn replayed(&self, call: &PurchaseCall<'_>) -> Result<Option<PurchaseAnswer>, UseCaseError> {
         let Some(identity) = call.replay else { return Ok(None) };
         let key = RecordKey::Replay(call.merchant.clone(), call.channel.id.clone(), identity.digest);
         let found: Option<Versioned<Replay>> = find(self.store.as_ref(), key).await?;
-        Ok(found.filter(|replay| call.now < replay.value.until).map(|replay| replay.value.outcome))
+        let live = found.map(|replay| replay.value).filter(|replay| call.now < replay.until);
+        Ok(live.map(|replay| match replay.request == identity.request {
+            true => PurchaseAnswer::Outcome(replay.outcome),
+            false => PurchaseAnswer::NonceReused,
+        }))
     }
 
     /// The purchase that an instance id means.
