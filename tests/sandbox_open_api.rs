@@ -175,3 +175,19 @@ fn a_redirect_is_not_followed() {
     target.set_nonblocking(true).unwrap();
     assert_eq!(target.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
+
+/// TLS is spoken, and a peer that speaks none is not talked to in clear.
+#[test]
+fn https_to_a_peer_without_tls_fails_before_anything_is_sent() {
+    let listener = listener();
+    let base_url = format!("https://{}", listener.local_addr().unwrap());
+    let peer = std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let mut hello = [0; 5];
+        connection.read_exact(&mut hello).unwrap();
+        connection.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        hello
+    });
+    assert!(matches!(ask_peer(&base_url), Err(OpenApiError::Retry(_))));
+    assert_eq!(peer.join().unwrap()[..2], [22, 3], "a TLS handshake record");
+}

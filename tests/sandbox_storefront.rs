@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::RawQuery;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use lictor::domain::{InstanceInfo, PurchaseEvent, PurchaseOutcome, RefreshScene};
@@ -34,10 +34,11 @@ struct Merchant {
 }
 
 impl Merchant {
-    fn receive(&self, method: &str, query: &str, body: &[u8]) -> RawAnswer {
+    fn receive(&self, method: &str, query: &str, headers: &HeaderMap, body: &[u8]) -> RawAnswer {
         let protocol = protocol_for("saas-v2").unwrap();
         let keys = [AccessKey { id: "k".into(), secret: KEY.into() }];
-        let request = RawRequest { method, path_tail: "", query, headers: &|_| None, body };
+        let lookup = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let request = RawRequest { method, path_tail: "", query, headers: &lookup, body };
         let call = match protocol.read(&request, &keys, now()) {
             Ok(call) => call,
             Err(refusal) => return protocol.refuse(&refusal, &keys),
@@ -91,8 +92,8 @@ fn serve(merchant: Arc<Merchant>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/marketplace/acme/cad", listener.local_addr().unwrap());
     listener.set_nonblocking(true).unwrap();
-    let handler = move |method: Method, RawQuery(query): RawQuery, body: Bytes| {
-        let answer = merchant.receive(method.as_str(), &query.unwrap_or_default(), &body);
+    let handler = move |method: Method, RawQuery(query): RawQuery, headers: HeaderMap, body: Bytes| {
+        let answer = merchant.receive(method.as_str(), &query.unwrap_or_default(), &headers, &body);
         async move { response(answer) }
     };
     std::thread::spawn(move || {
@@ -215,4 +216,16 @@ fn the_sandbox_notices_an_answer_signed_by_another() {
     let stranger = sandbox.storefront(&serve(merchant), "another key".into());
     let answer = stranger.release("i-1").unwrap();
     assert_eq!((answer.result_code(), answer.body_sign), ("000001", BodySign::Wrong));
+}
+
+#[test]
+fn many_threads_may_share_a_storefront() {
+    let (_sandbox, storefront, _merchant) = fixture();
+    let order = storefront.buy(Basket::of("CAD-PRO", Billing::OneTime)).unwrap();
+    let ids = std::thread::scope(|scope| {
+        let deliver = || storefront.deliver(&order.order).unwrap().instance_id().to_owned();
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(deliver)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(ids.iter().all(|id| id == order.answer.instance_id()));
 }

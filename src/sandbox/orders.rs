@@ -184,7 +184,7 @@ pub fn line_id(order_id: &str) -> String {
     format!("{order_id}-000001")
 }
 
-/// Every order sold since the start, and the end that each instance has reached.
+/// Every order sold since the start.
 #[derive(Debug, Default)]
 pub struct Orders {
     by_id: Mutex<HashMap<String, MockOrder>>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use lictor::marketplace::koogallery::sdk_hmac::{Signable, authorization};
-use lictor::marketplace::koogallery::{body_sign, signature};
+use lictor::marketplace::koogallery::{body_sign, payload, signature};
 use lictor::marketplace::{AccessKey, RawRequest, RefusalCause, protocol_for};
 use lictor::sandbox::signer;
 use secrecy::SecretString;
@@ -54,7 +54,7 @@ fn signed_by(vector: &Value, signature: &str) -> Result<usize, RefusalCause> {
 fn the_server_signs_and_accepts_the_request_signature_vectors() {
     for vector in vectors("request_signature_v2") {
         let secret = SecretString::from(text(&vector, "access_key"));
-        let payload = signature::sorted_payload(text(&vector, "body").as_bytes()).unwrap();
+        let payload = payload::sorted_payload(text(&vector, "body").as_bytes()).unwrap();
         assert_eq!(String::from_utf8(payload.clone()).unwrap(), text(&vector, "signed_payload"));
         let signed = signature::sign(&secret, text(&vector, "nonce"), text(&vector, "timestamp"), &payload);
         assert_eq!(hex(&signed), text(&vector, "signature"));

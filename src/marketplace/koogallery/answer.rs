@@ -8,7 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::Mac;
 use secrecy::SecretString;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::result_code::{ResultCode, Wording, wording};
 use super::signature::keyed;
@@ -17,57 +16,51 @@ use crate::marketplace::{AccessKey, CallRefusal, RawAnswer};
 /// An answer under construction: the first member that breaks its documented length turns it into an internal error.
 pub struct Answer {
     result: ResultCode,
-    members: Map<String, Value>,
+    /// Names and values, the values as JSON, in the order in which they are sent.
+    members: Vec<(&'static str, String)>,
     fault: Option<String>,
 }
 
 impl Answer {
     pub fn new(result: ResultCode) -> Self {
-        Self { result, members: Map::new(), fault: None }
+        let members = vec![("resultCode", json(result.code())), ("resultMsg", json(result.message()))];
+        Self { result, members, fault: None }
     }
 
     /// Something that must not be sent: the marketplace reads `000005`, the log reads why.
     pub fn fault(words: impl Into<String>) -> Self {
-        Self { result: ResultCode::InternalError, members: Map::new(), fault: Some(words.into()) }
+        Self { fault: Some(words.into()), ..Self::new(ResultCode::InternalError) }
     }
 
     /// Adds a text of at most `limit` characters.
-    pub fn text(mut self, name: &'static str, value: &str, limit: usize) -> Self {
-        if let Err(words) = within(name, value, limit) {
-            return Self::fault(words);
+    pub fn text(self, name: &'static str, value: &str, limit: usize) -> Self {
+        match within(name, value, limit) {
+            Ok(()) => self.member(name, value),
+            Err(words) => Self::fault(words),
         }
-        self.members.insert(name.to_owned(), Value::String(value.to_owned()));
-        self
     }
 
-    pub fn member(mut self, name: &'static str, value: Value) -> Self {
-        self.members.insert(name.to_owned(), value);
+    /// Adds a member; nothing is added to what has become an internal error.
+    pub fn member<T: Serialize + ?Sized>(mut self, name: &'static str, value: &T) -> Self {
+        if self.fault.is_none() {
+            self.members.push((name, json(value)));
+        }
         self
     }
 
     /// Signs with the key that signed the call.
     pub fn sign(self, key: Option<&AccessKey>) -> RawAnswer {
-        let shape = Shape {
-            result_code: self.result.code(),
-            result_msg: self.result.message(),
-            members: if self.fault.is_some() { Map::new() } else { self.members },
-        };
-        let body =
-            ascii(&serde_json::to_string(&shape).expect("text and lists always serialize")).into_bytes();
+        let members: Vec<_> =
+            self.members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        let body = ascii(&format!("{{{}}}", members.join(","))).into_bytes();
         let mut headers = vec![("Content-Type", "application/json".to_owned())];
         headers.extend(key.map(|key| ("Body-Sign", body_sign(&key.secret, &body))));
-        RawAnswer { status: 200, headers, body, result_code: Some(shape.result_code), fault: self.fault }
+        RawAnswer { status: 200, headers, body, result_code: Some(self.result.code()), fault: self.fault }
     }
 }
 
-#[derive(Serialize)]
-struct Shape {
-    #[serde(rename = "resultCode")]
-    result_code: &'static str,
-    #[serde(rename = "resultMsg")]
-    result_msg: &'static str,
-    #[serde(flatten)]
-    members: Map<String, Value>,
+fn json<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).expect("text and lists of text always serialize")
 }
 
 /// Words a refusal; with the newest key when no key fitted, so that the answer is signed in any case.
@@ -130,7 +123,7 @@ mod tests {
             .sign(Some(&key()));
         assert!(answer.body.is_ascii());
         assert!(!answer.body.contains(&0x7f));
-        let read: Value = serde_json::from_slice(&answer.body).unwrap();
+        let read: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
         assert_eq!(read["memo"], "激活码 \u{1f511}\u{7f} \"a\\b\"\n");
         assert!(answer.body.starts_with(br#"{"resultCode":"000000","resultMsg":"success.","memo":"#));
     }

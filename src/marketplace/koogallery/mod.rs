@@ -6,6 +6,7 @@ mod answer;
 mod body;
 mod json;
 pub mod open_api;
+pub mod payload;
 mod query;
 pub mod result_code;
 pub mod saas_v2;

@@ -2,7 +2,7 @@
 //!
 //! Source: zh-cn_topic_0070649428, en-us_topic_000010.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::{Activity, plain_answer};
 use crate::domain::{InstanceInfo, PurchaseEvent, PurchaseOutcome};
@@ -37,7 +37,7 @@ fn answer(outcome: &PurchaseOutcome) -> Answer {
     match outcome {
         PurchaseOutcome::Instances(instances) => {
             match instances.iter().map(wire).collect::<Result<Vec<_>, _>>() {
-                Ok(info) => Answer::new(ResultCode::Success).member("info", Value::Array(info)),
+                Ok(info) => Answer::new(ResultCode::Success).member("info", &info),
                 Err(words) => Answer::fault(words),
             }
         }
@@ -50,8 +50,22 @@ fn answer(outcome: &PurchaseOutcome) -> Answer {
     }
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WireInstance<'a> {
+    instance_id: &'a str,
+    app_info: WireAppInfo<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WireAppInfo<'a> {
+    front_end_url: &'a str,
+    memo: &'a str,
+}
+
 /// `frontEndUrl` is mandatory inside `appInfo`.
-fn wire(instance: &InstanceInfo) -> Result<Value, String> {
+fn wire(instance: &InstanceInfo) -> Result<WireInstance<'_>, String> {
     let InstanceInfo { instance_id, front_end_url, memo } = instance;
     within("instanceId", instance_id, ID_LIMIT_CHARS)?;
     within("frontEndUrl", front_end_url, FRONT_END_URL_LIMIT_CHARS)?;
@@ -59,5 +73,5 @@ fn wire(instance: &InstanceInfo) -> Result<Value, String> {
     if front_end_url.is_empty() {
         return Err("frontEndUrl would be empty, the marketplace wants one".to_owned());
     }
-    Ok(json!({ "instanceId": instance_id, "appInfo": { "frontEndUrl": front_end_url, "memo": memo } }))
+    Ok(WireInstance { instance_id, app_info: WireAppInfo { front_end_url, memo } })
 }
