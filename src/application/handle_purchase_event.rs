@@ -86,7 +86,8 @@ impl App {
             PurchaseEvent::Released { instance_id, order: _ } => {
                 self.release_instance(call, &instance_id).await
             }
-        }
+        };
+        outcome.map(PurchaseAnswer::Outcome)
     }
 
     async fn replayed(&self, call: &PurchaseCall<'_>) -> Result<Option<PurchaseAnswer>, UseCaseError> {
