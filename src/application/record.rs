@@ -193,6 +193,7 @@ pub struct Versioned<T> {
 macro_rules! records {
     ($($variant:ident($noun:ty) = $key:expr;)+) => {
         /// One stored record.
+        #[expect(clippy::large_enum_variant, reason = "a record lives for one read or one commit")]
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum Record { $(#[doc = concat!("See [`RecordKey`].")] $variant($noun)),+ }
 
