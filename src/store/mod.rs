@@ -7,7 +7,8 @@
 //! * [`Evaluator`] decides the commits of a batch: pure, the same for every engine;
 //! * an [`Engine`] keeps batches: [`MemoryEngine`] for tests, [`EmbeddedEngine`] on disk.
 //!
-//! Bytes in, bytes out: what a body means is said by the repositories above.
+//! Bytes in, bytes out; what a body means is said by the `rows`, through which [`Repository`] serves the use
+//! cases.
 
 mod committer;
 mod embedded;
@@ -22,6 +23,8 @@ mod kind;
 mod memory;
 mod primitive;
 mod record;
+mod repository;
+mod rows;
 
 pub use committer::{BATCH_BYTES_MAX, BATCH_COMMITS_MAX, QUEUE_COMMITS_MAX, StoreState};
 pub use embedded::{CHECKPOINT_BYTES, EmbeddedEngine, EmbeddedOptions, STORE_SCHEMA};
@@ -35,3 +38,4 @@ pub use kind::Kind;
 pub use memory::{Fault, MemoryEngine};
 pub use primitive::{COMMIT_BYTES_MAX, CommitAnswer, CommitRequest, PRIMITIVES_PER_COMMIT_MAX, Primitive};
 pub use record::{BODY_BYTES_MAX, COUNTER_SCHEMA, INDEX_SCHEMA, Record, Revision};
+pub use repository::{LIST_RECORDS_MAX, Repository};
