@@ -152,6 +152,11 @@ const ONCE: &[Once] = &[
         places: SIGNING,
         because: "private keys are touched in one place",
     },
+    Once {
+        path: &["license_token", "SigningKey"],
+        places: SIGNING,
+        because: "private keys are touched in one place",
+    },
 ];
 
 const CLOCK: &[&str] = &["src/clock.rs", "license-client/src/clock.rs"];
