@@ -7,4 +7,5 @@ pub mod application;
 pub mod domain;
 pub mod marketplace;
 pub mod sandbox;
+pub mod signing;
 pub mod store;
