@@ -1,5 +1,10 @@
-//! lictor
+//! lictor: a license key service for software sold on cloud marketplaces.
+//!
+//! The rooms: `domain` (pure rules) ← `application` (use cases, ports) ← `http`, `store`, `marketplace`,
+//! `workers`, `signing`. `docs/ARCHITECTURE.md` is the map.
 
 pub mod application;
 pub mod domain;
+pub mod marketplace;
+pub mod sandbox;
 pub mod store;

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::record::{CounterKey, Record, RecordKey, Stored, Versioned};
+pub use super::record::Versioned;
+use super::record::{CounterKey, Record, RecordKey, Stored};
 use crate::domain::{
     Activation, Channel, ClaimCode, ClaimDigest, Instant, License, LicenseId, Marketplace, Merchant,
     MerchantId, OrderDetails, OrderId, Product, StatusList, StatusListNumber, StatusSlot, TokenId,

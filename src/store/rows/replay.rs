@@ -11,6 +11,7 @@ row!(
         merchant: Text<MerchantId> = merchant,
         channel: Text<ChannelId> = channel,
         digest: Base64<[u8; 32]> = digest,
+        request: Base64<[u8; 32]> = request,
         until_ms: Millis = until,
         outcome: PurchaseOutcomeRow = outcome,
     }
