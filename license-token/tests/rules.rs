@@ -8,10 +8,11 @@ use license_token::machine::{is_placeholder, needed};
 use license_token::signing::SigningError;
 use license_token::status_list::{StatusListError, StatusValue};
 use license_token::{
-    Amount, Code, Commitment, Component, KeySet, LicenseClaims, Machine, QuotaClaim, Role, SigningKey,
-    SpecClaim, StatusList, StatusRef, Term, TokenType, UnverifiedToken, base64url, machine,
+    Amount, Code, Commitment, Component, Expectation, KeySet, KnownList, LicenseClaims, Machine, QuotaClaim,
+    Role, SigningKey, SpecClaim, StatusList, StatusRef, Term, TokenType, UnverifiedToken, base64url, machine,
+    verdict,
 };
-use support::{AUD, ISS, LIST_URI, keys, license, no_attributes, render_minutes, sign};
+use support::{AUD, ISS, LIST_URI, START, YEAR, keys, license, no_attributes, render_minutes, sign};
 
 const SMALL: Limits = Limits { max_bytes: 64, max_depth: 2 };
 
@@ -348,4 +349,32 @@ fn a_quota_of_many_packages_is_bounded() {
     let package: QuotaClaim = render_minutes(1);
     let many = LicenseClaims { quota: vec![package; 65], ..license() };
     assert!(support::key(Role::License).sign(&many).is_err());
+}
+
+#[test]
+fn grace_is_the_callers_and_is_told() {
+    let text = sign(Role::License, &license());
+    let at = |now, grace_secs| {
+        let expect = Expectation { grace_secs, ..Expectation::at(now) };
+        verdict::judge(&text, &keys(), TokenType::License, &expect).map(|judged| judged.standing.is_past_end)
+    };
+    assert_eq!(at(START + YEAR - 1, 60), Ok(false));
+    assert_eq!(at(START + YEAR, 60), Ok(true));
+    assert_eq!(at(START + YEAR + 59, 60), Ok(true));
+    assert_eq!(at(START + YEAR + 60, 60).map_err(|refusal| refusal.code()), Err(Code::Expired));
+}
+
+#[test]
+fn the_status_of_an_ended_license_key_can_be_asked_alone() {
+    let text = sign(Role::License, &license());
+    let token =
+        UnverifiedToken::parse(&text).expect("a token").verify::<LicenseClaims>(&keys()).expect("genuine");
+    let revoked = sign(Role::Status, &support::status_list_with(support::LICENSE_IDX, 1));
+    let list =
+        UnverifiedToken::parse_status_list(&revoked).expect("a list").verify(&keys()).expect("genuine");
+    let known = [KnownList { list: &list, seen: None }];
+    let expect = Expectation { lists: Some(&known), ..Expectation::at(START + 2 * YEAR) };
+    assert_eq!(verdict::judge_status(&token, &expect).map_err(|refusal| refusal.code()), Err(Code::Revoked));
+    let none = Expectation { lists: Some(&[]), ..expect };
+    assert_eq!(verdict::judge_status(&token, &none), Ok(verdict::ListStanding::Missing));
 }

@@ -107,6 +107,7 @@ pub fn run(vector: &Value) -> Result<(), Code> {
         lists: Some(&known),
         entitlements: &entitlements,
         quota: &quota,
+        ..Expectation::at(0)
     };
     let token = text(vector, "token").expect("a token");
     verdict::judge(token, &keys, typ, &expectation).map(drop).map_err(|refusal| refusal.code())
