@@ -1,1 +1,65 @@
+//! Lictor's signed license tokens: what client software embeds to check a license without a network.
+//!
+//! `docs/token-format.md` is the specification; this crate is its reference implementation. The rooms:
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`json`] | strict JSON: limits, no duplicate members, numbers kept as text |
+//! | [`base64url`] | canonical unpadded base64url |
+//! | [`key_set`] | pinned verifying keys, each bound to one issuer and one role |
+//! | [`token`] | text → [`UnverifiedToken`] → [`VerifiedToken`] |
+//! | [`claims`] | typed and bounded claims of each token type |
+//! | [`verdict`] | the one ordered list of checks, one stable [`Code`] per step |
+//! | [`status_list`] | revocation lists (IETF Token Status List) |
+//! | [`machine`] | committed machine components and when two machines are the same |
+//! | `signing` | feature `signing`: making tokens |
+//!
+//! There is no clock, file, network or randomness in here: whoever decides is given `now` in Unix seconds.
+//!
+//! ```
+//! use license_token::{Expectation, KeySet, TokenType, verdict};
+//! # fn example(pinned: &str, text: &str, now: i64) -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = KeySet::parse(pinned.as_bytes())?;
+//! let expect = Expectation { audience: Some("acme-cad"), ..Expectation::at(now) };
+//! let judged = verdict::judge(text, &keys, TokenType::License, &expect)?;
+//! println!("licensed to {}", judged.token.claims().facts().subject);
+//! # Ok(()) }
+//! ```
 #![no_std]
+#![deny(missing_docs)]
+
+extern crate alloc;
+
+pub mod amount;
+pub mod base64url;
+pub mod claims;
+pub mod code;
+pub mod json;
+pub mod key_set;
+pub mod machine;
+pub mod policy;
+pub mod quota;
+pub mod refusal;
+#[cfg(feature = "signing")]
+pub mod signing;
+pub mod status_list;
+pub mod term;
+pub mod token;
+pub mod token_type;
+pub mod verdict;
+
+pub use amount::Amount;
+pub use claims::{ActivationClaims, AnyClaims, Env, LicenseClaims, SpecClaim, StatusListClaims, StatusRef};
+pub use code::Code;
+pub use key_set::{KeySet, Role, VerifyingKey};
+pub use machine::{Commitment, Component, Machine, MachineClaim};
+pub use policy::{Binding, Enforcement, Policy, StatusRule};
+pub use quota::{QuotaClaim, Reset};
+pub use refusal::Refusal;
+#[cfg(feature = "signing")]
+pub use signing::SigningKey;
+pub use status_list::{StatusList, StatusValue};
+pub use term::Term;
+pub use token::{UnverifiedToken, VerifiedToken};
+pub use token_type::TokenType;
+pub use verdict::{Expectation, Judged, KnownList, SeenList};
