@@ -608,7 +608,7 @@ mod sample {
 
     pub fn replay(byte: u8, until: Instant, outcome: PurchaseOutcome) -> Replay {
         let channel = ChannelId::parse("koogallery-1").expect("valid");
-        Replay { merchant: acme(), channel, digest: [byte; 32], until, outcome }
+        Replay { merchant: acme(), channel, digest: [byte; 32], request: [!byte; 32], until, outcome }
     }
 
     fn replays() -> Vec<Replay> {
@@ -952,7 +952,7 @@ acme/idm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x0
 acme/ins/generic\x00i schema 1 until None {"id":"i","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
 acme/ix_/pending\x00lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
 acme/lic/lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","merchant":"acme","product":"renderer","origin":{"issued":{"by":""}},"label":"","env":"live","sold":{"spec":"s","term":"permanent","machines":"unlimited","entitlements":[],"attributes":{},"offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]},"validity":{"starts_at_ms":0,"anchor_ms":0},"holds":{},"end":"running","generation":0,"issued":[],"license_key":"","orders":[],"created_at_ms":789,"updated_at_ms":789}
-acme/non/koogallery-1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until Some(789) {"merchant":"acme","channel":"koogallery-1","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","until_ms":789,"outcome":"done"}
+acme/non/koogallery-1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until Some(789) {"merchant":"acme","channel":"koogallery-1","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request":"__________________________________________8","until_ms":789,"outcome":"done"}
 acme/plc/lic_0000000000000000000001 schema 1 until None {"merchant":"acme","license":"lic_0000000000000000000001","places":{"held":[]}}
 acme/pur/generic\x00CS1\x00 schema 1 until None {"key":{"merchant":"acme","marketplace":"generic","order_id":"CS1"},"license":"lic_0000000000000000000001","instance":"i","channel":"c","received_at_ms":789,"env":"live","state":"received","early":[]}
 acme/slb/\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","number":0,"bits":"","seq":0,"token":"","published_at_ms":789,"expires_at_ms":1789}
