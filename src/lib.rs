@@ -6,6 +6,8 @@
 pub mod application;
 pub mod domain;
 pub mod marketplace;
+pub mod randomness;
 pub mod sandbox;
 pub mod signing;
 pub mod store;
+pub mod workers;

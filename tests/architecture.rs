@@ -49,11 +49,20 @@ const INWARD: Rooms = Rooms::Only(&["domain", "application", "config", "telemetr
 const ROOMS: &[Room] = &[
     // Pure rules: no async, no serde, no I/O, no clock, no randomness.
     Room { name: "domain", rooms: Rooms::Only(&[]), crates: Crates::Only(&["std", "chrono", "thiserror"]) },
-    // Use cases and ports. Of tokio only what orders callers of one license; waiting and randomness are ports.
+    // Use cases and ports. Of tokio only what orders callers of one license and lets a loser wait.
     Room {
         name: "application",
         rooms: Rooms::Only(&["domain"]),
-        crates: Crates::Only(&["std", "async_trait", "chrono", "thiserror", "tokio::sync", "tracing"]),
+        crates: Crates::Only(&[
+            "std",
+            "async_trait",
+            "chrono",
+            "thiserror",
+            "tokio::sync",
+            "tokio::time",
+            "tracing",
+            "secrecy",
+        ]),
     },
     // Adapters: they name what is inside, never each other.
     Room { name: "store", rooms: INWARD, crates: Crates::Any },
@@ -63,6 +72,9 @@ const ROOMS: &[Room] = &[
     Room { name: "http", rooms: INWARD, crates: Crates::Any },
     Room { name: "console", rooms: INWARD, crates: Crates::Any },
     Room { name: "clock", rooms: INWARD, crates: Crates::Any },
+    Room { name: "randomness", rooms: INWARD, crates: Crates::Any },
+    // What an apply file says, in domain words.
+    Room { name: "catalog", rooms: INWARD, crates: Crates::Any },
     // The other side of the wire. It borrows the words of the domain and nothing that could hide a misreading.
     Room { name: "sandbox", rooms: Rooms::Only(&["domain"]), crates: Crates::Any },
     Room { name: "config", rooms: Rooms::Only(&["domain"]), crates: Crates::Any },
@@ -70,6 +82,7 @@ const ROOMS: &[Room] = &[
     // They wire the rest together.
     Room { name: "cli", rooms: Rooms::Any, crates: Crates::Any },
     Room { name: "demo", rooms: Rooms::Any, crates: Crates::Any },
+    Room { name: "service", rooms: Rooms::Any, crates: Crates::Any },
     Room { name: "lib", rooms: Rooms::Any, crates: Crates::Any },
     Room { name: "main", rooms: Rooms::Any, crates: Crates::Any },
 ];

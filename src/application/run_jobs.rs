@@ -22,6 +22,12 @@ impl App {
     /// Leases and runs the jobs that are due, one after another; says when the next one is due, if any is known.
     pub async fn run_due_jobs(&self) -> Result<Option<Duration>, UseCaseError> {
         let jobs: Vec<Versioned<Job>> = list(self.store.as_ref(), &Listing::Jobs, JOBS_PER_ROUND).await?;
+        let mut jobs = jobs;
+        let start = usize::from(self.ids.random_bytes()[0]);
+        if !jobs.is_empty() {
+            let start = start % jobs.len();
+            jobs.rotate_left(start);
+        }
         let mut next: Option<Instant> = None;
         for job in jobs {
             let free_at =

@@ -5,11 +5,13 @@
 //! A new family is one folder that implements [`Protocol`] and one line in [`protocol_for`].
 
 pub mod koogallery;
+mod order_source;
 mod refusal;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
+pub use order_source::MarketplaceOrders;
 pub use refusal::{CallRefusal, QueryDefect, RefusalCause};
 
 use crate::domain::{InstanceInfo, PurchaseEvent, PurchaseOutcome};
