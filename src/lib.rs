@@ -12,6 +12,7 @@ pub mod domain;
 pub mod marketplace;
 pub mod randomness;
 pub mod sandbox;
+pub mod service;
 pub mod signing;
 pub mod store;
 pub mod telemetry;
