@@ -93,21 +93,25 @@ impl Index {
         })
     }
 
-    /// Applies effects in their stored form together with the position they lead to.
+    /// Applies effects in their stored form, in order, then the position they lead to.
+    ///
+    /// Key by key, not as one batch of sled's: readers look through the overlay meanwhile, a start replays from the
+    /// checkpoint, so nothing needs the batch to be whole here; and `apply_batch` stops all readers for as long as
+    /// it runs, and in our tests made a later `flush` wait for ever.
     pub fn apply<'a>(
         &self,
         effects: impl Iterator<Item = (&'a [u8], Option<Vec<u8>>)>,
         position: Position,
     ) -> Result<(), IndexError> {
-        let mut batch = sled::Batch::default();
-        for (key, stored) in effects {
-            match stored {
-                Some(stored) => batch.insert(key, stored),
-                None => batch.remove(key),
+        guarded("applying", || {
+            for (key, stored) in effects {
+                match stored {
+                    Some(stored) => self.db.insert(key, stored)?,
+                    None => self.db.remove(key)?,
+                };
             }
-        }
-        batch.insert(POSITION_KEY, &encode_position(position));
-        guarded("applying", || self.db.apply_batch(batch))
+            self.db.insert(POSITION_KEY, &encode_position(position)).map(|_| ())
+        })
     }
 
     /// Makes everything applied so far survive a power cut.

@@ -137,14 +137,16 @@ impl Engine for EmbeddedEngine {
         let appended = writer.journal.append(&batch);
         let frame_bytes = appended.inspect_err(|error| self.shared.fail(error.clone()))?;
         self.shared.show(&batch);
-        writer.applier.send(Durable { batch: Arc::new(batch), frame_bytes })
+        let sent = writer.applier.send(Durable { batch: Arc::new(batch), frame_bytes });
+        sent.inspect_err(|error| self.shared.fail(error.clone()))
     }
 
     fn close(&self) -> Result<(), StoreError> {
         let Some(Writer { journal, applier, _lock }) = self.writer().take() else { return Ok(()) };
-        applier.finish();
+        let finished = applier.finish();
         self.shared.close();
         self.shared.refuse_after_failure()?;
+        finished?;
         self.shared.folder.write_mark(Mark::Stopped, journal.position())
     }
 }

@@ -38,7 +38,7 @@ impl Shared {
         let view = self.view();
         let index = view.index.as_ref().ok_or(StoreError::Closed)?;
         look(&view.overlay, index).map_err(|error| {
-            let error = self.told(error);
+            let error = self.folder.told(error);
             self.fail(error.clone());
             error
         })
@@ -57,17 +57,6 @@ impl Shared {
     /// Lets go of the index.
     pub fn close(&self) {
         self.view.write().unwrap_or_else(PoisonError::into_inner).index = None;
-    }
-
-    /// Leaves the mark `REBUILD` when the index is damaged.
-    pub fn told(&self, error: IndexError) -> StoreError {
-        if let IndexError::Damaged { place, what } = &error {
-            tracing::error!(%place, %what, "the index is damaged; the next start rebuilds it");
-            if let Err(error) = self.folder.mark_rebuild() {
-                tracing::error!(%error, "the mark for the rebuild could not be left");
-            }
-        }
-        error.into()
     }
 
     /// From now on nothing is written.
