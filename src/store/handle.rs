@@ -35,6 +35,8 @@ pub struct RecordStore {
     engine: Arc<dyn Engine>,
     queue: mpsc::Sender<Command>,
     state: Arc<watch::Sender<StoreState>>,
+    /// Its sender goes with the committer, once the engine is closed.
+    ended: watch::Receiver<()>,
 }
 
 impl RecordStore {
@@ -49,11 +51,16 @@ impl RecordStore {
         let (sender, receiver) = mpsc::channel(queue_commits_max);
         let state = Arc::new(watch::Sender::new(StoreState::Running));
         let (served, told) = (Arc::clone(&engine), Arc::clone(&state));
+        let (end, ended) = watch::channel(());
         std::thread::Builder::new()
             .name("store-commit".to_owned())
-            .spawn(move || committer::run(served.as_ref(), receiver, &told))
+            .spawn(move || {
+                // Dropped last, also by a panic.
+                let _end = end;
+                committer::run(served.as_ref(), receiver, &told);
+            })
             .expect("the operating system grants one thread at the start");
-        Self { engine, queue: sender, state }
+        Self { engine, queue: sender, state, ended }
     }
 
     /// The record under `key`; `None` when there is none. A failed read is an error, never `None`.
@@ -99,14 +106,16 @@ impl RecordStore {
     /// again, even while clones of this handle live on.
     pub async fn close(&self) -> Result<(), StoreError> {
         let (closer, closed) = oneshot::channel();
-        if self.queue.send(Command::Close(closer)).await.is_ok()
-            && let Ok(outcome) = closed.await
-        {
-            return outcome;
-        }
-        match self.stopped().await {
-            StoreState::Running | StoreState::Closed => Ok(()),
-            StoreState::Failed(error) => Err(error),
+        let asked = self.queue.send(Command::Close(closer)).await;
+        let outcome = match asked {
+            Ok(()) => closed.await.ok(),
+            Err(_) => None,
+        };
+        // Nothing is ever sent: this waits for the end of the committer.
+        let _ = self.ended.clone().changed().await;
+        match (outcome, self.stopped().await) {
+            (_, StoreState::Failed(error)) | (Some(Err(error)), _) => Err(error),
+            (Some(Ok(())) | None, StoreState::Running | StoreState::Closed) => Ok(()),
         }
     }
 

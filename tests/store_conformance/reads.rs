@@ -92,7 +92,8 @@ async fn a_scan_stops_at_its_limit_and_goes_on_after_the_last_key(ground: &impl 
 async fn a_scan_stays_within_its_merchant_kind_and_prefix(ground: &impl Ground) {
     let store = ground.open();
     let keys = fill(&store).await;
-    let cases: [(KeyRange, &dyn Fn(&RecordKey) -> bool); 5] = [
+    type Inside<'a> = &'a dyn Fn(&RecordKey) -> bool;
+    let cases: [(KeyRange, Inside<'_>); 5] = [
         (KeyRange::merchant("a").expect("short"), &|key| key.merchant() == "a"),
         (KeyRange::merchant("").expect("short"), &|key| key.merchant().is_empty()),
         (KeyRange::kind("a", Kind::License).expect("short"), &|key| {

@@ -8,6 +8,8 @@ use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use fs4::FileExt;
+
 use super::super::engine::{Direction, Position};
 use super::super::error::StoreError;
 use super::super::files;
@@ -118,6 +120,15 @@ impl Index {
     pub fn sync(&self) -> Result<(), IndexError> {
         guarded("flushing", || self.db.flush())?;
         self.sync_files().map_err(IndexError::Failed)
+    }
+
+    /// Closes the index. The last clone does it: sled's threads let go of its file a little later than we do, and
+    /// until then it cannot be opened again; this waits for its lock.
+    pub fn close(self) -> Result<(), StoreError> {
+        let file = self.path.join("db");
+        drop(self);
+        let released = File::open(&file).and_then(|file| FileExt::lock(&file));
+        released.map_err(|source| StoreError::io("waiting for the lock of", &file, source))
     }
 
     fn sync_files(&self) -> Result<(), StoreError> {

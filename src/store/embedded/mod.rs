@@ -144,9 +144,10 @@ impl Engine for EmbeddedEngine {
     fn close(&self) -> Result<(), StoreError> {
         let Some(Writer { journal, applier, _lock }) = self.writer().take() else { return Ok(()) };
         let finished = applier.finish();
-        self.shared.close();
+        let index = self.shared.close();
         self.shared.refuse_after_failure()?;
         finished?;
+        index.map_or(Ok(()), index::Index::close)?;
         self.shared.folder.write_mark(Mark::Stopped, journal.position())
     }
 }

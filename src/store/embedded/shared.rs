@@ -54,9 +54,9 @@ impl Shared {
         self.view.write().unwrap_or_else(PoisonError::into_inner).overlay.forget(batch);
     }
 
-    /// Lets go of the index.
-    pub fn close(&self) {
-        self.view.write().unwrap_or_else(PoisonError::into_inner).index = None;
+    /// Shuts out readers and hands over the index.
+    pub fn close(&self) -> Option<Index> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner).index.take()
     }
 
     /// From now on nothing is written.
