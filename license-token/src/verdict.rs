@@ -35,6 +35,9 @@ pub struct Expectation<'a> {
     pub entitlements: &'a [&'a str],
     /// Quota that is needed.
     pub quota: &'a [QuotaNeed<'a>],
+    /// How long after `exp` the caller still takes the token, in seconds. `exp` itself is without grace; whoever
+    /// grants it adds the token's `grace_secs` here, and reads in [`Standing::is_past_end`] that it was used.
+    pub grace_secs: i64,
 }
 
 impl Expectation<'_> {
@@ -51,6 +54,7 @@ impl Expectation<'_> {
             lists: None,
             entitlements: &[],
             quota: &[],
+            grace_secs: 0,
         }
     }
 }
@@ -111,6 +115,8 @@ pub struct Standing {
     pub effective_now: i64,
     /// How good the status list was.
     pub list: ListStanding,
+    /// `exp` is reached: the token is taken by grace ([`Expectation::grace_secs`]).
+    pub is_past_end: bool,
 }
 
 /// How good the status list was that a verdict stands on.
@@ -164,11 +170,35 @@ fn judge_facts(facts: &Facts<'_>, expect: &Expectation<'_>) -> Result<Standing, 
     let floor = expect.floor.max(facts.issued_at).max(list.map_or(0, |known| known.list.claims().iat));
     let effective_now = expect.now.max(floor);
     for_whom(facts, expect)?;
-    time(facts, expect.now, effective_now)?;
+    time(facts, expect, effective_now)?;
     machine(facts, expect)?;
     let list = status(facts, expect, list, effective_now)?;
     grants(facts, expect)?;
-    Ok(Standing { effective_now, list })
+    let is_past_end = facts.expires_at.is_some_and(|end| effective_now >= end);
+    Ok(Standing { effective_now, list, is_past_end })
+}
+
+/// Step 6 alone: issuer, product and environment. For a text that is to be kept, whatever the time.
+///
+/// # Errors
+/// `wrong_issuer`, `wrong_audience` or `wrong_environment`.
+pub fn judge_recipient<C: Claims>(token: &VerifiedToken<C>, expect: &Expectation<'_>) -> Result<(), Refusal> {
+    for_whom(&token.claims().facts(), expect)
+}
+
+/// Step 9 alone: what the status list says about a token whose time is decided by another one. A license key
+/// may have ended while the certificate that was renewed after it holds.
+///
+/// # Errors
+/// `status_missing`, `status_rolled_back`, `revoked`, `suspended`, `superseded` or `status_stale`.
+pub fn judge_status<C: Claims>(
+    token: &VerifiedToken<C>,
+    expect: &Expectation<'_>,
+) -> Result<ListStanding, Refusal> {
+    let facts = token.claims().facts();
+    let list = right_list(&facts, expect);
+    let effective_now = expect.now.max(expect.floor).max(list.map_or(0, |known| known.list.claims().iat));
+    status(&facts, expect, list, effective_now)
 }
 
 fn for_whom(facts: &Facts<'_>, expect: &Expectation<'_>) -> Result<(), Refusal> {
@@ -186,14 +216,14 @@ fn for_whom(facts: &Facts<'_>, expect: &Expectation<'_>) -> Result<(), Refusal> 
 
 /// Half-open: from `nbf`, not at `exp`. A clock that is set back gains nothing, because `effective_now` stands
 /// on what signed tokens prove; where that matters and the clock is more than a day behind, it is called suspect.
-fn time(facts: &Facts<'_>, now: i64, effective_now: i64) -> Result<(), Refusal> {
+fn time(facts: &Facts<'_>, expect: &Expectation<'_>, effective_now: i64) -> Result<(), Refusal> {
     if effective_now < facts.not_before {
         return Err(Refusal::new(Code::NotYetValid, "`nbf` is still to come"));
     }
-    if facts.expires_at.is_some_and(|end| effective_now >= end) {
+    if facts.expires_at.is_some_and(|end| effective_now >= end.saturating_add(expect.grace_secs)) {
         return Err(Refusal::new(Code::Expired, "`exp` is reached"));
     }
-    let behind = effective_now.saturating_sub(now);
+    let behind = effective_now.saturating_sub(expect.now);
     let matters = facts.expires_at.is_some() || rule(facts) == StatusRule::Require;
     if matters && behind > CLOCK_TOLERANCE_SECS {
         return Err(Refusal::new(Code::ClockSuspect, "the clock is more than a day behind signed time"));

@@ -1,11 +1,13 @@
 //! What the use cases need from outside, in domain words.
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 
-use super::record::{CounterKey, Record, RecordKey, Stored, Versioned};
+pub use super::record::Versioned;
+use super::record::{CounterKey, Record, RecordKey, Stored};
 use crate::domain::{
     Activation, Channel, ClaimCode, ClaimDigest, Instant, License, LicenseId, Marketplace, Merchant,
-    MerchantId, OrderDetails, OrderId, Product, StatusList, StatusListNumber, StatusSlot, TokenId,
+    MerchantId, OrderDetails, OrderId, Product, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenId,
 };
 
 /// Revision that means "there is no such record".
@@ -298,6 +300,17 @@ pub trait OrderSource: Send + Sync {
         order_id: &str,
         order_line_id: Option<&str>,
     ) -> Result<OrderDetails, OrderSourceError>;
+}
+
+/// A secret that cannot be used: which one, and what is wrong with it. Never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SecretFault(pub String);
+
+/// Finds the secrets that records only refer to.
+pub trait SecretSource: Send + Sync {
+    /// The secret, as it is at this moment; empty or missing is a fault.
+    fn resolve(&self, reference: &SecretRef) -> Result<SecretString, SecretFault>;
 }
 
 /// The name of a product and what a buyer reads about it.

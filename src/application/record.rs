@@ -105,8 +105,10 @@ pub struct Replay {
     pub merchant: MerchantId,
     /// Through which address.
     pub channel: ChannelId,
-    /// The identity of the request.
+    /// Digest of the request's nonce.
     pub digest: [u8; 32],
+    /// Digest of the whole request: another one under the same nonce is refused.
+    pub request: [u8; 32],
     /// How long it is kept.
     pub until: Instant,
     /// What was answered; only outcomes of calls that change something.
@@ -191,6 +193,7 @@ pub struct Versioned<T> {
 macro_rules! records {
     ($($variant:ident($noun:ty) = $key:expr;)+) => {
         /// One stored record.
+        #[expect(clippy::large_enum_variant, reason = "a record lives for one read or one commit")]
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum Record { $(#[doc = concat!("See [`RecordKey`].")] $variant($noun)),+ }
 

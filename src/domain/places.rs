@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Activation, ActivationId, Instant, Machine, MachineLimit, Refusal};
 
 /// Most places that one license can have, so that its record stays bounded.
-pub const PLACES_MAX: usize = 10_000;
+pub const PLACES_MAX: usize = 1_000;
 
 /// One place.
 #[derive(Debug, Clone, PartialEq, Eq)]

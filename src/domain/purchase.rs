@@ -1,8 +1,9 @@
 //! One order line as received.
 
 use super::{
-    ChannelId, Charging, CustomerId, Env, InstanceId, Instant, LicenseId, Marketplace, MerchantId,
-    OrderDetails, OrderId, OrderLineDetails, OrderLineId, OrderRef, PeriodUnit, RefreshScene, Sku, Term,
+    ChannelId, Charging, CustomerId, Env, FOREIGN_ID_BYTES_MAX, InstanceId, Instant, LicenseId, Marketplace,
+    MerchantId, OrderDetails, OrderId, OrderLineDetails, OrderLineId, OrderRef, PeriodUnit, RefreshScene,
+    Sku, Term,
 };
 
 /// What makes a purchase unique. The channel is recorded, never part of it.
@@ -28,6 +29,9 @@ impl OrderLineKey {
             None => None,
         };
         let product_id = if line_id.is_some() { None } else { order.product_id.clone() };
+        if product_id.as_ref().is_some_and(|id| id.len() > FOREIGN_ID_BYTES_MAX) {
+            return None;
+        }
         let order_id = OrderId::parse(&order.order_id).ok()?;
         Some(Self { merchant: merchant.clone(), marketplace, order_id, line_id, product_id })
     }

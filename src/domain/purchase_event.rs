@@ -75,6 +75,7 @@ pub struct OrderDetails {
     pub lines: Vec<OrderLineDetails>,
 }
 
+/// What made the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrderKind {
     New,
@@ -85,6 +86,7 @@ pub enum OrderKind {
     Change,
 }
 
+/// One product of one order line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderLineDetails {
     pub order_line_id: String,
@@ -98,6 +100,7 @@ pub struct OrderLineDetails {
     pub quantity: Option<u32>,
 }
 
+/// How an order line is paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Charging {
     OnDemand,
@@ -106,6 +109,7 @@ pub enum Charging {
     OnDemandPackage,
 }
 
+/// Unit of a term as bought; days are for trials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PeriodUnit {
     Day,

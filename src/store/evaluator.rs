@@ -7,7 +7,7 @@ use super::engine::{Batch, Effect, Position, Prior};
 use super::error::CommitError;
 use super::key::RecordKey;
 use super::primitive::{CommitAnswer, CommitRequest, Primitive};
-use super::record::{INDEX_SCHEMA, Record, Revision};
+use super::record::{Record, Revision};
 
 /// Evaluates the commits of one batch one after another, each over what the ones before it did.
 ///
@@ -92,10 +92,10 @@ impl<'a> Attempt<'a> {
                 self.write_answered(key, Some(until_ms), schema, body);
             }
             Primitive::Add { key, delta, min, max } => self.add(key, delta, min, max)?,
-            Primitive::Index { key, body } => {
+            Primitive::Index { key, schema, body, until_ms } => {
                 self.refuse_counter(&key)?;
                 let revision = self.next_revision();
-                self.write(key, Record { revision, until_ms: None, schema: INDEX_SCHEMA, body });
+                self.write(key, Record { revision, until_ms, schema, body });
             }
             Primitive::Unindex { key } => {
                 self.refuse_counter(&key)?;
@@ -169,3 +169,6 @@ impl<'a> Attempt<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

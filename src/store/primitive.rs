@@ -2,7 +2,7 @@
 
 use super::error::CommitError;
 use super::key::RecordKey;
-use super::record::{BODY_BYTES_MAX, COUNTER_SCHEMA, Revision, STORED_HEADER_BYTES};
+use super::record::{BODY_BYTES_MAX, COUNTER_SCHEMA, INDEX_SCHEMA, Revision, STORED_HEADER_BYTES};
 
 /// Most primitives of one commit.
 pub const PRIMITIVES_PER_COMMIT_MAX: usize = 1_024;
@@ -69,8 +69,12 @@ pub enum Primitive {
     Index {
         /// Where.
         key: RecordKey,
+        /// Shape of the body; not [`COUNTER_SCHEMA`].
+        schema: u16,
         /// What to write.
         body: Vec<u8>,
+        /// When the record lapses, for kinds that do.
+        until_ms: Option<u64>,
     },
     /// Removes a look-up record; removing none is no mistake.
     Unindex {
@@ -102,12 +106,10 @@ impl Primitive {
 
     fn forges_a_counter(&self) -> bool {
         match self {
-            Self::Put { schema, .. } | Self::Claim { schema, .. } => *schema == COUNTER_SCHEMA,
-            Self::Check { .. }
-            | Self::Delete { .. }
-            | Self::Add { .. }
-            | Self::Index { .. }
-            | Self::Unindex { .. } => false,
+            Self::Put { schema, .. } | Self::Claim { schema, .. } | Self::Index { schema, .. } => {
+                *schema == COUNTER_SCHEMA
+            }
+            Self::Check { .. } | Self::Delete { .. } | Self::Add { .. } | Self::Unindex { .. } => false,
         }
     }
 }
@@ -151,10 +153,10 @@ impl CommitRequest {
         self.with(Primitive::Add { key, delta, min, max })
     }
 
-    /// Adds a [`Primitive::Index`].
+    /// Adds a [`Primitive::Index`] of schema [`INDEX_SCHEMA`] that does not lapse.
     #[must_use]
     pub fn index(self, key: RecordKey, body: impl Into<Vec<u8>>) -> Self {
-        self.with(Primitive::Index { key, body: body.into() })
+        self.with(Primitive::Index { key, schema: INDEX_SCHEMA, body: body.into(), until_ms: None })
     }
 
     /// Adds a [`Primitive::Unindex`].

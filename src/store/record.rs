@@ -8,7 +8,7 @@ pub const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Marks a counter; its body is the value, eight bytes little-endian. No caller may write it with a put.
 pub const COUNTER_SCHEMA: u16 = u16::MAX;
 
-/// Schema of what an index write stores.
+/// Schema of an index write that says no other: a look-up key whose body has no shape of its own.
 pub const INDEX_SCHEMA: u16 = 0;
 
 /// A record's place in the order of all writes to the store; greater is later.
