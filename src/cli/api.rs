@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use ureq::http::{Method, Request, header};
 
@@ -24,16 +24,36 @@ pub fn escaped(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
+/// Why a request was not done.
+pub type ApiFailure = Failure;
+
 /// Talks to one server as one token.
 #[derive(Debug)]
 pub struct Api {
     agent: ureq::Agent,
-    settings: ClientSettings,
+    url: String,
+    token: Option<SecretString>,
+    merchant: Option<String>,
+    language: &'static str,
+}
+
+/// A path with the parts of its query that are there.
+pub fn with_query(path: &str, query: &[(&str, Option<String>)]) -> String {
+    let pair = |(name, value): &(&str, Option<String>)| Some(format!("{name}={}", escaped(value.as_ref()?)));
+    let query = query.iter().filter_map(pair).collect::<Vec<_>>().join("&");
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
 impl Api {
-    /// Over HTTP; follows no redirects, because they would carry the token elsewhere.
-    pub fn new(settings: ClientSettings) -> Self {
+    /// As flags and environment say.
+    pub fn of(settings: ClientSettings) -> Self {
+        let merchant = settings.merchant.map(|merchant| merchant.to_string());
+        Self { language: settings.language, ..Self::new(&settings.url, settings.token, merchant) }
+    }
+
+    /// Over HTTP; follows no redirects, because they would carry the token elsewhere. `merchant` is for whom an
+    /// operator's token asks.
+    pub fn new(url: &str, token: Option<SecretString>, merchant: Option<String>) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -42,32 +62,34 @@ impl Api {
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .user_agent(concat!("lictor/", env!("CARGO_PKG_VERSION")));
         // A proxy for the world is none for this machine.
-        let config = if is_local(&settings.url) { config.proxy(None) } else { config };
-        Self { agent: config.build().new_agent(), settings }
+        let config = if is_local(url) { config.proxy(None) } else { config };
+        let url = url.trim_end_matches('/').to_owned();
+        Self { agent: config.build().new_agent(), url, token, merchant, language: "en" }
     }
 
-    /// Where the server is and who asks.
-    pub fn settings(&self) -> &ClientSettings {
-        &self.settings
+    /// For whom an operator's token asks.
+    pub fn merchant(&self) -> Option<&str> {
+        self.merchant.as_deref()
     }
 
-    /// Reads; `query` without what is absent.
-    pub fn get(&self, path: &str, query: &[(&str, Option<String>)]) -> Result<Value, Failure> {
-        let pairs =
-            query.iter().filter_map(|(name, value)| Some(format!("{name}={}", escaped(value.as_ref()?))));
-        let query = pairs.collect::<Vec<_>>().join("&");
-        let separator = if query.is_empty() { "" } else { "?" };
-        self.send(Method::GET, &format!("{path}{separator}{query}"), None, None)
+    /// Reads.
+    pub fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.send(Method::GET, path, None, None)
     }
 
-    /// Changes something. The same key again has no second effect: `None` makes a new one.
-    pub fn post(&self, path: &str, body: &Value, idempotency_key: Option<&str>) -> Result<Value, Failure> {
+    /// Changes something, once.
+    pub fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.post_as(path, body, None)
+    }
+
+    /// Changes something. The same key again has no second effect; without one, this call is its own.
+    pub fn post_as(&self, path: &str, body: &Value, idempotency_key: Option<&str>) -> Result<Value, Failure> {
         let key = match idempotency_key {
             Some(key) => key.to_owned(),
             None => random_key()?,
         };
         self.send(Method::POST, path, Some(body), Some(&key)).map_err(|failure| match failure {
-            Failure::Unreachable(reason) => Failure::Unreachable(format!(
+            Failure::Lost(reason) => Failure::Lost(format!(
                 "{reason}\nnext: whether it was done is not known; repeat with --idempotency-key {key}"
             )),
             other => other,
@@ -81,15 +103,15 @@ impl Api {
         body: Option<&Value>,
         key: Option<&str>,
     ) -> Result<Value, Failure> {
-        let url = format!("{}{path}", self.settings.url);
+        let url = format!("{}{path}", self.url);
         let request = Request::builder().method(method).uri(&url);
         let request = request.header(header::ACCEPT, "application/json, application/problem+json");
-        let mut request = request.header(header::ACCEPT_LANGUAGE, self.settings.language);
-        if let Some(token) = &self.settings.token {
+        let mut request = request.header(header::ACCEPT_LANGUAGE, self.language);
+        if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret()));
         }
-        if let Some(merchant) = &self.settings.merchant {
-            request = request.header("Lictor-Merchant", merchant.as_str());
+        if let Some(merchant) = &self.merchant {
+            request = request.header("Lictor-Merchant", merchant);
         }
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
@@ -103,10 +125,10 @@ impl Api {
             }
             None => self.agent.run(request.body(()).map_err(bad)?),
         };
-        let mut answer = answer.map_err(|error| self.unreachable(&error))?;
+        let mut answer = answer.map_err(|error| self.no_answer(&error))?;
         let status = answer.status().as_u16();
         let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
-        let text = text.map_err(|error| self.unreachable(&error))?;
+        let text = text.map_err(|error| self.no_answer(&error))?;
         let value = serde_json::from_str(if text.is_empty() { "null" } else { &text });
         match (status, value) {
             (200..=299, Ok(value)) => Ok(value),
@@ -114,14 +136,22 @@ impl Api {
         }
     }
 
-    fn unreachable(&self, error: &ureq::Error) -> Failure {
-        let url = &self.settings.url;
-        Failure::Unreachable(match error {
-            ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-                format!("no server listens at {url}; start it with `lictor serve`, or set LICTOR_URL")
+    fn no_answer(&self, error: &ureq::Error) -> Failure {
+        use ureq::{Error, Timeout};
+        let url = &self.url;
+        match error {
+            Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                Failure::Unreachable(format!(
+                    "no server listens at {url}; start it with `lictor serve`, or set LICTOR_URL"
+                ))
             }
-            other => format!("no answer from {url}: {other}"),
-        })
+            Error::HostNotFound
+            | Error::ConnectionFailed
+            | Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
+                Failure::Unreachable(format!("{url} cannot be reached: {error}; check LICTOR_URL or --url"))
+            }
+            other => Failure::Lost(format!("no answer from {url}: {other}")),
+        }
     }
 }
 

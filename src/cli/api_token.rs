@@ -52,14 +52,14 @@ impl ApiToken {
                 if let Some(instant) = expires_at {
                     body["expires_at"] = instant.into();
                 }
-                let made = api.post("/v1/merchant/api-tokens", &body, idempotency_key.as_deref())?;
+                let made = api.post_as("/v1/merchant/api-tokens", &body, idempotency_key.as_deref())?;
                 output.note("Keep this token now: it is not stored and cannot be shown again.");
                 output.answer(&made, |made| printable(&cell(made.get("token"))));
             }
-            Self::List => output.answer(&api.get("/v1/merchant/api-tokens", &[])?, listing),
+            Self::List => output.answer(&api.get("/v1/merchant/api-tokens")?, listing),
             Self::Revoke { id, idempotency_key } => {
                 let path = format!("/v1/merchant/api-tokens/{}/revoke", escaped(&id));
-                let answer = api.post(&path, &json!({}), idempotency_key.as_deref())?;
+                let answer = api.post_as(&path, &json!({}), idempotency_key.as_deref())?;
                 output.answer(&answer, |_| format!("{} is revoked", printable(&id)));
             }
         }

@@ -46,7 +46,7 @@ impl Apply {
         let Some(file) = self.file else { return Err(Failure::Usage("name a FILE to apply".into())) };
         let text = read_text(&file, APPLY_FILE_BYTES_MAX)?;
         let body = json!({ "toml": text, "dry_run": self.dry_run });
-        let answer = common.api()?.post("/v1/merchant/apply", &body, self.idempotency_key.as_deref())?;
+        let answer = common.api()?.post_as("/v1/merchant/apply", &body, self.idempotency_key.as_deref())?;
         common.output().answer(&answer, changes);
         Ok(())
     }

@@ -1,8 +1,12 @@
 //! `lictor demo`
 
-use super::{Common, Failure};
+use std::process::ExitCode;
 
-/// Shows the whole way; until its rooms are joined here, it refuses.
-pub fn run(_common: &Common) -> Result<(), Failure> {
-    Err(Failure::Refused("this build holds no demo yet".into()))
+use super::{Failure, Output};
+
+/// Where the demo takes over (`crate::demo::run`); until it is joined here, it refuses.
+pub fn run(output: Output) -> ExitCode {
+    let failure = Failure::Refused("this build holds no demo yet".into());
+    output.failure(&failure);
+    failure.exit_code()
 }

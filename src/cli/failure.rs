@@ -19,6 +19,9 @@ pub enum Failure {
     /// No server answered.
     #[error("{0}")]
     Unreachable(String),
+    /// The request may have been done, but no answer came.
+    #[error("{0}")]
+    Lost(String),
     /// The server said no.
     #[error("{0}")]
     Problem(Box<Problem>),
@@ -30,7 +33,7 @@ impl Failure {
         ExitCode::from(match self {
             Self::Refused(_) => 1,
             Self::Usage(_) => 2,
-            Self::Unreachable(_) => 3,
+            Self::Unreachable(_) | Self::Lost(_) => 3,
             Self::Problem(problem) if problem.is_unavailable() => 3,
             Self::Problem(_) => 1,
         })
@@ -42,6 +45,7 @@ impl Failure {
             Self::Refused(reason) => json!({ "code": "refused", "reason": reason }),
             Self::Usage(reason) => json!({ "code": "usage", "reason": reason }),
             Self::Unreachable(reason) => json!({ "code": "unreachable", "reason": reason }),
+            Self::Lost(reason) => json!({ "code": "outcome_unknown", "reason": reason }),
             Self::Problem(problem) => problem.to_json(),
         }
     }

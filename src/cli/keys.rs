@@ -20,17 +20,17 @@ impl Keys {
     pub fn run(self, common: &Common) -> Result<(), Failure> {
         let api = common.api()?;
         match self {
-            Self::List => common.output().answer(&api.get("/v1/merchant/keys", &[])?, listing),
+            Self::List => common.output().answer(&api.get("/v1/merchant/keys")?, listing),
             Self::Public => {
                 // Without a merchant: the set of a server that has only one.
-                let path = match &api.settings().merchant {
-                    Some(merchant) => format!("/v1/keysets/{}/jwks.json", escaped(merchant.as_str())),
+                let path = match api.merchant() {
+                    Some(merchant) => format!("/v1/keysets/{}/jwks.json", escaped(merchant)),
                     None => "/.well-known/jwks.json".to_owned(),
                 };
-                let keys = api.get(&path, &[]).map_err(|failure| match failure {
-                    Failure::Problem(problem) if api.settings().merchant.is_none() => Failure::Refused(
-                        format!("{problem}\nnext: name the merchant with --merchant or LICTOR_MERCHANT"),
-                    ),
+                let keys = api.get(&path).map_err(|failure| match failure {
+                    Failure::Problem(problem) if api.merchant().is_none() => Failure::Refused(format!(
+                        "{problem}\nnext: name the merchant with --merchant or LICTOR_MERCHANT"
+                    )),
                     other => other,
                 })?;
                 common.output().answer(&keys, |keys| format!("{keys:#}"));

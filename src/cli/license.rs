@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::api::escaped;
+use super::api::{escaped, with_query};
 use super::table::cell;
 use super::{Api, Common, Failure, Table};
 
@@ -132,7 +132,8 @@ impl License {
             Self::List(list) => output.answer(&list.ask(&api)?, listing),
             Self::Show { id, reveal } => {
                 let query = [("reveal", reveal.then(|| "true".to_owned()))];
-                let license = api.get(&format!("/v1/merchant/licenses/{}", escaped(&id)), &query)?;
+                let license =
+                    api.get(&with_query(&format!("/v1/merchant/licenses/{}", escaped(&id)), &query))?;
                 output.answer(&license, details);
             }
             Self::Issue(issue) => output.answer(&issue.ask(&api)?, details),
@@ -163,7 +164,7 @@ impl List {
             ("limit", Some(self.limit.to_string())),
             ("cursor", self.cursor),
         ];
-        api.get("/v1/merchant/licenses", &query)
+        api.get(&with_query("/v1/merchant/licenses", &query))
     }
 }
 
@@ -182,7 +183,7 @@ impl Issue {
             ("starts_at", self.starts_at),
         ];
         body.extend(texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into()))));
-        api.post("/v1/merchant/licenses", &Value::Object(body), self.idempotency_key.as_deref())
+        api.post_as("/v1/merchant/licenses", &Value::Object(body), self.idempotency_key.as_deref())
     }
 }
 
@@ -196,7 +197,7 @@ impl Act {
             body.insert("keep".into(), keep);
         }
         let path = format!("/v1/merchant/licenses/{}/{act}", escaped(&self.id));
-        api.post(&path, &Value::Object(body), self.idempotency_key.as_deref())
+        api.post_as(&path, &Value::Object(body), self.idempotency_key.as_deref())
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 refused or not found, 2 usage, 3 unreachable or 503.
 
-mod api;
+pub mod api;
 mod api_token;
 mod apply;
 mod client_example;
@@ -26,7 +26,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use api::Api;
+use api::Api;
 pub use failure::Failure;
 pub use output::Output;
 pub use problem::Problem;
@@ -70,7 +70,7 @@ impl Common {
             token_file: self.token_file.clone(),
             merchant: self.merchant.clone(),
         };
-        Ok(Api::new(ClientSettings::of_process(&flags)?))
+        Ok(Api::of(ClientSettings::of_process(&flags)?))
     }
 
     fn output(&self) -> Output {
@@ -115,12 +115,21 @@ enum Command {
     Sandbox(sandbox::Sandbox),
 }
 
+/// Comes when the process is told to stop: SIGTERM or SIGINT.
+async fn stop_signal() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    }
+}
+
 impl Cli {
     /// Does what was asked for.
     pub fn run(self) -> ExitCode {
         let output = self.common.output();
         let done = match self.command {
-            Command::Demo => demo::run(&self.common),
+            Command::Demo => return demo::run(output),
             Command::Serve(command) => command.run(),
             Command::Init(command) => command.run(),
             Command::CheckConfig(command) => command.run(output),
@@ -131,7 +140,7 @@ impl Cli {
             Command::ApiToken(command) => command.run(&self.common),
             Command::Token(command) => return token::run(command, output),
             Command::ClientExample { args } => return client_example::run(args),
-            Command::Sandbox(command) => command.run(),
+            Command::Sandbox(command) => command.run(&self.common),
         };
         match done {
             Ok(()) => ExitCode::SUCCESS,
