@@ -2,58 +2,69 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use secrecy::ExposeSecret;
 
 use super::open::token_digest;
 use crate::application::ports::SecretSource;
-use crate::application::{App, AppliedEntry, Catalog, UseCaseError};
+use crate::application::{App, AppliedEntry, ApplyFault, ApplyFiles, ApplyMistake, Catalog, UseCaseError};
 use crate::catalog::{ApplyContext, ApplyFile, Mistake, TokenGiven, parse_apply_file_in};
 use crate::domain::{
     ApiToken, ApiTokenId, Binding, Instant, MerchantId, Refusal, Scope, Spec, SpecKind, Starts, TokenOwner,
 };
 
-/// Why an apply file was not applied. Nothing of it was.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
-    /// Every mistake in it.
-    #[error("the apply file has {} mistakes", .0.len())]
-    Mistakes(Vec<Mistake>),
-    /// The rules say no, or something broke.
-    #[error(transparent)]
-    UseCase(#[from] UseCaseError),
+/// Reads apply files and applies them.
+pub struct CatalogApplier {
+    app: Arc<App>,
+    secrets: Arc<dyn SecretSource>,
 }
 
-/// Applies the text for the merchant that the file names, or for the caller's.
-pub async fn apply_text(
-    app: &App,
-    secrets: &Arc<dyn SecretSource>,
-    text: &str,
-    caller: Option<&MerchantId>,
-    dry_run: bool,
-) -> Result<(MerchantId, Vec<AppliedEntry>), ApplyError> {
-    let known_products = match caller {
-        Some(merchant) => {
-            app.catalog(merchant).await?.products.into_iter().map(|product| product.id).collect()
-        }
-        None => Vec::new(),
-    };
-    let context = ApplyContext { known_products, may_grant_operator: caller.is_none() };
-    let file = parse_apply_file_in(text, &context).map_err(ApplyError::Mistakes)?;
-    not_built_yet(&file.specs)?;
-    let named = file.merchant.as_ref().map(|merchant| merchant.id.clone());
-    let merchant = match (named, caller) {
-        (Some(named), Some(caller)) if &named != caller => {
-            return Err(UseCaseError::from(Refusal::NotFound { what: "merchant" }).into());
-        }
-        (Some(named), _) => named,
-        (None, Some(caller)) => caller.clone(),
-        (None, None) => {
-            let why = "the file has no [merchant] and the caller names none".to_owned();
-            return Err(UseCaseError::from(Refusal::Invalid { pointer: "/merchant".into(), why }).into());
-        }
-    };
-    let catalog = resolved(app, secrets, file, &merchant)?;
-    Ok((merchant.clone(), app.apply_catalog(&merchant, catalog, dry_run).await?))
+impl CatalogApplier {
+    /// Tokens given from outside are found by `secrets`.
+    pub fn new(app: Arc<App>, secrets: Arc<dyn SecretSource>) -> Self {
+        Self { app, secrets }
+    }
+}
+
+#[async_trait]
+impl ApplyFiles for CatalogApplier {
+    async fn apply(
+        &self,
+        text: &str,
+        caller: Option<&MerchantId>,
+        dry_run: bool,
+    ) -> Result<(MerchantId, Vec<AppliedEntry>), ApplyFault> {
+        let known_products = match caller {
+            Some(merchant) => {
+                let products = self.app.catalog(merchant).await?.products;
+                products.into_iter().map(|product| product.id).collect()
+            }
+            None => Vec::new(),
+        };
+        let context = ApplyContext { known_products, may_grant_operator: caller.is_none() };
+        let file = parse_apply_file_in(text, &context)
+            .map_err(|mistakes| ApplyFault::Mistakes(mistakes.into_iter().map(mistake).collect()))?;
+        not_built_yet(&file.specs)?;
+        let named = file.merchant.as_ref().map(|merchant| merchant.id.clone());
+        let merchant = match (named, caller) {
+            (Some(named), Some(caller)) if &named != caller => {
+                return Err(UseCaseError::from(Refusal::NotFound { what: "merchant" }).into());
+            }
+            (Some(named), _) => named,
+            (None, Some(caller)) => caller.clone(),
+            (None, None) => {
+                let why = "the file has no [merchant] and the caller names none".to_owned();
+                return Err(UseCaseError::from(Refusal::Invalid { pointer: "/merchant".into(), why }).into());
+            }
+        };
+        let catalog = resolved(&self.app, &self.secrets, file, &merchant)?;
+        let entries = self.app.apply_catalog(&merchant, catalog, dry_run).await?;
+        Ok((merchant, entries))
+    }
+}
+
+fn mistake(mistake: Mistake) -> ApplyMistake {
+    ApplyMistake { line: mistake.line, pointer: mistake.pointer, message: mistake.message }
 }
 
 /// What the file may say and the service cannot do yet is refused, never silently ignored.
