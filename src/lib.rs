@@ -4,10 +4,16 @@
 //! `workers`, `signing`. `docs/ARCHITECTURE.md` is the map.
 
 pub mod application;
+pub mod catalog;
+pub mod cli;
+pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod marketplace;
 pub mod randomness;
 pub mod sandbox;
+pub mod service;
 pub mod signing;
 pub mod store;
+pub mod telemetry;
 pub mod workers;

@@ -1,1 +1,53 @@
+//! Checks a license inside the software that is sold: paste or claim, activate, stay offline, renew.
+//!
+//! ```no_run
+//! use license_client::{Config, Verdict, check, maintain};
+//!
+//! # fn example() -> Result<(), license_client::ConfigError> {
+//! # let pinned = "";
+//! // `pinned` is what `lictor keys public` prints, for example by `include_str!("keys.json")`.
+//! let config = Config::new("acme-cad", "https://license.acme.example", pinned, "/var/lib/acme-cad")?
+//!     .server("https://license.acme.example");
+//! match check(&config, None) {
+//!     Verdict::Valid(license) | Verdict::Expiring(license) | Verdict::Grace(license) => {
+//!         println!("{} may export: {}", license.license_id, license.is_entitled("export"));
+//!     }
+//!     refused => println!("{} {}", refused.reason("en"), refused.next_action_reason("en")),
+//! }
+//! maintain(&config); // now and then, from a place that may wait for the network
+//! # Ok(()) }
+//! ```
+//!
+//! | call | network |
+//! | --- | --- |
+//! | [`check`] | only while no license holds: to claim, to activate, to renew a lease that is over |
+//! | [`maintain`] | renews the certificate when its time has come, fetches the status lists |
+//! | [`release`] | gives this machine's place back |
+//!
+//! There is no global state and no thread, and no call panics. What is kept stands in one file of the state
+//! folder; every signed text in it is verified anew at each call.
+#![deny(missing_docs)]
 
+mod check;
+mod clock;
+mod config;
+mod environment;
+mod held;
+mod machine;
+mod maintain;
+mod offline;
+mod pasted;
+mod reasons;
+mod release;
+mod server;
+mod session;
+mod state;
+mod verdict;
+
+pub use check::check;
+pub use config::{Config, ConfigError};
+pub use license_token::{Amount, Component, Enforcement, Env, QuotaClaim};
+pub use machine::{HostMachine, ReadMachine};
+pub use maintain::maintain;
+pub use release::{ReleaseError, release};
+pub use verdict::{Granted, NextAction, Verdict};

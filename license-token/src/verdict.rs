@@ -178,6 +178,14 @@ fn judge_facts(facts: &Facts<'_>, expect: &Expectation<'_>) -> Result<Standing, 
     Ok(Standing { effective_now, list, is_past_end })
 }
 
+/// Step 6 alone: issuer, product and environment. For a text that is to be kept, whatever the time.
+///
+/// # Errors
+/// `wrong_issuer`, `wrong_audience` or `wrong_environment`.
+pub fn judge_recipient<C: Claims>(token: &VerifiedToken<C>, expect: &Expectation<'_>) -> Result<(), Refusal> {
+    for_whom(&token.claims().facts(), expect)
+}
+
 /// Step 9 alone: what the status list says about a token whose time is decided by another one. A license key
 /// may have ended while the certificate that was renewed after it holds.
 ///

@@ -1,5 +1,7 @@
 //! Creates and changes what an apply file names; never deletes.
 
+use async_trait::async_trait;
+
 use super::app::{App, UseCaseError};
 use super::ports::{ABSENT, Change, Commit, Listing, SigningError, Versioned, find, list};
 use super::record::{Owned, Record, RecordKey, Stored};
@@ -43,6 +45,45 @@ pub struct AppliedEntry {
     pub id: String,
     /// What became of it.
     pub change: EntryChange,
+}
+
+/// A mistake in an apply file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyMistake {
+    /// Line, counted from 1.
+    pub line: usize,
+    /// Which member; a JSON pointer (RFC 6901), empty for the file itself.
+    pub pointer: String,
+    /// The rule, and what to write instead.
+    pub message: String,
+}
+
+/// Why an apply file was not applied. Nothing of it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyFault {
+    /// Every mistake in it.
+    #[error("the apply file has mistakes: {}", shown(.0))]
+    Mistakes(Vec<ApplyMistake>),
+    /// The rules say no, or something broke.
+    #[error(transparent)]
+    UseCase(#[from] UseCaseError),
+}
+
+fn shown(mistakes: &[ApplyMistake]) -> String {
+    let lines: Vec<_> = mistakes.iter().map(|it| format!("line {}: {}", it.line, it.message)).collect();
+    lines.join("; ")
+}
+
+/// Applies apply files: the one act behind `apply`, `--bootstrap` and the merchant API.
+#[async_trait]
+pub trait ApplyFiles: Send + Sync {
+    /// Applies the text for the merchant that it names, or for the caller's. `None` is the server's operator.
+    async fn apply(
+        &self,
+        text: &str,
+        caller: Option<&MerchantId>,
+        dry_run: bool,
+    ) -> Result<(MerchantId, Vec<AppliedEntry>), ApplyFault>;
 }
 
 impl App {

@@ -22,7 +22,7 @@ impl App {
                 PurchaseState::Received | PurchaseState::Held { .. } => {
                     return Ok(PurchaseOutcome::Processing);
                 }
-                PurchaseState::Ended { .. } => infos.push(ended(&purchase.value)),
+                PurchaseState::Ended { .. } => infos.push(self.ended(&purchase.value)),
                 PurchaseState::Minted => {
                     let license = self.load_license(call.merchant, &purchase.value.license).await?.value;
                     infos.push(self.instance_info(&purchase.value, &license, &locale).await?);
@@ -52,9 +52,10 @@ impl App {
         let front_end_url = if front_end_url.is_empty() { portal_url } else { front_end_url };
         Ok(InstanceInfo { instance_id: purchase.instance.to_string(), front_end_url, memo })
     }
-}
 
-fn ended(purchase: &Purchase) -> InstanceInfo {
-    let instance_id = purchase.instance.to_string();
-    InstanceInfo { instance_id, front_end_url: String::new(), memo: String::new() }
+    /// What was released before its license existed has nothing to show but where to ask.
+    fn ended(&self, purchase: &Purchase) -> InstanceInfo {
+        let (instance_id, front_end_url) = (purchase.instance.to_string(), self.signer.portal_url());
+        InstanceInfo { instance_id, front_end_url, memo: String::new() }
+    }
 }

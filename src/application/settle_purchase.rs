@@ -73,7 +73,7 @@ impl App {
         loop {
             let outcome = self.try_settle(&merchant, channel, key, facts.clone()).await;
             if !attempts.again(&outcome).await {
-                return outcome.map(|()| Settled::Done);
+                return outcome;
             }
         }
     }
@@ -84,16 +84,21 @@ impl App {
         channel: &Channel,
         key: &OrderLineKey,
         facts: PurchaseFacts,
-    ) -> Result<(), UseCaseError> {
+    ) -> Result<Settled, UseCaseError> {
         let known = self.load_purchase(key).await?;
-        let Some(mut purchase) = known.filter(|purchase| is_open(&purchase.value)) else { return Ok(()) };
+        let Some(mut purchase) = known.filter(|purchase| is_open(&purchase.value)) else {
+            return Ok(Settled::Done);
+        };
         purchase.value.facts = Some(facts);
         let settling = Settling { merchant, channel, purchase, actor: Actor::Server, now: self.now() };
-        let (commit, _) = self.decide(settling).await?;
+        let (commit, purchase) = self.decide(settling).await?;
         self.store.commit(commit).await?;
         self.signals.flips.notify_one();
         self.signals.jobs.notify_one();
-        Ok(())
+        Ok(match purchase.state {
+            PurchaseState::Held { .. } => Settled::Later("no spec knows the SKU yet".into()),
+            PurchaseState::Received | PurchaseState::Minted | PurchaseState::Ended { .. } => Settled::Done,
+        })
     }
 
     /// For families whose call carries the order: purchase and license in one commit.

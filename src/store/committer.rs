@@ -3,8 +3,6 @@
 //! Commits wait in a bounded queue. One thread takes what waits, evaluates it in order, writes it as one batch
 //! and answers all. There is no timer: the sync of one batch is what gathers the next.
 
-use std::sync::Arc;
-
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::engine::{Batch, Engine};
@@ -45,37 +43,54 @@ pub enum StoreState {
 
 /// Runs until closed, until every handle is gone, or until the engine fails.
 pub(super) fn run(
-    engine: &Arc<dyn Engine>,
+    engine: &dyn Engine,
     mut queue: mpsc::Receiver<Command>,
     state: &watch::Sender<StoreState>,
 ) {
+    let _last_word = LastWord(state);
     let mut closers = Vec::new();
-    let failure = serve(engine.as_ref(), &mut queue, &mut closers);
+    let served = serve(engine, &mut queue, &mut closers);
     queue.close();
     let closed = engine.close();
-    state.send_replace(match (&failure, &closed) {
-        (Some(error), _) | (None, Err(error)) => StoreState::Failed(error.clone()),
-        (None, Ok(())) => StoreState::Closed,
-    });
+    let outcome = served.and(closed);
+    tell(state, outcome.clone().map_or_else(StoreState::Failed, |()| StoreState::Closed));
     for closer in closers {
         // The one who asked may have gone away: nothing is owed to it.
-        let _ = closer.send(failure.clone().map_or_else(|| closed.clone(), Err));
+        let _ = closer.send(outcome.clone());
     }
     // Dropping the queue tells every commit still in it that its outcome is unknown.
+}
+
+/// Says that the committer is gone if it panics: no caller waits for ever.
+struct LastWord<'a>(&'a watch::Sender<StoreState>);
+
+impl Drop for LastWord<'_> {
+    fn drop(&mut self) {
+        tell(self.0, StoreState::Failed(StoreError::Closed));
+    }
+}
+
+/// The first reason to stop stays.
+fn tell(state: &watch::Sender<StoreState>, stopped: StoreState) {
+    state.send_if_modified(|state| {
+        let running = matches!(state, StoreState::Running);
+        if running {
+            *state = stopped;
+        }
+        running
+    });
 }
 
 fn serve(
     engine: &dyn Engine,
     queue: &mut mpsc::Receiver<Command>,
     closers: &mut Vec<oneshot::Sender<Result<(), StoreError>>>,
-) -> Option<StoreError> {
+) -> Result<(), StoreError> {
     while let Some(first) = queue.blocking_recv() {
         let waiting = gather(first, queue, closers);
-        if let Err(error) = make(engine, waiting) {
-            return Some(error);
-        }
+        make(engine, waiting)?;
     }
-    None
+    Ok(())
 }
 
 type Waiting = (CommitRequest, oneshot::Sender<Outcome>);

@@ -90,3 +90,30 @@ pub trait Engine: Send + Sync + 'static {
     /// Every later call hears [`StoreError::Closed`].
     fn close(&self) -> Result<(), StoreError>;
 }
+
+impl Engine for Box<dyn Engine> {
+    fn prepare(&self, keys: &[RecordKey]) -> Result<Prior, StoreError> {
+        self.as_ref().prepare(keys)
+    }
+
+    fn get(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.as_ref().get(keys)
+    }
+
+    fn scan(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, Record)>, StoreError> {
+        self.as_ref().scan(range, direction, limit)
+    }
+
+    fn write(&self, batch: Batch) -> Result<(), StoreError> {
+        self.as_ref().write(batch)
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.as_ref().close()
+    }
+}

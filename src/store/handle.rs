@@ -15,7 +15,7 @@ use super::record::Record;
 pub const GET_KEYS_MAX: usize = 1_024;
 
 /// Most records of one page of a scan.
-pub const SCAN_RECORDS_MAX: usize = 10_000;
+pub const SCAN_RECORDS_MAX: usize = 1_000;
 
 /// A running store. Cheap to clone; every clone is the same store.
 ///
@@ -34,7 +34,9 @@ pub const SCAN_RECORDS_MAX: usize = 10_000;
 pub struct RecordStore {
     engine: Arc<dyn Engine>,
     queue: mpsc::Sender<Command>,
-    state: watch::Receiver<StoreState>,
+    state: Arc<watch::Sender<StoreState>>,
+    /// Its sender goes with the committer, once the engine is closed.
+    ended: watch::Receiver<()>,
 }
 
 impl RecordStore {
@@ -47,24 +49,29 @@ impl RecordStore {
     pub fn start_with_queue(engine: impl Engine, queue_commits_max: usize) -> Self {
         let engine: Arc<dyn Engine> = Arc::new(engine);
         let (sender, receiver) = mpsc::channel(queue_commits_max);
-        let (told, state) = watch::channel(StoreState::Running);
-        let served = Arc::clone(&engine);
+        let state = Arc::new(watch::Sender::new(StoreState::Running));
+        let (served, told) = (Arc::clone(&engine), Arc::clone(&state));
+        let (end, ended) = watch::channel(());
         std::thread::Builder::new()
             .name("store-commit".to_owned())
-            .spawn(move || committer::run(&served, receiver, &told))
+            .spawn(move || {
+                // Dropped last, also by a panic.
+                let _end = end;
+                committer::run(served.as_ref(), receiver, &told);
+            })
             .expect("the operating system grants one thread at the start");
-        Self { engine, queue: sender, state }
+        Self { engine, queue: sender, state, ended }
     }
 
     /// The record under `key`; `None` when there is none. A failed read is an error, never `None`.
     pub async fn get(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
-        Ok(self.engine.get(std::slice::from_ref(key))?.pop().flatten())
+        Ok(self.told(self.engine.get(std::slice::from_ref(key)))?.pop().flatten())
     }
 
     /// The records under `keys` in their order, all as of one moment. At most [`GET_KEYS_MAX`].
     pub async fn get_many(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
         within(keys.len(), GET_KEYS_MAX)?;
-        self.engine.get(keys)
+        self.told(self.engine.get(keys))
     }
 
     /// Up to `limit` records of `range` in order, as of one moment. At most [`SCAN_RECORDS_MAX`]; go on with
@@ -78,7 +85,7 @@ impl RecordStore {
         within(limit, SCAN_RECORDS_MAX)?;
         let engine = Arc::clone(&self.engine);
         let scan = move || engine.scan(&range, direction, limit);
-        tokio::task::spawn_blocking(scan).await.unwrap_or(Err(StoreError::Closed))
+        self.told(tokio::task::spawn_blocking(scan).await.unwrap_or(Err(StoreError::Closed)))
     }
 
     /// Makes a commit: all of it or nothing, durable and visible on return.
@@ -99,27 +106,33 @@ impl RecordStore {
     /// again, even while clones of this handle live on.
     pub async fn close(&self) -> Result<(), StoreError> {
         let (closer, closed) = oneshot::channel();
-        if self.queue.send(Command::Close(closer)).await.is_ok()
-            && let Ok(outcome) = closed.await
-        {
-            return outcome;
-        }
-        match self.stopped().await {
-            StoreState::Running | StoreState::Closed => Ok(()),
-            StoreState::Failed(error) => Err(error),
+        let asked = self.queue.send(Command::Close(closer)).await;
+        let outcome = match asked {
+            Ok(()) => closed.await.ok(),
+            Err(_) => None,
+        };
+        // Nothing is ever sent: this waits for the end of the committer.
+        let _ = self.ended.clone().changed().await;
+        match (outcome, self.stopped().await) {
+            (_, StoreState::Failed(error)) | (Some(Err(error)), _) => Err(error),
+            (Some(Ok(())) | None, StoreState::Running | StoreState::Closed) => Ok(()),
         }
     }
 
     /// Waits until no commit is made any more, and says why. After [`StoreState::Failed`] the process must end:
     /// only a new start can tell what was kept.
     pub async fn stopped(&self) -> StoreState {
-        let mut state = self.state.clone();
+        let mut state = self.state.subscribe();
         let stopped = state.wait_for(|state| !matches!(state, StoreState::Running)).await;
-        match stopped {
-            Ok(state) => state.clone(),
-            // The committer is gone without a word: it panicked.
-            Err(_) => StoreState::Failed(StoreError::Closed),
+        stopped.map_or(StoreState::Closed, |state| state.clone())
+    }
+
+    /// A read that meets damage stops the store: no answer is given from what may be wrong.
+    fn told<T>(&self, read: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error @ StoreError::Damaged { .. }) = &read {
+            self.state.send_replace(StoreState::Failed(error.clone()));
         }
+        read
     }
 }
 

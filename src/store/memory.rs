@@ -24,21 +24,42 @@ impl Fault {
     pub const PAIR: [Self; 2] = [Self::Lost, Self::KeptButReportedLost];
 }
 
-/// Records in memory. A clone is the same memory: keep one to plan faults and to open it again.
+/// Records in memory. A clone is the same memory: keep one to plan faults and to open it again. Opening it again
+/// shuts out the store that ran on it before, as the end of its process would.
 ///
 /// Panics when a batch breaks a rule of the store: numbers that do not follow, a revision used twice, a counter
 /// turned into a record, a counter of use below zero, an instance that is pointed elsewhere.
-#[derive(Debug, Clone, Default)]
-pub struct MemoryEngine(Arc<Mutex<State>>);
+#[derive(Debug, Clone)]
+pub struct MemoryEngine {
+    state: Arc<Mutex<State>>,
+    /// Which start this is.
+    start: u64,
+}
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     records: BTreeMap<RecordKey, Arc<Record>>,
     position: Position,
     /// Writes until the planned fault: the next write is number 1.
     planned: Option<(u64, Fault)>,
     writes: u64,
-    stopped: bool,
+    starts: u64,
+    /// The start that may read and write; `None` while the engine is down.
+    running: Option<u64>,
+}
+
+impl Default for MemoryEngine {
+    fn default() -> Self {
+        let state = State {
+            records: BTreeMap::new(),
+            position: Position::default(),
+            planned: None,
+            writes: 0,
+            starts: 0,
+            running: Some(0),
+        };
+        Self { state: Arc::new(Mutex::new(state)), start: 0 }
+    }
 }
 
 impl MemoryEngine {
@@ -55,8 +76,10 @@ impl MemoryEngine {
     /// The same records for a new start, as after the end of a process. A fault not yet met stays planned.
     #[must_use]
     pub fn reopen(&self) -> Self {
-        self.state().stopped = false;
-        self.clone()
+        let mut state = self.state();
+        state.starts += 1;
+        state.running = Some(state.starts);
+        Self { state: Arc::clone(&self.state), start: state.starts }
     }
 
     /// How many batches were tried to be written.
@@ -71,12 +94,12 @@ impl MemoryEngine {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // A rule that failed has panicked already; what follows may still look.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn running(&self) -> Result<MutexGuard<'_, State>, StoreError> {
         let state = self.state();
-        if state.stopped { Err(StoreError::Closed) } else { Ok(state) }
+        if state.running == Some(self.start) { Ok(state) } else { Err(StoreError::Closed) }
     }
 }
 
@@ -120,7 +143,7 @@ impl Engine for MemoryEngine {
                 if fault == Fault::KeptButReportedLost {
                     state.keep(batch);
                 }
-                state.stopped = true;
+                state.running = None;
                 return Err(StoreError::Planned);
             }
         }
@@ -128,7 +151,10 @@ impl Engine for MemoryEngine {
     }
 
     fn close(&self) -> Result<(), StoreError> {
-        self.state().stopped = true;
+        let mut state = self.state();
+        if state.running == Some(self.start) {
+            state.running = None;
+        }
         Ok(())
     }
 }

@@ -51,11 +51,10 @@ impl Applier {
         self.sender.send(durable).map_err(|_| StoreError::Closed)
     }
 
-    /// Waits until the backlog is applied and, unless something failed, checkpointed.
-    pub fn finish(self) {
+    /// Waits until the backlog is applied and checkpointed; what failed on the way has been noted.
+    pub fn finish(self) -> Result<(), StoreError> {
         drop(self.sender);
-        // A panic of the thread has been noted as a failure by its guard.
-        let _ = self.thread.join();
+        self.thread.join().map_err(|_| StoreError::Closed)
     }
 }
 
@@ -86,7 +85,7 @@ impl Applying {
             let record = effect.after.as_ref().map(|record| record.encode(&effect.key));
             (effect.key.as_bytes(), record)
         });
-        self.index.apply(stored, batch.position).map_err(|error| self.shared.told(error))?;
+        self.index.apply(stored, batch.position).map_err(|error| self.shared.folder.told(error))?;
         self.shared.hidden_by_index(batch);
         self.at = batch.position;
         self.journal_bytes += durable.frame_bytes;
@@ -95,7 +94,7 @@ impl Applying {
 
     fn checkpoint(&mut self) -> Result<(), StoreError> {
         if self.at != self.checkpointed {
-            self.index.sync().map_err(|error| self.shared.told(error))?;
+            self.index.sync().map_err(|error| self.shared.folder.told(error))?;
             self.shared.folder.write_mark(Mark::Checkpoint, self.at)?;
             self.checkpointed = self.at;
             self.journal_bytes = 0;

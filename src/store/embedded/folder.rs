@@ -21,6 +21,7 @@ use super::super::error::StoreError;
 use super::super::files;
 use super::super::journal::StoreId;
 use super::super::record::Revision;
+use super::index::IndexError;
 
 /// The store schema that this program writes, and the newest it reads.
 pub const STORE_SCHEMA: u32 = 1;
@@ -151,6 +152,17 @@ impl Folder {
 
     pub fn mark_rebuild(&self) -> Result<(), StoreError> {
         files::replace(&self.0, REBUILD, b"the index was found damaged; the next start makes it anew\n")
+    }
+
+    /// Leaves the mark `REBUILD` when the index is damaged.
+    pub fn told(&self, error: IndexError) -> StoreError {
+        if let IndexError::Damaged { place, what } = &error {
+            tracing::error!(%place, %what, "the index is damaged; the next start rebuilds it");
+            if let Err(error) = self.mark_rebuild() {
+                tracing::error!(%error, "the mark for the rebuild could not be left");
+            }
+        }
+        error.into()
     }
 
     pub fn unmark_rebuild(&self) -> Result<(), StoreError> {

@@ -8,6 +8,8 @@ use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use fs4::FileExt;
+
 use super::super::engine::{Direction, Position};
 use super::super::error::StoreError;
 use super::super::files;
@@ -93,27 +95,40 @@ impl Index {
         })
     }
 
-    /// Applies effects in their stored form together with the position they lead to.
+    /// Applies effects in their stored form, in order, then the position they lead to.
+    ///
+    /// Key by key, not as one batch of sled's: readers look through the overlay meanwhile, a start replays from the
+    /// checkpoint, so nothing needs the batch to be whole here; and `apply_batch` stops all readers for as long as
+    /// it runs, and in our tests made a later `flush` wait for ever.
     pub fn apply<'a>(
         &self,
         effects: impl Iterator<Item = (&'a [u8], Option<Vec<u8>>)>,
         position: Position,
     ) -> Result<(), IndexError> {
-        let mut batch = sled::Batch::default();
-        for (key, stored) in effects {
-            match stored {
-                Some(stored) => batch.insert(key, stored),
-                None => batch.remove(key),
+        guarded("applying", || {
+            for (key, stored) in effects {
+                match stored {
+                    Some(stored) => self.db.insert(key, stored)?,
+                    None => self.db.remove(key)?,
+                };
             }
-        }
-        batch.insert(POSITION_KEY, &encode_position(position));
-        guarded("applying", || self.db.apply_batch(batch))
+            self.db.insert(POSITION_KEY, &encode_position(position)).map(|_| ())
+        })
     }
 
     /// Makes everything applied so far survive a power cut.
     pub fn sync(&self) -> Result<(), IndexError> {
         guarded("flushing", || self.db.flush())?;
         self.sync_files().map_err(IndexError::Failed)
+    }
+
+    /// Closes the index. The last clone does it: sled's threads let go of its file a little later than we do, and
+    /// until then it cannot be opened again; this waits for its lock.
+    pub fn close(self) -> Result<(), StoreError> {
+        let file = self.path.join("db");
+        drop(self);
+        let released = File::open(&file).and_then(|file| FileExt::lock(&file));
+        released.map_err(|source| StoreError::io("waiting for the lock of", &file, source))
     }
 
     fn sync_files(&self) -> Result<(), StoreError> {

@@ -137,14 +137,17 @@ impl Engine for EmbeddedEngine {
         let appended = writer.journal.append(&batch);
         let frame_bytes = appended.inspect_err(|error| self.shared.fail(error.clone()))?;
         self.shared.show(&batch);
-        writer.applier.send(Durable { batch: Arc::new(batch), frame_bytes })
+        let sent = writer.applier.send(Durable { batch: Arc::new(batch), frame_bytes });
+        sent.inspect_err(|error| self.shared.fail(error.clone()))
     }
 
     fn close(&self) -> Result<(), StoreError> {
         let Some(Writer { journal, applier, _lock }) = self.writer().take() else { return Ok(()) };
-        applier.finish();
-        self.shared.close();
+        let finished = applier.finish();
+        let index = self.shared.close();
         self.shared.refuse_after_failure()?;
+        finished?;
+        index.map_or(Ok(()), index::Index::close)?;
         self.shared.folder.write_mark(Mark::Stopped, journal.position())
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::engine::Position;
 use super::super::error::StoreError;
 use super::super::files;
-use super::super::journal::{Frame, Journal};
+use super::super::journal::{Frame, Journal, StoreId};
 use super::EmbeddedOptions;
 use super::folder::{Folder, Mark};
 use super::index::{Index, IndexError};
@@ -41,20 +41,17 @@ pub(super) fn open(path: &Path, options: &EmbeddedOptions) -> Result<Opened, Sto
     let lock = folder.lock()?;
     let store = folder.read_format()?;
     let checkpoint = folder.read_mark(Mark::Checkpoint)?;
-    let stopped = folder.read_mark(Mark::Stopped)?;
-    let (index, usable) = open_index(&folder, checkpoint)?;
-    let replay_after = usable.map_or(Position::default(), |_| checkpoint);
-    let applied = usable.unwrap_or_default();
-    let acknowledged = applied.batch.max(checkpoint.batch).max(stopped.batch);
-    if replay_after == Position::default() {
-        refuse_without_the_first_batch(&folder)?;
-    }
-    let mut replay = Replay { index: &index, applied, frames: 0 };
+    let answered = checkpoint.batch.max(folder.read_mark(Mark::Stopped)?.batch);
+    let Base { index, applied, replay_after } = match find_index(&folder, checkpoint)? {
+        Found::Usable(index, applied) => Base { index, applied, replay_after: checkpoint },
+        Found::Damaged(why) => rebuild(&folder, store, answered, &why)?,
+    };
+    let mut replay = Replay { folder: &folder, index: &index, applied, frames: 0 };
     let journal = Journal::open(
         &folder.journal(),
         store,
         replay_after.batch,
-        acknowledged,
+        answered.max(applied.batch),
         options.segment_bytes_max,
         &mut |frame| replay.frame(frame),
     )?;
@@ -63,34 +60,56 @@ pub(super) fn open(path: &Path, options: &EmbeddedOptions) -> Result<Opened, Sto
     Ok(Opened { folder, lock, journal, index, checkpointed })
 }
 
-/// The index and where it stands; an empty one and `None` when it is to be rebuilt from the first batch.
-fn open_index(folder: &Folder, checkpoint: Position) -> Result<(Index, Option<Position>), StoreError> {
-    let why = if folder.wants_rebuild() {
-        "it was marked as damaged".to_owned()
-    } else {
-        match usable_index(folder, checkpoint) {
-            Ok(usable) => return Ok(usable),
-            Err(IndexError::Failed(error)) => return Err(error),
-            Err(IndexError::Damaged { place, what }) => format!("{place}: {what}"),
-        }
-    };
-    tracing::warn!(%why, "rebuilding the index from the journal");
-    folder.mark_rebuild()?;
-    folder.renew_index()?;
-    Ok((Index::open(&folder.index())?, None))
+/// An index, and what must be replayed into it.
+struct Base {
+    index: Index,
+    /// What it has seen.
+    applied: Position,
+    /// What it surely has, also after a power cut.
+    replay_after: Position,
 }
 
-fn usable_index(folder: &Folder, checkpoint: Position) -> Result<(Index, Option<Position>), IndexError> {
+enum Found {
+    Usable(Index, Position),
+    Damaged(String),
+}
+
+fn find_index(folder: &Folder, checkpoint: Position) -> Result<Found, StoreError> {
+    if folder.wants_rebuild() {
+        return Ok(Found::Damaged("it was marked as damaged".to_owned()));
+    }
+    match usable_index(folder, checkpoint) {
+        Ok((index, applied)) => Ok(Found::Usable(index, applied)),
+        Err(IndexError::Failed(error)) => Err(error),
+        Err(IndexError::Damaged { place, what }) => Ok(Found::Damaged(format!("{place}: {what}"))),
+    }
+}
+
+fn usable_index(folder: &Folder, checkpoint: Position) -> Result<(Index, Position), IndexError> {
+    let damaged = |what: String| Err(IndexError::damaged(folder.index().display().to_string(), what));
     if !folder.index().is_dir() {
-        return Err(IndexError::damaged(folder.index().display().to_string(), "it is missing"));
+        return damaged("it is missing".to_owned());
     }
     let index = Index::open(&folder.index())?;
-    let position = index.position()?;
-    if position.batch < checkpoint.batch {
-        let what = format!("it stands at batch {} but was synced at {}", position.batch, checkpoint.batch);
-        return Err(IndexError::damaged(folder.index().display().to_string(), what));
+    let applied = index.position()?;
+    if applied.batch < checkpoint.batch {
+        return damaged(format!(
+            "it stands at batch {} but was synced at {}",
+            applied.batch, checkpoint.batch
+        ));
     }
-    Ok((index, Some(position)))
+    Ok((index, applied))
+}
+
+/// An empty index in place of the damaged one, which is only dropped once the journal is known to be whole.
+fn rebuild(folder: &Folder, store: StoreId, answered: u64, why: &str) -> Result<Base, StoreError> {
+    tracing::warn!(%why, "rebuilding the index from the journal");
+    refuse_without_the_first_batch(folder)?;
+    Journal::check(&folder.journal(), store, answered)?;
+    folder.mark_rebuild()?;
+    folder.renew_index()?;
+    let index = Index::open(&folder.index())?;
+    Ok(Base { index, applied: Position::default(), replay_after: Position::default() })
 }
 
 /// An index can only be made from the first batch on.
@@ -106,6 +125,7 @@ fn refuse_without_the_first_batch(folder: &Folder) -> Result<(), StoreError> {
 }
 
 struct Replay<'a> {
+    folder: &'a Folder,
     index: &'a Index,
     /// Where the index stood before: what it has seen was answered, so its position never moves back.
     applied: Position,
@@ -124,7 +144,7 @@ impl Replay<'_> {
         })?;
         let stored = effects.into_iter().map(|(key, record)| (key, record.map(<[u8]>::to_vec)));
         let position = if frame.position.batch > self.applied.batch { frame.position } else { self.applied };
-        self.index.apply(stored, position)?;
+        self.index.apply(stored, position).map_err(|error| self.folder.told(error))?;
         self.frames += 1;
         if self.frames.is_multiple_of(PROGRESS_BATCHES) {
             tracing::info!(batch = frame.position.batch, "replaying the journal");
@@ -143,7 +163,7 @@ fn settle(
 ) -> Result<Position, StoreError> {
     if frames > 0 {
         tracing::info!(frames, batch = end.batch, "replayed the journal");
-        index.sync()?;
+        index.sync().map_err(|error| folder.told(error))?;
         folder.write_mark(Mark::Checkpoint, end)?;
     }
     if folder.wants_rebuild() {

@@ -38,7 +38,7 @@ impl Shared {
         let view = self.view();
         let index = view.index.as_ref().ok_or(StoreError::Closed)?;
         look(&view.overlay, index).map_err(|error| {
-            let error = self.told(error);
+            let error = self.folder.told(error);
             self.fail(error.clone());
             error
         })
@@ -54,20 +54,9 @@ impl Shared {
         self.view.write().unwrap_or_else(PoisonError::into_inner).overlay.forget(batch);
     }
 
-    /// Lets go of the index.
-    pub fn close(&self) {
-        self.view.write().unwrap_or_else(PoisonError::into_inner).index = None;
-    }
-
-    /// Leaves the mark `REBUILD` when the index is damaged.
-    pub fn told(&self, error: IndexError) -> StoreError {
-        if let IndexError::Damaged { place, what } = &error {
-            tracing::error!(%place, %what, "the index is damaged; the next start rebuilds it");
-            if let Err(error) = self.folder.mark_rebuild() {
-                tracing::error!(%error, "the mark for the rebuild could not be left");
-            }
-        }
-        error.into()
+    /// Shuts out readers and hands over the index.
+    pub fn close(&self) -> Option<Index> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner).index.take()
     }
 
     /// From now on nothing is written.

@@ -1,0 +1,61 @@
+use license_token::Binding;
+
+use crate::session::Session;
+use crate::{Config, NextAction, Verdict};
+
+/// Whether this software may run here and now.
+///
+/// `text` is what a person pasted: a license key, certificate, claim code, authorization code, armour around one
+/// of them, or the path of a file with one. Without it, `<APP>_LICENSE_KEY` and `<APP>_LICENSE_FILE` count, then
+/// what was kept.
+///
+/// While a certificate (or a key that binds no machine) holds, the answer comes without the network. Otherwise
+/// the server is asked, if the configuration names one: at most twice the time limit, and after a failure not
+/// again before a pause of 1 minute to 6 hours, unless a text is pasted.
+#[must_use]
+pub fn check(config: &Config, text: Option<&str>) -> Verdict {
+    let mut session = Session::open(config);
+    let verdict = check_within(&mut session, text);
+    session.close();
+    verdict
+}
+
+fn check_within(session: &mut Session<'_>, pasted: Option<&str>) -> Verdict {
+    let config = session.config;
+    let configured = || config.variable("KEY").or_else(|| config.variable("FILE"));
+    let text = pasted.map(str::to_owned).or_else(configured);
+    if let Some(text) = &text
+        && let Err(verdict) = session.take(text)
+    {
+        return verdict;
+    }
+    let verdict = session.decide();
+    if verdict.is_granted() || !(pasted.is_some() || session.may_try()) {
+        return verdict;
+    }
+    go_online(session, &verdict, text.is_some());
+    session.decide()
+}
+
+/// Tries what can cure this verdict. `is_wished`: a person or an operator wants the license to work here, so a
+/// place that was given up is taken anew.
+fn go_online(session: &mut Session<'_>, verdict: &Verdict, is_wished: bool) {
+    let binds = session.held.key.as_ref().is_none_or(|key| key.claims().policy.binding != Binding::None);
+    match verdict {
+        Verdict::NeedsKey(NextAction::PasteCurrentKey) | Verdict::UpdatesEnded | Verdict::ClockSuspect => {
+            return;
+        }
+        Verdict::StatusStale => session.fetch_lists(true),
+        _ if !binds => return,
+        _ if session.has_certificate() => {
+            session.renew();
+        }
+        _ => session.activate(),
+    }
+    if is_wished && session.is_place_gone() {
+        session.activate();
+    }
+    if session.decide() == Verdict::StatusStale {
+        session.fetch_lists(true);
+    }
+}

@@ -1,0 +1,73 @@
+//! What people read, in English and Chinese.
+
+use crate::{NextAction, Verdict};
+
+fn pick(locale: &str, english: &'static str, chinese: &'static str) -> &'static str {
+    let is_chinese = locale.get(..2).is_some_and(|language| language.eq_ignore_ascii_case("zh"));
+    if is_chinese { chinese } else { english }
+}
+
+pub(crate) fn of_verdict(verdict: &Verdict, locale: &str) -> &'static str {
+    let (english, chinese) = match verdict {
+        Verdict::Valid(_) => ("The license is valid.", "许可证有效。"),
+        Verdict::Expiring(license) => match license.next_action {
+            NextAction::GoOnline => (
+                "This computer has been offline for a long time; the license must be confirmed soon.",
+                "本机已长时间离线,许可证需要尽快联网确认。",
+            ),
+            _ => ("The license ends soon.", "许可证即将到期。"),
+        },
+        Verdict::Grace(_) => (
+            "The license has ended; the software keeps working for a short time.",
+            "许可证已到期,目前处于宽限期内。",
+        ),
+        Verdict::NeedsKey(NextAction::PasteCurrentKey) => {
+            ("A license key is needed.", "需要输入许可证密钥。")
+        }
+        Verdict::NeedsKey(_) => {
+            ("The license is not activated on this computer yet.", "许可证尚未在本机激活。")
+        }
+        Verdict::Expired(NextAction::GoOnline) => (
+            "This computer has been offline for too long; the license must be confirmed online.",
+            "本机离线时间过长,许可证需要联网确认。",
+        ),
+        Verdict::Expired(_) => ("The license has ended.", "许可证已到期。"),
+        Verdict::UpdatesEnded => (
+            "The license does not cover this version; earlier versions keep working.",
+            "许可证不包含此版本的更新,较早的版本仍可继续使用。",
+        ),
+        Verdict::Suspended => ("The license is suspended.", "许可证已被暂停使用。"),
+        Verdict::Superseded(_) => {
+            ("The license key was replaced by a newer one.", "该许可证密钥已被新的密钥取代。")
+        }
+        Verdict::Revoked(_) => ("The license was withdrawn.", "许可证已被撤销。"),
+        Verdict::WrongMachine => {
+            ("The license was activated on another computer.", "许可证已在另一台计算机上激活。")
+        }
+        Verdict::MachineLimit => (
+            "The license is already in use on as many computers as it allows.",
+            "许可证允许的设备数量已用完。",
+        ),
+        Verdict::ClockSuspect => ("The clock of this computer is wrong.", "本机时间不正确。"),
+        Verdict::StatusStale => ("The license must be confirmed online.", "许可证需要联网确认状态。"),
+        Verdict::Malformed => ("This is no license key for this product.", "这不是本产品的有效许可证密钥。"),
+    };
+    pick(locale, english, chinese)
+}
+
+pub(crate) fn of_next_action(next: NextAction, locale: &str) -> &'static str {
+    let (english, chinese) = match next {
+        NextAction::PasteCurrentKey => {
+            ("Paste the current license key or claim code.", "请粘贴当前的许可证密钥或激活码。")
+        }
+        NextAction::Renew => ("Renew the license.", "请续订许可证。"),
+        NextAction::ReleaseAMachine => {
+            ("Release a computer that no longer needs the license.", "请先释放一台不再使用该许可证的设备。")
+        }
+        NextAction::SetClock => ("Set date and time of this computer.", "请校正本机的日期和时间。"),
+        NextAction::GoOnline => ("Connect to the internet and try again.", "请连接网络后重试。"),
+        NextAction::ContactSeller => ("Contact the seller.", "请联系销售方。"),
+        NextAction::Retry => ("Try again in a few minutes.", "请几分钟后重试。"),
+    };
+    pick(locale, english, chinese)
+}

@@ -1,0 +1,292 @@
+//! One call's working copy: the state, what verifies of it, the machine and the time.
+
+use std::path::PathBuf;
+
+use license_token::{ActivationClaims, LicenseClaims, Machine, VerifiedToken, base64url};
+
+use crate::held::{self, Held};
+use crate::pasted::Pasted;
+use crate::server::{Activated, Failure, Server};
+use crate::state::{self, State, StoredList, StoredRefusal};
+use crate::{Config, NextAction, Verdict, machine, offline};
+
+const MINUTE_SECS: i64 = 60;
+/// Pause after the first failure; doubled with each further one.
+const BACK_OFF_SECS: i64 = MINUTE_SECS;
+/// Longest pause. Also bounds what a clock that was ahead can do to it.
+const BACK_OFF_MAX_SECS: i64 = 6 * 60 * MINUTE_SECS;
+/// Age from which a list is asked for again when it names no `ttl`.
+const LIST_TTL_SECS: i64 = 12 * 60 * MINUTE_SECS;
+
+pub(crate) struct Session<'a> {
+    pub config: &'a Config,
+    pub held: Held,
+    pub now: i64,
+    state: State,
+    before: State,
+    path: PathBuf,
+    machine: Machine,
+}
+
+impl<'a> Session<'a> {
+    pub fn open(config: &'a Config) -> Self {
+        let path = state::path(config);
+        let state = State::load(&path);
+        let held = Held::load(config, &state);
+        let machine = machine::identify(config);
+        Self { config, held, now: (config.clock)(), before: state.clone(), state, path, machine }
+    }
+
+    /// Keeps what changed. A folder that cannot be written costs persistence, not the verdict.
+    pub fn close(mut self) {
+        self.state.floor = self.state.floor.max(self.held.floor());
+        if self.state != self.before {
+            let _best_effort = self.state.save(&self.path);
+        }
+    }
+
+    pub fn decide(&self) -> Verdict {
+        offline::decide(self.config, &self.state, &self.held, &self.machine, self.now)
+    }
+
+    /// The time that signed texts and the clock agree on at least.
+    pub fn effective_now(&self) -> i64 {
+        self.now.max(self.state.floor).max(self.held.floor())
+    }
+
+    fn refresh(&mut self) {
+        self.held = Held::load(self.config, &self.state);
+    }
+
+    pub fn has_refusal(&self) -> bool {
+        self.state.refusal.is_some()
+    }
+
+    /// The server has ended this machine's activation, and the key at hand was brought here after it was made.
+    pub fn may_activate_anew(&self) -> bool {
+        let issued = |key: &VerifiedToken<LicenseClaims>| key.claims().iat;
+        let made = |certificate: &VerifiedToken<ActivationClaims>| certificate.claims().iat;
+        let key_is_newer = self.held.key.as_ref().map(issued) > self.held.fitting_certificate().map(made);
+        self.is_place_gone() && key_is_newer
+    }
+
+    pub fn is_place_gone(&self) -> bool {
+        self.state.refusal.as_ref().is_some_and(|refusal| offline::is_place_gone(&refusal.code))
+    }
+
+    /// Whether the pause after a failure is over. A pause that is longer than any pause came from a wrong clock.
+    pub fn may_try(&self) -> bool {
+        let pause = self.state.retry_at.saturating_sub(self.now);
+        pause <= 0 || pause > BACK_OFF_MAX_SECS
+    }
+
+    fn succeeded(&mut self) {
+        (self.state.failures, self.state.retry_at) = (0, 0);
+    }
+
+    fn failed(&mut self) {
+        let doubled = BACK_OFF_SECS << self.state.failures.min(16);
+        self.state.failures = self.state.failures.saturating_add(1);
+        self.state.retry_at = self.now.saturating_add(doubled.min(BACK_OFF_MAX_SECS));
+    }
+
+    /// Takes in a text. `Err` is the verdict about a text that is no license of this product, or that could not
+    /// be redeemed.
+    pub fn take(&mut self, text: &str) -> Result<(), Verdict> {
+        match Pasted::read(text) {
+            Pasted::LicenseKey(key) => self.take_key(&key),
+            Pasted::Certificate(certificate) => self.take_certificate(&certificate),
+            Pasted::Code(code) => self.take_code(&code),
+            Pasted::Unreadable => Err(Verdict::Malformed),
+        }
+    }
+
+    /// A newer key of the same license replaces the older; an older one changes nothing, because the newer came
+    /// from the server after the older was pasted. A key of another license starts anew.
+    fn take_key(&mut self, text: &str) -> Result<(), Verdict> {
+        let offered = held::genuine::<LicenseClaims>(self.config, text)
+            .map_err(|refusal| offline::refused(&refusal, NextAction::Renew))?;
+        match &self.held.key {
+            Some(current) if current.claims().sub != offered.claims().sub => self.state.forget_license(),
+            Some(current) if offered.claims().iat <= current.claims().iat => return Ok(()),
+            Some(_) | None => {}
+        }
+        self.state.license_key = Some(text.to_owned());
+        self.refresh();
+        Ok(())
+    }
+
+    /// A certificate brought by hand, for a machine without network.
+    fn take_certificate(&mut self, text: &str) -> Result<(), Verdict> {
+        let offered = held::genuine::<ActivationClaims>(self.config, text)
+            .map_err(|refusal| offline::refused(&refusal, NextAction::Renew))?;
+        let claims = offered.claims();
+        let is_older = self.held.certificate.as_ref().is_some_and(|current| {
+            current.claims().act == claims.act && current.claims().generation >= claims.generation
+        });
+        if is_older {
+            return Ok(());
+        }
+        if self.held.key.as_ref().is_some_and(|key| key.claims().sub != claims.sub) {
+            self.state.forget_license();
+        }
+        if self.state.refusal.as_ref().is_some_and(|refusal| refusal.at < claims.iat) {
+            self.state.refusal = None;
+        }
+        self.state.activation_id = Some(claims.act.clone());
+        self.state.certificate = Some(text.to_owned());
+        self.refresh();
+        Ok(())
+    }
+
+    /// Redeems a code once; offered again it changes nothing.
+    fn take_code(&mut self, code: &str) -> Result<(), Verdict> {
+        if self.state.claim_code.as_deref() == Some(code) && self.held.key.is_some() {
+            return Ok(());
+        }
+        let Some(server) = Server::of(self.config) else {
+            return Err(Verdict::NeedsKey(NextAction::GoOnline));
+        };
+        let claimed = server.claim(code, &self.config.product).map_err(|failure| match failure {
+            Failure::Unreachable => Verdict::NeedsKey(NextAction::GoOnline),
+            Failure::Refused(code) => offline::of_server_code(&code).unwrap_or(Verdict::Malformed),
+        })?;
+        match claimed.license_key {
+            Some(key) => {
+                self.take_key(&key)?;
+                self.state.claim_code = Some(code.to_owned());
+                Ok(())
+            }
+            None if claimed.retry_after_secs.is_some() => Err(Verdict::NeedsKey(NextAction::Retry)),
+            None => Err(Verdict::NeedsKey(NextAction::GoOnline)),
+        }
+    }
+
+    /// Takes a place for this machine.
+    pub fn activate(&mut self) {
+        let (Some(server), Some(key)) = (Server::of(self.config), &self.held.key) else { return };
+        let key = key.text().to_owned();
+        let Some(nonce) = self.nonce() else { return };
+        let answer = server.activate(&key, &self.machine, &machine::name(self.config), &nonce);
+        self.heard(answer, &nonce);
+    }
+
+    /// Asks for a new certificate and, with it, for the current license key. `false`: there is nothing to renew.
+    pub fn renew(&mut self) -> bool {
+        let Some(server) = Server::of(self.config) else { return false };
+        let Some(certificate) = self.held.fitting_certificate() else { return false };
+        let (id, text) = (certificate.claims().act.clone(), certificate.text().to_owned());
+        let Some(nonce) = self.nonce() else { return false };
+        let answer = server.renew(&id, &text, &self.machine, &nonce);
+        self.heard(answer, &nonce);
+        true
+    }
+
+    /// The nonce of the request that is still unanswered, or a new one, kept before it is sent: whoever asks
+    /// again after a lost answer gets the same certificate, not one more generation.
+    fn nonce(&mut self) -> Option<String> {
+        if self.state.nonce.is_none() {
+            let mut random = [0; 16];
+            getrandom::fill(&mut random).ok()?;
+            self.state.nonce = Some(base64url::encode(&random));
+            let _best_effort = self.state.save(&self.path);
+        }
+        self.state.nonce.clone()
+    }
+
+    fn heard(&mut self, answer: Result<Activated, Failure>, nonce: &str) {
+        match answer {
+            Ok(activated) if self.accept(&activated, nonce) => {
+                self.state.refusal = None;
+                self.state.nonce = None;
+                self.succeeded();
+            }
+            Ok(_) | Err(Failure::Unreachable) => self.failed(),
+            Err(Failure::Refused(code)) => {
+                self.state.nonce = None;
+                self.state.refusal = Some(StoredRefusal { code, at: self.now });
+                self.failed();
+            }
+        }
+        self.refresh();
+    }
+
+    /// An answer counts when both its texts are genuine, of one license, and the certificate answers this
+    /// request. An older answer never replaces a newer certificate.
+    fn accept(&mut self, activated: &Activated, nonce: &str) -> bool {
+        let certificate = held::genuine::<ActivationClaims>(self.config, &activated.certificate);
+        let key = held::genuine::<LicenseClaims>(self.config, &activated.license_key);
+        let (Ok(certificate), Ok(key)) = (certificate, key) else { return false };
+        let current = self.held.key.as_ref().map(|key| &key.claims().sub);
+        let is_of_one_license = certificate.claims().sub == key.claims().sub
+            && current.is_none_or(|license_id| *license_id == key.claims().sub);
+        let answers = certificate.claims().nonce.as_deref() == Some(nonce);
+        if !is_of_one_license || !answers || certificate.claims().act != activated.activation_id {
+            return false;
+        }
+        self.state.certificate = Some(activated.certificate.clone());
+        self.state.license_key = Some(activated.license_key.clone());
+        self.state.activation_id = Some(activated.activation_id.clone());
+        true
+    }
+
+    /// Fetches the lists that are due, or all of them.
+    pub fn fetch_lists(&mut self, even_if_fresh: bool) {
+        let Some(server) = Server::of(self.config) else { return };
+        for address in self.held.list_addresses() {
+            let stored = self.state.lists.get(&address).cloned().unwrap_or_default();
+            let age = self.now.saturating_sub(stored.asked_at);
+            if !even_if_fresh && (0..self.list_ttl(&address)).contains(&age) {
+                continue;
+            }
+            match server.status_list(&address, stored.etag.as_deref()) {
+                Ok(Some(published)) => self.take_list(&address, stored, &published.text, published.etag),
+                Ok(None) => self.keep_list(address, stored),
+                Err(_unreachable) => self.failed(),
+            }
+        }
+        self.refresh();
+    }
+
+    fn list_ttl(&self, address: &str) -> i64 {
+        let lists = self.held.known_lists();
+        let claims = lists.iter().map(|known| known.list.claims()).find(|claims| claims.sub == address);
+        claims.and_then(|claims| claims.ttl).unwrap_or(LIST_TTL_SECS)
+    }
+
+    /// Forwards only: an older list is a rollback, the same number with other bytes an equivocation; both leave
+    /// what is kept as it is.
+    fn take_list(&mut self, address: &str, stored: StoredList, text: &str, etag: Option<String>) {
+        let Ok(list) = held::genuine_list(self.config, text) else { return self.failed() };
+        let claims = list.claims();
+        let goes_back = claims.seq < stored.seq || claims.iat < stored.iat;
+        let equivocates = claims.seq == stored.seq && !stored.text.is_empty() && stored.text != text;
+        if claims.sub != address || goes_back || equivocates {
+            return self.failed();
+        }
+        let fresh =
+            StoredList { text: text.to_owned(), seq: claims.seq, iat: claims.iat, etag, asked_at: self.now };
+        self.state.lists.insert(address.to_owned(), fresh);
+    }
+
+    fn keep_list(&mut self, address: String, stored: StoredList) {
+        self.state.lists.insert(address, StoredList { asked_at: self.now, ..stored });
+    }
+
+    /// Gives the place back and forgets the license.
+    ///
+    /// # Errors
+    /// The server cannot be reached or says no; nothing is forgotten.
+    pub fn release(&mut self) -> Result<(), Failure> {
+        let server = Server::of(self.config).ok_or(Failure::Unreachable)?;
+        let Some(certificate) = self.held.fitting_certificate() else { return Ok(()) };
+        server.release(&certificate.claims().act, certificate.text())?;
+        self.state.forget_license();
+        self.refresh();
+        Ok(())
+    }
+
+    pub fn has_certificate(&self) -> bool {
+        self.held.fitting_certificate().is_some()
+    }
+}
