@@ -2,8 +2,11 @@
 
 use clap::Args;
 
+use super::output::line;
+use super::serve::announce;
 use super::{Failure, SettingFlags};
 use crate::config::Settings;
+use crate::service;
 
 /// Makes data and keys where both are absent, also where `create` is `never`.
 #[derive(Debug, Args)]
@@ -15,11 +18,20 @@ pub struct Init {
 impl Init {
     /// Does it.
     pub fn run(self) -> Result<(), Failure> {
-        hand_over(self.settings.load()?.settings)
+        hand_over(&self.settings.load()?.settings)
     }
 }
 
-/// Where store and keyring take over; until they are joined here, it refuses.
-fn hand_over(_settings: Settings) -> Result<(), Failure> {
-    Err(Failure::Refused("this build holds no store yet".into()))
+fn hand_over(settings: &Settings) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Refused(format!("cannot start: {error}")))?;
+    let made =
+        runtime.block_on(service::init(settings)).map_err(|error| Failure::Refused(error.to_string()))?;
+    announce(&made);
+    line(
+        "next: `lictor apply --sample saas-v2` writes an apply file to fill in, `lictor serve` starts the service",
+    );
+    Ok(())
 }
