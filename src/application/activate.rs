@@ -1,0 +1,279 @@
+//! A machine asks for a place.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use super::app::{App, UseCaseError};
+use super::merchant_commands::freed;
+use super::ports::{ABSENT, CertificateOrder, Change, Commit, StoreError, Versioned, find};
+use super::record::{LicensePlaces, Record, RecordKey};
+use crate::domain::{
+    Activation, ActivationId, ActivationState, Actor, Binding, EndCause, EventKind, GENERATION_FIRST,
+    Instant, Lease, License, LicenseId, Machine, Merchant, MerchantId, PlaceDecision, Places, Refusal,
+    TokenId, Validity,
+};
+
+/// What a machine asks for, after the signature of its license key was checked.
+#[derive(Debug, Clone)]
+pub struct Activate {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Which license.
+    pub license: LicenseId,
+    /// Which of its key texts was presented; `None` when it was a claim code.
+    pub token_id: Option<TokenId>,
+    /// The machine.
+    pub machine: Machine,
+    /// What the holder calls it.
+    pub name: String,
+    /// The same for the same request.
+    pub nonce: String,
+}
+
+/// What a machine gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activated {
+    /// Whether it took a place, or had one.
+    pub is_new: bool,
+    /// Which activation.
+    pub activation: ActivationId,
+    /// The signed certificate.
+    pub certificate: String,
+    /// The current license key.
+    pub license_key: String,
+    /// When to ask for the next certificate.
+    pub renew_after: Instant,
+    /// Where the certificate's status list is found.
+    pub status_list_uri: String,
+}
+
+/// A license with its places, as loaded.
+pub(super) struct Loaded {
+    pub(super) merchant: Merchant,
+    pub(super) license: Versioned<License>,
+    pub(super) places: Versioned<LicensePlaces>,
+}
+
+impl App {
+    /// Gives the machine a place, or tells why not. The same machine again keeps its place; the same request
+    /// again gets the same certificate.
+    pub async fn activate(&self, command: &Activate) -> Result<Activated, UseCaseError> {
+        let _turn = self.turn(&command.license).await;
+        let mut attempts = self.attempts();
+        loop {
+            let outcome = self.try_activate(command).await;
+            if !attempts.again(&outcome).await {
+                return outcome;
+            }
+        }
+    }
+
+    async fn try_activate(&self, command: &Activate) -> Result<Activated, UseCaseError> {
+        let loaded = self.load_with_places(&command.merchant, &command.license).await?;
+        let (now, license) = (self.now(), &loaded.license.value);
+        match &command.token_id {
+            Some(token_id) => license.check_key(token_id, now)?,
+            None => license.check(now)?,
+        }
+        if license.sold.machine.binding == Binding::Unbound {
+            let why = "the license is not bound to machines: the license key alone is enough";
+            return Err(Refusal::IllegalState { why }.into());
+        }
+        let places = &loaded.places.value.places;
+        let limit = license.sold.machines;
+        let needs_leases = places.of_machine(&command.machine).is_none() && places.are_taken(limit);
+        let activations =
+            if needs_leases { self.activations_of(license, places).await? } else { BTreeMap::new() };
+        match places.decide(&command.machine, limit, &activations, now)? {
+            PlaceDecision::Keep(id) => self.activate_again(&loaded, command, &id, now).await,
+            PlaceDecision::Take => self.take_place(loaded, command, None, now).await,
+            PlaceDecision::TakeFrom(id) => {
+                let key = RecordKey::Activation(command.merchant.clone(), command.license.clone(), id);
+                let old = find(self.store.as_ref(), key).await?;
+                self.take_place(loaded, command, old, now).await
+            }
+        }
+    }
+
+    pub(super) async fn load_with_places(
+        &self,
+        merchant: &MerchantId,
+        id: &LicenseId,
+    ) -> Result<Loaded, UseCaseError> {
+        let license = self.find_license(merchant, id).await?.ok_or(Refusal::LicenseKeyRefused)?;
+        let key = RecordKey::Places(merchant.clone(), id.clone());
+        let empty = || {
+            let value =
+                LicensePlaces { merchant: merchant.clone(), license: id.clone(), places: Places::default() };
+            Versioned { value, revision: ABSENT }
+        };
+        let places = find(self.store.as_ref(), key).await?.unwrap_or_else(empty);
+        Ok(Loaded { merchant: self.merchant(merchant).await?, license, places })
+    }
+
+    async fn activations_of(
+        &self,
+        license: &License,
+        places: &Places,
+    ) -> Result<BTreeMap<ActivationId, Activation>, UseCaseError> {
+        let key = |id: &ActivationId| {
+            RecordKey::Activation(license.merchant.clone(), license.id.clone(), id.clone())
+        };
+        let mut activations = BTreeMap::new();
+        for chunk in places.held.chunks(500) {
+            let keys: Vec<_> = chunk.iter().map(|place| key(&place.activation)).collect();
+            for record in self.store.load(&keys).await?.into_iter().flatten() {
+                if let Record::Activation(activation) = record.value {
+                    activations.insert(activation.id.clone(), activation);
+                }
+            }
+        }
+        Ok(activations)
+    }
+
+    async fn take_place(
+        &self,
+        loaded: Loaded,
+        command: &Activate,
+        old: Option<Versioned<Activation>>,
+        now: Instant,
+    ) -> Result<Activated, UseCaseError> {
+        let license = &loaded.license.value;
+        let mut activation = Activation {
+            id: ActivationId::from_uuid(self.ids.uuid_v7(now)),
+            merchant: license.merchant.clone(),
+            license: license.id.clone(),
+            machine: command.machine.clone(),
+            name: command.name.clone(),
+            slot: self.take_status_slot(&license.merchant).await?,
+            created_at: now,
+            state: ActivationState::Ended { at: now, cause: EndCause::Holder },
+        };
+        self.sign_lease(&loaded, &mut activation, GENERATION_FIRST, &command.nonce, now)?;
+        let mut places = loaded.places.value.clone();
+        let license_key = RecordKey::License(license.merchant.clone(), license.id.clone());
+        let mut commit = Commit::new().with(Change::Check(license_key, loaded.license.revision));
+        if let Some(Versioned { value: mut displaced, revision }) = old {
+            places.places.free(&displaced.id);
+            displaced.end(EndCause::Displaced, now);
+            let event = self.activation_event(&displaced, EventKind::ActivationReleased);
+            commit = commit.set(freed(&displaced)).put(event, ABSENT).put(displaced, revision);
+        }
+        places.places.take(activation.id.clone(), activation.machine.clone());
+        let event = self.activation_event(&activation, EventKind::ActivationCreated);
+        let answer = self.activated(&loaded, &activation, true)?;
+        let commit = commit.put(places, loaded.places.revision).put(event, ABSENT).put(activation, ABSENT);
+        self.store.commit(commit).await?;
+        self.signals.flips.notify_one();
+        Ok(answer)
+    }
+
+    async fn activate_again(
+        &self,
+        loaded: &Loaded,
+        command: &Activate,
+        id: &ActivationId,
+        now: Instant,
+    ) -> Result<Activated, UseCaseError> {
+        let key = RecordKey::Activation(command.merchant.clone(), command.license.clone(), id.clone());
+        let found: Option<Versioned<Activation>> = find(self.store.as_ref(), key).await?;
+        let found =
+            found.ok_or_else(|| StoreError::Failed(format!("a place names {id}, which is not there")))?;
+        let lease = found.value.lease()?;
+        if lease.nonce == command.nonce && lease.validity.holds_at(now) {
+            return self.activated(loaded, &found.value, false);
+        }
+        let generation = lease.generation + 1;
+        self.next_lease(loaded, found, generation, Some(&command.machine), &command.nonce, now).await
+    }
+
+    /// Signs and stores the next certificate; the machine's components as it offers them now are kept.
+    pub(super) async fn next_lease(
+        &self,
+        loaded: &Loaded,
+        found: Versioned<Activation>,
+        generation: u64,
+        machine: Option<&Machine>,
+        nonce: &str,
+        now: Instant,
+    ) -> Result<Activated, UseCaseError> {
+        let Versioned { value: mut activation, revision } = found;
+        let license = &loaded.license.value;
+        let license_key = RecordKey::License(license.merchant.clone(), license.id.clone());
+        let mut commit = Commit::new().with(Change::Check(license_key, loaded.license.revision));
+        if let Some(machine) = machine.filter(|machine| **machine != activation.machine) {
+            activation.machine = machine.clone();
+            let mut places = loaded.places.value.clone();
+            for place in places.places.held.iter_mut().filter(|place| place.activation == activation.id) {
+                place.machine = machine.clone();
+            }
+            commit = commit.put(places, loaded.places.revision);
+        }
+        self.sign_lease(loaded, &mut activation, generation, nonce, now)?;
+        let answer = self.activated(loaded, &activation, false)?;
+        self.store.commit(commit.put(activation, revision)).await?;
+        Ok(answer)
+    }
+
+    /// A lease from now that never outlasts the license.
+    fn sign_lease(
+        &self,
+        loaded: &Loaded,
+        activation: &mut Activation,
+        generation: u64,
+        nonce: &str,
+        now: Instant,
+    ) -> Result<(), UseCaseError> {
+        let license = &loaded.license.value;
+        let (machine, offline) = (&license.sold.machine, &license.sold.offline);
+        let (length, renew) = match machine.binding {
+            Binding::Floating => (machine.floating_lease, machine.floating_lease / 3),
+            Binding::Hardware | Binding::DeviceKey | Binding::Unbound => (offline.lease, offline.renew_after),
+        };
+        let span = |length| TimeDelta::from_std(length).unwrap_or(TimeDelta::days(366));
+        let validity = Validity::between(now, Some(now + span(length))).ending_within(&license.validity);
+        let half = validity.ends_at.map_or(now, |end| now + (end - now) / 2);
+        let lease = Lease {
+            validity,
+            renew_after: crate::domain::whole_seconds((now + span(renew)).min(half)),
+            generation,
+            nonce: nonce.to_owned(),
+            token_id: TokenId::from_uuid(self.ids.uuid_v7(now)),
+            certificate: String::new(),
+        };
+        activation.state = ActivationState::Held(lease);
+        let order = CertificateOrder { merchant: &loaded.merchant, license, activation };
+        let text = self.signer.certificate(&order)?;
+        if let ActivationState::Held(lease) = &mut activation.state {
+            lease.certificate = text;
+        }
+        Ok(())
+    }
+
+    pub(super) fn activated(
+        &self,
+        loaded: &Loaded,
+        activation: &Activation,
+        is_new: bool,
+    ) -> Result<Activated, UseCaseError> {
+        let lease = activation.lease()?;
+        Ok(Activated {
+            is_new,
+            activation: activation.id.clone(),
+            certificate: lease.certificate.clone(),
+            license_key: loaded.license.value.license_key.clone(),
+            renew_after: lease.renew_after,
+            status_list_uri: self.signer.status_list_uri(&activation.merchant, activation.slot.list),
+        })
+    }
+
+    pub(super) fn activation_event(
+        &self,
+        activation: &Activation,
+        kind: EventKind,
+    ) -> crate::domain::AuditEvent {
+        let detail = [("activation", activation.id.to_string())];
+        self.event(&activation.merchant, &activation.license, &Actor::Customer, kind, &detail)
+    }
+}

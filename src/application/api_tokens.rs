@@ -1,0 +1,64 @@
+//! Tokens of the merchant API: made, shown once, revoked.
+
+use super::app::{App, UseCaseError};
+use super::ports::{ABSENT, Commit, Listing, Versioned, find, list};
+use super::record::RecordKey;
+use crate::domain::{ApiToken, ApiTokenId, Instant, Refusal, Scope, TokenDigest, TokenOwner};
+
+impl App {
+    /// The token with this digest, if it opens anything.
+    pub async fn authenticate(&self, digest: &TokenDigest) -> Result<ApiToken, UseCaseError> {
+        let found: Option<Versioned<ApiToken>> =
+            find(self.store.as_ref(), RecordKey::ApiToken(*digest)).await?;
+        let live = found.map(|found| found.value).filter(|token| token.is_live(self.now()));
+        live.ok_or(UseCaseError::Refused(Refusal::TokenRefused))
+    }
+
+    /// Stores a token whose text was made outside; only its digest is kept.
+    pub async fn create_api_token(
+        &self,
+        digest: TokenDigest,
+        name: &str,
+        owner: TokenOwner,
+        scopes: Vec<Scope>,
+        expires_at: Option<Instant>,
+    ) -> Result<ApiToken, UseCaseError> {
+        let created_at = self.now();
+        let id = ApiTokenId::from_uuid(self.ids.uuid_v7(created_at));
+        let token = ApiToken {
+            id,
+            digest,
+            name: name.to_owned(),
+            owner,
+            scopes,
+            created_at,
+            expires_at,
+            revoked_at: None,
+        };
+        self.store.commit(Commit::new().put(token.clone(), ABSENT)).await?;
+        Ok(token)
+    }
+
+    /// The tokens of one owner.
+    pub async fn api_tokens(&self, owner: &TokenOwner) -> Result<Vec<ApiToken>, UseCaseError> {
+        let all: Vec<Versioned<ApiToken>> = list(self.store.as_ref(), &Listing::ApiTokens, 1_000).await?;
+        Ok(all.into_iter().map(|token| token.value).filter(|token| &token.owner == owner).collect())
+    }
+
+    /// Ends a token at once. Revoking what was revoked changes nothing.
+    pub async fn revoke_api_token(
+        &self,
+        owner: &TokenOwner,
+        id: &ApiTokenId,
+    ) -> Result<ApiToken, UseCaseError> {
+        let all: Vec<Versioned<ApiToken>> = list(self.store.as_ref(), &Listing::ApiTokens, 1_000).await?;
+        let found = all.into_iter().find(|token| &token.value.owner == owner && &token.value.id == id);
+        let Versioned { value: mut token, revision } =
+            found.ok_or(Refusal::NotFound { what: "API token" })?;
+        if token.revoked_at.is_none() {
+            token.revoked_at = Some(self.now());
+            self.store.commit(Commit::new().put(token.clone(), revision)).await?;
+        }
+        Ok(token)
+    }
+}

@@ -1,0 +1,149 @@
+//! The use cases' common ground.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, MutexGuard, Notify};
+
+use super::ports::{Clock, IdSource, OrderSource, Signer, SigningError, Store, StoreError};
+use super::status_slots::StatusSlots;
+use crate::domain::{
+    Actor, AuditEvent, EventId, EventKind, Instant, LicenseId, Merchant, MerchantId, Refusal, whole_seconds,
+};
+
+/// How often a use case decides again after a conflict.
+const COMMIT_ATTEMPTS_MAX: u32 = 8;
+/// Longest pause before the second attempt; doubles with each.
+const FIRST_PAUSE_MAX: Duration = Duration::from_millis(4);
+/// Turns are shared by hash: enough that strangers hardly ever wait for each other.
+const QUEUE_SHARDS: usize = 256;
+
+/// Why a use case did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UseCaseError {
+    /// The rules say no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Something broke, or is too busy.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something could not be signed.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+}
+
+impl UseCaseError {
+    fn is_conflict(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Conflict))
+    }
+}
+
+/// What woke up: work that does not wait for a timer.
+#[derive(Debug, Default)]
+pub struct Signals {
+    /// A job was written.
+    pub jobs: Notify,
+    /// A status-list entry waits for publication.
+    pub flips: Notify,
+}
+
+/// All use cases, over the ports they need. Cheap to share.
+pub struct App {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) signer: Arc<dyn Signer>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) ids: Arc<dyn IdSource>,
+    pub(super) orders: Arc<dyn OrderSource>,
+    pub(super) slots: StatusSlots,
+    /// What woke up.
+    pub signals: Signals,
+    queue: Vec<Mutex<()>>,
+}
+
+impl App {
+    /// Wires the use cases to their ports.
+    pub fn new(
+        store: Arc<dyn Store>,
+        signer: Arc<dyn Signer>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+        orders: Arc<dyn OrderSource>,
+    ) -> Self {
+        let queue = (0..QUEUE_SHARDS).map(|_| Mutex::new(())).collect();
+        let (slots, signals) = (StatusSlots::default(), Signals::default());
+        Self { store, signer, clock, ids, orders, slots, signals, queue }
+    }
+
+    /// The present instant, in whole seconds: what tokens and answers carry.
+    pub fn now(&self) -> Instant {
+        whole_seconds(self.clock.now())
+    }
+
+    /// The signer, for what only needs to be read: keys, addresses, claim codes.
+    pub fn signer(&self) -> &dyn Signer {
+        self.signer.as_ref()
+    }
+
+    /// Waits for one's turn on a subject, so that requests of one process do not defeat each other's commits.
+    pub(super) async fn turn(&self, subject: &impl Hash) -> MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        subject.hash(&mut hasher);
+        let shard = usize::try_from(hasher.finish() % QUEUE_SHARDS as u64).unwrap_or(0);
+        self.queue[shard].lock().await
+    }
+
+    pub(super) fn attempts(&self) -> Attempts {
+        Attempts { made: 1, dice: self.ids.random_bytes() }
+    }
+
+    pub(super) fn event(
+        &self,
+        merchant: &MerchantId,
+        license: &LicenseId,
+        actor: &Actor,
+        kind: EventKind,
+        detail: &[(&str, String)],
+    ) -> AuditEvent {
+        let at = self.now();
+        AuditEvent {
+            id: EventId::from_uuid(self.ids.uuid_v7(at)),
+            merchant: merchant.clone(),
+            license: license.clone(),
+            at,
+            actor: actor.clone(),
+            kind,
+            detail: detail.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+        }
+    }
+
+    pub(super) async fn merchant(&self, id: &MerchantId) -> Result<Merchant, UseCaseError> {
+        let found =
+            super::ports::find(self.store.as_ref(), super::record::RecordKey::Merchant(id.clone())).await?;
+        found
+            .map(|merchant| merchant.value)
+            .ok_or(UseCaseError::Refused(Refusal::NotFound { what: "merchant" }))
+    }
+}
+
+/// Counts the attempts of one use case.
+pub(super) struct Attempts {
+    made: u32,
+    dice: [u8; 32],
+}
+
+impl Attempts {
+    /// Whether the outcome is a conflict worth another attempt; pauses for a random while if so.
+    pub(super) async fn again<T>(&mut self, outcome: &Result<T, UseCaseError>) -> bool {
+        let conflict = outcome.as_ref().is_err_and(UseCaseError::is_conflict);
+        if !conflict || self.made >= COMMIT_ATTEMPTS_MAX {
+            return false;
+        }
+        let longest = FIRST_PAUSE_MAX * 2_u32.pow(self.made - 1);
+        let die = self.dice.get(usize::try_from(self.made).unwrap_or(0)).copied().unwrap_or(u8::MAX);
+        tokio::time::sleep(longest * u32::from(die) / u32::from(u8::MAX)).await;
+        self.made += 1;
+        true
+    }
+}

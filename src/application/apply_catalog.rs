@@ -1,0 +1,261 @@
+//! Creates and changes what an apply file names; never deletes.
+
+use async_trait::async_trait;
+
+use super::app::{App, UseCaseError};
+use super::ports::{ABSENT, Change, Commit, Listing, SigningError, Versioned, find, list};
+use super::record::{Owned, Record, RecordKey, Stored};
+use crate::domain::{
+    ApiToken, Channel, CustomerId, Env, License, LicenseId, Merchant, MerchantId, NewLicense, Origin,
+    Product, Refusal, Spec, SpecTerm, Term, Validity,
+};
+
+/// What an apply file says, for one merchant.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    /// The merchant itself.
+    pub merchant: Option<Merchant>,
+    /// Its products.
+    pub products: Vec<Product>,
+    /// Its specs.
+    pub specs: Vec<Spec>,
+    /// Its channels.
+    pub channels: Vec<Channel>,
+    /// Tokens given from outside.
+    pub api_tokens: Vec<ApiToken>,
+}
+
+/// What became of one entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryChange {
+    /// It was not there.
+    Created,
+    /// It was there and is different now.
+    Changed,
+    /// It is as it was.
+    Unchanged,
+}
+
+/// One line of the report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedEntry {
+    /// `merchant`, `product`, `spec`, `channel` or `api_token`.
+    pub kind: &'static str,
+    /// Its id, or the name of a token.
+    pub id: String,
+    /// What became of it.
+    pub change: EntryChange,
+}
+
+/// A mistake in an apply file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyMistake {
+    /// Line, counted from 1.
+    pub line: usize,
+    /// Which member; a JSON pointer (RFC 6901), empty for the file itself.
+    pub pointer: String,
+    /// The rule, and what to write instead.
+    pub message: String,
+}
+
+/// Why an apply file was not applied. Nothing of it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyFault {
+    /// Every mistake in it.
+    #[error("the apply file has mistakes: {}", shown(.0))]
+    Mistakes(Vec<ApplyMistake>),
+    /// The rules say no, or something broke.
+    #[error(transparent)]
+    UseCase(#[from] UseCaseError),
+}
+
+fn shown(mistakes: &[ApplyMistake]) -> String {
+    let lines: Vec<_> = mistakes.iter().map(|it| format!("line {}: {}", it.line, it.message)).collect();
+    lines.join("; ")
+}
+
+/// Applies apply files: the one act behind `apply`, `--bootstrap` and the merchant API.
+#[async_trait]
+pub trait ApplyFiles: Send + Sync {
+    /// Applies the text for the merchant that it names, or for the caller's. `None` is the server's operator.
+    async fn apply(
+        &self,
+        text: &str,
+        caller: Option<&MerchantId>,
+        dry_run: bool,
+    ) -> Result<(MerchantId, Vec<AppliedEntry>), ApplyFault>;
+}
+
+impl App {
+    /// The catalog of a merchant as it stands.
+    pub async fn catalog(&self, merchant: &MerchantId) -> Result<Catalog, UseCaseError> {
+        let store = self.store.as_ref();
+        let found: Option<Versioned<Merchant>> = find(store, RecordKey::Merchant(merchant.clone())).await?;
+        let products = list::<Owned<Product>>(store, &Listing::Products(merchant.clone()), 1_000).await?;
+        let specs = list::<Owned<Spec>>(store, &Listing::Specs(merchant.clone()), 1_000).await?;
+        let channels = list::<Owned<Channel>>(store, &Listing::Channels(merchant.clone()), 1_000).await?;
+        Ok(Catalog {
+            merchant: found.map(|merchant| merchant.value),
+            products: products.into_iter().map(|product| product.value.value).collect(),
+            specs: specs.into_iter().map(|spec| spec.value.value).collect(),
+            channels: channels.into_iter().map(|channel| channel.value.value).collect(),
+            api_tokens: Vec::new(),
+        })
+    }
+
+    /// Every merchant.
+    pub async fn merchants(&self) -> Result<Vec<Merchant>, UseCaseError> {
+        let all: Vec<Versioned<Merchant>> = list(self.store.as_ref(), &Listing::Merchants, 1_000).await?;
+        Ok(all.into_iter().map(|merchant| merchant.value).collect())
+    }
+
+    /// Applies all of it or nothing; `dry_run` only reports. Purchases that wait for a SKU are asked about again.
+    pub async fn apply_catalog(
+        &self,
+        id: &MerchantId,
+        catalog: Catalog,
+        dry_run: bool,
+    ) -> Result<Vec<AppliedEntry>, UseCaseError> {
+        let current = self.catalog(id).await?;
+        let merchant = catalog.merchant.clone().or(current.merchant.clone());
+        let merchant = merchant.ok_or(Refusal::NotFound { what: "merchant" })?;
+        self.check_issuer(&merchant, current.merchant.as_ref()).await?;
+        let mut entries = Vec::new();
+        let mut commit = Commit::new();
+        if let Some(merchant) = catalog.merchant {
+            let id = merchant.id.to_string();
+            commit = self.apply_one(commit, &mut entries, "merchant", id, merchant).await?;
+        }
+        let owned = |value| Owned { merchant: merchant.id.clone(), value };
+        for product in catalog.products {
+            let id = product.id.to_string();
+            commit = self.apply_one(commit, &mut entries, "product", id, owned(product)).await?;
+        }
+        self.prepare_keys(&merchant, dry_run)?;
+        for spec in catalog.specs {
+            if !dry_run {
+                self.check_key_length(&merchant, &spec)?;
+            }
+            let (id, owned) = (spec.id.to_string(), Owned { merchant: merchant.id.clone(), value: spec });
+            commit = self.apply_one(commit, &mut entries, "spec", id, owned).await?;
+        }
+        for channel in catalog.channels {
+            let (id, owned) =
+                (channel.id.to_string(), Owned { merchant: merchant.id.clone(), value: channel });
+            commit = self.apply_one(commit, &mut entries, "channel", id, owned).await?;
+        }
+        for token in catalog.api_tokens {
+            commit = self.apply_token(commit, &mut entries, token).await?;
+        }
+        if !dry_run && !commit.changes.is_empty() {
+            self.store.commit(commit).await?;
+            self.retry_held_purchases(&merchant.id).await?;
+        }
+        Ok(entries)
+    }
+
+    async fn apply_one<T: Stored + Clone + PartialEq>(
+        &self,
+        commit: Commit,
+        entries: &mut Vec<AppliedEntry>,
+        kind: &'static str,
+        id: String,
+        value: T,
+    ) -> Result<Commit, UseCaseError> {
+        let record = value.into_record();
+        let stored = self.store.load(&[record.key()]).await?.into_iter().next().flatten();
+        let (change, revision) = match &stored {
+            None => (EntryChange::Created, ABSENT),
+            Some(stored) if stored.value == record => (EntryChange::Unchanged, stored.revision),
+            Some(stored) => (EntryChange::Changed, stored.revision),
+        };
+        entries.push(AppliedEntry { kind, id, change });
+        Ok(match change {
+            EntryChange::Unchanged => commit,
+            EntryChange::Created | EntryChange::Changed => commit.with(Change::Put(record, revision)),
+        })
+    }
+
+    /// A token given from outside is known by its digest: the same text again changes nothing.
+    async fn apply_token(
+        &self,
+        commit: Commit,
+        entries: &mut Vec<AppliedEntry>,
+        token: ApiToken,
+    ) -> Result<Commit, UseCaseError> {
+        let known: Option<Versioned<ApiToken>> =
+            find(self.store.as_ref(), RecordKey::ApiToken(token.digest)).await?;
+        let same = known.as_ref().is_some_and(|known| {
+            known.value.name == token.name
+                && known.value.scopes == token.scopes
+                && known.value.owner == token.owner
+        });
+        let change = match (&known, same) {
+            (None, _) => EntryChange::Created,
+            (Some(_), true) => EntryChange::Unchanged,
+            (Some(_), false) => EntryChange::Changed,
+        };
+        entries.push(AppliedEntry { kind: "api_token", id: token.name.clone(), change });
+        let revision = known.map_or(ABSENT, |known| known.revision);
+        Ok(match change {
+            EntryChange::Unchanged => commit,
+            EntryChange::Created | EntryChange::Changed => {
+                commit.with(Change::Put(Record::ApiToken(token), revision))
+            }
+        })
+    }
+
+    /// The issuer is an identity: keys and certificates name it for ever.
+    async fn check_issuer(&self, new: &Merchant, current: Option<&Merchant>) -> Result<(), UseCaseError> {
+        let Some(current) = current.filter(|current| current.issuer != new.issuer) else { return Ok(()) };
+        let listing = Listing::Licenses { merchant: current.id.clone(), before: None };
+        let sold: Vec<Versioned<License>> = list(self.store.as_ref(), &listing, 1).await?;
+        if sold.is_empty() {
+            return Ok(());
+        }
+        let why = format!("the issuer is frozen after the first sale; it is {}", current.issuer);
+        Err(Refusal::Invalid { pointer: "/merchant/issuer".into(), why }.into())
+    }
+
+    fn prepare_keys(&self, merchant: &Merchant, dry_run: bool) -> Result<(), SigningError> {
+        if dry_run {
+            return Ok(());
+        }
+        self.signer.prepare_merchant(merchant).map(|_| ())
+    }
+
+    /// Signs the longest key that the spec can give; a marketplace takes no more than 1,023 characters.
+    fn check_key_length(&self, merchant: &Merchant, spec: &Spec) -> Result<(), UseCaseError> {
+        let now = self.now();
+        let term = match spec.term {
+            SpecTerm::Fixed(term) => term,
+            SpecTerm::AsOrdered => Term::Years(1),
+        };
+        let pointer = format!("/spec/{}", spec.id);
+        let invalid = |why: String| UseCaseError::Refused(Refusal::Invalid { pointer: pointer.clone(), why });
+        let validity = Validity::lasting(term, now).map_err(|error| invalid(error.to_string()))?;
+        let longest_sku = spec.skus.iter().max_by_key(|sku| sku.as_str().len()).cloned();
+        let quantity = 1_000;
+        let new = NewLicense {
+            id: LicenseId::from_uuid(u128::MAX),
+            merchant: merchant.id.clone(),
+            product: spec.product.clone(),
+            origin: Origin::Issued { by: String::new() },
+            customer: None::<CustomerId>,
+            label: String::new(),
+            env: Env::Live,
+            sold: super::mint::sold_spec(spec, longest_sku, term, quantity, validity)?,
+            validity,
+            ordered_at: None,
+        };
+        let license = License::new(new, None, now, now);
+        let order = super::ports::LicenseKeyOrder {
+            merchant,
+            license: &license,
+            token_id: &crate::domain::TokenId::from_uuid(u128::MAX),
+            slot: crate::domain::StatusSlot { list: 9_999, idx: crate::domain::STATUS_SLOTS_PER_LIST - 1 },
+            now,
+        };
+        self.signer.license_key(&order).map(|_| ()).map_err(|error| invalid(error.to_string()))
+    }
+}

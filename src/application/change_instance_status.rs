@@ -1,0 +1,69 @@
+//! The marketplace stops an instance, or lets it go on.
+
+use super::app::{App, UseCaseError};
+use super::handle_purchase_event::PurchaseCall;
+use super::license_change::flips_between;
+use super::ports::{ABSENT, Commit, Versioned};
+use crate::domain::{
+    EarlyEvent, EventKind, HoldBy, InstanceStatus, LicenseEnd, PurchaseOutcome, PurchaseState,
+};
+
+impl App {
+    pub(super) async fn change_instance_status(
+        &self,
+        call: &PurchaseCall<'_>,
+        instance_id: &str,
+        status: InstanceStatus,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let _turn = self.turn(&instance_id).await;
+        let mut attempts = self.attempts();
+        loop {
+            let outcome = self.try_change_status(call, instance_id, status).await;
+            if !attempts.again(&outcome).await {
+                return outcome;
+            }
+        }
+    }
+
+    async fn try_change_status(
+        &self,
+        call: &PurchaseCall<'_>,
+        instance_id: &str,
+        status: InstanceStatus,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let Some(purchase) = self.purchase_of_instance(call, instance_id).await? else {
+            return Ok(PurchaseOutcome::InstanceUnknown);
+        };
+        match (&purchase.value.state, status) {
+            (PurchaseState::Ended { .. }, _) => return Ok(PurchaseOutcome::Done),
+            (PurchaseState::Received | PurchaseState::Held { .. }, InstanceStatus::Freeze) => {
+                return self.keep_early(call, purchase, EarlyEvent::Frozen { at: call.now }).await;
+            }
+            (PurchaseState::Received | PurchaseState::Held { .. }, InstanceStatus::Unfreeze) => {
+                return self.keep_early(call, purchase, EarlyEvent::Unfrozen { at: call.now }).await;
+            }
+            (PurchaseState::Minted, InstanceStatus::Freeze | InstanceStatus::Unfreeze) => {}
+        }
+        let Versioned { value: before, revision } =
+            self.load_license(call.merchant, &purchase.value.license).await?;
+        if before.end != LicenseEnd::Running {
+            return Ok(PurchaseOutcome::Done);
+        }
+        let mut license = before.clone();
+        let (changed, kind) = match status {
+            InstanceStatus::Freeze => {
+                (license.suspend(HoldBy::Marketplace, None, call.now)?, EventKind::LicenseSuspended)
+            }
+            InstanceStatus::Unfreeze => (license.resume(HoldBy::Marketplace)?, EventKind::LicenseResumed),
+        };
+        if changed {
+            license.updated_at = call.now;
+            let event = self.event(call.merchant, &license.id, &call.actor(), kind, &[]);
+            let flips = flips_between(Some(&before), &license, call.now);
+            let commit = Commit::new().put(license, revision).put(event, ABSENT).set_all(flips);
+            self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
+            self.signals.flips.notify_one();
+        }
+        Ok(PurchaseOutcome::Done)
+    }
+}

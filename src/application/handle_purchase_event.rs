@@ -1,0 +1,117 @@
+//! A marketplace's call, after its signature was checked.
+
+use super::app::{App, UseCaseError};
+use super::ports::Versioned;
+use super::ports::{Change, Commit, find};
+use super::record::{Instance, Record, RecordKey, Replay};
+use crate::domain::{
+    Actor, Channel, InstanceId, Instant, MerchantId, Purchase, PurchaseEvent, PurchaseOutcome,
+};
+
+/// The identity of a request, so that the same request again has no second effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplayIdentity {
+    /// Digest of the request's nonce.
+    pub digest: [u8; 32],
+    /// Digest of the whole request.
+    pub request: [u8; 32],
+    /// How long it is kept.
+    pub keep_until: Instant,
+}
+
+/// What a call is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PurchaseAnswer {
+    /// What was made of it.
+    Outcome(PurchaseOutcome),
+    /// Its nonce belongs to another request.
+    NonceReused,
+}
+
+/// One call through one channel.
+#[derive(Debug, Clone, Copy)]
+pub struct PurchaseCall<'a> {
+    /// Whose address was called.
+    pub merchant: &'a MerchantId,
+    /// Which address.
+    pub channel: &'a Channel,
+    /// Kept by calls that change something.
+    pub replay: Option<ReplayIdentity>,
+    /// When it came.
+    pub now: Instant,
+}
+
+impl PurchaseCall<'_> {
+    /// Who did it, for the audit log.
+    pub(super) fn actor(&self) -> Actor {
+        Actor::Marketplace(self.channel.id.to_string())
+    }
+
+    /// The commit, with the replay identity and its answer in it.
+    pub(super) fn remembered(&self, commit: Commit, outcome: &PurchaseOutcome) -> Commit {
+        let Some(identity) = self.replay else { return commit };
+        let replay = Replay {
+            merchant: self.merchant.clone(),
+            channel: self.channel.id.clone(),
+            digest: identity.digest,
+            request: identity.request,
+            until: identity.keep_until,
+            outcome: outcome.clone(),
+        };
+        commit.with(Change::Claim(Record::Replay(replay), self.now))
+    }
+}
+
+impl App {
+    /// Does what the event says, exactly once, and answers. A repeat gets the first answer's instance id.
+    pub async fn handle_purchase_event(
+        &self,
+        call: &PurchaseCall<'_>,
+        event: PurchaseEvent,
+    ) -> Result<PurchaseAnswer, UseCaseError> {
+        if let Some(answer) = self.replayed(call).await? {
+            return Ok(answer);
+        }
+        let outcome = match event {
+            PurchaseEvent::Bought { order, business_id, details } => {
+                self.receive_purchase(call, &order, &business_id, details.as_ref()).await
+            }
+            PurchaseEvent::Queried { instance_ids } => self.query_instances(call, &instance_ids).await,
+            PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id: _ } => {
+                self.refresh_instance(call, &instance_id, &order, scene, ends_at).await
+            }
+            PurchaseEvent::StatusChanged { instance_id, status } => {
+                self.change_instance_status(call, &instance_id, status).await
+            }
+            PurchaseEvent::Released { instance_id, order: _ } => {
+                self.release_instance(call, &instance_id).await
+            }
+        };
+        outcome.map(PurchaseAnswer::Outcome)
+    }
+
+    async fn replayed(&self, call: &PurchaseCall<'_>) -> Result<Option<PurchaseAnswer>, UseCaseError> {
+        let Some(identity) = call.replay else { return Ok(None) };
+        let key = RecordKey::Replay(call.merchant.clone(), call.channel.id.clone(), identity.digest);
+        let found: Option<Versioned<Replay>> = find(self.store.as_ref(), key).await?;
+        let live = found.map(|replay| replay.value).filter(|replay| call.now < replay.until);
+        Ok(live.map(|replay| match replay.request == identity.request {
+            true => PurchaseAnswer::Outcome(replay.outcome),
+            false => PurchaseAnswer::NonceReused,
+        }))
+    }
+
+    /// The purchase that an instance id means.
+    pub(super) async fn purchase_of_instance(
+        &self,
+        call: &PurchaseCall<'_>,
+        instance_id: &str,
+    ) -> Result<Option<Versioned<Purchase>>, UseCaseError> {
+        let Ok(id) = InstanceId::parse(instance_id) else { return Ok(None) };
+        let key = RecordKey::Instance(call.merchant.clone(), call.channel.marketplace, id);
+        let Some(instance): Option<Versioned<Instance>> = find(self.store.as_ref(), key).await? else {
+            return Ok(None);
+        };
+        Ok(find(self.store.as_ref(), RecordKey::Purchase(instance.value.purchase)).await?)
+    }
+}

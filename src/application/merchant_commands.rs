@@ -1,0 +1,268 @@
+//! What a merchant does to a license: suspend, resume, revoke, re-issue.
+
+use super::app::{App, UseCaseError};
+use super::license_change::flips_between;
+use super::ports::{ABSENT, Change, Commit, Listing, StoreError, Versioned, find, list};
+use super::record::{ClaimTarget, Idempotency, LicensePlaces, Record, RecordKey};
+use crate::domain::{
+    Activation, ActivationId, Actor, EndCause, EventKind, HoldBy, Instant, License, LicenseId, MerchantId,
+    OldKeyFate, Refusal, Status, StatusFlip,
+};
+
+/// How long the answer to an idempotency key is kept, in days.
+const IDEMPOTENCY_DAYS: i64 = 31;
+
+/// The identity of a request, so that the same request again changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdempotencyIdentity {
+    /// Digest of the key, the token's owner included.
+    pub key_digest: [u8; 32],
+    /// Digest of the request itself.
+    pub request_digest: [u8; 32],
+}
+
+/// Who asks for a change of which license.
+#[derive(Debug, Clone)]
+pub struct MerchantCommand {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Which.
+    pub license: LicenseId,
+    /// Who asks.
+    pub actor: Actor,
+    /// Why, in words, for the audit log.
+    pub reason: Option<String>,
+    /// The revision that the caller read, if it insists.
+    pub if_revision: Option<u64>,
+    /// If the caller may ask twice.
+    pub idempotency: Option<IdempotencyIdentity>,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LicenseAction {
+    /// Stop it for the merchant's cause.
+    Suspend,
+    /// Lift the merchant's cause; with `override_marketplace` the marketplace's too.
+    Resume {
+        /// Whether the marketplace's cause is lifted as well; needs a reason.
+        override_marketplace: bool,
+    },
+    /// End it for good.
+    Revoke,
+    /// A new key and claim code; the old ones end.
+    Reissue {
+        /// Which machines keep their places.
+        keep: KeepActivations,
+        /// Whether the old key opens nothing any more.
+        leaked: bool,
+    },
+}
+
+/// Which machines keep their places when a license is re-issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeepActivations {
+    /// All of them.
+    All,
+    /// None of them.
+    Nothing,
+    /// These.
+    These(Vec<ActivationId>),
+}
+
+impl KeepActivations {
+    fn keeps(&self, activation: &ActivationId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Nothing => false,
+            Self::These(kept) => kept.contains(activation),
+        }
+    }
+}
+
+impl App {
+    /// Does it, with its event and its status-list entries in one commit.
+    pub async fn command_license(
+        &self,
+        command: &MerchantCommand,
+        action: &LicenseAction,
+    ) -> Result<Versioned<License>, UseCaseError> {
+        let _turn = self.turn(&command.license).await;
+        let mut attempts = self.attempts();
+        loop {
+            let outcome = self.try_command(command, action).await;
+            if !attempts.again(&outcome).await {
+                return outcome;
+            }
+        }
+    }
+
+    async fn try_command(
+        &self,
+        command: &MerchantCommand,
+        action: &LicenseAction,
+    ) -> Result<Versioned<License>, UseCaseError> {
+        if let Some(repeated) = self.repeated(&command.merchant, command.idempotency).await? {
+            return self.load_license(&command.merchant, &repeated).await;
+        }
+        let loaded = self.load_license(&command.merchant, &command.license).await?;
+        if command.if_revision.is_some_and(|revision| revision != loaded.revision) {
+            return Err(Refusal::RevisionConflict { current: loaded.revision }.into());
+        }
+        let (now, Versioned { value: before, revision }) = (self.now(), loaded);
+        let mut license = before.clone();
+        let mut commit = Commit::new();
+        let (changed, kind) = match action {
+            LicenseAction::Suspend => {
+                (license.suspend(HoldBy::Merchant, command.reason.clone(), now)?, EventKind::LicenseSuspended)
+            }
+            LicenseAction::Resume { override_marketplace } => {
+                (resume(&mut license, *override_marketplace, command)?, EventKind::LicenseResumed)
+            }
+            LicenseAction::Revoke => (license.revoke(command.reason.clone(), now), EventKind::LicenseRevoked),
+            LicenseAction::Reissue { keep, leaked } => {
+                commit = self.reissue(&mut license, keep, *leaked, commit, now).await?;
+                (true, EventKind::LicenseReissued)
+            }
+        };
+        if !changed && command.idempotency.is_none() {
+            return Ok(Versioned { value: before, revision });
+        }
+        license.updated_at = if changed { now } else { license.updated_at };
+        let flips = flips_between(Some(&before), &license, now);
+        commit = commit.put(license.clone(), revision).set_all(flips);
+        if changed {
+            let detail = [("reason", command.reason.clone().unwrap_or_default())];
+            let event = self.event(&command.merchant, &license.id, &command.actor, kind, &detail);
+            commit = commit.put(event, ABSENT);
+        }
+        let commit = self.with_idempotency(commit, &command.merchant, command.idempotency, &license.id, now);
+        let put_at = commit.changes.iter().filter(|change| counts_a_revision(change));
+        let position = put_at.take_while(|change| !is_license(change)).count();
+        let committed = self.store.commit(commit).await?;
+        self.signals.flips.notify_one();
+        let revision = committed.revisions.get(position).copied();
+        let revision = revision.ok_or_else(|| StoreError::Failed("a put without a revision".into()))?;
+        Ok(Versioned { value: license, revision })
+    }
+
+    async fn reissue(
+        &self,
+        license: &mut License,
+        keep: &KeepActivations,
+        leaked: bool,
+        mut commit: Commit,
+        now: Instant,
+    ) -> Result<Commit, UseCaseError> {
+        if license.end != crate::domain::LicenseEnd::Running {
+            let why = "a license that was revoked or released cannot be re-issued";
+            return Err(Refusal::IllegalState { why }.into());
+        }
+        let merchant = self.merchant(&license.merchant).await?;
+        let fate = if leaked { OldKeyFate::Leaked } else { OldKeyFate::Superseded };
+        self.sign_new_key(&merchant, license, fate, now).await?;
+        license.generation += 1;
+        let code = self.signer.claim_code(&license.id, license.generation);
+        let claim = ClaimTarget {
+            merchant: license.merchant.clone(),
+            digest: self.signer.claim_digest(&code),
+            license: license.id.clone(),
+            generation: license.generation,
+        };
+        commit = commit.put(claim, ABSENT);
+        let key = RecordKey::Places(license.merchant.clone(), license.id.clone());
+        let places: Option<Versioned<LicensePlaces>> = find(self.store.as_ref(), key).await?;
+        let Some(Versioned { value: mut places, revision }) = places else { return Ok(commit) };
+        let ending: Vec<_> = places.places.held.iter().map(|place| place.activation.clone()).collect();
+        for id in ending.into_iter().filter(|id| !keep.keeps(id)) {
+            places.places.free(&id);
+            let key = RecordKey::Activation(license.merchant.clone(), license.id.clone(), id);
+            if let Some(Versioned { value: mut activation, revision }) =
+                find::<Activation>(self.store.as_ref(), key).await?
+            {
+                activation.end(EndCause::Reissued, now);
+                commit = commit.set(freed(&activation)).put(activation, revision);
+            }
+        }
+        Ok(commit.put(places, revision))
+    }
+
+    /// The license that a repeated request made or changed.
+    pub(super) async fn repeated(
+        &self,
+        merchant: &MerchantId,
+        identity: Option<IdempotencyIdentity>,
+    ) -> Result<Option<LicenseId>, UseCaseError> {
+        let Some(identity) = identity else { return Ok(None) };
+        let key = RecordKey::Idempotency(merchant.clone(), identity.key_digest);
+        let found: Option<Versioned<Idempotency>> = find(self.store.as_ref(), key).await?;
+        match found.map(|found| found.value).filter(|found| self.now() < found.until) {
+            Some(found) if found.request_digest != identity.request_digest => {
+                Err(Refusal::IdempotencyConflict.into())
+            }
+            found => Ok(found.map(|found| found.license)),
+        }
+    }
+
+    pub(super) fn with_idempotency(
+        &self,
+        commit: Commit,
+        merchant: &MerchantId,
+        identity: Option<IdempotencyIdentity>,
+        license: &LicenseId,
+        now: Instant,
+    ) -> Commit {
+        let Some(identity) = identity else { return commit };
+        let record = Idempotency {
+            merchant: merchant.clone(),
+            key_digest: identity.key_digest,
+            request_digest: identity.request_digest,
+            until: now + chrono::TimeDelta::days(IDEMPOTENCY_DAYS),
+            license: license.clone(),
+        };
+        commit.with(Change::Claim(Record::Idempotency(record), now))
+    }
+
+    /// The activations of a license, oldest first, ended ones included.
+    pub async fn activations(
+        &self,
+        merchant: &MerchantId,
+        license: &LicenseId,
+    ) -> Result<Vec<Activation>, UseCaseError> {
+        let listing = Listing::Activations(merchant.clone(), license.clone());
+        let found = list(self.store.as_ref(), &listing, 1_000).await?;
+        Ok(found.into_iter().map(|activation| activation.value).collect())
+    }
+}
+
+/// What the status list says of an activation that lost its place: it can ask again.
+pub(super) fn freed(activation: &Activation) -> StatusFlip {
+    StatusFlip { merchant: activation.merchant.clone(), slot: activation.slot, status: Status::Superseded }
+}
+
+fn resume(
+    license: &mut License,
+    override_marketplace: bool,
+    command: &MerchantCommand,
+) -> Result<bool, Refusal> {
+    if override_marketplace && command.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
+        let why = "lifting the marketplace's suspension needs a reason".to_owned();
+        return Err(Refusal::Invalid { pointer: "/reason".into(), why });
+    }
+    let merchants = license.resume(HoldBy::Merchant)?;
+    let marketplaces = override_marketplace && license.resume(HoldBy::Marketplace)?;
+    Ok(merchants || marketplaces)
+}
+
+fn counts_a_revision(change: &Change) -> bool {
+    match change {
+        Change::Put(..) | Change::Claim(..) => true,
+        Change::Check(..) | Change::Set(..) | Change::Delete(..) | Change::Remove(..) | Change::Add(..) => {
+            false
+        }
+    }
+}
+
+fn is_license(change: &Change) -> bool {
+    matches!(change, Change::Put(Record::License(_), _))
+}

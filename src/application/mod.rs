@@ -1,0 +1,39 @@
+//! Use cases: one verb per file, and the ports they need. No web framework, no database, no status code.
+
+mod activate;
+mod api_tokens;
+mod app;
+mod apply_catalog;
+mod change_instance_status;
+mod handle_purchase_event;
+mod issue_license;
+mod license_change;
+mod merchant_commands;
+mod mint;
+pub mod ports;
+mod publish_status_lists;
+mod query_instances;
+mod rank_order;
+mod receive_purchase;
+pub mod record;
+mod redeem_claim;
+mod refresh_instance;
+mod release_instance;
+mod renew_activation;
+mod run_jobs;
+mod settle_purchase;
+mod status_slots;
+mod validate;
+mod view_licenses;
+
+pub use activate::{Activate, Activated};
+pub use app::{App, Signals, UseCaseError};
+pub use apply_catalog::{AppliedEntry, ApplyFault, ApplyFiles, ApplyMistake, Catalog, EntryChange};
+pub use handle_purchase_event::{PurchaseAnswer, PurchaseCall, ReplayIdentity};
+pub use issue_license::IssueLicense;
+pub use merchant_commands::{IdempotencyIdentity, KeepActivations, LicenseAction, MerchantCommand};
+pub use publish_status_lists::{STATUS_LIST_LIFETIME_DAYS, STATUS_LIST_TTL_HOURS};
+pub use rank_order::LaterOrder;
+pub use renew_activation::{Credential, RenewActivation};
+pub use settle_purchase::Settled;
+pub use view_licenses::{LicenseFilter, LicenseOrPurchase, marketplace_ids};

@@ -1,0 +1,319 @@
+//! What the use cases need from outside, in domain words.
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+pub use super::record::Versioned;
+use super::record::{CounterKey, Record, RecordKey, Stored};
+use crate::domain::{
+    Activation, Channel, ClaimCode, ClaimDigest, Instant, License, LicenseId, Marketplace, Merchant,
+    MerchantId, OrderDetails, OrderId, Product, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenId,
+};
+
+/// Revision that means "there is no such record".
+pub const ABSENT: u64 = 0;
+
+/// One step of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The record must be at this revision ([`ABSENT`]: must not be there).
+    Check(RecordKey, u64),
+    /// Writes the record if it is at this revision ([`ABSENT`]: if it is not there).
+    Put(Record, u64),
+    /// Writes the record whatever is there (index entries and status-list flips: the last one wins).
+    Set(Record),
+    /// Writes the record if there is none, or if the one that is there was to be kept until an instant that
+    /// lies at or before `now` ([`super::record::Replay::until`], [`super::record::Idempotency::until`]).
+    Claim(Record, Instant),
+    /// Deletes the record at this revision.
+    Delete(RecordKey, u64),
+    /// Deletes the record, if it is there.
+    Remove(RecordKey),
+    /// Adds to a counter that starts at 0.
+    Add(CounterKey, i64),
+}
+
+/// What must happen together: all or nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Commit {
+    /// Evaluated in order.
+    pub changes: Vec<Change>,
+}
+
+impl Commit {
+    /// An empty commit.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a step.
+    #[must_use]
+    pub fn with(mut self, change: Change) -> Self {
+        self.changes.push(change);
+        self
+    }
+
+    /// Writes a noun at a revision.
+    #[must_use]
+    pub fn put(self, noun: impl Stored, revision: u64) -> Self {
+        self.with(Change::Put(noun.into_record(), revision))
+    }
+
+    /// Writes a noun whatever is there.
+    #[must_use]
+    pub fn set(self, noun: impl Stored) -> Self {
+        self.with(Change::Set(noun.into_record()))
+    }
+
+    /// Writes several nouns whatever is there.
+    #[must_use]
+    pub fn set_all(mut self, nouns: impl IntoIterator<Item = impl Stored>) -> Self {
+        self.changes.extend(nouns.into_iter().map(|noun| Change::Set(noun.into_record())));
+        self
+    }
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Committed {
+    /// The new revision of each `Put` and `Claim`, in order.
+    pub revisions: Vec<u64>,
+    /// The new value of each `Add`, in order.
+    pub counters: Vec<i64>,
+}
+
+/// Why the store did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// A record is not at the revision, or a claim is held: load again and decide again. Nothing was written.
+    #[error("a record changed meanwhile")]
+    Conflict,
+    /// Too much work is waiting: try again later. Nothing was written.
+    #[error("the store is busy")]
+    Busy,
+    /// It may or may not be written: ask again with the same identity.
+    #[error("whether it was stored is not known")]
+    OutcomeUnknown,
+    /// The store cannot be used; told once where it happened.
+    #[error("the store failed: {0}")]
+    Failed(String),
+}
+
+/// A page of records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listing {
+    /// Every merchant.
+    Merchants,
+    /// The products of a merchant.
+    Products(MerchantId),
+    /// The specs of a merchant.
+    Specs(MerchantId),
+    /// The channels of a merchant.
+    Channels(MerchantId),
+    /// Every API token.
+    ApiTokens,
+    /// Licenses, newest first, below the given id.
+    Licenses {
+        /// Whose.
+        merchant: MerchantId,
+        /// Only older ones.
+        before: Option<LicenseId>,
+    },
+    /// Licenses that are not minted yet, newest first, below the given id.
+    PendingLicenses {
+        /// Whose.
+        merchant: MerchantId,
+        /// Only older ones.
+        before: Option<LicenseId>,
+    },
+    /// The purchases of one order.
+    PurchasesOfOrder {
+        /// Whose.
+        merchant: MerchantId,
+        /// Where it was bought.
+        marketplace: Marketplace,
+        /// The marketplace's order id.
+        order_id: OrderId,
+    },
+    /// The activations of a license, oldest first.
+    Activations(MerchantId, LicenseId),
+    /// The published lists of a merchant.
+    StatusLists(MerchantId),
+    /// The entries of a merchant that wait for publication.
+    StatusFlips(MerchantId),
+    /// Jobs of all merchants, by the time they are due; also those that lie ahead.
+    Jobs,
+    /// The events of a license, oldest first.
+    Events(MerchantId, LicenseId),
+}
+
+/// Keeps records. Every implementation passes the conformance suite.
+///
+/// A read sees only what is durable, and sees a commit before its `Ok` returns. A commit is all or nothing,
+/// durable when it returns; one that is refused has written nothing.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Loads records, in the order of the keys, as of one moment. Absent is `None`; a failed read is an error.
+    async fn load(&self, keys: &[RecordKey]) -> Result<Vec<Option<Versioned<Record>>>, StoreError>;
+
+    /// Loads a page, at most `limit` (≤ 1,000) records.
+    async fn list(&self, listing: &Listing, limit: usize) -> Result<Vec<Versioned<Record>>, StoreError>;
+
+    /// Applies all of the changes or none.
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
+}
+
+/// Loads one record as the noun it is.
+pub async fn find<T: Stored>(store: &dyn Store, key: RecordKey) -> Result<Option<Versioned<T>>, StoreError> {
+    let record = store.load(std::slice::from_ref(&key)).await?.into_iter().next().flatten();
+    record.map(|record| typed(record, &key)).transpose()
+}
+
+/// Loads a page as the nouns they are.
+pub async fn list<T: Stored>(
+    store: &dyn Store,
+    listing: &Listing,
+    limit: usize,
+) -> Result<Vec<Versioned<T>>, StoreError> {
+    let records = store.list(listing, limit).await?;
+    records
+        .into_iter()
+        .map(|record| {
+            let key = record.value.key();
+            typed(record, &key)
+        })
+        .collect()
+}
+
+fn typed<T: Stored>(record: Versioned<Record>, key: &RecordKey) -> Result<Versioned<T>, StoreError> {
+    let Versioned { value, revision } = record;
+    T::from_record(value)
+        .map(|value| Versioned { value, revision })
+        .ok_or_else(|| StoreError::Failed(format!("another kind of record stands at {key:?}")))
+}
+
+/// Reads the wall clock; the only one that does.
+pub trait Clock: Send + Sync {
+    /// The present instant, UTC.
+    fn now(&self) -> Instant;
+}
+
+/// Makes ids and randomness.
+pub trait IdSource: Send + Sync {
+    /// A UUIDv7 (RFC 9562 §5.7) of `now`; later ones are greater within a process.
+    fn uuid_v7(&self, now: Instant) -> u128;
+
+    /// Unpredictable bytes.
+    fn random_bytes(&self) -> [u8; 32];
+}
+
+/// Why something could not be signed. Never the caller's fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("signing failed: {0}")]
+pub struct SigningError(pub String);
+
+/// What a license key says besides the license itself.
+#[derive(Debug)]
+pub struct LicenseKeyOrder<'a> {
+    /// Whose.
+    pub merchant: &'a Merchant,
+    /// The license, with the validity that the key is to state.
+    pub license: &'a License,
+    /// `jti`.
+    pub token_id: &'a TokenId,
+    /// Its status-list entry.
+    pub slot: StatusSlot,
+    /// `iat`.
+    pub now: Instant,
+}
+
+/// What an activation certificate says besides license and activation.
+#[derive(Debug)]
+pub struct CertificateOrder<'a> {
+    /// Whose.
+    pub merchant: &'a Merchant,
+    /// The license.
+    pub license: &'a License,
+    /// The activation, with the machine, slot and the lease (its `certificate` text is what is asked for).
+    pub activation: &'a Activation,
+}
+
+/// Signs. Implementations verify each signature before it leaves.
+pub trait Signer: Send + Sync {
+    /// Makes the merchant's keys if it has none; `Ok(false)` if it has them all.
+    fn prepare_merchant(&self, merchant: &Merchant) -> Result<bool, SigningError>;
+
+    /// A `license+jwt`, below 1,024 characters.
+    fn license_key(&self, order: &LicenseKeyOrder<'_>) -> Result<String, SigningError>;
+
+    /// A `license-activation+jwt`.
+    fn certificate(&self, order: &CertificateOrder<'_>) -> Result<String, SigningError>;
+
+    /// A `statuslist+jwt` of the list (whose `token` is what is asked for).
+    fn status_list(&self, merchant: &Merchant, list: &StatusList) -> Result<String, SigningError>;
+
+    /// Where a status list is found, as tokens name it.
+    fn status_list_uri(&self, merchant: &MerchantId, number: StatusListNumber) -> String;
+
+    /// The claim code of a license's generation: derived, not stored.
+    fn claim_code(&self, license: &LicenseId, generation: u32) -> ClaimCode;
+
+    /// The digest under which a claim code is found.
+    fn claim_digest(&self, code: &ClaimCode) -> ClaimDigest;
+
+    /// Which entry the `count`-th one given out to a merchant is: no two counts share one, and the order does
+    /// not show.
+    fn status_slot(&self, merchant: &MerchantId, count: u64) -> StatusSlot;
+
+    /// The merchant's verifying keys as a JWK Set (RFC 7517), each with its role.
+    fn jwks(&self, merchant: &Merchant) -> Result<String, SigningError>;
+
+    /// The customer's page, as memos name it.
+    fn portal_url(&self) -> String;
+}
+
+/// Why the marketplace did not say what an order is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OrderSourceError {
+    /// No answer, or a passing fault: ask again later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The marketplace does not know the order.
+    #[error("the marketplace does not know the order")]
+    UnknownOrder,
+    /// The question itself was refused: the merchant must mend its settings.
+    #[error("{0}")]
+    Refused(String),
+    /// The channel has no access to the marketplace's order query.
+    #[error("the channel has no open_api, so its orders cannot be asked for")]
+    NotConfigured,
+}
+
+/// Asks a marketplace what an order says.
+#[async_trait]
+pub trait OrderSource: Send + Sync {
+    /// Asks; takes at most some seconds.
+    async fn order(
+        &self,
+        merchant: &MerchantId,
+        channel: &Channel,
+        order_id: &str,
+        order_line_id: Option<&str>,
+    ) -> Result<OrderDetails, OrderSourceError>;
+}
+
+/// A secret that cannot be used: which one, and what is wrong with it. Never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SecretFault(pub String);
+
+/// Finds the secrets that records only refer to.
+pub trait SecretSource: Send + Sync {
+    /// The secret, as it is at this moment; empty or missing is a fault.
+    fn resolve(&self, reference: &SecretRef) -> Result<SecretString, SecretFault>;
+}
+
+/// The name of a product and what a buyer reads about it.
+pub fn memo_for(product: &Product, locale: &str, claim_code: &str, portal_url: &str) -> String {
+    product.memo.for_locale(locale).replace("{claim_code}", claim_code).replace("{portal_url}", portal_url)
+}

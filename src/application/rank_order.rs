@@ -1,0 +1,119 @@
+//! When was a later order placed? The latest one gives the end, whenever it arrived.
+
+use super::app::{App, UseCaseError};
+use super::license_change::flips_between;
+use super::ports::{ABSENT, Commit, OrderSourceError, Versioned, find};
+use super::record::{Owned, RecordKey};
+use super::refresh_instance::end_text;
+use super::settle_purchase::Settled;
+use crate::domain::{
+    Actor, Channel, EventKind, LicenseEnd, Merchant, OrderDetails, OrderLineKey, Purchase, PurchaseFacts,
+    RefreshScene, Term,
+};
+
+/// A later order of a purchase.
+#[derive(Debug, Clone, Copy)]
+pub struct LaterOrder<'a> {
+    /// Of which purchase.
+    pub purchase: &'a OrderLineKey,
+    /// The order.
+    pub order_id: &'a str,
+    /// Its line, if it has one.
+    pub order_line_id: Option<&'a str>,
+    /// What it was for.
+    pub scene: RefreshScene,
+}
+
+/// What the marketplace says of a later order; nothing when it does not know the order.
+#[derive(Default)]
+struct Ranking {
+    ordered_at: Option<crate::domain::Instant>,
+    term: Option<Term>,
+}
+
+impl App {
+    /// Asks the marketplace, then settles the end. May be repeated at any time.
+    pub async fn rank_order(&self, later: LaterOrder<'_>) -> Result<Settled, UseCaseError> {
+        let key = later.purchase;
+        let known: Option<Versioned<Purchase>> =
+            find(self.store.as_ref(), RecordKey::Purchase(key.clone())).await?;
+        let Some(purchase) = known.map(|purchase| purchase.value) else { return Ok(Settled::Done) };
+        let channel_key = RecordKey::Channel(key.merchant.clone(), purchase.channel.clone());
+        let channel: Option<Versioned<Owned<Channel>>> = find(self.store.as_ref(), channel_key).await?;
+        let ranking = match channel {
+            Some(channel) => {
+                let channel = channel.value.value;
+                match self.orders.order(&key.merchant, &channel, later.order_id, later.order_line_id).await {
+                    Ok(details) => ranking_of(&details, later.order_line_id),
+                    Err(OrderSourceError::UnknownOrder | OrderSourceError::NotConfigured) => {
+                        Ranking::default()
+                    }
+                    Err(error @ (OrderSourceError::Unavailable(_) | OrderSourceError::Refused(_))) => {
+                        return Ok(Settled::Later(error.to_string()));
+                    }
+                }
+            }
+            None => Ranking::default(),
+        };
+        let merchant = self.merchant(&key.merchant).await?;
+        let _turn = self.turn(&purchase.instance.as_str()).await;
+        let mut attempts = self.attempts();
+        loop {
+            let outcome = self.try_rank(&merchant, &purchase, later, &ranking).await;
+            if !attempts.again(&outcome).await {
+                return outcome.map(|()| Settled::Done);
+            }
+        }
+    }
+
+    async fn try_rank(
+        &self,
+        merchant: &Merchant,
+        purchase: &Purchase,
+        later: LaterOrder<'_>,
+        ranking: &Ranking,
+    ) -> Result<(), UseCaseError> {
+        let found = self.find_license(&merchant.id, &purchase.license).await?;
+        let Some(Versioned { value: before, revision }) = found else { return Ok(()) };
+        let now = self.now();
+        let mut license = before.clone();
+        let change = license.order_ranked(later.order_id, later.scene, ranking.ordered_at);
+        let is_latest = license.is_latest_order(later.order_id, later.scene);
+        let term =
+            ranking.term.filter(|term| is_latest && gives_term(later.scene) && *term != license.sold.term);
+        license.sold.term = term.unwrap_or(license.sold.term);
+        let running = license.end == LicenseEnd::Running;
+        if let Some(fate) = Self::key_fate(term.is_some(), change).filter(|_| running) {
+            self.sign_new_key(merchant, &mut license, fate, now).await?;
+        }
+        if license == before {
+            return Ok(());
+        }
+        let mut commit = Commit::new().set_all(flips_between(Some(&before), &license, now));
+        if license.license_key != before.license_key {
+            license.updated_at = now;
+            let detail = [("order_id", later.order_id.to_owned()), ("ends_at", end_text(&license))];
+            let event =
+                self.event(&merchant.id, &license.id, &Actor::Server, EventKind::LicenseRenewed, &detail);
+            commit = commit.put(event, ABSENT);
+        }
+        self.store.commit(commit.put(license, revision)).await?;
+        self.signals.flips.notify_one();
+        Ok(())
+    }
+}
+
+/// A cancelled renewal says nothing about the term that is left.
+fn gives_term(scene: RefreshScene) -> bool {
+    match scene {
+        RefreshScene::TrialToFormal | RefreshScene::Renewal | RefreshScene::RenewalChange => true,
+        RefreshScene::CancelRenewal => false,
+    }
+}
+
+fn ranking_of(details: &OrderDetails, line_id: Option<&str>) -> Ranking {
+    let line = details.lines.iter().find(|line| Some(line.order_line_id.as_str()) == line_id);
+    let line = line.or(details.lines.first()).filter(|line| line.period.is_some());
+    let term = line.map(|line| PurchaseFacts::of(details, line).term);
+    Ranking { ordered_at: Some(details.created_at), term: term.filter(|term| *term != Term::Permanent) }
+}

@@ -1,0 +1,113 @@
+//! Somebody bought: keep it, answer, then work.
+
+use super::app::{App, UseCaseError};
+use super::handle_purchase_event::PurchaseCall;
+use super::ports::{ABSENT, Commit, Versioned, find};
+use super::record::{Instance, PendingLicense, RecordKey, Task};
+use crate::domain::{
+    Env, EventKind, InstanceId, LicenseId, OrderDetails, OrderLineKey, OrderRef, Purchase, PurchaseOutcome,
+    PurchaseState,
+};
+
+impl App {
+    pub(super) async fn receive_purchase(
+        &self,
+        call: &PurchaseCall<'_>,
+        order: &OrderRef,
+        business_id: &str,
+        details: Option<&OrderDetails>,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let Some(key) = OrderLineKey::of(call.merchant, call.channel.marketplace, order) else {
+            return Ok(PurchaseOutcome::InvalidParameter);
+        };
+        let _turn = self.turn(&key).await;
+        let mut attempts = self.attempts();
+        loop {
+            let outcome = self.try_receive(call, &key, business_id, details).await;
+            if !attempts.again(&outcome).await {
+                return outcome;
+            }
+        }
+    }
+
+    async fn try_receive(
+        &self,
+        call: &PurchaseCall<'_>,
+        key: &OrderLineKey,
+        business_id: &str,
+        details: Option<&OrderDetails>,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let known: Option<Versioned<Purchase>> =
+            find(self.store.as_ref(), RecordKey::Purchase(key.clone())).await?;
+        if let Some(known) = known {
+            return Ok(accepted(&known.value));
+        }
+        let purchase = self.new_purchase(call, key, business_id).await?;
+        match details {
+            Some(details) => self.mint_at_once(call, purchase, details).await,
+            None => self.keep_purchase(call, purchase).await,
+        }
+    }
+
+    async fn new_purchase(
+        &self,
+        call: &PurchaseCall<'_>,
+        key: &OrderLineKey,
+        business_id: &str,
+    ) -> Result<Purchase, UseCaseError> {
+        let license = LicenseId::from_uuid(self.ids.uuid_v7(call.now));
+        let own_id = InstanceId::parse(license.as_str()).ok();
+        let proposed = InstanceId::parse(business_id).ok();
+        let taken = match &proposed {
+            Some(id) => self.purchase_of_instance(call, id.as_str()).await?.is_some(),
+            None => true,
+        };
+        let instance = if taken { own_id } else { proposed };
+        let instance = instance.ok_or_else(|| super::ports::StoreError::Failed("no instance id".into()))?;
+        Ok(Purchase {
+            key: key.clone(),
+            license,
+            instance,
+            channel: call.channel.id.clone(),
+            received_at: call.now,
+            env: Env::Live,
+            state: PurchaseState::Received,
+            early: Vec::new(),
+            facts: None,
+        })
+    }
+
+    /// The purchase, what finds it, and the job that asks for its order: one commit.
+    async fn keep_purchase(
+        &self,
+        call: &PurchaseCall<'_>,
+        purchase: Purchase,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let outcome = accepted(&purchase);
+        let job = self.job(Task::SettlePurchase { purchase: purchase.key.clone() }, call.now);
+        let commit = self.first_sight(call, &purchase).put(job, ABSENT).put(purchase, ABSENT);
+        self.store.commit(call.remembered(commit, &outcome)).await?;
+        self.signals.jobs.notify_one();
+        Ok(outcome)
+    }
+
+    /// What is written when a purchase is seen for the first time, besides the purchase itself.
+    pub(super) fn first_sight(&self, call: &PurchaseCall<'_>, purchase: &Purchase) -> Commit {
+        let detail = [("order_id", purchase.key.order_id.to_string())];
+        let event =
+            self.event(call.merchant, &purchase.license, &call.actor(), EventKind::OrderReceived, &detail);
+        Commit::new()
+            .put(Instance { id: purchase.instance.clone(), purchase: purchase.key.clone() }, ABSENT)
+            .put(PendingLicense { id: purchase.license.clone(), purchase: purchase.key.clone() }, ABSENT)
+            .put(event, ABSENT)
+    }
+}
+
+/// What the marketplace is told of a purchase, the first time and for ever.
+pub(super) fn accepted(purchase: &Purchase) -> PurchaseOutcome {
+    let ready = match purchase.state {
+        PurchaseState::Minted | PurchaseState::Ended { .. } => true,
+        PurchaseState::Received | PurchaseState::Held { .. } => false,
+    };
+    PurchaseOutcome::Accepted { instance_id: purchase.instance.to_string(), ready }
+}

@@ -1,0 +1,251 @@
+//! What is stored, in domain words: one record per noun, found by a typed key.
+
+use crate::domain::{
+    Activation, ActivationId, ApiToken, AuditEvent, Channel, ChannelId, ClaimDigest, EventId, InstanceId,
+    Instant, JobId, License, LicenseId, Marketplace, Merchant, MerchantId, OrderLineKey, Places, Product,
+    ProductId, Purchase, PurchaseOutcome, RefreshScene, Spec, SpecId, StatusFlip, StatusList,
+    StatusListNumber, StatusSlot, TokenDigest,
+};
+
+/// The key of one record.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordKey {
+    /// A merchant.
+    Merchant(MerchantId),
+    /// A product of a merchant.
+    Product(MerchantId, ProductId),
+    /// A spec of a merchant.
+    Spec(MerchantId, SpecId),
+    /// A channel of a merchant.
+    Channel(MerchantId, ChannelId),
+    /// An API token, by the digest of its text.
+    ApiToken(TokenDigest),
+    /// A purchase.
+    Purchase(OrderLineKey),
+    /// Which purchase an instance id means.
+    Instance(MerchantId, Marketplace, InstanceId),
+    /// Which purchase will become this license; deleted when it is minted.
+    PendingLicense(MerchantId, LicenseId),
+    /// A license.
+    License(MerchantId, LicenseId),
+    /// Which license a claim code means.
+    ClaimCode(MerchantId, ClaimDigest),
+    /// The places of a license.
+    Places(MerchantId, LicenseId),
+    /// An activation of a license.
+    Activation(MerchantId, LicenseId, ActivationId),
+    /// A published status list.
+    StatusList(MerchantId, StatusListNumber),
+    /// An entry that waits for the next publication.
+    StatusFlip(MerchantId, StatusSlot),
+    /// Work to do after an answer; sorted by `due_at`.
+    Job {
+        /// When it is due.
+        due_at: Instant,
+        /// Which.
+        id: JobId,
+    },
+    /// An audit event, under the license it is about.
+    Event(MerchantId, LicenseId, EventId),
+    /// A call that was answered; kept so that a replay has no second effect.
+    Replay(MerchantId, ChannelId, [u8; 32]),
+    /// A request of the merchant API that was answered, by the digest of its idempotency key.
+    Idempotency(MerchantId, [u8; 32]),
+}
+
+/// A counter that many commits add to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CounterKey {
+    /// How many status-list entries of a merchant were given out.
+    StatusSlots(MerchantId),
+}
+
+/// Work to do after an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Time-ordered id.
+    pub id: JobId,
+    /// Not before.
+    pub due_at: Instant,
+    /// While this lies ahead, some worker has it.
+    pub leased_until: Option<Instant>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why the last try failed, in words.
+    pub last_failure: Option<String>,
+    /// What to do.
+    pub task: Task,
+}
+
+/// What a job does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// Ask the marketplace what a purchase's order says, then mint or hold.
+    SettlePurchase {
+        /// Which purchase.
+        purchase: OrderLineKey,
+    },
+    /// Ask the marketplace when a later order was ordered, then settle the end.
+    RankOrder {
+        /// Of which purchase.
+        purchase: OrderLineKey,
+        /// Which order.
+        order_id: String,
+        /// Its line, if it has one.
+        order_line_id: Option<String>,
+        /// What it was for.
+        scene: RefreshScene,
+    },
+}
+
+/// A call of a marketplace that was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Through which address.
+    pub channel: ChannelId,
+    /// Digest of the request's nonce.
+    pub digest: [u8; 32],
+    /// Digest of the whole request: another one under the same nonce is refused.
+    pub request: [u8; 32],
+    /// How long it is kept.
+    pub until: Instant,
+    /// What was answered; only outcomes of calls that change something.
+    pub outcome: PurchaseOutcome,
+}
+
+/// A request of the merchant API that was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Digest of the key.
+    pub key_digest: [u8; 32],
+    /// Digest of the request: another request under the same key is refused.
+    pub request_digest: [u8; 32],
+    /// How long it is kept.
+    pub until: Instant,
+    /// What the request made or changed.
+    pub license: LicenseId,
+}
+
+/// Which purchase an instance id means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// What the marketplace calls it.
+    pub id: InstanceId,
+    /// The purchase.
+    pub purchase: OrderLineKey,
+}
+
+/// Which purchase will become a license.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingLicense {
+    /// The id it will have.
+    pub id: LicenseId,
+    /// The purchase.
+    pub purchase: OrderLineKey,
+}
+
+/// Which license a claim code means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimTarget {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Digest of the code.
+    pub digest: ClaimDigest,
+    /// The license; also one that is not minted yet.
+    pub license: LicenseId,
+    /// Which of its codes: an older generation opens nothing.
+    pub generation: u32,
+}
+
+/// The places of one license, with the key they are stored under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LicensePlaces {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Of which license.
+    pub license: LicenseId,
+    /// The places.
+    pub places: Places,
+}
+
+/// A catalog entry with the merchant it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned<T> {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// What.
+    pub value: T,
+}
+
+/// A value with the revision to commit against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versioned<T> {
+    /// As stored.
+    pub value: T,
+    /// Never reused, not even after delete and recreate.
+    pub revision: u64,
+}
+
+macro_rules! records {
+    ($($variant:ident($noun:ty) = $key:expr;)+) => {
+        /// One stored record.
+        #[expect(clippy::large_enum_variant, reason = "a record lives for one read or one commit")]
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Record { $(#[doc = concat!("See [`RecordKey`].")] $variant($noun)),+ }
+
+        impl Record {
+            /// The key it is stored under.
+            pub fn key(&self) -> RecordKey {
+                match self { $(Self::$variant(noun) => { let key: fn(&$noun) -> RecordKey = $key; key(noun) }),+ }
+            }
+        }
+
+        $(impl Stored for $noun {
+            fn into_record(self) -> Record { Record::$variant(self) }
+            fn from_record(record: Record) -> Option<Self> {
+                match record { Record::$variant(noun) => Some(noun), _ => None }
+            }
+        })+
+    };
+}
+
+/// A noun that is a record of its own.
+pub trait Stored: Sized {
+    /// The noun as a record.
+    fn into_record(self) -> Record;
+    /// The noun, if the record is one.
+    fn from_record(record: Record) -> Option<Self>;
+}
+
+records! {
+    Merchant(Merchant) = |it| RecordKey::Merchant(it.id.clone());
+    Product(Owned<Product>) = |it| RecordKey::Product(it.merchant.clone(), it.value.id.clone());
+    Spec(Owned<Spec>) = |it| RecordKey::Spec(it.merchant.clone(), it.value.id.clone());
+    Channel(Owned<Channel>) = |it| RecordKey::Channel(it.merchant.clone(), it.value.id.clone());
+    ApiToken(ApiToken) = |it| RecordKey::ApiToken(it.digest);
+    Purchase(Purchase) = |it| RecordKey::Purchase(it.key.clone());
+    Instance(Instance) = |it| {
+        RecordKey::Instance(it.purchase.merchant.clone(), it.purchase.marketplace, it.id.clone())
+    };
+    PendingLicense(PendingLicense) = |it| {
+        RecordKey::PendingLicense(it.purchase.merchant.clone(), it.id.clone())
+    };
+    License(License) = |it| RecordKey::License(it.merchant.clone(), it.id.clone());
+    ClaimTarget(ClaimTarget) = |it| RecordKey::ClaimCode(it.merchant.clone(), it.digest);
+    Places(LicensePlaces) = |it| RecordKey::Places(it.merchant.clone(), it.license.clone());
+    Activation(Activation) = |it| {
+        RecordKey::Activation(it.merchant.clone(), it.license.clone(), it.id.clone())
+    };
+    StatusList(StatusList) = |it| RecordKey::StatusList(it.merchant.clone(), it.number);
+    StatusFlip(StatusFlip) = |it| RecordKey::StatusFlip(it.merchant.clone(), it.slot);
+    Job(Job) = |it| RecordKey::Job { due_at: it.due_at, id: it.id.clone() };
+    Event(AuditEvent) = |it| {
+        RecordKey::Event(it.merchant.clone(), it.license.clone(), it.id.clone())
+    };
+    Replay(Replay) = |it| RecordKey::Replay(it.merchant.clone(), it.channel.clone(), it.digest);
+    Idempotency(Idempotency) = |it| RecordKey::Idempotency(it.merchant.clone(), it.key_digest);
+}

@@ -1,0 +1,145 @@
+//! A later order moves the end: renewal, trial to formal, cancelled renewal.
+
+use super::app::{App, UseCaseError};
+use super::handle_purchase_event::PurchaseCall;
+use super::license_change::flips_between;
+use super::ports::{ABSENT, Commit, Versioned};
+use super::record::Task;
+use crate::domain::{
+    AppliedOrder, EarlyEvent, EventKind, Instant, License, LicenseEnd, OldKeyFate, OrderRef, Purchase,
+    PurchaseOutcome, PurchaseState, RefreshScene,
+};
+
+/// What a refresh says.
+struct Refresh<'a> {
+    order: &'a OrderRef,
+    scene: RefreshScene,
+    ends_at: Option<Instant>,
+}
+
+impl App {
+    pub(super) async fn refresh_instance(
+        &self,
+        call: &PurchaseCall<'_>,
+        instance_id: &str,
+        order: &OrderRef,
+        scene: RefreshScene,
+        ends_at: Option<Instant>,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let _turn = self.turn(&instance_id).await;
+        let refresh = Refresh { order, scene, ends_at };
+        let mut attempts = self.attempts();
+        loop {
+            let outcome = self.try_refresh(call, instance_id, &refresh).await;
+            if !attempts.again(&outcome).await {
+                return outcome;
+            }
+        }
+    }
+
+    async fn try_refresh(
+        &self,
+        call: &PurchaseCall<'_>,
+        instance_id: &str,
+        refresh: &Refresh<'_>,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let Some(purchase) = self.purchase_of_instance(call, instance_id).await? else {
+            return Ok(PurchaseOutcome::InstanceUnknown);
+        };
+        match purchase.value.state {
+            PurchaseState::Minted => self.refresh_license(call, &purchase.value, refresh).await,
+            PurchaseState::Received | PurchaseState::Held { .. } => {
+                let (order, scene, ends_at) = (refresh.order.clone(), refresh.scene, refresh.ends_at);
+                self.keep_early(call, purchase, EarlyEvent::Refreshed { at: call.now, order, scene, ends_at })
+                    .await
+            }
+            PurchaseState::Ended { .. } => Ok(PurchaseOutcome::Done),
+        }
+    }
+
+    /// Keeps what came before the license existed, and tells of it as if the license did.
+    pub(super) async fn keep_early(
+        &self,
+        call: &PurchaseCall<'_>,
+        purchase: Versioned<Purchase>,
+        early: EarlyEvent,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let Versioned { value: mut purchase, revision } = purchase;
+        let (kind, detail) = match &early {
+            EarlyEvent::Frozen { .. } => (EventKind::LicenseSuspended, Vec::new()),
+            EarlyEvent::Unfrozen { .. } => (EventKind::LicenseResumed, Vec::new()),
+            EarlyEvent::Refreshed { order, .. } => {
+                (EventKind::LicenseRenewed, vec![("order_id", order.order_id.clone())])
+            }
+        };
+        if purchase.keep_early(early) {
+            let event = self.event(call.merchant, &purchase.license, &call.actor(), kind, &detail);
+            let commit = Commit::new().put(purchase, revision).put(event, ABSENT);
+            self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
+        }
+        Ok(PurchaseOutcome::Done)
+    }
+
+    async fn refresh_license(
+        &self,
+        call: &PurchaseCall<'_>,
+        purchase: &Purchase,
+        refresh: &Refresh<'_>,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let Versioned { value: before, revision } =
+            self.load_license(call.merchant, &purchase.license).await?;
+        if before.knows_order(&refresh.order.order_id, refresh.scene) {
+            return Ok(PurchaseOutcome::Done);
+        }
+        let mut license = before.clone();
+        let ranked_later = call.channel.open_api.is_some();
+        let order = AppliedOrder {
+            order_id: refresh.order.order_id.clone(),
+            scene: Some(refresh.scene),
+            ordered_at: None,
+            received_at: call.now,
+            ends_at: refresh.ends_at,
+            in_force: false,
+        };
+        let change = license.apply_order(order, ranked_later);
+        let kind = if license.end == LicenseEnd::Running {
+            self.follow_end(&self.merchant(call.merchant).await?, &mut license, change, call.now).await?;
+            EventKind::LicenseRenewed
+        } else {
+            EventKind::OrderPaidAfterRevocation
+        };
+        license.updated_at = call.now;
+        let detail = [("order_id", refresh.order.order_id.clone()), ("ends_at", end_text(&license))];
+        let event = self.event(call.merchant, &license.id, &call.actor(), kind, &detail);
+        let flips = flips_between(Some(&before), &license, call.now);
+        let mut commit = Commit::new().put(license, revision).put(event, ABSENT).set_all(flips);
+        if ranked_later {
+            let task = Task::RankOrder {
+                purchase: purchase.key.clone(),
+                order_id: refresh.order.order_id.clone(),
+                order_line_id: refresh.order.order_line_id.clone(),
+                scene: refresh.scene,
+            };
+            commit = commit.put(self.job(task, call.now), ABSENT);
+        }
+        self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
+        self.signals.flips.notify_one();
+        self.signals.jobs.notify_one();
+        Ok(PurchaseOutcome::Done)
+    }
+
+    /// The key that a moved end or another term asks for.
+    pub(super) fn key_fate(term_changed: bool, change: crate::domain::EndChange) -> Option<OldKeyFate> {
+        match (change, term_changed) {
+            (crate::domain::EndChange::Earlier, _) => Some(OldKeyFate::Superseded),
+            (crate::domain::EndChange::Later, _) | (crate::domain::EndChange::Unchanged, true) => {
+                Some(OldKeyFate::StaysValid)
+            }
+            (crate::domain::EndChange::Unchanged, false) => None,
+        }
+    }
+}
+
+pub(super) fn end_text(license: &License) -> String {
+    license.validity.ends_at.map_or_else(|| "never".into(), |end| end.to_rfc3339())
+}

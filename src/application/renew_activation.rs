@@ -1,0 +1,161 @@
+//! A machine asks for the next certificate, or gives its place back.
+
+use super::activate::Activated;
+use super::app::{App, UseCaseError};
+use super::merchant_commands::freed;
+use super::ports::{ABSENT, Change, Commit, Versioned, find};
+use super::record::RecordKey;
+use crate::domain::{
+    Activation, ActivationId, EndCause, EventKind, LicenseId, Machine, MerchantId, Refusal, RenewalDecision,
+    TokenId,
+};
+
+/// What the holder shows, after its signature was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// The activation's certificate, expired or not.
+    Certificate {
+        /// Its generation.
+        generation: u64,
+    },
+    /// Any license key ever issued for the license, for an activation whose certificate was lost.
+    LicenseKey {
+        /// Its `jti`.
+        token_id: TokenId,
+    },
+}
+
+/// What a machine asks for.
+#[derive(Debug, Clone)]
+pub struct RenewActivation {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Which license.
+    pub license: LicenseId,
+    /// Which activation.
+    pub activation: ActivationId,
+    /// What it shows.
+    pub credential: Credential,
+    /// The machine as it is now; needed with a license key.
+    pub machine: Option<Machine>,
+    /// The same for the same request.
+    pub nonce: String,
+}
+
+impl App {
+    /// The next certificate and the current license key: a renewal paid at the marketplace reaches the software
+    /// without a new paste.
+    pub async fn renew_activation(&self, command: &RenewActivation) -> Result<Activated, UseCaseError> {
+        let _turn = self.turn(&command.license).await;
+        let mut attempts = self.attempts();
+        loop {
+            let outcome = self.try_renew(command).await;
+            if !attempts.again(&outcome).await {
+                return outcome;
+            }
+        }
+    }
+
+    async fn try_renew(&self, command: &RenewActivation) -> Result<Activated, UseCaseError> {
+        let loaded = self.load_with_places(&command.merchant, &command.license).await?;
+        let (now, license) = (self.now(), &loaded.license.value);
+        license.check(now)?;
+        let found = self.find_activation(&command.merchant, &command.license, &command.activation).await?;
+        let lease = found.value.lease()?;
+        let machine = command.machine.as_ref();
+        if machine.is_some_and(|machine| !found.value.machine.is_same_as(machine)) {
+            return Err(Refusal::MachineMismatch.into());
+        }
+        let generation = match &command.credential {
+            Credential::Certificate { generation } => {
+                match found.value.decide_renewal(*generation, &command.nonce) {
+                    Ok(RenewalDecision::Repeat(_)) => return self.activated(&loaded, &found.value, false),
+                    Ok(RenewalDecision::Next { generation }) => generation,
+                    Err(refusal) => return self.refuse_renewal(&found.value, refusal).await,
+                }
+            }
+            Credential::LicenseKey { token_id } => {
+                if license.is_leaked(token_id) {
+                    return Err(Refusal::LicenseSuperseded.into());
+                }
+                if machine.is_none() {
+                    let why = "a renewal with a license key needs the machine".to_owned();
+                    return Err(Refusal::Invalid { pointer: "/machine".into(), why }.into());
+                }
+                if lease.nonce == command.nonce {
+                    return self.activated(&loaded, &found.value, false);
+                }
+                lease.generation + 1
+            }
+        };
+        self.next_lease(&loaded, found, generation, machine, &command.nonce, now).await
+    }
+
+    /// A clone is worth an event; the refusal stands whether or not it could be written.
+    async fn refuse_renewal(
+        &self,
+        activation: &Activation,
+        refusal: Refusal,
+    ) -> Result<Activated, UseCaseError> {
+        if refusal == Refusal::CloneSuspected {
+            let event = self.activation_event(activation, EventKind::ActivationConflict);
+            self.store.commit(Commit::new().put(event, ABSENT)).await?;
+        }
+        Err(refusal.into())
+    }
+
+    async fn find_activation(
+        &self,
+        merchant: &MerchantId,
+        license: &LicenseId,
+        id: &ActivationId,
+    ) -> Result<Versioned<Activation>, UseCaseError> {
+        let key = RecordKey::Activation(merchant.clone(), license.clone(), id.clone());
+        let found = find(self.store.as_ref(), key).await?;
+        found.ok_or(UseCaseError::Refused(Refusal::NotFound { what: "activation" }))
+    }
+
+    /// Frees the place. Giving back what was given back already changes nothing.
+    pub async fn release_activation(
+        &self,
+        merchant: &MerchantId,
+        license: &LicenseId,
+        id: &ActivationId,
+    ) -> Result<(), UseCaseError> {
+        let _turn = self.turn(license).await;
+        let mut attempts = self.attempts();
+        loop {
+            let outcome = self.try_release_activation(merchant, license, id).await;
+            if !attempts.again(&outcome).await {
+                return outcome;
+            }
+        }
+    }
+
+    async fn try_release_activation(
+        &self,
+        merchant: &MerchantId,
+        license: &LicenseId,
+        id: &ActivationId,
+    ) -> Result<(), UseCaseError> {
+        let loaded = self.load_with_places(merchant, license).await?;
+        let Versioned { value: mut activation, revision } =
+            self.find_activation(merchant, license, id).await?;
+        if !activation.end(EndCause::Holder, self.now()) {
+            return Ok(());
+        }
+        let Versioned { value: mut places, revision: places_revision } = loaded.places;
+        places.places.free(id);
+        let license_key = RecordKey::License(merchant.clone(), license.clone());
+        let event = self.activation_event(&activation, EventKind::ActivationReleased);
+        let commit = Commit::new()
+            .with(Change::Check(license_key, loaded.license.revision))
+            .set(freed(&activation))
+            .put(places, places_revision)
+            .put(activation, revision)
+            .put(event, ABSENT);
+        self.store.commit(commit).await?;
+        self.signals.flips.notify_one();
+        Ok(())
+    }
+}

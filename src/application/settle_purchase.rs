@@ -1,0 +1,311 @@
+//! The order is known: mint the license, or hold the purchase until its SKU is.
+
+use super::app::{App, UseCaseError};
+use super::handle_purchase_event::PurchaseCall;
+use super::license_change::flips_between;
+use super::mint::{sold_spec, term_of, validity_of};
+use super::ports::{ABSENT, Change, Commit, Listing, OrderSourceError, Versioned, find, list};
+use super::receive_purchase::accepted;
+use super::record::{ClaimTarget, Job, Owned, PendingLicense, RecordKey, Task};
+use crate::domain::{
+    Actor, AppliedOrder, Channel, EarlyEvent, EventKind, HoldBy, Instant, License, Merchant, NewLicense,
+    OrderDetails, OrderLineKey, Origin, Purchase, PurchaseFacts, PurchaseOutcome, PurchaseState, Spec,
+};
+
+/// What became of a try to settle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// There is nothing left to do.
+    Done,
+    /// Ask again later, and why.
+    Later(String),
+}
+
+/// A purchase being settled.
+struct Settling<'a> {
+    merchant: &'a Merchant,
+    channel: &'a Channel,
+    purchase: Versioned<Purchase>,
+    actor: Actor,
+    now: Instant,
+}
+
+impl App {
+    /// Asks the marketplace what the order says, then mints or holds. May be repeated at any time.
+    pub async fn settle_purchase(&self, key: &OrderLineKey) -> Result<Settled, UseCaseError> {
+        let known = self.load_purchase(key).await?;
+        let Some(purchase) = known.filter(|purchase| is_open(&purchase.value)) else {
+            return Ok(Settled::Done);
+        };
+        let channel_key = RecordKey::Channel(key.merchant.clone(), purchase.value.channel.clone());
+        let channel: Option<Versioned<Owned<Channel>>> = find(self.store.as_ref(), channel_key).await?;
+        let Some(channel) = channel.map(|channel| channel.value.value) else {
+            return Ok(Settled::Later("the channel of the purchase is gone".into()));
+        };
+        let line_id = key.line_id.as_ref().map(|id| id.as_str());
+        match self.orders.order(&key.merchant, &channel, key.order_id.as_str(), line_id).await {
+            Ok(details) => self.settle_with(key, &channel, &details).await,
+            Err(
+                error @ (OrderSourceError::Unavailable(_)
+                | OrderSourceError::UnknownOrder
+                | OrderSourceError::Refused(_)
+                | OrderSourceError::NotConfigured),
+            ) => Ok(Settled::Later(error.to_string())),
+        }
+    }
+
+    async fn load_purchase(&self, key: &OrderLineKey) -> Result<Option<Versioned<Purchase>>, UseCaseError> {
+        Ok(find(self.store.as_ref(), RecordKey::Purchase(key.clone())).await?)
+    }
+
+    async fn settle_with(
+        &self,
+        key: &OrderLineKey,
+        channel: &Channel,
+        details: &OrderDetails,
+    ) -> Result<Settled, UseCaseError> {
+        let Some(facts) = facts_for(key, details) else {
+            return Ok(Settled::Later("the marketplace's order has no such line".into()));
+        };
+        let merchant = self.merchant(&key.merchant).await?;
+        let _turn = self.turn(key).await;
+        let mut attempts = self.attempts();
+        loop {
+            let outcome = self.try_settle(&merchant, channel, key, facts.clone()).await;
+            if !attempts.again(&outcome).await {
+                return outcome;
+            }
+        }
+    }
+
+    async fn try_settle(
+        &self,
+        merchant: &Merchant,
+        channel: &Channel,
+        key: &OrderLineKey,
+        facts: PurchaseFacts,
+    ) -> Result<Settled, UseCaseError> {
+        let known = self.load_purchase(key).await?;
+        let Some(mut purchase) = known.filter(|purchase| is_open(&purchase.value)) else {
+            return Ok(Settled::Done);
+        };
+        purchase.value.facts = Some(facts);
+        let settling = Settling { merchant, channel, purchase, actor: Actor::Server, now: self.now() };
+        let (commit, purchase) = self.decide(settling).await?;
+        self.store.commit(commit).await?;
+        self.signals.flips.notify_one();
+        self.signals.jobs.notify_one();
+        Ok(match purchase.state {
+            PurchaseState::Held { .. } => Settled::Later("no spec knows the SKU yet".into()),
+            PurchaseState::Received | PurchaseState::Minted | PurchaseState::Ended { .. } => Settled::Done,
+        })
+    }
+
+    /// For families whose call carries the order: purchase and license in one commit.
+    pub(super) async fn mint_at_once(
+        &self,
+        call: &PurchaseCall<'_>,
+        mut purchase: Purchase,
+        details: &OrderDetails,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let Some(facts) = facts_for(&purchase.key, details) else {
+            return Ok(PurchaseOutcome::InvalidParameter);
+        };
+        purchase.facts = Some(facts);
+        let merchant = self.merchant(call.merchant).await?;
+        let first_sight = self.first_sight(call, &purchase);
+        let settling = Settling {
+            merchant: &merchant,
+            channel: call.channel,
+            purchase: Versioned { value: purchase, revision: ABSENT },
+            actor: call.actor(),
+            now: call.now,
+        };
+        let (rest, purchase) = self.decide(settling).await?;
+        let outcome = accepted(&purchase);
+        let commit = Commit { changes: first_sight.changes.into_iter().chain(rest.changes).collect() };
+        self.store.commit(call.remembered(commit, &outcome)).await?;
+        Ok(outcome)
+    }
+
+    async fn decide(&self, settling: Settling<'_>) -> Result<(Commit, Purchase), UseCaseError> {
+        let specs: Vec<Versioned<Owned<Spec>>> =
+            list(self.store.as_ref(), &Listing::Specs(settling.merchant.id.clone()), 1_000).await?;
+        let facts = settling.purchase.value.facts.clone();
+        let meant = |spec: &Spec| {
+            let facts = facts.as_ref();
+            settling.channel.products.contains(&spec.product)
+                && spec.is_meant_by(
+                    facts.and_then(|facts| facts.sku.as_ref()),
+                    facts.and_then(|facts| facts.product_id.as_deref()),
+                )
+        };
+        let spec = specs.into_iter().map(|spec| spec.value.value).find(meant);
+        match (spec, facts) {
+            (Some(spec), Some(facts)) => self.mint(settling, &spec, &facts).await,
+            (None, _) | (_, None) => Ok(self.hold(settling)),
+        }
+    }
+
+    /// Not refused: a refusal becomes a refund. It is everyone's first day.
+    fn hold(&self, settling: Settling<'_>) -> (Commit, Purchase) {
+        let Settling { purchase: Versioned { value: mut purchase, revision }, actor, now, .. } = settling;
+        let already = matches!(purchase.state, PurchaseState::Held { .. });
+        if !already {
+            purchase.state = PurchaseState::Held { since: now };
+        }
+        let mut commit = Commit::new().put(purchase.clone(), revision);
+        if !already {
+            let sku = purchase.facts.as_ref().and_then(|facts| facts.sku.as_ref());
+            let detail = [("sku", sku.map_or_else(String::new, ToString::to_string))];
+            let merchant = &purchase.key.merchant;
+            commit = commit
+                .put(self.event(merchant, &purchase.license, &actor, EventKind::OrderHeld, &detail), ABSENT);
+        }
+        (commit, purchase)
+    }
+
+    async fn mint(
+        &self,
+        settling: Settling<'_>,
+        spec: &Spec,
+        facts: &PurchaseFacts,
+    ) -> Result<(Commit, Purchase), UseCaseError> {
+        let Settling { merchant, channel, purchase: Versioned { value: mut purchase, revision }, actor, now } =
+            settling;
+        let term = term_of(spec, facts.term);
+        let validity = validity_of(&purchase, facts, term)?;
+        let new = NewLicense {
+            id: purchase.license.clone(),
+            merchant: merchant.id.clone(),
+            product: spec.product.clone(),
+            origin: Origin::Order {
+                channel: purchase.channel.clone(),
+                key: purchase.key.clone(),
+                instance: purchase.instance.clone(),
+            },
+            customer: facts.customer.clone(),
+            label: String::new(),
+            env: purchase.env,
+            sold: sold_spec(spec, facts.sku.clone(), term, facts.quantity, validity)?,
+            validity,
+            ordered_at: Some(facts.ordered_at),
+        };
+        let order_id = purchase.key.order_id.to_string();
+        let mut license = License::new(new, Some(&order_id), purchase.received_at, now);
+        let mut jobs = Vec::new();
+        for early in std::mem::take(&mut purchase.early) {
+            jobs.extend(self.apply_early(&mut license, &purchase.key, early, channel, now)?);
+        }
+        self.sign_new_key(merchant, &mut license, crate::domain::OldKeyFate::StaysValid, now).await?;
+        purchase.state = PurchaseState::Minted;
+        let commit = self.minted(&license, &actor, now).put(purchase.clone(), revision);
+        let pending = RecordKey::PendingLicense(merchant.id.clone(), license.id.clone());
+        let mut commit = commit.with(Change::Remove(pending)).put(license, ABSENT);
+        for job in jobs {
+            commit = commit.put(job, ABSENT);
+        }
+        Ok((commit, purchase))
+    }
+
+    /// What is written with every new license, besides the license itself.
+    pub(super) fn minted(&self, license: &License, actor: &Actor, now: Instant) -> Commit {
+        let code = self.signer.claim_code(&license.id, license.generation);
+        let claim = ClaimTarget {
+            merchant: license.merchant.clone(),
+            digest: self.signer.claim_digest(&code),
+            license: license.id.clone(),
+            generation: license.generation,
+        };
+        let detail = [
+            ("spec", license.sold.spec.to_string()),
+            ("term", license.sold.term.to_string()),
+            ("ends_at", license.validity.ends_at.map_or_else(|| "never".into(), |end| end.to_rfc3339())),
+        ];
+        let event = self.event(&license.merchant, &license.id, actor, EventKind::LicenseIssued, &detail);
+        Commit::new().put(claim, ABSENT).put(event, ABSENT).set_all(flips_between(None, license, now))
+    }
+
+    /// What came before the license existed. Freezes count when the license is not suspended already.
+    fn apply_early(
+        &self,
+        license: &mut License,
+        key: &OrderLineKey,
+        early: EarlyEvent,
+        channel: &Channel,
+        now: Instant,
+    ) -> Result<Option<Job>, UseCaseError> {
+        match early {
+            EarlyEvent::Frozen { at } => {
+                license.suspend(HoldBy::Marketplace, None, at)?;
+                Ok(None)
+            }
+            EarlyEvent::Unfrozen { .. } => {
+                license.resume(HoldBy::Marketplace)?;
+                Ok(None)
+            }
+            EarlyEvent::Refreshed { at, order, scene, ends_at } => {
+                let can_rank = channel.open_api.is_some();
+                let applied = AppliedOrder {
+                    order_id: order.order_id.clone(),
+                    scene: Some(scene),
+                    ordered_at: None,
+                    received_at: at,
+                    ends_at,
+                    in_force: false,
+                };
+                license.apply_order(applied, can_rank);
+                let (order_id, order_line_id) = (order.order_id, order.order_line_id);
+                let task = Task::RankOrder { purchase: key.clone(), order_id, order_line_id, scene };
+                Ok(can_rank.then(|| self.job(task, now)))
+            }
+        }
+    }
+
+    /// Every purchase that waits for its SKU is asked about again; says how many.
+    pub async fn retry_held_purchases(
+        &self,
+        merchant: &crate::domain::MerchantId,
+    ) -> Result<usize, UseCaseError> {
+        let (now, mut before, mut count) = (self.now(), None, 0);
+        loop {
+            let listing = Listing::PendingLicenses { merchant: merchant.clone(), before };
+            let page: Vec<Versioned<PendingLicense>> = list(self.store.as_ref(), &listing, 200).await?;
+            for pending in &page {
+                let known = self.load_purchase(&pending.value.purchase).await?;
+                if known.is_some_and(|purchase| matches!(purchase.value.state, PurchaseState::Held { .. })) {
+                    let task = Task::SettlePurchase { purchase: pending.value.purchase.clone() };
+                    self.store.commit(Commit::new().put(self.job(task, now), ABSENT)).await?;
+                    count += 1;
+                }
+            }
+            before = match page.last() {
+                Some(last) => Some(last.value.id.clone()),
+                None => break,
+            };
+        }
+        self.signals.jobs.notify_one();
+        Ok(count)
+    }
+}
+
+fn is_open(purchase: &Purchase) -> bool {
+    match purchase.state {
+        PurchaseState::Received | PurchaseState::Held { .. } => true,
+        PurchaseState::Minted | PurchaseState::Ended { .. } => false,
+    }
+}
+
+/// What the order says of this purchase: its line, or the line of its product, or the only one.
+fn facts_for(key: &OrderLineKey, details: &OrderDetails) -> Option<PurchaseFacts> {
+    let by_line = key
+        .line_id
+        .as_ref()
+        .and_then(|id| details.lines.iter().find(|line| line.order_line_id == id.as_str()));
+    let by_product = key
+        .product_id
+        .as_ref()
+        .and_then(|id| details.lines.iter().find(|line| line.product_id.as_ref() == Some(id)));
+    let only = if details.lines.len() == 1 { details.lines.first() } else { None };
+    by_line.or(by_product).or(only).map(|line| PurchaseFacts::of(details, line))
+}

@@ -1,0 +1,159 @@
+//! `[[channel]]`
+
+use toml::de::DeValue;
+
+use super::PROTOCOLS;
+use super::values::{base_url, filled_line, id, or, secret, word};
+use crate::config::{Member, Place, Section};
+use crate::domain::{
+    AccessKeyRef, AccessKeyUse, Channel, ChannelId, Marketplace, OpenApi, ProductId, ProtocolName, ReadyRule,
+};
+
+/// Where KooGallery's own interfaces are.
+const OPEN_API_BASE_URL: &str = "https://mkt.myhuaweicloud.com";
+/// Most live keys of one channel: each is tried on every call.
+const ACCESS_KEYS_MAX: usize = 8;
+
+/// A channel with the places that rules need.
+#[derive(Debug)]
+pub struct ReadChannel {
+    /// The channel, when its id and protocol could be read.
+    pub value: Option<Channel>,
+    /// Where its id stands.
+    pub id_place: Place,
+    /// Its products and where they stand.
+    pub products: Vec<(ProductId, Place)>,
+}
+
+/// Reads every channel.
+pub fn read_all(root: &Section<'_>) -> Vec<ReadChannel> {
+    root.sections("channel").iter().map(read).collect()
+}
+
+fn read(section: &Section<'_>) -> ReadChannel {
+    let id_member = section.required("id", "\"cad-koogallery\"");
+    let id_place = id_member.as_ref().map_or(section.place(), Member::place).clone();
+    let channel_id = id_member.and_then(|member| id(&member, ChannelId::parse));
+    let known = |text: &str| PROTOCOLS.contains(&text).then(|| ProtocolName(text.to_owned()));
+    let protocol =
+        section.required("protocol", "\"saas-v2\"").and_then(|member| word(&member, PROTOCOLS, known));
+    let marketplace = marketplace(section, protocol.as_ref());
+    let products = products(section);
+    let access_keys = access_keys(section);
+    let open_api = section.section("open_api").and_then(|section| open_api(&section));
+    let ready = or(section, "ready", ReadyRule::Minted, |m| word(m, &["minted", "app-info"], ready));
+    section.finish();
+    let value = channel_id.zip(protocol).map(|(id, protocol)| Channel {
+        id,
+        marketplace,
+        protocol,
+        products: products.iter().map(|(product, _)| product.clone()).collect(),
+        access_keys,
+        open_api,
+        ready,
+    });
+    ReadChannel { value, id_place, products }
+}
+
+/// The marketplace; by default the one that speaks the protocol.
+fn marketplace(section: &Section<'_>, protocol: Option<&ProtocolName>) -> Marketplace {
+    let generic = protocol.is_some_and(|name| name.0 == "standard-webhooks");
+    let spoken = if generic { Marketplace::Generic } else { Marketplace::KooGallery };
+    let Some(member) = section.member("marketplace") else { return spoken };
+    let given = word(&member, &["koogallery", "generic"], Marketplace::parse);
+    if let (Some(given), Some(protocol)) = (given, protocol)
+        && given != spoken
+    {
+        member.mistake(format!("protocol `{}` is spoken by `{}`", protocol.0, spoken.as_str()));
+    }
+    spoken
+}
+
+fn ready(text: &str) -> Option<ReadyRule> {
+    match text {
+        "minted" => Some(ReadyRule::Minted),
+        "app-info" => Some(ReadyRule::AppInfo),
+        _ => None,
+    }
+}
+
+fn products(section: &Section<'_>) -> Vec<(ProductId, Place)> {
+    let Some(member) = section.required("products", "[\"acme-cad\"]") else { return Vec::new() };
+    let mut products: Vec<(ProductId, Place)> = Vec::new();
+    let items = member.items();
+    if items.is_empty() && matches!(member.value(), DeValue::Array(_)) {
+        member.mistake("must name at least one product");
+    }
+    for item in items {
+        let Some(product) = id(&item, ProductId::parse) else { continue };
+        if products.iter().any(|(known, _)| *known == product) {
+            item.mistake("stands twice in this list");
+        } else {
+            products.push((product, item.place().clone()));
+        }
+    }
+    products
+}
+
+/// `access_keys = ["env:…"]`, or `[[channel.access_key]]` with `id`, `use` and `value`.
+fn access_keys(section: &Section<'_>) -> Vec<AccessKeyRef> {
+    let short = section.member("access_keys");
+    let long = section.sections("access_key");
+    let mut keys = match (&short, long.as_slice()) {
+        (Some(member), []) => short_keys(member),
+        (Some(member), [_, ..]) => {
+            member.mistake("write either `access_keys` or `[[channel.access_key]]`, not both");
+            Vec::new()
+        }
+        (None, []) => {
+            section.mistake(
+                "`access_keys` is missing; write for example `access_keys = [\"env:ACME_KOOGALLERY_KEY\"]`",
+            );
+            Vec::new()
+        }
+        (None, long) => long_keys(long),
+    };
+    if keys.len() > ACCESS_KEYS_MAX {
+        section.mistake(format!("has more than {ACCESS_KEYS_MAX} access keys; leave out the retired ones"));
+        keys.truncate(ACCESS_KEYS_MAX);
+    }
+    keys
+}
+
+fn short_keys(member: &Member<'_>) -> Vec<AccessKeyRef> {
+    let items = member.items();
+    if items.is_empty() && matches!(member.value(), DeValue::Array(_)) {
+        member.mistake("must name at least one access key: without one no call can be believed");
+    }
+    let key = |(index, item): (usize, Member<'_>)| {
+        let id = (index + 1).to_string();
+        Some(AccessKeyRef { id, used_for: AccessKeyUse::Callbacks, value: secret(&item)? })
+    };
+    items.into_iter().enumerate().filter_map(key).collect()
+}
+
+fn long_keys(sections: &[Section<'_>]) -> Vec<AccessKeyRef> {
+    let mut keys: Vec<AccessKeyRef> = Vec::new();
+    for section in sections {
+        let id = section.required("id", "\"cad-2026\"").and_then(|member| filled_line(&member, 64));
+        let uses = ["callbacks", "kit", "usage-push"];
+        let used_for = or(section, "use", AccessKeyUse::Callbacks, |m| word(m, &uses, AccessKeyUse::parse));
+        let value =
+            section.required("value", "\"env:ACME_KOOGALLERY_KEY\"").and_then(|member| secret(&member));
+        section.finish();
+        let Some((id, value)) = id.zip(value) else { continue };
+        if keys.iter().any(|known| known.id == id && known.used_for == used_for) {
+            section.mistake("another access key of this channel has this `id` and `use`");
+        }
+        keys.push(AccessKeyRef { id, used_for, value });
+    }
+    keys
+}
+
+fn open_api(section: &Section<'_>) -> Option<OpenApi> {
+    let base_url = or(section, "base_url", OPEN_API_BASE_URL.to_owned(), base_url);
+    let access_key = section.required("access_key", "\"env:ACME_AK\"").and_then(|member| secret(&member));
+    let secret_key = section.required("secret_key", "\"env:ACME_SK\"").and_then(|member| secret(&member));
+    section.finish();
+    Some(OpenApi { base_url, access_key: access_key?, secret_key: secret_key? })
+}

@@ -1,0 +1,193 @@
+//! This license on this machine.
+
+use super::{ActivationId, Instant, LicenseId, Machine, MerchantId, Refusal, StatusSlot, TokenId, Validity};
+
+/// Generation of an activation's first certificate.
+pub const GENERATION_FIRST: u64 = 1;
+
+/// The span for which a certificate holds without asking again, and that certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// From the signing of the certificate to its end.
+    pub validity: Validity,
+    /// When the client asks for the next one.
+    pub renew_after: Instant,
+    /// One more at each renewal: finds clones.
+    pub generation: u64,
+    /// The caller's nonce of the request that made it: the same request again gets the same certificate.
+    pub nonce: String,
+    /// `jti` of the certificate.
+    pub token_id: TokenId,
+    /// The signed certificate.
+    pub certificate: String,
+}
+
+/// Why an activation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndCause {
+    /// Its holder gave the place back.
+    Holder,
+    /// The merchant freed the place.
+    Merchant,
+    /// Its lease had ended and another machine needed the place.
+    Displaced,
+    /// The license was re-issued without it.
+    Reissued,
+}
+
+impl EndCause {
+    /// The word in records and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Holder => "holder",
+            Self::Merchant => "merchant",
+            Self::Displaced => "displaced",
+            Self::Reissued => "reissued",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Holder, Self::Merchant, Self::Displaced, Self::Reissued]
+            .into_iter()
+            .find(|cause| cause.as_str() == text)
+    }
+}
+
+/// Whether an activation holds a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActivationState {
+    /// It does, for this lease.
+    Held(Lease),
+    /// It does not any more.
+    Ended {
+        /// Since when.
+        at: Instant,
+        /// Why.
+        cause: EndCause,
+    },
+}
+
+/// This license on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activation {
+    /// Never reused.
+    pub id: ActivationId,
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Of which license.
+    pub license: LicenseId,
+    /// As enrolled; rolled forward at each renewal.
+    pub machine: Machine,
+    /// What the holder calls the machine.
+    pub name: String,
+    /// Its entry in a status list; a renewal keeps it.
+    pub slot: StatusSlot,
+    /// When it took its place.
+    pub created_at: Instant,
+    /// Whether it holds one.
+    pub state: ActivationState,
+}
+
+/// What a renewal request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RenewalDecision<'a> {
+    /// A request that was answered already: the stored certificate again.
+    Repeat(&'a Lease),
+    /// A new one: sign the next generation.
+    Next {
+        /// Its generation.
+        generation: u64,
+    },
+}
+
+impl Activation {
+    /// The lease, while the activation holds a place.
+    pub fn lease(&self) -> Result<&Lease, Refusal> {
+        match &self.state {
+            ActivationState::Held(lease) => Ok(lease),
+            ActivationState::Ended { .. } => Err(Refusal::ActivationEnded),
+        }
+    }
+
+    /// Whether its place can be taken by another machine at `now`.
+    pub fn has_lapsed(&self, now: Instant) -> bool {
+        match &self.state {
+            ActivationState::Held(lease) => lease.validity.has_ended(now),
+            ActivationState::Ended { .. } => true,
+        }
+    }
+
+    /// Decides a renewal asked for with the certificate of `generation`.
+    ///
+    /// The current generation, or the one before, with the nonce of the last renewal repeats that renewal's
+    /// answer (it was lost on the way). The current generation with a new nonce is the next renewal.
+    /// Anything else means that two machines hold the same activation.
+    pub fn decide_renewal(&self, generation: u64, nonce: &str) -> Result<RenewalDecision<'_>, Refusal> {
+        let lease = self.lease()?;
+        let is_current = generation == lease.generation;
+        let is_previous = generation + 1 == lease.generation;
+        if lease.nonce == nonce && (is_current || is_previous) {
+            Ok(RenewalDecision::Repeat(lease))
+        } else if is_current {
+            Ok(RenewalDecision::Next { generation: lease.generation + 1 })
+        } else {
+            Err(Refusal::CloneSuspected)
+        }
+    }
+
+    /// Ends it; ending what has ended changes nothing.
+    pub fn end(&mut self, cause: EndCause, now: Instant) -> bool {
+        let held = matches!(self.state, ActivationState::Held(_));
+        if held {
+            self.state = ActivationState::Ended { at: now, cause };
+        }
+        held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn activation(generation: u64, nonce: &str) -> Activation {
+        let at = Instant::UNIX_EPOCH;
+        let lease = Lease {
+            validity: Validity::between(at, Some(at)),
+            renew_after: at,
+            generation,
+            nonce: nonce.into(),
+            token_id: TokenId::from_uuid(1),
+            certificate: "certificate".into(),
+        };
+        Activation {
+            id: ActivationId::from_uuid(1),
+            merchant: MerchantId::parse("acme").expect("valid"),
+            license: LicenseId::from_uuid(1),
+            machine: Machine::default(),
+            name: String::new(),
+            slot: StatusSlot { list: 0, idx: 0 },
+            created_at: at,
+            state: ActivationState::Held(lease),
+        }
+    }
+
+    #[test]
+    fn a_lost_answer_is_repeated_and_a_clone_is_noticed() {
+        let held = activation(5, "n5");
+        assert!(matches!(held.decide_renewal(4, "n5"), Ok(RenewalDecision::Repeat(_))));
+        assert!(matches!(held.decide_renewal(5, "n5"), Ok(RenewalDecision::Repeat(_))));
+        assert_eq!(held.decide_renewal(5, "n6"), Ok(RenewalDecision::Next { generation: 6 }));
+        assert_eq!(held.decide_renewal(4, "n6"), Err(Refusal::CloneSuspected));
+        assert_eq!(held.decide_renewal(3, "n5"), Err(Refusal::CloneSuspected));
+        assert_eq!(held.decide_renewal(6, "n6"), Err(Refusal::CloneSuspected));
+    }
+
+    #[test]
+    fn an_ended_activation_is_not_renewed() {
+        let mut ended = activation(5, "n5");
+        assert!(ended.end(EndCause::Displaced, Instant::UNIX_EPOCH));
+        assert!(!ended.end(EndCause::Holder, Instant::UNIX_EPOCH));
+        assert_eq!(ended.decide_renewal(5, "n6"), Err(Refusal::ActivationEnded));
+    }
+}

@@ -1,0 +1,161 @@
+//! One newtype per id; parsed at the edge, trusted inside.
+
+use std::fmt;
+
+/// Why a text is not the id it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be {rule}")]
+pub struct IdError {
+    what: &'static str,
+    rule: &'static str,
+}
+
+/// Longest id chosen by a merchant, in bytes.
+pub const SLUG_BYTES_MAX: usize = 64;
+/// Longest id that a marketplace gives, in bytes (the marketplace's own limit is 64 for most of them).
+pub const FOREIGN_ID_BYTES_MAX: usize = 128;
+/// Characters of a UUID in base 62 at fixed width: sorts like the UUID itself.
+pub const UUID_TEXT_CHARS: usize = 22;
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+fn uuid_text(uuid: u128) -> String {
+    let mut digits = [b'0'; UUID_TEXT_CHARS];
+    let mut rest = uuid;
+    for digit in digits.iter_mut().rev() {
+        *digit = BASE62[usize::try_from(rest % 62).expect("a remainder below 62 fits")];
+        rest /= 62;
+    }
+    digits.iter().map(|&digit| char::from(digit)).collect()
+}
+
+fn is_slug(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty()
+        && text.len() <= SLUG_BYTES_MAX
+        && text.bytes().all(allowed)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+fn is_foreign(text: &str) -> bool {
+    !text.is_empty() && text.len() <= FOREIGN_ID_BYTES_MAX && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $rule:expr, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Parses the text as it comes from outside.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                let check: fn(&str) -> bool = $check;
+                if check(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(IdError { what: stringify!($name), rule: $rule })
+                }
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+macro_rules! own_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        id!($(#[$doc])* $name, concat!("`", $prefix, "` and 22 letters or digits"), |text| {
+            text.strip_prefix($prefix).is_some_and(|rest| {
+                rest.len() == UUID_TEXT_CHARS && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            })
+        });
+
+        impl $name {
+            /// What every id of this kind starts with.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// The id made from a time-ordered UUID: ids sort by their time.
+            pub fn from_uuid(uuid: u128) -> Self {
+                Self(format!("{}{}", $prefix, uuid_text(uuid)))
+            }
+        }
+    };
+}
+
+const SLUG: &str = "1 to 64 lower-case letters, digits and inner hyphens";
+
+id!(/// Who sells. Chosen by the operator.
+    MerchantId, "1 to 64 lower-case letters, digits and inner hyphens", is_slug);
+id!(/// A product of a merchant: `aud` of its tokens.
+    ProductId, "1 to 64 lower-case letters, digits and inner hyphens", is_slug);
+id!(/// What can be bought of a product.
+SpecId, "1 to 64 letters, digits, dots, underscores and hyphens", |text| {
+    !text.is_empty()
+        && text.len() <= SLUG_BYTES_MAX
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+});
+id!(/// One production address of a merchant.
+    ChannelId, "1 to 64 lower-case letters, digits and inner hyphens", is_slug);
+id!(/// The marketplace's code for a spec (`skuCode`).
+    Sku, "1 to 128 visible ASCII characters", is_foreign);
+id!(/// The marketplace's order id.
+    OrderId, "1 to 128 visible ASCII characters", is_foreign);
+id!(/// The marketplace's order line id.
+    OrderLineId, "1 to 128 visible ASCII characters", is_foreign);
+id!(/// What the marketplace calls the thing it sold: answered to its first call, the same for ever.
+    InstanceId, "1 to 128 visible ASCII characters", is_foreign);
+id!(/// Who bought; opaque.
+    CustomerId, "1 to 128 visible ASCII characters", is_foreign);
+own_id!(/// A license; never reused.
+    LicenseId, "lic_");
+own_id!(/// A license on a machine; never reused.
+    ActivationId, "act_");
+own_id!(/// An audit event.
+    EventId, "evt_");
+own_id!(/// Work to be done after an answer.
+    JobId, "job_");
+own_id!(/// One signed token (`jti`).
+    TokenId, "jti_");
+own_id!(/// An API token, as shown in lists.
+    ApiTokenId, "tok_");
+
+impl SpecId {
+    /// The rule that merchants' slugs follow, for messages.
+    pub const SLUG_RULE: &'static str = SLUG;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_made_from_later_uuids_sort_later() {
+        let earlier = LicenseId::from_uuid(0x0190_0000_0000_7000_8000_0000_0000_0000);
+        let later = LicenseId::from_uuid(0x0190_0000_0001_7000_8000_0000_0000_0000);
+        assert!(earlier < later);
+        assert_eq!(LicenseId::parse(later.as_str()), Ok(later));
+    }
+
+    #[test]
+    fn the_largest_uuid_still_has_22_characters() {
+        assert_eq!(LicenseId::from_uuid(u128::MAX).as_str().len(), "lic_".len() + UUID_TEXT_CHARS);
+    }
+
+    #[test]
+    fn a_slug_with_upper_case_or_an_outer_hyphen_is_refused() {
+        for text in ["", "Acme", "-acme", "acme-", "ac me", "ac/me"] {
+            assert!(MerchantId::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+use super::*;
+
+fn at(text: &str) -> Instant {
+    format!("{text}T00:00:00Z").parse().expect("a test writes valid dates")
+}
+
+fn license() -> License {
+    let sold = SoldSpec {
+        spec: SpecId::parse("cad-pro").expect("valid"),
+        sku: None,
+        term: Term::Years(1),
+        machines: MachineLimit::AtMost(3),
+        entitlements: vec![],
+        attributes: BTreeMap::new(),
+        updates_until: None,
+        offline: OfflinePolicy::default(),
+        machine: MachinePolicy::default(),
+        quota: vec![],
+    };
+    let new = NewLicense {
+        id: LicenseId::from_uuid(1),
+        merchant: MerchantId::parse("acme").expect("valid"),
+        product: ProductId::parse("acme-cad").expect("valid"),
+        origin: Origin::Issued { by: "test".into() },
+        customer: None,
+        label: String::new(),
+        env: Env::Live,
+        sold,
+        validity: Validity::lasting(Term::Years(1), at("2026-01-01")).expect("in the calendar"),
+        ordered_at: Some(at("2026-01-01")),
+    };
+    let mut license = License::new(new, Some("CS1"), at("2026-01-01"), at("2026-01-01"));
+    add_key(&mut license, 1, OldKeyFate::StaysValid, "2026-01-01");
+    license
+}
+
+fn add_key(license: &mut License, number: u128, fate: OldKeyFate, now: &str) {
+    let key = IssuedKey {
+        token_id: TokenId::from_uuid(number),
+        slot: StatusSlot { list: 0, idx: u32::try_from(number).expect("small") },
+        issued_at: at(now),
+        ends_at: license.validity.ends_at,
+        superseded: false,
+        leaked: false,
+    };
+    license.replace_key(key, format!("key {number}"), fate, at(now));
+}
+
+fn order(id: &str, received: &str, ends: &str) -> AppliedOrder {
+    AppliedOrder {
+        order_id: id.into(),
+        scene: Some(RefreshScene::Renewal),
+        ordered_at: None,
+        received_at: at(received),
+        ends_at: Some(at(ends)),
+        in_force: false,
+    }
+}
+
+fn statuses(license: &License, now: &str) -> Vec<(u32, Status)> {
+    license.flips(at(now)).into_iter().map(|flip| (flip.slot.idx, flip.status)).collect()
+}
+
+#[test]
+fn each_cause_of_a_suspension_is_lifted_by_who_set_it() {
+    let mut license = license();
+    let now = at("2026-02-01");
+    assert_eq!(license.suspend(HoldBy::Marketplace, None, now), Ok(true));
+    assert_eq!(license.suspend(HoldBy::Marketplace, None, now), Ok(false));
+    assert_eq!(license.suspend(HoldBy::Merchant, Some("chargeback".into()), now), Ok(true));
+    assert_eq!(license.resume(HoldBy::Marketplace), Ok(true));
+    assert_eq!(license.check(now), Err(Refusal::LicenseSuspended));
+    assert_eq!(license.resume(HoldBy::Merchant), Ok(true));
+    assert_eq!(license.check(now), Ok(()));
+    assert_eq!(license.validity.ends_at, Some(at("2027-01-01")), "a freeze never alters the expiry");
+}
+
+#[test]
+fn the_first_state_that_applies_is_shown() {
+    let mut license = license();
+    assert_eq!(license.state(at("2025-12-31")), LicenseState::Pending);
+    assert_eq!(license.state(at("2026-01-01")), LicenseState::Active);
+    assert_eq!(license.state(at("2027-01-01")), LicenseState::Expired);
+    license.suspend(HoldBy::Merchant, None, at("2026-02-01")).expect("it runs");
+    assert_eq!(license.state(at("2027-01-01")), LicenseState::Suspended);
+    assert!(license.release(at("2026-03-01")));
+    assert!(!license.release(at("2026-03-02")));
+    assert_eq!(license.state(at("2026-03-01")), LicenseState::Released);
+    assert!(license.revoke(None, at("2026-03-03")));
+    assert!(!license.revoke(None, at("2026-03-04")));
+    assert_eq!(license.state(at("2026-03-03")), LicenseState::Revoked);
+    assert!(!license.release(at("2026-03-05")), "what was revoked stays revoked");
+    assert_eq!(license.state(at("2026-03-05")), LicenseState::Revoked);
+}
+
+#[test]
+fn a_later_end_leaves_the_old_key_valid_and_an_earlier_one_supersedes_it() {
+    let mut license = license();
+    assert_eq!(license.apply_order(order("CS2", "2026-12-01", "2028-01-01"), true), EndChange::Later);
+    add_key(&mut license, 2, OldKeyFate::StaysValid, "2026-12-01");
+    assert_eq!(statuses(&license, "2026-12-01"), [(1, Status::Valid), (2, Status::Valid)]);
+    assert_eq!(license.apply_order(order("CS3", "2026-12-02", "2027-01-01"), false), EndChange::Earlier);
+    add_key(&mut license, 3, OldKeyFate::Superseded, "2026-12-02");
+    assert_eq!(
+        statuses(&license, "2026-12-02"),
+        [(1, Status::Valid), (2, Status::Superseded), (3, Status::Valid)]
+    );
+    assert_eq!(statuses(&license, "2027-01-01"), [(2, Status::Superseded)], "ended keys say nothing");
+}
+
+#[test]
+fn an_old_order_that_arrives_late_does_not_shorten_a_newer_one() {
+    let mut license = license();
+    license.apply_order(order("CS3", "2026-12-02", "2029-01-01"), true);
+    assert_eq!(
+        license.order_ranked("CS3", RefreshScene::Renewal, Some(at("2026-12-02"))),
+        EndChange::Unchanged
+    );
+    let late = order("CS2", "2026-12-03", "2028-01-01");
+    assert_eq!(license.apply_order(late, true), EndChange::Unchanged, "it waits");
+    assert_eq!(
+        license.order_ranked("CS2", RefreshScene::Renewal, Some(at("2026-12-01"))),
+        EndChange::Unchanged
+    );
+    assert_eq!(license.validity.ends_at, Some(at("2029-01-01")));
+}
+
+#[test]
+fn a_cancelled_renewal_takes_effect_once_its_place_is_known() {
+    let mut license = license();
+    license.apply_order(order("CS2", "2026-12-01", "2028-01-01"), true);
+    license.order_ranked("CS2", RefreshScene::Renewal, Some(at("2026-12-01")));
+    assert_eq!(license.apply_order(order("CS3", "2026-12-02", "2027-01-01"), true), EndChange::Unchanged);
+    assert_eq!(
+        license.order_ranked("CS3", RefreshScene::Renewal, Some(at("2026-12-02"))),
+        EndChange::Earlier
+    );
+    assert!(license.is_latest_order("CS3", RefreshScene::Renewal));
+}
+
+#[test]
+fn suspension_and_revocation_reach_every_unexpired_key_text() {
+    let mut license = license();
+    license.apply_order(order("CS2", "2026-06-01", "2028-01-01"), true);
+    add_key(&mut license, 2, OldKeyFate::Superseded, "2026-06-01");
+    license.suspend(HoldBy::Marketplace, None, at("2026-07-01")).expect("it runs");
+    assert_eq!(statuses(&license, "2026-07-01"), [(1, Status::Superseded), (2, Status::Suspended)]);
+    license.resume(HoldBy::Marketplace).expect("it runs");
+    assert_eq!(statuses(&license, "2026-07-01"), [(1, Status::Superseded), (2, Status::Valid)]);
+    license.revoke(None, at("2026-07-02"));
+    assert_eq!(statuses(&license, "2026-07-02"), [(1, Status::Invalid), (2, Status::Invalid)]);
+}
+
+#[test]
+fn only_the_current_key_makes_an_activation_and_a_leaked_one_opens_nothing() {
+    let mut license = license();
+    let now = at("2026-07-01");
+    add_key(&mut license, 2, OldKeyFate::Leaked, "2026-06-01");
+    let (old, current) = (TokenId::from_uuid(1), TokenId::from_uuid(2));
+    assert_eq!(license.check_key(&current, now), Ok(()));
+    assert_eq!(license.check_key(&old, now), Err(Refusal::LicenseSuperseded));
+    assert!(license.is_leaked(&old) && !license.is_leaked(&current));
+    license.revoke(None, now);
+    assert_eq!(license.check_key(&old, now), Err(Refusal::LicenseRevoked));
+}

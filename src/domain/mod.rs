@@ -1,0 +1,59 @@
+//! The rules of licensing, and nothing else.
+//!
+//! Pure: no I/O, no clock, no randomness, no serialisation. Whoever decides is given `now`; spans are
+//! half-open; a state is an enum that carries its data; a transition returns a `Result`.
+
+mod activation;
+mod amount;
+mod api_token;
+mod audit_event;
+mod channel;
+mod claim_code;
+mod ids;
+mod license;
+mod machine;
+mod merchant;
+mod places;
+mod product;
+mod purchase;
+mod purchase_event;
+mod quota;
+mod refusal;
+mod spec;
+mod status_list;
+mod term;
+mod text;
+mod validity;
+
+pub use activation::{Activation, ActivationState, EndCause, GENERATION_FIRST, Lease, RenewalDecision};
+pub use amount::{AMOUNT_UNITS_MAX, Amount, AmountError, TEN_THOUSANDTHS_PER_UNIT};
+pub use api_token::{ApiToken, Scope, TokenDigest, TokenOwner};
+pub use audit_event::{Actor, AuditEvent, EventKind};
+pub use channel::{
+    AccessKeyRef, AccessKeyUse, Channel, Marketplace, OpenApi, ProtocolName, ReadyRule, SecretRef,
+};
+pub use claim_code::{CLAIM_CODE_BITS, ClaimCode, ClaimCodeError, ClaimDigest};
+pub use ids::*;
+pub use license::{
+    AppliedOrder, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License, LicenseEnd, LicenseState,
+    NewLicense, OldKeyFate, Origin, SoldSpec,
+};
+pub use machine::{COMMITMENT_BYTES, Commitment, Component, Machine};
+pub use merchant::Merchant;
+pub use places::{Place, PlaceDecision, Places};
+pub use product::Product;
+pub use purchase::{EARLY_EVENTS_MAX, EarlyEvent, OrderLineKey, Purchase, PurchaseFacts, PurchaseState};
+pub use purchase_event::{
+    Charging, InstanceInfo, InstanceStatus, OrderDetails, OrderKind, OrderLineDetails, OrderRef, PeriodUnit,
+    PurchaseEvent, PurchaseOutcome, RefreshScene,
+};
+pub use quota::{NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, ResetWindow, WindowAlignment};
+pub use refusal::{NextAction, Refusal};
+pub use spec::{
+    Binding, Enforcement, MachineLimit, MachinePolicy, Multiply, OfflinePolicy, Spec, SpecKind, SpecTerm,
+    Starts, StatusPolicy, WhenFull,
+};
+pub use status_list::{STATUS_SLOTS_PER_LIST, Status, StatusFlip, StatusList, StatusListNumber, StatusSlot};
+pub use term::{Term, TermError};
+pub use text::LocalizedText;
+pub use validity::{Instant, Phase, Validity, whole_seconds};

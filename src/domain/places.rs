@@ -1,0 +1,96 @@
+//! Which activations hold a place: the record on which machines race.
+
+use std::collections::BTreeMap;
+
+use super::{Activation, ActivationId, Instant, Machine, MachineLimit, Refusal};
+
+/// Most places that one license can have, so that its record stays bounded.
+pub const PLACES_MAX: usize = 1_000;
+
+/// One place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Who holds it.
+    pub activation: ActivationId,
+    /// On which machine, as last enrolled here.
+    pub machine: Machine,
+}
+
+/// The places of one license. Revised when one is added, ended or moved; not by a lease renewal.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Places {
+    /// In the order in which they were taken.
+    pub held: Vec<Place>,
+}
+
+/// What happens to a machine that asks for a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlaceDecision {
+    /// It has one already.
+    Keep(ActivationId),
+    /// One is free.
+    Take,
+    /// None was free, but this one's lease has ended.
+    TakeFrom(ActivationId),
+}
+
+impl Places {
+    /// The place that `machine` holds.
+    pub fn of_machine(&self, machine: &Machine) -> Option<&Place> {
+        self.held.iter().find(|place| place.machine.is_same_as(machine))
+    }
+
+    /// Whether every place is taken, lapsed or not.
+    pub fn are_taken(&self, limit: MachineLimit) -> bool {
+        match limit {
+            MachineLimit::AtMost(limit) => self.held.len() >= usize::try_from(limit).unwrap_or(PLACES_MAX),
+            MachineLimit::Unlimited => self.held.len() >= PLACES_MAX,
+        }
+    }
+
+    /// Decides about `machine`; `activations` are those that hold the places, needed when all are taken.
+    ///
+    /// A machine that has a place keeps it, even if the limit was lowered since. A place is free as soon as
+    /// its lease has ended, without any sweep; of several the one that ended first is taken.
+    pub fn decide(
+        &self,
+        machine: &Machine,
+        limit: MachineLimit,
+        activations: &BTreeMap<ActivationId, Activation>,
+        now: Instant,
+    ) -> Result<PlaceDecision, Refusal> {
+        if let Some(place) = self.of_machine(machine) {
+            return Ok(PlaceDecision::Keep(place.activation.clone()));
+        }
+        if !self.are_taken(limit) {
+            return Ok(PlaceDecision::Take);
+        }
+        let ended_at =
+            |activation: &Activation| activation.lease().ok().and_then(|lease| lease.validity.ends_at);
+        let lapsed = self
+            .held
+            .iter()
+            .filter_map(|place| activations.get(&place.activation))
+            .filter(|activation| activation.has_lapsed(now))
+            .min_by_key(|activation| ended_at(activation));
+        match (lapsed, limit) {
+            (Some(activation), _) => Ok(PlaceDecision::TakeFrom(activation.id.clone())),
+            (None, MachineLimit::AtMost(limit)) => Err(Refusal::MachineLimitReached { limit }),
+            (None, MachineLimit::Unlimited) => {
+                Err(Refusal::MachineLimitReached { limit: u32::try_from(PLACES_MAX).unwrap_or(u32::MAX) })
+            }
+        }
+    }
+
+    /// Gives a place to an activation.
+    pub fn take(&mut self, activation: ActivationId, machine: Machine) {
+        self.held.push(Place { activation, machine });
+    }
+
+    /// Frees the place of an activation.
+    pub fn free(&mut self, activation: &ActivationId) -> bool {
+        let before = self.held.len();
+        self.held.retain(|place| &place.activation != activation);
+        self.held.len() < before
+    }
+}

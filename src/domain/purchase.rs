@@ -1,0 +1,186 @@
+//! One order line as received.
+
+use super::{
+    ChannelId, Charging, CustomerId, Env, FOREIGN_ID_BYTES_MAX, InstanceId, Instant, LicenseId, Marketplace,
+    MerchantId, OrderDetails, OrderId, OrderLineDetails, OrderLineId, OrderRef, PeriodUnit, RefreshScene,
+    Sku, Term,
+};
+
+/// What makes a purchase unique. The channel is recorded, never part of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderLineKey {
+    /// Who sold.
+    pub merchant: MerchantId,
+    /// Where.
+    pub marketplace: Marketplace,
+    /// The marketplace's order id.
+    pub order_id: OrderId,
+    /// Its line id; families without line ids have none.
+    pub line_id: Option<OrderLineId>,
+    /// Its product id: pay-per-use orders without line ids have one instance per billing item.
+    pub product_id: Option<String>,
+}
+
+impl OrderLineKey {
+    /// The identity that an order reference has; `None` when an id is no id.
+    pub fn of(merchant: &MerchantId, marketplace: Marketplace, order: &OrderRef) -> Option<Self> {
+        let line_id = match &order.order_line_id {
+            Some(text) => Some(OrderLineId::parse(text).ok()?),
+            None => None,
+        };
+        let product_id = if line_id.is_some() { None } else { order.product_id.clone() };
+        if product_id.as_ref().is_some_and(|id| id.len() > FOREIGN_ID_BYTES_MAX) {
+            return None;
+        }
+        let order_id = OrderId::parse(&order.order_id).ok()?;
+        Some(Self { merchant: merchant.clone(), marketplace, order_id, line_id, product_id })
+    }
+}
+
+/// What arrives before the license exists; applied when it is minted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EarlyEvent {
+    /// The marketplace stopped it.
+    Frozen {
+        /// When.
+        at: Instant,
+    },
+    /// The marketplace let it go on.
+    Unfrozen {
+        /// When.
+        at: Instant,
+    },
+    /// A later order moved its end.
+    Refreshed {
+        /// When.
+        at: Instant,
+        /// That order.
+        order: OrderRef,
+        /// What it was for.
+        scene: RefreshScene,
+        /// The end it dictates.
+        ends_at: Option<Instant>,
+    },
+}
+
+/// Where a purchase stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PurchaseState {
+    /// Received; its order is being asked for.
+    Received,
+    /// No spec knows its SKU; minted as soon as one does.
+    Held {
+        /// When that was noticed.
+        since: Instant,
+    },
+    /// Its license exists.
+    Minted,
+    /// Released before its license existed.
+    Ended {
+        /// When.
+        at: Instant,
+    },
+}
+
+/// What the order says, once it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurchaseFacts {
+    /// Who bought.
+    pub customer: Option<CustomerId>,
+    /// The marketplace's code for what was bought.
+    pub sku: Option<Sku>,
+    /// The marketplace's product id.
+    pub product_id: Option<String>,
+    /// How much of it; at least 1.
+    pub quantity: u32,
+    /// How it is paid for.
+    pub charging: Charging,
+    /// For how long, as the order says.
+    pub term: Term,
+    /// When it was ordered.
+    pub ordered_at: Instant,
+    /// The end that the marketplace estimates.
+    pub expires_at: Option<Instant>,
+}
+
+impl PurchaseFacts {
+    /// What an order says of one of its lines.
+    pub fn of(order: &OrderDetails, line: &OrderLineDetails) -> Self {
+        Self {
+            customer: order.customer.as_deref().and_then(|text| CustomerId::parse(text).ok()),
+            sku: line.sku.as_deref().and_then(|text| Sku::parse(text).ok()),
+            product_id: line.product_id.clone(),
+            quantity: line.quantity.unwrap_or(1).max(1),
+            charging: line.charging,
+            term: term_of(line),
+            ordered_at: order.created_at,
+            expires_at: line.expires_at,
+        }
+    }
+}
+
+/// The term a line says: without a period it is a purchase for good, or lasts until it is released.
+fn term_of(line: &OrderLineDetails) -> Term {
+    match (line.charging, line.period) {
+        (Charging::Period | Charging::OnDemandPackage, Some((unit, count))) => match unit {
+            PeriodUnit::Day => Term::Days(count.max(1)),
+            PeriodUnit::Month => Term::Months(count.max(1)),
+            PeriodUnit::Year => Term::Years(count.max(1)),
+        },
+        (Charging::Period | Charging::OnDemandPackage, None)
+        | (Charging::OneTime | Charging::OnDemand, _) => Term::Permanent,
+    }
+}
+
+/// One order line as received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purchase {
+    /// What makes it unique.
+    pub key: OrderLineKey,
+    /// The id its license has, or will have.
+    pub license: LicenseId,
+    /// What the marketplace was told to call it; the same for ever.
+    pub instance: InstanceId,
+    /// Through which address it came first.
+    pub channel: ChannelId,
+    /// When it came first.
+    pub received_at: Instant,
+    /// Live, or a trial of the integration.
+    pub env: Env,
+    /// Where it stands.
+    pub state: PurchaseState,
+    /// What came before the license existed, in order of arrival.
+    pub early: Vec<EarlyEvent>,
+    /// What the order says, once known.
+    pub facts: Option<PurchaseFacts>,
+}
+
+/// Most early events that are kept; the marketplace repeats itself for hours, a purchase need not grow with it.
+pub const EARLY_EVENTS_MAX: usize = 64;
+
+impl Purchase {
+    /// Keeps an early event. A repeat of the last freeze or of a (order, scene) changes nothing, nor does the end
+    /// of a freeze that never was.
+    pub fn keep_early(&mut self, event: EarlyEvent) -> bool {
+        let repeats = |kept: &EarlyEvent| match (kept, &event) {
+            (
+                EarlyEvent::Refreshed { order: own, scene: kept_scene, .. },
+                EarlyEvent::Refreshed { order, scene, .. },
+            ) => own == order && kept_scene == scene,
+            (EarlyEvent::Frozen { .. } | EarlyEvent::Unfrozen { .. } | EarlyEvent::Refreshed { .. }, _) => {
+                false
+            }
+        };
+        let last_status = self.early.iter().rev().find(|kept| !matches!(kept, EarlyEvent::Refreshed { .. }));
+        let same_status = matches!(
+            (last_status, &event),
+            (Some(EarlyEvent::Frozen { .. }), EarlyEvent::Frozen { .. })
+                | (None | Some(EarlyEvent::Unfrozen { .. }), EarlyEvent::Unfrozen { .. })
+        );
+        if same_status || self.early.iter().any(repeats) || self.early.len() >= EARLY_EVENTS_MAX {
+            return false;
+        }
+        self.early.push(event);
+        true
+    }
+}

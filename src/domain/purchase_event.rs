@@ -1,0 +1,147 @@
+//! What a marketplace's call says, and what lictor answers, in words that fit every marketplace.
+
+use chrono::{DateTime, Utc};
+
+/// Names the order behind an event. What makes a purchase unique is the order id together with the line id;
+/// families without line ids use the order id alone, pay-per-use ones the order id together with the product id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRef {
+    pub order_id: String,
+    pub order_line_id: Option<String>,
+    pub product_id: Option<String>,
+}
+
+/// Why the end of an instance moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshScene {
+    TrialToFormal,
+    Renewal,
+    /// A paid renewal is cancelled: the end moves backwards.
+    CancelRenewal,
+    /// The renewal also changes what was bought.
+    RenewalChange,
+}
+
+/// The marketplace's wish: stop the instance, or let it run again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstanceStatus {
+    Freeze,
+    Unfreeze,
+}
+
+/// What a marketplace's call says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PurchaseEvent {
+    /// `business_id` differs on every call and is no identity; the first one becomes the instance id.
+    /// `details` come with the families that carry the order; the others ask the marketplace afterwards.
+    Bought {
+        order: OrderRef,
+        business_id: String,
+        details: Option<OrderDetails>,
+    },
+    /// 1 to 100 ids, in the order asked for.
+    Queried {
+        instance_ids: Vec<String>,
+    },
+    /// `ends_at` is absolute and may lie before the present end. `product_id` is there when the kind of term changed.
+    Refreshed {
+        instance_id: String,
+        order: OrderRef,
+        scene: RefreshScene,
+        ends_at: Option<DateTime<Utc>>,
+        product_id: Option<String>,
+    },
+    StatusChanged {
+        instance_id: String,
+        status: InstanceStatus,
+    },
+    /// `order` is the order that cancelled the purchase; absent after a natural end.
+    Released {
+        instance_id: String,
+        order: Option<OrderRef>,
+    },
+}
+
+/// What the marketplace says about an order when it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderDetails {
+    pub order_id: String,
+    pub kind: OrderKind,
+    /// Time of ordering, not of effect.
+    pub created_at: DateTime<Utc>,
+    /// The marketplace's id of the buyer.
+    pub customer: Option<String>,
+    /// A line that names several products stands here once per product.
+    pub lines: Vec<OrderLineDetails>,
+}
+
+/// What made the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderKind {
+    New,
+    Trial,
+    TrialToFormal,
+    Unsubscribe,
+    Renew,
+    Change,
+}
+
+/// One product of one order line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderLineDetails {
+    pub order_line_id: String,
+    pub charging: Charging,
+    /// The marketplace's estimate; its later calls win.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Unit and number of the term as bought.
+    pub period: Option<(PeriodUnit, u32)>,
+    pub product_id: Option<String>,
+    pub sku: Option<String>,
+    pub quantity: Option<u32>,
+}
+
+/// How an order line is paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Charging {
+    OnDemand,
+    OneTime,
+    Period,
+    OnDemandPackage,
+}
+
+/// Unit of a term as bought; days are for trials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeriodUnit {
+    Day,
+    Month,
+    Year,
+}
+
+/// What the use cases made of an event. The marketplace's adapter turns it into the marketplace's own answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PurchaseOutcome {
+    /// Answers [`PurchaseEvent::Bought`]. `ready`: the license is minted; otherwise it is being worked on.
+    Accepted { instance_id: String, ready: bool },
+    /// Answers [`PurchaseEvent::Queried`].
+    Instances(Vec<InstanceInfo>),
+    /// Answers every event that changes an instance, also a repeated one.
+    Done,
+    /// No purchase has this instance id.
+    InstanceUnknown,
+    /// Received, the answer is not there yet; the marketplace asks again.
+    Processing,
+    /// Something broke on our side; the marketplace tries again.
+    Unavailable,
+    /// The call contradicts what is known about the order or instance.
+    InvalidParameter,
+}
+
+/// What the buyer is shown about an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceInfo {
+    pub instance_id: String,
+    /// Where the buyer uses the product. At most 512 characters.
+    pub front_end_url: String,
+    /// Free text for the buyer. At most 1,024 characters.
+    pub memo: String,
+}

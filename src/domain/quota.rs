@@ -1,0 +1,222 @@
+//! Quota packages as bought.
+
+use super::{Amount, AmountError, Term, Validity};
+
+/// After how long a package's amount is available anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResetWindow {
+    /// Never: the amount is for the whole validity.
+    None,
+    /// Every hour.
+    Hour,
+    /// Every day.
+    Day,
+    /// Every week.
+    Week,
+    /// Every month.
+    Month,
+    /// Every year.
+    Year,
+}
+
+impl ResetWindow {
+    /// The name in apply files, JSON and tokens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Year => "year",
+        }
+    }
+
+    /// Reads the name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::None, Self::Hour, Self::Day, Self::Week, Self::Month, Self::Year]
+            .into_iter()
+            .find(|window| window.as_str() == text)
+    }
+
+    /// How many windows a term has, when that is a whole number whatever the calendar.
+    ///
+    /// A month has no fixed number of days, so a term in months divides into months and years only.
+    fn count_in(self, term: Term) -> Result<u32, NoTotal> {
+        let whole = |count: u32, each: u32| {
+            if count.is_multiple_of(each) { Ok(count / each) } else { Err(NoTotal::NotWholeWindows) }
+        };
+        match (self, term, term.months()) {
+            (Self::None, _, _) => Ok(1),
+            (_, Term::Permanent, _) => Err(NoTotal::Permanent),
+            (Self::Month, _, Some(months)) => Ok(months),
+            (Self::Year, _, Some(months)) => whole(months, 12),
+            (Self::Hour, Term::Days(days), _) => Ok(days * 24),
+            (Self::Day, Term::Days(days), _) => Ok(days),
+            (Self::Week, Term::Days(days), _) => whole(days, 7),
+            (Self::Hour | Self::Day | Self::Week | Self::Month | Self::Year, _, _) => {
+                Err(NoTotal::NotWholeWindows)
+            }
+        }
+    }
+}
+
+/// Where windows begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WindowAlignment {
+    /// Counted from the start of the validity.
+    Anniversary,
+    /// At the calendar's own boundaries, UTC.
+    Calendar,
+}
+
+impl WindowAlignment {
+    /// The name in apply files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Anniversary => "anniversary",
+            Self::Calendar => "calendar",
+        }
+    }
+
+    /// Reads the name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Anniversary, Self::Calendar].into_iter().find(|known| known.as_str() == text)
+    }
+}
+
+/// What happens when the amount is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overage {
+    /// Use is refused.
+    Stop,
+    /// Use goes on and is counted.
+    Count,
+}
+
+impl Overage {
+    /// The name in apply files and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Count => "count",
+        }
+    }
+
+    /// Reads the name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Stop, Self::Count].into_iter().find(|known| known.as_str() == text)
+    }
+}
+
+/// A package as a spec offers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuotaTemplate {
+    /// What is counted.
+    pub metric: String,
+    /// In which unit, as people read it.
+    pub unit: String,
+    /// Per window; in all for `reset = none`.
+    pub amount: Amount,
+    /// After how long the amount is available anew.
+    pub reset: ResetWindow,
+    /// Where windows begin.
+    pub window: WindowAlignment,
+    /// What happens when it is used up.
+    pub overage: Overage,
+    /// At which percentages of the amount the merchant is told.
+    pub alert_percent: Vec<u8>,
+}
+
+/// Why a package has no total.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoTotal {
+    /// A resettable package without an end gives its amount for ever.
+    #[error("a permanent package that resets has no total")]
+    Permanent,
+    /// The term is no whole number of windows.
+    #[error("the term is no whole number of reset windows")]
+    NotWholeWindows,
+    /// The total is beyond the bound of amounts.
+    #[error("the total is 900000000000 or more")]
+    TooLarge,
+}
+
+/// The sum over a package's whole validity, or why there is none.
+pub type PackageTotal = Result<Amount, NoTotal>;
+
+/// Bought units of one metric, with their own validity and reset window (套餐包).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuotaPackage {
+    /// As the spec offered it, the amount already multiplied by the quantity if the spec says so.
+    pub template: QuotaTemplate,
+    /// When it can be used.
+    pub validity: Validity,
+    /// In all.
+    pub total: PackageTotal,
+}
+
+impl QuotaPackage {
+    /// The package that a purchase of `term` gives, `times` the template's amount.
+    pub fn bought(
+        template: &QuotaTemplate,
+        times: u32,
+        term: Term,
+        validity: Validity,
+    ) -> Result<Self, AmountError> {
+        let template = QuotaTemplate { amount: template.amount.times(times)?, ..template.clone() };
+        let total = template
+            .reset
+            .count_in(term)
+            .and_then(|windows| template.amount.times(windows).map_err(|_| NoTotal::TooLarge));
+        Ok(Self { template, validity, total })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn total(amount: &str, reset: ResetWindow, term: &str) -> Result<String, NoTotal> {
+        let term = Term::parse(term).expect("a test writes valid terms");
+        let template = QuotaTemplate {
+            metric: "render-minutes".into(),
+            unit: "minute".into(),
+            amount: Amount::parse(amount).expect("a test writes valid amounts"),
+            reset,
+            window: WindowAlignment::Anniversary,
+            overage: Overage::Stop,
+            alert_percent: vec![],
+        };
+        let start = "2026-01-31T00:00:00Z".parse().expect("valid");
+        let validity = Validity::lasting(term, start).expect("in the calendar");
+        let package = QuotaPackage::bought(&template, 1, term, validity).expect("small");
+        package.total.map(|amount| amount.to_string())
+    }
+
+    #[test]
+    fn a_year_of_monthly_thousands_is_twelve_thousand() {
+        assert_eq!(total("1000", ResetWindow::Month, "P1Y").as_deref(), Ok("12000"));
+        assert_eq!(total("0.5", ResetWindow::Month, "P6M").as_deref(), Ok("3"));
+        assert_eq!(total("10", ResetWindow::Year, "P36M").as_deref(), Ok("30"));
+        assert_eq!(total("10", ResetWindow::Day, "P14D").as_deref(), Ok("140"));
+        assert_eq!(total("10", ResetWindow::Week, "P14D").as_deref(), Ok("20"));
+        assert_eq!(total("10", ResetWindow::Hour, "P3D").as_deref(), Ok("720"));
+    }
+
+    #[test]
+    fn a_package_that_never_resets_is_its_own_total_even_for_ever() {
+        assert_eq!(total("500", ResetWindow::None, "permanent").as_deref(), Ok("500"));
+        assert_eq!(total("500", ResetWindow::None, "P1Y").as_deref(), Ok("500"));
+    }
+
+    #[test]
+    fn a_package_without_a_whole_number_of_windows_says_so() {
+        assert_eq!(total("1", ResetWindow::Year, "P1M"), Err(NoTotal::NotWholeWindows));
+        assert_eq!(total("1", ResetWindow::Week, "P1Y"), Err(NoTotal::NotWholeWindows));
+        assert_eq!(total("1", ResetWindow::Day, "P1M"), Err(NoTotal::NotWholeWindows));
+        assert_eq!(total("1", ResetWindow::Week, "P10D"), Err(NoTotal::NotWholeWindows));
+        assert_eq!(total("1", ResetWindow::Month, "permanent"), Err(NoTotal::Permanent));
+        assert_eq!(total("800000000000", ResetWindow::Month, "P1Y"), Err(NoTotal::TooLarge));
+    }
+}

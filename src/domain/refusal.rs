@@ -1,0 +1,161 @@
+//! The rules say no: shown to the caller with a stable code.
+
+/// What the reader of a refusal does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextAction {
+    /// Paste the license key that is current.
+    PasteCurrentKey,
+    /// Renew at the marketplace.
+    Renew,
+    /// Give a machine's place back.
+    ReleaseAMachine,
+    /// Set the clock.
+    SetClock,
+    /// Go online once.
+    GoOnline,
+    /// Ask the seller.
+    ContactSeller,
+    /// Try again later.
+    Retry,
+}
+
+impl NextAction {
+    /// The word in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PasteCurrentKey => "paste_current_key",
+            Self::Renew => "renew",
+            Self::ReleaseAMachine => "release_a_machine",
+            Self::SetClock => "set_clock",
+            Self::GoOnline => "go_online",
+            Self::ContactSeller => "contact_seller",
+            Self::Retry => "retry",
+        }
+    }
+}
+
+/// Why the rules say no.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A license key or claim code that is malformed, foreign or unknown; the three look the same.
+    #[error("the license key is not known here")]
+    LicenseKeyRefused,
+    /// Ended for good by the merchant.
+    #[error("the license was revoked")]
+    LicenseRevoked,
+    /// Ended by the marketplace.
+    #[error("the license was released by the marketplace")]
+    LicenseReleased,
+    /// Stopped; can be resumed.
+    #[error("the license is suspended")]
+    LicenseSuspended,
+    /// Its time is over.
+    #[error("the license has expired")]
+    LicenseExpired,
+    /// Its time has not come, or the purchase is not settled yet.
+    #[error("the license has not started")]
+    LicenseNotStarted,
+    /// There is a newer key for the same license.
+    #[error("the license key was replaced by a newer one")]
+    LicenseSuperseded,
+    /// A certificate of another machine.
+    #[error("the certificate belongs to another machine")]
+    MachineMismatch,
+    /// No place is free.
+    #[error("the license already runs on {limit} of {limit} machines")]
+    MachineLimitReached {
+        /// How many there are.
+        limit: u32,
+    },
+    /// A certificate older than the one before the current: two machines renew the same activation.
+    #[error("the certificate was already renewed by another copy")]
+    CloneSuspected,
+    /// The activation no longer holds a place.
+    #[error("the activation has ended")]
+    ActivationEnded,
+    /// Nothing of that name, or it belongs to someone else.
+    #[error("there is no such {what}")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// The state does not allow it.
+    #[error("{why}")]
+    IllegalState {
+        /// The rule in words.
+        why: &'static str,
+    },
+    /// Something in the request breaks a rule; `pointer` is a JSON pointer (RFC 6901).
+    #[error("{why}")]
+    Invalid {
+        /// Which member.
+        pointer: String,
+        /// The rule in words.
+        why: String,
+    },
+    /// The record changed since the caller read it.
+    #[error("the license was changed since it was read; its revision is now {current}")]
+    RevisionConflict {
+        /// The revision it has.
+        current: u64,
+    },
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyConflict,
+    /// The token may not do this.
+    #[error("the token lacks the scope {scope}")]
+    ScopeMissing {
+        /// What it lacks.
+        scope: &'static str,
+    },
+    /// No valid token.
+    #[error("the API token is missing, unknown, expired or revoked")]
+    TokenRefused,
+}
+
+impl Refusal {
+    /// The stable code in answers.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::LicenseKeyRefused => "license_key_refused",
+            Self::LicenseRevoked => "license_revoked",
+            Self::LicenseReleased => "license_released",
+            Self::LicenseSuspended => "license_suspended",
+            Self::LicenseExpired => "license_expired",
+            Self::LicenseNotStarted => "license_not_started",
+            Self::LicenseSuperseded => "license_superseded",
+            Self::MachineMismatch => "machine_mismatch",
+            Self::MachineLimitReached { .. } => "machine_limit_reached",
+            Self::CloneSuspected => "clone_suspected",
+            Self::ActivationEnded | Self::IllegalState { .. } => "illegal_state",
+            Self::NotFound { .. } => "not_found",
+            Self::Invalid { .. } => "invalid_request",
+            Self::RevisionConflict { .. } => "revision_conflict",
+            Self::IdempotencyConflict => "idempotency_conflict",
+            Self::ScopeMissing { .. } => "scope_missing",
+            Self::TokenRefused => "token_refused",
+        }
+    }
+
+    /// What the reader does next, where there is something to do.
+    pub fn next_action(&self) -> Option<NextAction> {
+        match self {
+            Self::LicenseKeyRefused | Self::LicenseSuperseded => Some(NextAction::PasteCurrentKey),
+            Self::LicenseExpired => Some(NextAction::Renew),
+            Self::MachineLimitReached { .. } => Some(NextAction::ReleaseAMachine),
+            Self::MachineMismatch | Self::CloneSuspected | Self::ActivationEnded => {
+                Some(NextAction::GoOnline)
+            }
+            Self::LicenseRevoked | Self::LicenseReleased | Self::LicenseSuspended => {
+                Some(NextAction::ContactSeller)
+            }
+            Self::LicenseNotStarted | Self::RevisionConflict { .. } => Some(NextAction::Retry),
+            Self::NotFound { .. }
+            | Self::IllegalState { .. }
+            | Self::Invalid { .. }
+            | Self::IdempotencyConflict
+            | Self::ScopeMissing { .. }
+            | Self::TokenRefused => None,
+        }
+    }
+}

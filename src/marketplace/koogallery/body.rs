@@ -1,0 +1,53 @@
+//! The parameters of a call: presence and length as the pages state them, type as the pages state it.
+
+use super::json::{Json, Object};
+use crate::marketplace::RefusalCause;
+
+/// `orderId`, `orderLineId`, `instanceId`, `businessId`, `productId` on every page.
+pub const ID_LIMIT_CHARS: usize = 64;
+
+/// The members of a signed body. Members that no page names are ignored; null counts as absent.
+pub struct Parameters<'a>(pub &'a Object<'a>);
+
+impl Parameters<'_> {
+    /// A string that must be there.
+    pub fn mandatory(&self, name: &'static str, limit: usize) -> Result<&str, RefusalCause> {
+        self.optional(name, limit)?.ok_or(RefusalCause::ParameterMissing(name))
+    }
+
+    /// A string that may be absent; an empty one is.
+    pub fn optional(&self, name: &'static str, limit: usize) -> Result<Option<&str>, RefusalCause> {
+        match self.0.get(name) {
+            None | Some(Json::Null) => Ok(None),
+            Some(Json::Text(text)) if text.is_empty() => Ok(None),
+            Some(Json::Text(text)) => bounded(name, text, limit).map(Some),
+            Some(Json::Bool(_) | Json::Number(_) | Json::List(_) | Json::Object(_)) => {
+                Err(RefusalCause::ParameterMalformed(name))
+            }
+        }
+    }
+
+    /// Absent, `0` or `1`, as text or number: the pages print both.
+    pub fn test_flag(&self) -> Result<bool, RefusalCause> {
+        match self.0.get("testFlag") {
+            None | Some(Json::Null | Json::Number("0")) => Ok(false),
+            Some(Json::Number("1")) => Ok(true),
+            Some(Json::Text(text)) if text.is_empty() || text == "0" => Ok(false),
+            Some(Json::Text(text)) if text == "1" => Ok(true),
+            Some(Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::List(_) | Json::Object(_)) => {
+                Err(RefusalCause::ParameterMalformed("testFlag"))
+            }
+        }
+    }
+}
+
+/// Ids become keys of records and parts of log lines: no control characters.
+fn bounded<'a>(name: &'static str, text: &'a str, limit: usize) -> Result<&'a str, RefusalCause> {
+    if text.chars().count() > limit {
+        return Err(RefusalCause::ParameterTooLong { name, limit });
+    }
+    if text.chars().any(char::is_control) {
+        return Err(RefusalCause::ParameterMalformed(name));
+    }
+    Ok(text)
+}

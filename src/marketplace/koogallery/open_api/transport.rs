@@ -1,0 +1,124 @@
+//! One signed GET: bounded in time and size, certificates verified, no redirects followed.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use ureq::http::Uri;
+
+use super::OpenApiError;
+use crate::marketplace::koogallery::sdk_hmac::{Signable, authorization, canonical_query, sdk_date};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+const ANSWER_LIMIT_BYTES: u64 = 1024 * 1024;
+
+/// Where the open API is.
+#[derive(Debug)]
+pub struct Endpoint {
+    origin: String,
+    authority: String,
+    loopback: bool,
+}
+
+/// A status and the bytes that came with it.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+impl Endpoint {
+    /// Takes an origin, with or without a final slash. What is signed would be readable on the way without TLS.
+    pub fn parse(base_url: &str) -> Result<Self, OpenApiError> {
+        let wrong = |why: &str| OpenApiError::Refused(format!("the base_url of open_api {why}"));
+        let uri: Uri = base_url.parse().map_err(|_| wrong("is no URL"))?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(wrong("needs https:// and a host"));
+        };
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() || authority.as_str().contains('@') {
+            return Err(wrong("must end after the host"));
+        }
+        let loopback = is_loopback(authority.host());
+        if scheme != "https" && !(scheme == "http" && loopback) {
+            return Err(wrong("must begin with https://"));
+        }
+        Ok(Self { origin: format!("{scheme}://{authority}"), authority: authority.to_string(), loopback })
+    }
+
+    pub fn get(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        access_key: &str,
+        secret_key: &SecretString,
+        now: DateTime<Utc>,
+    ) -> Result<Answer, OpenApiError> {
+        let date = sdk_date(now);
+        let headers =
+            [("Content-Type", "application/json"), ("Host", &self.authority), ("X-Sdk-Date", &date)];
+        let call = Signable { method: "GET", path, query, headers: &headers, body: b"" };
+        let mut request = self.agent().get(format!("{}{path}?{}", self.origin, canonical_query(query)));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let response = request.header("Authorization", authorization(&call, access_key, secret_key)).call();
+        read(response.map_err(|error| OpenApiError::Retry(error.to_string()))?)
+    }
+
+    /// A proxy that the environment names is used, except for loopback.
+    fn agent(&self) -> ureq::Agent {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .https_only(!self.loopback);
+        let config = if self.loopback { config.proxy(None) } else { config };
+        config.build().new_agent()
+    }
+}
+
+fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, OpenApiError> {
+    let status = response.status().as_u16();
+    let body = response.body_mut().with_config().limit(ANSWER_LIMIT_BYTES).read_to_vec();
+    Ok(Answer { status, body: body.map_err(|error| OpenApiError::Retry(error.to_string()))? })
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        for url in [
+            "https://mkt.myhuaweicloud.com",
+            "https://mkt.myhuaweicloud.com/",
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080",
+            "http://localhost:1",
+        ] {
+            assert!(Endpoint::parse(url).is_ok(), "{url}");
+        }
+        for url in [
+            "http://mkt.myhuaweicloud.com",
+            "mkt.myhuaweicloud.com",
+            "",
+            "https://",
+            "ftp://127.0.0.1",
+            "https://user@mkt.myhuaweicloud.com",
+            "https://mkt.myhuaweicloud.com/api",
+            "https://a.example/?x=1",
+            "http://127.0.0.1.example",
+            "http://localhost.example",
+            "http://0.0.0.0",
+        ] {
+            assert!(matches!(Endpoint::parse(url), Err(OpenApiError::Refused(_))), "{url}");
+        }
+    }
+}

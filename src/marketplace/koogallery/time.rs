@@ -1,0 +1,54 @@
+//! The marketplace's instants: `yyyyMMddHHmmss`, with or without three digits of milliseconds, UTC.
+//!
+//! Source: zh-cn_topic_0070649429 (one printed example has 17 digits).
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+/// Reads 14 or 17 digits; nothing else, and no day, hour or second that does not exist.
+pub fn parse(text: &str) -> Option<DateTime<Utc>> {
+    if !matches!(text.len(), 14 | 17) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let part = |from: usize, to: usize| text.get(from..to)?.parse::<u32>().ok();
+    let year = i32::try_from(part(0, 4)?).ok()?;
+    let millis = if text.len() == 17 { part(14, 17)? } else { 0 };
+    NaiveDate::from_ymd_opt(year, part(4, 6)?, part(6, 8)?)?
+        .and_hms_milli_opt(part(8, 10)?, part(10, 12)?, part(12, 14)?, millis)
+        .map(|instant| instant.and_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fourteen_and_seventeen_digits_are_utc() {
+        assert_eq!(parse("20230523201932").unwrap().to_rfc3339(), "2023-05-23T20:19:32+00:00");
+        assert_eq!(parse("20221124023618256").unwrap().to_rfc3339(), "2022-11-24T02:36:18.256+00:00");
+        assert!(parse("20240229000000").is_some());
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for text in [
+            "",
+            "2023",
+            "202305232019",
+            "2023052320193",
+            "202305232019321",
+            "2023052320193212",
+            "20230230000000",
+            "20231301000000",
+            "20230101240000",
+            "20230101006000",
+            "20230101000060",
+            "2023-05-23T2019",
+            "+2023052320193",
+            " 0230523201932",
+            "２０２３０５２３",
+            "202305232019321234",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}

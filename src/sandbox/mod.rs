@@ -1,0 +1,100 @@
+//! A stand-in for the KooGallery marketplace: it sells mock orders, calls a production address with real signatures
+//! and answers the open API. For demos, tests and merchants' dry runs.
+//!
+//! It shares no code with the server's own adapter: both are written from the marketplace's pages and held to the
+//! same vectors, so that one misreading cannot hide in both.
+
+pub mod caller;
+pub mod open_api;
+pub mod orders;
+pub mod signer;
+mod storefront;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use tokio::sync::oneshot;
+
+use caller::Caller;
+use open_api::{OpenApi, Trouble};
+use orders::{MockOrder, Orders};
+pub use storefront::{Purchase, Storefront};
+
+/// Tells the time to everything in the sandbox; tests pass a clock that they move.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// The pair that merchants sign their calls to the open API with.
+#[derive(Clone, Debug)]
+pub struct OpenApiKeys {
+    pub access_key: String,
+    pub secret_key: SecretString,
+}
+
+/// A running marketplace. Dropping it stops it. Runs on a thread of its own: its methods block and may be called from
+/// anywhere where blocking is allowed.
+pub struct Sandbox {
+    address: SocketAddr,
+    clock: Clock,
+    orders: Arc<Orders>,
+    open_api: Arc<OpenApi>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sandbox {
+    /// Serves the open API on `listener`.
+    pub fn start(listener: TcpListener, keys: OpenApiKeys, clock: Clock) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        listener.set_nonblocking(true)?;
+        let orders = Arc::new(Orders::default());
+        let open_api = Arc::new(OpenApi::new(keys, Arc::clone(&orders), Arc::clone(&clock)));
+        let (stop, stopped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let serving = open_api::serve(listener, Arc::clone(&open_api), stopped);
+        let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
+            runtime.block_on(serving);
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { address, clock, orders, open_api, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// The merchant's `open_api.base_url`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Sells through one production address, whose calls are signed with `access_key`.
+    pub fn storefront(&self, production_address: &str, access_key: SecretString) -> Storefront {
+        let caller = Caller::new(production_address, access_key, Arc::clone(&self.clock));
+        Storefront::new(caller, Arc::clone(&self.orders), Arc::clone(&self.clock))
+    }
+
+    /// Makes an order known to the order query without telling anybody.
+    pub fn register(&self, order: MockOrder) {
+        self.orders.register(order);
+    }
+
+    /// The next `calls` calls of the open API go wrong.
+    pub fn trouble(&self, trouble: Trouble, calls: u32) {
+        self.open_api.trouble(trouble, calls);
+    }
+
+    /// How many calls the open API has answered or left hanging, authenticated or not.
+    pub fn open_api_calls(&self) -> u64 {
+        self.open_api.calls()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // The thread only fails by a panic that was already reported.
+            let _ = thread.join();
+        }
+    }
+}

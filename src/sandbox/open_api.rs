@@ -1,0 +1,199 @@
+//! The marketplace's open API: the order query, for callers whose AK/SK signature fits. On request it misbehaves.
+//!
+//! Source: zh-cn_topic_0070649466, zh-cn_topic_0070649463; error codes: zh-cn_topic_0070649352 and en-us_topic_000033.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use chrono::{NaiveDateTime, TimeDelta};
+use percent_encoding::percent_decode_str;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::orders::Orders;
+use super::signer::{OpenApiCall, open_api_signature};
+use super::{Clock, OpenApiKeys};
+
+const ORDER_QUERY_PATH: &str = "/api/mkp-openapi-public/global/v1/order/query";
+/// The usual tolerance of this signing scheme; no page states it.
+const DATE_TOLERANCE: TimeDelta = TimeDelta::minutes(15);
+
+/// What may go wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Answers rightly, but late.
+    Delay(Duration),
+    /// Never answers.
+    Hang,
+    /// Answers with this status, usually 5xx or 429, and `MKT.0999`.
+    Status(u16),
+}
+
+/// The open API's state.
+pub struct OpenApi {
+    keys: OpenApiKeys,
+    orders: Arc<Orders>,
+    clock: Clock,
+    trouble: Mutex<Option<(Trouble, u32)>>,
+    calls: AtomicU64,
+}
+
+impl OpenApi {
+    pub fn new(keys: OpenApiKeys, orders: Arc<Orders>, clock: Clock) -> Self {
+        Self { keys, orders, clock, trouble: Mutex::default(), calls: AtomicU64::new(0) }
+    }
+
+    /// The next `calls` calls go wrong; 0 ends what was asked for before.
+    pub fn trouble(&self, trouble: Trouble, calls: u32) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some((trouble, calls));
+    }
+
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    fn next_trouble(&self) -> Option<Trouble> {
+        let mut planned = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let (trouble, left) = (*planned)?;
+        *planned = left.checked_sub(1).map(|left| (trouble, left));
+        (left > 0).then_some(trouble)
+    }
+
+    fn answer(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Response {
+        if let Err(why) = self.authenticate(method, uri, headers, body) {
+            return gateway_refusal(why);
+        }
+        let query = uri.query().unwrap_or_default();
+        let Some(order_id) = parameter(query, "orderId").filter(|id| id.chars().count() <= 64) else {
+            return coded(400, "MKT.0101", "Invalid parameter");
+        };
+        let line = parameter(query, "orderLineId");
+        match self.orders.find(&order_id, (self.clock)()) {
+            Some(order) if line.is_none_or(|line| line == order.order_line_id) => {
+                let body =
+                    json!({ "resultCode": "MKT.0000", "resultMsg": "Success", "orderInfo": order.wire() });
+                json_response(200, &body)
+            }
+            _ => coded(400, "MKT.0101", "Invalid parameter"),
+        }
+    }
+
+    /// Says why a call is not let in.
+    fn authenticate(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<(), &'static str> {
+        let headers = readable(headers);
+        let said = headers.get("authorization").ok_or("Authorization is missing")?;
+        let said = Authorization::parse(said).ok_or("Authorization cannot be read")?;
+        if said.access != self.keys.access_key {
+            return Err("the access key is unknown");
+        }
+        if !["host", "x-sdk-date"]
+            .iter()
+            .all(|name| said.signed_headers.split(';').any(|signed| signed == *name))
+        {
+            return Err("host and x-sdk-date have to be signed");
+        }
+        let date = headers.get("x-sdk-date").ok_or("X-Sdk-Date is missing")?;
+        let date =
+            NaiveDateTime::parse_from_str(date, "%Y%m%dT%H%M%SZ").map_err(|_| "X-Sdk-Date cannot be read")?;
+        if (date.and_utc() - (self.clock)()).abs() > DATE_TOLERANCE {
+            return Err("X-Sdk-Date is too far from now");
+        }
+        let query = uri.query().unwrap_or_default();
+        let call = OpenApiCall { method: method.as_str(), path: uri.path(), query, headers: &headers, body };
+        let secret = self.keys.secret_key.expose_secret();
+        if open_api_signature(&call, said.signed_headers, secret).as_deref() != Some(said.signature) {
+            return Err("the signature does not fit");
+        }
+        Ok(())
+    }
+}
+
+/// Answers until `stopped` is dropped or told.
+pub(super) async fn serve(listener: TcpListener, api: Arc<OpenApi>, stopped: oneshot::Receiver<()>) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    let serving = axum::serve(listener, router(api));
+    tokio::select! {
+        _ = serving => {}
+        _ = stopped => {}
+    }
+}
+
+/// For whoever wants to serve the open API beside something else.
+pub fn router(api: Arc<OpenApi>) -> Router {
+    Router::new().route(ORDER_QUERY_PATH, get(handle)).with_state(api)
+}
+
+async fn handle(State(api): State<Arc<OpenApi>>, parts: Parts, body: Bytes) -> Response {
+    api.calls.fetch_add(1, Ordering::SeqCst);
+    match api.next_trouble() {
+        Some(Trouble::Status(status)) => return coded(status, "MKT.0999", "Internal error"),
+        Some(Trouble::Hang) => std::future::pending::<()>().await,
+        Some(Trouble::Delay(delay)) => tokio::time::sleep(delay).await,
+        None => {}
+    }
+    api.answer(&parts.method, &parts.uri, &parts.headers, &body)
+}
+
+struct Authorization<'a> {
+    access: &'a str,
+    signed_headers: &'a str,
+    signature: &'a str,
+}
+
+impl<'a> Authorization<'a> {
+    fn parse(header: &'a str) -> Option<Self> {
+        let mut parts = header.strip_prefix("SDK-HMAC-SHA256 ")?.split(", ");
+        let access = parts.next()?.strip_prefix("Access=")?;
+        let signed_headers = parts.next()?.strip_prefix("SignedHeaders=")?;
+        let signature = parts.next()?.strip_prefix("Signature=")?;
+        parts.next().is_none().then_some(Self { access, signed_headers, signature })
+    }
+}
+
+fn readable(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
+}
+
+fn parameter(query: &str, name: &str) -> Option<String> {
+    let (_, value) =
+        query.split('&').filter_map(|pair| pair.split_once('=')).find(|(known, _)| *known == name)?;
+    percent_decode_str(value)
+        .decode_utf8()
+        .ok()
+        .map(|value| value.into_owned())
+        .filter(|value| !value.is_empty())
+}
+
+fn gateway_refusal(why: &str) -> Response {
+    json_response(
+        401,
+        &json!({ "error_code": "APIGW.0301", "error_msg": format!("Incorrect IAM authentication information: {why}") }),
+    )
+}
+
+fn coded(status: u16, code: &str, message: &str) -> Response {
+    json_response(status, &json!({ "resultCode": code, "resultMsg": message }))
+}
+
+fn json_response(status: u16, body: &Value) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}

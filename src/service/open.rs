@@ -1,0 +1,150 @@
+//! Opens data and keys together, or makes both: never one without the other.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use super::start_error::StartError;
+use crate::application::ports::{Clock, SecretSource};
+use crate::application::{App, LicenseFilter, LicenseOrPurchase};
+use crate::domain::{Merchant, Scope, TokenDigest, TokenOwner};
+use crate::marketplace::MarketplaceOrders;
+use crate::randomness::{SystemRandomness, random_bytes};
+use crate::signing::{Keyring, KeyringSettings};
+use crate::store::{EmbeddedEngine, RecordStore, Repository};
+
+/// Name of the file that holds the operator's first token.
+const OPERATOR_TOKEN_FILE: &str = "operator-token";
+
+/// Whether an empty data folder and an empty keys folder may be filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Create {
+    /// They must hold something already.
+    Never,
+    /// They are filled if both are empty.
+    IfAbsent,
+    /// They must be empty: `lictor init`.
+    Always,
+}
+
+/// What to open.
+pub struct OpenOptions<'a> {
+    /// The data folder.
+    pub data_dir: &'a Path,
+    /// The keys folder.
+    pub keys_dir: &'a Path,
+    /// Where the server is seen from outside, without a trailing slash.
+    pub public_url: String,
+    /// Whether data and keys may be made.
+    pub create: Create,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Finds secrets that records only refer to.
+    pub secrets: Arc<dyn SecretSource>,
+}
+
+/// What the first start made.
+pub struct FirstStart {
+    /// The file that holds the operator's token.
+    pub operator_token_file: PathBuf,
+    /// The token itself; shown on a terminal only.
+    pub operator_token: SecretString,
+}
+
+/// What is open.
+pub struct Opened {
+    /// The use cases.
+    pub app: Arc<App>,
+    /// The store below them.
+    pub records: RecordStore,
+    /// What was made, if this was the first start.
+    pub first_start: Option<FirstStart>,
+}
+
+/// SHA-256 of a token's text: under this it is found.
+pub fn token_digest(text: &str) -> TokenDigest {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// A new API token: `lictor_` and 32 unpredictable bytes.
+pub fn new_token_text() -> SecretString {
+    SecretString::from(format!("lictor_{}", URL_SAFE_NO_PAD.encode(random_bytes())))
+}
+
+/// Opens both folders, or makes both when both are empty. Refuses everything else with the next step.
+pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
+    let (data, keys) = (options.data_dir.to_owned(), options.keys_dir.to_owned());
+    let (has_data, has_keys) = (EmbeddedEngine::exists(&data), Keyring::exists(&keys));
+    let fresh = match (has_data, has_keys, options.create) {
+        (true, false, _) => return Err(StartError::KeysMissing { data, keys }),
+        (false, true, _) => return Err(StartError::DataMissing { data, keys }),
+        (true, true, Create::Always) => return Err(StartError::AlreadyThere { data, keys }),
+        (false, false, Create::Never) => return Err(StartError::NothingThere { data, keys }),
+        (true, true, Create::Never | Create::IfAbsent) => false,
+        (false, false, Create::IfAbsent | Create::Always) => true,
+    };
+    let settings = KeyringSettings {
+        folder: keys.clone(),
+        public_url: options.public_url.clone(),
+        may_create: true,
+        randomness: Arc::new(random_bytes),
+    };
+    let engine = if fresh { EmbeddedEngine::create(&data)? } else { EmbeddedEngine::open(&data)? };
+    let keyring = Arc::new(if fresh { Keyring::create(settings)? } else { Keyring::open(settings)? });
+    let records = RecordStore::start(engine);
+    let app = Arc::new(App::new(
+        Arc::new(Repository::new(records.clone())),
+        Arc::clone(&keyring) as _,
+        Arc::clone(&options.clock),
+        Arc::new(SystemRandomness::default()),
+        Arc::new(MarketplaceOrders::new(options.secrets, options.clock)),
+    ));
+    for merchant in app.merchants().await? {
+        keyring.load_merchant(&merchant)?;
+        check_newest_license(&app, &keyring, &merchant, &keys).await?;
+    }
+    let first_start = if fresh { Some(make_operator_token(&app, &data).await?) } else { None };
+    Ok(Opened { app, records, first_start })
+}
+
+/// Keys that did not sign the newest license are other keys: every license would be re-issued under them.
+async fn check_newest_license(
+    app: &App,
+    keyring: &Keyring,
+    merchant: &Merchant,
+    keys: &Path,
+) -> Result<(), StartError> {
+    let (newest, _) = app.view_licenses(&merchant.id, &LicenseFilter::default(), None, 20).await?;
+    for entry in newest {
+        if let LicenseOrPurchase::License(license) = entry {
+            let signed = keyring.has_signed(merchant, &license.value.license_key);
+            if !signed.map_err(crate::application::UseCaseError::from)? {
+                return Err(StartError::ForeignKeys { keys: keys.to_owned(), merchant: merchant.id.clone() });
+            }
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn make_operator_token(app: &App, data: &Path) -> Result<FirstStart, StartError> {
+    let (path, text) = (data.join(OPERATOR_TOKEN_FILE), new_token_text());
+    let secret = text.expose_secret();
+    let scopes = vec![Scope::Operator];
+    app.create_api_token(token_digest(secret), "operator", TokenOwner::Server, scopes, None).await?;
+    let write = |path: &Path| -> std::io::Result<()> {
+        let mut file: File =
+            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(format!("{secret}\n").as_bytes())?;
+        file.sync_all()
+    };
+    write(&path).map_err(|source| StartError::OperatorToken { path: path.clone(), source })?;
+    Ok(FirstStart { operator_token_file: path, operator_token: text })
+}

@@ -1,0 +1,185 @@
+//! Runs the service until it is told to stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+
+use super::apply::CatalogApplier;
+use super::open::{Create, OpenOptions, Opened, open};
+use super::secrets::ServerSecrets;
+use super::start_error::StartError;
+use crate::application::ports::{IdSource, SecretSource};
+use crate::application::{ApplyFault, ApplyFiles};
+use crate::clock::SystemClock;
+use crate::config::{CreateRule, ReadError, SecretResolver, Settings, StoreChoice, read_text};
+use crate::http::{HttpLimits, HttpParts, HttpState, router, serve};
+use crate::randomness::SystemRandomness;
+use crate::store::{Repository, StoreState};
+use crate::workers::Workers;
+
+/// Longest apply file that is read at the start, in bytes.
+const APPLY_FILE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Why the service did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Nobody can listen there.
+    #[error("cannot listen on {address}: {source}; set LICTOR_LISTEN to a free address")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A setting that this version does not serve.
+    #[error("{0}")]
+    NotServed(&'static str),
+    /// Data or keys cannot be opened.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// An apply file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// An apply file is refused.
+    #[error("{path}: {source}")]
+    Bootstrap {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: ApplyFault,
+    },
+    /// The server failed.
+    #[error("the server failed: {0}")]
+    Serve(std::io::Error),
+    /// The store failed; nothing was acknowledged after that.
+    #[error("the store failed and the service ends, so that nothing is acknowledged that is not kept: {0}")]
+    Store(String),
+}
+
+/// What is told once the service can be reached.
+pub struct Listening {
+    /// `http://ADDRESS`.
+    pub url: String,
+    /// The folders, absolute, if this start made them.
+    pub made: Option<(PathBuf, PathBuf)>,
+    /// The file with the operator's first token, if this start made it.
+    pub operator_token_file: Option<PathBuf>,
+    /// That token; for a terminal only.
+    pub operator_token: Option<secrecy::SecretString>,
+}
+
+/// Makes data and keys and ends: `lictor init`.
+pub async fn init(settings: &Settings) -> Result<Listening, RunError> {
+    let opened = open_both(settings, Create::Always, settings.public_base_url()).await?;
+    let told = listening(settings, &opened, String::new());
+    opened.records.close().await.map_err(|error| RunError::Store(error.to_string()))?;
+    Ok(told)
+}
+
+/// Runs until a signal comes or the store fails.
+pub async fn run(
+    settings: &Settings,
+    bootstrap: &[PathBuf],
+    announce: impl FnOnce(&Listening),
+) -> Result<(), RunError> {
+    let cannot_listen = |source| RunError::Listen { address: settings.listen, source };
+    let listener = TcpListener::bind(settings.listen).map_err(cannot_listen)?;
+    let bound = listener.local_addr().map_err(cannot_listen)?;
+    let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{bound}"));
+    let create = match settings.create {
+        CreateRule::Auto => Create::IfAbsent,
+        CreateRule::Never => Create::Never,
+    };
+    let opened = open_both(settings, create, public_url).await?;
+    let secrets: Arc<dyn SecretSource> = Arc::new(ServerSecrets(SecretResolver::of_process()));
+    let applier = Arc::new(CatalogApplier::new(Arc::clone(&opened.app), Arc::clone(&secrets)));
+    for path in bootstrap {
+        let text = read_text(path, APPLY_FILE_BYTES_MAX)?;
+        let failed = |source| RunError::Bootstrap { path: path.clone(), source };
+        applier.apply(&text, None, false).await.map_err(failed)?;
+    }
+    let ids: Arc<dyn IdSource> = Arc::new(SystemRandomness::default());
+    let parts = HttpParts {
+        app: Arc::clone(&opened.app),
+        store: Arc::new(Repository::new(opened.records.clone())),
+        ids,
+        secrets,
+        apply: applier,
+        limits: HttpLimits { request_time: settings.request_timeout, ..HttpLimits::default() },
+    };
+    let state = HttpState::load(parts).await.map_err(StartError::from)?;
+    let workers = Workers::start(&opened.app);
+    announce(&listening(settings, &opened, format!("http://{bound}")));
+    let (stopping, records) = (stop_signal(), opened.records.clone());
+    let served = tokio::select! {
+        served = serve(listener, router(state), stopping) => served.map_err(RunError::Serve),
+        state = records.stopped() => match state {
+            StoreState::Failed(error) => Err(RunError::Store(error.to_string())),
+            StoreState::Running | StoreState::Closed => Ok(()),
+        },
+    };
+    workers.stop().await;
+    opened.records.close().await.map_err(|error| RunError::Store(error.to_string()))?;
+    served
+}
+
+async fn open_both(settings: &Settings, create: Create, public_url: String) -> Result<Opened, RunError> {
+    match &settings.store {
+        StoreChoice::Embedded => {}
+        StoreChoice::Postgres(_) | StoreChoice::PostgresFrom(_) => {
+            return Err(RunError::NotServed(
+                "this version keeps records in the embedded store only: set LICTOR_STORE to embedded",
+            ));
+        }
+    }
+    if settings.tls_cert_file.is_some() || settings.tls_key_file.is_some() {
+        return Err(RunError::NotServed(
+            "this version has no TLS of its own: unset LICTOR_TLS_CERT_FILE and put a proxy in front that keeps letter case",
+        ));
+    }
+    if settings.admin_listen.is_some() {
+        return Err(RunError::NotServed(
+            "this version serves everything at LICTOR_LISTEN: unset LICTOR_ADMIN_LISTEN",
+        ));
+    }
+    let options = OpenOptions {
+        data_dir: &settings.data_dir,
+        keys_dir: &settings.keys_dir,
+        public_url,
+        create,
+        clock: Arc::new(SystemClock),
+        secrets: Arc::new(ServerSecrets(SecretResolver::of_process())),
+    };
+    Ok(open(options).await?)
+}
+
+fn listening(settings: &Settings, opened: &Opened, url: String) -> Listening {
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let first = opened.first_start.as_ref();
+    Listening {
+        url,
+        made: first.map(|_| (absolute(&settings.data_dir), absolute(&settings.keys_dir))),
+        operator_token_file: first.map(|first| absolute(&first.operator_token_file)),
+        operator_token: first
+            .map(|first| secrecy::SecretString::from(first.operator_token.expose_secret().to_owned())),
+    }
+}
+
+/// Comes with SIGTERM or SIGINT.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminate = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signals) => {
+                signals.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = terminate => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

@@ -1,0 +1,165 @@
+//! Signs with the keys of the keys folder.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use license_token::claims::Claims;
+use license_token::{LicenseClaims, Role, UnverifiedToken};
+
+use super::claim_key::ClaimKey;
+use super::claims;
+use super::key_file::{KeyFileError, make_folder};
+use super::merchant_keys::MerchantKeys;
+use crate::application::ports::{CertificateOrder, LicenseKeyOrder, Signer, SigningError};
+use crate::domain::{
+    ClaimCode, ClaimDigest, LicenseId, Merchant, MerchantId, StatusList, StatusListNumber, StatusSlot,
+};
+
+/// Makes 32 unpredictable bytes.
+type Randomness = Arc<dyn Fn() -> [u8; 32] + Send + Sync>;
+
+/// What a keyring is told.
+#[derive(Clone)]
+pub struct KeyringSettings {
+    /// The keys folder.
+    pub folder: PathBuf,
+    /// Where the server is seen from outside, without a trailing slash: status lists live there.
+    pub public_url: String,
+    /// Whether keys of a new merchant may be made here. Replicas never make keys.
+    pub may_create: bool,
+    /// The operating system's randomness.
+    pub randomness: Randomness,
+}
+
+/// The keys of every merchant of this server. Does not print.
+pub struct Keyring {
+    settings: KeyringSettings,
+    claim_key: ClaimKey,
+    merchants: RwLock<BTreeMap<MerchantId, Arc<MerchantKeys>>>,
+}
+
+impl Keyring {
+    /// Whether the folder holds keys.
+    pub fn exists(folder: &std::path::Path) -> bool {
+        folder.join(ClaimKey::FILE_NAME).exists()
+    }
+
+    /// Makes a keys folder. Merchants' keys follow when they are first applied.
+    pub fn create(settings: KeyringSettings) -> Result<Self, KeyFileError> {
+        make_folder(&settings.folder)?;
+        let bytes = (settings.randomness)();
+        let claim_key = ClaimKey::create(&settings.folder.join(ClaimKey::FILE_NAME), &bytes)?;
+        Ok(Self { settings, claim_key, merchants: RwLock::default() })
+    }
+
+    /// Opens a keys folder.
+    pub fn open(settings: KeyringSettings) -> Result<Self, KeyFileError> {
+        let claim_key = ClaimKey::open(&settings.folder.join(ClaimKey::FILE_NAME))?;
+        Ok(Self { settings, claim_key, merchants: RwLock::default() })
+    }
+
+    /// Reads the keys of a merchant that has sold already: they must be there.
+    pub fn load_merchant(&self, merchant: &Merchant) -> Result<(), KeyFileError> {
+        let folder = self.folder_of(&merchant.id);
+        let keys = MerchantKeys::open(&folder, &merchant.issuer)?;
+        let keys = keys.ok_or(KeyFileError::Missing { path: folder })?;
+        self.remember(&merchant.id, keys);
+        Ok(())
+    }
+
+    /// Whether a license key was signed by one of the merchant's keys in this folder.
+    pub fn has_signed(&self, merchant: &Merchant, license_key: &str) -> Result<bool, SigningError> {
+        let keys = self.keys(merchant)?;
+        let verified = UnverifiedToken::parse(license_key)
+            .and_then(|token| token.verify::<LicenseClaims>(keys.verifying()));
+        Ok(verified.is_ok())
+    }
+
+    fn folder_of(&self, merchant: &MerchantId) -> PathBuf {
+        self.settings.folder.join(merchant.as_str())
+    }
+
+    fn remember(&self, merchant: &MerchantId, keys: MerchantKeys) -> Arc<MerchantKeys> {
+        let keys = Arc::new(keys);
+        let mut merchants = self.merchants.write().unwrap_or_else(PoisonError::into_inner);
+        merchants.insert(merchant.clone(), Arc::clone(&keys));
+        keys
+    }
+
+    fn keys(&self, merchant: &Merchant) -> Result<Arc<MerchantKeys>, SigningError> {
+        let known = self.merchants.read().unwrap_or_else(PoisonError::into_inner).get(&merchant.id).cloned();
+        if let Some(keys) = known.filter(|keys| keys.issuer == merchant.issuer) {
+            return Ok(keys);
+        }
+        let opened = MerchantKeys::open(&self.folder_of(&merchant.id), &merchant.issuer);
+        let keys = opened.map_err(|error| SigningError(error.to_string()))?;
+        let keys =
+            keys.ok_or_else(|| SigningError(format!("the merchant {} has no keys here", merchant.id)))?;
+        Ok(self.remember(&merchant.id, keys))
+    }
+
+    fn sign<C: Claims>(&self, merchant: &Merchant, role: Role, claims: &C) -> Result<String, SigningError> {
+        let keys = self.keys(merchant)?;
+        let key =
+            keys.signing(role).ok_or_else(|| SigningError(format!("no key of role {}", role.as_str())))?;
+        key.sign(claims).map_err(|error| SigningError(error.to_string()))
+    }
+}
+
+impl Signer for Keyring {
+    fn prepare_merchant(&self, merchant: &Merchant) -> Result<bool, SigningError> {
+        let folder = self.folder_of(&merchant.id);
+        if folder.exists() {
+            return self.keys(merchant).map(|_| false);
+        }
+        if !self.settings.may_create {
+            return Err(SigningError(format!(
+                "{} is missing and this server makes no keys",
+                folder.display()
+            )));
+        }
+        let keys = MerchantKeys::create(&folder, &merchant.issuer, || (self.settings.randomness)());
+        self.remember(&merchant.id, keys.map_err(|error| SigningError(error.to_string()))?);
+        Ok(true)
+    }
+
+    fn license_key(&self, order: &LicenseKeyOrder<'_>) -> Result<String, SigningError> {
+        let uri = self.status_list_uri(&order.merchant.id, order.slot.list);
+        self.sign(order.merchant, Role::License, &claims::license(order, uri)?)
+    }
+
+    fn certificate(&self, order: &CertificateOrder<'_>) -> Result<String, SigningError> {
+        let uri = self.status_list_uri(&order.merchant.id, order.activation.slot.list);
+        self.sign(order.merchant, Role::Activation, &claims::activation(order, uri)?)
+    }
+
+    fn status_list(&self, merchant: &Merchant, list: &StatusList) -> Result<String, SigningError> {
+        let uri = self.status_list_uri(&merchant.id, list.number);
+        self.sign(merchant, Role::Status, &claims::status_list(merchant, list, uri)?)
+    }
+
+    fn status_list_uri(&self, merchant: &MerchantId, number: StatusListNumber) -> String {
+        format!("{}/v1/status-lists/{merchant}/{number}", self.settings.public_url)
+    }
+
+    fn claim_code(&self, license: &LicenseId, generation: u32) -> ClaimCode {
+        self.claim_key.claim_code(license, generation)
+    }
+
+    fn claim_digest(&self, code: &ClaimCode) -> ClaimDigest {
+        self.claim_key.claim_digest(code)
+    }
+
+    fn status_slot(&self, merchant: &MerchantId, count: u64) -> StatusSlot {
+        self.claim_key.status_slot(merchant, count)
+    }
+
+    fn jwks(&self, merchant: &Merchant) -> Result<String, SigningError> {
+        Ok(self.keys(merchant)?.verifying().to_json())
+    }
+
+    fn portal_url(&self) -> String {
+        format!("{}/portal", self.settings.public_url)
+    }
+}

@@ -1,0 +1,13 @@
+//! The keyring: the only room that touches a private key.
+
+mod claim_key;
+mod claims;
+mod key_file;
+mod keyring;
+mod merchant_keys;
+
+pub use key_file::KeyFileError;
+pub use keyring::{Keyring, KeyringSettings};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! The one group commit for every engine.
+//!
+//! Commits wait in a bounded queue. One thread takes what waits, evaluates it in order, writes it as one batch
+//! and answers all. There is no timer: the sync of one batch is what gathers the next.
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::engine::{Batch, Engine};
+use super::error::{CommitError, StoreError};
+use super::evaluator::Evaluator;
+use super::key::RecordKey;
+use super::primitive::{CommitAnswer, CommitRequest};
+
+/// Most commits that wait; one more hears [`CommitError::Full`].
+pub const QUEUE_COMMITS_MAX: usize = 4_096;
+
+/// Most commits of one batch.
+pub const BATCH_COMMITS_MAX: usize = 256;
+
+/// A batch takes no further commit once it holds this many bytes: 4 MiB.
+pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+type Outcome = Result<CommitAnswer, CommitError>;
+
+/// What the committer is asked to do.
+pub(super) enum Command {
+    /// Make a commit.
+    Commit(CommitRequest, oneshot::Sender<Outcome>),
+    /// Finish what waits, close the engine, and say so.
+    Close(oneshot::Sender<Result<(), StoreError>>),
+}
+
+/// Whether commits are still made.
+#[derive(Debug, Clone)]
+pub enum StoreState {
+    /// Yes.
+    Running,
+    /// No: it was closed in good order.
+    Closed,
+    /// No: something broke. Nothing is acknowledged any more; end the process and start again.
+    Failed(StoreError),
+}
+
+/// Runs until closed, until every handle is gone, or until the engine fails.
+pub(super) fn run(
+    engine: &dyn Engine,
+    mut queue: mpsc::Receiver<Command>,
+    state: &watch::Sender<StoreState>,
+) {
+    let _last_word = LastWord(state);
+    let mut closers = Vec::new();
+    let served = serve(engine, &mut queue, &mut closers);
+    queue.close();
+    let closed = engine.close();
+    let outcome = served.and(closed);
+    tell(state, outcome.clone().map_or_else(StoreState::Failed, |()| StoreState::Closed));
+    for closer in closers {
+        // The one who asked may have gone away: nothing is owed to it.
+        let _ = closer.send(outcome.clone());
+    }
+    // Dropping the queue tells every commit still in it that its outcome is unknown.
+}
+
+/// Says that the committer is gone if it panics: no caller waits for ever.
+struct LastWord<'a>(&'a watch::Sender<StoreState>);
+
+impl Drop for LastWord<'_> {
+    fn drop(&mut self) {
+        tell(self.0, StoreState::Failed(StoreError::Closed));
+    }
+}
+
+/// The first reason to stop stays.
+fn tell(state: &watch::Sender<StoreState>, stopped: StoreState) {
+    state.send_if_modified(|state| {
+        let running = matches!(state, StoreState::Running);
+        if running {
+            *state = stopped;
+        }
+        running
+    });
+}
+
+fn serve(
+    engine: &dyn Engine,
+    queue: &mut mpsc::Receiver<Command>,
+    closers: &mut Vec<oneshot::Sender<Result<(), StoreError>>>,
+) -> Result<(), StoreError> {
+    while let Some(first) = queue.blocking_recv() {
+        let waiting = gather(first, queue, closers);
+        make(engine, waiting)?;
+    }
+    Ok(())
+}
+
+type Waiting = (CommitRequest, oneshot::Sender<Outcome>);
+
+/// Takes what waits, up to the bounds of a batch.
+fn gather(
+    first: Command,
+    queue: &mut mpsc::Receiver<Command>,
+    closers: &mut Vec<oneshot::Sender<Result<(), StoreError>>>,
+) -> Vec<Waiting> {
+    let mut waiting = Vec::new();
+    let mut bytes = 0;
+    let mut next = Some(first);
+    while let Some(command) = next {
+        match command {
+            Command::Commit(request, caller) => {
+                bytes += request.bytes();
+                waiting.push((request, caller));
+            }
+            Command::Close(closer) => {
+                // No further commit enters; those that wait are still made.
+                queue.close();
+                closers.push(closer);
+            }
+        }
+        let room = waiting.len() < BATCH_COMMITS_MAX && bytes < BATCH_BYTES_MAX;
+        next = if room { queue.try_recv().ok() } else { None };
+    }
+    waiting
+}
+
+/// Evaluates, writes and answers one batch. Refusals wait for the write too: they may rest on commits of the
+/// same batch. An error is final: the callers hear that the outcome is unknown.
+fn make(engine: &dyn Engine, waiting: Vec<Waiting>) -> Result<(), StoreError> {
+    let (outcomes, batch) = match evaluate(engine, waiting) {
+        Ok(evaluated) => evaluated,
+        Err((callers, error)) => {
+            answer(callers.into_iter().map(|caller| (Err(CommitError::Storage(error.clone())), caller)));
+            return Err(error);
+        }
+    };
+    if let Some(batch) = batch
+        && let Err(error) = engine.write(batch)
+    {
+        answer(outcomes.into_iter().map(|(_, caller)| (Err(CommitError::Unknown), caller)));
+        return Err(error);
+    }
+    answer(outcomes);
+    Ok(())
+}
+
+type Answered = (Outcome, oneshot::Sender<Outcome>);
+type Unread = (Vec<oneshot::Sender<Outcome>>, StoreError);
+
+fn evaluate(engine: &dyn Engine, waiting: Vec<Waiting>) -> Result<(Vec<Answered>, Option<Batch>), Unread> {
+    let prior = match engine.prepare(&touched(&waiting)) {
+        Ok(prior) => prior,
+        Err(error) => return Err((waiting.into_iter().map(|(_, caller)| caller).collect(), error)),
+    };
+    let mut evaluator = Evaluator::new(prior);
+    let outcomes =
+        waiting.into_iter().map(|(request, caller)| (evaluator.evaluate(request), caller)).collect();
+    Ok((outcomes, evaluator.into_batch()))
+}
+
+/// Sorted, so that engines that lock them never wait for each other in a circle.
+fn touched(waiting: &[Waiting]) -> Vec<RecordKey> {
+    let primitives = waiting.iter().flat_map(|(request, _)| &request.primitives);
+    let mut keys: Vec<RecordKey> = primitives.map(|primitive| primitive.key().clone()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+fn answer(outcomes: impl IntoIterator<Item = Answered>) {
+    for (outcome, caller) in outcomes {
+        // A caller that has gone away asks again with the same identity.
+        let _ = caller.send(outcome);
+    }
+}

@@ -1,0 +1,132 @@
+//! Carries durable batches into the index, behind the answers.
+//!
+//! The journal has a batch before it comes here, so nothing is lost if the process ends first: the next start
+//! replays from the checkpoint. The overlay shows the batch to readers until the index has it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use super::super::engine::Position;
+use super::super::error::StoreError;
+use super::EmbeddedOptions;
+use super::backlog::{Backlog, Durable};
+use super::folder::Mark;
+use super::index::Index;
+use super::shared::Shared;
+
+/// What may wait for the index; more makes the group commit wait: 64 MiB of journal.
+const BACKLOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// What is applied in one go: 2 MiB of journal.
+const GROUP_BYTES: u64 = 2 * 1024 * 1024;
+
+/// The thread that applies batches.
+pub(super) struct Applier {
+    backlog: Arc<Backlog>,
+    thread: JoinHandle<()>,
+}
+
+impl Applier {
+    pub fn start(
+        shared: Arc<Shared>,
+        index: Index,
+        checkpointed: Position,
+        options: &EmbeddedOptions,
+    ) -> Result<Self, StoreError> {
+        let backlog = Arc::new(Backlog::new(BACKLOG_BYTES_MAX));
+        let mut applying = Applying {
+            shared,
+            index,
+            checkpoint_bytes: options.checkpoint_bytes,
+            at: checkpointed,
+            checkpointed,
+            journal_bytes: 0,
+        };
+        let taken = EndsWith(Arc::clone(&backlog));
+        let spawned =
+            std::thread::Builder::new().name("store-apply".to_owned()).spawn(move || applying.run(&taken.0));
+        let thread = spawned
+            .map_err(|error| StoreError::Index { doing: "starting its thread", what: error.to_string() })?;
+        Ok(Self { backlog, thread })
+    }
+
+    /// Waits while the backlog is full.
+    pub fn send(&self, durable: Durable) -> Result<(), StoreError> {
+        if self.backlog.add(durable) { Ok(()) } else { Err(StoreError::Closed) }
+    }
+
+    /// Waits until the backlog is applied and checkpointed; what failed on the way has been noted.
+    pub fn finish(self) -> Result<(), StoreError> {
+        self.backlog.end();
+        self.thread.join().map_err(|_| StoreError::Closed)
+    }
+}
+
+/// However the thread ends, nobody waits for it.
+struct EndsWith(Arc<Backlog>);
+
+impl Drop for EndsWith {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+struct Applying {
+    shared: Arc<Shared>,
+    index: Index,
+    checkpoint_bytes: u64,
+    /// What the index has.
+    at: Position,
+    /// What it would have after a power cut.
+    checkpointed: Position,
+    /// Journal written since.
+    journal_bytes: u64,
+}
+
+impl Applying {
+    fn run(&mut self, backlog: &Backlog) {
+        if let Err(error) = self.drain(backlog).and_then(|()| self.checkpoint()) {
+            self.shared.fail(error);
+        }
+    }
+
+    fn drain(&mut self, backlog: &Backlog) -> Result<(), StoreError> {
+        loop {
+            let group = backlog.take(GROUP_BYTES);
+            let Some(last) = group.last() else { return Ok(()) };
+            let position = last.batch.position;
+            self.apply(&group, position)?;
+            let bytes = group.iter().map(|durable| durable.frame_bytes).sum();
+            backlog.done(bytes);
+            self.journal_bytes += bytes;
+            if self.journal_bytes >= self.checkpoint_bytes {
+                self.checkpoint()?;
+            }
+        }
+    }
+
+    /// Each key once, with the last that was done to it, and in order: neighbours share a page of the index.
+    fn apply(&mut self, group: &[Durable], position: Position) -> Result<(), StoreError> {
+        let effects = group.iter().flat_map(|durable| durable.batch.effects());
+        let last: BTreeMap<_, _> = effects.map(|effect| (&effect.key, effect.after.as_ref())).collect();
+        let stored =
+            last.into_iter().map(|(key, after)| (key.as_bytes(), after.map(|record| record.encode(key))));
+        self.index.apply(stored, position).map_err(|error| self.shared.folder.told(error))?;
+        for durable in group {
+            self.shared.hidden_by_index(&durable.batch);
+        }
+        self.at = position;
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<(), StoreError> {
+        if self.at != self.checkpointed {
+            self.index.sync().map_err(|error| self.shared.folder.told(error))?;
+            self.shared.folder.write_mark(Mark::Checkpoint, self.at)?;
+            self.checkpointed = self.at;
+            self.journal_bytes = 0;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! The embedded engine: a journal that is the truth, and sled behind it as the index.
+//!
+//! A batch is appended to the journal and synced, then shown to readers by the overlay, then answered; the applier
+//! carries it into sled. A checkpoint syncs sled, and a start replays what came after.
+
+mod applier;
+mod backlog;
+mod folder;
+mod index;
+mod open;
+mod overlay;
+mod shared;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::engine::{Batch, Direction, Engine, Prior};
+use super::error::StoreError;
+use super::journal::{Journal, SEGMENT_BYTES_MAX};
+use super::key::{KeyRange, RecordKey};
+use super::record::Record;
+use applier::Applier;
+use backlog::Durable;
+pub use folder::STORE_SCHEMA;
+use folder::{Folder, FolderLock, Mark};
+use shared::SharedStore;
+
+/// The index is synced after this much journal: 64 MiB.
+pub const CHECKPOINT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Sizes that tests make small.
+#[derive(Debug, Clone)]
+pub struct EmbeddedOptions {
+    /// When a new segment of the journal is begun.
+    pub segment_bytes_max: u64,
+    /// How much journal makes a checkpoint.
+    pub checkpoint_bytes: u64,
+}
+
+impl Default for EmbeddedOptions {
+    fn default() -> Self {
+        Self { segment_bytes_max: SEGMENT_BYTES_MAX, checkpoint_bytes: CHECKPOINT_BYTES }
+    }
+}
+
+/// A store in a folder of this machine. One process at a time.
+pub struct EmbeddedEngine {
+    shared: SharedStore,
+    /// `None` once closed.
+    writer: Mutex<Option<Writer>>,
+}
+
+struct Writer {
+    journal: Journal,
+    applier: Applier,
+    /// Held until everything else is let go of.
+    lock: FolderLock,
+}
+
+impl EmbeddedEngine {
+    /// Makes a new store in a folder that is missing or empty, and opens it. Never covers anything.
+    pub fn create(folder: &Path) -> Result<Self, StoreError> {
+        open::create(folder)?;
+        Self::open(folder)
+    }
+
+    /// Opens the store in a folder, replaying its journal into the index where that is needed. Never makes one.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_with(folder, &EmbeddedOptions::default())
+    }
+
+    /// Opens with other sizes.
+    pub fn open_with(folder: &Path, options: &EmbeddedOptions) -> Result<Self, StoreError> {
+        let opened = open::open(folder, options)?;
+        let shared = Arc::new(shared::Shared::new(opened.folder, opened.index.clone()));
+        let applier = Applier::start(Arc::clone(&shared), opened.index, opened.checkpointed, options)?;
+        let writer = Writer { journal: opened.journal, applier, lock: opened.lock };
+        Ok(Self { shared, writer: Mutex::new(Some(writer)) })
+    }
+
+    /// True when a store was made in this folder, readable or not.
+    pub fn exists(folder: &Path) -> bool {
+        Folder::at(folder).holds_a_store()
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Engine for EmbeddedEngine {
+    fn prepare(&self, keys: &[RecordKey]) -> Result<Prior, StoreError> {
+        self.shared.refuse_after_failure()?;
+        let position = self.writer().as_ref().ok_or(StoreError::Closed)?.journal.position();
+        let mut prior = Prior { position, ..Prior::default() };
+        self.shared.read(|overlay, index| {
+            for key in keys {
+                let record = match overlay.get(key) {
+                    Some(known) => known.cloned(),
+                    None => index.get(key)?.map(Arc::new),
+                };
+                prior.records.extend(record.map(|record| (key.clone(), record)));
+            }
+            Ok(())
+        })?;
+        Ok(prior)
+    }
+
+    fn get(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.shared.read(|overlay, index| {
+            let read = |key| match overlay.get(key) {
+                Some(known) => Ok(known.map(|record| Record::clone(record))),
+                None => index.get(key),
+            };
+            keys.iter().map(read).collect()
+        })
+    }
+
+    fn scan(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, Record)>, StoreError> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.shared.read(|overlay, index| {
+            overlay::merge(index.scan(range, direction), overlay.scan(range, direction), direction, limit)
+        })
+    }
+
+    fn write(&self, batch: Batch) -> Result<(), StoreError> {
+        self.shared.refuse_after_failure()?;
+        let mut writer = self.writer();
+        let writer = writer.as_mut().ok_or(StoreError::Closed)?;
+        let appended = writer.journal.append(&batch);
+        let frame_bytes = appended.inspect_err(|error| self.shared.fail(error.clone()))?;
+        self.shared.show(&batch);
+        let sent = writer.applier.send(Durable { batch: Arc::new(batch), frame_bytes });
+        sent.inspect_err(|error| self.shared.fail(error.clone()))
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        // The lock is dropped last: whoever gets the folder next finds everything in place.
+        let Some(Writer { lock: _lock, journal, applier }) = self.writer().take() else { return Ok(()) };
+        let finished = applier.finish();
+        let index = self.shared.close();
+        self.shared.refuse_after_failure()?;
+        finished?;
+        index.map_or(Ok(()), index::Index::close)?;
+        self.shared.folder.write_mark(Mark::Stopped, journal.position())
+    }
+}
+
+impl Drop for EmbeddedEngine {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "the store was not closed in good order");
+        }
+    }
+}

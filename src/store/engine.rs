@@ -1,0 +1,119 @@
+//! What an engine under the group commit must do.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::error::StoreError;
+use super::key::{KeyRange, RecordKey};
+use super::record::{Record, Revision};
+
+/// How far a store has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Position {
+    /// Number of the last batch written; zero before the first.
+    pub batch: u64,
+    /// Greatest revision given out.
+    pub revision: Revision,
+}
+
+/// One key's new content: an effect, never an operation, so that replaying it any number of times ends equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effect {
+    /// Where.
+    pub key: RecordKey,
+    /// The record that stands there now; `None` when it was removed.
+    pub after: Option<Arc<Record>>,
+}
+
+/// The effects of commits that become durable and visible together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Where the store stands once this is written; its batch number is one more than before.
+    pub position: Position,
+    /// Per commit its effects, in order. Later ones override earlier ones.
+    pub commits: Vec<Vec<Effect>>,
+}
+
+impl Batch {
+    /// All effects in order.
+    pub fn effects(&self) -> impl Iterator<Item = &Effect> {
+        self.commits.iter().flatten()
+    }
+}
+
+/// What a batch is evaluated against.
+#[derive(Debug, Clone, Default)]
+pub struct Prior {
+    /// Where the store stands.
+    pub position: Position,
+    /// Those of the asked-for records that exist.
+    pub records: HashMap<RecordKey, Arc<Record>>,
+}
+
+/// Which way a scan goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Ascending keys.
+    Forward,
+    /// Descending keys.
+    Reverse,
+}
+
+/// Keeps records. Blocking; called by one committer thread and any number of readers.
+///
+/// * **Atomicity**: a batch is written whole or not at all, also across a crash.
+/// * **Durability**: when `write` returns `Ok`, the batch survives the end of the process and of the machine's
+///   power. When it returns an error, the batch may or may not be kept, and the engine refuses every later
+///   write until it is opened again.
+/// * **Visibility**: readers see a batch only once it is durable, and then all of it at once.
+/// * **Concurrency**: `get` and `scan` may run beside `write` and beside each other.
+pub trait Engine: Send + Sync + 'static {
+    /// Loads what a batch touching `keys` is evaluated against. `write` follows, or another `prepare`: an
+    /// engine shared between processes locks the keys here and lets go of them there.
+    fn prepare(&self, keys: &[RecordKey]) -> Result<Prior, StoreError>;
+
+    /// The records under `keys`, in their order, all as of one batch.
+    fn get(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError>;
+
+    /// Up to `limit` records of `range` in order, all as of one batch.
+    fn scan(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, Record)>, StoreError>;
+
+    /// Writes one batch durably, then makes it visible.
+    fn write(&self, batch: Batch) -> Result<(), StoreError>;
+
+    /// Ends well: everything written is in its final place, and the store may be opened again.
+    /// Every later call hears [`StoreError::Closed`].
+    fn close(&self) -> Result<(), StoreError>;
+}
+
+impl Engine for Box<dyn Engine> {
+    fn prepare(&self, keys: &[RecordKey]) -> Result<Prior, StoreError> {
+        self.as_ref().prepare(keys)
+    }
+
+    fn get(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.as_ref().get(keys)
+    }
+
+    fn scan(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, Record)>, StoreError> {
+        self.as_ref().scan(range, direction, limit)
+    }
+
+    fn write(&self, batch: Batch) -> Result<(), StoreError> {
+        self.as_ref().write(batch)
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.as_ref().close()
+    }
+}

@@ -1,0 +1,134 @@
+//! What can go wrong below the repositories, in words that say what to do next.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::key::RecordKey;
+
+/// Why a commit was not made, or not known to be made.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CommitError {
+    /// The record no longer stands at the given revision, or the claim is held. Nothing was written:
+    /// reload and decide again.
+    #[error("{key} was changed in the meantime")]
+    Conflict {
+        /// Whose condition did not hold.
+        key: RecordKey,
+    },
+    /// The sum would lie outside the given bounds. Nothing was written.
+    #[error("the counter {key} stands at {value} and may not move that far")]
+    CounterBounds {
+        /// Which counter.
+        key: RecordKey,
+        /// Where it stands.
+        value: i64,
+    },
+    /// The request is over a bound or treats a counter as a record. Nothing was written; a mistake of the caller.
+    #[error("this commit cannot be made: {what}")]
+    Invalid {
+        /// The rule it breaks.
+        what: String,
+    },
+    /// Too many commits wait. Nothing was written: try again later.
+    #[error("too many commits are waiting; try again later")]
+    Full,
+    /// The commit may or may not have been made: retry with the same identity.
+    #[error("the outcome of this commit is unknown; retry with the same identity")]
+    Unknown,
+    /// The store is closed or has failed. Nothing was written.
+    #[error("the store is closed")]
+    Closed,
+    /// The store could not be read. Nothing was written.
+    #[error(transparent)]
+    Storage(#[from] StoreError),
+}
+
+/// Why a store could not be opened, read or written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// It was closed, or has failed before.
+    #[error("the store is closed")]
+    Closed,
+    /// Another process holds the folder.
+    #[error("{folder} is in use by another process; stop that one, or send the command to it")]
+    Locked {
+        /// Which folder.
+        folder: String,
+    },
+    /// There is no store where one must be.
+    #[error("{folder} holds no store; create one first, or name the folder that holds it")]
+    Missing {
+        /// Which folder.
+        folder: String,
+    },
+    /// A store may only be created in an empty folder.
+    #[error("{folder} is not empty; a store is only created in an empty folder, to never cover an old one")]
+    NotEmpty {
+        /// Which folder.
+        folder: String,
+    },
+    /// Something lies there, but no store of this program.
+    #[error("{folder} is not a store of this program: {what}; name another folder")]
+    Foreign {
+        /// Which folder.
+        folder: String,
+        /// What gave it away.
+        what: String,
+    },
+    /// A later version of the program wrote this store.
+    #[error("{folder} has store schema {found}, this program reads up to {known}; start the newer program")]
+    NewerSchema {
+        /// Which folder.
+        folder: String,
+        /// What its mark says.
+        found: u32,
+        /// What this program knows.
+        known: u32,
+    },
+    /// Stored bytes are not what was written. No answer was given from them.
+    #[error("damaged: {place}: {what}; {next}")]
+    Damaged {
+        /// File and offset, or key.
+        place: String,
+        /// What does not hold.
+        what: String,
+        /// What to do.
+        next: &'static str,
+    },
+    /// The operating system refused.
+    #[error("{doing}: {source}")]
+    Io {
+        /// What was attempted, with the path.
+        doing: String,
+        /// What it said.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// The index refused for another reason than damage.
+    #[error("the index refused {doing}: {what}")]
+    Index {
+        /// What was attempted.
+        doing: &'static str,
+        /// What it said.
+        what: String,
+    },
+    /// A read asks for more than one answer may hold.
+    #[error("a read asks for at most {max} records, not {asked}")]
+    TooMany {
+        /// How many were asked for.
+        asked: usize,
+        /// How many one read may ask for.
+        max: usize,
+    },
+    /// A fault that a test has planned.
+    #[error("a planned fault")]
+    Planned,
+}
+
+impl StoreError {
+    /// An operating system error with what was attempted.
+    pub(super) fn io(doing: &str, path: &Path, source: io::Error) -> Self {
+        Self::Io { doing: format!("{doing} {}", path.display()), source: Arc::new(source) }
+    }
+}

@@ -1,0 +1,147 @@
+//! The handle that the rest of the program holds.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::committer::{self, Command, QUEUE_COMMITS_MAX, StoreState};
+use super::engine::{Direction, Engine};
+use super::error::{CommitError, StoreError};
+use super::key::{KeyRange, RecordKey};
+use super::primitive::{CommitAnswer, CommitRequest};
+use super::record::Record;
+
+/// Most keys of one `get_many`.
+pub const GET_KEYS_MAX: usize = 1_024;
+
+/// Most records of one page of a scan.
+pub const SCAN_RECORDS_MAX: usize = 1_000;
+
+/// A running store. Cheap to clone; every clone is the same store.
+///
+/// * **Atomicity**: a commit is made whole or not at all. Commits are serial: each is decided on what all
+///   before it left.
+/// * **Durability**: a commit that returned `Ok` survives the end of the process and of the machine's power.
+/// * **Visibility**: reads see only what is durable, and see a commit before its `Ok` is returned. One
+///   `get_many` and one page of a scan show the store as of one moment; two calls may show two moments, which
+///   is why a commit checks revisions.
+/// * **Failure**: when the engine fails, everything waiting hears [`CommitError::Unknown`] and nothing is
+///   acknowledged again; see [`RecordStore::stopped`].
+///
+/// When the last clone is dropped, what waits is finished and the engine is closed in the background;
+/// [`RecordStore::close`] waits for it.
+#[derive(Clone)]
+pub struct RecordStore {
+    engine: Arc<dyn Engine>,
+    queue: mpsc::Sender<Command>,
+    state: Arc<watch::Sender<StoreState>>,
+    /// Its sender goes with the committer, once the engine is closed.
+    ended: watch::Receiver<()>,
+}
+
+impl RecordStore {
+    /// Starts the group commit over an engine.
+    pub fn start(engine: impl Engine) -> Self {
+        Self::start_with_queue(engine, QUEUE_COMMITS_MAX)
+    }
+
+    /// Starts with room for another number of waiting commits.
+    pub fn start_with_queue(engine: impl Engine, queue_commits_max: usize) -> Self {
+        let engine: Arc<dyn Engine> = Arc::new(engine);
+        let (sender, receiver) = mpsc::channel(queue_commits_max);
+        let state = Arc::new(watch::Sender::new(StoreState::Running));
+        let (served, told) = (Arc::clone(&engine), Arc::clone(&state));
+        let (end, ended) = watch::channel(());
+        std::thread::Builder::new()
+            .name("store-commit".to_owned())
+            .spawn(move || {
+                // Dropped last, also by a panic.
+                let _end = end;
+                committer::run(served.as_ref(), receiver, &told);
+            })
+            .expect("the operating system grants one thread at the start");
+        Self { engine, queue: sender, state, ended }
+    }
+
+    /// The record under `key`; `None` when there is none. A failed read is an error, never `None`.
+    pub async fn get(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        Ok(self.told(self.engine.get(std::slice::from_ref(key)))?.pop().flatten())
+    }
+
+    /// The records under `keys` in their order, all as of one moment. At most [`GET_KEYS_MAX`].
+    pub async fn get_many(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        within(keys.len(), GET_KEYS_MAX)?;
+        self.told(self.engine.get(keys))
+    }
+
+    /// Up to `limit` records of `range` in order, as of one moment. At most [`SCAN_RECORDS_MAX`]; go on with
+    /// [`KeyRange::after`] or [`KeyRange::before`] the last key.
+    pub async fn scan(
+        &self,
+        range: KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, Record)>, StoreError> {
+        within(limit, SCAN_RECORDS_MAX)?;
+        let engine = Arc::clone(&self.engine);
+        let scan = move || engine.scan(&range, direction, limit);
+        self.told(tokio::task::spawn_blocking(scan).await.unwrap_or(Err(StoreError::Closed)))
+    }
+
+    /// Makes a commit: all of it or nothing, durable and visible on return.
+    ///
+    /// Cancel safe in this sense: dropping the future leaves the outcome unknown, like
+    /// [`CommitError::Unknown`].
+    pub async fn commit(&self, request: CommitRequest) -> Result<CommitAnswer, CommitError> {
+        request.validate()?;
+        let (caller, outcome) = oneshot::channel();
+        self.queue.try_send(Command::Commit(request, caller)).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => CommitError::Full,
+            mpsc::error::TrySendError::Closed(_) => CommitError::Closed,
+        })?;
+        outcome.await.unwrap_or(Err(CommitError::Unknown))
+    }
+
+    /// Takes no further commit, makes those that wait, and closes the engine. On return the store may be opened
+    /// again, even while clones of this handle live on.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let (closer, closed) = oneshot::channel();
+        let asked = self.queue.send(Command::Close(closer)).await;
+        let outcome = match asked {
+            Ok(()) => closed.await.ok(),
+            Err(_) => None,
+        };
+        // Nothing is ever sent: this waits for the end of the committer.
+        let _ = self.ended.clone().changed().await;
+        match (outcome, self.stopped().await) {
+            (_, StoreState::Failed(error)) | (Some(Err(error)), _) => Err(error),
+            (Some(Ok(())) | None, StoreState::Running | StoreState::Closed) => Ok(()),
+        }
+    }
+
+    /// Waits until no commit is made any more, and says why. After [`StoreState::Failed`] the process must end:
+    /// only a new start can tell what was kept.
+    pub async fn stopped(&self) -> StoreState {
+        let mut state = self.state.subscribe();
+        let stopped = state.wait_for(|state| !matches!(state, StoreState::Running)).await;
+        stopped.map_or(StoreState::Closed, |state| state.clone())
+    }
+
+    /// A read that meets damage stops the store: no answer is given from what may be wrong.
+    fn told<T>(&self, read: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error @ StoreError::Damaged { .. }) = &read {
+            self.state.send_replace(StoreState::Failed(error.clone()));
+        }
+        read
+    }
+}
+
+impl std::fmt::Debug for RecordStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RecordStore").field("state", &*self.state.borrow()).finish_non_exhaustive()
+    }
+}
+
+fn within(asked: usize, max: usize) -> Result<(), StoreError> {
+    if asked > max { Err(StoreError::TooMany { asked, max }) } else { Ok(()) }
+}

@@ -1,0 +1,128 @@
+//! The kinds of record: the second part of every key.
+
+/// What a record is about. Three bytes in every key, so that a kind's records lie together and in order.
+///
+/// A kind's bytes are part of the stored format and never change; a new noun is a new kind, not a migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// One order line as received.
+    Purchase,
+    /// A marketplace's instance id, pointing to its purchase.
+    Instance,
+    /// A license.
+    License,
+    /// The digest of a claim code, pointing to its license.
+    ClaimCode,
+    /// Which activations hold a place of a license.
+    Places,
+    /// A license on a machine.
+    Activation,
+    /// Counter: what was used of a quota package in one window. Never below zero.
+    Quota,
+    /// Quota escrowed to an activation.
+    Escrow,
+    /// A reservation of quota, with an `until`.
+    Reservation,
+    /// A nonce with its answer, with an `until`.
+    Nonce,
+    /// An idempotency key with its digest and answer, with an `until`.
+    Idempotency,
+    /// Counter: the slot cursor of a status list. Never below zero.
+    StatusListSlots,
+    /// A status list as published.
+    StatusListBits,
+    /// A flip that waits for the next publication of its status list.
+    StatusListFlip,
+    /// Work to do after the answer, leased by its `until`.
+    Job,
+    /// An audit event.
+    Event,
+    /// A look-up key, written with its owner.
+    Index,
+    /// Catalog: product, spec, channel, API token.
+    Catalog,
+    /// What the installation remembers about itself.
+    Meta,
+}
+
+impl Kind {
+    /// Every kind, in the order of their bytes.
+    pub const ALL: [Self; 19] = [
+        Self::Activation,
+        Self::Catalog,
+        Self::ClaimCode,
+        Self::Escrow,
+        Self::Event,
+        Self::Idempotency,
+        Self::Instance,
+        Self::Index,
+        Self::Job,
+        Self::License,
+        Self::Meta,
+        Self::Nonce,
+        Self::Places,
+        Self::Purchase,
+        Self::Quota,
+        Self::Reservation,
+        Self::StatusListBits,
+        Self::StatusListFlip,
+        Self::StatusListSlots,
+    ];
+
+    /// The bytes that stand for this kind in a key.
+    pub const fn bytes(self) -> [u8; KIND_BYTES] {
+        match self {
+            Self::Purchase => *b"pur",
+            Self::Instance => *b"ins",
+            Self::License => *b"lic",
+            Self::ClaimCode => *b"clm",
+            Self::Places => *b"plc",
+            Self::Activation => *b"act",
+            Self::Quota => *b"qty",
+            Self::Escrow => *b"esc",
+            Self::Reservation => *b"rsv",
+            Self::Nonce => *b"non",
+            Self::Idempotency => *b"idm",
+            Self::StatusListSlots => *b"sls",
+            Self::StatusListBits => *b"slb",
+            Self::StatusListFlip => *b"slf",
+            Self::Job => *b"job",
+            Self::Event => *b"evt",
+            Self::Index => *b"ix_",
+            Self::Catalog => *b"cat",
+            Self::Meta => *b"met",
+        }
+    }
+
+    /// The kind that these bytes stand for.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.bytes() == bytes)
+    }
+}
+
+/// Length of a kind inside a key.
+pub const KIND_BYTES: usize = 3;
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.bytes().escape_ascii().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_listed_in_the_order_of_their_bytes_and_none_twice() {
+        assert!(Kind::ALL.windows(2).all(|pair| pair[0].bytes() < pair[1].bytes()));
+    }
+
+    #[test]
+    fn every_kind_is_found_by_its_bytes() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::from_bytes(&kind.bytes()), Some(kind));
+        }
+        assert_eq!(Kind::from_bytes(b"???"), None);
+    }
+}

@@ -1,0 +1,35 @@
+//! Work to do after an answer.
+
+use super::form::{Millis, Text};
+use super::mirror::{row, row_enum};
+use super::order::OrderLineKeyRow;
+use crate::application::record::{Job, Task};
+use crate::domain::{JobId, RefreshScene};
+
+row!(
+    /// A job.
+    JobRow for Job {
+        id: Text<JobId> = id,
+        due_at_ms: Millis = due_at,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        leased_until_ms: Option<Millis> = leased_until,
+        attempts: u32 = attempts,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        last_failure: Option<String> = last_failure,
+        task: TaskRow = task,
+    }
+);
+
+row_enum!(
+    /// What it does.
+    TaskRow for Task {
+        SettlePurchase { purchase: OrderLineKeyRow = purchase },
+        RankOrder {
+            purchase: OrderLineKeyRow = purchase,
+            order_id: String = order_id,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            order_line_id: Option<String> = order_line_id,
+            scene: Text<RefreshScene> = scene,
+        },
+    }
+);

@@ -1,0 +1,123 @@
+//! Where each record lies: merchant, kind and the kind's own bytes.
+//!
+//! Own ids have a fixed width and sort by their time. Ids from outside are visible ASCII of any length, so each
+//! that something follows is ended by a byte that none of them has. What belongs to no merchant lies under the
+//! empty one.
+
+use crate::application::ports::StoreError;
+use crate::application::record::{CounterKey, RecordKey};
+use crate::domain::{Instant, LicenseId, Marketplace, OrderId, OrderLineKey, StatusSlot};
+use crate::store::{KeyError, Kind, RecordKey as RawKey};
+
+/// The merchant part of what belongs to the installation.
+pub(super) const INSTALLATION: &str = "";
+/// Ends a part of varying length.
+const PART_END: u8 = 0;
+const LINE: u8 = b'l';
+const PRODUCT: u8 = b'p';
+
+/// First own part of each catalog entry.
+pub(super) const CATALOG_MERCHANT: &[u8] = b"merchant\0";
+pub(super) const CATALOG_PRODUCT: &[u8] = b"product\0";
+pub(super) const CATALOG_SPEC: &[u8] = b"spec\0";
+pub(super) const CATALOG_CHANNEL: &[u8] = b"channel\0";
+pub(super) const CATALOG_TOKEN: &[u8] = b"token\0";
+/// First own part of the index of licenses that are not minted yet.
+pub(super) const INDEX_PENDING: &[u8] = b"pending\0";
+
+/// Where a record lies.
+pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
+    let (merchant, kind, own) = match key {
+        RecordKey::Merchant(id) => {
+            (INSTALLATION, Kind::Catalog, joined(&[CATALOG_MERCHANT, id.as_str().as_bytes()]))
+        }
+        RecordKey::ApiToken(digest) => (INSTALLATION, Kind::Catalog, joined(&[CATALOG_TOKEN, digest])),
+        RecordKey::Product(merchant, id) => {
+            (merchant.as_str(), Kind::Catalog, joined(&[CATALOG_PRODUCT, id.as_str().as_bytes()]))
+        }
+        RecordKey::Spec(merchant, id) => {
+            (merchant.as_str(), Kind::Catalog, joined(&[CATALOG_SPEC, id.as_str().as_bytes()]))
+        }
+        RecordKey::Channel(merchant, id) => {
+            (merchant.as_str(), Kind::Catalog, joined(&[CATALOG_CHANNEL, id.as_str().as_bytes()]))
+        }
+        RecordKey::Purchase(line) => (line.merchant.as_str(), Kind::Purchase, own_of_line(line)),
+        RecordKey::Instance(merchant, marketplace, id) => {
+            let own = joined(&[marketplace.as_str().as_bytes(), &[PART_END], id.as_str().as_bytes()]);
+            (merchant.as_str(), Kind::Instance, own)
+        }
+        RecordKey::PendingLicense(merchant, id) => {
+            (merchant.as_str(), Kind::Index, joined(&[INDEX_PENDING, id.as_str().as_bytes()]))
+        }
+        RecordKey::License(merchant, id) => (merchant.as_str(), Kind::License, id.as_str().into()),
+        RecordKey::ClaimCode(merchant, digest) => (merchant.as_str(), Kind::ClaimCode, digest.to_vec()),
+        RecordKey::Places(merchant, license) => (merchant.as_str(), Kind::Places, license.as_str().into()),
+        RecordKey::Activation(merchant, license, id) => {
+            (merchant.as_str(), Kind::Activation, joined(&[&own_of_license(license), id.as_str().as_bytes()]))
+        }
+        RecordKey::StatusList(merchant, number) => {
+            (merchant.as_str(), Kind::StatusListBits, number.to_be_bytes().to_vec())
+        }
+        RecordKey::StatusFlip(merchant, slot) => {
+            (merchant.as_str(), Kind::StatusListFlip, own_of_slot(*slot))
+        }
+        RecordKey::Job { due_at, id } => {
+            (INSTALLATION, Kind::Job, joined(&[&sortable_millis(*due_at), id.as_str().as_bytes()]))
+        }
+        RecordKey::Event(merchant, license, id) => {
+            (merchant.as_str(), Kind::Event, joined(&[&own_of_license(license), id.as_str().as_bytes()]))
+        }
+        RecordKey::Replay(merchant, channel, digest) => {
+            (merchant.as_str(), Kind::Nonce, joined(&[channel.as_str().as_bytes(), &[PART_END], digest]))
+        }
+        RecordKey::Idempotency(merchant, digest) => (merchant.as_str(), Kind::Idempotency, digest.to_vec()),
+    };
+    RawKey::new(merchant, kind, own).map_err(|error| no_key(&error))
+}
+
+/// Where a counter lies.
+pub(in crate::store) fn raw_counter_key(key: &CounterKey) -> Result<RawKey, StoreError> {
+    match key {
+        CounterKey::StatusSlots(merchant) => {
+            RawKey::new(merchant.as_str(), Kind::StatusListSlots, []).map_err(|error| no_key(&error))
+        }
+    }
+}
+
+pub(super) fn no_key(error: &KeyError) -> StoreError {
+    StoreError::Failed(error.to_string())
+}
+
+/// What the activations and events of one license start with.
+pub(super) fn own_of_license(license: &LicenseId) -> Vec<u8> {
+    joined(&[license.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the purchases of one order start with, and those of no other.
+pub(super) fn own_of_order(marketplace: Marketplace, order_id: &OrderId) -> Vec<u8> {
+    joined(&[marketplace.as_str().as_bytes(), &[PART_END], order_id.as_str().as_bytes(), &[PART_END]])
+}
+
+fn own_of_line(line: &OrderLineKey) -> Vec<u8> {
+    let mut own = own_of_order(line.marketplace, &line.order_id);
+    if let Some(line_id) = &line.line_id {
+        own.extend(joined(&[&[LINE], line_id.as_str().as_bytes(), &[PART_END]]));
+    }
+    if let Some(product_id) = &line.product_id {
+        own.extend(joined(&[&[PRODUCT], product_id.as_bytes()]));
+    }
+    own
+}
+
+fn own_of_slot(slot: StatusSlot) -> Vec<u8> {
+    joined(&[&slot.list.to_be_bytes(), &slot.idx.to_be_bytes()])
+}
+
+/// Big-endian with the sign bit flipped: bytes sort as the instants do, also before 1970.
+fn sortable_millis(instant: Instant) -> [u8; 8] {
+    (instant.timestamp_millis() ^ i64::MIN).to_be_bytes()
+}
+
+fn joined(parts: &[&[u8]]) -> Vec<u8> {
+    parts.concat()
+}

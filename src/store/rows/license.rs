@@ -1,0 +1,130 @@
+//! Licenses.
+
+use std::collections::BTreeMap;
+
+use super::form::{Millis, Text};
+use super::machine::{MachineLimitRow, MachinePolicyRow};
+use super::mirror::{row, row_enum};
+use super::offline::OfflinePolicyRow;
+use super::order::OrderLineKeyRow;
+use super::quota::QuotaPackageRow;
+use super::status_flip::StatusSlotRow;
+use super::validity::{TermRow, ValidityRow};
+use crate::domain::{
+    AppliedOrder, ChannelId, CustomerId, Env, Hold, Holds, InstanceId, IssuedKey, License, LicenseEnd,
+    LicenseId, MerchantId, Origin, ProductId, RefreshScene, Sku, SoldSpec, SpecId, TokenId,
+};
+
+row!(
+    /// A license.
+    LicenseRow for License {
+        id: Text<LicenseId> = id,
+        merchant: Text<MerchantId> = merchant,
+        product: Text<ProductId> = product,
+        origin: OriginRow = origin,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        customer: Option<Text<CustomerId>> = customer,
+        label: String = label,
+        env: Text<Env> = env,
+        sold: SoldSpecRow = sold,
+        validity: ValidityRow = validity,
+        holds: HoldsRow = holds,
+        end: LicenseEndRow = end,
+        generation: u32 = generation,
+        issued: Vec<IssuedKeyRow> = issued,
+        license_key: String = license_key,
+        orders: Vec<AppliedOrderRow> = orders,
+        created_at_ms: Millis = created_at,
+        updated_at_ms: Millis = updated_at,
+    }
+);
+
+row_enum!(
+    /// Where a license came from.
+    OriginRow for Origin {
+        Order {
+            channel: Text<ChannelId> = channel,
+            key: OrderLineKeyRow = key,
+            instance: Text<InstanceId> = instance,
+        },
+        Issued { by: String = by },
+    }
+);
+
+row!(
+    /// The spec as sold.
+    SoldSpecRow for SoldSpec {
+        spec: Text<SpecId> = spec,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sku: Option<Text<Sku>> = sku,
+        term: TermRow = term,
+        machines: MachineLimitRow = machines,
+        entitlements: Vec<String> = entitlements,
+        attributes: BTreeMap<String, String> = attributes,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        updates_until_ms: Option<Millis> = updates_until,
+        offline: OfflinePolicyRow = offline,
+        machine: MachinePolicyRow = machine,
+        quota: Vec<QuotaPackageRow> = quota,
+    }
+);
+
+row!(
+    /// The causes for which a license is stopped.
+    HoldsRow for Holds {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        marketplace: Option<HoldRow> = marketplace,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        merchant: Option<HoldRow> = merchant,
+    }
+);
+
+row!(
+    /// One cause.
+    HoldRow for Hold {
+        since_ms: Millis = since,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String> = reason,
+    }
+);
+
+row_enum!(
+    /// Whether a license goes on.
+    LicenseEndRow for LicenseEnd {
+        Running,
+        Released { at_ms: Millis = at },
+        Revoked {
+            at_ms: Millis = at,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reason: Option<String> = reason,
+        },
+    }
+);
+
+row!(
+    /// One signed license key text.
+    IssuedKeyRow for IssuedKey {
+        token_id: Text<TokenId> = token_id,
+        slot: StatusSlotRow = slot,
+        issued_at_ms: Millis = issued_at,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ends_at_ms: Option<Millis> = ends_at,
+        superseded: bool = superseded,
+        leaked: bool = leaked,
+    }
+);
+
+row!(
+    /// The purchase or a later order.
+    AppliedOrderRow for AppliedOrder {
+        order_id: String = order_id,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        scene: Option<Text<RefreshScene>> = scene,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ordered_at_ms: Option<Millis> = ordered_at,
+        received_at_ms: Millis = received_at,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ends_at_ms: Option<Millis> = ends_at,
+        in_force: bool = in_force,
+    }
+);

@@ -1,0 +1,77 @@
+//! Which keys a listing goes over, and in which direction.
+
+use super::key::{
+    CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING,
+    INSTALLATION, no_key, own_of_license, own_of_order, raw_key,
+};
+use super::table::Table;
+use crate::application::ports::{Listing, StoreError};
+use crate::application::record::RecordKey;
+use crate::domain::MerchantId;
+use crate::store::{Direction, KeyRange, Kind};
+
+/// A scan of one table.
+pub(in crate::store) struct Scan {
+    /// Whose rows lie there.
+    pub(in crate::store) table: Table,
+    /// Which keys.
+    pub(in crate::store) range: KeyRange,
+    /// From which end.
+    pub(in crate::store) direction: Direction,
+}
+
+impl Scan {
+    /// The scan that answers a listing.
+    pub(in crate::store) fn of(listing: &Listing) -> Result<Self, StoreError> {
+        match listing {
+            Listing::Merchants => forward(Table::Merchant, INSTALLATION, Kind::Catalog, CATALOG_MERCHANT),
+            Listing::ApiTokens => forward(Table::ApiToken, INSTALLATION, Kind::Catalog, CATALOG_TOKEN),
+            Listing::Jobs => forward(Table::Job, INSTALLATION, Kind::Job, &[]),
+            Listing::Products(merchant) => catalog(Table::Product, merchant, CATALOG_PRODUCT),
+            Listing::Specs(merchant) => catalog(Table::Spec, merchant, CATALOG_SPEC),
+            Listing::Channels(merchant) => catalog(Table::Channel, merchant, CATALOG_CHANNEL),
+            Listing::Licenses { merchant, before } => {
+                let before = before.clone().map(|id| RecordKey::License(merchant.clone(), id));
+                forward(Table::License, merchant.as_str(), Kind::License, &[])?.newest_first(before)
+            }
+            Listing::PendingLicenses { merchant, before } => {
+                let before = before.clone().map(|id| RecordKey::PendingLicense(merchant.clone(), id));
+                forward(Table::PendingLicense, merchant.as_str(), Kind::Index, INDEX_PENDING)?
+                    .newest_first(before)
+            }
+            Listing::PurchasesOfOrder { merchant, marketplace, order_id } => {
+                let own = own_of_order(*marketplace, order_id);
+                forward(Table::Purchase, merchant.as_str(), Kind::Purchase, &own)
+            }
+            Listing::Activations(merchant, license) => {
+                forward(Table::Activation, merchant.as_str(), Kind::Activation, &own_of_license(license))
+            }
+            Listing::StatusLists(merchant) => {
+                forward(Table::StatusList, merchant.as_str(), Kind::StatusListBits, &[])
+            }
+            Listing::StatusFlips(merchant) => {
+                forward(Table::StatusFlip, merchant.as_str(), Kind::StatusListFlip, &[])
+            }
+            Listing::Events(merchant, license) => {
+                forward(Table::Event, merchant.as_str(), Kind::Event, &own_of_license(license))
+            }
+        }
+    }
+
+    fn newest_first(mut self, before: Option<RecordKey>) -> Result<Self, StoreError> {
+        if let Some(before) = before {
+            self.range = self.range.before(&raw_key(&before)?);
+        }
+        self.direction = Direction::Reverse;
+        Ok(self)
+    }
+}
+
+fn catalog(table: Table, merchant: &MerchantId, own: &[u8]) -> Result<Scan, StoreError> {
+    forward(table, merchant.as_str(), Kind::Catalog, own)
+}
+
+fn forward(table: Table, merchant: &str, kind: Kind, own: &[u8]) -> Result<Scan, StoreError> {
+    let range = KeyRange::prefix(merchant, kind, own).map_err(|error| no_key(&error))?;
+    Ok(Scan { table, range, direction: Direction::Forward })
+}

@@ -1,0 +1,42 @@
+//! Rows: how each noun is kept. One file per noun; what several share stands beside them.
+//!
+//! A row is the shape of a record's body (JSON), a noun is what the rules speak of, and neither is the other:
+//! a word that changes in the domain does not change what was stored. Every kind counts its own schema; the
+//! same schema means the same members, so an unknown member is refused like an unknown schema. A body that
+//! cannot be read is an error that names its table and key: never an absence, never a panic. Errors say where
+//! in the body the mistake is and never what stands there: bodies hold license keys.
+
+mod activation;
+mod api_token;
+mod channel;
+mod claim_target;
+mod event;
+mod form;
+mod idempotency;
+mod instance;
+mod job;
+mod key;
+mod license;
+mod listing;
+mod machine;
+mod merchant;
+mod mirror;
+mod offline;
+mod order;
+mod pending_license;
+mod places;
+mod product;
+mod purchase;
+mod quota;
+mod replay;
+mod spec;
+mod status_flip;
+mod status_list;
+mod table;
+mod text;
+mod validity;
+mod word;
+
+pub(super) use key::{raw_counter_key, raw_key};
+pub(super) use listing::Scan;
+pub(super) use table::{Table, Written};

@@ -1,0 +1,40 @@
+//! Calls of a marketplace that were answered.
+
+use super::form::{Base64, Millis, Text};
+use super::mirror::{row, row_enum};
+use crate::application::record::Replay;
+use crate::domain::{ChannelId, InstanceInfo, MerchantId, PurchaseOutcome};
+
+row!(
+    /// An answered call.
+    ReplayRow for Replay {
+        merchant: Text<MerchantId> = merchant,
+        channel: Text<ChannelId> = channel,
+        digest: Base64<[u8; 32]> = digest,
+        request: Base64<[u8; 32]> = request,
+        until_ms: Millis = until,
+        outcome: PurchaseOutcomeRow = outcome,
+    }
+);
+
+row_enum!(
+    /// What was answered.
+    PurchaseOutcomeRow for PurchaseOutcome {
+        Accepted { instance_id: String = instance_id, ready: bool = ready },
+        Instances(instances: Vec<InstanceInfoRow>),
+        Done,
+        InstanceUnknown,
+        Processing,
+        Unavailable,
+        InvalidParameter,
+    }
+);
+
+row!(
+    /// What the buyer is shown about an instance.
+    InstanceInfoRow for InstanceInfo {
+        instance_id: String = instance_id,
+        front_end_url: String = front_end_url,
+        memo: String = memo,
+    }
+);

@@ -1,0 +1,217 @@
+//! The tables: which row and schema each kind of record has.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::activation::ActivationRow;
+use super::api_token::ApiTokenRow;
+use super::channel::OwnedChannelRow;
+use super::claim_target::ClaimTargetRow;
+use super::event::AuditEventRow;
+use super::idempotency::IdempotencyRow;
+use super::instance::InstanceRow;
+use super::job::JobRow;
+use super::key::raw_key;
+use super::license::LicenseRow;
+use super::merchant::MerchantRow;
+use super::pending_license::PendingLicenseRow;
+use super::places::LicensePlacesRow;
+use super::product::OwnedProductRow;
+use super::purchase::PurchaseRow;
+use super::replay::ReplayRow;
+use super::spec::OwnedSpecRow;
+use super::status_flip::StatusFlipRow;
+use super::status_list::StatusListRow;
+use crate::application::ports::StoreError;
+use crate::application::record::{
+    ClaimTarget, Idempotency, Instance, Job, LicensePlaces, Owned, PendingLicense, Record, RecordKey, Replay,
+    Stored, Versioned,
+};
+use crate::domain::{
+    Activation, ApiToken, AuditEvent, Channel, Instant, License, Merchant, Product, Purchase, Spec,
+    StatusFlip, StatusList,
+};
+use crate::store::{Record as RawRecord, RecordKey as RawKey};
+
+macro_rules! tables {
+    ($($table:ident = $name:literal, schema $schema:literal, $noun:ty as $row:ty;)+) => {
+        /// A kind of record.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(in crate::store) enum Table { $($table),+ }
+
+        impl Table {
+            /// As errors name it.
+            fn name(self) -> &'static str {
+                match self { $(Self::$table => $name),+ }
+            }
+
+            /// The schema that is written, and the newest that is read.
+            fn schema(self) -> u16 {
+                match self { $(Self::$table => $schema),+ }
+            }
+
+            fn of(record: &Record) -> Self {
+                match record { $(Record::$table(_) => Self::$table),+ }
+            }
+
+            fn write(self, record: Record) -> Result<Vec<u8>, String> {
+                match self {
+                    $(Self::$table => match <$noun>::from_record(record) {
+                        Some(noun) => to_body(&<$row>::from(noun)),
+                        None => Err("it is a record of another table".to_owned()),
+                    }),+
+                }
+            }
+
+            fn read(self, body: &[u8]) -> Result<Record, String> {
+                match self {
+                    $(Self::$table => from_body::<$row>(body).map(|row| <$noun>::from(row).into_record())),+
+                }
+            }
+        }
+    };
+}
+
+tables! {
+    Merchant = "merchant", schema 1, Merchant as MerchantRow;
+    Product = "product", schema 1, Owned<Product> as OwnedProductRow;
+    Spec = "spec", schema 1, Owned<Spec> as OwnedSpecRow;
+    Channel = "channel", schema 1, Owned<Channel> as OwnedChannelRow;
+    ApiToken = "API token", schema 1, ApiToken as ApiTokenRow;
+    Purchase = "purchase", schema 1, Purchase as PurchaseRow;
+    Instance = "instance", schema 1, Instance as InstanceRow;
+    PendingLicense = "pending license", schema 1, PendingLicense as PendingLicenseRow;
+    License = "license", schema 1, License as LicenseRow;
+    ClaimTarget = "claim code", schema 1, ClaimTarget as ClaimTargetRow;
+    Places = "places", schema 1, LicensePlaces as LicensePlacesRow;
+    Activation = "activation", schema 1, Activation as ActivationRow;
+    StatusList = "status list", schema 1, StatusList as StatusListRow;
+    StatusFlip = "status flip", schema 1, StatusFlip as StatusFlipRow;
+    Job = "job", schema 1, Job as JobRow;
+    Event = "event", schema 1, AuditEvent as AuditEventRow;
+    Replay = "replay", schema 1, Replay as ReplayRow;
+    Idempotency = "idempotency", schema 1, Idempotency as IdempotencyRow;
+}
+
+/// A record as the raw store takes it.
+pub(in crate::store) struct Written {
+    /// Where it stands.
+    pub(in crate::store) key: RawKey,
+    /// Shape of the body.
+    pub(in crate::store) schema: u16,
+    /// The row as JSON.
+    pub(in crate::store) body: Vec<u8>,
+    /// When the record lapses, for kinds that do.
+    pub(in crate::store) until_ms: Option<u64>,
+}
+
+impl Written {
+    /// Writes a record.
+    pub(in crate::store) fn of(record: Record) -> Result<Self, StoreError> {
+        let table = Table::of(&record);
+        let key = raw_key(&record.key())?;
+        let until_ms = kept_until(&record).map(millis_rounded_up);
+        let written = table.write(record);
+        let body = written.map_err(|why| {
+            StoreError::Failed(format!("the {} record {key} cannot be written: {why}", table.name()))
+        })?;
+        Ok(Self { key, schema: table.schema(), body, until_ms })
+    }
+}
+
+impl Table {
+    /// The table that a key leads to.
+    pub(in crate::store) fn of_key(key: &RecordKey) -> Self {
+        match key {
+            RecordKey::Merchant(..) => Self::Merchant,
+            RecordKey::Product(..) => Self::Product,
+            RecordKey::Spec(..) => Self::Spec,
+            RecordKey::Channel(..) => Self::Channel,
+            RecordKey::ApiToken(..) => Self::ApiToken,
+            RecordKey::Purchase(..) => Self::Purchase,
+            RecordKey::Instance(..) => Self::Instance,
+            RecordKey::PendingLicense(..) => Self::PendingLicense,
+            RecordKey::License(..) => Self::License,
+            RecordKey::ClaimCode(..) => Self::ClaimTarget,
+            RecordKey::Places(..) => Self::Places,
+            RecordKey::Activation(..) => Self::Activation,
+            RecordKey::StatusList(..) => Self::StatusList,
+            RecordKey::StatusFlip(..) => Self::StatusFlip,
+            RecordKey::Job { .. } => Self::Job,
+            RecordKey::Event(..) => Self::Event,
+            RecordKey::Replay(..) => Self::Replay,
+            RecordKey::Idempotency(..) => Self::Idempotency,
+        }
+    }
+
+    /// Reads what lies under a key of this table.
+    pub(in crate::store) fn versioned(
+        self,
+        key: &RawKey,
+        raw: &RawRecord,
+    ) -> Result<Versioned<Record>, StoreError> {
+        let unreadable = |why: String| {
+            StoreError::Failed(format!("the {} record {key} cannot be read: {why}", self.name()))
+        };
+        let (found, known) = (raw.schema, self.schema());
+        if found > known {
+            return Err(unreadable(format!(
+                "written by a newer version (schema {found}, this one knows {known})"
+            )));
+        }
+        if found == 0 {
+            return Err(unreadable("it has no schema".to_owned()));
+        }
+        let value = self.read(&raw.body).map_err(unreadable)?;
+        if raw_key(&value.key())? != *key {
+            return Err(unreadable("its body belongs under another key".to_owned()));
+        }
+        Ok(Versioned { value, revision: raw.revision.number() })
+    }
+}
+
+fn to_body(row: &impl Serialize) -> Result<Vec<u8>, String> {
+    serde_json::to_vec(row).map_err(|error| error.to_string())
+}
+
+/// Says where the mistake is, never what stands there.
+fn from_body<R: DeserializeOwned>(body: &[u8]) -> Result<R, String> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let row = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let (member, at) = (error.path().to_string(), error.inner());
+        format!("member {member} is not as expected, up to line {} column {}", at.line(), at.column())
+    })?;
+    reader.end().map_err(|_| "something follows its end".to_owned())?;
+    Ok(row)
+}
+
+/// Until when a record is kept: what a claim goes by.
+fn kept_until(record: &Record) -> Option<Instant> {
+    match record {
+        Record::Replay(replay) => Some(replay.until),
+        Record::Idempotency(idempotency) => Some(idempotency.until),
+        Record::Merchant(_)
+        | Record::Product(_)
+        | Record::Spec(_)
+        | Record::Channel(_)
+        | Record::ApiToken(_)
+        | Record::Purchase(_)
+        | Record::Instance(_)
+        | Record::PendingLicense(_)
+        | Record::License(_)
+        | Record::ClaimTarget(_)
+        | Record::Places(_)
+        | Record::Activation(_)
+        | Record::StatusList(_)
+        | Record::StatusFlip(_)
+        | Record::Job(_)
+        | Record::Event(_) => None,
+    }
+}
+
+/// Rounded up, so that nothing lapses before its time.
+fn millis_rounded_up(until: Instant) -> u64 {
+    let below = !until.timestamp_subsec_nanos().is_multiple_of(1_000_000);
+    let millis = until.timestamp_millis().saturating_add(i64::from(below));
+    u64::try_from(millis).unwrap_or(0)
+}

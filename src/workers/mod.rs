@@ -1,0 +1,75 @@
+//! What happens after the answer: jobs, and the publication of status lists.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::application::App;
+
+/// Jobs that run at the same time: one marketplace that hangs must not hold up the others.
+const JOB_WORKERS: usize = 4;
+/// Longest wait for work that nothing announced: another replica's, or a lease that ended.
+const IDLE: Duration = Duration::from_secs(20);
+/// Wait after a fault of the store.
+const AFTER_FAULT: Duration = Duration::from_secs(1);
+
+/// The running workers.
+pub struct Workers {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Workers {
+    /// Starts them on the current runtime.
+    pub fn start(app: &Arc<App>) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        for _ in 0..JOB_WORKERS {
+            tasks.spawn(run_jobs(Arc::clone(app), stopped.clone()));
+        }
+        tasks.spawn(publish(Arc::clone(app), stopped));
+        Self { stop, tasks }
+    }
+
+    /// Lets each finish what it is doing, then stops it. What is left is done after the next start.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+async fn run_jobs(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        let pause = match app.run_due_jobs().await {
+            Ok(next) => next.unwrap_or(IDLE).min(IDLE),
+            Err(error) => {
+                tracing::error!(error = %error, "jobs could not be run");
+                AFTER_FAULT
+            }
+        };
+        tokio::select! {
+            () = app.signals.jobs.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+            _ = stopped.changed() => {}
+        }
+    }
+}
+
+async fn publish(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        let pause = match app.publish_pending_flips().await {
+            Ok(_) => IDLE,
+            Err(error) => {
+                tracing::error!(error = %error, "status lists could not be published");
+                AFTER_FAULT
+            }
+        };
+        tokio::select! {
+            () = app.signals.flips.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+            _ = stopped.changed() => {}
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The second and third opinion: a stock JOSE library of another language, in a process of its own.
+
+use std::fmt;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+/// "Would software that expects this accept this token?"
+#[derive(Clone, Debug)]
+pub struct Question {
+    pub jwks: Value,
+    pub token: String,
+    pub typ: &'static str,
+    /// A status list has none.
+    pub audience: Option<String>,
+    pub issuer: String,
+    /// Unix seconds; for our own verifier. The oracles go by the machine's clock.
+    pub now: i64,
+}
+
+impl Question {
+    fn to_line(&self) -> String {
+        let Self { jwks, token, typ, audience, issuer, now: _ } = self;
+        json!({ "jwks": jwks, "token": token, "typ": typ, "aud": audience, "iss": issuer }).to_string()
+    }
+}
+
+/// An answer, and why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Accepted,
+    Refused(String),
+}
+
+impl Answer {
+    fn from_line(line: &str) -> Self {
+        let answer: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no answer: {line}"));
+        match (answer["valid"].as_bool(), &answer["why"]) {
+            (Some(true), _) => Self::Accepted,
+            (Some(false), why) => Self::Refused(why.as_str().unwrap_or_default().to_owned()),
+            (None, _) => panic!("the oracle did not understand the question: {line}"),
+        }
+    }
+}
+
+pub struct Oracle {
+    name: &'static str,
+    program: PathBuf,
+    arguments: Vec<PathBuf>,
+}
+
+impl fmt::Display for Oracle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Oracle {
+    /// PyJWT and `jose`, as `./scripts/test` installs them. One that is missing is a failure, not a skip.
+    pub fn both() -> [Self; 2] {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        [Self::python(root), Self::node(root)]
+    }
+
+    pub fn python(root: &Path) -> Self {
+        let program = installed(root.join("target/interop/venv/bin/python"));
+        Self { name: "PyJWT", program, arguments: vec![root.join("tests/interop/verify.py")] }
+    }
+
+    pub fn node(root: &Path) -> Self {
+        let folder = root.join("target/interop/node");
+        installed(folder.join("node_modules/jose/package.json"));
+        Self {
+            name: "jose",
+            program: "node".into(),
+            arguments: vec![root.join("tests/interop/verify.mjs"), folder],
+        }
+    }
+
+    /// One process for all questions; one answer each, in order.
+    pub fn ask(&self, questions: &[Question]) -> Vec<Answer> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap_or_else(|error| panic!("{}: {error}; {ADVICE}", self.name));
+        let mut input = process.stdin.take().expect("standard input is piped");
+        let output = std::thread::scope(|scope| {
+            // Beside the reading: neither side may fill its pipe while the other does.
+            scope.spawn(move || {
+                for question in questions {
+                    writeln!(input, "{}", question.to_line()).expect("the oracle reads every question");
+                }
+            });
+            process.wait_with_output().expect("the oracle can be waited for")
+        });
+        assert!(output.status.success(), "{} ended with {}", self.name, output.status);
+        let text = String::from_utf8(output.stdout).expect("answers are UTF-8");
+        let answers: Vec<Answer> = text.lines().map(Answer::from_line).collect();
+        assert_eq!(answers.len(), questions.len(), "{} answers every question", self.name);
+        answers
+    }
+}
+
+const ADVICE: &str =
+    "run ./scripts/test once: it installs the oracles of tests/interop.rs under target/interop";
+
+fn installed(path: PathBuf) -> PathBuf {
+    assert!(path.exists(), "{} is missing; {ADVICE}", path.display());
+    path
+}

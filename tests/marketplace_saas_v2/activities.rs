@@ -1,0 +1,322 @@
+//! SaaS V2.0: every parameter row of the five activities, and what is answered.
+
+use super::support::*;
+use chrono::DateTime;
+use lictor::domain::{InstanceInfo, InstanceStatus, OrderRef, PurchaseEvent, PurchaseOutcome, RefreshScene};
+use lictor::marketplace::koogallery::result_code::ResultCode;
+use lictor::marketplace::{Call, CallRefusal, RefusalCause, protocol_for};
+use lictor::sandbox::signer;
+use serde_json::{Value, json};
+
+fn complete(activity: &str) -> Value {
+    match activity {
+        "newInstance" => {
+            json!({ "activity": activity, "orderId": "CS1", "orderLineId": "CS1-000001", "businessId": "b-1" })
+        }
+        "queryInstance" => json!({ "activity": activity, "instanceId": "i-1" }),
+        "refreshInstance" => json!({ "activity": activity, "scene": "RENEWAL", "orderId": "CS2",
+            "orderLineId": "CS2-000001", "instanceId": "i-1", "expireTime": "20230523201932" }),
+        "updateInstanceStatus" => json!({ "activity": activity, "instanceId": "i-1", "status": "FREEZE" }),
+        "releaseInstance" => json!({ "activity": activity, "instanceId": "i-1" }),
+        _ => panic!("{activity}"),
+    }
+}
+
+const ACTIVITIES: [&str; 5] =
+    ["newInstance", "queryInstance", "refreshInstance", "updateInstanceStatus", "releaseInstance"];
+
+fn with(activity: &str, name: &str, value: Value) -> Result<Call, CallRefusal> {
+    let mut body = complete(activity);
+    body[name] = value;
+    read(&signed(&body.to_string()))
+}
+
+fn event(activity: &str, name: &str, value: Value) -> PurchaseEvent {
+    with(activity, name, value).unwrap().event
+}
+
+fn order(id: &str) -> OrderRef {
+    OrderRef { order_id: id.into(), order_line_id: Some(format!("{id}-000001")), product_id: None }
+}
+
+#[test]
+fn new_instance_is_a_purchase_by_ids_only() {
+    let call = with("newInstance", "x", json!(null)).unwrap();
+    assert_eq!(call.activity, "newInstance");
+    assert!(!call.test && call.replay.is_some());
+    assert_eq!(
+        call.event,
+        PurchaseEvent::Bought { order: order("CS1"), business_id: "b-1".into(), details: None }
+    );
+    let PurchaseEvent::Bought { order, .. } = event("newInstance", "productId", json!("P1")) else {
+        panic!()
+    };
+    assert_eq!(order.product_id.as_deref(), Some("P1"));
+}
+
+#[test]
+fn query_instance_names_one_to_a_hundred_instances() {
+    let queried = |text: &str| with("queryInstance", "instanceId", json!(text));
+    let ids = |text: &str| match queried(text).unwrap().event {
+        PurchaseEvent::Queried { instance_ids } => instance_ids,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(ids("i-1"), ["i-1"]);
+    assert_eq!(ids("i-1,i-2, i-3"), ["i-1", "i-2", "i-3"]);
+    assert_eq!(ids(&vec!["a".repeat(64); 100].join(",")).len(), 100);
+    assert_eq!(queried("i-1").unwrap().replay, None);
+    let too_long = |limit| RefusalCause::ParameterTooLong { name: "instanceId", limit };
+    assert_eq!(queried(&vec!["a"; 101].join(",")).unwrap_err().cause, too_long(100));
+    assert_eq!(queried(&"a".repeat(65)).unwrap_err().cause, too_long(64));
+    for odd in ["a,,b", ",a", "a,", ","] {
+        assert_eq!(queried(odd).unwrap_err().cause, RefusalCause::ParameterMalformed("instanceId"), "{odd}");
+    }
+}
+
+#[test]
+fn refresh_instance_has_four_scenes_and_an_absolute_end() {
+    for (word, expected) in [
+        ("TRIAL_TO_FORMAL", RefreshScene::TrialToFormal),
+        ("RENEWAL", RefreshScene::Renewal),
+        ("UNSUBSCRIBE_RENEWAL_PERIOD", RefreshScene::CancelRenewal),
+        ("RENEWAL_CHANGE", RefreshScene::RenewalChange),
+    ] {
+        let ends_at = DateTime::from_timestamp(1_684_873_172, 0);
+        let (instance_id, order) = ("i-1".to_owned(), order("CS2"));
+        assert_eq!(
+            event("refreshInstance", "scene", json!(word)),
+            PurchaseEvent::Refreshed { instance_id, order, scene: expected, ends_at, product_id: None }
+        );
+    }
+    let PurchaseEvent::Refreshed { product_id, .. } = event("refreshInstance", "productId", json!("P2"))
+    else {
+        panic!()
+    };
+    assert_eq!(product_id.as_deref(), Some("P2"));
+    let PurchaseEvent::Refreshed { ends_at, .. } =
+        event("refreshInstance", "expireTime", json!("20221124023618256"))
+    else {
+        panic!()
+    };
+    assert_eq!(ends_at.unwrap().to_rfc3339(), "2022-11-24T02:36:18.256+00:00");
+    for (name, odd) in
+        [("scene", "GIFT"), ("scene", "renewal"), ("expireTime", "2023"), ("expireTime", "20230230000000")]
+    {
+        let refusal = with("refreshInstance", name, json!(odd)).unwrap_err();
+        assert!(matches!(refusal.cause, RefusalCause::ParameterMalformed(named) if named == name), "{odd}");
+    }
+}
+
+#[test]
+fn update_instance_status_freezes_and_unfreezes() {
+    let changed = |status| PurchaseEvent::StatusChanged { instance_id: "i-1".into(), status };
+    assert_eq!(event("updateInstanceStatus", "status", json!("FREEZE")), changed(InstanceStatus::Freeze));
+    assert_eq!(event("updateInstanceStatus", "status", json!("UNFREEZE")), changed(InstanceStatus::Unfreeze));
+    for odd in ["NORMAL", "freeze"] {
+        let refusal = with("updateInstanceStatus", "status", json!(odd)).unwrap_err();
+        assert_eq!(refusal.cause, RefusalCause::ParameterMalformed("status"));
+    }
+}
+
+#[test]
+fn release_instance_names_the_unsubscribing_order_if_there_is_one() {
+    let released = |order| PurchaseEvent::Released { instance_id: "i-1".into(), order };
+    assert_eq!(event("releaseInstance", "x", json!(1)), released(None));
+    assert_eq!(event("releaseInstance", "orderLineId", json!("CS3-000001")), released(None));
+    let without_line = OrderRef { order_id: "CS3".into(), order_line_id: None, product_id: None };
+    assert_eq!(event("releaseInstance", "orderId", json!("CS3")), released(Some(without_line)));
+    let mut body = complete("releaseInstance");
+    body["orderId"] = json!("CS3");
+    body["orderLineId"] = json!("CS3-000001");
+    assert_eq!(read(&signed(&body.to_string())).unwrap().event, released(Some(order("CS3"))));
+}
+
+/// activity, parameter, length, mandatory: the rows of the tables.
+const ROWS: &[(&str, &str, usize, bool)] = &[
+    ("newInstance", "orderId", 64, true),
+    ("newInstance", "orderLineId", 64, true),
+    ("newInstance", "businessId", 64, true),
+    ("newInstance", "productId", 64, false),
+    ("queryInstance", "instanceId", 64, true),
+    ("refreshInstance", "scene", 64, true),
+    ("refreshInstance", "orderId", 64, true),
+    ("refreshInstance", "orderLineId", 64, true),
+    ("refreshInstance", "instanceId", 64, true),
+    ("refreshInstance", "productId", 64, false),
+    ("refreshInstance", "expireTime", 20, true),
+    ("updateInstanceStatus", "instanceId", 64, true),
+    ("updateInstanceStatus", "status", 32, true),
+    ("releaseInstance", "instanceId", 64, true),
+    ("releaseInstance", "orderId", 64, false),
+    ("releaseInstance", "orderLineId", 64, false),
+];
+
+#[test]
+fn every_row_is_held_to_presence_length_and_type() {
+    for (activity, name, limit, mandatory) in ROWS {
+        let refused = |value: Value| with(activity, name, value).err().map(|refusal| refusal.cause);
+        for absent in [json!(null), json!("")] {
+            let expected = mandatory.then_some(RefusalCause::ParameterMissing(name));
+            assert_eq!(refused(absent), expected, "{activity} {name}");
+        }
+        let too_long = RefusalCause::ParameterTooLong { name, limit: *limit };
+        assert_eq!(refused(json!("1".repeat(limit + 1))), Some(too_long), "{activity} {name}");
+        if !["scene", "expireTime", "status"].contains(name) {
+            assert_eq!(refused(json!("码".repeat(*limit))), None, "{activity} {name}");
+        }
+        for odd in [json!(7), json!(true), json!(["x"]), json!({ "x": 1 }), json!("a\nb"), json!("a\u{0}")] {
+            assert_eq!(
+                refused(odd.clone()),
+                Some(RefusalCause::ParameterMalformed(name)),
+                "{activity} {name} {odd}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_test_flag_is_absent_or_zero_or_one_as_text_or_number() {
+    for activity in ACTIVITIES {
+        for off in [json!(null), json!(""), json!("0"), json!(0)] {
+            assert!(!with(activity, "testFlag", off).unwrap().test);
+        }
+        for on in [json!("1"), json!(1)] {
+            let call = with(activity, "testFlag", on).unwrap();
+            assert!(call.test && call.replay.is_none());
+        }
+        for odd in [json!("2"), json!(2), json!(true), json!(1.0), json!("true"), json!([1])] {
+            let refusal = with(activity, "testFlag", odd.clone()).unwrap_err();
+            assert_eq!(refusal.cause, RefusalCause::ParameterMalformed("testFlag"), "{odd}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_activity_is_an_invalid_parameter_and_known_only_to_signed_callers() {
+    for (value, cause) in [
+        (json!("orderCoffee"), RefusalCause::UnknownActivity),
+        (json!("NEWINSTANCE"), RefusalCause::UnknownActivity),
+        (json!(1), RefusalCause::UnknownActivity),
+        (json!(null), RefusalCause::ParameterMissing("activity")),
+    ] {
+        let refusal = with("newInstance", "activity", value).unwrap_err();
+        assert_eq!((refusal.cause.clone(), refusal.signed_by, refusal.activity), (cause, Some(0), None));
+        assert_eq!(saas_v2().refuse(&refusal, &keys()).result_code, Some("000002"));
+    }
+}
+
+#[test]
+fn a_dial_test_is_answered_plausibly_for_any_instance() {
+    for activity in ACTIVITIES {
+        let call = with(activity, "testFlag", json!("1")).unwrap();
+        let answer = saas_v2().answer(&call, &call.dial_test_outcome("https://a.example/portal"), &keys());
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!((body["resultCode"].as_str(), answer.fault), (Some("000000"), None), "{activity}");
+        match activity {
+            "newInstance" => assert_eq!(body["instanceId"], "b-1"),
+            "queryInstance" => assert_eq!(body["info"][0]["instanceId"], "i-1"),
+            _ => assert_eq!(body.as_object().unwrap().len(), 2),
+        }
+    }
+}
+
+fn answered(activity: &str, outcome: &PurchaseOutcome) -> (String, Option<String>) {
+    let call = with(activity, "x", json!(1)).unwrap();
+    let answer = saas_v2().answer(&call, outcome, &keys());
+    assert_eq!(answer.status, 200);
+    assert_eq!(header(&answer, "Content-Type"), Some("application/json"));
+    assert_eq!(header(&answer, "Body-Sign"), Some(signer::body_sign(KEY, &answer.body).as_str()));
+    assert!(answer.body.is_ascii());
+    (String::from_utf8(answer.body).unwrap(), answer.fault)
+}
+
+#[test]
+fn answers_are_exact() {
+    let accepted = |ready| PurchaseOutcome::Accepted { instance_id: "b-1".into(), ready };
+    assert_eq!(
+        answered("newInstance", &accepted(true)).0,
+        r#"{"resultCode":"000000","resultMsg":"success.","instanceId":"b-1"}"#
+    );
+    assert_eq!(
+        answered("newInstance", &accepted(false)).0,
+        r#"{"resultCode":"000004","resultMsg":"the request is being processed.","instanceId":"b-1"}"#
+    );
+    let info = InstanceInfo {
+        instance_id: "i-1".into(),
+        front_end_url: "https://a.example/portal".into(),
+        memo: "激活码 ABC".into(),
+    };
+    assert_eq!(
+        answered("queryInstance", &PurchaseOutcome::Instances(vec![info])).0,
+        r#"{"resultCode":"000000","resultMsg":"success.","info":[{"instanceId":"i-1","appInfo":{"frontEndUrl":"https://a.example/portal","memo":"\u6fc0\u6d3b\u7801 ABC"}}]}"#
+    );
+    for activity in ACTIVITIES {
+        for (outcome, code) in [
+            (PurchaseOutcome::InstanceUnknown, "000003"),
+            (PurchaseOutcome::Processing, "000004"),
+            (PurchaseOutcome::Unavailable, "000005"),
+            (PurchaseOutcome::InvalidParameter, "000002"),
+        ] {
+            let result = ResultCode::ALL.into_iter().find(|result| result.code() == code).unwrap();
+            let expected = format!(r#"{{"resultCode":"{code}","resultMsg":"{}"}}"#, result.message());
+            assert_eq!(answered(activity, &outcome), (expected, None), "{activity}");
+        }
+    }
+    for activity in ["refreshInstance", "updateInstanceStatus", "releaseInstance"] {
+        let success = r#"{"resultCode":"000000","resultMsg":"success."}"#.to_owned();
+        assert_eq!(answered(activity, &PurchaseOutcome::Done), (success, None));
+    }
+}
+
+#[test]
+fn what_breaks_a_documented_length_becomes_an_internal_error_with_a_reason_for_the_log() {
+    let info = |id: String, url: String, memo: String| {
+        let info = InstanceInfo { instance_id: id, front_end_url: url, memo };
+        answered("queryInstance", &PurchaseOutcome::Instances(vec![info]))
+    };
+    let (id, url) = ("i".repeat(64), "u".repeat(512));
+    assert_eq!(info(id.clone(), url.clone(), "码".repeat(1024)).1, None);
+    for (body, fault) in [
+        info(format!("{id}i"), url.clone(), String::new()),
+        info(id.clone(), format!("{url}u"), String::new()),
+        info(id.clone(), String::new(), String::new()),
+        info(id, url, "码".repeat(1025)),
+        answered("newInstance", &PurchaseOutcome::Accepted { instance_id: "i".repeat(65), ready: true }),
+        answered("newInstance", &PurchaseOutcome::Accepted { instance_id: String::new(), ready: true }),
+        answered("newInstance", &PurchaseOutcome::Done),
+        answered("queryInstance", &PurchaseOutcome::Done),
+        answered("releaseInstance", &PurchaseOutcome::Instances(vec![])),
+    ] {
+        assert_eq!(body, r#"{"resultCode":"000005","resultMsg":"internal error."}"#);
+        assert!(fault.is_some());
+    }
+}
+
+#[test]
+fn a_hundred_instances_with_full_memos_fit_one_answer() {
+    let full = |n: usize| InstanceInfo {
+        instance_id: format!("{n:064}"),
+        front_end_url: "u".repeat(512),
+        memo: "码".repeat(1024),
+    };
+    let (body, fault) = answered("queryInstance", &PurchaseOutcome::Instances((0..100).map(full).collect()));
+    assert_eq!((body.matches("appInfo").count(), fault), (100, None));
+}
+
+#[test]
+fn an_answer_is_signed_with_the_key_that_signed_the_call() {
+    let body = complete("releaseInstance").to_string();
+    let call = read(&signed_with(OLD_KEY, &body, &now().timestamp_millis().to_string(), "n")).unwrap();
+    let answer = saas_v2().answer(&call, &PurchaseOutcome::Done, &keys());
+    assert_eq!(header(&answer, "Body-Sign").unwrap(), signer::body_sign(OLD_KEY, &answer.body));
+    let refusal = call.refused(RefusalCause::NonceReused);
+    let answer = saas_v2().refuse(&refusal, &keys());
+    assert_eq!(header(&answer, "Body-Sign").unwrap(), signer::body_sign(OLD_KEY, &answer.body));
+    assert_eq!(answer.result_code, Some("000002"));
+}
+
+#[test]
+fn only_the_families_that_are_built_are_found() {
+    assert_eq!(protocol_for("saas-v2").unwrap().name(), "saas-v2");
+    assert!(protocol_for("SAAS-V2").is_none() && protocol_for("").is_none());
+}

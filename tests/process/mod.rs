@@ -1,0 +1,282 @@
+//! The real binary as a child process, and the people around it: a marketplace and a merchant.
+#![expect(dead_code, reason = "each test binary uses a part of it")]
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use lictor::sandbox::{OpenApiKeys, Sandbox, Storefront};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+pub const ACCESS_KEY: &str = "access-key-of-the-tests";
+pub const OPEN_API_SECRET: &str = "open-api-secret-of-the-tests";
+pub const API_TOKEN: &str = "lictor_token-of-the-tests-0123456789abcdefghij";
+pub const ISSUER: &str = "https://license.acme.example";
+
+/// Multiplies the counts of a test: `./scripts/prove NAME --count N` sets it.
+pub fn prove_count(default: usize) -> usize {
+    #[expect(clippy::disallowed_methods, reason = "the count of a proof is given from outside")]
+    let given = std::env::var("LICTOR_PROVE_COUNT").ok();
+    given.and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// A random number below `bound`, from a seed that is printed, so that a failure can be repeated.
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn seeded(seed: u64) -> Self {
+        println!("seed {seed}");
+        Self(seed | 1)
+    }
+
+    pub fn fresh() -> Self {
+        let bytes = lictor::randomness::random_bytes();
+        Self::seeded(u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")))
+    }
+
+    pub fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % u64::try_from(bound.max(1)).expect("fits")).expect("below a usize")
+    }
+
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last + 1));
+        }
+    }
+}
+
+/// An apply file with a monthly, a yearly, a permanent and a three-machine spec.
+pub fn apply_file(open_api_base: &str) -> String {
+    format!(
+        r#"
+[merchant]
+id = "acme"
+name = "Acme Software"
+issuer = "{ISSUER}"
+time_zone = "Asia/Shanghai"
+locale = "en"
+
+[[product]]
+id = "acme-cad"
+name = "Acme CAD"
+memo = {{ zh = "激活码 {{claim_code}},下载授权:{{portal_url}}", en = "Claim code {{claim_code}}, license at {{portal_url}}" }}
+
+[[spec]]
+id = "cad-month"
+product = "acme-cad"
+sku = "CAD-MONTH"
+name = "Month"
+term = "P1M"
+machines = 3
+
+[[spec]]
+id = "cad-year"
+product = "acme-cad"
+sku = "CAD-YEAR"
+name = "Year"
+term = "P1Y"
+
+[[spec]]
+id = "cad-ordered"
+product = "acme-cad"
+sku = "CAD-ORDERED"
+name = "As ordered"
+term = "order"
+
+[[channel]]
+id = "cad-koogallery"
+marketplace = "koogallery"
+protocol = "saas-v2"
+products = ["acme-cad"]
+access_keys = ["env:TEST_ACCESS_KEY"]
+open_api = {{ base_url = "{open_api_base}", access_key = "env:TEST_OPEN_API_KEY", secret_key = "env:TEST_OPEN_API_SECRET" }}
+
+[[api_token]]
+name = "tests"
+scopes = ["admin"]
+value = "env:TEST_API_TOKEN"
+"#
+    )
+}
+
+/// A stand-in marketplace on a port of its own.
+pub fn start_sandbox() -> Sandbox {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let keys = OpenApiKeys {
+        access_key: "open-api-key".into(),
+        secret_key: SecretString::from(OPEN_API_SECRET.to_owned()),
+    };
+    let clock = lictor::clock::SystemClock;
+    let now = move || lictor::application::ports::Clock::now(&clock);
+    Sandbox::start(listener, keys, Arc::new(now)).expect("the sandbox starts")
+}
+
+/// A folder with an apply file, for servers that come and go.
+pub struct Site {
+    pub folder: tempfile::TempDir,
+    pub port: u16,
+}
+
+impl Site {
+    pub fn new(open_api_base: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("apply.toml"), apply_file(open_api_base)).expect("written");
+        let probe = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = probe.local_addr().expect("bound").port();
+        Self { folder, port }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub fn storefront(&self, sandbox: &Sandbox) -> Storefront {
+        let address = format!("{}/marketplace/acme/cad-koogallery", self.url());
+        sandbox.storefront(&address, SecretString::from(ACCESS_KEY.to_owned()))
+    }
+
+    /// Starts the server and waits until it listens.
+    pub fn start(&self) -> Server {
+        Server::start(self.folder.path(), self.port)
+    }
+
+    pub fn merchant(&self) -> Merchant {
+        Merchant { agent: agent(), url: self.url(), token: API_TOKEN.into() }
+    }
+}
+
+/// A running `lictor serve`.
+pub struct Server {
+    child: Child,
+}
+
+impl Server {
+    fn start(folder: &Path, port: u16) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lictor"))
+            .args(["serve", "--bootstrap"])
+            .arg(folder.join("apply.toml"))
+            .env("LICTOR_LISTEN", format!("127.0.0.1:{port}"))
+            .env("LICTOR_DATA_DIR", folder.join("data"))
+            .env("LICTOR_KEYS_DIR", folder.join("keys"))
+            .env("TEST_ACCESS_KEY", ACCESS_KEY)
+            .env("TEST_OPEN_API_KEY", "open-api-key")
+            .env("TEST_OPEN_API_SECRET", OPEN_API_SECRET)
+            .env("TEST_API_TOKEN", API_TOKEN)
+            .env("LICTOR_LOG_FILTER", "warn")
+            .stdout(Stdio::piped())
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let stdout = child.stdout.take().expect("piped");
+        let (listening, heard) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if line.contains("listens on") {
+                    listening.send(()).ok();
+                }
+            }
+        });
+        heard.recv_timeout(Duration::from_secs(60)).expect("the server listens within a minute");
+        Self { child }
+    }
+
+    /// SIGKILL: no goodbye.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+
+    /// SIGTERM: it finishes what it has and ends with 0.
+    pub fn stop(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
+        let status = self.child.wait().expect("it ends");
+        assert!(status.success(), "a stop is no failure: {status}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+pub fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(30)))
+        .build();
+    config.new_agent()
+}
+
+/// Somebody with an API token.
+#[derive(Clone)]
+pub struct Merchant {
+    pub agent: ureq::Agent,
+    pub url: String,
+    pub token: String,
+}
+
+impl Merchant {
+    pub fn get(&self, path: &str) -> (u16, Value) {
+        let request = self.agent.get(format!("{}{path}", self.url));
+        let answer = request.header("Authorization", format!("Bearer {}", self.token)).call();
+        read(answer.expect("the server answers"))
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.agent.post(format!("{}{path}", self.url));
+        let answer = request.header("Authorization", format!("Bearer {}", self.token)).send(body.to_string());
+        read(answer.expect("the server answers"))
+    }
+
+    /// Every license, keys revealed one by one.
+    pub fn licenses(&self) -> Vec<Value> {
+        let (mut all, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let at = cursor.as_ref().map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
+            let (status, page) = self.get(&format!("/v1/merchant/licenses?limit=200{at}"));
+            assert_eq!(status, 200, "{page}");
+            all.extend(page["items"].as_array().expect("a list").iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = Some(next.to_owned()),
+                None => return all,
+            }
+        }
+    }
+
+    pub fn reveal(&self, license: &str) -> Value {
+        let (status, license) = self.get(&format!("/v1/merchant/licenses/{license}?reveal=true"));
+        assert_eq!(status, 200, "{license}");
+        license
+    }
+
+    pub fn claim(&self, code: &str) -> (u16, Value) {
+        let request = self.agent.post(format!("{}/v1/claims", self.url));
+        let body = json!({ "claim_code": code, "product": "acme-cad" });
+        read(request.send(body.to_string()).expect("the server answers"))
+    }
+}
+
+pub fn read(mut answer: ureq::http::Response<ureq::Body>) -> (u16, Value) {
+    let status = answer.status().as_u16();
+    let text = answer.body_mut().read_to_string().expect("a text");
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+/// The claim code in a memo: five groups of five.
+pub fn claim_code_in(memo: &str) -> String {
+    let is_code = |word: &&str| word.len() == 29 && word.split('-').all(|group| group.len() == 5);
+    memo.split([' ', ',']).find(is_code).expect("the memo shows a claim code").to_owned()
+}
+
+pub fn path_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join(name)
+}

@@ -1,0 +1,9 @@
+//! One suite for every engine. Each test is named by what must be true.
+
+mod bounds;
+mod concurrency;
+mod durability;
+mod gate;
+mod ground;
+mod reads;
+mod writes;

@@ -1,0 +1,8 @@
+//! Faults: what was answered is there afterwards, and no fault is silent.
+
+mod folder;
+mod ground;
+mod index;
+mod journal;
+mod kill;
+mod memory;

@@ -1,0 +1,1538 @@
+//! The repository over the raw store: what is written is read back, listings are in order and hold nothing
+//! else, changes do what the port says, and what cannot be read is an error that names its key.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, mpsc};
+use std::time::Duration;
+
+use lictor::application::ports::{ABSENT, Change, Commit, Listing, Store, StoreError, find, list};
+use lictor::application::record::{
+    ClaimTarget, CounterKey, Idempotency, Instance, Job, LicensePlaces, Owned, PendingLicense, Record,
+    RecordKey, Replay, Stored, Task, Versioned,
+};
+use lictor::domain::*;
+use lictor::store::{
+    Batch, CommitRequest, Direction, Engine, Fault, KeyRange, MemoryEngine, Primitive, Prior,
+    Record as RawRecord, RecordKey as RawKey, RecordStore, Repository, Revision, StoreError as RawError,
+};
+use proptest::prelude::*;
+
+mod sample {
+    //! Nouns to store: of each table a bare one and a full one, and every variant of every enum somewhere.
+
+    use super::*;
+
+    pub fn at(seconds: i64) -> Instant {
+        Instant::from_timestamp_millis(seconds * 1_000 + 789).expect("in the calendar")
+    }
+
+    pub fn merchant(text: &str) -> MerchantId {
+        MerchantId::parse(text).expect("a test names valid merchants")
+    }
+
+    pub fn acme() -> MerchantId {
+        merchant("acme")
+    }
+
+    pub fn order(text: &str) -> OrderId {
+        OrderId::parse(text).expect("a test names valid orders")
+    }
+
+    pub fn license_id(number: u128) -> LicenseId {
+        LicenseId::from_uuid(number)
+    }
+
+    fn longest(text: char) -> String {
+        String::from(text).repeat(FOREIGN_ID_BYTES_MAX)
+    }
+
+    fn text(text: &str) -> LocalizedText {
+        LocalizedText { zh: Some(format!("{text} 许可证 \"\\\n")), en: None }
+    }
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|&word| word.to_owned()).collect()
+    }
+
+    fn facts() -> BTreeMap<String, String> {
+        BTreeMap::from([(String::new(), "空".to_owned()), ("a\"b".to_owned(), "\u{0}\u{1f600}".to_owned())])
+    }
+
+    fn slot(idx: u32) -> StatusSlot {
+        StatusSlot { list: u32::MAX, idx }
+    }
+
+    fn amount(count: i64) -> Amount {
+        Amount::from_ten_thousandths(count).expect("a test names valid amounts")
+    }
+
+    fn greatest_amount() -> Amount {
+        amount(AMOUNT_UNITS_MAX * TEN_THOUSANDTHS_PER_UNIT - 1)
+    }
+
+    pub fn validity() -> Validity {
+        Validity { starts_at: at(1), ends_at: Some(at(2)), anchor: at(-3), anchored_months: Some(7) }
+    }
+
+    fn for_ever() -> Validity {
+        Validity::between(Instant::UNIX_EPOCH, None)
+    }
+
+    pub fn line(order_id: &str) -> OrderLineKey {
+        OrderLineKey {
+            merchant: acme(),
+            marketplace: Marketplace::Generic,
+            order_id: order(order_id),
+            line_id: None,
+            product_id: None,
+        }
+    }
+
+    fn long_line() -> OrderLineKey {
+        OrderLineKey {
+            merchant: merchant(&"m".repeat(SLUG_BYTES_MAX)),
+            marketplace: Marketplace::KooGallery,
+            order_id: order(&longest('o')),
+            line_id: Some(OrderLineId::parse(&longest('/')).expect("valid")),
+            product_id: None,
+        }
+    }
+
+    fn product_line() -> OrderLineKey {
+        OrderLineKey { product_id: Some("OFFI\u{0}1 产品".into()), ..line("CS1") }
+    }
+
+    pub fn machine() -> Machine {
+        let names = ["os", "fw", "brd", "dsk", "net", "opq"];
+        let component = |(value, name): (u8, &&str)| {
+            (Component::parse(name).expect("known"), [value.wrapping_mul(101); COMMITMENT_BYTES])
+        };
+        Machine { components: (1..).zip(names.iter()).map(component).collect() }
+    }
+
+    fn offline(status: StatusPolicy, enforcement: Enforcement) -> OfflinePolicy {
+        OfflinePolicy { grace: Duration::ZERO, status, enforcement, ..OfflinePolicy::default() }
+    }
+
+    fn policy(binding: Binding, when_full: WhenFull) -> MachinePolicy {
+        MachinePolicy { binding, when_full, ..MachinePolicy::default() }
+    }
+
+    fn template(reset: ResetWindow, window: WindowAlignment, overage: Overage) -> QuotaTemplate {
+        QuotaTemplate {
+            metric: "render-minutes".into(),
+            unit: "分钟".into(),
+            amount: greatest_amount(),
+            reset,
+            window,
+            overage,
+            alert_percent: vec![0, 80, 255],
+        }
+    }
+
+    fn templates() -> Vec<QuotaTemplate> {
+        use ResetWindow::{Day, Hour, Month, None, Week, Year};
+        let of = |reset| template(reset, WindowAlignment::Calendar, Overage::Count);
+        let mut templates = [None, Hour, Day, Week, Month, Year].map(of).to_vec();
+        templates.push(template(None, WindowAlignment::Anniversary, Overage::Stop));
+        templates
+    }
+
+    fn packages() -> Vec<QuotaPackage> {
+        let totals = [
+            Ok(amount(0)),
+            Ok(greatest_amount()),
+            Err(NoTotal::Permanent),
+            Err(NoTotal::NotWholeWindows),
+            Err(NoTotal::TooLarge),
+        ];
+        let package = |(template, total)| QuotaPackage { template, validity: validity(), total };
+        templates().into_iter().zip(totals).map(package).collect()
+    }
+
+    fn merchants() -> Vec<Merchant> {
+        let bare = Merchant {
+            id: merchant("m"),
+            name: LocalizedText::default(),
+            issuer: String::new(),
+            time_zone: String::new(),
+            locale: String::new(),
+        };
+        let full = Merchant {
+            id: merchant(&"z".repeat(SLUG_BYTES_MAX)),
+            name: LocalizedText::plain("示例"),
+            issuer: "https://acme.example".into(),
+            time_zone: "Asia/Shanghai".into(),
+            locale: "zh-CN".into(),
+        };
+        vec![bare, full]
+    }
+
+    fn product_id() -> ProductId {
+        ProductId::parse("renderer").expect("valid")
+    }
+
+    pub fn product(owner: &str, id: &str) -> Owned<Product> {
+        let value = Product {
+            id: ProductId::parse(id).expect("valid"),
+            name: LocalizedText::default(),
+            front_end_url: String::new(),
+            memo: text("{claim_code}"),
+        };
+        Owned { merchant: merchant(owner), value }
+    }
+
+    fn spec(id: &str) -> Spec {
+        Spec {
+            id: SpecId::parse(id).expect("valid"),
+            product: product_id(),
+            skus: vec![],
+            product_ids: vec![],
+            name: LocalizedText::default(),
+            term: SpecTerm::AsOrdered,
+            machines: MachineLimit::Unlimited,
+            multiply: Multiply::Nothing,
+            entitlements: vec![],
+            attributes: BTreeMap::new(),
+            updates: None,
+            starts: Starts::Purchase,
+            kind: SpecKind::License,
+            offline: OfflinePolicy::default(),
+            machine: MachinePolicy::default(),
+            quota: vec![],
+        }
+    }
+
+    fn specs() -> Vec<Owned<Spec>> {
+        let full = Spec {
+            skus: vec![Sku::parse("f8a1-7/x").expect("valid"), Sku::parse(&longest('s')).expect("valid")],
+            product_ids: words(&["OFFI1", ""]),
+            name: text("专业版"),
+            term: SpecTerm::Fixed(Term::Months(u32::MAX)),
+            machines: MachineLimit::AtMost(u32::MAX),
+            multiply: Multiply::Machines,
+            entitlements: words(&["pro", "导出"]),
+            attributes: facts(),
+            updates: Some(Term::Years(1)),
+            starts: Starts::FirstActivation,
+            kind: SpecKind::Package,
+            offline: offline(StatusPolicy::Require, Enforcement::Warn),
+            machine: policy(Binding::DeviceKey, WhenFull::ReplaceIdle),
+            quota: templates(),
+            ..spec("Full_1.0-x")
+        };
+        let third = Spec {
+            term: SpecTerm::Fixed(Term::Permanent),
+            multiply: Multiply::Quota,
+            updates: Some(Term::Days(0)),
+            starts: Starts::Acceptance,
+            offline: offline(StatusPolicy::Ignore, Enforcement::Advise),
+            machine: policy(Binding::Floating, WhenFull::Refuse),
+            ..spec("third")
+        };
+        let fourth = Spec { machine: policy(Binding::Unbound, WhenFull::Refuse), ..spec("fourth") };
+        [spec("s"), full, third, fourth].map(|value| Owned { merchant: acme(), value }).into()
+    }
+
+    fn channels() -> Vec<Owned<Channel>> {
+        let env = |name: &str| SecretRef::Env(name.to_owned());
+        let key = |used_for, value| AccessKeyRef { id: "1".into(), used_for, value };
+        let bare = Channel {
+            id: ChannelId::parse("c").expect("valid"),
+            marketplace: Marketplace::Generic,
+            protocol: ProtocolName(String::new()),
+            products: vec![],
+            access_keys: vec![],
+            open_api: None,
+            ready: ReadyRule::Minted,
+        };
+        let full = Channel {
+            id: ChannelId::parse("koogallery-1").expect("valid"),
+            marketplace: Marketplace::KooGallery,
+            protocol: ProtocolName("saas-v2".into()),
+            products: vec![product_id(), product_id()],
+            access_keys: vec![
+                key(AccessKeyUse::Callbacks, env("ACCESS_KEY")),
+                key(AccessKeyUse::Kit, SecretRef::File("/run/secrets/kit: 1".into())),
+                key(AccessKeyUse::UsagePush, SecretRef::Env(String::new())),
+            ],
+            open_api: Some(OpenApi {
+                base_url: "https://mkt.example".into(),
+                access_key: env("AK"),
+                secret_key: SecretRef::File("sk".into()),
+            }),
+            ready: ReadyRule::AppInfo,
+        };
+        [bare, full].map(|value| Owned { merchant: acme(), value }).into()
+    }
+
+    pub fn api_token(number: u8) -> ApiToken {
+        ApiToken {
+            id: ApiTokenId::from_uuid(number.into()),
+            digest: [number; 32],
+            name: String::new(),
+            owner: TokenOwner::Server,
+            scopes: vec![],
+            created_at: at(0),
+            expires_at: None,
+            revoked_at: None,
+        }
+    }
+
+    fn api_tokens() -> Vec<ApiToken> {
+        let full = ApiToken {
+            name: "CI 机器人".into(),
+            owner: TokenOwner::Merchant(acme()),
+            scopes: Scope::NAMES.iter().filter_map(|name| Scope::parse(name)).collect(),
+            expires_at: Some(Instant::MAX_UTC.trunc_to_millis()),
+            revoked_at: Some(Instant::MIN_UTC.trunc_to_millis()),
+            ..api_token(255)
+        };
+        vec![api_token(0), full]
+    }
+
+    pub fn purchase(key: OrderLineKey) -> Purchase {
+        Purchase {
+            key,
+            license: license_id(1),
+            instance: InstanceId::parse("i").expect("valid"),
+            channel: ChannelId::parse("c").expect("valid"),
+            received_at: at(0),
+            env: Env::Live,
+            state: PurchaseState::Received,
+            early: vec![],
+            facts: None,
+        }
+    }
+
+    fn early_events() -> Vec<EarlyEvent> {
+        let order = OrderRef {
+            order_id: "任意".into(),
+            order_line_id: Some(String::new()),
+            product_id: Some("p".into()),
+        };
+        let refreshed =
+            |scene, ends_at| EarlyEvent::Refreshed { at: at(5), order: order.clone(), scene, ends_at };
+        vec![
+            EarlyEvent::Frozen { at: at(3) },
+            EarlyEvent::Unfrozen { at: at(4) },
+            refreshed(RefreshScene::TrialToFormal, None),
+            refreshed(RefreshScene::Renewal, Some(at(6))),
+            refreshed(RefreshScene::CancelRenewal, None),
+            refreshed(RefreshScene::RenewalChange, None),
+        ]
+    }
+
+    fn purchases() -> Vec<Purchase> {
+        let facts = |charging, term| PurchaseFacts {
+            customer: Some(CustomerId::parse(&longest('c')).expect("valid")),
+            sku: Some(Sku::parse("sku").expect("valid")),
+            product_id: Some("OFFI1".into()),
+            quantity: u32::MAX,
+            charging,
+            term,
+            ordered_at: at(7),
+            expires_at: Some(at(8)),
+        };
+        let bare_facts = PurchaseFacts {
+            customer: None,
+            sku: None,
+            product_id: None,
+            expires_at: None,
+            ..facts(Charging::OnDemand, Term::Permanent)
+        };
+        vec![
+            purchase(line("CS1")),
+            Purchase {
+                env: Env::Test,
+                state: PurchaseState::Held { since: at(-1) },
+                early: early_events(),
+                facts: Some(facts(Charging::Period, Term::Days(3_650))),
+                ..purchase(long_line())
+            },
+            Purchase { state: PurchaseState::Minted, facts: Some(bare_facts), ..purchase(product_line()) },
+            Purchase {
+                state: PurchaseState::Ended { at: at(9) },
+                facts: Some(facts(Charging::OneTime, Term::Months(1))),
+                ..purchase(line("CS2"))
+            },
+            Purchase {
+                facts: Some(facts(Charging::OnDemandPackage, Term::Years(2_000))),
+                ..purchase(line("CS3"))
+            },
+        ]
+    }
+
+    fn instances() -> Vec<Instance> {
+        let instance = |id: &str, purchase| Instance { id: InstanceId::parse(id).expect("valid"), purchase };
+        vec![instance("i", line("CS1")), instance(&longest('~'), long_line())]
+    }
+
+    pub fn pending(owner: &str, number: u128) -> PendingLicense {
+        let purchase = OrderLineKey { merchant: merchant(owner), ..line("CS1") };
+        PendingLicense { id: license_id(number), purchase }
+    }
+
+    pub fn license(owner: &str, number: u128) -> License {
+        License {
+            id: license_id(number),
+            merchant: merchant(owner),
+            product: product_id(),
+            origin: Origin::Issued { by: String::new() },
+            customer: None,
+            label: String::new(),
+            env: Env::Live,
+            sold: SoldSpec {
+                spec: SpecId::parse("s").expect("valid"),
+                sku: None,
+                term: Term::Permanent,
+                machines: MachineLimit::Unlimited,
+                entitlements: vec![],
+                attributes: BTreeMap::new(),
+                updates_until: None,
+                offline: OfflinePolicy::default(),
+                machine: MachinePolicy::default(),
+                quota: vec![],
+            },
+            validity: for_ever(),
+            holds: Holds::default(),
+            end: LicenseEnd::Running,
+            generation: 0,
+            issued: vec![],
+            license_key: String::new(),
+            orders: vec![],
+            created_at: at(0),
+            updated_at: at(0),
+        }
+    }
+
+    fn licenses() -> Vec<License> {
+        let issued = |number: u32, ends_at| IssuedKey {
+            token_id: TokenId::from_uuid(number.into()),
+            slot: slot(number),
+            issued_at: at(1),
+            ends_at,
+            superseded: number == 1,
+            leaked: number == 2,
+        };
+        let order = AppliedOrder {
+            order_id: "CS 1".into(),
+            scene: Some(RefreshScene::Renewal),
+            ordered_at: Some(at(2)),
+            received_at: at(3),
+            ends_at: Some(at(4)),
+            in_force: true,
+        };
+        let bare_order =
+            AppliedOrder { scene: None, ordered_at: None, ends_at: None, in_force: false, ..order.clone() };
+        let hold = |reason: Option<&str>| Some(Hold { since: at(5), reason: reason.map(str::to_owned) });
+        let bare = license("acme", 1);
+        let full = License {
+            origin: Origin::Order {
+                channel: ChannelId::parse("koogallery-1").expect("valid"),
+                key: long_line(),
+                instance: InstanceId::parse(&longest('i')).expect("valid"),
+            },
+            customer: Some(CustomerId::parse("c/1").expect("valid")),
+            label: "标签 \"1\"".into(),
+            env: Env::Test,
+            sold: SoldSpec {
+                sku: Some(Sku::parse("sku").expect("valid")),
+                term: Term::Years(3),
+                machines: MachineLimit::AtMost(3),
+                entitlements: words(&["pro", "导出"]),
+                attributes: facts(),
+                updates_until: Some(at(6)),
+                offline: offline(StatusPolicy::Require, Enforcement::Warn),
+                machine: policy(Binding::Floating, WhenFull::ReplaceIdle),
+                quota: packages(),
+                ..bare.sold.clone()
+            },
+            validity: validity(),
+            holds: Holds { marketplace: hold(None), merchant: hold(Some("欠款")) },
+            end: LicenseEnd::Revoked { at: at(7), reason: Some("fraud".into()) },
+            generation: u32::MAX,
+            issued: vec![issued(1, Some(at(8))), issued(2, None)],
+            license_key: "e".repeat(1_023),
+            orders: vec![order, bare_order],
+            ..license("acme", u128::MAX)
+        };
+        let revoked = License { end: LicenseEnd::Revoked { at: at(1), reason: None }, ..license("acme", 2) };
+        let released = License { end: LicenseEnd::Released { at: at(-1) }, ..license("acme", 3) };
+        vec![bare, full, revoked, released]
+    }
+
+    fn claim_targets() -> Vec<ClaimTarget> {
+        let target = |byte, generation| ClaimTarget {
+            merchant: acme(),
+            digest: [byte; 32],
+            license: license_id(byte.into()),
+            generation,
+        };
+        vec![target(0, 0), target(255, u32::MAX)]
+    }
+
+    fn places() -> Vec<LicensePlaces> {
+        let place = |number, machine| Place { activation: ActivationId::from_uuid(number), machine };
+        let of = |number, held| LicensePlaces {
+            merchant: acme(),
+            license: license_id(number),
+            places: Places { held },
+        };
+        vec![of(1, vec![]), of(2, vec![place(2, machine()), place(1, Machine::default())])]
+    }
+
+    pub fn activation(owner: &str, license: u128, number: u128) -> Activation {
+        Activation {
+            id: ActivationId::from_uuid(number),
+            merchant: merchant(owner),
+            license: license_id(license),
+            machine: Machine::default(),
+            name: String::new(),
+            slot: StatusSlot { list: 0, idx: 0 },
+            created_at: at(0),
+            state: ActivationState::Ended { at: at(1), cause: EndCause::Holder },
+        }
+    }
+
+    fn activations() -> Vec<Activation> {
+        let lease = Lease {
+            validity: validity(),
+            renew_after: at(2),
+            generation: u64::MAX,
+            nonce: "n\u{0}once".into(),
+            token_id: TokenId::from_uuid(u128::MAX),
+            certificate: "c".repeat(4_096),
+        };
+        let full = Activation {
+            machine: machine(),
+            name: "工作站 3".into(),
+            slot: slot(STATUS_SLOTS_PER_LIST - 1),
+            state: ActivationState::Held(lease),
+            ..activation("acme", 1, u128::MAX)
+        };
+        let ended = |(number, cause)| Activation {
+            state: ActivationState::Ended { at: at(1), cause },
+            ..activation("acme", 1, number)
+        };
+        let causes = [EndCause::Merchant, EndCause::Displaced, EndCause::Reissued];
+        let ended = (2..).zip(causes).map(ended);
+        [activation("acme", 1, 1), full].into_iter().chain(ended).collect()
+    }
+
+    pub fn status_list(owner: &str, number: StatusListNumber) -> StatusList {
+        StatusList {
+            merchant: merchant(owner),
+            number,
+            bits: vec![],
+            seq: 0,
+            token: String::new(),
+            published_at: at(0),
+            expires_at: at(1),
+        }
+    }
+
+    fn status_lists() -> Vec<StatusList> {
+        let bits = StatusList::blank_bits().into_iter().zip(0_u32..).map(|(_, n)| n.to_le_bytes()[0] ^ 0x5a);
+        let full = StatusList {
+            bits: bits.collect(),
+            seq: u64::MAX,
+            token: "t".repeat(64 * 1024),
+            ..status_list("acme", u32::MAX)
+        };
+        vec![status_list("acme", 0), full]
+    }
+
+    pub fn flip(owner: &str, list: u32, idx: u32, status: Status) -> StatusFlip {
+        StatusFlip { merchant: merchant(owner), slot: StatusSlot { list, idx }, status }
+    }
+
+    fn flips() -> Vec<StatusFlip> {
+        let statuses = [Status::Valid, Status::Invalid, Status::Suspended, Status::Superseded];
+        (0..).zip(statuses).map(|(idx, status)| flip("acme", u32::MAX, idx, status)).collect()
+    }
+
+    pub fn job(due_at: Instant, number: u128) -> Job {
+        Job {
+            id: JobId::from_uuid(number),
+            due_at,
+            leased_until: None,
+            attempts: 0,
+            last_failure: None,
+            task: Task::SettlePurchase { purchase: line("CS1") },
+        }
+    }
+
+    fn jobs() -> Vec<Job> {
+        let rank = |order_line_id: Option<&str>, scene| Task::RankOrder {
+            purchase: long_line(),
+            order_id: "CS 9".into(),
+            order_line_id: order_line_id.map(str::to_owned),
+            scene,
+        };
+        let full = Job {
+            leased_until: Some(at(3)),
+            attempts: u32::MAX,
+            last_failure: Some("没有回答".into()),
+            task: rank(Some(""), RefreshScene::CancelRenewal),
+            ..job(at(-2), 2)
+        };
+        vec![job(at(1), 1), full, Job { task: rank(None, RefreshScene::Renewal), ..job(at(2), 3) }]
+    }
+
+    pub fn event(owner: &str, license: u128, number: u128) -> AuditEvent {
+        AuditEvent {
+            id: EventId::from_uuid(number),
+            merchant: merchant(owner),
+            license: license_id(license),
+            at: at(0),
+            actor: Actor::Server,
+            kind: EventKind::LicenseIssued,
+            detail: BTreeMap::new(),
+        }
+    }
+
+    fn events() -> Vec<AuditEvent> {
+        let actors = [
+            Actor::Marketplace("koogallery-1".into()),
+            Actor::Token("CI: 1".into()),
+            Actor::Customer,
+            Actor::Server,
+        ];
+        let kinds = EventKind::NAMES.iter().filter_map(|name| EventKind::parse(name));
+        let full =
+            |(number, (kind, actor))| AuditEvent { kind, actor, detail: facts(), ..event("acme", 1, number) };
+        let full = (2..).zip(kinds.zip(actors.into_iter().cycle())).map(full);
+        std::iter::once(event("acme", 1, 1)).chain(full).collect()
+    }
+
+    pub fn replay(byte: u8, until: Instant, outcome: PurchaseOutcome) -> Replay {
+        let channel = ChannelId::parse("koogallery-1").expect("valid");
+        Replay { merchant: acme(), channel, digest: [byte; 32], request: [!byte; 32], until, outcome }
+    }
+
+    fn replays() -> Vec<Replay> {
+        let info = InstanceInfo {
+            instance_id: "i".into(),
+            front_end_url: "https://portal.example/?a=1&b=2".into(),
+            memo: "领取码".repeat(300),
+        };
+        let outcomes = [
+            PurchaseOutcome::Done,
+            PurchaseOutcome::Accepted { instance_id: "i".into(), ready: true },
+            PurchaseOutcome::Instances(vec![]),
+            PurchaseOutcome::Instances(vec![info; 20]),
+            PurchaseOutcome::InstanceUnknown,
+            PurchaseOutcome::Processing,
+            PurchaseOutcome::Unavailable,
+            PurchaseOutcome::InvalidParameter,
+        ];
+        (0..).zip(outcomes).map(|(byte, outcome)| replay(byte, at(i64::from(byte)), outcome)).collect()
+    }
+
+    pub fn idempotency(byte: u8, until: Instant) -> Idempotency {
+        Idempotency {
+            merchant: acme(),
+            key_digest: [byte; 32],
+            request_digest: [!byte; 32],
+            until,
+            license: license_id(byte.into()),
+        }
+    }
+
+    pub fn all() -> Vec<Record> {
+        let mut all = records(merchants());
+        all.extend(records(vec![product("acme", "p"), product("acme", &"q".repeat(SLUG_BYTES_MAX))]));
+        all.extend(records(specs()));
+        all.extend(records(channels()));
+        all.extend(records(api_tokens()));
+        all.extend(records(purchases()));
+        all.extend(records(instances()));
+        all.extend(records(vec![pending("acme", 1), pending("acme", u128::MAX)]));
+        all.extend(records(licenses()));
+        all.extend(records(claim_targets()));
+        all.extend(records(places()));
+        all.extend(records(activations()));
+        all.extend(records(status_lists()));
+        all.extend(records(flips()));
+        all.extend(records(jobs()));
+        all.extend(records(events()));
+        all.extend(records(replays()));
+        all.extend(records(vec![idempotency(0, at(-1)), idempotency(255, at(1))]));
+        all
+    }
+
+    fn records(nouns: Vec<impl Stored>) -> Vec<Record> {
+        nouns.into_iter().map(Stored::into_record).collect()
+    }
+
+    trait ToMillis {
+        fn trunc_to_millis(self) -> Instant;
+    }
+
+    impl ToMillis for Instant {
+        fn trunc_to_millis(self) -> Instant {
+            Instant::from_timestamp_millis(self.timestamp_millis()).expect("it was one")
+        }
+    }
+}
+
+use sample::{acme, at, license_id, line, merchant};
+
+fn repository() -> (Repository, RecordStore, MemoryEngine) {
+    let memory = MemoryEngine::new();
+    let raw = RecordStore::start(memory.clone());
+    (Repository::new(raw.clone()), raw, memory)
+}
+
+async fn put_all(store: &Repository, records: impl IntoIterator<Item = Record>) {
+    for record in records {
+        store.commit(Commit::new().with(Change::Put(record, ABSENT))).await.expect("a new record");
+    }
+}
+
+async fn put_nouns(store: &Repository, nouns: impl IntoIterator<Item = impl Stored>) {
+    put_all(store, nouns.into_iter().map(Stored::into_record)).await;
+}
+
+async fn load_one(store: &Repository, key: &RecordKey) -> Option<Versioned<Record>> {
+    let loaded = store.load(std::slice::from_ref(key)).await.expect("readable");
+    assert_eq!(loaded.len(), 1);
+    loaded.into_iter().next().expect("one")
+}
+
+async fn revision(store: &Repository, key: &RecordKey) -> u64 {
+    load_one(store, key).await.map_or(ABSENT, |found| found.revision)
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(future)
+}
+
+mod round_trip {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_record_is_read_back_as_it_was_written() {
+        let (store, _, _) = repository();
+        let all = sample::all();
+        put_all(&store, all.clone()).await;
+        for record in all {
+            let found = load_one(&store, &record.key()).await.map(|found| found.value);
+            assert_eq!(found, Some(record));
+        }
+    }
+
+    #[tokio::test]
+    async fn every_record_that_is_set_is_read_back_as_it_was_written() {
+        let (store, _, _) = repository();
+        for record in sample::all() {
+            store.commit(Commit::new().with(Change::Set(record.clone()))).await.expect("set");
+            let found = load_one(&store, &record.key()).await.map(|found| found.value);
+            assert_eq!(found, Some(record));
+        }
+    }
+
+    #[test]
+    fn the_samples_hold_every_kind_of_record_and_no_key_twice() {
+        let all = sample::all();
+        let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
+        let mut distinct = kinds.clone();
+        distinct.dedup();
+        assert_eq!(distinct.len(), 18);
+        for kind in distinct {
+            assert!(kinds.iter().filter(|other| **other == kind).count() >= 2, "a bare one and a full one");
+        }
+        let keys: BTreeSet<_> = all.iter().map(Record::key).collect();
+        assert_eq!(keys.len(), all.len());
+    }
+
+    #[tokio::test]
+    async fn a_page_is_loaded_in_the_order_of_the_keys_and_absent_is_none() {
+        let (store, _, _) = repository();
+        put_nouns(&store, [sample::license("acme", 1), sample::license("acme", 2)]).await;
+        let keys = [3, 2, 1, 2].map(|number| RecordKey::License(acme(), license_id(number)));
+        let loaded = store.load(&keys).await.expect("readable");
+        let found: Vec<_> =
+            loaded.iter().map(|found| found.as_ref().map(|found| found.value.key())).collect();
+        let [_, second, first, again] = keys;
+        assert_eq!(found, [None, Some(second), Some(first), Some(again)]);
+    }
+
+    #[tokio::test]
+    async fn an_instant_is_kept_to_the_millisecond_and_still_found() {
+        let (store, _, _) = repository();
+        let due_at = Instant::from_timestamp_nanos(-1_999_999);
+        put_nouns(&store, [sample::job(due_at, 1)]).await;
+        let key = RecordKey::Job { due_at, id: JobId::from_uuid(1) };
+        let found: Versioned<Job> = find(&store, key).await.expect("readable").expect("there");
+        assert_eq!(found.value.due_at, Instant::from_timestamp_nanos(-2_000_000));
+    }
+
+    fn instants() -> impl Strategy<Value = Instant> {
+        let range = Instant::MIN_UTC.timestamp_millis()..=Instant::MAX_UTC.timestamp_millis();
+        prop_oneof![range, -5_000_i64..5_000, Just(1_790_000_000_123)]
+            .prop_map(|millis| Instant::from_timestamp_millis(millis).expect("in the calendar"))
+    }
+
+    fn validities() -> impl Strategy<Value = Validity> {
+        let parts = (instants(), proptest::option::of(instants()), instants(), any::<Option<u32>>());
+        parts.prop_map(|(starts_at, ends_at, anchor, anchored_months)| Validity {
+            starts_at,
+            ends_at,
+            anchor,
+            anchored_months,
+        })
+    }
+
+    fn terms() -> impl Strategy<Value = Term> {
+        (0..4_u8, any::<u32>()).prop_map(|(unit, count)| match unit {
+            0 => Term::Days(count),
+            1 => Term::Months(count),
+            2 => Term::Years(count),
+            _ => Term::Permanent,
+        })
+    }
+
+    fn machines() -> impl Strategy<Value = Machine> {
+        let subset = proptest::sample::subsequence(vec!["os", "fw", "brd", "dsk", "net", "opq"], 0..=6);
+        (subset, any::<[u8; COMMITMENT_BYTES]>()).prop_map(|(names, value)| Machine {
+            components: names.iter().filter_map(|name| Some((Component::parse(name)?, value))).collect(),
+        })
+    }
+
+    prop_compose! {
+        fn licenses()(
+            validity in validities(),
+            term in terms(),
+            (label, license_key, reason) in any::<(String, String, Option<String>)>(),
+            attributes in any::<BTreeMap<String, String>>(),
+            (generation, number) in any::<(u32, u128)>(),
+            secs in any::<u64>(),
+            updated_at in instants(),
+        ) -> License {
+            let mut license = sample::license("acme", number);
+            license.sold.term = term;
+            license.sold.attributes = attributes;
+            license.sold.offline.lease = Duration::from_secs(secs);
+            license.holds.merchant = Some(Hold { since: updated_at, reason });
+            License { validity, label, license_key, generation, updated_at, ..license }
+        }
+    }
+
+    prop_compose! {
+        fn activations()(
+            validity in validities(),
+            machine in machines(),
+            (nonce, certificate, name) in any::<(String, String, String)>(),
+            (generation, list, idx, number) in any::<(u64, u32, u32, u128)>(),
+            renew_after in instants(),
+        ) -> Activation {
+            let token_id = TokenId::from_uuid(number);
+            let lease = Lease { validity, renew_after, generation, nonce, token_id, certificate };
+            Activation {
+                machine,
+                name,
+                slot: StatusSlot { list, idx },
+                state: ActivationState::Held(lease),
+                ..sample::activation("acme", 1, number)
+            }
+        }
+    }
+
+    prop_compose! {
+        fn status_lists()(
+            bits in proptest::collection::vec(any::<u8>(), 0..200),
+            (number, seq, token) in any::<(u32, u64, String)>(),
+            expires_at in instants(),
+        ) -> StatusList {
+            StatusList { bits, seq, token, expires_at, ..sample::status_list("acme", number) }
+        }
+    }
+
+    prop_compose! {
+        fn purchases()(
+            order_id in "[!-~]{1,128}",
+            line_id in proptest::option::of("[!-~]{1,128}"),
+            product_id in proptest::option::of(".{0,24}"),
+            received_at in instants(),
+        ) -> Purchase {
+            let line_id = line_id.map(|text| OrderLineId::parse(&text).expect("valid"));
+            let key = OrderLineKey { line_id, product_id, ..line(&order_id) };
+            Purchase { received_at, ..sample::purchase(key) }
+        }
+    }
+
+    fn records() -> impl Strategy<Value = Record> {
+        prop_oneof![
+            licenses().prop_map(Stored::into_record),
+            activations().prop_map(Stored::into_record),
+            status_lists().prop_map(Stored::into_record),
+            purchases().prop_map(Stored::into_record),
+            (instants(), any::<u128>()).prop_map(|(at, number)| sample::job(at, number).into_record()),
+            (instants(), any::<u8>()).prop_map(|(at, byte)| sample::idempotency(byte, at).into_record()),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn whatever_the_domain_can_hold_is_read_back(record in records()) {
+            let found = block_on(async {
+                let (store, _, _) = repository();
+                put_all(&store, [record.clone()]).await;
+                load_one(&store, &record.key()).await.map(|found| found.value)
+            });
+            prop_assert_eq!(found, Some(record));
+        }
+
+        #[test]
+        fn orders_never_see_each_others_purchases(
+            parts in proptest::collection::btree_set(
+                ("[alp/]{1,3}", proptest::option::of("[alp/]{1,2}"), proptest::option::of("[alp\u{0}]{0,2}")),
+                1..12,
+            ),
+        ) {
+            let key = |(order_id, line_id, product_id): &(String, Option<String>, Option<String>)| {
+                let line_id = line_id.as_ref().map(|text| OrderLineId::parse(text).expect("valid"));
+                OrderLineKey { line_id, product_id: product_id.clone(), ..line(order_id) }
+            };
+            let keys: BTreeSet<OrderLineKey> = parts.iter().map(key).collect();
+            block_on(async {
+                let (store, _, _) = repository();
+                put_nouns(&store, keys.iter().cloned().map(sample::purchase)).await;
+                for asked in keys.iter().map(|key| &key.order_id) {
+                    let listing = Listing::PurchasesOfOrder {
+                        merchant: acme(),
+                        marketplace: Marketplace::Generic,
+                        order_id: asked.clone(),
+                    };
+                    let found = list::<Purchase>(&store, &listing, 1_000).await.expect("readable");
+                    let found: BTreeSet<_> = found.into_iter().map(|found| found.value.key).collect();
+                    let expected = keys.iter().filter(|key| key.order_id == *asked).cloned().collect();
+                    assert_eq!(found, expected, "{asked}");
+                }
+            });
+        }
+
+        #[test]
+        fn jobs_sort_by_the_time_they_are_due(
+            jobs in proptest::collection::btree_set((instants(), any::<u128>()), 1..12),
+        ) {
+            let found = block_on(async {
+                let (store, _, _) = repository();
+                put_nouns(&store, jobs.iter().rev().map(|(due_at, number)| sample::job(*due_at, *number))).await;
+                list::<Job>(&store, &Listing::Jobs, 1_000).await.expect("readable")
+            });
+            let found: Vec<_> = found.into_iter().map(|found| (found.value.due_at, found.value.id)).collect();
+            let expected: Vec<_> =
+                jobs.into_iter().map(|(due_at, number)| (due_at, JobId::from_uuid(number))).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}
+
+mod stored_form {
+    use super::*;
+
+    /// Of each table the bare sample: these bytes lie in stores. Who changes them counts the table's schema up
+    /// and goes on reading the old ones.
+    const BARE: &str = r#"/cat/merchant\x00m schema 1 until None {"id":"m","name":{},"issuer":"","time_zone":"","locale":""}
+/cat/token\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"id":"tok_0000000000000000000000","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","name":"","owner":"server","scopes":[],"created_at_ms":789}
+/job/\x80\x00\x00\x00\x00\x00\x06\xfdjob_0000000000000000000001 schema 1 until None {"id":"job_0000000000000000000001","due_at_ms":1789,"attempts":0,"task":{"settle_purchase":{"purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}}}
+acme/act/lic_0000000000000000000001\x00act_0000000000000000000001 schema 1 until None {"id":"act_0000000000000000000001","merchant":"acme","license":"lic_0000000000000000000001","machine":{},"name":"","slot":{"list":0,"idx":0},"created_at_ms":789,"state":{"ended":{"at_ms":1789,"cause":"holder"}}}
+acme/cat/channel\x00c schema 1 until None {"merchant":"acme","channel":{"id":"c","marketplace":"generic","protocol":"","products":[],"access_keys":[],"ready":"minted"}}
+acme/cat/product\x00p schema 1 until None {"merchant":"acme","product":{"id":"p","name":{},"front_end_url":"","memo":{"zh":"{claim_code} 许可证 \"\\\n"}}}
+acme/cat/spec\x00s schema 1 until None {"merchant":"acme","spec":{"id":"s","product":"renderer","skus":[],"product_ids":[],"name":{},"term":"as_ordered","machines":"unlimited","multiply":"none","entitlements":[],"attributes":{},"starts":"purchase","kind":"license","offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]}}
+acme/clm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","license":"lic_0000000000000000000000","generation":0}
+acme/evt/lic_0000000000000000000001\x00evt_0000000000000000000001 schema 1 until None {"id":"evt_0000000000000000000001","merchant":"acme","license":"lic_0000000000000000000001","at_ms":789,"actor":"server","kind":"license.issued","detail":{}}
+acme/idm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until Some(0) {"merchant":"acme","key_digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request_digest":"__________________________________________8","until_ms":-211,"license":"lic_0000000000000000000000"}
+acme/ins/generic\x00i schema 1 until None {"id":"i","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
+acme/ix_/pending\x00lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
+acme/lic/lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","merchant":"acme","product":"renderer","origin":{"issued":{"by":""}},"label":"","env":"live","sold":{"spec":"s","term":"permanent","machines":"unlimited","entitlements":[],"attributes":{},"offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]},"validity":{"starts_at_ms":0,"anchor_ms":0},"holds":{},"end":"running","generation":0,"issued":[],"license_key":"","orders":[],"created_at_ms":789,"updated_at_ms":789}
+acme/non/koogallery-1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until Some(789) {"merchant":"acme","channel":"koogallery-1","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request":"__________________________________________8","until_ms":789,"outcome":"done"}
+acme/plc/lic_0000000000000000000001 schema 1 until None {"merchant":"acme","license":"lic_0000000000000000000001","places":{"held":[]}}
+acme/pur/generic\x00CS1\x00 schema 1 until None {"key":{"merchant":"acme","marketplace":"generic","order_id":"CS1"},"license":"lic_0000000000000000000001","instance":"i","channel":"c","received_at_ms":789,"env":"live","state":"received","early":[]}
+acme/slb/\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","number":0,"bits":"","seq":0,"token":"","published_at_ms":789,"expires_at_ms":1789}
+acme/slf/\xff\xff\xff\xff\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","slot":{"list":4294967295,"idx":0},"status":"valid"}
+"#;
+
+    #[tokio::test]
+    async fn what_is_stored_does_not_change_within_a_schema() {
+        let (store, _, memory) = repository();
+        let mut seen = Vec::new();
+        for record in sample::all() {
+            let kind = std::mem::discriminant(&record);
+            if !seen.contains(&kind) {
+                seen.push(kind);
+                put_all(&store, [record]).await;
+            }
+        }
+        let stored = memory.records().into_iter().map(|(key, raw)| {
+            let body = String::from_utf8(raw.body).expect("JSON is text");
+            format!("{key} schema {} until {:?} {body}\n", raw.schema, raw.until_ms)
+        });
+        assert_eq!(stored.collect::<String>(), BARE);
+    }
+}
+
+mod listings {
+    use super::*;
+
+    async fn keys(store: &Repository, listing: &Listing, limit: usize) -> Vec<RecordKey> {
+        let found = store.list(listing, limit).await.expect("readable");
+        found.iter().map(|found| found.value.key()).collect()
+    }
+
+    fn license_keys<const N: usize>(numbers: [u128; N]) -> Vec<RecordKey> {
+        numbers.map(|number| RecordKey::License(acme(), license_id(number))).into()
+    }
+
+    #[tokio::test]
+    async fn licenses_are_listed_newest_first_below_an_id_and_of_one_merchant() {
+        let (store, _, _) = repository();
+        put_nouns(&store, [2, 5, 1, 4, 3].map(|number| sample::license("acme", number))).await;
+        put_nouns(&store, ["acm", "acme-2", "acmf"].map(|owner| sample::license(owner, 9))).await;
+        put_nouns(&store, [sample::pending("acme", 9)]).await;
+        let listing =
+            |before: Option<u128>| Listing::Licenses { merchant: acme(), before: before.map(license_id) };
+        assert_eq!(keys(&store, &listing(None), 1_000).await, license_keys([5, 4, 3, 2, 1]));
+        assert_eq!(keys(&store, &listing(None), 2).await, license_keys([5, 4]));
+        assert_eq!(keys(&store, &listing(Some(4)), 2).await, license_keys([3, 2]));
+        assert_eq!(keys(&store, &listing(Some(2)), 2).await, license_keys([1]));
+        assert_eq!(keys(&store, &listing(Some(1)), 2).await, []);
+        assert_eq!(keys(&store, &listing(Some(99)), 1).await, license_keys([5]));
+        assert_eq!(keys(&store, &listing(None), 0).await, []);
+    }
+
+    #[tokio::test]
+    async fn pending_licenses_are_listed_newest_first_below_an_id() {
+        let (store, _, _) = repository();
+        put_nouns(&store, [2, 1, 3].map(|number| sample::pending("acme", number))).await;
+        put_nouns(&store, [sample::pending("other", 4)]).await;
+        put_nouns(&store, [sample::license("acme", 5)]).await;
+        let pending = |number| RecordKey::PendingLicense(acme(), license_id(number));
+        let listing = |before: Option<u128>| Listing::PendingLicenses {
+            merchant: acme(),
+            before: before.map(license_id),
+        };
+        assert_eq!(keys(&store, &listing(None), 1_000).await, [3, 2, 1].map(pending));
+        assert_eq!(keys(&store, &listing(Some(3)), 1).await, [2].map(pending));
+    }
+
+    #[tokio::test]
+    async fn the_catalog_is_listed_by_kind_and_merchant() {
+        let (store, _, _) = repository();
+        put_all(&store, sample::all()).await;
+        put_nouns(&store, ["a", "z", "b"].map(|id| sample::product("other", id))).await;
+        let other = merchant("other");
+        let products = |ids: &[&str]| {
+            let key = |id: &&str| RecordKey::Product(other.clone(), ProductId::parse(id).expect("valid"));
+            ids.iter().map(key).collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&store, &Listing::Products(other.clone()), 9).await, products(&["a", "b", "z"]));
+        assert_eq!(keys(&store, &Listing::Specs(other), 9).await, []);
+        let all = sample::all();
+        let own = |is: fn(&RecordKey) -> bool| {
+            all.iter().map(Record::key).filter(is).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+        };
+        let found = keys(&store, &Listing::Products(acme()), 9).await;
+        assert_eq!(found, own(|key| matches!(key, RecordKey::Product(..))));
+        let found = keys(&store, &Listing::Specs(acme()), 9).await;
+        assert_eq!(found, own(|key| matches!(key, RecordKey::Spec(..))));
+        let found = keys(&store, &Listing::Channels(acme()), 9).await;
+        assert_eq!(found, own(|key| matches!(key, RecordKey::Channel(..))));
+        let found = keys(&store, &Listing::Merchants, 9).await;
+        assert_eq!(found, own(|key| matches!(key, RecordKey::Merchant(..))));
+        let found = keys(&store, &Listing::ApiTokens, 9).await;
+        assert_eq!(found, own(|key| matches!(key, RecordKey::ApiToken(..))));
+    }
+
+    #[tokio::test]
+    async fn an_order_is_not_confused_with_one_whose_id_starts_the_same() {
+        let (store, _, _) = repository();
+        let with_line = |order: &str, id: &str| OrderLineKey {
+            line_id: Some(OrderLineId::parse(id).expect("valid")),
+            ..line(order)
+        };
+        let with_product =
+            |order: &str, id: &str| OrderLineKey { product_id: Some(id.into()), ..line(order) };
+        let own = [with_line("CS1", "1"), with_line("CS1", "2/x"), with_product("CS1", "OFFI"), line("CS1")];
+        let foreign = [
+            line("CS"),
+            line("CS10"),
+            line("CS1/1"),
+            with_line("CS1l1", "1"),
+            with_line("CS1/", "1"),
+            OrderLineKey { marketplace: Marketplace::KooGallery, ..line("CS1") },
+            OrderLineKey { merchant: merchant("other"), ..line("CS1") },
+        ];
+        put_nouns(&store, own.iter().chain(&foreign).cloned().map(sample::purchase)).await;
+        let listing = Listing::PurchasesOfOrder {
+            merchant: acme(),
+            marketplace: Marketplace::Generic,
+            order_id: sample::order("CS1"),
+        };
+        let found: BTreeSet<_> = keys(&store, &listing, 1_000).await.into_iter().collect();
+        assert_eq!(found, own.into_iter().map(RecordKey::Purchase).collect());
+    }
+
+    #[tokio::test]
+    async fn activations_and_events_are_listed_oldest_first_of_one_license() {
+        let (store, _, _) = repository();
+        for (owner, license) in [("acme", 1), ("acme", 2), ("other", 1)] {
+            put_nouns(&store, [3, 1, 2].map(|number| sample::activation(owner, license, number))).await;
+            put_nouns(&store, [3, 1, 2].map(|number| sample::event(owner, license, number))).await;
+        }
+        let activation = |id| RecordKey::Activation(acme(), license_id(1), ActivationId::from_uuid(id));
+        let listing = Listing::Activations(acme(), license_id(1));
+        assert_eq!(keys(&store, &listing, 9).await, [1, 2, 3].map(activation));
+        let event = |id| RecordKey::Event(acme(), license_id(1), EventId::from_uuid(id));
+        let listing = Listing::Events(acme(), license_id(1));
+        assert_eq!(keys(&store, &listing, 2).await, [1, 2].map(event));
+    }
+
+    #[tokio::test]
+    async fn status_lists_and_flips_are_listed_by_number() {
+        let (store, _, _) = repository();
+        put_nouns(&store, [256, 1, 65_536].map(|number| sample::status_list("acme", number))).await;
+        put_nouns(&store, [sample::status_list("other", 2)]).await;
+        let list_key = |number| RecordKey::StatusList(acme(), number);
+        assert_eq!(keys(&store, &Listing::StatusLists(acme()), 9).await, [1, 256, 65_536].map(list_key));
+        let slots = [(1, 300), (0, 70_000), (1, 2), (256, 0)];
+        let flip = |(list, idx)| sample::flip("acme", list, idx, Status::Invalid);
+        put_nouns(&store, slots.map(flip)).await;
+        put_nouns(&store, [sample::flip("other", 0, 0, Status::Invalid)]).await;
+        let flip_key = |(list, idx)| RecordKey::StatusFlip(acme(), StatusSlot { list, idx });
+        let expected = [(0, 70_000), (1, 2), (1, 300), (256, 0)].map(flip_key);
+        assert_eq!(keys(&store, &Listing::StatusFlips(acme()), 9).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_page_has_at_most_a_thousand_records() {
+        let (store, _, _) = repository();
+        for from in [0, 700] {
+            let flips = (from..from + 700).map(|idx| sample::flip("acme", 0, idx, Status::Valid));
+            store.commit(Commit::new().set_all(flips)).await.expect("set");
+        }
+        assert_eq!(keys(&store, &Listing::StatusFlips(acme()), usize::MAX).await.len(), 1_000);
+    }
+
+    #[tokio::test]
+    async fn a_listing_gives_the_revisions_to_commit_against() {
+        let (store, _, _) = repository();
+        put_nouns(&store, [sample::license("acme", 1), sample::license("acme", 2)]).await;
+        let listing = Listing::Licenses { merchant: acme(), before: None };
+        for found in list::<License>(&store, &listing, 9).await.expect("readable") {
+            let changed = License { label: "changed".into(), ..found.value };
+            store.commit(Commit::new().put(changed, found.revision)).await.expect("at its revision");
+        }
+    }
+}
+
+mod changes {
+    use super::*;
+
+    fn license_key() -> RecordKey {
+        RecordKey::License(acme(), license_id(1))
+    }
+
+    fn labelled(label: &str) -> License {
+        License { label: label.into(), ..sample::license("acme", 1) }
+    }
+
+    async fn label(store: &Repository) -> Option<String> {
+        let found: Option<Versioned<License>> = find(store, license_key()).await.expect("readable");
+        found.map(|found| found.value.label)
+    }
+
+    #[tokio::test]
+    async fn a_put_needs_the_revision_it_was_decided_on() {
+        let (store, _, _) = repository();
+        let made = store.commit(Commit::new().put(labelled("a"), ABSENT)).await.expect("new");
+        let [first] = made.revisions[..] else { panic!("one put, one revision") };
+        assert_eq!(revision(&store, &license_key()).await, first);
+        let again = store.commit(Commit::new().put(labelled("b"), ABSENT)).await;
+        assert_eq!(again, Err(StoreError::Conflict));
+        let made = store.commit(Commit::new().put(labelled("c"), first)).await.expect("at its revision");
+        assert!(made.revisions[0] > first);
+        assert_eq!(store.commit(Commit::new().put(labelled("d"), first)).await, Err(StoreError::Conflict));
+        assert_eq!(label(&store).await.as_deref(), Some("c"));
+    }
+
+    #[tokio::test]
+    async fn a_check_guards_without_writing() {
+        let (store, _, memory) = repository();
+        let check = |revision| Commit::new().with(Change::Check(license_key(), revision));
+        assert!(store.commit(check(ABSENT)).await.is_ok());
+        assert_eq!(store.commit(check(1)).await, Err(StoreError::Conflict));
+        assert!(memory.records().is_empty());
+        put_nouns(&store, [labelled("a")]).await;
+        let now = revision(&store, &license_key()).await;
+        assert!(store.commit(check(now)).await.is_ok());
+        assert_eq!(store.commit(check(ABSENT)).await, Err(StoreError::Conflict));
+        assert_eq!(revision(&store, &license_key()).await, now);
+    }
+
+    #[tokio::test]
+    async fn a_commit_is_made_whole_or_not_at_all() {
+        let (store, _, memory) = repository();
+        let commit = Commit::new()
+            .put(labelled("a"), ABSENT)
+            .set(sample::flip("acme", 0, 1, Status::Invalid))
+            .with(Change::Add(CounterKey::StatusSlots(acme()), 5))
+            .with(Change::Check(RecordKey::Merchant(acme()), 7));
+        assert_eq!(store.commit(commit).await, Err(StoreError::Conflict));
+        assert!(memory.records().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_delete_needs_its_revision_and_a_successor_gets_another_one() {
+        let (store, _, _) = repository();
+        put_nouns(&store, [labelled("a")]).await;
+        let first = revision(&store, &license_key()).await;
+        let delete = |revision| Commit::new().with(Change::Delete(license_key(), revision));
+        assert_eq!(store.commit(delete(first + 1)).await, Err(StoreError::Conflict));
+        assert!(store.commit(delete(first)).await.is_ok());
+        assert_eq!(label(&store).await, None);
+        assert_eq!(store.commit(delete(first)).await, Err(StoreError::Conflict));
+        put_nouns(&store, [labelled("b")]).await;
+        assert_eq!(store.commit(delete(first)).await, Err(StoreError::Conflict));
+        assert_eq!(label(&store).await.as_deref(), Some("b"));
+    }
+
+    #[tokio::test]
+    async fn a_removal_takes_what_is_there_and_minds_nothing() {
+        let (store, _, _) = repository();
+        let remove = || Commit::new().with(Change::Remove(license_key()));
+        assert!(store.commit(remove()).await.is_ok());
+        put_nouns(&store, [labelled("a")]).await;
+        assert!(store.commit(remove()).await.is_ok());
+        assert_eq!(label(&store).await, None);
+    }
+
+    #[tokio::test]
+    async fn the_last_set_wins_and_can_be_committed_against() {
+        let (store, _, _) = repository();
+        let key = RecordKey::StatusFlip(acme(), StatusSlot { list: 0, idx: 1 });
+        for status in [Status::Suspended, Status::Invalid] {
+            let made = store.commit(Commit::new().set(sample::flip("acme", 0, 1, status))).await;
+            assert!(made.expect("set").revisions.is_empty());
+        }
+        let found: Versioned<StatusFlip> = find(&store, key.clone()).await.expect("readable").expect("there");
+        assert_eq!(found.value.status, Status::Invalid);
+        store.commit(Commit::new().set(sample::flip("acme", 0, 1, Status::Valid))).await.expect("set");
+        let stale = Commit::new().with(Change::Delete(key.clone(), found.revision));
+        assert_eq!(store.commit(stale).await, Err(StoreError::Conflict), "a flip that came meanwhile stays");
+        let now = revision(&store, &key).await;
+        assert!(store.commit(Commit::new().with(Change::Delete(key, now))).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_claim_holds_up_to_and_not_at_its_until() {
+        let (store, _, _) = repository();
+        let until = at(100);
+        let tick = Duration::from_millis(1);
+        let claim = |replay: Replay, now| Commit::new().with(Change::Claim(replay.into_record(), now));
+        let of = |outcome, until| sample::replay(1, until, outcome);
+        let made = store.commit(claim(of(PurchaseOutcome::Done, until), at(0))).await.expect("unclaimed");
+        assert_eq!(made.revisions.len(), 1);
+        let second = of(PurchaseOutcome::Processing, at(200));
+        assert_eq!(store.commit(claim(second.clone(), until - tick)).await, Err(StoreError::Conflict));
+        assert!(store.commit(claim(second.clone(), until)).await.is_ok());
+        let found: Versioned<Replay> =
+            find(&store, second.clone().into_record().key()).await.expect("readable").expect("there");
+        assert_eq!(found.value, second);
+    }
+
+    #[tokio::test]
+    async fn a_claim_does_not_lapse_within_its_last_millisecond() {
+        let (store, _, _) = repository();
+        let claim =
+            |until, now| Commit::new().with(Change::Claim(sample::idempotency(1, until).into_record(), now));
+        let nanos = Instant::from_timestamp_nanos;
+        assert!(store.commit(claim(nanos(5_700_000), nanos(0))).await.is_ok());
+        let within = claim(nanos(9_000_000), nanos(5_200_000));
+        assert_eq!(store.commit(within).await, Err(StoreError::Conflict));
+        assert!(store.commit(claim(nanos(9_000_000), nanos(6_000_000))).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_claim_that_was_put_or_set_lapses_too() {
+        let (store, _, _) = repository();
+        let record = |byte, until| sample::idempotency(byte, until).into_record();
+        let commit =
+            Commit::new().with(Change::Put(record(1, at(5)), ABSENT)).with(Change::Set(record(2, at(5))));
+        store.commit(commit).await.expect("new");
+        for byte in [1, 2] {
+            let claim = |now| Commit::new().with(Change::Claim(record(byte, at(50)), now));
+            assert_eq!(store.commit(claim(at(4))).await, Err(StoreError::Conflict));
+            assert!(store.commit(claim(at(5))).await.is_ok());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_for_ever_is_claimed_once() {
+        let (store, _, _) = repository();
+        let claim = || Commit::new().with(Change::Claim(labelled("a").into_record(), at(0)));
+        assert_eq!(store.commit(claim()).await.expect("unclaimed").revisions.len(), 1);
+        assert_eq!(store.commit(claim()).await, Err(StoreError::Conflict));
+    }
+
+    #[tokio::test]
+    async fn a_counter_starts_at_nothing_and_stays_within_its_bounds() {
+        let (store, _, _) = repository();
+        let add = |delta| Commit::new().with(Change::Add(CounterKey::StatusSlots(acme()), delta));
+        assert_eq!(store.commit(add(-1)).await, Err(StoreError::Conflict));
+        assert_eq!(store.commit(add(256)).await.expect("added").counters, [256]);
+        assert_eq!(store.commit(add(-6)).await.expect("added").counters, [250]);
+        assert_eq!(store.commit(add(i64::MAX)).await, Err(StoreError::Conflict));
+        assert_eq!(store.commit(add(i64::MAX - 250)).await.expect("added").counters, [i64::MAX]);
+        let other = Commit::new().with(Change::Add(CounterKey::StatusSlots(merchant("other")), 1));
+        assert_eq!(store.commit(other).await.expect("added").counters, [1]);
+    }
+
+    #[tokio::test]
+    async fn answers_stand_in_the_order_of_the_changes() {
+        let (store, _, _) = repository();
+        let slots = |merchant| Change::Add(CounterKey::StatusSlots(merchant), 1);
+        let commit = Commit::new()
+            .put(labelled("a"), ABSENT)
+            .with(slots(acme()))
+            .set(sample::flip("acme", 0, 1, Status::Valid))
+            .with(Change::Claim(sample::idempotency(1, at(9)).into_record(), at(0)))
+            .with(slots(acme()));
+        let made = store.commit(commit).await.expect("new");
+        let keys = [license_key(), RecordKey::Idempotency(acme(), [1; 32])];
+        let revisions = [revision(&store, &keys[0]).await, revision(&store, &keys[1]).await];
+        assert_eq!(made.revisions, revisions);
+        assert_eq!(made.counters, [1, 2]);
+    }
+}
+
+mod failures {
+    use super::*;
+
+    /// Memory whose writes wait until they are let through.
+    #[derive(Debug)]
+    struct Slow {
+        memory: MemoryEngine,
+        begun: mpsc::Sender<()>,
+        let_through: Mutex<mpsc::Receiver<()>>,
+    }
+
+    impl Engine for Slow {
+        fn prepare(&self, keys: &[RawKey]) -> Result<Prior, RawError> {
+            self.memory.prepare(keys)
+        }
+
+        fn get(&self, keys: &[RawKey]) -> Result<Vec<Option<RawRecord>>, RawError> {
+            self.memory.get(keys)
+        }
+
+        fn scan(
+            &self,
+            range: &KeyRange,
+            direction: Direction,
+            limit: usize,
+        ) -> Result<Vec<(RawKey, RawRecord)>, RawError> {
+            self.memory.scan(range, direction, limit)
+        }
+
+        fn write(&self, batch: Batch) -> Result<(), RawError> {
+            self.begun.send(()).expect("the test waits");
+            self.let_through.lock().expect("one writer").recv().expect("the test lets it through");
+            self.memory.write(batch)
+        }
+
+        fn close(&self) -> Result<(), RawError> {
+            self.memory.close()
+        }
+    }
+
+    fn any_commit(number: u128) -> Commit {
+        Commit::new().put(sample::license("acme", number), ABSENT)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_full_queue_is_busy() {
+        let (begun, has_begun) = mpsc::channel();
+        let (let_through, waits) = mpsc::channel();
+        let engine = Slow { memory: MemoryEngine::new(), begun, let_through: Mutex::new(waits) };
+        let store = Repository::new(RecordStore::start_with_queue(engine, 1));
+        let writing = tokio::spawn({
+            let store = store.clone();
+            async move { store.commit(any_commit(1)).await }
+        });
+        let wait = move || {
+            has_begun.recv().expect("the first write begins");
+            has_begun
+        };
+        let _listening = tokio::task::spawn_blocking(wait).await.expect("it does not panic");
+        let release = async {
+            let_through.send(()).expect("the engine waits");
+            let_through.send(()).expect("the engine waits");
+        };
+        let (queued, refused, ()) =
+            tokio::join!(biased; store.commit(any_commit(2)), store.commit(any_commit(3)), release);
+        assert_eq!(refused, Err(StoreError::Busy));
+        assert!(writing.await.expect("it does not panic").is_ok());
+        assert!(queued.is_ok());
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_write_the_outcome_is_unknown_and_the_store_is_closed() {
+        for fault in Fault::PAIR {
+            let (store, _, memory) = repository();
+            memory.fail_write(1, fault);
+            assert_eq!(store.commit(any_commit(1)).await, Err(StoreError::OutcomeUnknown));
+            let next = store.commit(any_commit(2)).await;
+            assert!(matches!(next, Err(StoreError::Failed(_) | StoreError::OutcomeUnknown)), "{next:?}");
+            let read = store.load(&[RecordKey::Merchant(acme())]).await;
+            assert!(matches!(read, Err(StoreError::Failed(_))), "a failed read is no absence: {read:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_over_a_bound_fails_and_writes_nothing() {
+        let (store, _, memory) = repository();
+        let keys = vec![RecordKey::Merchant(acme()); 1_025];
+        assert!(matches!(store.load(&keys).await, Err(StoreError::Failed(_))));
+        let large = License { label: "x".repeat(256 * 1024), ..sample::license("acme", 1) };
+        let refused = store.commit(Commit::new().put(large, ABSENT)).await;
+        assert!(matches!(refused, Err(StoreError::Failed(_))), "{refused:?}");
+        let long = OrderLineKey { product_id: Some("p".repeat(512)), ..line("CS1") };
+        let refused = store.commit(Commit::new().put(sample::purchase(long), ABSENT)).await;
+        assert!(matches!(refused, Err(StoreError::Failed(_))), "{refused:?}");
+        assert!(memory.records().is_empty());
+    }
+}
+
+mod unreadable {
+    use super::*;
+
+    /// The raw record that a sample is stored as.
+    async fn stored(record: &Record) -> (RawKey, RawRecord) {
+        let (store, _, memory) = repository();
+        put_all(&store, [record.clone()]).await;
+        memory.records().remove(0)
+    }
+
+    /// What a repository says of a raw record.
+    async fn read(
+        asked: &RecordKey,
+        key: RawKey,
+        schema: u16,
+        body: Vec<u8>,
+    ) -> Result<Option<Versioned<Record>>, StoreError> {
+        let (store, raw, _) = repository();
+        raw.commit(CommitRequest::new().with(Primitive::Put {
+            key,
+            revision: Revision::ABSENT,
+            schema,
+            body,
+            until_ms: None,
+        }))
+        .await
+        .expect("the raw store takes any body");
+        Ok(store.load(std::slice::from_ref(asked)).await?.remove(0))
+    }
+
+    fn failure(outcome: Result<Option<Versioned<Record>>, StoreError>) -> String {
+        match outcome {
+            Err(StoreError::Failed(text)) => text,
+            other => panic!("it must fail, not {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_of_every_table_that_is_cut_or_foreign_is_an_error_that_names_its_key() {
+        for record in sample::all() {
+            let (key, raw) = stored(&record).await;
+            let cut = raw.body[..raw.body.len() - 1].to_vec();
+            let twice = [raw.body.clone(), raw.body.clone()].concat();
+            let more = [b"{\"unknown\":1,", &raw.body[1..]].concat();
+            for body in [cut, twice, more, b"{}".to_vec(), b"null".to_vec(), vec![], vec![0xff]] {
+                let text = failure(read(&record.key(), key.clone(), raw.schema, body).await);
+                assert!(text.contains(&key.to_string()) && text.contains("cannot be read"), "{text}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_newer_schema_of_every_table_is_an_error_that_says_so() {
+        for record in sample::all() {
+            let (key, raw) = stored(&record).await;
+            let text = failure(read(&record.key(), key.clone(), raw.schema + 1, raw.body.clone()).await);
+            assert!(text.contains(&key.to_string()) && text.contains("written by a newer version"), "{text}");
+            let text = failure(read(&record.key(), key.clone(), 0, raw.body).await);
+            assert!(text.contains(&key.to_string()), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_under_a_wrong_key_is_an_error() {
+        let asked = RecordKey::License(acme(), license_id(1));
+        let (key, raw) = stored(&sample::license("acme", 1).into_record()).await;
+        let (_, other) = stored(&sample::license("acme", 2).into_record()).await;
+        let text = failure(read(&asked, key.clone(), raw.schema, other.body).await);
+        assert!(text.contains(&key.to_string()) && text.contains("another key"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn an_error_says_where_the_mistake_is_and_not_what_stands_there() {
+        let license = License { label: "secret".into(), ..sample::license("acme", 1) };
+        let (key, raw) = stored(&license.into_record()).await;
+        let body = String::from_utf8(raw.body).expect("JSON");
+        let wrong = body.replace("\"generation\":0", "\"generation\":\"secret\"");
+        assert_ne!(wrong, body);
+        let asked = RecordKey::License(acme(), license_id(1));
+        let text = failure(read(&asked, key, raw.schema, wrong.into_bytes()).await);
+        assert!(
+            text.contains("license") && text.contains("generation") && !text.contains("secret"),
+            "{text}"
+        );
+    }
+
+    #[tokio::test]
+    async fn one_unreadable_record_fails_the_listing() {
+        let (store, raw, _) = repository();
+        put_nouns(&store, [sample::license("acme", 1), sample::license("acme", 3)]).await;
+        let (key, _) = stored(&sample::license("acme", 2).into_record()).await;
+        let bad = CommitRequest::new().put(key.clone(), Revision::ABSENT, 1, *b"{}");
+        raw.commit(bad).await.expect("the raw store takes any body");
+        let listed = store.list(&Listing::Licenses { merchant: acme(), before: None }, 9).await;
+        match listed {
+            Err(StoreError::Failed(text)) => assert!(text.contains(&key.to_string()), "{text}"),
+            other => panic!("it must fail, not {other:?}"),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn a_changed_byte_never_panics_and_never_reads_as_an_absence(
+            record in proptest::sample::select(sample::all()),
+            place in any::<proptest::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let asked = record.key();
+            let outcome = block_on(async {
+                let (key, raw) = stored(&record).await;
+                let mut body = raw.body;
+                let place = place.index(body.len().min(4_096));
+                body[place] = byte;
+                read(&asked, key, raw.schema, body).await
+            });
+            match outcome {
+                Ok(Some(found)) => prop_assert_eq!(found.value.key(), asked),
+                Ok(None) => prop_assert!(false, "an absence"),
+                Err(StoreError::Failed(_)) => {}
+                Err(other) => prop_assert!(false, "{other}"),
+            }
+        }
+    }
+}
