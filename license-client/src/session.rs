@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use license_token::{ActivationClaims, LicenseClaims, Machine, VerifiedToken, base64url};
+use license_token::{ActivationClaims, Binding, LicenseClaims, Machine, VerifiedToken, base64url};
 
 use crate::held::{self, Held};
 use crate::pasted::Pasted;
@@ -15,6 +15,8 @@ const MINUTE_SECS: i64 = 60;
 const BACK_OFF_SECS: i64 = MINUTE_SECS;
 /// Longest pause. Also bounds what a clock that was ahead can do to it.
 const BACK_OFF_MAX_SECS: i64 = 6 * 60 * MINUTE_SECS;
+/// Pause of [`crate::check`] after a refusal. [`crate::maintain`] asks again at its next call: it may be cured.
+const REFUSED_PAUSE_SECS: i64 = MINUTE_SECS;
 /// Age from which a list is asked for again when it names no `ttl`.
 const LIST_TTL_SECS: i64 = 12 * 60 * MINUTE_SECS;
 
@@ -26,6 +28,16 @@ pub(crate) struct Session<'a> {
     before: State,
     path: PathBuf,
     machine: Machine,
+    contact: Contact,
+}
+
+/// What this call has heard of the server so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Contact {
+    None,
+    Answered,
+    /// Not asked again within this call: one time limit is enough to wait.
+    Failed,
 }
 
 impl<'a> Session<'a> {
@@ -34,12 +46,18 @@ impl<'a> Session<'a> {
         let state = State::load(&path);
         let held = Held::load(config, &state);
         let machine = machine::identify(config);
-        Self { config, held, now: (config.clock)(), before: state.clone(), state, path, machine }
+        let contact = Contact::None;
+        Self { config, held, now: (config.clock)(), before: state.clone(), state, path, machine, contact }
     }
 
     /// Keeps what changed. A folder that cannot be written costs persistence, not the verdict.
     pub fn close(mut self) {
         self.state.floor = self.state.floor.max(self.held.floor());
+        match self.contact {
+            Contact::None => {}
+            Contact::Answered => self.state.failures = 0,
+            Contact::Failed => self.pause(BACK_OFF_SECS << self.state.failures.min(16)),
+        }
         if self.state != self.before {
             let _best_effort = self.state.save(&self.path);
         }
@@ -80,14 +98,28 @@ impl<'a> Session<'a> {
         pause <= 0 || pause > BACK_OFF_MAX_SECS
     }
 
-    fn succeeded(&mut self) {
-        (self.state.failures, self.state.retry_at) = (0, 0);
+    /// As [`Self::may_try`], but a refusal is no reason to wait.
+    pub fn may_maintain(&self) -> bool {
+        self.may_try() || self.state.failures == 0
+    }
+
+    fn pause(&mut self, secs: i64) {
+        self.state.failures = self.state.failures.saturating_add(1);
+        self.state.retry_at = self.now.saturating_add(secs.min(BACK_OFF_MAX_SECS));
+    }
+
+    fn server(&self) -> Option<Server> {
+        if self.contact == Contact::Failed { None } else { Server::of(self.config) }
+    }
+
+    fn answered(&mut self) {
+        if self.contact == Contact::None {
+            self.contact = Contact::Answered;
+        }
     }
 
     fn failed(&mut self) {
-        let doubled = BACK_OFF_SECS << self.state.failures.min(16);
-        self.state.failures = self.state.failures.saturating_add(1);
-        self.state.retry_at = self.now.saturating_add(doubled.min(BACK_OFF_MAX_SECS));
+        self.contact = Contact::Failed;
     }
 
     /// Takes in a text. `Err` is the verdict about a text that is no license of this product, or that could not
@@ -164,7 +196,7 @@ impl<'a> Session<'a> {
 
     /// Takes a place for this machine.
     pub fn activate(&mut self) {
-        let (Some(server), Some(key)) = (Server::of(self.config), &self.held.key) else { return };
+        let (Some(server), Some(key)) = (self.server(), &self.held.key) else { return };
         let key = key.text().to_owned();
         let Some(nonce) = self.nonce() else { return };
         let answer = server.activate(&key, &self.machine, &machine::name(self.config), &nonce);
@@ -173,7 +205,7 @@ impl<'a> Session<'a> {
 
     /// Asks for a new certificate and, with it, for the current license key. `false`: there is nothing to renew.
     pub fn renew(&mut self) -> bool {
-        let Some(server) = Server::of(self.config) else { return false };
+        let Some(server) = self.server() else { return false };
         let Some(certificate) = self.held.fitting_certificate() else { return false };
         let (id, text) = (certificate.claims().act.clone(), certificate.text().to_owned());
         let Some(nonce) = self.nonce() else { return false };
@@ -197,14 +229,15 @@ impl<'a> Session<'a> {
     fn heard(&mut self, answer: Result<Activated, Failure>, nonce: &str) {
         match answer {
             Ok(activated) if self.accept(&activated, nonce) => {
-                self.state.refusal = None;
-                self.state.nonce = None;
-                self.succeeded();
+                (self.state.refusal, self.state.nonce) = (None, None);
+                self.state.retry_at = 0;
+                self.answered();
             }
             Err(Failure::Refused(code)) if offline::of_server_code(&code).is_some() => {
                 self.state.nonce = None;
                 self.state.refusal = Some(StoredRefusal { code, at: self.now });
-                self.failed();
+                self.state.retry_at = self.now.saturating_add(REFUSED_PAUSE_SECS);
+                self.answered();
             }
             // A refusal that says nothing about the license is a failure, and no reason to forget one that did.
             Ok(_) | Err(Failure::Refused(_) | Failure::Unreachable) => self.failed(),
@@ -233,8 +266,8 @@ impl<'a> Session<'a> {
 
     /// Fetches the lists that are due, or all of them.
     pub fn fetch_lists(&mut self, even_if_fresh: bool) {
-        let Some(server) = Server::of(self.config) else { return };
         for address in self.held.list_addresses() {
+            let Some(server) = self.server() else { break };
             let stored = self.state.lists.get(&address).cloned().unwrap_or_default();
             let age = self.now.saturating_sub(stored.asked_at);
             if !even_if_fresh && (0..self.list_ttl(&address)).contains(&age) {
@@ -265,12 +298,14 @@ impl<'a> Session<'a> {
         if claims.sub != address || goes_back || equivocates {
             return self.failed();
         }
+        self.answered();
         let fresh =
             StoredList { text: text.to_owned(), seq: claims.seq, iat: claims.iat, etag, asked_at: self.now };
         self.state.lists.insert(address.to_owned(), fresh);
     }
 
     fn keep_list(&mut self, address: String, stored: StoredList) {
+        self.answered();
         self.state.lists.insert(address, StoredList { asked_at: self.now, ..stored });
     }
 
@@ -289,5 +324,14 @@ impl<'a> Session<'a> {
 
     pub fn has_certificate(&self) -> bool {
         self.held.fitting_certificate().is_some()
+    }
+
+    /// Whether the license at hand must be activated.
+    pub fn binds(&self) -> bool {
+        self.held.key.as_ref().is_none_or(|key| key.claims().policy.binding != Binding::None)
+    }
+
+    pub fn lacks_certificate(&self) -> bool {
+        self.held.key.is_some() && self.binds() && !self.has_certificate()
     }
 }

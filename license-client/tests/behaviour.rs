@@ -258,3 +258,55 @@ fn every_refusal_speaks_english_and_chinese_and_says_what_to_do() {
         assert_eq!(json["next_action"], next.as_str());
     }
 }
+
+#[test]
+fn a_list_that_has_not_changed_is_not_sent_again() {
+    let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
+    let config = server.client(folder.path(), "pc");
+    server.shop().etag = Some("\"seq-1\"");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    assert!(maintain(&config).is_granted());
+    server.requests();
+    assert!(maintain(&config).is_granted());
+    assert!(server.requests().is_empty(), "within its ttl nobody asks");
+    server.clock.advance(12 * HOUR);
+    assert!(maintain(&config).is_granted());
+    assert_eq!(server.requests(), ["GET /v1/status-lists/acme/1", "304"]);
+}
+
+#[test]
+fn one_failed_request_is_all_the_waiting_a_call_does() {
+    let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
+    let config = server.client(folder.path(), "pc");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    server.shop().offline = true;
+    server.clock.advance(8 * DAY);
+    server.requests();
+    assert!(maintain(&config).is_granted());
+    assert_eq!(server.requests().len(), 1, "renewal and list are both due");
+}
+
+#[test]
+fn a_key_pasted_offline_is_activated_by_maintain() {
+    let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
+    let config = server.client(folder.path(), "pc");
+    server.shop().offline = true;
+    assert!(!check(&config, Some(&server.key())).is_granted());
+    server.shop().offline = false;
+    server.clock.advance(HOUR);
+    assert_eq!(maintain(&config).code(), "valid");
+}
+
+/// A refusal may be cured at any moment: whoever maintains asks anew.
+#[test]
+fn maintain_asks_again_at_once_after_a_refusal() {
+    let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
+    let config = server.client(folder.path(), "pc");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    server.clock.advance(DAY);
+    server.shop().suspend();
+    assert_eq!(maintain(&config), Verdict::Suspended);
+    server.clock.advance(1);
+    server.shop().resume();
+    assert_eq!(maintain(&config).code(), "valid");
+}
