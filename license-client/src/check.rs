@@ -47,6 +47,8 @@ fn go_online(session: &mut Session<'_>, verdict: &Verdict, is_wished: bool) {
         }
         Verdict::StatusStale => session.fetch_lists(true),
         _ if !binds => return,
+        // Pasted here means wanted here: this machine asks for a place of its own.
+        Verdict::WrongMachine if is_wished => session.activate(),
         _ if session.has_certificate() => {
             session.renew();
         }

@@ -201,12 +201,13 @@ impl<'a> Session<'a> {
                 self.state.nonce = None;
                 self.succeeded();
             }
-            Ok(_) | Err(Failure::Unreachable) => self.failed(),
-            Err(Failure::Refused(code)) => {
+            Err(Failure::Refused(code)) if offline::of_server_code(&code).is_some() => {
                 self.state.nonce = None;
                 self.state.refusal = Some(StoredRefusal { code, at: self.now });
                 self.failed();
             }
+            // A refusal that says nothing about the license is a failure, and no reason to forget one that did.
+            Ok(_) | Err(Failure::Refused(_) | Failure::Unreachable) => self.failed(),
         }
         self.refresh();
     }

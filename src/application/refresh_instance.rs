@@ -57,16 +57,24 @@ impl App {
         }
     }
 
-    /// Keeps what came before the license existed.
+    /// Keeps what came before the license existed, and tells of it as if the license did.
     pub(super) async fn keep_early(
         &self,
         call: &PurchaseCall<'_>,
         purchase: Versioned<Purchase>,
-        event: EarlyEvent,
+        early: EarlyEvent,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let Versioned { value: mut purchase, revision } = purchase;
-        if purchase.keep_early(event) {
-            let commit = Commit::new().put(purchase, revision);
+        let (kind, detail) = match &early {
+            EarlyEvent::Frozen { .. } => (EventKind::LicenseSuspended, Vec::new()),
+            EarlyEvent::Unfrozen { .. } => (EventKind::LicenseResumed, Vec::new()),
+            EarlyEvent::Refreshed { order, .. } => {
+                (EventKind::LicenseRenewed, vec![("order_id", order.order_id.clone())])
+            }
+        };
+        if purchase.keep_early(early) {
+            let event = self.event(call.merchant, &purchase.license, &call.actor(), kind, &detail);
+            let commit = Commit::new().put(purchase, revision).put(event, ABSENT);
             self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
         }
         Ok(PurchaseOutcome::Done)

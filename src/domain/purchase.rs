@@ -159,7 +159,8 @@ pub struct Purchase {
 pub const EARLY_EVENTS_MAX: usize = 64;
 
 impl Purchase {
-    /// Keeps an early event. A repeat of the last freeze or of a (order, scene) changes nothing.
+    /// Keeps an early event. A repeat of the last freeze or of a (order, scene) changes nothing, nor does the end
+    /// of a freeze that never was.
     pub fn keep_early(&mut self, event: EarlyEvent) -> bool {
         let repeats = |kept: &EarlyEvent| match (kept, &event) {
             (
@@ -174,7 +175,7 @@ impl Purchase {
         let same_status = matches!(
             (last_status, &event),
             (Some(EarlyEvent::Frozen { .. }), EarlyEvent::Frozen { .. })
-                | (Some(EarlyEvent::Unfrozen { .. }), EarlyEvent::Unfrozen { .. })
+                | (None | Some(EarlyEvent::Unfrozen { .. }), EarlyEvent::Unfrozen { .. })
         );
         if same_status || self.early.iter().any(repeats) || self.early.len() >= EARLY_EVENTS_MAX {
             return false;

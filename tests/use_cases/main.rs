@@ -1,0 +1,13 @@
+//! The use cases over the real store and the real keyring: exactly once, the race for places, the life of a
+//! license, each also with a store that fails at every write. After each step everything is derived anew from
+//! the records.
+
+mod catalog;
+mod chapters;
+mod exactly_once;
+mod invariants;
+mod life_cycle;
+mod race;
+mod records;
+mod story;
+mod world;

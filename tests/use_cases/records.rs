@@ -1,0 +1,217 @@
+//! Everything that is stored, as nouns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lictor::application::ports::{Listing, Store, StoreError};
+use lictor::application::record::{
+    ClaimTarget, Instance, Job, LicensePlaces, Owned, PendingLicense, Record, RecordKey,
+};
+use lictor::domain::{
+    Activation, AuditEvent, Channel, InstanceId, License, LicenseId, Marketplace, OrderId, Purchase, Spec,
+    StatusFlip, StatusList,
+};
+use lictor::store::{Kind, RecordKey as RawKey};
+
+use super::catalog::acme;
+use super::world::World;
+
+/// Most records of one page.
+const PAGE: usize = 1_000;
+
+/// Every record of the merchant, and every job.
+#[derive(Default)]
+pub struct Records {
+    pub purchases: Vec<Purchase>,
+    pub instances: Vec<Instance>,
+    pub pending: Vec<PendingLicense>,
+    pub licenses: Vec<License>,
+    pub claims: Vec<ClaimTarget>,
+    pub places: Vec<LicensePlaces>,
+    pub activations: Vec<Activation>,
+    pub lists: Vec<StatusList>,
+    pub flips: Vec<StatusFlip>,
+    pub jobs: Vec<Job>,
+    pub events: Vec<AuditEvent>,
+    pub specs: Vec<Spec>,
+    pub channels: Vec<Channel>,
+}
+
+impl Records {
+    pub fn purchase_of(&self, license: &LicenseId) -> Option<&Purchase> {
+        self.purchases.iter().find(|purchase| purchase.license == *license)
+    }
+
+    pub fn activations_of(&self, license: &LicenseId) -> impl Iterator<Item = &Activation> {
+        self.activations.iter().filter(move |activation| activation.license == *license)
+    }
+
+    pub fn places_of(&self, license: &LicenseId) -> Option<&LicensePlaces> {
+        self.places.iter().find(|places| places.license == *license)
+    }
+
+    fn add(&mut self, record: Record) {
+        match record {
+            Record::Purchase(it) => self.purchases.push(it),
+            Record::Instance(it) => self.instances.push(it),
+            Record::PendingLicense(it) => self.pending.push(it),
+            Record::License(it) => self.licenses.push(it),
+            Record::ClaimTarget(it) => self.claims.push(it),
+            Record::Places(it) => self.places.push(it),
+            Record::Activation(it) => self.activations.push(it),
+            Record::StatusList(it) => self.lists.push(it),
+            Record::StatusFlip(it) => self.flips.push(it),
+            Record::Job(it) => self.jobs.push(it),
+            Record::Event(it) => self.events.push(it),
+            Record::Spec(Owned { value, .. }) => self.specs.push(value),
+            Record::Channel(Owned { value, .. }) => self.channels.push(value),
+            Record::Merchant(_)
+            | Record::Product(_)
+            | Record::ApiToken(_)
+            | Record::Replay(_)
+            | Record::Idempotency(_) => {}
+        }
+    }
+
+    fn count(&self, kind: Kind) -> Option<usize> {
+        match kind {
+            Kind::Purchase => Some(self.purchases.len()),
+            Kind::Instance => Some(self.instances.len()),
+            Kind::Index => Some(self.pending.len()),
+            Kind::License => Some(self.licenses.len()),
+            Kind::ClaimCode => Some(self.claims.len()),
+            Kind::Places => Some(self.places.len()),
+            Kind::Activation => Some(self.activations.len()),
+            Kind::StatusListBits => Some(self.lists.len()),
+            Kind::StatusListFlip => Some(self.flips.len()),
+            Kind::Job => Some(self.jobs.len()),
+            Kind::Event => Some(self.events.len()),
+            Kind::Nonce | Kind::Idempotency | Kind::StatusListSlots | Kind::Catalog | Kind::Meta => None,
+            Kind::Quota | Kind::Escrow | Kind::Reservation => Some(0),
+        }
+    }
+}
+
+impl World {
+    /// Reads everything; starts the server again if it is down.
+    pub async fn records(&self) -> Records {
+        loop {
+            let process = self.process();
+            match read_all(self, process.store.as_ref()).await {
+                Ok(records) => return records,
+                Err(error) => self.overcome(&process, error).await,
+            }
+        }
+    }
+}
+
+/// The raw keys say what there is; a kind of which not all is found this way is a mistake of these tests.
+async fn read_all(world: &World, store: &dyn Store) -> Result<Records, StoreError> {
+    let raw: Vec<RawKey> = world.memory.records().into_iter().map(|(key, _)| key).collect();
+    let mut records = Records::default();
+    for listing in listings(&raw) {
+        for record in pages(store, &listing).await? {
+            records.add(record);
+        }
+    }
+    let keys: Vec<RecordKey> = raw.iter().filter_map(single).collect();
+    for chunk in keys.chunks(PAGE) {
+        store.load(chunk).await?.into_iter().flatten().for_each(|record| records.add(record.value));
+    }
+    let mut counts: BTreeMap<[u8; 3], (Kind, usize)> = BTreeMap::new();
+    for key in &raw {
+        counts.entry(key.kind().bytes()).or_insert((key.kind(), 0)).1 += 1;
+    }
+    for (kind, count) in counts.into_values() {
+        let found = records.count(kind).unwrap_or(count);
+        assert_eq!(found, count, "every {kind} record is looked at");
+    }
+    Ok(records)
+}
+
+fn listings(raw: &[RawKey]) -> Vec<Listing> {
+    let merchant = acme();
+    let of_kind = |kind| raw.iter().filter(move |key| key.kind() == kind);
+    let orders: BTreeSet<OrderId> = of_kind(Kind::Purchase).map(|key| order_of(key.own())).collect();
+    let licenses = |kind| of_kind(kind).map(|key| license_of(key.own())).collect::<BTreeSet<_>>();
+    let mut listings = vec![
+        Listing::Specs(merchant.clone()),
+        Listing::Channels(merchant.clone()),
+        Listing::StatusLists(merchant.clone()),
+        Listing::StatusFlips(merchant.clone()),
+        Listing::Jobs,
+    ];
+    for order_id in orders {
+        for marketplace in [Marketplace::KooGallery, Marketplace::Generic] {
+            let (merchant, order_id) = (merchant.clone(), order_id.clone());
+            listings.push(Listing::PurchasesOfOrder { merchant, marketplace, order_id });
+        }
+    }
+    let of_merchant = |listing: fn(_, _) -> Listing| {
+        let merchant = merchant.clone();
+        move |license| listing(merchant.clone(), license)
+    };
+    listings.extend(licenses(Kind::Activation).into_iter().map(of_merchant(Listing::Activations)));
+    listings.extend(licenses(Kind::Event).into_iter().map(of_merchant(Listing::Events)));
+    listings
+}
+
+/// None of these tests stores more than a page of anything that is listed.
+async fn pages(store: &dyn Store, listing: &Listing) -> Result<Vec<Record>, StoreError> {
+    let page = store.list(listing, PAGE).await?;
+    Ok(page.into_iter().map(|record| record.value).collect())
+}
+
+/// Records that are found by their own key.
+fn single(key: &RawKey) -> Option<RecordKey> {
+    let (merchant, own) = (acme(), key.own());
+    match key.kind() {
+        Kind::Instance => {
+            let (marketplace, id) = split(own);
+            let marketplace = Marketplace::parse(&marketplace).expect("a known marketplace");
+            let id = InstanceId::parse(&id).expect("an instance id");
+            Some(RecordKey::Instance(merchant, marketplace, id))
+        }
+        Kind::Index => Some(RecordKey::PendingLicense(merchant, license(&split(own).1))),
+        Kind::License => Some(RecordKey::License(merchant, license(&text(own)))),
+        Kind::ClaimCode => Some(RecordKey::ClaimCode(merchant, own.try_into().expect("a digest"))),
+        Kind::Places => Some(RecordKey::Places(merchant, license(&text(own)))),
+        Kind::Purchase
+        | Kind::Activation
+        | Kind::Quota
+        | Kind::Escrow
+        | Kind::Reservation
+        | Kind::Nonce
+        | Kind::Idempotency
+        | Kind::StatusListSlots
+        | Kind::StatusListBits
+        | Kind::StatusListFlip
+        | Kind::Job
+        | Kind::Event
+        | Kind::Catalog
+        | Kind::Meta => None,
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("keys of these kinds are text")
+}
+
+/// The parts before and after the first byte that ends a part.
+fn split(own: &[u8]) -> (String, String) {
+    let end = own.iter().position(|byte| *byte == 0).expect("two parts");
+    (text(&own[..end]), text(&own[end + 1..]))
+}
+
+fn license(text: &str) -> LicenseId {
+    LicenseId::parse(text).expect("a license id")
+}
+
+fn license_of(own: &[u8]) -> LicenseId {
+    license(&split(own).0)
+}
+
+fn order_of(own: &[u8]) -> OrderId {
+    let (_, rest) = split(own);
+    let order_id = rest.split('\0').next().expect("there is a first part");
+    OrderId::parse(order_id).expect("an order id")
+}
