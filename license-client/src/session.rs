@@ -230,6 +230,18 @@ impl<'a> Session<'a> {
 
     /// Asks for a new certificate and, with it, for the current license key. `false`: there is nothing to renew.
     pub fn renew(&mut self) -> bool {
+        let is_asked = self.renew_once();
+        // The answer may be the one that was lost long ago: its certificate is over, and renews in turn.
+        if self.contact == Contact::Answered
+            && !self.has_refusal()
+            && matches!(self.decide(), Verdict::Expired(_))
+        {
+            self.renew_once();
+        }
+        is_asked
+    }
+
+    fn renew_once(&mut self) -> bool {
         let Some(server) = self.server() else { return false };
         let Some(certificate) = self.held.fitting_certificate() else { return false };
         let (id, text) = (certificate.claims().act.clone(), certificate.text().to_owned());
