@@ -1,5 +1,4 @@
 //! A license server small enough to read: it signs what it answers, on a clock that the test moves.
-#![expect(dead_code, reason = "each test binary uses its own part")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -1,12 +1,10 @@
 //! Single promises of the client.
 
-mod support;
-
 use std::fs;
 
+use crate::support::{AUD, DAY, FakeServer, HOUR, ISS, START, pinned};
 use license_client::{Config, ConfigError, NextAction, Verdict, check, maintain};
 use license_token::Term;
-use support::{AUD, DAY, FakeServer, HOUR, ISS, START, pinned};
 use tempfile::tempdir;
 
 #[test]

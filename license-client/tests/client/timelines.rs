@@ -1,10 +1,8 @@
 //! Lives of licenses, told by the day.
 
-mod support;
-
+use crate::support::{DAY, FakeServer, HOUR, MONTH, START, require_status, unbound};
 use license_client::{NextAction, Verdict, check, maintain, release};
 use license_token::{StatusValue, Term};
-use support::{DAY, FakeServer, HOUR, MONTH, START, require_status, unbound};
 use tempfile::tempdir;
 
 #[test]
