@@ -24,7 +24,7 @@ fn check_within(session: &mut Session<'_>, pasted: Option<&str>) -> Verdict {
     let configured = || config.variable("KEY").or_else(|| config.variable("FILE"));
     let text = pasted.map(str::to_owned).or_else(configured);
     if let Some(text) = &text
-        && let Err(verdict) = session.take(text)
+        && let Err(verdict) = session.take(text, pasted.is_some())
     {
         return verdict;
     }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use license_token::{ActivationClaims, Binding, LicenseClaims, Machine, VerifiedToken, base64url};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::held::{self, Held};
 use crate::pasted::Pasted;
 use crate::server::{Activated, Failure, Server};
@@ -59,8 +61,26 @@ impl<'a> Session<'a> {
             Contact::Failed => self.pause(BACK_OFF_SECS << self.state.failures.min(16)),
         }
         if self.state != self.before {
+            self.merge_with_file();
             let _best_effort = self.state.save(&self.path);
         }
+    }
+
+    /// Another process may have renewed meanwhile: the higher generation of one activation counts.
+    fn merge_with_file(&mut self) {
+        let kept = State::load(&self.path);
+        if kept == self.before {
+            return;
+        }
+        let theirs = Held::load(self.config, &kept).certificate;
+        let is_newer = match (&theirs, &self.held.certificate) {
+            (Some(theirs), Some(ours)) => {
+                let (theirs, ours) = (theirs.claims(), ours.claims());
+                theirs.act == ours.act && theirs.generation > ours.generation
+            }
+            _ => false,
+        };
+        self.state.merge(kept, is_newer);
     }
 
     pub fn decide(&self) -> Verdict {
@@ -122,13 +142,13 @@ impl<'a> Session<'a> {
         self.contact = Contact::Failed;
     }
 
-    /// Takes in a text. `Err` is the verdict about a text that is no license of this product, or that could not
+    /// Takes in a text; `is_pasted` when a person waits for the answer. `Err` is the verdict about a text that is no license of this product, or that could not
     /// be redeemed.
-    pub fn take(&mut self, text: &str) -> Result<(), Verdict> {
+    pub fn take(&mut self, text: &str, is_pasted: bool) -> Result<(), Verdict> {
         match Pasted::read(text) {
             Pasted::LicenseKey(key) => self.take_key(&key),
             Pasted::Certificate(certificate) => self.take_certificate(&certificate),
-            Pasted::Code(code) => self.take_code(&code),
+            Pasted::Code(code) => self.take_code(&code, is_pasted),
             Pasted::Unreadable => Err(Verdict::Malformed),
         }
     }
@@ -172,17 +192,22 @@ impl<'a> Session<'a> {
     }
 
     /// Redeems a code once; offered again it changes nothing.
-    fn take_code(&mut self, code: &str) -> Result<(), Verdict> {
+    fn take_code(&mut self, code: &str, is_pasted: bool) -> Result<(), Verdict> {
         if self.state.claim_code.as_deref() == Some(code) && self.held.key.is_some() {
             return Ok(());
         }
-        let Some(server) = Server::of(self.config) else {
-            return Err(Verdict::NeedsKey(NextAction::GoOnline));
+        let server = self.server().filter(|_server| is_pasted || self.may_try());
+        let Some(server) = server else { return Err(Verdict::NeedsKey(NextAction::GoOnline)) };
+        let claimed = match server.claim(code, &self.config.product) {
+            Ok(claimed) => claimed,
+            Err(Failure::Unreachable) => {
+                self.failed();
+                return Err(Verdict::NeedsKey(NextAction::GoOnline));
+            }
+            Err(Failure::Refused(code)) => {
+                return Err(offline::of_server_code(&code).unwrap_or(Verdict::Malformed));
+            }
         };
-        let claimed = server.claim(code, &self.config.product).map_err(|failure| match failure {
-            Failure::Unreachable => Verdict::NeedsKey(NextAction::GoOnline),
-            Failure::Refused(code) => offline::of_server_code(&code).unwrap_or(Verdict::Malformed),
-        })?;
         match claimed.license_key {
             Some(key) => {
                 self.take_key(&key)?;
@@ -205,16 +230,28 @@ impl<'a> Session<'a> {
 
     /// Asks for a new certificate and, with it, for the current license key. `false`: there is nothing to renew.
     pub fn renew(&mut self) -> bool {
+        let is_asked = self.renew_once();
+        // The answer may be the one that was lost long ago: its certificate is over, and renews in turn.
+        if self.contact == Contact::Answered
+            && !self.has_refusal()
+            && matches!(self.decide(), Verdict::Expired(_))
+        {
+            self.renew_once();
+        }
+        is_asked
+    }
+
+    fn renew_once(&mut self) -> bool {
         let Some(server) = self.server() else { return false };
         let Some(certificate) = self.held.fitting_certificate() else { return false };
         let (id, text) = (certificate.claims().act.clone(), certificate.text().to_owned());
-        let Some(nonce) = self.nonce() else { return false };
+        let nonce = renewal_nonce(&text);
         let answer = server.renew(&id, &text, &self.machine, &nonce);
         self.heard(answer, &nonce);
         true
     }
 
-    /// The nonce of the request that is still unanswered, or a new one, kept before it is sent: whoever asks
+    /// The nonce of the activation that is still unanswered, or a new one, kept before it is sent: whoever asks
     /// again after a lost answer gets the same certificate, not one more generation.
     fn nonce(&mut self) -> Option<String> {
         if self.state.nonce.is_none() {
@@ -334,4 +371,11 @@ impl<'a> Session<'a> {
     pub fn lacks_certificate(&self) -> bool {
         self.held.key.is_some() && self.binds() && !self.has_certificate()
     }
+}
+
+/// One certificate, one nonce: whoever asks again after a lost answer, and two processes that ask at the same time,
+/// get the same next certificate and are not taken for clones.
+fn renewal_nonce(certificate: &str) -> String {
+    let digest = Sha256::new().chain_update(b"license-renewal\0").chain_update(certificate).finalize();
+    base64url::encode(&digest[..16])
 }

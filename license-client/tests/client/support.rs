@@ -1,5 +1,4 @@
 //! A license server small enough to read: it signs what it answers, on a clock that the test moves.
-#![expect(dead_code, reason = "each test binary uses its own part")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -12,6 +11,7 @@ use license_client::{Component, Config};
 use license_token::{
     ActivationClaims, Binding, Commitment, Env, KeySet, LicenseClaims, MachineClaim, Policy, Role,
     SigningKey, SpecClaim, StatusList, StatusListClaims, StatusRef, StatusRule, StatusValue, Term,
+    UnverifiedToken,
 };
 use serde_json::{Value, json};
 
@@ -399,6 +399,15 @@ impl Shop {
         }
         if self.activations[position].machine != machine_of(body) {
             return problem(403, "machine_mismatch");
+        }
+        let text = body["certificate"].as_str().expect("a certificate");
+        let shown = UnverifiedToken::parse(text).expect("a token");
+        let lic = shown.inspect().claims.get("lic").expect("lic");
+        let generation = lic.get("gen").and_then(|value| value.as_integer()).expect("gen");
+        let current = &self.activations[position];
+        let repeats = generation + 1 == current.generation && body["nonce"] == current.nonce.as_str();
+        if generation != current.generation && !repeats {
+            return problem(409, "clone_suspected");
         }
         self.next_certificate(position, body)
     }
