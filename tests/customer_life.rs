@@ -99,9 +99,8 @@ fn a_customer_who_pastes_once_pays_every_month_and_is_online_once_a_week_never_r
     assert_eq!(renewals, 12);
     let shown = harness.merchant().get(&format!("/v1/merchant/licenses/{license}")).expect(200);
     assert_eq!(shown.at("/activations").as_array().map(Vec::len), Some(1), "one place, never another");
-    assert_eq!(
-        check(&offline, Some(&key)).code(),
-        "valid",
+    assert!(
+        check(&offline, Some(&key)).is_granted(),
         "the key that was pasted first still means this license"
     );
 }

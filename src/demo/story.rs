@@ -88,19 +88,25 @@ pub fn tell(report: &mut Report) -> Result<(), Failure> {
         details.add("the license key is the same, byte for byte");
         Ok(server)
     })?;
-    report.step("the merchant revokes the license", |details| {
+    report.step("the merchant revokes, and the signed status list says so", |details| {
+        let list = status_list_of(&bought.license)?;
+        let before = published(&list)?;
         let path = format!("/v1/merchant/licenses/{}/revoke", bought.text("id"));
         let revoked = api.post(&path, &json!({ "reason": "demo" })).map_err(told)?;
         details.add(format!("{} is {}", bought.text("id"), revoked["state"].as_str().unwrap_or("?")));
+        let started = Instant::now();
+        wait_until(|| Ok((published(&list)? != before).then_some(())))?;
+        details.add(format!("{list} has changed after {} ms", started.elapsed().as_millis()));
         Ok(())
     })?;
     let refused = report.step("the software refuses once it has the new status list", |details| {
-        let refused = wait_until(|| {
-            let started = client.start(&["--maintain"])?;
-            Ok((!started.runs).then_some(started))
-        })?;
+        let refused = client.start(&["--maintain"])?;
         details.add(verdict_line(&refused));
-        if refused.word() == "revoked" { Ok(refused) } else { Err("the verdict is not `revoked`".into()) }
+        if refused.word() == "revoked" && !refused.runs {
+            Ok(refused)
+        } else {
+            Err("the software still runs".into())
+        }
     })?;
     report.fact("verdict_after_revocation", refused.word().into());
     server.stop()
@@ -211,6 +217,17 @@ fn client_of(folder: &Path, url: &str, jwks: &Value) -> Result<Client, Failure> 
 fn expect_run(started: &Started, details: &mut Details) -> Result<(), Failure> {
     details.add(verdict_line(started));
     if started.runs && started.word() == "valid" { Ok(()) } else { Err("the software does not run".into()) }
+}
+
+/// Where the license's entry is published.
+fn status_list_of(license: &Value) -> Result<String, Failure> {
+    Ok(license["status"]["uri"].as_str().ok_or("the license has no status list")?.to_owned())
+}
+
+/// The status list as anybody can fetch it.
+fn published(list: &str) -> Result<String, Failure> {
+    let fetched = ureq::get(list).call().and_then(|mut answer| answer.body_mut().read_to_string());
+    fetched.map_err(|error| format!("the status list cannot be fetched: {error}"))
 }
 
 fn verdict_line(started: &Started) -> String {
