@@ -132,7 +132,6 @@ const KEPT_CRATES: &[KeptCrate] = &[
         because: "the server does not know its clients",
     },
     KeptCrate { name: "clap", rooms: &["cli", "demo", "main"], because: "commands are the command line's" },
-    KeptCrate { name: "figment", rooms: &["config"], because: "settings are read in one place" },
 ];
 
 const SERVERS: &[&str] = &["http", "console", "sandbox", "cli", "demo"];

@@ -164,10 +164,21 @@ fn a_list_is_asked_for_with_its_filters_and_shown_as_a_table() {
         { "id": "lic_1", "state": "active", "product": "acme-cad", "spec": "cad-pro", "term": "P1Y",
           "ends_at": "2027-01-01T00:00:00Z", "customer": "张三\u{1b}[2J", "order_id": null },
     ]});
-    let args = ["license", "list", "CS 1/2", "--state", "active", "--limit", "10", "--merchant", "acme"];
+    let args = [
+        "license",
+        "list",
+        "--order-id",
+        "CS 1/2",
+        "--state",
+        "active",
+        "--limit",
+        "10",
+        "--merchant",
+        "acme",
+    ];
     let (code, out, err, seen) = against("200 OK", &answer, &args);
     assert_eq!((code, err.as_str()), (0, ""));
-    assert_eq!(seen.line, "GET /v1/merchant/licenses?q=CS%201%2F2&state=active&limit=10 HTTP/1.1");
+    assert_eq!(seen.line, "GET /v1/merchant/licenses?order_id=CS%201%2F2&state=active&limit=10 HTTP/1.1");
     assert_eq!(seen.header("authorization"), Some("Bearer lictor_test-token"));
     assert_eq!(seen.header("lictor-merchant"), Some("acme"));
     assert!(out.starts_with("LICENSE  STATE   PRODUCT   SPEC     TERM  ENDS"), "{out}");
@@ -202,6 +213,22 @@ fn an_act_sends_its_reason_and_a_key_of_its_own() {
         json!({ "reason": "leaked", "keep": ["act_1", "act_2"] })
     );
     assert_eq!(seen.header("idempotency-key"), Some("k"));
+    let args = ["license", "resume", "lic_1", "--override", "--reason", "paid"];
+    let (_, _, _, seen) = against("200 OK", &answer, &args);
+    let sent: Value = serde_json::from_str(&seen.body).expect("JSON");
+    assert_eq!(sent, json!({ "reason": "paid", "override": true }));
+}
+
+#[test]
+fn a_license_is_shown_with_what_people_look_for_first() {
+    let answer = json!({ "activations": [], "id": "lic_1", "license_key": "eyJ.a.b", "state": "active" });
+    let (_, out, _, seen) = against("200 OK", &answer, &["license", "show", "lic_1", "--reveal"]);
+    assert_eq!(seen.line, "GET /v1/merchant/licenses/lic_1?reveal=true HTTP/1.1");
+    let names: Vec<&str> = out.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(names, ["id", "state", "license_key", "activations"]);
+    let (_, out, _, seen) = against("200 OK", &answer, &["license", "reissue", "lic_1", "--reveal"]);
+    assert_eq!(seen.line, "POST /v1/merchant/licenses/lic_1/reissue?reveal=true HTTP/1.1");
+    assert!(out.contains("eyJ.a.b"), "{out}");
 }
 
 #[test]

@@ -97,7 +97,6 @@ fn another_algorithm_is_refused_by_all() {
 }
 
 #[test]
-#[ignore = "`lictor demo` is not built yet"]
 fn what_the_demo_shows_verifies_in_python_in_node_and_here() {
     let output = Command::new(env!("CARGO_BIN_EXE_lictor")).args(["demo", "--json"]).output();
     let output = output.expect("the built binary can be started");

@@ -147,9 +147,12 @@ impl App {
         for token in catalog.api_tokens {
             commit = self.apply_token(commit, &mut entries, token).await?;
         }
-        if !dry_run && !commit.changes.is_empty() {
-            self.store.commit(commit).await?;
-            self.retry_held_purchases(&merchant.id).await?;
+        if !dry_run {
+            if !commit.changes.is_empty() {
+                self.store.commit(commit).await?;
+            }
+            // Also when nothing changed: the answer to an earlier try may have been lost after its commit.
+            self.settle_waiting_purchases_now(&merchant.id).await?;
         }
         Ok(entries)
     }

@@ -159,7 +159,7 @@ impl App {
             return Err(Refusal::IllegalState { why }.into());
         }
         let merchant = self.merchant(&license.merchant).await?;
-        let fate = if leaked { OldKeyFate::Leaked } else { OldKeyFate::Superseded };
+        let fate = if leaked { OldKeyFate::Leaked } else { OldKeyFate::Reissued };
         self.sign_new_key(&merchant, license, fate, now).await?;
         license.generation += 1;
         let code = self.signer.claim_code(&license.id, license.generation);

@@ -78,9 +78,8 @@ impl App {
         let now = self.now();
         let mut license = before.clone();
         let change = license.order_ranked(later.order_id, later.scene, ranking.ordered_at);
-        let is_latest = license.is_latest_order(later.order_id, later.scene);
-        let term =
-            ranking.term.filter(|term| is_latest && gives_term(later.scene) && *term != license.sold.term);
+        let gives_term = license.gives_term(later.order_id, later.scene);
+        let term = ranking.term.filter(|term| gives_term && *term != license.sold.term);
         license.sold.term = term.unwrap_or(license.sold.term);
         let running = license.end == LicenseEnd::Running;
         if let Some(fate) = Self::key_fate(term.is_some(), change).filter(|_| running) {
@@ -100,14 +99,6 @@ impl App {
         self.store.commit(commit.put(license, revision)).await?;
         self.signals.flips.notify_one();
         Ok(())
-    }
-}
-
-/// A cancelled renewal says nothing about the term that is left.
-fn gives_term(scene: RefreshScene) -> bool {
-    match scene {
-        RefreshScene::TrialToFormal | RefreshScene::Renewal | RefreshScene::RenewalChange => true,
-        RefreshScene::CancelRenewal => false,
     }
 }
 

@@ -4,13 +4,17 @@ use super::app::{App, UseCaseError};
 use super::handle_purchase_event::PurchaseCall;
 use super::license_change::flips_between;
 use super::mint::{sold_spec, term_of, validity_of};
-use super::ports::{ABSENT, Change, Commit, Listing, OrderSourceError, Versioned, find, list};
+use super::ports::{ABSENT, Change, Commit, Listing, OrderSourceError, StoreError, Versioned, find, list};
 use super::receive_purchase::accepted;
-use super::record::{ClaimTarget, Job, Owned, PendingLicense, RecordKey, Task};
+use super::record::{ClaimTarget, Job, Owned, RecordKey, Task};
 use crate::domain::{
-    Actor, AppliedOrder, Channel, EarlyEvent, EventKind, HoldBy, Instant, License, Merchant, NewLicense,
-    OrderDetails, OrderLineKey, Origin, Purchase, PurchaseFacts, PurchaseOutcome, PurchaseState, Spec,
+    Actor, AppliedOrder, Channel, EarlyEvent, EventKind, HoldBy, Instant, License, Merchant, MerchantId,
+    NewLicense, OrderDetails, OrderLineKey, Origin, Purchase, PurchaseFacts, PurchaseOutcome, PurchaseState,
+    Spec, Validity,
 };
+
+/// Most jobs that are moved at a time; the others come by themselves.
+const JOBS_MOVED_MAX: usize = 1_000;
 
 /// What became of a try to settle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +35,8 @@ struct Settling<'a> {
 }
 
 impl App {
-    /// Asks the marketplace what the order says, then mints or holds. May be repeated at any time.
+    /// Asks the marketplace what the order says, then mints or holds. May be repeated at any time. What an order
+    /// said before, or with the purchase itself, counts where it cannot be asked for.
     pub async fn settle_purchase(&self, key: &OrderLineKey) -> Result<Settled, UseCaseError> {
         let known = self.load_purchase(key).await?;
         let Some(purchase) = known.filter(|purchase| is_open(&purchase.value)) else {
@@ -43,14 +48,20 @@ impl App {
             return Ok(Settled::Later("the channel of the purchase is gone".into()));
         };
         let line_id = key.line_id.as_ref().map(|id| id.as_str());
-        match self.orders.order(&key.merchant, &channel, key.order_id.as_str(), line_id).await {
-            Ok(details) => self.settle_with(key, &channel, &details).await,
+        let facts = match self.orders.order(&key.merchant, &channel, key.order_id.as_str(), line_id).await {
+            Ok(details) => {
+                facts_for(key, &details).ok_or("the marketplace's order has no such line".to_owned())
+            }
             Err(
                 error @ (OrderSourceError::Unavailable(_)
                 | OrderSourceError::UnknownOrder
                 | OrderSourceError::Refused(_)
                 | OrderSourceError::NotConfigured),
-            ) => Ok(Settled::Later(error.to_string())),
+            ) => purchase.value.facts.ok_or(error.to_string()),
+        };
+        match facts {
+            Ok(facts) => self.settle_with(key, &channel, facts).await,
+            Err(why) => Ok(Settled::Later(why)),
         }
     }
 
@@ -62,11 +73,8 @@ impl App {
         &self,
         key: &OrderLineKey,
         channel: &Channel,
-        details: &OrderDetails,
+        facts: PurchaseFacts,
     ) -> Result<Settled, UseCaseError> {
-        let Some(facts) = facts_for(key, details) else {
-            return Ok(Settled::Later("the marketplace's order has no such line".into()));
-        };
         let merchant = self.merchant(&key.merchant).await?;
         let _turn = self.turn(key).await;
         let mut attempts = self.attempts();
@@ -123,7 +131,10 @@ impl App {
         };
         let (rest, purchase) = self.decide(settling).await?;
         let outcome = accepted(&purchase);
-        let commit = Commit { changes: first_sight.changes.into_iter().chain(rest.changes).collect() };
+        let mut commit = Commit { changes: first_sight.changes.into_iter().chain(rest.changes).collect() };
+        if is_open(&purchase) {
+            commit = commit.put(self.job(Task::SettlePurchase { purchase: purchase.key }, call.now), ABSENT);
+        }
         self.store.commit(call.remembered(commit, &outcome)).await?;
         Ok(outcome)
     }
@@ -262,27 +273,26 @@ impl App {
         }
     }
 
-    /// Every purchase that waits for its SKU is asked about again; says how many.
-    pub async fn retry_held_purchases(
-        &self,
-        merchant: &crate::domain::MerchantId,
-    ) -> Result<usize, UseCaseError> {
-        let (now, mut before, mut count) = (self.now(), None, 0);
-        loop {
-            let listing = Listing::PendingLicenses { merchant: merchant.clone(), before };
-            let page: Vec<Versioned<PendingLicense>> = list(self.store.as_ref(), &listing, 200).await?;
-            for pending in &page {
-                let known = self.load_purchase(&pending.value.purchase).await?;
-                if known.is_some_and(|purchase| matches!(purchase.value.state, PurchaseState::Held { .. })) {
-                    let task = Task::SettlePurchase { purchase: pending.value.purchase.clone() };
-                    self.store.commit(Commit::new().put(self.job(task, now), ABSENT)).await?;
-                    count += 1;
-                }
+    /// Purchases that wait are looked at again now, not when their jobs are due; says how many. A job that is
+    /// being done, or that another replica moves, comes back by itself.
+    pub async fn settle_waiting_purchases_now(&self, merchant: &MerchantId) -> Result<usize, UseCaseError> {
+        let (now, mut count) = (self.now(), 0);
+        let jobs: Vec<Versioned<Job>> = list(self.store.as_ref(), &Listing::Jobs, JOBS_MOVED_MAX).await?;
+        for Versioned { value: job, revision } in jobs {
+            let settles =
+                matches!(&job.task, Task::SettlePurchase { purchase } if purchase.merchant == *merchant);
+            let is_due = Validity::between(job.due_at, None).holds_at(now);
+            if !settles || is_due || job.leased_until.is_some() {
+                continue;
             }
-            before = match page.last() {
-                Some(last) => Some(last.value.id.clone()),
-                None => break,
-            };
+            let key = RecordKey::Job { due_at: job.due_at, id: job.id.clone() };
+            let moved = Job { due_at: now, attempts: 0, ..job };
+            let commit = Commit::new().with(Change::Delete(key, revision)).put(moved, ABSENT);
+            match self.store.commit(commit).await {
+                Ok(_) => count += 1,
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         self.signals.jobs.notify_one();
         Ok(count)

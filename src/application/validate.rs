@@ -17,9 +17,8 @@ impl App {
     ) -> Result<License, UseCaseError> {
         let found = self.find_license(merchant, license).await?;
         let license = found.map(|found| found.value).ok_or(Refusal::LicenseKeyRefused)?;
-        let presented = license.issued.iter().find(|key| &key.token_id == token_id);
         license.check(self.now())?;
-        if presented.is_some_and(|key| key.superseded) {
+        if license.is_superseded(token_id) {
             return Err(Refusal::LicenseSuperseded.into());
         }
         if let Some(machine) = machine.filter(|_| license.sold.machine.binding != Binding::Unbound) {

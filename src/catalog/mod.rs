@@ -1,7 +1,6 @@
 //! The apply file: a merchant's catalog as TOML, read into domain values with every mistake at once.
 
 mod channel;
-mod diff;
 mod merchant;
 mod product;
 mod quota;
@@ -11,7 +10,6 @@ mod spec;
 mod token;
 mod values;
 
-pub use diff::{Catalog, CatalogChange, CatalogObject, ChangeKind, TokenKnown, diff};
 pub use sample::sample;
 
 pub use crate::config::Mistake;

@@ -6,7 +6,6 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::line;
-use super::table::cell;
 use super::{Common, Failure, Table};
 use crate::catalog::{APPLY_FILE_BYTES_MAX, PROTOCOLS, sample};
 use crate::config::read_text;
@@ -54,14 +53,13 @@ impl Apply {
 
 /// One line per object, and the sum.
 fn changes(answer: &Value) -> String {
-    let mut table = Table::new(&["CHANGE", "OBJECT", "ID", "MEMBERS"]);
-    let mut done = 0;
-    for change in answer["changes"].as_array().into_iter().flatten() {
-        done += usize::from(change["change"] != "unchanged");
-        table.row(["change", "object", "id", "members"].iter().map(|name| cell(change.get(*name))).collect());
-    }
-    let verb = if answer["dry_run"] == true { "would change" } else { "changed" };
-    format!("{}{done} {verb}\n", table.render())
+    let entries = answer["entries"].as_array();
+    let count = |what: &str| entries.into_iter().flatten().filter(|entry| entry["change"] == what).count();
+    let sum = ["created", "changed", "unchanged"].map(|what| format!("{} {what}", count(what))).join(", ");
+    let note = if answer["dry_run"] == true { " (dry run: nothing was done)" } else { "" };
+    let table =
+        Table::of_items(&answer["entries"], &[("CHANGE", "change"), ("OBJECT", "kind"), ("ID", "id")]);
+    format!("{}{sum}{note}\n", table.render())
 }
 
 #[cfg(test)]
@@ -70,12 +68,12 @@ mod tests {
 
     #[test]
     fn changes_are_listed_and_counted() {
-        let answer = json!({ "dry_run": true, "changes": [
-            { "object": "spec", "id": "cad-pro", "change": "change", "members": ["machines", "term"] },
-            { "object": "product", "id": "acme-cad", "change": "unchanged", "members": [] },
+        let answer = json!({ "dry_run": true, "entries": [
+            { "kind": "spec", "id": "cad-pro", "change": "changed" },
+            { "kind": "product", "id": "acme-cad", "change": "unchanged" },
         ]});
-        let expected = "CHANGE     OBJECT   ID        MEMBERS\nchange     spec     cad-pro   machines, term\n\
-                        unchanged  product  acme-cad  -\n1 would change\n";
+        let expected = "CHANGE     OBJECT   ID\nchanged    spec     cad-pro\nunchanged  product  acme-cad\n\
+                        0 created, 1 changed, 1 unchanged (dry run: nothing was done)\n";
         assert_eq!(changes(&answer), expected);
     }
 }

@@ -41,6 +41,6 @@ impl Keys {
 }
 
 fn listing(answer: &Value) -> String {
-    let columns = [("KEY", "kid"), ("ROLE", "role"), ("STATE", "state"), ("CREATED", "created_at")];
+    let columns = [("KEY", "kid"), ("ROLE", "role"), ("ISSUER", "issuer")];
     Table::of_items(&answer["items"], &columns).render()
 }

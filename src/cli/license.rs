@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::api::{escaped, with_query};
+use super::output::printable;
 use super::table::cell;
 use super::{Api, Common, Failure, Table};
 
@@ -26,7 +27,13 @@ pub enum License {
     /// Stop a license; it can be resumed.
     Suspend(Act),
     /// Lift the merchant's own suspension.
-    Resume(Act),
+    Resume {
+        #[command(flatten)]
+        act: Act,
+        /// Lift the marketplace's suspension too.
+        #[arg(long = "override", requires = "reason")]
+        lift_all: bool,
+    },
     /// End a license for good.
     Revoke(Act),
     /// Replace a license's key; the old one ends.
@@ -36,15 +43,15 @@ pub enum License {
         /// Which activations live on: `all`, `none`, or activation ids separated by commas.
         #[arg(long, value_name = "WHICH")]
         keep: Option<String>,
+        /// Show the new license key and claim code (scope `keys`).
+        #[arg(long)]
+        reveal: bool,
     },
 }
 
 /// Which licenses are listed.
 #[derive(Debug, Args)]
 pub struct List {
-    /// Order, instance, customer, label, machine name, or a license key, claim code or its last 8 characters.
-    #[arg(value_name = "TEXT")]
-    q: Option<String>,
     /// Of this order.
     #[arg(long, value_name = "ORDER")]
     order_id: Option<String>,
@@ -66,12 +73,6 @@ pub struct List {
     /// Of this environment: live or test.
     #[arg(long, value_name = "ENV")]
     env: Option<String>,
-    /// Ending before this instant (RFC 3339).
-    #[arg(long, value_name = "INSTANT")]
-    ends_before: Option<String>,
-    /// Ending at or after this instant (RFC 3339).
-    #[arg(long, value_name = "INSTANT")]
-    ends_after: Option<String>,
     /// At most so many, up to 200.
     #[arg(long, default_value_t = 50, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=200))]
     limit: u16,
@@ -104,6 +105,9 @@ pub struct Issue {
     /// When it starts (RFC 3339); default: now.
     #[arg(long, value_name = "INSTANT")]
     starts_at: Option<String>,
+    /// Show the license key and the claim code (scope `keys`).
+    #[arg(long)]
+    reveal: bool,
     /// The same key again issues nothing new.
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -131,17 +135,20 @@ impl License {
         match self {
             Self::List(list) => output.answer(&list.ask(&api)?, listing),
             Self::Show { id, reveal } => {
-                let query = [("reveal", reveal.then(|| "true".to_owned()))];
-                let license =
-                    api.get(&with_query(&format!("/v1/merchant/licenses/{}", escaped(&id)), &query))?;
-                output.answer(&license, details);
+                let path = revealing(&format!("/v1/merchant/licenses/{}", escaped(&id)), reveal);
+                output.answer(&api.get(&path)?, details);
             }
             Self::Issue(issue) => output.answer(&issue.ask(&api)?, details),
             Self::Suspend(act) => output.answer(&act.ask(&api, "suspend", None)?, outcome),
-            Self::Resume(act) => output.answer(&act.ask(&api, "resume", None)?, outcome),
+            Self::Resume { act, lift_all } => {
+                let lift_all = lift_all.then_some(("override", Value::Bool(true)));
+                output.answer(&act.ask(&api, "resume", lift_all)?, outcome);
+            }
             Self::Revoke(act) => output.answer(&act.ask(&api, "revoke", None)?, outcome),
-            Self::Reissue { act, keep } => {
-                output.answer(&act.ask(&api, "reissue", keep.as_deref().map(kept))?, outcome);
+            Self::Reissue { act, keep, reveal } => {
+                let keep = keep.as_deref().map(|keep| ("keep", kept(keep)));
+                let license = act.ask(&api, &revealing("reissue", reveal), keep)?;
+                output.answer(&license, if reveal { details } else { outcome });
             }
         }
         Ok(())
@@ -151,7 +158,6 @@ impl License {
 impl List {
     fn ask(self, api: &Api) -> Result<Value, Failure> {
         let query = [
-            ("q", self.q),
             ("order_id", self.order_id),
             ("instance_id", self.instance_id),
             ("state", self.state),
@@ -159,8 +165,6 @@ impl List {
             ("sku", self.sku),
             ("customer", self.customer),
             ("env", self.env),
-            ("ends_before", self.ends_before),
-            ("ends_after", self.ends_after),
             ("limit", Some(self.limit.to_string())),
             ("cursor", self.cursor),
         ];
@@ -183,22 +187,28 @@ impl Issue {
             ("starts_at", self.starts_at),
         ];
         body.extend(texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into()))));
-        api.post_as("/v1/merchant/licenses", &Value::Object(body), self.idempotency_key.as_deref())
+        let path = revealing("/v1/merchant/licenses", self.reveal);
+        api.post_as(&path, &Value::Object(body), self.idempotency_key.as_deref())
     }
 }
 
 impl Act {
-    fn ask(&self, api: &Api, act: &str, keep: Option<Value>) -> Result<Value, Failure> {
+    /// `act` is the last part of the path, `more` a member beside the reason.
+    fn ask(&self, api: &Api, act: &str, more: Option<(&str, Value)>) -> Result<Value, Failure> {
         let mut body = Map::new();
         if let Some(reason) = &self.reason {
             body.insert("reason".into(), reason.as_str().into());
         }
-        if let Some(keep) = keep {
-            body.insert("keep".into(), keep);
+        if let Some((name, value)) = more {
+            body.insert(name.into(), value);
         }
         let path = format!("/v1/merchant/licenses/{}/{act}", escaped(&self.id));
         api.post_as(&path, &Value::Object(body), self.idempotency_key.as_deref())
     }
+}
+
+fn revealing(path: &str, reveal: bool) -> String {
+    with_query(path, &[("reveal", reveal.then(|| "true".to_owned()))])
 }
 
 /// `all` and `none` are words, anything else is a list of activation ids.
@@ -223,26 +233,36 @@ fn listing(answer: &Value) -> String {
     let table = Table::of_items(&answer["items"], &columns);
     let mut text = if table.is_empty() { "no license fits\n".to_owned() } else { table.render() };
     if let Some(cursor) = answer["next_cursor"].as_str() {
-        text.push_str(&format!("more: --cursor {}\n", super::output::printable(cursor)));
+        text.push_str(&format!("more: --cursor {}\n", printable(cursor)));
     }
     text
 }
 
+/// What people look for first; everything else follows by name.
+const FIRST: &[&str] = &[
+    "id",
+    "state",
+    "product",
+    "spec",
+    "term",
+    "starts_at",
+    "ends_at",
+    "customer",
+    "license_key",
+    "claim_code",
+];
+
 fn details(license: &Value) -> String {
-    let mut text = String::new();
-    for (name, value) in license.as_object().into_iter().flatten() {
-        let value = if value.is_object() { value.to_string() } else { cell(Some(value)) };
-        text.push_str(&format!(
-            "{:<15} {}\n",
-            super::output::printable(name),
-            super::output::printable(&value)
-        ));
-    }
-    text
+    let mut members: Vec<(&String, &Value)> = license.as_object().into_iter().flatten().collect();
+    members.sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+    let line = |(name, value): (&String, &Value)| {
+        format!("{:<15} {}\n", printable(name), printable(&cell(Some(value))))
+    };
+    members.into_iter().map(line).collect()
 }
 
 fn outcome(license: &Value) -> String {
-    format!("{} is {}", cell(license.get("id")), cell(license.get("state")))
+    printable(&format!("{} is {}", cell(license.get("id")), cell(license.get("state"))))
 }
 
 #[cfg(test)]

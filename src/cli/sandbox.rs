@@ -119,7 +119,8 @@ fn buy(storefront: &Storefront, basket: Basket, runtime: &Runtime) -> Result<Val
         if answer.result_code() != "000004" {
             break;
         }
-        runtime.block_on(tokio::time::sleep(BETWEEN_REPEATS));
+        // The timer is made inside the runtime: it belongs to it.
+        runtime.block_on(async { tokio::time::sleep(BETWEEN_REPEATS).await });
         answer = storefront.deliver(&purchase.order).map_err(failed)?;
     }
     let instance = answer.instance_id().to_owned();
@@ -144,4 +145,18 @@ fn purchases(answer: &Value) -> String {
         ("SHOWN TO THE BUYER", "memo"),
     ];
     Table::of_items(&answer["purchases"], &columns).render()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_bought_is_a_sku_and_a_term() {
+        let billing = |text: &str| basket(text).map(|basket| (basket.sku, basket.billing));
+        assert_eq!(billing("CAD-PRO=P1Y"), Ok(("CAD-PRO".to_owned(), Billing::Period(Period::Years(1)))));
+        assert_eq!(billing("A=B=P14D"), Ok(("A=B".to_owned(), Billing::Period(Period::Days(14)))));
+        assert_eq!(billing("CAD-FOREVER=permanent"), Ok(("CAD-FOREVER".to_owned(), Billing::OneTime)));
+        assert!(billing("CAD-PRO").is_err() && billing("CAD-PRO=1Y").is_err());
+    }
 }

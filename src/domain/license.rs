@@ -93,6 +93,16 @@ pub struct IssuedKey {
     pub leaked: bool,
 }
 
+impl IssuedKey {
+    fn span(&self) -> Validity {
+        Validity::between(self.issued_at, self.ends_at)
+    }
+
+    fn ends_before(&self, other: &Self) -> bool {
+        self.span().ends_before(&other.span())
+    }
+}
+
 /// A cause for which a license is stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
@@ -197,6 +207,14 @@ impl AppliedOrder {
     /// Orders are sorted by their time of ordering; one whose time is unknown counts as just ordered.
     fn rank(&self) -> (Instant, Instant) {
         (self.ordered_at.unwrap_or(self.received_at), self.received_at)
+    }
+
+    fn says_term(&self) -> bool {
+        match self.scene {
+            None
+            | Some(RefreshScene::TrialToFormal | RefreshScene::Renewal | RefreshScene::RenewalChange) => true,
+            Some(RefreshScene::CancelRenewal) => false,
+        }
     }
 
     fn is(&self, order_id: &str, scene: RefreshScene) -> bool {
@@ -354,9 +372,15 @@ impl License {
         self.current_key().is_some_and(|key| &key.token_id == token_id)
     }
 
-    /// Whether a key text was re-issued as leaked: it opens nothing, not even a renewal.
+    /// Whether a key text was re-issued as leaked: it opens nothing, not even a renewal. Nobody knows which text
+    /// had leaked, so that none from before the re-issue opens anything; token ids sort by their time.
     pub fn is_leaked(&self, token_id: &TokenId) -> bool {
-        self.issued.iter().any(|key| &key.token_id == token_id && key.leaked)
+        self.issued.iter().any(|key| key.leaked && token_id <= &key.token_id)
+    }
+
+    /// Whether a key text has nothing to say any more: its holder must ask for the current one.
+    pub fn is_superseded(&self, token_id: &TokenId) -> bool {
+        self.is_leaked(token_id) || self.issued.iter().any(|key| &key.token_id == token_id && key.superseded)
     }
 
     /// Stops it for one more cause. A repeat changes nothing; the expiry is never altered.
@@ -439,9 +463,11 @@ impl License {
         self.settle_end()
     }
 
-    /// Whether this order is the one that gives the end.
-    pub fn is_latest_order(&self, order_id: &str, scene: RefreshScene) -> bool {
-        self.latest_order().is_some_and(|order| order.is(order_id, scene))
+    /// Whether this order is the one that gives the term: the latest whose time of ordering is known and that
+    /// says one. A cancelled renewal says nothing about the term that is left, whenever it arrives.
+    pub fn gives_term(&self, order_id: &str, scene: RefreshScene) -> bool {
+        let says = self.orders.iter().filter(|order| order.ordered_at.is_some() && order.says_term());
+        says.max_by_key(|order| order.rank()).is_some_and(|order| order.is(order_id, scene))
     }
 
     fn latest_order(&self) -> Option<&AppliedOrder> {
@@ -470,9 +496,16 @@ impl License {
     }
 
     /// Puts a new key in the place of the current one, and forgets keys whose own end has come.
+    ///
+    /// Older keys than the current one may still be valid by their own end; they share its fate where they
+    /// promise as much.
     pub fn replace_key(&mut self, key: IssuedKey, license_key: String, fate: OldKeyFate, now: Instant) {
-        if let Some(old) = self.issued.last_mut() {
-            old.superseded |= fate != OldKeyFate::StaysValid;
+        for old in &mut self.issued {
+            old.superseded |= match fate {
+                OldKeyFate::StaysValid => false,
+                OldKeyFate::Superseded => key.ends_before(old),
+                OldKeyFate::Reissued | OldKeyFate::Leaked => true,
+            };
             old.leaked |= fate == OldKeyFate::Leaked;
         }
         self.issued.retain(|key| !has_ended(key, now) || key.leaked);
@@ -504,7 +537,7 @@ impl License {
 }
 
 fn has_ended(key: &IssuedKey, now: Instant) -> bool {
-    Validity::between(key.issued_at, key.ends_at).has_ended(now)
+    key.span().has_ended(now)
 }
 
 /// Who stops or resumes.
@@ -521,9 +554,11 @@ pub enum HoldBy {
 pub enum OldKeyFate {
     /// It ends by its own time.
     StaysValid,
-    /// Clients must ask for the new one.
+    /// Clients must ask for the new one, as must the holders of any older one that ends later than the new one.
     Superseded,
-    /// The same, and it opens nothing any more.
+    /// Clients must ask for the new one, whichever they have.
+    Reissued,
+    /// The same, and none that they have opens anything any more.
     Leaked,
 }
 

@@ -12,10 +12,10 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(test)
 }
 
-/// How often a test repeats its round: more by `LICTOR_TEST_COUNT`.
+/// How often a test repeats its round: more by `LICTOR_PROVE_COUNT`.
 #[expect(clippy::disallowed_methods, reason = "a test has no settings file")]
 pub fn count(normal: usize) -> usize {
-    std::env::var("LICTOR_TEST_COUNT").ok().and_then(|count| count.parse().ok()).unwrap_or(normal)
+    std::env::var("LICTOR_PROVE_COUNT").ok().and_then(|count| count.parse().ok()).unwrap_or(normal)
 }
 
 pub fn key(n: u64) -> RecordKey {

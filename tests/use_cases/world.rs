@@ -10,15 +10,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use lictor::application::ports::{Clock, OrderSource, OrderSourceError, Signer, Store, StoreError};
-use lictor::application::record::{Job, Versioned};
+use lictor::application::record::{Job, Task, Versioned};
 use lictor::application::{
-    Activate, Activated, App, Catalog, Credential, IdempotencyIdentity, KeepActivations, LicenseAction,
-    MerchantCommand, PurchaseAnswer, PurchaseCall, RenewActivation, ReplayIdentity, UseCaseError,
+    Activate, Activated, App, Catalog, Credential, IdempotencyIdentity, IssueLicense, KeepActivations,
+    LicenseAction, MerchantCommand, PurchaseAnswer, PurchaseCall, RenewActivation, ReplayIdentity,
+    UseCaseError,
 };
 use lictor::domain::{
-    ActivationId, Actor, COMMITMENT_BYTES, Channel, Component, InstanceStatus, Instant, License, LicenseId,
-    Machine, Marketplace, MerchantId, OrderDetails, OrderLineKey, OrderRef, PurchaseEvent, PurchaseOutcome,
-    RefreshScene, Refusal, TokenId,
+    ActivationId, Actor, COMMITMENT_BYTES, Channel, Component, Env, InstanceStatus, Instant, License,
+    LicenseId, Machine, Marketplace, MerchantId, OrderDetails, OrderLineKey, OrderRef, Purchase,
+    PurchaseEvent, PurchaseOutcome, PurchaseState, RefreshScene, Refusal, Term, TokenId,
 };
 use lictor::randomness::{SystemRandomness, random_bytes};
 use lictor::signing::{Keyring, KeyringSettings};
@@ -375,9 +376,12 @@ impl World {
         run.await.expect("jobs are not refused");
     }
 
-    /// Runs jobs until none is left; lets time pass where one has to wait.
+    /// Runs jobs until none is left but those that wait for a SKU; lets time pass where one has to wait.
     pub async fn settle(&self) {
         for _ in 0..ROUNDS_MAX {
+            if self.waits_only_for_skus().await {
+                return;
+            }
             let next = self.ask(0, async |app| app.run_due_jobs().await).await.expect("jobs are not refused");
             match next.map(TimeDelta::from_std) {
                 None => return,
@@ -385,6 +389,23 @@ impl World {
             }
         }
         panic!("jobs are left: {:?}", self.waiting_jobs().await);
+    }
+
+    async fn waits_only_for_skus(&self) -> bool {
+        let records = self.records().await;
+        let is_mapped = |purchase: &Purchase| {
+            let sku = purchase.facts.as_ref().and_then(|facts| facts.sku.as_ref());
+            records.specs.iter().any(|spec| spec.is_meant_by(sku, None))
+        };
+        let waits = |job: &Job| match &job.task {
+            Task::SettlePurchase { purchase } => {
+                let purchase = records.purchases.iter().find(|known| known.key == *purchase);
+                let held = purchase.filter(|known| matches!(known.state, PurchaseState::Held { .. }));
+                held.is_some_and(|purchase| !is_mapped(purchase)) && job.leased_until.is_none()
+            }
+            Task::RankOrder { .. } => false,
+        };
+        !records.jobs.is_empty() && records.jobs.iter().all(waits)
     }
 
     pub async fn publish(&self) {
@@ -478,6 +499,34 @@ impl World {
         let identity = idempotency(&self.fresh("command"), &format!("{action:?}"));
         let command = MerchantCommand { idempotency: Some(identity), ..command_of(license) };
         self.ask(0, async |app| app.command_license(&command, &action).await).await
+    }
+
+    /// Issues by hand, once per name.
+    pub async fn issue(&self, spec: &str, term: Term, name: &str) -> Result<Versioned<License>, Refusal> {
+        let order = IssueLicense {
+            merchant: catalog::acme(),
+            actor: Actor::Token("console".into()),
+            product: catalog::product().id,
+            spec: catalog::spec_id(spec),
+            quantity: 1,
+            customer: None,
+            label: name.to_owned(),
+            term: Some(term),
+            starts_at: None,
+            env: Env::Live,
+            idempotency: Some(idempotency(name, &format!("{spec} {term}"))),
+        };
+        self.ask(0, async |app| app.issue_license(&order).await).await
+    }
+
+    /// Whether the holder of a key text may use the license.
+    pub async fn validate(&self, license: &LicenseId, token_id: &TokenId) -> Result<License, Refusal> {
+        self.ask(0, async |app| app.validate(&catalog::acme(), license, token_id, None).await).await
+    }
+
+    pub async fn redeem(&self, license: &LicenseId, generation: u32) -> Result<License, Refusal> {
+        let code = self.keys.ring.claim_code(license, generation);
+        self.ask(0, async |app| app.redeem_claim(&code, None).await).await
     }
 
     pub async fn reissue_leaked(&self, license: &LicenseId) -> Versioned<License> {

@@ -135,14 +135,41 @@ fn a_cancelled_renewal_takes_effect_once_its_place_is_known() {
         license.order_ranked("CS3", RefreshScene::Renewal, Some(at("2026-12-02"))),
         EndChange::Earlier
     );
-    assert!(license.is_latest_order("CS3", RefreshScene::Renewal));
+    assert!(license.gives_term("CS3", RefreshScene::Renewal));
+}
+
+#[test]
+fn no_older_key_outlasts_a_license_that_ends_earlier_again() {
+    let mut license = license();
+    license.apply_order(order("CS2", "2026-12-01", "2028-01-01"), false);
+    add_key(&mut license, 2, OldKeyFate::StaysValid, "2026-12-01");
+    license.apply_order(order("CS3", "2026-12-02", "2029-01-01"), false);
+    add_key(&mut license, 3, OldKeyFate::StaysValid, "2026-12-02");
+    license.apply_order(order("CS4", "2026-12-03", "2027-01-01"), false);
+    add_key(&mut license, 4, OldKeyFate::Superseded, "2026-12-03");
+    let (valid, superseded) = (Status::Valid, Status::Superseded);
+    let expected = [(1, valid), (2, superseded), (3, superseded), (4, valid)];
+    assert_eq!(statuses(&license, "2026-12-03"), expected);
+}
+
+#[test]
+fn nobody_knows_which_text_had_leaked() {
+    let mut license = license();
+    license.apply_order(order("CS2", "2026-12-01", "2028-01-01"), false);
+    add_key(&mut license, 2, OldKeyFate::StaysValid, "2027-02-01");
+    add_key(&mut license, 3, OldKeyFate::Leaked, "2027-02-02");
+    assert!(license.issued.iter().all(|key| key.token_id != TokenId::from_uuid(1)), "its end has come");
+    for leaked in [1, 2].map(TokenId::from_uuid) {
+        assert!(license.is_leaked(&leaked) && license.is_superseded(&leaked), "{leaked}");
+    }
+    assert!(!license.is_superseded(&TokenId::from_uuid(3)));
 }
 
 #[test]
 fn suspension_and_revocation_reach_every_unexpired_key_text() {
     let mut license = license();
     license.apply_order(order("CS2", "2026-06-01", "2028-01-01"), true);
-    add_key(&mut license, 2, OldKeyFate::Superseded, "2026-06-01");
+    add_key(&mut license, 2, OldKeyFate::Reissued, "2026-06-01");
     license.suspend(HoldBy::Marketplace, None, at("2026-07-01")).expect("it runs");
     assert_eq!(statuses(&license, "2026-07-01"), [(1, Status::Superseded), (2, Status::Suspended)]);
     license.resume(HoldBy::Marketplace).expect("it runs");
@@ -162,4 +189,25 @@ fn only_the_current_key_makes_an_activation_and_a_leaked_one_opens_nothing() {
     assert!(license.is_leaked(&old) && !license.is_leaked(&current));
     license.revoke(None, now);
     assert_eq!(license.check_key(&old, now), Err(Refusal::LicenseRevoked));
+}
+
+#[test]
+fn the_term_is_the_latest_orders_whichever_is_ranked_first_and_whatever_was_cancelled() {
+    let at_nine = [("A", "2026-03-01"), ("B", "2026-03-02"), ("C", "2026-03-03")];
+    for ranks in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut license = license();
+        license.apply_order(order("A", "2026-04-01", "2028-01-01"), true);
+        license.apply_order(order("B", "2026-04-02", "2029-01-01"), true);
+        let cancel = order("C", "2026-04-03", "2028-01-01");
+        license.apply_order(AppliedOrder { scene: Some(RefreshScene::CancelRenewal), ..cancel }, true);
+        let mut term_of = None;
+        for (order_id, ordered_at) in ranks.map(|rank| at_nine[rank]) {
+            let scene = if order_id == "C" { RefreshScene::CancelRenewal } else { RefreshScene::Renewal };
+            license.order_ranked(order_id, scene, Some(at(ordered_at)));
+            if license.gives_term(order_id, scene) {
+                term_of = Some(order_id);
+            }
+        }
+        assert_eq!((term_of, license.validity.ends_at), (Some("B"), Some(at("2028-01-01"))), "{ranks:?}");
+    }
 }

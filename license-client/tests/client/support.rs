@@ -1,5 +1,4 @@
 //! A license server small enough to read: it signs what it answers, on a clock that the test moves.
-#![expect(dead_code, reason = "each test binary uses its own part")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -12,6 +11,7 @@ use license_client::{Component, Config};
 use license_token::{
     ActivationClaims, Binding, Commitment, Env, KeySet, LicenseClaims, MachineClaim, Policy, Role,
     SigningKey, SpecClaim, StatusList, StatusListClaims, StatusRef, StatusRule, StatusValue, Term,
+    UnverifiedToken,
 };
 use serde_json::{Value, json};
 
@@ -83,6 +83,8 @@ pub struct Shop {
     pub offline: bool,
     /// The work is done and the answer lost, once.
     pub lose_next_answer: bool,
+    /// Lists are answered with this ETag, and with 304 to whoever has it.
+    pub etag: Option<&'static str>,
     /// Served in place of the current list.
     pub old_list: Option<String>,
     /// Claims are answered with 202.
@@ -168,6 +170,7 @@ impl Shop {
             refusal: None,
             offline: false,
             lose_next_answer: false,
+            etag: None,
             old_list: None,
             still_asking: false,
             forges: false,
@@ -397,6 +400,15 @@ impl Shop {
         if self.activations[position].machine != machine_of(body) {
             return problem(403, "machine_mismatch");
         }
+        let text = body["certificate"].as_str().expect("a certificate");
+        let shown = UnverifiedToken::parse(text).expect("a token");
+        let lic = shown.inspect().claims.get("lic").expect("lic");
+        let generation = lic.get("gen").and_then(|value| value.as_integer()).expect("gen");
+        let current = &self.activations[position];
+        let repeats = generation + 1 == current.generation && body["nonce"] == current.nonce.as_str();
+        if generation != current.generation && !repeats {
+            return problem(409, "clone_suspected");
+        }
         self.next_certificate(position, body)
     }
 
@@ -439,12 +451,15 @@ fn answer(shop: &Mutex<Shop>, mut stream: TcpStream) {
     let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
     let mut line = String::new();
     reader.read_line(&mut line).expect("a request line");
-    let mut length = 0;
+    let (mut length, mut known_etag) = (0, String::new());
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).expect("a header");
         if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
             length = value.trim().parse().expect("a length");
+        }
+        if let Some(value) = header.to_ascii_lowercase().strip_prefix("if-none-match:") {
+            known_etag = value.trim().to_owned();
         }
         if header.trim().is_empty() {
             break;
@@ -458,11 +473,19 @@ fn answer(shop: &Mutex<Shop>, mut stream: TcpStream) {
     if shop.offline {
         return;
     }
+    let is_unchanged = target.contains("status-lists") && shop.etag.is_some_and(|etag| etag == known_etag);
+    if is_unchanged {
+        let _client_may_be_gone = stream.write_all(b"HTTP/1.1 304 x\r\nConnection: close\r\n\r\n");
+        shop.requests.push("304".into());
+        return;
+    }
     let (status, text) = shop.route(&target, &serde_json::from_slice(&body).unwrap_or(Value::Null));
     if std::mem::take(&mut shop.lose_next_answer) {
         return;
     }
-    let head = format!("HTTP/1.1 {status} x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", text.len());
+    let etag = shop.etag.map(|etag| format!("ETag: {etag}\r\n")).unwrap_or_default();
+    let length = text.len();
+    let head = format!("HTTP/1.1 {status} x\r\n{etag}Content-Length: {length}\r\nConnection: close\r\n\r\n");
     let _client_may_be_gone = stream.write_all(format!("{head}{text}").as_bytes());
 }
 

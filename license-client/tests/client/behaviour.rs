@@ -1,12 +1,10 @@
 //! Single promises of the client.
 
-mod support;
-
 use std::fs;
 
+use crate::support::{AUD, DAY, FakeServer, HOUR, ISS, START, pinned};
 use license_client::{Config, ConfigError, NextAction, Verdict, check, maintain};
 use license_token::Term;
-use support::{AUD, DAY, FakeServer, HOUR, ISS, START, pinned};
 use tempfile::tempdir;
 
 #[test]
@@ -257,4 +255,113 @@ fn every_refusal_speaks_english_and_chinese_and_says_what_to_do() {
         assert_eq!((&json["granted"], json["verdict"].as_str()), (&false.into(), Some(verdict.code())));
         assert_eq!(json["next_action"], next.as_str());
     }
+}
+
+#[test]
+fn a_list_that_has_not_changed_is_not_sent_again() {
+    let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
+    let config = server.client(folder.path(), "pc");
+    server.shop().etag = Some("\"seq-1\"");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    assert!(maintain(&config).is_granted());
+    server.requests();
+    assert!(maintain(&config).is_granted());
+    assert!(server.requests().is_empty(), "within its ttl nobody asks");
+    server.clock.advance(12 * HOUR);
+    assert!(maintain(&config).is_granted());
+    assert_eq!(server.requests(), ["GET /v1/status-lists/acme/1", "304"]);
+}
+
+#[test]
+fn one_failed_request_is_all_the_waiting_a_call_does() {
+    let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
+    let config = server.client(folder.path(), "pc");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    server.shop().offline = true;
+    server.clock.advance(8 * DAY);
+    server.requests();
+    assert!(maintain(&config).is_granted());
+    assert_eq!(server.requests().len(), 1, "renewal and list are both due");
+}
+
+#[test]
+fn a_key_pasted_offline_is_activated_by_maintain() {
+    let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
+    let config = server.client(folder.path(), "pc");
+    server.shop().offline = true;
+    assert!(!check(&config, Some(&server.key())).is_granted());
+    server.shop().offline = false;
+    server.clock.advance(HOUR);
+    assert_eq!(maintain(&config).code(), "valid");
+}
+
+/// A refusal may be cured at any moment: whoever maintains asks anew.
+#[test]
+fn maintain_asks_again_at_once_after_a_refusal() {
+    let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
+    let config = server.client(folder.path(), "pc");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    server.clock.advance(DAY);
+    server.shop().suspend();
+    assert_eq!(maintain(&config), Verdict::Suspended);
+    server.clock.advance(1);
+    server.shop().resume();
+    assert_eq!(maintain(&config).code(), "valid");
+}
+
+/// Two windows of one program, and a state folder that came back from yesterday's backup.
+#[test]
+fn processes_that_renew_at_the_same_time_are_not_taken_for_clones() {
+    let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
+    let config = server.client(folder.path(), "pc");
+    server.shop().sell(Term::Years(1), Some(START + 365 * DAY));
+    assert!(check(&config, Some(&server.key())).is_granted());
+    let path = folder.path().join("acme-cad.license.json");
+    for round in 1..=20 {
+        server.clock.set(START + round * 8 * DAY);
+        let before = fs::read_to_string(&path).expect("the state");
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let config = config.clone();
+                std::thread::spawn(move || maintain(&config))
+            })
+            .collect();
+        for thread in threads {
+            let verdict = thread.join().expect("no panic");
+            assert!(verdict.is_granted(), "round {round}: {verdict:?}");
+        }
+        if round % 5 == 0 {
+            fs::write(&path, before).expect("the backup of one renewal ago");
+            assert!(maintain(&config).is_granted(), "round {round}");
+        }
+    }
+    assert!(check(&config, None).is_granted());
+}
+
+#[test]
+fn a_lost_answer_to_a_renewal_costs_one_generation_not_two() {
+    let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
+    let config = server.client(folder.path(), "pc");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    server.clock.advance(8 * DAY);
+    server.shop().lose_next_answer = true;
+    assert!(maintain(&config).is_granted());
+    server.clock.advance(DAY);
+    assert!(maintain(&config).is_granted());
+    assert_eq!(server.shop().generation(), 2);
+}
+
+#[test]
+fn a_claim_code_of_the_environment_waits_out_the_pause() {
+    let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
+    let code = server.shop().claim_code.clone();
+    let environment = move |name: &str| (name == "ACME_CAD_LICENSE_KEY").then(|| code.clone());
+    let config = server.client(folder.path(), "pc").environment(environment);
+    server.shop().offline = true;
+    assert_eq!(check(&config, None), Verdict::NeedsKey(NextAction::GoOnline));
+    assert_eq!(check(&config, None), Verdict::NeedsKey(NextAction::GoOnline));
+    assert_eq!(server.requests().len(), 1);
+    server.shop().offline = false;
+    server.clock.advance(HOUR);
+    assert_eq!(check(&config, None).code(), "valid");
 }

@@ -1,10 +1,8 @@
 //! Lives of licenses, told by the day.
 
-mod support;
-
+use crate::support::{DAY, FakeServer, HOUR, MONTH, START, require_status, unbound};
 use license_client::{NextAction, Verdict, check, maintain, release};
 use license_token::{StatusValue, Term};
-use support::{DAY, FakeServer, HOUR, MONTH, START, require_status, unbound};
 use tempfile::tempdir;
 
 #[test]
@@ -301,4 +299,18 @@ fn a_failure_of_the_server_does_not_undo_what_it_said() {
     server.shop().refusal = Some("invalid_request");
     server.clock.advance(DAY);
     assert_eq!(maintain(&config).code(), "revoked");
+}
+
+#[test]
+fn an_answer_that_was_lost_before_a_long_time_offline_is_caught_up_with() {
+    let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
+    server.shop().sell(Term::Years(1), Some(START + 365 * DAY));
+    let config = server.client(folder.path(), "pc");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    server.clock.advance(8 * DAY);
+    server.shop().lose_next_answer = true;
+    assert!(maintain(&config).is_granted());
+    server.clock.advance(60 * DAY);
+    assert_eq!(check(&config, None).code(), "valid");
+    assert_eq!(server.shop().generation(), 3);
 }
