@@ -1,7 +1,7 @@
 //! Places on machines: taken, renewed, given back.
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
@@ -65,8 +65,8 @@ struct ReleasedAnswer {
 }
 
 /// `POST /v1/activations`
-pub async fn activate(State(state): State<HttpState>, headers: HeaderMap, body: Body) -> Reply {
-    let request: ActivateRequest = body::parse(&body::read(body, state.limits.body_bytes).await?)?;
+pub async fn activate(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
+    let request: ActivateRequest = body::parse(&body)?;
     let members =
         [("/license_key", request.license_key.as_deref()), ("/claim_code", request.claim_code.as_deref())];
     let holder = state.holder(credential(&headers, &members)?).await?;
@@ -89,9 +89,9 @@ pub async fn renew(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
     headers: HeaderMap,
-    body: Body,
+    body: Bytes,
 ) -> Reply {
-    let request: RenewRequest = body::parse(&body::read(body, state.limits.body_bytes).await?)?;
+    let request: RenewRequest = body::parse(&body)?;
     without_proof(request.proof.as_ref())?;
     let members =
         [("/certificate", request.certificate.as_deref()), ("/license_key", request.license_key.as_deref())];
@@ -116,9 +116,9 @@ pub async fn release(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
     headers: HeaderMap,
-    body: Body,
+    body: Bytes,
 ) -> Reply {
-    let request: ReleaseRequest = body::parse_or_empty(&body::read(body, state.limits.body_bytes).await?)?;
+    let request: ReleaseRequest = body::parse_or_empty(&body)?;
     without_proof(request.proof.as_ref())?;
     let text = credential(&headers, &[("/certificate", request.certificate.as_deref())])?;
     let (holder, activation, _credential) = by_certificate(state.certificate_holder(text)?, &id)?;

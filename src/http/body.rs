@@ -4,11 +4,14 @@ use std::future::poll_fn;
 use std::pin::Pin;
 
 use axum::body::{Body, HttpBody};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use license_token::json::{self, JsonError, Limits};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use super::error::ApiError;
+use super::reply::Reply;
 
 /// Deepest nesting of a request.
 const DEPTH_MAX: usize = 16;
@@ -16,8 +19,17 @@ const DEPTH_MAX: usize = 16;
 /// connection closed on unread bytes is reset.
 const DROPPED_BYTES_MAX: usize = 1024 * 1024;
 
-/// The exact bytes of a body of at most `max_bytes`.
-pub async fn read(mut body: Body, max_bytes: usize) -> Result<Vec<u8>, ApiError> {
+/// Has the whole body in hand before anything is decided, within the limit of the route.
+///
+/// An answer to a request whose body was not read ends the connection under the caller's next request; so even
+/// those that are refused without a look at their body have it read.
+pub async fn whole_body(State(max_bytes): State<usize>, request: Request, next: Next) -> Reply {
+    let (parts, body) = request.into_parts();
+    let bytes = read(body, max_bytes).await?;
+    Ok(next.run(Request::from_parts(parts, Body::from(bytes))).await)
+}
+
+async fn read(mut body: Body, max_bytes: usize) -> Result<Vec<u8>, ApiError> {
     let (mut kept, mut count) = (Vec::new(), 0_usize);
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let frame = frame.map_err(|_broken_off| ApiError::MalformedJson)?;

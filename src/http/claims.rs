@@ -1,6 +1,6 @@
 //! A claim code becomes the license key.
 
-use axum::body::Body;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -26,8 +26,8 @@ struct ClaimAnswer {
 }
 
 /// `POST /v1/claims`
-pub async fn redeem(State(state): State<HttpState>, headers: HeaderMap, body: Body) -> Reply {
-    let request: ClaimRequest = body::parse(&body::read(body, state.limits.body_bytes).await?)?;
+pub async fn redeem(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
+    let request: ClaimRequest = body::parse(&body)?;
     let code = claim_code(credential(&headers, &[("/claim_code", request.claim_code.as_deref())])?)?;
     let product = request.product.as_deref().map(ProductId::parse).transpose();
     let product = product.map_err(|error| ApiError::invalid("/product", error.to_string()))?;

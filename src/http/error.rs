@@ -197,6 +197,10 @@ impl ApiError {
         if let Some(secs) = self.retry_after_secs() {
             headers.push((header::RETRY_AFTER, HeaderValue::from(secs)));
         }
+        if matches!(self, Self::TooLarge { .. }) {
+            // What was not read stands in the way of the next request.
+            headers.push((header::CONNECTION, HeaderValue::from_static("close")));
+        }
         if let Some(scheme) = self.wanted_scheme() {
             headers.push((header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme)));
         }

@@ -2,12 +2,12 @@
 //!
 //! Nothing here logs a query string: it carries the signature, and with the older families the whole order.
 
-use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 
-use super::body;
 use super::error::ApiError;
 use super::path::PathOf;
 use super::reply::Reply;
@@ -19,7 +19,7 @@ use crate::marketplace::{
 };
 
 /// Longest body that is handed to a protocol, which judges by its own, lower limit.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// One production address, ready to be spoken through.
 struct Address {
@@ -33,36 +33,35 @@ struct Address {
 pub async fn receive(
     State(state): State<HttpState>,
     PathOf((merchant, channel)): PathOf<(String, String)>,
-    request: Request,
+    parts: Parts,
+    body: Bytes,
 ) -> Reply {
-    answer(&state, &merchant, &channel, "", request).await
+    answer(&state, (&merchant, &channel, ""), &parts, &body).await
 }
 
 /// `GET|POST /marketplace/{merchant}/{channel}/{*tail}`
 pub async fn receive_below(
     State(state): State<HttpState>,
     PathOf((merchant, channel, tail)): PathOf<(String, String, String)>,
-    request: Request,
+    parts: Parts,
+    body: Bytes,
 ) -> Reply {
-    answer(&state, &merchant, &channel, &tail, request).await
+    answer(&state, (&merchant, &channel, &tail), &parts, &body).await
 }
 
 async fn answer(
     state: &HttpState,
-    merchant: &str,
-    channel: &str,
-    path_tail: &str,
-    request: Request,
+    (merchant, channel, path_tail): (&str, &str, &str),
+    parts: &Parts,
+    body: &[u8],
 ) -> Reply {
     let address = address(state, merchant, channel).await?;
-    let (parts, body) = request.into_parts();
-    let body = body::read(body, BODY_BYTES_MAX).await?;
     let raw = RawRequest {
         method: parts.method.as_str(),
         path_tail,
         query: parts.uri.query().unwrap_or_default(),
         headers: &|name| parts.headers.get(name).and_then(|value| value.to_str().ok()),
-        body: &body,
+        body,
     };
     let answer = match address.protocol.read(&raw, &address.keys, state.app.now()) {
         Ok(call) => address.answer(state, &call).await,

@@ -1,10 +1,12 @@
 //! Every route, on one page.
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use super::body::whole_body;
 use super::error::ApiError;
 use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
@@ -13,13 +15,37 @@ use super::{activations, claims, health, keysets, marketplace, merchant, status_
 
 /// All of the service.
 pub fn router(state: HttpState) -> Router {
-    let callbacks = get(marketplace::receive).post(marketplace::receive);
-    let callbacks_below = get(marketplace::receive_below).post(marketplace::receive_below);
+    let limits = state.limits;
     Router::new()
-        // Marketplaces
-        .route("/marketplace/{merchant}/{channel}", callbacks.clone())
-        .route("/marketplace/{merchant}/{channel}/", callbacks)
-        .route("/marketplace/{merchant}/{channel}/{*tail}", callbacks_below)
+        .merge(within(marketplace::BODY_BYTES_MAX, production_addresses()))
+        .merge(within(limits.apply_body_bytes, apply_files()))
+        .merge(within(limits.body_bytes, everything_else()))
+        .layer(DefaultBodyLimit::disable())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.clone(), request_scope))
+        .with_state(state)
+}
+
+/// Routes whose bodies have at most `max_bytes`.
+fn within(max_bytes: usize, routes: Router<HttpState>) -> Router<HttpState> {
+    routes.method_not_allowed_fallback(wrong_method).layer(from_fn_with_state(max_bytes, whole_body))
+}
+
+fn production_addresses() -> Router<HttpState> {
+    let address = get(marketplace::receive).post(marketplace::receive);
+    let below = get(marketplace::receive_below).post(marketplace::receive_below);
+    Router::new()
+        .route("/marketplace/{merchant}/{channel}", address.clone())
+        .route("/marketplace/{merchant}/{channel}/", address)
+        .route("/marketplace/{merchant}/{channel}/{*tail}", below)
+}
+
+fn apply_files() -> Router<HttpState> {
+    Router::new().route("/v1/merchant/apply", post(merchant::apply::apply))
+}
+
+fn everything_else() -> Router<HttpState> {
+    Router::new()
         // Client software
         .route("/v1/activations", post(activations::activate))
         .route("/v1/activations/{id}", delete(activations::release))
@@ -41,15 +67,10 @@ pub fn router(state: HttpState) -> Router {
         .route("/v1/merchant/api-tokens", get(merchant::api_tokens::list).post(merchant::api_tokens::create))
         .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
         .route("/v1/merchant/keys", get(merchant::keys::list))
-        .route("/v1/merchant/apply", post(merchant::apply::apply))
         // Operation
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .fallback(nowhere)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(state.clone(), request_scope))
-        .with_state(state)
 }
 
 async fn nowhere() -> Reply {

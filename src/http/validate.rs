@@ -1,6 +1,6 @@
 //! The online verdict: always 200 once the request can be read.
 
-use axum::body::Body;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -37,8 +37,8 @@ struct VerdictAnswer {
 }
 
 /// `POST /v1/validate`
-pub async fn validate(State(state): State<HttpState>, headers: HeaderMap, body: Body) -> Reply {
-    let request: ValidateRequest = body::parse(&body::read(body, state.limits.body_bytes).await?)?;
+pub async fn validate(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
+    let request: ValidateRequest = body::parse(&body)?;
     let language = Language::of(&headers);
     let text = credential(&headers, &[("/license_key", request.license_key.as_deref())])?;
     let holder = match state.key_holder(text) {

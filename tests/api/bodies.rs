@@ -15,7 +15,7 @@ fn routes(harness: &Harness) -> Vec<(Api, String)> {
         ["/v1/activations", "/v1/activations/act_1/renew", "/v1/activations/act_1/release", "/v1/claims"];
     let mut routes: Vec<_> = open.map(|path| (anonymous.clone(), path.to_owned())).to_vec();
     routes.push((anonymous, "/v1/validate".into()));
-    for path in ["licenses", "api-tokens", "apply"] {
+    for path in ["licenses", "api-tokens", "api-tokens/tok_0000000000000000000000/revoke", "apply"] {
         routes.push((merchant.clone(), format!("/v1/merchant/{path}")));
     }
     for verb in ["suspend", "resume", "revoke", "reissue"] {

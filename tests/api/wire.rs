@@ -44,6 +44,34 @@ fn a_connection_is_kept_for_the_next_request() {
 }
 
 #[test]
+fn a_refusal_does_not_cost_the_caller_its_connection() {
+    let harness = Harness::start();
+    let body = "x".repeat(60 * 1024);
+    let refused = [
+        ("POST", "/v1/merchant/licenses", 401),
+        ("POST", "/v1/merchant/apply", 401),
+        ("POST", "/v1/nowhere", 404),
+        ("PUT", "/v1/activations", 405),
+        ("PUT", "/marketplace/acme/cad-koogallery", 405),
+        ("POST", "/marketplace/acme/nothing", 404),
+        ("POST", "/v1/activations", 400),
+        ("GET", "/v1/merchant/keys", 401),
+    ];
+    let mut requests: String = refused
+        .iter()
+        .map(|(method, path, _)| {
+            format!("{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+        })
+        .collect();
+    requests.push_str("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    let answers = raw(&harness, requests.as_bytes());
+    let statuses: Vec<_> = answers.split("HTTP/1.1 ").skip(1).filter_map(|answer| answer.get(..3)).collect();
+    let expected: Vec<_> = refused.iter().map(|(_, _, status)| status.to_string()).collect();
+    assert_eq!(statuses[..expected.len()], expected, "{answers}");
+    assert_eq!(statuses.last(), Some(&"200"), "{answers}");
+}
+
+#[test]
 fn headers_beyond_the_limit_are_refused() {
     let harness = Harness::start();
     let long = format!("GET /healthz HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(32 * 1024));

@@ -1,6 +1,7 @@
 //! API tokens: made and shown once, listed without their texts, revoked.
 
-use axum::extract::{Request, State};
+use axum::body::Bytes;
+use axum::extract::State;
 use axum::http::HeaderMap;
 use chrono::DateTime;
 use license_token::base64url;
@@ -26,6 +27,10 @@ struct CreateRequest {
     expires_at: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevokeRequest {}
+
 #[derive(Serialize)]
 struct ApiTokenAnswer {
     id: String,
@@ -40,17 +45,16 @@ struct ApiTokenAnswer {
 }
 
 /// `GET /v1/merchant/api-tokens`
-pub async fn list(State(state): State<HttpState>, request: Request) -> Reply {
-    let (_caller, owner) = owner(&state, request.headers()).await?;
+pub async fn list(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
+    let (_caller, owner) = owner(&state, &headers).await?;
     let tokens = state.app.api_tokens(&owner).await?;
     ok(&Page::whole(tokens.iter().map(ApiTokenAnswer::of).collect()))
 }
 
 /// `POST /v1/merchant/api-tokens`
-pub async fn create(State(state): State<HttpState>, request: Request) -> Reply {
-    let (caller, owner) = owner(&state, request.headers()).await?;
-    let bytes = body::read(request.into_body(), state.limits.body_bytes).await?;
-    let request: CreateRequest = body::parse(&bytes)?;
+pub async fn create(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
+    let (caller, owner) = owner(&state, &headers).await?;
+    let request: CreateRequest = body::parse(&body)?;
     let name = named(request.name)?;
     let scopes = scopes(&request.scopes, &caller, &owner)?;
     let ends_at = expires_at(request.expires_at.as_deref(), state.app.now())?;
@@ -61,8 +65,14 @@ pub async fn create(State(state): State<HttpState>, request: Request) -> Reply {
 }
 
 /// `POST /v1/merchant/api-tokens/{id}/revoke`
-pub async fn revoke(State(state): State<HttpState>, PathOf(id): PathOf<String>, request: Request) -> Reply {
-    let (_caller, owner) = owner(&state, request.headers()).await?;
+pub async fn revoke(
+    State(state): State<HttpState>,
+    PathOf(id): PathOf<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Reply {
+    let (_caller, owner) = owner(&state, &headers).await?;
+    let RevokeRequest {} = body::parse_or_empty(&body)?;
     let id = ApiTokenId::parse(&id).map_err(|_| ApiError::not_found("API token"))?;
     ok(&ApiTokenAnswer::of(&state.app.revoke_api_token(&owner, &id).await?))
 }

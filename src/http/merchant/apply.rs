@@ -1,6 +1,8 @@
 //! Apply files over the API: create and change, never delete.
 
-use axum::extract::{Request, State};
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use crate::application::{AppliedEntry, EntryChange};
@@ -35,11 +37,10 @@ struct EntryAnswer {
 }
 
 /// `POST /v1/merchant/apply`
-pub async fn apply(State(state): State<HttpState>, request: Request) -> Reply {
-    let token = state.token(request.headers(), Scope::Catalog).await?;
-    let merchant = merchant_of(&token, named_merchant(request.headers())?)?;
-    let bytes = body::read(request.into_body(), state.limits.apply_body_bytes).await?;
-    let request: ApplyRequest = body::parse(&bytes)?;
+pub async fn apply(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
+    let token = state.token(&headers, Scope::Catalog).await?;
+    let merchant = merchant_of(&token, named_merchant(&headers)?)?;
+    let request: ApplyRequest = body::parse(&body)?;
     if gives_tokens(&request.toml) && !token.allows(Scope::Admin) {
         return Err(Refusal::ScopeMissing { scope: Scope::Admin.as_str() }.into());
     }

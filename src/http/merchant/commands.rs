@@ -1,6 +1,7 @@
 //! What a merchant does to a license: suspend, resume, revoke, re-issue.
 
-use axum::extract::{Request, State};
+use axum::body::Bytes;
+use axum::extract::State;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -51,32 +52,52 @@ enum KeepRequest {
 }
 
 /// `POST /v1/merchant/licenses/{id}/suspend`
-pub async fn suspend(State(state): State<HttpState>, PathOf(id): PathOf<String>, request: Request) -> Reply {
-    run(&state, &id, request, Scope::Support, |request: ReasonRequest| {
+pub async fn suspend(
+    State(state): State<HttpState>,
+    PathOf(id): PathOf<String>,
+    parts: Parts,
+    body: Bytes,
+) -> Reply {
+    run(&state, &id, (&parts, &body), Scope::Support, |request: ReasonRequest| {
         Ok((request.reason, LicenseAction::Suspend))
     })
     .await
 }
 
 /// `POST /v1/merchant/licenses/{id}/resume`
-pub async fn resume(State(state): State<HttpState>, PathOf(id): PathOf<String>, request: Request) -> Reply {
-    run(&state, &id, request, Scope::Support, |request: ResumeRequest| {
+pub async fn resume(
+    State(state): State<HttpState>,
+    PathOf(id): PathOf<String>,
+    parts: Parts,
+    body: Bytes,
+) -> Reply {
+    run(&state, &id, (&parts, &body), Scope::Support, |request: ResumeRequest| {
         Ok((request.reason, LicenseAction::Resume { override_marketplace: request.r#override }))
     })
     .await
 }
 
 /// `POST /v1/merchant/licenses/{id}/revoke`
-pub async fn revoke(State(state): State<HttpState>, PathOf(id): PathOf<String>, request: Request) -> Reply {
-    run(&state, &id, request, Scope::Revoke, |request: ReasonRequest| {
+pub async fn revoke(
+    State(state): State<HttpState>,
+    PathOf(id): PathOf<String>,
+    parts: Parts,
+    body: Bytes,
+) -> Reply {
+    run(&state, &id, (&parts, &body), Scope::Revoke, |request: ReasonRequest| {
         Ok((request.reason, LicenseAction::Revoke))
     })
     .await
 }
 
 /// `POST /v1/merchant/licenses/{id}/reissue`
-pub async fn reissue(State(state): State<HttpState>, PathOf(id): PathOf<String>, request: Request) -> Reply {
-    run(&state, &id, request, Scope::Support, |request: ReissueRequest| {
+pub async fn reissue(
+    State(state): State<HttpState>,
+    PathOf(id): PathOf<String>,
+    parts: Parts,
+    body: Bytes,
+) -> Reply {
+    run(&state, &id, (&parts, &body), Scope::Support, |request: ReissueRequest| {
         let leaked = request.reason.as_deref() == Some(LEAKED);
         let keep = keep(request.keep.as_ref(), leaked)?;
         Ok((request.reason, LicenseAction::Reissue { keep, leaked }))
@@ -87,16 +108,14 @@ pub async fn reissue(State(state): State<HttpState>, PathOf(id): PathOf<String>,
 async fn run<T: DeserializeOwned>(
     state: &HttpState,
     id: &str,
-    request: Request,
+    (parts, body): (&Parts, &[u8]),
     scope: Scope,
     read: impl FnOnce(T) -> Result<(Option<String>, LicenseAction), ApiError>,
 ) -> Reply {
-    let caller = state.caller(request.headers(), scope).await?;
-    let reveal = reveal(&caller, request.uri())?;
-    let (parts, body) = request.into_parts();
-    let bytes = body::read(body, state.limits.body_bytes).await?;
-    let (reason, action) = read(body::parse_or_empty(&bytes)?)?;
-    let command = command(caller, id, &parts, &bytes, reason)?;
+    let caller = state.caller(&parts.headers, scope).await?;
+    let reveal = reveal(&caller, &parts.uri)?;
+    let (reason, action) = read(body::parse_or_empty(body)?)?;
+    let command = command(caller, id, (parts, body), reason)?;
     let license = state.app.command_license(&command, &action).await?;
     let answer = LicenseAnswer::of_license(&license, &extent(state, reveal));
     Ok(answer.tagged(ok(&answer)?))
@@ -105,8 +124,7 @@ async fn run<T: DeserializeOwned>(
 fn command(
     caller: Caller,
     id: &str,
-    parts: &Parts,
-    bytes: &[u8],
+    (parts, body): (&Parts, &[u8]),
     reason: Option<String>,
 ) -> Result<MerchantCommand, ApiError> {
     if reason.as_ref().is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
@@ -117,7 +135,7 @@ fn command(
         actor: caller.actor(),
         reason,
         if_revision: if_match(&parts.headers)?,
-        idempotency: idempotency(&parts.headers, &caller, (&parts.method, &parts.uri), bytes)?,
+        idempotency: idempotency(&parts.headers, &caller, (&parts.method, &parts.uri), body)?,
         merchant: caller.merchant,
     })
 }

@@ -1,6 +1,7 @@
 //! The merchant's verifying keys by role.
 
-use axum::extract::{Request, State};
+use axum::extract::State;
+use axum::http::HeaderMap;
 use license_token::{KeySet, VerifyingKey, base64url};
 use serde::Serialize;
 
@@ -21,8 +22,8 @@ struct KeyAnswer {
 }
 
 /// `GET /v1/merchant/keys`
-pub async fn list(State(state): State<HttpState>, request: Request) -> Reply {
-    let caller = state.caller(request.headers(), Scope::Read).await?;
+pub async fn list(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
+    let caller = state.caller(&headers, Scope::Read).await?;
     let merchant = state.merchant(&caller.merchant).await?.ok_or_else(no_merchant)?;
     let jwks = state.app.signer().jwks(&merchant).map_err(UseCaseError::from)?;
     let keys = KeySet::parse(jwks.as_bytes()).map_err(|error| SigningError(error.to_string()));

@@ -1,7 +1,9 @@
 //! Licenses: listed, shown, issued by hand.
 
-use axum::extract::{Request, State};
+use axum::body::Bytes;
+use axum::extract::State;
 use axum::http::Uri;
+use axum::http::request::Parts;
 use chrono::DateTime;
 use serde::Deserialize;
 
@@ -43,9 +45,9 @@ struct IssueRequest {
 }
 
 /// `GET /v1/merchant/licenses`
-pub async fn list(State(state): State<HttpState>, request: Request) -> Reply {
-    let caller = state.caller(request.headers(), Scope::Read).await?;
-    let parameters = Parameters::read(request.uri(), &FILTERS)?;
+pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
+    let caller = state.caller(&parts.headers, Scope::Read).await?;
+    let parameters = Parameters::read(&parts.uri, &FILTERS)?;
     let limit = parameters.get("limit", "a number from 1 to 200", |text| {
         text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))
     })?;
@@ -74,9 +76,9 @@ fn filter(parameters: &Parameters) -> Result<LicenseFilter, ApiError> {
 }
 
 /// `GET /v1/merchant/licenses/{id}`
-pub async fn show(State(state): State<HttpState>, PathOf(id): PathOf<String>, request: Request) -> Reply {
-    let caller = state.caller(request.headers(), Scope::Read).await?;
-    let reveal = reveal(&caller, request.uri())?;
+pub async fn show(State(state): State<HttpState>, PathOf(id): PathOf<String>, parts: Parts) -> Reply {
+    let caller = state.caller(&parts.headers, Scope::Read).await?;
+    let reveal = reveal(&caller, &parts.uri)?;
     let id = license_id(&id)?;
     let entry = state.app.view_license(&caller.merchant, &id).await?;
     let activations = match &entry {
@@ -89,13 +91,11 @@ pub async fn show(State(state): State<HttpState>, PathOf(id): PathOf<String>, re
 }
 
 /// `POST /v1/merchant/licenses`
-pub async fn issue(State(state): State<HttpState>, request: Request) -> Reply {
-    let caller = state.caller(request.headers(), Scope::Issue).await?;
-    let reveal = reveal(&caller, request.uri())?;
-    let (parts, body) = request.into_parts();
-    let bytes = body::read(body, state.limits.body_bytes).await?;
-    let mut order = order(body::parse(&bytes)?, &caller)?;
-    order.idempotency = idempotency(&parts.headers, &caller, (&parts.method, &parts.uri), &bytes)?;
+pub async fn issue(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Reply {
+    let caller = state.caller(&parts.headers, Scope::Issue).await?;
+    let reveal = reveal(&caller, &parts.uri)?;
+    let mut order = order(body::parse(&body)?, &caller)?;
+    order.idempotency = idempotency(&parts.headers, &caller, (&parts.method, &parts.uri), &body)?;
     let license = state.app.issue_license(&order).await?;
     let answer = LicenseAnswer::of_license(&license, &extent(&state, reveal));
     Ok(answer.tagged(created(&answer.location(), &answer)?))
