@@ -4,20 +4,24 @@
 //! makes the struct, the sample file, the flags and the known variables, so that they cannot drift apart.
 
 mod client;
+mod document;
 mod environment;
 mod files;
 mod layers;
+mod nearest;
 mod secret;
 mod setting;
 mod types;
 
 pub use client::{ClientFlags, ClientSettings};
+pub use document::{Member, Mistake, Place, Section, read_document};
 pub use environment::Environment;
 pub use files::{ReadError, read_text};
 pub use layers::{ConfigError, ConfigMistake, Layers, Loaded, Origin, Resolved};
+pub use nearest::suggestion;
 pub use secret::{SecretError, SecretResolver};
 pub use setting::{Setting, Shape, config_sample};
-pub use types::{AddressRange, CreateRule, LogFormat, StoreChoice};
+pub use types::{AddressRange, CreateRule, LogFormat, StoreChoice, is_http_url};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -64,6 +68,11 @@ setting::settings! {
     marketplace_timeout("marketplace_timeout_secs"): Duration as Seconds = "10";
     /// How far the `timeStamp` of an older (V1) callback may lie from the service's clock, in seconds.
     v1_timestamp_window("v1_timestamp_window_secs"): Duration as Seconds = "300";
+}
+
+/// The file of this program, to start it again as a process of its own.
+pub fn own_program() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
 }
 
 impl Settings {

@@ -4,7 +4,8 @@ mod process;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use lictor::sandbox::Storefront;
 use lictor::sandbox::orders::{Basket, Billing, MockOrder, OrderReason, Period};
@@ -13,16 +14,40 @@ use process::{Dice, Site, claim_code_in, prove_count, start_sandbox};
 const CALLERS: usize = 32;
 const DELIVERIES_MAX: usize = 20;
 
+/// How often the server has come up.
+#[derive(Default)]
+struct Ups(Mutex<usize>, Condvar);
+
+impl Ups {
+    fn count(&self) -> usize {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn came_up(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.1.notify_all();
+    }
+
+    /// Waits until the server comes up again; not for ever, because a call can fail for other reasons.
+    fn wait_past(&self, seen: usize) {
+        let count = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let patience = Duration::from_millis(200);
+        let waited = self.1.wait_timeout_while(count, patience, |count| *count == seen);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
 /// Delivers until the server answers; a call that was cut off is repeated, as a marketplace would.
-fn deliver(storefront: &Storefront, order: &MockOrder) -> (String, String) {
+fn deliver(storefront: &Storefront, order: &MockOrder, ups: &Ups) -> (String, String) {
     loop {
+        let seen = ups.count();
         if let Ok(answer) = storefront.deliver(order)
             && answer.status == 200
             && matches!(answer.result_code(), "000000" | "000004")
         {
             return (answer.result_code().to_owned(), answer.instance_id().to_owned());
         }
-        std::thread::yield_now();
+        ups.wait_past(seen);
     }
 }
 
@@ -40,7 +65,7 @@ fn place(storefront: &Storefront, count: usize) -> Vec<MockOrder> {
 
 #[test]
 fn order_lines_delivered_many_times_to_a_server_that_is_killed_become_one_license_each() {
-    let lines = prove_count(120);
+    let lines = prove_count(200);
     let kills = (lines / 20).max(6);
     let mut dice = Dice::fresh();
     let sandbox = start_sandbox();
@@ -52,7 +77,8 @@ fn order_lines_delivered_many_times_to_a_server_that_is_killed_become_one_licens
     dice.shuffle(&mut deliveries);
 
     let (next, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let delivered = AtomicBool::new(false);
+    let (delivered, ups) = (AtomicBool::new(false), Ups::default());
+    let progress = (Mutex::new(()), Condvar::new());
     let instances: Mutex<BTreeMap<usize, BTreeSet<String>>> = Mutex::default();
     let kill_every = (deliveries.len() / (kills + 1)).max(1);
     std::thread::scope(|scope| {
@@ -60,8 +86,9 @@ fn order_lines_delivered_many_times_to_a_server_that_is_killed_become_one_licens
             .map(|_| {
                 scope.spawn(|| {
                     while let Some(&line) = deliveries.get(next.fetch_add(1, Ordering::SeqCst)) {
-                        let (_, instance) = deliver(&storefront, &orders[line]);
+                        let (_, instance) = deliver(&storefront, &orders[line], &ups);
                         answered.fetch_add(1, Ordering::SeqCst);
+                        progress.1.notify_all();
                         let mut instances = instances.lock().unwrap_or_else(PoisonError::into_inner);
                         instances.entry(line).or_default().insert(instance);
                     }
@@ -70,15 +97,19 @@ fn order_lines_delivered_many_times_to_a_server_that_is_killed_become_one_licens
             .collect();
         let killer = scope.spawn(|| {
             let mut server = site.start();
+            ups.came_up();
             let mut killed = 0;
             while !delivered.load(Ordering::SeqCst) {
                 let due = kill_every * (killed + 1);
                 if killed < kills && answered.load(Ordering::SeqCst) >= due {
                     server.kill();
                     server = site.start();
+                    ups.came_up();
                     killed += 1;
                 }
-                std::thread::yield_now();
+                let turn = progress.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let waited = progress.1.wait_timeout(turn, Duration::from_millis(20));
+                drop(waited.unwrap_or_else(PoisonError::into_inner));
             }
             (server, killed)
         });
@@ -91,16 +122,16 @@ fn order_lines_delivered_many_times_to_a_server_that_is_killed_become_one_licens
         for (line, instances) in instances.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             assert_eq!(instances.len(), 1, "line {line} was answered {instances:?}");
         }
-        check_licenses(&site, &storefront, &orders);
+        check_licenses(&site, &storefront, &orders, &ups);
         println!("{lines} lines, {} deliveries, {killed} kills", deliveries.len());
         server.stop();
     });
 }
 
 /// One license per line, and one key per license wherever it is read.
-fn check_licenses(site: &Site, storefront: &Storefront, orders: &[MockOrder]) {
+fn check_licenses(site: &Site, storefront: &Storefront, orders: &[MockOrder], ups: &Ups) {
     for order in orders {
-        while deliver(storefront, order).0 != "000000" {
+        while deliver(storefront, order, ups).0 != "000000" {
             std::thread::yield_now();
         }
     }
@@ -113,7 +144,7 @@ fn check_licenses(site: &Site, storefront: &Storefront, orders: &[MockOrder]) {
     for order in orders {
         let license = by_order[order.order_id.as_str()];
         let instance = license["instance_id"].as_str().expect("it has one");
-        assert_eq!(deliver(storefront, order).1, instance);
+        assert_eq!(deliver(storefront, order, ups).1, instance);
         let shown = merchant.reveal(license["id"].as_str().expect("it has one"));
         let key = shown["license_key"].as_str().expect("revealed");
         let answer = storefront.query(&[instance]).expect("answered");

@@ -1,5 +1,3 @@
-use license_token::Binding;
-
 use crate::session::Session;
 use crate::{Config, NextAction, Verdict};
 
@@ -10,8 +8,9 @@ use crate::{Config, NextAction, Verdict};
 /// what was kept.
 ///
 /// While a certificate (or a key that binds no machine) holds, the answer comes without the network. Otherwise
-/// the server is asked, if the configuration names one: at most twice the time limit, and after a failure not
-/// again before a pause of 1 minute to 6 hours, unless a text is pasted.
+/// the server is asked, if the configuration names one. After a failure that is not tried again within a pause of
+/// 1 minute to 6 hours, after a refusal not within a minute, unless a text is pasted. Each request takes at most
+/// the time limit; after one that fails no other follows.
 #[must_use]
 pub fn check(config: &Config, text: Option<&str>) -> Verdict {
     let mut session = Session::open(config);
@@ -25,7 +24,7 @@ fn check_within(session: &mut Session<'_>, pasted: Option<&str>) -> Verdict {
     let configured = || config.variable("KEY").or_else(|| config.variable("FILE"));
     let text = pasted.map(str::to_owned).or_else(configured);
     if let Some(text) = &text
-        && let Err(verdict) = session.take(text)
+        && let Err(verdict) = session.take(text, pasted.is_some())
     {
         return verdict;
     }
@@ -40,13 +39,14 @@ fn check_within(session: &mut Session<'_>, pasted: Option<&str>) -> Verdict {
 /// Tries what can cure this verdict. `is_wished`: a person or an operator wants the license to work here, so a
 /// place that was given up is taken anew.
 fn go_online(session: &mut Session<'_>, verdict: &Verdict, is_wished: bool) {
-    let binds = session.held.key.as_ref().is_none_or(|key| key.claims().policy.binding != Binding::None);
     match verdict {
         Verdict::NeedsKey(NextAction::PasteCurrentKey) | Verdict::UpdatesEnded | Verdict::ClockSuspect => {
             return;
         }
-        Verdict::StatusStale => session.fetch_lists(true),
-        _ if !binds => return,
+        Verdict::StatusStale => {}
+        _ if !session.binds() => return,
+        // Pasted here means wanted here: this machine asks for a place of its own.
+        Verdict::WrongMachine if is_wished => session.activate(),
         _ if session.has_certificate() => {
             session.renew();
         }
@@ -55,7 +55,7 @@ fn go_online(session: &mut Session<'_>, verdict: &Verdict, is_wished: bool) {
     if is_wished && session.is_place_gone() {
         session.activate();
     }
-    if session.decide() == Verdict::StatusStale {
+    if !session.decide().is_granted() {
         session.fetch_lists(true);
     }
 }

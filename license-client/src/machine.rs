@@ -143,3 +143,36 @@ mod linux {
         fs::read_dir(folder).ok()?.filter_map(Result::ok).filter_map(permanent).min()
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_permanent_address_of_real_hardware_counts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let add = |name: &str, address: &str, assigned: &str, is_hardware: bool| {
+            let device = folder.path().join(name);
+            fs::create_dir(&device).expect("a device");
+            fs::write(device.join("address"), format!("{address}\n")).expect("written");
+            fs::write(device.join("addr_assign_type"), format!("{assigned}\n")).expect("written");
+            if is_hardware {
+                fs::create_dir(device.join("device")).expect("its hardware");
+            }
+        };
+        assert_eq!(linux::lowest_permanent_mac(folder.path()), None);
+        add("lo", "00:00:00:00:00:00", "0", false);
+        add("docker0", "02:42:00:00:00:01", "3", false);
+        add("wlan0", "11:22:33:44:55:66", "1", true);
+        add("eth1", "52:54:00:00:00:02", "0", true);
+        add("eth0", "52:54:00:00:00:01", "0", true);
+        assert_eq!(linux::lowest_permanent_mac(folder.path()).as_deref(), Some("52:54:00:00:00:01"));
+        assert_eq!(linux::lowest_permanent_mac(&folder.path().join("nowhere")), None);
+    }
+
+    #[test]
+    fn reading_the_host_never_panics() {
+        let _whatever_is_there = HostMachine.read();
+        assert_eq!(read_short(Path::new("/nowhere")), None);
+    }
+}

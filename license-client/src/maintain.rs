@@ -2,15 +2,16 @@ use crate::session::Session;
 use crate::{Config, Verdict};
 
 /// Does what needs the network: renews the certificate when its time has come, when the license is about to end
-/// or when a refusal may have been cured; fetches the status lists that are due. Call it now and then (hourly is
-/// plenty) from a place that may wait: each request takes at most the time limit. After a failure nothing is
-/// sent for 1 minute, then 2, 4 … up to 6 hours.
+/// or when a refusal may have been cured; activates a key that could not be activated yet; fetches the status
+/// lists that are due. Call it now and then (hourly is
+/// plenty) from a place that may wait: each request takes at most the time limit, and after one that fails no
+/// other follows. Then nothing is sent for 1 minute, later 2, 4 … up to 6 hours.
 ///
 /// The answer is the verdict afterwards. Without network it is the one from before: a certificate holds by
 /// itself.
 pub fn maintain(config: &Config) -> Verdict {
     let mut session = Session::open(config);
-    if session.may_try() {
+    if session.may_maintain() {
         maintain_within(&mut session);
     }
     let verdict = session.decide();
@@ -19,8 +20,12 @@ pub fn maintain(config: &Config) -> Verdict {
 }
 
 fn maintain_within(session: &mut Session<'_>) {
+    if session.lacks_certificate() {
+        session.activate();
+    }
     let renewed = renewal_is_due(session) && session.renew();
-    session.fetch_lists(false);
+    // A list that speaks against the license may be out of date, however fresh: a suspension ends at any moment.
+    session.fetch_lists(!session.decide().is_granted());
     // A list may have brought news that a renewal cures: the license key was replaced by a newer one.
     if !renewed && !session.decide().is_granted() {
         session.renew();

@@ -62,6 +62,10 @@ fn unarmoured(text: &str) -> Option<String> {
 }
 
 fn file(path: &Path) -> Option<String> {
+    // Not a pipe or a device, which might never end.
+    if !fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
     let mut content = String::new();
     let limit = u64::try_from(PASTED_MAX_BYTES).unwrap_or(u64::MAX);
     fs::File::open(path).ok()?.take(limit).read_to_string(&mut content).ok()?;

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use license_token::{ActivationClaims, LicenseClaims, Machine, VerifiedToken, base64url};
+use license_token::{ActivationClaims, Binding, LicenseClaims, Machine, VerifiedToken, base64url};
+
+use sha2::{Digest as _, Sha256};
 
 use crate::held::{self, Held};
 use crate::pasted::Pasted;
@@ -15,6 +17,8 @@ const MINUTE_SECS: i64 = 60;
 const BACK_OFF_SECS: i64 = MINUTE_SECS;
 /// Longest pause. Also bounds what a clock that was ahead can do to it.
 const BACK_OFF_MAX_SECS: i64 = 6 * 60 * MINUTE_SECS;
+/// Pause of [`crate::check`] after a refusal. [`crate::maintain`] asks again at its next call: it may be cured.
+const REFUSED_PAUSE_SECS: i64 = MINUTE_SECS;
 /// Age from which a list is asked for again when it names no `ttl`.
 const LIST_TTL_SECS: i64 = 12 * 60 * MINUTE_SECS;
 
@@ -26,6 +30,16 @@ pub(crate) struct Session<'a> {
     before: State,
     path: PathBuf,
     machine: Machine,
+    contact: Contact,
+}
+
+/// What this call has heard of the server so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Contact {
+    None,
+    Answered,
+    /// Not asked again within this call: one time limit is enough to wait.
+    Failed,
 }
 
 impl<'a> Session<'a> {
@@ -34,15 +48,39 @@ impl<'a> Session<'a> {
         let state = State::load(&path);
         let held = Held::load(config, &state);
         let machine = machine::identify(config);
-        Self { config, held, now: (config.clock)(), before: state.clone(), state, path, machine }
+        let contact = Contact::None;
+        Self { config, held, now: (config.clock)(), before: state.clone(), state, path, machine, contact }
     }
 
     /// Keeps what changed. A folder that cannot be written costs persistence, not the verdict.
     pub fn close(mut self) {
         self.state.floor = self.state.floor.max(self.held.floor());
+        match self.contact {
+            Contact::None => {}
+            Contact::Answered => self.state.failures = 0,
+            Contact::Failed => self.pause(BACK_OFF_SECS << self.state.failures.min(16)),
+        }
         if self.state != self.before {
+            self.merge_with_file();
             let _best_effort = self.state.save(&self.path);
         }
+    }
+
+    /// Another process may have renewed meanwhile: the higher generation of one activation counts.
+    fn merge_with_file(&mut self) {
+        let kept = State::load(&self.path);
+        if kept == self.before {
+            return;
+        }
+        let theirs = Held::load(self.config, &kept).certificate;
+        let is_newer = match (&theirs, &self.held.certificate) {
+            (Some(theirs), Some(ours)) => {
+                let (theirs, ours) = (theirs.claims(), ours.claims());
+                theirs.act == ours.act && theirs.generation > ours.generation
+            }
+            _ => false,
+        };
+        self.state.merge(kept, is_newer);
     }
 
     pub fn decide(&self) -> Verdict {
@@ -80,23 +118,37 @@ impl<'a> Session<'a> {
         pause <= 0 || pause > BACK_OFF_MAX_SECS
     }
 
-    fn succeeded(&mut self) {
-        (self.state.failures, self.state.retry_at) = (0, 0);
+    /// As [`Self::may_try`], but a refusal is no reason to wait.
+    pub fn may_maintain(&self) -> bool {
+        self.may_try() || self.state.failures == 0
+    }
+
+    fn pause(&mut self, secs: i64) {
+        self.state.failures = self.state.failures.saturating_add(1);
+        self.state.retry_at = self.now.saturating_add(secs.min(BACK_OFF_MAX_SECS));
+    }
+
+    fn server(&self) -> Option<Server> {
+        if self.contact == Contact::Failed { None } else { Server::of(self.config) }
+    }
+
+    fn answered(&mut self) {
+        if self.contact == Contact::None {
+            self.contact = Contact::Answered;
+        }
     }
 
     fn failed(&mut self) {
-        let doubled = BACK_OFF_SECS << self.state.failures.min(16);
-        self.state.failures = self.state.failures.saturating_add(1);
-        self.state.retry_at = self.now.saturating_add(doubled.min(BACK_OFF_MAX_SECS));
+        self.contact = Contact::Failed;
     }
 
-    /// Takes in a text. `Err` is the verdict about a text that is no license of this product, or that could not
+    /// Takes in a text; `is_pasted` when a person waits for the answer. `Err` is the verdict about a text that is no license of this product, or that could not
     /// be redeemed.
-    pub fn take(&mut self, text: &str) -> Result<(), Verdict> {
+    pub fn take(&mut self, text: &str, is_pasted: bool) -> Result<(), Verdict> {
         match Pasted::read(text) {
             Pasted::LicenseKey(key) => self.take_key(&key),
             Pasted::Certificate(certificate) => self.take_certificate(&certificate),
-            Pasted::Code(code) => self.take_code(&code),
+            Pasted::Code(code) => self.take_code(&code, is_pasted),
             Pasted::Unreadable => Err(Verdict::Malformed),
         }
     }
@@ -140,17 +192,22 @@ impl<'a> Session<'a> {
     }
 
     /// Redeems a code once; offered again it changes nothing.
-    fn take_code(&mut self, code: &str) -> Result<(), Verdict> {
+    fn take_code(&mut self, code: &str, is_pasted: bool) -> Result<(), Verdict> {
         if self.state.claim_code.as_deref() == Some(code) && self.held.key.is_some() {
             return Ok(());
         }
-        let Some(server) = Server::of(self.config) else {
-            return Err(Verdict::NeedsKey(NextAction::GoOnline));
+        let server = self.server().filter(|_server| is_pasted || self.may_try());
+        let Some(server) = server else { return Err(Verdict::NeedsKey(NextAction::GoOnline)) };
+        let claimed = match server.claim(code, &self.config.product) {
+            Ok(claimed) => claimed,
+            Err(Failure::Unreachable) => {
+                self.failed();
+                return Err(Verdict::NeedsKey(NextAction::GoOnline));
+            }
+            Err(Failure::Refused(code)) => {
+                return Err(offline::of_server_code(&code).unwrap_or(Verdict::Malformed));
+            }
         };
-        let claimed = server.claim(code, &self.config.product).map_err(|failure| match failure {
-            Failure::Unreachable => Verdict::NeedsKey(NextAction::GoOnline),
-            Failure::Refused(code) => offline::of_server_code(&code).unwrap_or(Verdict::Malformed),
-        })?;
         match claimed.license_key {
             Some(key) => {
                 self.take_key(&key)?;
@@ -164,7 +221,7 @@ impl<'a> Session<'a> {
 
     /// Takes a place for this machine.
     pub fn activate(&mut self) {
-        let (Some(server), Some(key)) = (Server::of(self.config), &self.held.key) else { return };
+        let (Some(server), Some(key)) = (self.server(), &self.held.key) else { return };
         let key = key.text().to_owned();
         let Some(nonce) = self.nonce() else { return };
         let answer = server.activate(&key, &self.machine, &machine::name(self.config), &nonce);
@@ -173,16 +230,28 @@ impl<'a> Session<'a> {
 
     /// Asks for a new certificate and, with it, for the current license key. `false`: there is nothing to renew.
     pub fn renew(&mut self) -> bool {
-        let Some(server) = Server::of(self.config) else { return false };
+        let is_asked = self.renew_once();
+        // The answer may be the one that was lost long ago: its certificate is over, and renews in turn.
+        if self.contact == Contact::Answered
+            && !self.has_refusal()
+            && matches!(self.decide(), Verdict::Expired(_))
+        {
+            self.renew_once();
+        }
+        is_asked
+    }
+
+    fn renew_once(&mut self) -> bool {
+        let Some(server) = self.server() else { return false };
         let Some(certificate) = self.held.fitting_certificate() else { return false };
         let (id, text) = (certificate.claims().act.clone(), certificate.text().to_owned());
-        let Some(nonce) = self.nonce() else { return false };
+        let nonce = renewal_nonce(&text);
         let answer = server.renew(&id, &text, &self.machine, &nonce);
         self.heard(answer, &nonce);
         true
     }
 
-    /// The nonce of the request that is still unanswered, or a new one, kept before it is sent: whoever asks
+    /// The nonce of the activation that is still unanswered, or a new one, kept before it is sent: whoever asks
     /// again after a lost answer gets the same certificate, not one more generation.
     fn nonce(&mut self) -> Option<String> {
         if self.state.nonce.is_none() {
@@ -197,16 +266,18 @@ impl<'a> Session<'a> {
     fn heard(&mut self, answer: Result<Activated, Failure>, nonce: &str) {
         match answer {
             Ok(activated) if self.accept(&activated, nonce) => {
-                self.state.refusal = None;
-                self.state.nonce = None;
-                self.succeeded();
+                (self.state.refusal, self.state.nonce) = (None, None);
+                self.state.retry_at = 0;
+                self.answered();
             }
-            Ok(_) | Err(Failure::Unreachable) => self.failed(),
-            Err(Failure::Refused(code)) => {
+            Err(Failure::Refused(code)) if offline::of_server_code(&code).is_some() => {
                 self.state.nonce = None;
                 self.state.refusal = Some(StoredRefusal { code, at: self.now });
-                self.failed();
+                self.state.retry_at = self.now.saturating_add(REFUSED_PAUSE_SECS);
+                self.answered();
             }
+            // A refusal that says nothing about the license is a failure, and no reason to forget one that did.
+            Ok(_) | Err(Failure::Refused(_) | Failure::Unreachable) => self.failed(),
         }
         self.refresh();
     }
@@ -232,8 +303,8 @@ impl<'a> Session<'a> {
 
     /// Fetches the lists that are due, or all of them.
     pub fn fetch_lists(&mut self, even_if_fresh: bool) {
-        let Some(server) = Server::of(self.config) else { return };
         for address in self.held.list_addresses() {
+            let Some(server) = self.server() else { break };
             let stored = self.state.lists.get(&address).cloned().unwrap_or_default();
             let age = self.now.saturating_sub(stored.asked_at);
             if !even_if_fresh && (0..self.list_ttl(&address)).contains(&age) {
@@ -264,12 +335,14 @@ impl<'a> Session<'a> {
         if claims.sub != address || goes_back || equivocates {
             return self.failed();
         }
+        self.answered();
         let fresh =
             StoredList { text: text.to_owned(), seq: claims.seq, iat: claims.iat, etag, asked_at: self.now };
         self.state.lists.insert(address.to_owned(), fresh);
     }
 
     fn keep_list(&mut self, address: String, stored: StoredList) {
+        self.answered();
         self.state.lists.insert(address, StoredList { asked_at: self.now, ..stored });
     }
 
@@ -289,4 +362,20 @@ impl<'a> Session<'a> {
     pub fn has_certificate(&self) -> bool {
         self.held.fitting_certificate().is_some()
     }
+
+    /// Whether the license at hand must be activated.
+    pub fn binds(&self) -> bool {
+        self.held.key.as_ref().is_none_or(|key| key.claims().policy.binding != Binding::None)
+    }
+
+    pub fn lacks_certificate(&self) -> bool {
+        self.held.key.is_some() && self.binds() && !self.has_certificate()
+    }
+}
+
+/// One certificate, one nonce: whoever asks again after a lost answer, and two processes that ask at the same time,
+/// get the same next certificate and are not taken for clones.
+fn renewal_nonce(certificate: &str) -> String {
+    let digest = Sha256::new().chain_update(b"license-renewal\0").chain_update(certificate).finalize();
+    base64url::encode(&digest[..16])
 }

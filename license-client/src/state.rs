@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use license_token::base64url;
 use serde::{Deserialize, Serialize};
 
 use crate::Config;
@@ -30,7 +31,7 @@ pub(crate) struct State {
     pub lists: BTreeMap<String, StoredList>,
     /// What the server said last when it refused; forgotten when a renewal succeeds.
     pub refusal: Option<StoredRefusal>,
-    /// Nonce of the request whose answer is still awaited: a repeated request gets the same answer.
+    /// Nonce of the activation whose answer is still awaited: a repeated request gets the same answer.
     pub nonce: Option<String>,
     /// Failed attempts in a row.
     pub failures: u32,
@@ -89,6 +90,22 @@ impl State {
         write_atomically(path, &serde_json::to_vec_pretty(self)?)
     }
 
+    /// Takes in what another process has kept meanwhile, its license too when `its_license_is_newer`.
+    pub fn merge(&mut self, other: Self, its_license_is_newer: bool) {
+        let mut lists = std::mem::take(&mut self.lists);
+        let floor = self.floor.max(other.floor);
+        for (address, list) in &other.lists {
+            let known = lists.entry(address.clone()).or_default();
+            if known.seq < list.seq {
+                known.clone_from(list);
+            }
+        }
+        if its_license_is_newer {
+            *self = other;
+        }
+        (self.floor, self.lists) = (floor, lists);
+    }
+
     /// Forgets the license; what protects against an old list or a clock set back stays.
     pub fn forget_license(&mut self) {
         let (floor, lists) = (self.floor, std::mem::take(&mut self.lists));
@@ -108,7 +125,9 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let beside = path.with_extension(format!("{}.tmp", std::process::id()));
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|_no_randomness| io::ErrorKind::Unsupported)?;
+    let beside = path.with_extension(format!("{}.tmp", base64url::encode(&random)));
     let written = write_private(&beside, bytes).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
         let _already_failed = fs::remove_file(&beside);

@@ -12,7 +12,7 @@ use super::settle_purchase::Settled;
 use crate::domain::{Instant, Validity};
 
 /// How long a worker has a job to itself: longer than the longest call.
-const LEASE_SECS: i64 = 60;
+const LEASE_SECS: i64 = 30;
 /// Longest pause between two tries.
 const PAUSE_MAX_SECS: i64 = 600;
 /// Jobs looked at in one round.
@@ -42,6 +42,19 @@ impl App {
         }
         let now = self.now();
         Ok(next.map(|next| (next - now).to_std().unwrap_or(Duration::ZERO)))
+    }
+
+    /// Takes back every lease: for a start of the only process that can hold one. Whoever held them is gone.
+    pub async fn take_back_job_leases(&self) -> Result<usize, UseCaseError> {
+        let jobs: Vec<Versioned<Job>> = list(self.store.as_ref(), &Listing::Jobs, 1_000).await?;
+        let mut taken_back = 0;
+        for Versioned { value: mut job, revision } in jobs {
+            if job.leased_until.take().is_some() {
+                self.store.commit(Commit::new().put(job, revision)).await?;
+                taken_back += 1;
+            }
+        }
+        Ok(taken_back)
     }
 
     async fn run_job(&self, job: Versioned<Job>) -> Result<(), UseCaseError> {

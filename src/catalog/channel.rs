@@ -3,8 +3,8 @@
 use toml::de::DeValue;
 
 use super::PROTOCOLS;
-use super::document::{Member, Place, Section};
 use super::values::{base_url, filled_line, id, or, secret, word};
+use crate::config::{Member, Place, Section};
 use crate::domain::{
     AccessKeyRef, AccessKeyUse, Channel, ChannelId, Marketplace, OpenApi, ProductId, ProtocolName, ReadyRule,
 };

@@ -1,7 +1,7 @@
 //! `[merchant]`
 
-use super::document::{Member, Section};
-use super::values::{id, is_http_url, line, name, or};
+use super::values::{id, line, name, or};
+use crate::config::{Member, Section, is_http_url};
 use crate::domain::{LocalizedText, Merchant, MerchantId};
 
 /// Longest issuer: tokens carry it.

@@ -2,9 +2,7 @@
 
 mod channel;
 mod diff;
-mod document;
 mod merchant;
-pub mod nearest;
 mod product;
 mod quota;
 mod rules;
@@ -14,10 +12,10 @@ mod token;
 mod values;
 
 pub use diff::{Catalog, CatalogChange, CatalogObject, ChangeKind, TokenKnown, diff};
-pub use document::{Member, Mistake, Section, read_document};
 pub use sample::sample;
-pub use values::is_http_url;
 
+pub use crate::config::Mistake;
+use crate::config::{Section, read_document};
 use crate::domain::{Channel, Merchant, Product, ProductId, Scope, SecretRef, Spec};
 
 /// Longest apply file.

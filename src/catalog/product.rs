@@ -1,7 +1,7 @@
 //! `[[product]]`
 
-use super::document::{Member, Place, Section};
 use super::values::{base_url, id, localized, name, or};
+use crate::config::{Member, Place, Section};
 use crate::domain::{LocalizedText, Product, ProductId};
 
 /// What may be filled into a memo.

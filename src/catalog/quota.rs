@@ -1,7 +1,7 @@
 //! `[[spec.quota]]`
 
-use super::document::{Member, Section};
 use super::values::{amount, distinct, filled_line, or, token_word, word};
+use crate::config::{Member, Section};
 use crate::domain::{Overage, QuotaTemplate, ResetWindow, WindowAlignment};
 
 /// Longest name of a unit, in characters.

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ApplyContext;
 use super::channel::ReadChannel;
-use super::document::{Place, Section};
-use super::nearest::suggestion;
 use super::product::ReadProduct;
 use super::spec::ReadSpec;
 use super::values::shown;
+use crate::config::suggestion;
+use crate::config::{Place, Section};
 use crate::domain::{Instant, NoTotal, ProductId, QuotaPackage, Spec, SpecKind, SpecTerm, Term, Validity};
 
 /// Notes what does not fit together.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::document::{Member, Place, Section};
 use super::values::{days, distinct, id, name, one_or_many, or, shown, term, token_word, word};
 use super::{quota, values};
+use crate::config::{Member, Place, Section};
 use crate::domain::{
     Binding, Enforcement, LocalizedText, MachineLimit, MachinePolicy, Multiply, OfflinePolicy, ProductId,
     Sku, Spec, SpecId, SpecKind, SpecTerm, Starts, StatusPolicy, WhenFull,

@@ -1,8 +1,8 @@
 //! `[[api_token]]`
 
 use super::TokenGiven;
-use super::document::{Member, Section};
 use super::values::{distinct, filled_line, secret, word};
+use crate::config::{Member, Section};
 use crate::domain::Scope;
 
 /// Longest name of a token, in characters.

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::document::{Member, Section};
-use super::nearest::suggestion;
+use crate::config::{Member, Section, is_http_url, suggestion};
 use crate::domain::{Amount, LocalizedText, SecretRef, Term};
 
 /// Longest name that people read, in characters.
@@ -200,12 +199,4 @@ pub fn base_url(member: &Member<'_>) -> Option<String> {
         return None;
     }
     Some(text.trim_end_matches('/').to_owned())
-}
-
-/// Whether a text is an absolute address with a host.
-pub fn is_http_url(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or(""));
-    host.is_some_and(|host| !host.is_empty() && !host.contains('@'))
-        && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\'))
 }

@@ -1,1 +1,178 @@
-//! Command line.
+//! The command line: one file per group of commands. `main` parses and hands over to [`Cli::run`].
+//!
+//! Exit codes: 0 done, 1 refused or not found, 2 usage, 3 unreachable or 503.
+
+pub mod api;
+mod api_token;
+mod apply;
+mod client_example;
+mod config;
+mod demo;
+mod failure;
+mod init;
+mod keys;
+mod license;
+mod output;
+mod problem;
+mod sandbox;
+mod serve;
+mod setting_flags;
+mod table;
+mod token;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use api::Api;
+pub use failure::Failure;
+pub use output::Output;
+pub use problem::Problem;
+pub use setting_flags::SettingFlags;
+pub use table::Table;
+
+use crate::config::{ClientFlags, ClientSettings};
+
+/// License key service for software sold on cloud marketplaces.
+#[derive(Debug, Parser)]
+#[command(name = "lictor", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Common {
+    /// Answer in JSON instead of tables and sentences.
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    json: bool,
+    /// Where the server is [env: LICTOR_URL] [default: http://127.0.0.1:8080].
+    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
+    url: Option<String>,
+    /// File with the API token; otherwise the token is read from LICTOR_TOKEN.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    token_file: Option<PathBuf>,
+    /// For which merchant an operator's token asks [env: LICTOR_MERCHANT].
+    #[arg(long, global = true, value_name = "ID", help_heading = "Everywhere")]
+    merchant: Option<String>,
+}
+
+impl Common {
+    /// The client of the merchant API.
+    fn api(&self) -> Result<Api, Failure> {
+        let flags = ClientFlags {
+            url: self.url.clone(),
+            token_file: self.token_file.clone(),
+            merchant: self.merchant.clone(),
+        };
+        Ok(Api::of(ClientSettings::of_process(&flags)?))
+    }
+
+    fn output(&self) -> Output {
+        Output { json: self.json }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the whole way in seconds: buy, mint, activate, go offline, revoke.
+    Demo,
+    /// Run the service.
+    Serve(serve::Serve),
+    /// Make data and keys, then stop.
+    Init(init::Init),
+    /// Check settings and apply files; show every setting and where it comes from.
+    CheckConfig(config::CheckConfig),
+    /// Print a settings file with every setting, its meaning and its default.
+    ConfigSample,
+    /// Create and change a merchant's catalog from a file; never deletes.
+    Apply(apply::Apply),
+    /// Licenses: list, show, issue, suspend, resume, revoke, reissue.
+    #[command(subcommand)]
+    License(license::License),
+    /// Signing keys.
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Tokens of the merchant API.
+    #[command(subcommand)]
+    ApiToken(api_token::ApiToken),
+    /// Verify or look into a license key, certificate or status list; needs no server.
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Run the example client; what `demo` runs as the customer's software.
+    #[command(hide = true, disable_help_flag = true)]
+    ClientExample {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// A stand-in marketplace with real signatures.
+    #[command(subcommand)]
+    Sandbox(sandbox::Sandbox),
+}
+
+/// Comes when the process is told to stop: SIGTERM or SIGINT.
+async fn stop_signal() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    }
+}
+
+impl Cli {
+    /// Does what was asked for.
+    pub fn run(self) -> ExitCode {
+        let output = self.common.output();
+        let done = match self.command {
+            Command::Demo => return demo::run(output),
+            Command::Serve(command) => command.run(),
+            Command::Init(command) => command.run(),
+            Command::CheckConfig(command) => command.run(output),
+            Command::ConfigSample => config::sample(output),
+            Command::Apply(command) => command.run(&self.common),
+            Command::License(command) => command.run(&self.common),
+            Command::Keys(command) => command.run(&self.common),
+            Command::ApiToken(command) => command.run(&self.common),
+            Command::Token(command) => return token::run(command, output),
+            Command::ClientExample { args } => return client_example::run(args),
+            Command::Sandbox(command) => command.run(&self.common),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                output.failure(&failure);
+                failure.exit_code()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_tree_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_flag_says_what_it_is_for() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            assert!(command.get_about().is_some() || path == " lictor", "{path}");
+            for arg in command.get_arguments().filter(|_| !command.is_hide_set()) {
+                assert!(arg.get_help().is_some(), "{path} {}", arg.get_id());
+            }
+            command.get_subcommands().for_each(|below| check(below, &path));
+        }
+        check(&Cli::command(), "");
+    }
+}

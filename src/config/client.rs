@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use super::environment::Environment;
 use super::files::read_text;
 use super::layers::{ConfigError, ConfigMistake};
-use crate::catalog::is_http_url;
+use super::types::is_http_url;
 use crate::domain::MerchantId;
 
 /// Where the server is, if nobody says otherwise.

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
+use super::document::{Member, Mistake, Section, read_document};
 use super::environment::{Environment, PREFIX};
 use super::files::read_text;
+use super::nearest::nearest;
 use super::types::{Form, read_form};
 use super::{SETTINGS, Setting, Settings, Shape};
-use crate::catalog::nearest::nearest;
-use crate::catalog::{Member, Mistake, Section, read_document};
 
 /// Longest settings file.
 const FILE_BYTES_MAX: usize = 256 * 1024;

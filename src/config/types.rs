@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::nearest::suggestion;
 use super::setting::Shape;
-use crate::catalog::{is_http_url, nearest};
 
 /// How a value is read from text. The message of an error says what to write; it never repeats a secret.
 pub trait Form {
@@ -217,11 +217,19 @@ impl Form for Vec<AddressRange> {
     }
 }
 
+/// Whether a text is an absolute address with a host.
+pub fn is_http_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or(""));
+    host.is_some_and(|host| !host.is_empty() && !host.contains('@'))
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\'))
+}
+
 fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
     let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
     found.ok_or_else(|| {
         let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        format!("there is no `{text}`{}", nearest::suggestion(text, &names))
+        format!("there is no `{text}`{}", suggestion(text, &names))
     })
 }
 

@@ -53,7 +53,8 @@ impl Server {
             }
         });
         let mut server = Self { child, url: String::new() };
-        server.url = told.recv_timeout(START_LIMIT).map_err(|_| "the server did not start: see above".to_owned())?;
+        server.url =
+            told.recv_timeout(START_LIMIT).map_err(|_| "the server did not start: see above".to_owned())?;
         Ok(server)
     }
 

@@ -45,8 +45,7 @@ pub fn tell(report: &mut Report) -> Result<(), Failure> {
     })?;
     let (url, address) = (server.url.clone(), server.address().to_owned());
     let production_address = format!("{url}/marketplace/acme/cad-koogallery");
-    let storefront =
-        sandbox.storefront(&production_address, SecretString::from(shop::ACCESS_KEY.to_owned()));
+    let storefront = sandbox.storefront(&production_address, SecretString::from(shop::ACCESS_KEY.to_owned()));
     let api = Api::new(&url, Some(SecretString::from(API_TOKEN.to_owned())), Some("acme".into()));
 
     let jwks = api.get("/v1/keysets/acme/jwks.json").map_err(told)?;
@@ -81,7 +80,8 @@ pub fn tell(report: &mut Report) -> Result<(), Failure> {
 
     let server = report.step("the server starts again over the same data", |details| {
         let server = Server::start(folder, &address)?;
-        let again = api.get(&format!("/v1/merchant/licenses/{}?reveal=true", bought.text("id"))).map_err(told)?;
+        let again =
+            api.get(&format!("/v1/merchant/licenses/{}?reveal=true", bought.text("id"))).map_err(told)?;
         if again["license_key"] != bought.license["license_key"] {
             return Err("the license key is another one after the restart".into());
         }
@@ -113,7 +113,7 @@ fn buy(
     basket: crate::sandbox::orders::Basket,
     details: &mut Details,
 ) -> Result<Sold, Failure> {
-    let failed = |error: crate::sandbox::CallError| format!("the marketplace's call failed: {error}");
+    let failed = |error: crate::sandbox::caller::CallError| format!("the marketplace's call failed: {error}");
     let purchase = storefront.buy(basket).map_err(failed)?;
     let first_code = purchase.answer.result_code().to_owned();
     let instance = purchase.answer.instance_id().to_owned();
@@ -125,9 +125,11 @@ fn buy(
         Ok((again.result_code() == "000000").then_some(()))
     })?;
     let shown = storefront.query(&[&instance]).map_err(failed)?;
-    let memo = shown.app_info(&instance).and_then(|info| info["memo"].as_str()).unwrap_or_default().to_owned();
+    let memo =
+        shown.app_info(&instance).and_then(|info| info["memo"].as_str()).unwrap_or_default().to_owned();
     let is_code = |word: &&str| word.len() == 29 && word.split('-').count() == 5;
-    let claim_code = memo.split([' ', ',', ',']).find(is_code).ok_or("the memo shows no claim code")?.to_owned();
+    let claim_code =
+        memo.split([' ', ',', ',']).find(is_code).ok_or("the memo shows no claim code")?.to_owned();
     let found = api.get(&format!("/v1/merchant/licenses?instance_id={instance}")).map_err(told)?;
     let id = found["items"][0]["id"].as_str().ok_or("the merchant does not see the license")?.to_owned();
     let license = api.get(&format!("/v1/merchant/licenses/{id}?reveal=true")).map_err(told)?;
@@ -141,15 +143,23 @@ fn buy(
 
 /// What a license key says, for people.
 fn encoded(key: &str) -> Result<String, Failure> {
-    let token = UnverifiedToken::parse(key).map_err(|refusal| format!("the license key is malformed: {refusal}"))?;
+    let token =
+        UnverifiedToken::parse(key).map_err(|refusal| format!("the license key is malformed: {refusal}"))?;
     let claims: Value = serde_json::from_str(&token.inspect().claims.to_string())
         .map_err(|error| format!("the license key is malformed: {error}"))?;
     let lic = &claims["lic"];
     let instant = |claim: &Value| {
         let seconds = claim.as_i64().unwrap_or_default();
-        chrono::DateTime::from_timestamp(seconds, 0).unwrap_or_default().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+        chrono::DateTime::from_timestamp(seconds, 0)
+            .unwrap_or_default()
+            .format("%Y-%m-%dT%H:%M:%SZ")
+            .to_string()
     };
-    let end = if claims["exp"].is_null() { "for ever".to_owned() } else { format!("to {}", instant(&claims["exp"])) };
+    let end = if claims["exp"].is_null() {
+        "for ever".to_owned()
+    } else {
+        format!("to {}", instant(&claims["exp"]))
+    };
     let mut line = format!(
         "spec {}, term {}, from {} {end}, machines {}",
         lic["spec"]["sku"].as_str().unwrap_or("?"),
@@ -158,7 +168,11 @@ fn encoded(key: &str) -> Result<String, Failure> {
         lic["machines"],
     );
     for package in lic["quota"].as_array().into_iter().flatten() {
-        let total = if package["total"].is_null() { "no total".to_owned() } else { format!("{} in all", package["total"]) };
+        let total = if package["total"].is_null() {
+            "no total".to_owned()
+        } else {
+            format!("{} in all", package["total"])
+        };
         line += &format!(
             ", {} {} {} per {}, {total}",
             package["amount"],
@@ -183,7 +197,8 @@ fn license_fact(sold: &Sold) -> Value {
 
 fn client_of(folder: &Path, url: &str, jwks: &Value) -> Result<Client, Failure> {
     let keys_file = folder.join("jwks.json");
-    std::fs::write(&keys_file, jwks.to_string()).map_err(|error| format!("cannot write the key set: {error}"))?;
+    std::fs::write(&keys_file, jwks.to_string())
+        .map_err(|error| format!("cannot write the key set: {error}"))?;
     Ok(Client {
         server: url.to_owned(),
         issuer: ISSUER.to_owned(),
@@ -213,7 +228,10 @@ fn wait_until<T>(mut look: impl FnMut() -> Result<Option<T>, Failure>) -> Result
         if let Some(seen) = look()? {
             return Ok(seen);
         }
-        #[expect(clippy::disallowed_methods, reason = "the marketplace asks again after a while; so does the demo")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the marketplace asks again after a while; so does the demo"
+        )]
         std::thread::sleep(BETWEEN_LOOKS);
     }
     Err("it took too long".into())

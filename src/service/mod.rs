@@ -2,10 +2,12 @@
 
 mod apply;
 mod open;
+mod run;
 mod secrets;
 mod start_error;
 
 pub use apply::CatalogApplier;
 pub use open::{Create, FirstStart, OpenOptions, Opened, new_token_text, open, token_digest};
+pub use run::{Listening, RunError, init, run};
 pub use secrets::ServerSecrets;
 pub use start_error::StartError;

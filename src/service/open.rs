@@ -110,6 +110,7 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
         keyring.load_merchant(&merchant)?;
         check_newest_license(&app, &keyring, &merchant, &keys).await?;
     }
+    app.take_back_job_leases().await?;
     let first_start = if fresh { Some(make_operator_token(&app, &data).await?) } else { None };
     Ok(Opened { app, records, first_start })
 }

@@ -10,8 +10,8 @@ use super::apply::CatalogApplier;
 use super::open::{Create, OpenOptions, Opened, open};
 use super::secrets::ServerSecrets;
 use super::start_error::StartError;
-use crate::application::{ApplyFault, ApplyFiles};
 use crate::application::ports::{IdSource, SecretSource};
+use crate::application::{ApplyFault, ApplyFiles};
 use crate::clock::SystemClock;
 use crate::config::{CreateRule, ReadError, SecretResolver, Settings, StoreChoice, read_text};
 use crate::http::{HttpLimits, HttpParts, HttpState, router, serve};
@@ -117,7 +117,7 @@ pub async fn run(
         served = serve(listener, router(state), stopping) => served.map_err(RunError::Serve),
         state = records.stopped() => match state {
             StoreState::Failed(error) => Err(RunError::Store(error.to_string())),
-            StoreState::Closed => Ok(()),
+            StoreState::Running | StoreState::Closed => Ok(()),
         },
     };
     workers.stop().await;

@@ -1,5 +1,5 @@
 //! Keys, claims and vectors that the tests share. Every key here is public by design.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![expect(dead_code, reason = "each test binary uses its own part")]
 
 pub mod catalogue;
 pub mod vector;

@@ -3,29 +3,27 @@
 //! The journal has a batch before it comes here, so nothing is lost if the process ends first: the next start
 //! replays from the checkpoint. The overlay shows the batch to readers until the index has it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use super::super::engine::{Batch, Position};
+use super::super::engine::Position;
 use super::super::error::StoreError;
+use super::EmbeddedOptions;
+use super::backlog::{Backlog, Durable};
 use super::folder::Mark;
 use super::index::Index;
 use super::shared::Shared;
 
-/// Batches that may wait for the index; one more makes the group commit wait.
-const BACKLOG_BATCHES_MAX: usize = 8;
+/// What may wait for the index; more makes the group commit wait: 64 MiB of journal.
+const BACKLOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// A batch that is durable and visible.
-pub(super) struct Durable {
-    pub batch: Arc<Batch>,
-    /// What it takes in the journal.
-    pub frame_bytes: u64,
-}
+/// What is applied in one go: 2 MiB of journal.
+const GROUP_BYTES: u64 = 2 * 1024 * 1024;
 
 /// The thread that applies batches.
 pub(super) struct Applier {
-    sender: SyncSender<Durable>,
+    backlog: Arc<Backlog>,
     thread: JoinHandle<()>,
 }
 
@@ -34,27 +32,43 @@ impl Applier {
         shared: Arc<Shared>,
         index: Index,
         checkpointed: Position,
-        checkpoint_bytes: u64,
+        options: &EmbeddedOptions,
     ) -> Result<Self, StoreError> {
-        let (sender, receiver) = sync_channel(BACKLOG_BATCHES_MAX);
-        let mut applying =
-            Applying { shared, index, checkpoint_bytes, at: checkpointed, checkpointed, journal_bytes: 0 };
+        let backlog = Arc::new(Backlog::new(BACKLOG_BYTES_MAX));
+        let mut applying = Applying {
+            shared,
+            index,
+            checkpoint_bytes: options.checkpoint_bytes,
+            at: checkpointed,
+            checkpointed,
+            journal_bytes: 0,
+        };
+        let taken = EndsWith(Arc::clone(&backlog));
         let spawned =
-            std::thread::Builder::new().name("store-apply".to_owned()).spawn(move || applying.run(&receiver));
+            std::thread::Builder::new().name("store-apply".to_owned()).spawn(move || applying.run(&taken.0));
         let thread = spawned
             .map_err(|error| StoreError::Index { doing: "starting its thread", what: error.to_string() })?;
-        Ok(Self { sender, thread })
+        Ok(Self { backlog, thread })
     }
 
     /// Waits while the backlog is full.
     pub fn send(&self, durable: Durable) -> Result<(), StoreError> {
-        self.sender.send(durable).map_err(|_| StoreError::Closed)
+        if self.backlog.add(durable) { Ok(()) } else { Err(StoreError::Closed) }
     }
 
     /// Waits until the backlog is applied and checkpointed; what failed on the way has been noted.
     pub fn finish(self) -> Result<(), StoreError> {
-        drop(self.sender);
+        self.backlog.end();
         self.thread.join().map_err(|_| StoreError::Closed)
+    }
+}
+
+/// However the thread ends, nobody waits for it.
+struct EndsWith(Arc<Backlog>);
+
+impl Drop for EndsWith {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
@@ -71,25 +85,39 @@ struct Applying {
 }
 
 impl Applying {
-    fn run(&mut self, receiver: &Receiver<Durable>) {
-        let outcome =
-            receiver.iter().try_for_each(|durable| self.apply(&durable)).and_then(|()| self.checkpoint());
-        if let Err(error) = outcome {
+    fn run(&mut self, backlog: &Backlog) {
+        if let Err(error) = self.drain(backlog).and_then(|()| self.checkpoint()) {
             self.shared.fail(error);
         }
     }
 
-    fn apply(&mut self, durable: &Durable) -> Result<(), StoreError> {
-        let batch = &durable.batch;
-        let stored = batch.effects().map(|effect| {
-            let record = effect.after.as_ref().map(|record| record.encode(&effect.key));
-            (effect.key.as_bytes(), record)
-        });
-        self.index.apply(stored, batch.position).map_err(|error| self.shared.folder.told(error))?;
-        self.shared.hidden_by_index(batch);
-        self.at = batch.position;
-        self.journal_bytes += durable.frame_bytes;
-        if self.journal_bytes >= self.checkpoint_bytes { self.checkpoint() } else { Ok(()) }
+    fn drain(&mut self, backlog: &Backlog) -> Result<(), StoreError> {
+        loop {
+            let group = backlog.take(GROUP_BYTES);
+            let Some(last) = group.last() else { return Ok(()) };
+            let position = last.batch.position;
+            self.apply(&group, position)?;
+            let bytes = group.iter().map(|durable| durable.frame_bytes).sum();
+            backlog.done(bytes);
+            self.journal_bytes += bytes;
+            if self.journal_bytes >= self.checkpoint_bytes {
+                self.checkpoint()?;
+            }
+        }
+    }
+
+    /// Each key once, with the last that was done to it, and in order: neighbours share a page of the index.
+    fn apply(&mut self, group: &[Durable], position: Position) -> Result<(), StoreError> {
+        let effects = group.iter().flat_map(|durable| durable.batch.effects());
+        let last: BTreeMap<_, _> = effects.map(|effect| (&effect.key, effect.after.as_ref())).collect();
+        let stored =
+            last.into_iter().map(|(key, after)| (key.as_bytes(), after.map(|record| record.encode(key))));
+        self.index.apply(stored, position).map_err(|error| self.shared.folder.told(error))?;
+        for durable in group {
+            self.shared.hidden_by_index(&durable.batch);
+        }
+        self.at = position;
+        Ok(())
     }
 
     fn checkpoint(&mut self) -> Result<(), StoreError> {

@@ -46,6 +46,18 @@ impl Mark {
     }
 }
 
+/// Holds a folder until dropped, or until the process ends.
+pub(super) struct FolderLock(File);
+
+impl Drop for FolderLock {
+    /// Closing the file is not enough: a process that is just being started may hold it for a moment longer.
+    fn drop(&mut self) {
+        if let Err(error) = FileExt::unlock(&self.0) {
+            tracing::warn!(%error, "the folder's lock is only let go of when the process ends");
+        }
+    }
+}
+
 /// The paths of a store.
 #[derive(Debug, Clone)]
 pub(super) struct Folder(PathBuf);
@@ -68,12 +80,12 @@ impl Folder {
         self.0.join(FORMAT).exists()
     }
 
-    /// Locks the folder; the lock goes with the returned file, and with the process.
-    pub fn lock(&self) -> Result<File, StoreError> {
+    /// Locks the folder against every other process, and against this one opening it twice.
+    pub fn lock(&self) -> Result<FolderLock, StoreError> {
         let path = self.0.join(LOCK);
         let file = files::open_or_create_file(&path)?;
         match FileExt::try_lock(&file) {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(FolderLock(file)),
             Err(TryLockError::WouldBlock) => Err(StoreError::Locked { folder: self.shown() }),
             Err(TryLockError::Error(source)) => Err(StoreError::io("locking", &path, source)),
         }

@@ -99,7 +99,7 @@ impl Index {
     ///
     /// Key by key, not as one batch of sled's: readers look through the overlay meanwhile, a start replays from the
     /// checkpoint, so nothing needs the batch to be whole here; and `apply_batch` stops all readers for as long as
-    /// it runs, and in our tests made a later `flush` wait for ever.
+    /// it runs, and with large batches made a later `flush` wait for ever.
     pub fn apply<'a>(
         &self,
         effects: impl Iterator<Item = (&'a [u8], Option<Vec<u8>>)>,

@@ -4,13 +4,13 @@
 //! carries it into sled. A checkpoint syncs sled, and a start replays what came after.
 
 mod applier;
+mod backlog;
 mod folder;
 mod index;
 mod open;
 mod overlay;
 mod shared;
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,9 +19,10 @@ use super::error::StoreError;
 use super::journal::{Journal, SEGMENT_BYTES_MAX};
 use super::key::{KeyRange, RecordKey};
 use super::record::Record;
-use applier::{Applier, Durable};
+use applier::Applier;
+use backlog::Durable;
 pub use folder::STORE_SCHEMA;
-use folder::{Folder, Mark};
+use folder::{Folder, FolderLock, Mark};
 use shared::SharedStore;
 
 /// The index is synced after this much journal: 64 MiB.
@@ -53,7 +54,7 @@ struct Writer {
     journal: Journal,
     applier: Applier,
     /// Held until everything else is let go of.
-    _lock: File,
+    lock: FolderLock,
 }
 
 impl EmbeddedEngine {
@@ -72,9 +73,8 @@ impl EmbeddedEngine {
     pub fn open_with(folder: &Path, options: &EmbeddedOptions) -> Result<Self, StoreError> {
         let opened = open::open(folder, options)?;
         let shared = Arc::new(shared::Shared::new(opened.folder, opened.index.clone()));
-        let applier =
-            Applier::start(Arc::clone(&shared), opened.index, opened.checkpointed, options.checkpoint_bytes)?;
-        let writer = Writer { journal: opened.journal, applier, _lock: opened.lock };
+        let applier = Applier::start(Arc::clone(&shared), opened.index, opened.checkpointed, options)?;
+        let writer = Writer { journal: opened.journal, applier, lock: opened.lock };
         Ok(Self { shared, writer: Mutex::new(Some(writer)) })
     }
 
@@ -142,7 +142,8 @@ impl Engine for EmbeddedEngine {
     }
 
     fn close(&self) -> Result<(), StoreError> {
-        let Some(Writer { journal, applier, _lock }) = self.writer().take() else { return Ok(()) };
+        // The lock is dropped last: whoever gets the folder next finds everything in place.
+        let Some(Writer { lock: _lock, journal, applier }) = self.writer().take() else { return Ok(()) };
         let finished = applier.finish();
         let index = self.shared.close();
         self.shared.refuse_after_failure()?;

@@ -1,6 +1,5 @@
 //! Opening: lock, marks, index, replay; or rebuilding the index from the journal.
 
-use std::fs::File;
 use std::path::Path;
 
 use super::super::engine::Position;
@@ -8,13 +7,13 @@ use super::super::error::StoreError;
 use super::super::files;
 use super::super::journal::{Frame, Journal, StoreId};
 use super::EmbeddedOptions;
-use super::folder::{Folder, Mark};
+use super::folder::{Folder, FolderLock, Mark};
 use super::index::{Index, IndexError};
 
 /// A store that was opened: everything in the journal is in the index.
 pub(super) struct Opened {
     pub folder: Folder,
-    pub lock: File,
+    pub lock: FolderLock,
     pub journal: Journal,
     pub index: Index,
     pub checkpointed: Position,

@@ -179,7 +179,12 @@ fn primitive() -> impl Strategy<Value = (Primitive, Guess)> {
         }),
         (3u8..6, prop_oneof![-3i64..4, Just(i64::MAX), Just(i64::MIN)], -4i64..1, 0i64..5)
             .prop_map(|(k, delta, min, max)| Primitive::Add { key: key(k), delta, min, max }),
-        (0u8..5, body()).prop_map(|(k, body)| Primitive::Index { key: key(k), body }),
+        (0u8..5, body()).prop_map(|(k, body)| Primitive::Index {
+            key: key(k),
+            schema: 1,
+            body,
+            until_ms: None
+        }),
         (0u8..5).prop_map(|k| Primitive::Unindex { key: key(k) }),
     ];
     (of, guess())

@@ -1,0 +1,5 @@
+//! The client against a small signing server on loopback and a clock that the tests move.
+
+mod behaviour;
+mod support;
+mod timelines;

@@ -1,0 +1,167 @@
+//! The client of the merchant API that the commands share.
+
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use ureq::http::{Method, Request, header};
+
+use super::{Failure, Problem};
+use crate::config::ClientSettings;
+
+/// Longest answer that is read.
+const ANSWER_BYTES_MAX: u64 = 16 << 20;
+/// Time for one request in all.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time to reach the server.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Characters that stand for themselves in a path segment or a query value (RFC 3986 §2.3).
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A text as one segment of a path, or one value of a query.
+pub fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, ESCAPED).to_string()
+}
+
+/// Why a request was not done.
+pub type ApiFailure = Failure;
+
+/// Talks to one server as one token.
+#[derive(Debug)]
+pub struct Api {
+    agent: ureq::Agent,
+    url: String,
+    token: Option<SecretString>,
+    merchant: Option<String>,
+    language: &'static str,
+}
+
+/// A path with the parts of its query that are there.
+pub fn with_query(path: &str, query: &[(&str, Option<String>)]) -> String {
+    let pair = |(name, value): &(&str, Option<String>)| Some(format!("{name}={}", escaped(value.as_ref()?)));
+    let query = query.iter().filter_map(pair).collect::<Vec<_>>().join("&");
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
+impl Api {
+    /// As flags and environment say.
+    pub fn of(settings: ClientSettings) -> Self {
+        let merchant = settings.merchant.map(|merchant| merchant.to_string());
+        Self { language: settings.language, ..Self::new(&settings.url, settings.token, merchant) }
+    }
+
+    /// Over HTTP; follows no redirects, because they would carry the token elsewhere. `merchant` is for whom an
+    /// operator's token asks.
+    pub fn new(url: &str, token: Option<SecretString>, merchant: Option<String>) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_global(Some(REQUEST_TIMEOUT))
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .user_agent(concat!("lictor/", env!("CARGO_PKG_VERSION")));
+        // A proxy for the world is none for this machine.
+        let config = if is_local(url) { config.proxy(None) } else { config };
+        let url = url.trim_end_matches('/').to_owned();
+        Self { agent: config.build().new_agent(), url, token, merchant, language: "en" }
+    }
+
+    /// For whom an operator's token asks.
+    pub fn merchant(&self) -> Option<&str> {
+        self.merchant.as_deref()
+    }
+
+    /// Reads.
+    pub fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.send(Method::GET, path, None, None)
+    }
+
+    /// Changes something, once.
+    pub fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.post_as(path, body, None)
+    }
+
+    /// Changes something. The same key again has no second effect; without one, this call is its own.
+    pub fn post_as(&self, path: &str, body: &Value, idempotency_key: Option<&str>) -> Result<Value, Failure> {
+        let key = match idempotency_key {
+            Some(key) => key.to_owned(),
+            None => random_key()?,
+        };
+        self.send(Method::POST, path, Some(body), Some(&key)).map_err(|failure| match failure {
+            Failure::Lost(reason) => Failure::Lost(format!(
+                "{reason}\nnext: whether it was done is not known; repeat with --idempotency-key {key}"
+            )),
+            other => other,
+        })
+    }
+
+    fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        key: Option<&str>,
+    ) -> Result<Value, Failure> {
+        let url = format!("{}{path}", self.url);
+        let request = Request::builder().method(method).uri(&url);
+        let request = request.header(header::ACCEPT, "application/json, application/problem+json");
+        let mut request = request.header(header::ACCEPT_LANGUAGE, self.language);
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret()));
+        }
+        if let Some(merchant) = &self.merchant {
+            request = request.header("Lictor-Merchant", merchant);
+        }
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        let bad =
+            |_| Failure::Usage("the token or the idempotency key holds characters that no header may".into());
+        let answer = match body {
+            Some(body) => {
+                let request = request.header(header::CONTENT_TYPE, "application/json");
+                self.agent.run(request.body(body.to_string()).map_err(bad)?)
+            }
+            None => self.agent.run(request.body(()).map_err(bad)?),
+        };
+        let mut answer = answer.map_err(|error| self.no_answer(&error))?;
+        let status = answer.status().as_u16();
+        let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
+        let text = text.map_err(|error| self.no_answer(&error))?;
+        let value = serde_json::from_str(if text.is_empty() { "null" } else { &text });
+        match (status, value) {
+            (200..=299, Ok(value)) => Ok(value),
+            _ => Err(Failure::Problem(Box::new(Problem::read(status, &text)))),
+        }
+    }
+
+    fn no_answer(&self, error: &ureq::Error) -> Failure {
+        use ureq::{Error, Timeout};
+        let url = &self.url;
+        match error {
+            Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                Failure::Unreachable(format!(
+                    "no server listens at {url}; start it with `lictor serve`, or set LICTOR_URL"
+                ))
+            }
+            Error::HostNotFound
+            | Error::ConnectionFailed
+            | Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
+                Failure::Unreachable(format!("{url} cannot be reached: {error}; check LICTOR_URL or --url"))
+            }
+            other => Failure::Lost(format!("no answer from {url}: {other}")),
+        }
+    }
+}
+
+fn is_local(url: &str) -> bool {
+    let host = url.split("://").nth(1).unwrap_or("").split('/').next().unwrap_or("");
+    host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]")
+}
+
+fn random_key() -> Result<String, Failure> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::Refused(format!("no randomness: {error}")))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,79 @@
+//! `lictor apply`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::output::line;
+use super::{Common, Failure, Table};
+use crate::catalog::{APPLY_FILE_BYTES_MAX, PROTOCOLS, sample};
+use crate::config::read_text;
+
+/// What is applied.
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// The apply file; `-` reads the standard input.
+    #[arg(value_name = "FILE", required_unless_present = "sample", conflicts_with = "sample")]
+    file: Option<PathBuf>,
+    /// Only show what would change.
+    #[arg(long)]
+    dry_run: bool,
+    /// Refused: what the file leaves out is never deleted.
+    #[arg(long)]
+    prune: bool,
+    /// Print a file to start from, for a channel of this protocol.
+    #[arg(long, value_name = "PROTOCOL", value_parser = clap::builder::PossibleValuesParser::new(PROTOCOLS))]
+    sample: Option<String>,
+    /// The same key again changes nothing new.
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+}
+
+impl Apply {
+    /// Does it. The server reads the file: it knows what there is already, and whose secrets are meant.
+    pub fn run(self, common: &Common) -> Result<(), Failure> {
+        if self.prune {
+            return Err(Failure::Usage(
+                "--prune is not there yet: apply creates and changes, and deletes nothing".into(),
+            ));
+        }
+        if let Some(text) = self.sample.as_deref().and_then(sample) {
+            line(text.trim_end());
+            return Ok(());
+        }
+        let Some(file) = self.file else { return Err(Failure::Usage("name a FILE to apply".into())) };
+        let text = read_text(&file, APPLY_FILE_BYTES_MAX)?;
+        let body = json!({ "toml": text, "dry_run": self.dry_run });
+        let answer = common.api()?.post_as("/v1/merchant/apply", &body, self.idempotency_key.as_deref())?;
+        common.output().answer(&answer, changes);
+        Ok(())
+    }
+}
+
+/// One line per object, and the sum.
+fn changes(answer: &Value) -> String {
+    let entries = answer["entries"].as_array();
+    let count = |what: &str| entries.into_iter().flatten().filter(|entry| entry["change"] == what).count();
+    let sum = ["created", "changed", "unchanged"].map(|what| format!("{} {what}", count(what))).join(", ");
+    let note = if answer["dry_run"] == true { " (dry run: nothing was done)" } else { "" };
+    let table =
+        Table::of_items(&answer["entries"], &[("CHANGE", "change"), ("OBJECT", "kind"), ("ID", "id")]);
+    format!("{}{sum}{note}\n", table.render())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_listed_and_counted() {
+        let answer = json!({ "dry_run": true, "entries": [
+            { "kind": "spec", "id": "cad-pro", "change": "changed" },
+            { "kind": "product", "id": "acme-cad", "change": "unchanged" },
+        ]});
+        let expected = "CHANGE     OBJECT   ID\nchanged    spec     cad-pro\nunchanged  product  acme-cad\n\
+                        0 created, 1 changed, 1 unchanged (dry run: nothing was done)\n";
+        assert_eq!(changes(&answer), expected);
+    }
+}

@@ -1,0 +1,286 @@
+//! `lictor license …`
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use super::api::{escaped, with_query};
+use super::output::printable;
+use super::table::cell;
+use super::{Api, Common, Failure, Table};
+
+/// Work on licenses over the merchant API.
+#[derive(Debug, Subcommand)]
+pub enum License {
+    /// List licenses, newest first.
+    List(Box<List>),
+    /// Show one license.
+    Show {
+        /// The license.
+        #[arg(value_name = "LICENSE")]
+        id: String,
+        /// Show the license key and the claim code too (scope `keys`).
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Issue a license by hand.
+    Issue(Box<Issue>),
+    /// Stop a license; it can be resumed.
+    Suspend(Act),
+    /// Lift the merchant's own suspension.
+    Resume {
+        #[command(flatten)]
+        act: Act,
+        /// Lift the marketplace's suspension too.
+        #[arg(long = "override", requires = "reason")]
+        lift_all: bool,
+    },
+    /// End a license for good.
+    Revoke(Act),
+    /// Replace a license's key; the old one ends.
+    Reissue {
+        #[command(flatten)]
+        act: Act,
+        /// Which activations live on: `all`, `none`, or activation ids separated by commas.
+        #[arg(long, value_name = "WHICH")]
+        keep: Option<String>,
+        /// Show the new license key and claim code (scope `keys`).
+        #[arg(long)]
+        reveal: bool,
+    },
+}
+
+/// Which licenses are listed.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Of this order.
+    #[arg(long, value_name = "ORDER")]
+    order_id: Option<String>,
+    /// Of this instance of the marketplace.
+    #[arg(long, value_name = "INSTANCE")]
+    instance_id: Option<String>,
+    /// In this state: revoked, released, suspended, expired, pending or active.
+    #[arg(long, value_name = "STATE")]
+    state: Option<String>,
+    /// Of this product.
+    #[arg(long, value_name = "PRODUCT")]
+    product: Option<String>,
+    /// Of this SKU.
+    #[arg(long, value_name = "SKU")]
+    sku: Option<String>,
+    /// Of this customer.
+    #[arg(long, value_name = "CUSTOMER")]
+    customer: Option<String>,
+    /// Of this environment: live or test.
+    #[arg(long, value_name = "ENV")]
+    env: Option<String>,
+    /// At most so many, up to 200.
+    #[arg(long, default_value_t = 50, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=200))]
+    limit: u16,
+    /// Where the page before ended.
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+}
+
+/// What is issued.
+#[derive(Debug, Args)]
+pub struct Issue {
+    /// The product.
+    #[arg(long, value_name = "PRODUCT")]
+    product: String,
+    /// The spec.
+    #[arg(long, value_name = "SPEC")]
+    spec: String,
+    /// How many; multiplies what the spec says.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    quantity: Option<u32>,
+    /// Who gets it: an opaque id, no personal data.
+    #[arg(long, value_name = "CUSTOMER")]
+    customer: Option<String>,
+    /// A note that only the merchant sees.
+    #[arg(long, value_name = "TEXT")]
+    label: Option<String>,
+    /// P1M, P1Y, PnM, PnY, PnD or permanent; default: the spec's.
+    #[arg(long, value_name = "TERM")]
+    term: Option<String>,
+    /// When it starts (RFC 3339); default: now.
+    #[arg(long, value_name = "INSTANT")]
+    starts_at: Option<String>,
+    /// Show the license key and the claim code (scope `keys`).
+    #[arg(long)]
+    reveal: bool,
+    /// The same key again issues nothing new.
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+}
+
+/// An act on one license.
+#[derive(Debug, Args)]
+pub struct Act {
+    /// The license.
+    #[arg(value_name = "LICENSE")]
+    id: String,
+    /// Why; kept in the license's history.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// The same key again does nothing new.
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+}
+
+impl License {
+    /// Does it.
+    pub fn run(self, common: &Common) -> Result<(), Failure> {
+        let api = common.api()?;
+        let output = common.output();
+        match self {
+            Self::List(list) => output.answer(&list.ask(&api)?, listing),
+            Self::Show { id, reveal } => {
+                let path = revealing(&format!("/v1/merchant/licenses/{}", escaped(&id)), reveal);
+                output.answer(&api.get(&path)?, details);
+            }
+            Self::Issue(issue) => output.answer(&issue.ask(&api)?, details),
+            Self::Suspend(act) => output.answer(&act.ask(&api, "suspend", None)?, outcome),
+            Self::Resume { act, lift_all } => {
+                let lift_all = lift_all.then_some(("override", Value::Bool(true)));
+                output.answer(&act.ask(&api, "resume", lift_all)?, outcome);
+            }
+            Self::Revoke(act) => output.answer(&act.ask(&api, "revoke", None)?, outcome),
+            Self::Reissue { act, keep, reveal } => {
+                let keep = keep.as_deref().map(|keep| ("keep", kept(keep)));
+                let license = act.ask(&api, &revealing("reissue", reveal), keep)?;
+                output.answer(&license, if reveal { details } else { outcome });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl List {
+    fn ask(self, api: &Api) -> Result<Value, Failure> {
+        let query = [
+            ("order_id", self.order_id),
+            ("instance_id", self.instance_id),
+            ("state", self.state),
+            ("product", self.product),
+            ("sku", self.sku),
+            ("customer", self.customer),
+            ("env", self.env),
+            ("limit", Some(self.limit.to_string())),
+            ("cursor", self.cursor),
+        ];
+        api.get(&with_query("/v1/merchant/licenses", &query))
+    }
+}
+
+impl Issue {
+    fn ask(self, api: &Api) -> Result<Value, Failure> {
+        let mut body = Map::new();
+        body.insert("product".into(), self.product.into());
+        body.insert("spec".into(), self.spec.into());
+        if let Some(quantity) = self.quantity {
+            body.insert("quantity".into(), quantity.into());
+        }
+        let texts = [
+            ("customer", self.customer),
+            ("label", self.label),
+            ("term", self.term),
+            ("starts_at", self.starts_at),
+        ];
+        body.extend(texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into()))));
+        let path = revealing("/v1/merchant/licenses", self.reveal);
+        api.post_as(&path, &Value::Object(body), self.idempotency_key.as_deref())
+    }
+}
+
+impl Act {
+    /// `act` is the last part of the path, `more` a member beside the reason.
+    fn ask(&self, api: &Api, act: &str, more: Option<(&str, Value)>) -> Result<Value, Failure> {
+        let mut body = Map::new();
+        if let Some(reason) = &self.reason {
+            body.insert("reason".into(), reason.as_str().into());
+        }
+        if let Some((name, value)) = more {
+            body.insert(name.into(), value);
+        }
+        let path = format!("/v1/merchant/licenses/{}/{act}", escaped(&self.id));
+        api.post_as(&path, &Value::Object(body), self.idempotency_key.as_deref())
+    }
+}
+
+fn revealing(path: &str, reveal: bool) -> String {
+    with_query(path, &[("reveal", reveal.then(|| "true".to_owned()))])
+}
+
+/// `all` and `none` are words, anything else is a list of activation ids.
+fn kept(keep: &str) -> Value {
+    match keep {
+        "all" | "none" => json!(keep),
+        ids => json!(ids.split(',').map(str::trim).filter(|id| !id.is_empty()).collect::<Vec<_>>()),
+    }
+}
+
+fn listing(answer: &Value) -> String {
+    let columns = [
+        ("LICENSE", "id"),
+        ("STATE", "state"),
+        ("PRODUCT", "product"),
+        ("SPEC", "spec"),
+        ("TERM", "term"),
+        ("ENDS", "ends_at"),
+        ("CUSTOMER", "customer"),
+        ("ORDER", "order_id"),
+    ];
+    let table = Table::of_items(&answer["items"], &columns);
+    let mut text = if table.is_empty() { "no license fits\n".to_owned() } else { table.render() };
+    if let Some(cursor) = answer["next_cursor"].as_str() {
+        text.push_str(&format!("more: --cursor {}\n", printable(cursor)));
+    }
+    text
+}
+
+/// What people look for first; everything else follows by name.
+const FIRST: &[&str] = &[
+    "id",
+    "state",
+    "product",
+    "spec",
+    "term",
+    "starts_at",
+    "ends_at",
+    "customer",
+    "license_key",
+    "claim_code",
+];
+
+fn details(license: &Value) -> String {
+    let mut members: Vec<(&String, &Value)> = license.as_object().into_iter().flatten().collect();
+    members.sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+    let line = |(name, value): (&String, &Value)| {
+        format!("{:<15} {}\n", printable(name), printable(&cell(Some(value))))
+    };
+    members.into_iter().map(line).collect()
+}
+
+fn outcome(license: &Value) -> String {
+    printable(&format!("{} is {}", cell(license.get("id")), cell(license.get("state"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_a_word_or_a_list() {
+        assert_eq!(kept("all"), json!("all"));
+        assert_eq!(kept("none"), json!("none"));
+        assert_eq!(kept("act_1, act_2"), json!(["act_1", "act_2"]));
+    }
+
+    #[test]
+    fn a_list_without_licenses_says_so_and_a_further_page_says_how() {
+        assert_eq!(listing(&json!({ "items": [], "next_cursor": null })), "no license fits\n");
+        let answer = json!({ "items": [{ "id": "lic_1", "state": "active" }], "next_cursor": "c1" });
+        let text = listing(&answer);
+        assert!(text.contains("lic_1    active") && text.ends_with("more: --cursor c1\n"), "{text}");
+    }
+}

@@ -1,0 +1,162 @@
+//! `lictor sandbox …`
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use super::{Common, Failure, Output, Table};
+use crate::application::ports::Clock as _;
+use crate::clock::SystemClock;
+use crate::config::SecretResolver;
+use crate::domain::{SecretRef, Term};
+use crate::sandbox::orders::{Basket, Billing, Period};
+use crate::sandbox::{OpenApiKeys, Sandbox as Marketplace, Storefront};
+
+/// How often a call that is answered "not ready" is repeated, and after how long.
+const REPEATS_MAX: u32 = 25;
+const BETWEEN_REPEATS: Duration = Duration::from_millis(400);
+
+/// A stand-in marketplace.
+#[derive(Debug, Subcommand)]
+pub enum Sandbox {
+    /// Serve it: answers order queries, and buys at a production address with real signatures.
+    Serve(Box<Serve>),
+}
+
+/// What it serves, and what it buys.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where it answers: address and port. Name it as `open_api.base_url` of the channel.
+    #[arg(long, default_value = "127.0.0.1:9080", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// The channel's open_api access key: env:NAME or file:PATH.
+    #[arg(long, value_name = "SECRET", value_parser = secret_ref)]
+    open_api_access_key: SecretRef,
+    /// The channel's open_api secret key: env:NAME or file:PATH.
+    #[arg(long, value_name = "SECRET", value_parser = secret_ref)]
+    open_api_secret_key: SecretRef,
+    /// The production address to buy at: …/marketplace/MERCHANT/CHANNEL.
+    #[arg(long, value_name = "URL", requires = "access_key")]
+    target: Option<String>,
+    /// The channel's access key, which signs the calls: env:NAME or file:PATH.
+    #[arg(long, value_name = "SECRET", value_parser = secret_ref, requires = "target")]
+    access_key: Option<SecretRef>,
+    /// Buy this: SKU=TERM, such as CAD-PRO=P1Y or CAD-FOREVER=permanent; may be given several times.
+    #[arg(long, value_name = "SKU=TERM", value_parser = basket, requires = "target")]
+    buy: Vec<Basket>,
+    /// Stop after buying instead of serving on.
+    #[arg(long, requires = "buy")]
+    once: bool,
+}
+
+fn secret_ref(text: &str) -> Result<SecretRef, String> {
+    SecretRef::parse(text).ok_or_else(|| "write env:NAME or file:PATH, never the secret itself".to_owned())
+}
+
+fn basket(text: &str) -> Result<Basket, String> {
+    let (sku, term) = text.rsplit_once('=').ok_or("write SKU=TERM, such as CAD-PRO=P1Y")?;
+    let billing = match Term::parse(term).map_err(|error| error.to_string())? {
+        Term::Days(count) => Billing::Period(Period::Days(count)),
+        Term::Months(count) => Billing::Period(Period::Months(count)),
+        Term::Years(count) => Billing::Period(Period::Years(count)),
+        Term::Permanent => Billing::OneTime,
+    };
+    Ok(Basket::of(sku, billing))
+}
+
+impl Sandbox {
+    /// Does it.
+    pub fn run(self, common: &Common) -> Result<(), Failure> {
+        match self {
+            Self::Serve(serve) => serve.run(common.output()),
+        }
+    }
+}
+
+impl Serve {
+    fn run(self, output: Output) -> Result<(), Failure> {
+        let secrets = SecretResolver::of_process();
+        let secret = |of: &SecretRef| secrets.resolve(of).map_err(|error| Failure::Usage(error.to_string()));
+        let access_key = secrecy::ExposeSecret::expose_secret(&secret(&self.open_api_access_key)?).to_owned();
+        let keys = OpenApiKeys { access_key, secret_key: secret(&self.open_api_secret_key)? };
+        let failed =
+            |error: std::io::Error| Failure::Refused(format!("cannot serve at {}: {error}", self.listen));
+        let listener = TcpListener::bind(self.listen).map_err(failed)?;
+        let marketplace =
+            Marketplace::start(listener, keys, Arc::new(|| SystemClock.now())).map_err(failed)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        output.note(&format!("the sandbox marketplace listens on {}", marketplace.base_url()));
+        if let (Some(target), Some(key)) = (&self.target, &self.access_key) {
+            let storefront = marketplace.storefront(target, secret(key)?);
+            let bought: Vec<Value> = self
+                .buy
+                .into_iter()
+                .map(|basket| buy(&storefront, basket, &runtime))
+                .collect::<Result<_, _>>()?;
+            if !bought.is_empty() {
+                output.answer(&json!({ "purchases": bought }), purchases);
+            }
+        }
+        if !self.once {
+            runtime.block_on(super::stop_signal()).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// Buys, and asks again while the service is not ready, as the marketplace does.
+fn buy(storefront: &Storefront, basket: Basket, runtime: &Runtime) -> Result<Value, Failure> {
+    let failed =
+        |error: crate::sandbox::caller::CallError| Failure::Unreachable(format!("the call failed: {error}"));
+    let sku = basket.sku.clone();
+    let purchase = storefront.buy(basket).map_err(failed)?;
+    let mut answer = purchase.answer;
+    for _ in 0..REPEATS_MAX {
+        if answer.result_code() != "000004" {
+            break;
+        }
+        // The timer is made inside the runtime: it belongs to it.
+        runtime.block_on(async { tokio::time::sleep(BETWEEN_REPEATS).await });
+        answer = storefront.deliver(&purchase.order).map_err(failed)?;
+    }
+    let instance = answer.instance_id().to_owned();
+    let shown = storefront.query(&[&instance]).map_err(failed)?;
+    let memo = shown.app_info(&instance).and_then(|info| info["memo"].as_str()).map(str::to_owned);
+    Ok(json!({
+        "sku": sku,
+        "order_id": purchase.order.order_id,
+        "order_line_id": purchase.order.order_line_id,
+        "result_code": answer.result_code(),
+        "instance_id": instance,
+        "memo": memo,
+    }))
+}
+
+fn purchases(answer: &Value) -> String {
+    let columns = [
+        ("SKU", "sku"),
+        ("ORDER", "order_id"),
+        ("ANSWER", "result_code"),
+        ("INSTANCE", "instance_id"),
+        ("SHOWN TO THE BUYER", "memo"),
+    ];
+    Table::of_items(&answer["purchases"], &columns).render()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_bought_is_a_sku_and_a_term() {
+        let billing = |text: &str| basket(text).map(|basket| (basket.sku, basket.billing));
+        assert_eq!(billing("CAD-PRO=P1Y"), Ok(("CAD-PRO".to_owned(), Billing::Period(Period::Years(1)))));
+        assert_eq!(billing("A=B=P14D"), Ok(("A=B".to_owned(), Billing::Period(Period::Days(14)))));
+        assert_eq!(billing("CAD-FOREVER=permanent"), Ok(("CAD-FOREVER".to_owned(), Billing::OneTime)));
+        assert!(billing("CAD-PRO").is_err() && billing("CAD-PRO=1Y").is_err());
+    }
+}

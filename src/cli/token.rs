@@ -1,0 +1,201 @@
+//! `lictor token …`: checks for integrators. Works on its input alone, without a server.
+
+use std::io::{self, BufRead, Read as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use license_token::verdict::{Expectation, judge};
+use license_token::{KeySet, TokenType, UnverifiedToken};
+use serde_json::{Value, json};
+
+use super::output::line;
+use super::{Failure, Output};
+use crate::application::ports::Clock as _;
+use crate::clock::SystemClock;
+use crate::config::read_text;
+use crate::domain::Instant;
+
+/// Longest key set file.
+const KEY_SET_BYTES_MAX: usize = 64 * 1024;
+/// Longest line: the longest token, quoted.
+const LINE_BYTES_MAX: usize = 128 * 1024;
+
+/// Checks on tokens from the standard input.
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Verify a token; answers one JSON line with `valid`, `code` and `claims`.
+    Verify(Verify),
+    /// Decode a token without trusting anything in it.
+    Inspect {
+        /// One token per line instead of a single one.
+        #[arg(long)]
+        jsonl: bool,
+    },
+}
+
+/// What is expected of the token.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// File with the JWK Set that is trusted, as `lictor keys public` prints it.
+    #[arg(long, value_name = "FILE")]
+    jwks: PathBuf,
+    /// The instant to judge at (RFC 3339); default: the clock.
+    #[arg(long, value_name = "INSTANT")]
+    now: Option<Instant>,
+    /// The type that is expected, such as license+jwt; default: the one the token names.
+    #[arg(long, value_name = "TYPE", value_parser = token_type)]
+    typ: Option<TokenType>,
+    /// The product that is expected.
+    #[arg(long, value_name = "PRODUCT")]
+    audience: Option<String>,
+    /// One token per line instead of a single one.
+    #[arg(long)]
+    jsonl: bool,
+}
+
+fn token_type(text: &str) -> Result<TokenType, String> {
+    let known = TokenType::ALL.map(TokenType::as_str).join(", ");
+    TokenType::from_typ(text).ok_or_else(|| format!("it is one of: {known}"))
+}
+
+/// One answer, and whether it accepts.
+struct Answer {
+    value: Value,
+    accepted: bool,
+}
+
+/// Does it. One token: 0 accepted, 1 refused. Many lines: 0 when every line was answered.
+pub fn run(command: Token, output: Output) -> ExitCode {
+    let done = match command {
+        Token::Verify(verify) => {
+            verify.keys().and_then(|keys| answer_all(verify.jsonl, |text| verify.answer(&keys, text)))
+        }
+        Token::Inspect { jsonl } => answer_all(jsonl, inspect),
+    };
+    match done {
+        Ok(accepted) => ExitCode::from(u8::from(!accepted)),
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+impl Verify {
+    fn keys(&self) -> Result<KeySet, Failure> {
+        let text = read_text(&self.jwks, KEY_SET_BYTES_MAX)?;
+        KeySet::parse(text.as_bytes())
+            .map_err(|error| Failure::Usage(format!("{}: {error}", self.jwks.display())))
+    }
+
+    fn answer(&self, keys: &KeySet, text: &str) -> Answer {
+        let now = self.now.unwrap_or_else(|| SystemClock.now()).timestamp();
+        let expect = Expectation { audience: self.audience.as_deref(), ..Expectation::at(now) };
+        let expected = self.typ.unwrap_or_else(|| named_type(text));
+        match judge(text, keys, expected, &expect) {
+            Ok(judged) => {
+                let claims = to_json(judged.token.payload());
+                Answer { value: json!({ "valid": true, "code": null, "claims": claims }), accepted: true }
+            }
+            Err(refusal) => {
+                let code = refusal.code().as_str();
+                let reason = refusal.to_string();
+                let value = json!({ "valid": false, "code": code, "reason": reason, "claims": null });
+                Answer { value, accepted: false }
+            }
+        }
+    }
+}
+
+/// The type that the token gives itself; one that names none cannot pass as any.
+fn named_type(text: &str) -> TokenType {
+    let named = UnverifiedToken::parse_status_list(text).ok().and_then(|token| {
+        token.inspect().header.get("typ").and_then(|typ| typ.as_str()).and_then(TokenType::from_typ)
+    });
+    named.unwrap_or(TokenType::License)
+}
+
+fn inspect(text: &str) -> Answer {
+    match UnverifiedToken::parse_status_list(text) {
+        Ok(token) => {
+            let untrusted = token.inspect();
+            let value = json!({
+                "trusted": false,
+                "header": to_json(untrusted.header),
+                "claims": to_json(untrusted.claims),
+            });
+            Answer { value, accepted: true }
+        }
+        Err(refusal) => {
+            let value =
+                json!({ "trusted": false, "code": refusal.code().as_str(), "reason": refusal.to_string() });
+            Answer { value, accepted: false }
+        }
+    }
+}
+
+/// The strict parser's value in the JSON library's form; numbers of tokens are whole and fit.
+fn to_json(value: &license_token::json::Value) -> Value {
+    serde_json::from_str(&value.to_string()).unwrap_or(Value::Null)
+}
+
+/// Answers the single token, or each line; whether the exit code is 0.
+fn answer_all(jsonl: bool, answer: impl Fn(&str) -> Answer) -> Result<bool, Failure> {
+    let unreadable = |error: io::Error| Failure::Usage(format!("cannot read the standard input: {error}"));
+    let mut input = io::stdin().lock();
+    if !jsonl {
+        let limit = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX);
+        let mut bytes = Vec::new();
+        input.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.is_empty() {
+            return Err(Failure::Usage("the token is read from the standard input, and nothing came".into()));
+        }
+        let answer = answer(text);
+        line(&answer.value.to_string());
+        return Ok(answer.accepted);
+    }
+    let (mut lines, mut last_accepted) = (0_u64, true);
+    while let Some(text) = next_line(&mut input).map_err(unreadable)? {
+        if text.is_empty() {
+            continue;
+        }
+        let answer = answer_line(&text, &answer);
+        line(&answer.value.to_string());
+        (lines, last_accepted) = (lines + 1, answer.accepted);
+    }
+    Ok(lines != 1 || last_accepted)
+}
+
+/// A line is a token, a JSON string, or an object with the member `token`.
+fn answer_line(text: &str, answer: &impl Fn(&str) -> Answer) -> Answer {
+    let error = |error: &str| Answer { value: json!({ "error": error }), accepted: false };
+    if !text.starts_with(['{', '"', '[']) {
+        return answer(text);
+    }
+    match serde_json::from_str::<Value>(text) {
+        Ok(Value::String(token)) => answer(&token),
+        Ok(value) => match value.get("token").and_then(Value::as_str) {
+            Some(token) => answer(token),
+            None => error("the object has no member `token` with a string"),
+        },
+        Err(_) => error("the line is no valid JSON"),
+    }
+}
+
+/// The next line without its end; `None` at the end of the input. What is longer than any token is cut, and is
+/// refused by its length.
+fn next_line(input: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX);
+    if input.by_ref().take(limit).read_until(b'\n', &mut bytes)? == 0 {
+        return Ok(None);
+    }
+    if bytes.last() != Some(&b'\n') && bytes.len() == LINE_BYTES_MAX {
+        input.skip_until(b'\n')?;
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+}

@@ -1,0 +1,88 @@
+//! Who calls the merchant API, for which merchant, and what they may do.
+
+use axum::http::{HeaderMap, HeaderName, header};
+use sha2::{Digest, Sha256};
+
+use super::error::ApiError;
+use super::state::HttpState;
+use crate::domain::{Actor, ApiToken, MerchantId, Refusal, Scope, TokenDigest, TokenOwner};
+
+const MERCHANT: HeaderName = HeaderName::from_static("lictor-merchant");
+/// Longest bearer token that is looked at, in bytes.
+const TOKEN_BYTES_MAX: usize = 512;
+
+/// Somebody whose token is live, acting for one merchant.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub token: ApiToken,
+    pub merchant: MerchantId,
+}
+
+impl Caller {
+    /// As the audit log names them.
+    pub fn actor(&self) -> Actor {
+        Actor::Token(self.token.name.clone())
+    }
+
+    /// Refuses what the token does not allow.
+    pub fn must_have(&self, scope: Scope) -> Result<(), ApiError> {
+        must_have(&self.token, scope)
+    }
+}
+
+/// What follows the scheme in `Authorization`.
+pub fn authorization<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (named, rest) = value.split_once(' ')?;
+    named.eq_ignore_ascii_case(scheme).then(|| rest.trim())
+}
+
+/// The digest under which a token is found.
+pub fn token_digest(text: &str) -> TokenDigest {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+fn must_have(token: &ApiToken, scope: Scope) -> Result<(), ApiError> {
+    if token.allows(scope) { Ok(()) } else { Err(Refusal::ScopeMissing { scope: scope.as_str() }.into()) }
+}
+
+impl HttpState {
+    /// The caller with this scope, for the merchant that the token belongs to or that the header names.
+    pub(super) async fn caller(&self, headers: &HeaderMap, scope: Scope) -> Result<Caller, ApiError> {
+        let token = self.token(headers, scope).await?;
+        let named = named_merchant(headers)?;
+        let merchant = match (&token.owner, named) {
+            (TokenOwner::Merchant(own), None) => own.clone(),
+            (TokenOwner::Merchant(own), Some(named)) if *own == named => named,
+            (TokenOwner::Merchant(_), Some(_)) => return Err(no_merchant()),
+            (TokenOwner::Server, Some(named)) => {
+                self.merchant(&named).await?.map(|merchant| merchant.id).ok_or_else(no_merchant)?
+            }
+            (TokenOwner::Server, None) => {
+                return Err(ApiError::invalid("", "name the merchant by the header Lictor-Merchant"));
+            }
+        };
+        Ok(Caller { token, merchant })
+    }
+
+    /// The live token of a request, if it has the scope.
+    pub(super) async fn token(&self, headers: &HeaderMap, scope: Scope) -> Result<ApiToken, ApiError> {
+        let text = authorization(headers, "Bearer").filter(|text| text.len() <= TOKEN_BYTES_MAX);
+        let text = text.ok_or(Refusal::TokenRefused)?;
+        let token = self.app.authenticate(&token_digest(text)).await?;
+        must_have(&token, scope)?;
+        Ok(token)
+    }
+}
+
+/// The merchant that the header names; a name that nobody can have is nobody's.
+pub fn named_merchant(headers: &HeaderMap) -> Result<Option<MerchantId>, ApiError> {
+    let Some(value) = headers.get(MERCHANT) else { return Ok(None) };
+    let named = value.to_str().ok().and_then(|text| MerchantId::parse(text).ok());
+    named.map(Some).ok_or_else(no_merchant)
+}
+
+/// Foreign and absent alike.
+pub fn no_merchant() -> ApiError {
+    ApiError::not_found("merchant")
+}

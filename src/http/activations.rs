@@ -1,0 +1,176 @@
+//! Places on machines: taken, renewed, given back.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use super::body;
+use super::error::ApiError;
+use super::machine::MachineRequest;
+use super::path::PathOf;
+use super::presented::{CertificateHolder, Holder, credential};
+use super::reply::{Reply, hex, instant, ok};
+use super::state::HttpState;
+use crate::application::{Activate, Activated, Credential, RenewActivation};
+use crate::domain::{ActivationId, Machine, Refusal};
+
+/// Longest nonce and machine name, in bytes: what a certificate can carry.
+const NAME_BYTES_MAX: usize = 128;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActivateRequest {
+    license_key: Option<String>,
+    claim_code: Option<String>,
+    machine: MachineRequest,
+    #[serde(default)]
+    name: String,
+    /// Without one every request is a new one.
+    nonce: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RenewRequest {
+    certificate: Option<String>,
+    license_key: Option<String>,
+    machine: Option<MachineRequest>,
+    nonce: String,
+    proof: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReleaseRequest {
+    certificate: Option<String>,
+    proof: Option<IgnoredAny>,
+}
+
+#[derive(Serialize)]
+struct ActivatedAnswer {
+    activation_id: String,
+    certificate: String,
+    license_key: String,
+    renew_after: String,
+    status_list_uri: String,
+}
+
+#[derive(Serialize)]
+struct ReleasedAnswer {
+    activation_id: String,
+}
+
+/// `POST /v1/activations`
+pub async fn activate(State(state): State<HttpState>, headers: HeaderMap, body: Body) -> Reply {
+    let request: ActivateRequest = body::parse(&body::read(body, state.limits.body_bytes).await?)?;
+    let members =
+        [("/license_key", request.license_key.as_deref()), ("/claim_code", request.claim_code.as_deref())];
+    let holder = state.holder(credential(&headers, &members)?).await?;
+    let nonce = request.nonce.unwrap_or_else(|| hex(&state.ids.random_bytes()));
+    let command = Activate {
+        machine: request.machine.read(&holder)?,
+        merchant: holder.merchant,
+        license: holder.license,
+        token_id: holder.token_id,
+        name: short("/name", request.name, 0)?,
+        nonce: short("/nonce", nonce, 1)?,
+    };
+    let activated = state.app.activate(&command).await?;
+    let status = if activated.is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(ActivatedAnswer::of(activated))).into_response())
+}
+
+/// `POST /v1/activations/{id}/renew`
+pub async fn renew(
+    State(state): State<HttpState>,
+    PathOf(id): PathOf<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Reply {
+    let request: RenewRequest = body::parse(&body::read(body, state.limits.body_bytes).await?)?;
+    without_proof(request.proof.as_ref())?;
+    let members =
+        [("/certificate", request.certificate.as_deref()), ("/license_key", request.license_key.as_deref())];
+    let text = credential(&headers, &members)?;
+    let (holder, activation, credential) = match &request.certificate {
+        Some(_) => by_certificate(state.certificate_holder(text)?, &id)?,
+        None => by_license_key(state.key_holder(text)?, &id)?,
+    };
+    let command = RenewActivation {
+        machine: machine_of(request.machine.as_ref(), &holder)?,
+        merchant: holder.merchant,
+        license: holder.license,
+        activation,
+        credential,
+        nonce: short("/nonce", request.nonce, 1)?,
+    };
+    ok(&ActivatedAnswer::of(state.app.renew_activation(&command).await?))
+}
+
+/// `POST /v1/activations/{id}/release` and `DELETE /v1/activations/{id}`
+pub async fn release(
+    State(state): State<HttpState>,
+    PathOf(id): PathOf<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Reply {
+    let request: ReleaseRequest = body::parse_or_empty(&body::read(body, state.limits.body_bytes).await?)?;
+    without_proof(request.proof.as_ref())?;
+    let text = credential(&headers, &[("/certificate", request.certificate.as_deref())])?;
+    let (holder, activation, _credential) = by_certificate(state.certificate_holder(text)?, &id)?;
+    state.app.release_activation(&holder.merchant, &holder.license, &activation).await?;
+    ok(&ReleasedAnswer { activation_id: activation.to_string() })
+}
+
+/// A certificate opens its own activation only.
+fn by_certificate(
+    shown: CertificateHolder,
+    id: &str,
+) -> Result<(Holder, ActivationId, Credential), ApiError> {
+    if shown.activation.as_str() != id {
+        return Err(Refusal::LicenseKeyRefused.into());
+    }
+    Ok((shown.holder, shown.activation, Credential::Certificate { generation: shown.generation }))
+}
+
+fn by_license_key(holder: Holder, id: &str) -> Result<(Holder, ActivationId, Credential), ApiError> {
+    let token_id = holder.token_id.clone().ok_or(Refusal::LicenseKeyRefused)?;
+    let activation = ActivationId::parse(id).map_err(|_| ApiError::not_found("activation"))?;
+    Ok((holder, activation, Credential::LicenseKey { token_id }))
+}
+
+fn machine_of(machine: Option<&MachineRequest>, holder: &Holder) -> Result<Option<Machine>, ApiError> {
+    machine.map(|machine| machine.read(holder)).transpose()
+}
+
+fn without_proof(proof: Option<&IgnoredAny>) -> Result<(), ApiError> {
+    match proof {
+        None => Ok(()),
+        Some(_) => Err(ApiError::invalid("/proof", "proofs of device keys are not available yet")),
+    }
+}
+
+fn short(pointer: &str, text: String, bytes_min: usize) -> Result<String, ApiError> {
+    let fits = (bytes_min..=NAME_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control);
+    if fits {
+        return Ok(text);
+    }
+    let why = format!("{bytes_min} to {NAME_BYTES_MAX} bytes without control characters");
+    Err(ApiError::invalid(pointer, why))
+}
+
+impl ActivatedAnswer {
+    fn of(activated: Activated) -> Self {
+        Self {
+            activation_id: activated.activation.to_string(),
+            certificate: activated.certificate,
+            license_key: activated.license_key,
+            renew_after: instant(activated.renew_after),
+            status_list_uri: activated.status_list_uri,
+        }
+    }
+}

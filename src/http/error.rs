@@ -1,0 +1,287 @@
+//! Refusals and failures as `application/problem+json` (RFC 9457): the one place that chooses a status.
+//!
+//! A handler returns an [`ApiError`]; it travels with the response as an extension, and `request_scope`, which
+//! knows the reader's language and the request's id, has it presented here.
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::language::Language;
+use super::wording;
+use crate::application::ports::{SigningError, StoreError};
+use crate::application::{ApplyFault, ApplyMistake, UseCaseError};
+use crate::domain::{NextAction, Refusal};
+
+/// Why a request gets no answer of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiError {
+    /// The rules say no.
+    Refused(Refusal),
+    /// An apply file has mistakes.
+    Mistakes(Vec<ApplyMistake>),
+    /// The body is no JSON, or nested too deep.
+    MalformedJson,
+    /// The body names a member twice; the pointer is the second one's.
+    DuplicateMember { pointer: String },
+    /// The body is too long.
+    TooLarge { max_bytes: usize },
+    /// The path is right, the method is not.
+    MethodNotAllowed,
+    /// The store did not do it.
+    Store(StoreError),
+    /// Something could not be signed.
+    Signing(SigningError),
+    /// It took too long; `changes` when it may have been done all the same.
+    TimedOut { changes: bool },
+    /// A handler panicked.
+    Panicked,
+}
+
+impl From<UseCaseError> for ApiError {
+    fn from(error: UseCaseError) -> Self {
+        match error {
+            UseCaseError::Refused(refusal) => Self::Refused(refusal),
+            UseCaseError::Store(error) => Self::Store(error),
+            UseCaseError::Signing(error) => Self::Signing(error),
+        }
+    }
+}
+
+impl From<ApplyFault> for ApiError {
+    fn from(fault: ApplyFault) -> Self {
+        match fault {
+            ApplyFault::Mistakes(mistakes) => Self::Mistakes(mistakes),
+            ApplyFault::UseCase(error) => error.into(),
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl ApiError {
+    /// Something in the request breaks a rule.
+    pub fn invalid(pointer: &str, why: impl Into<String>) -> Self {
+        Self::Refused(Refusal::Invalid { pointer: pointer.to_owned(), why: why.into() })
+    }
+
+    /// Nothing of that name, or it belongs to someone else.
+    pub fn not_found(what: &'static str) -> Self {
+        Self::Refused(Refusal::NotFound { what })
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Refused(refusal) => status_of(refusal),
+            Self::Mistakes(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::MalformedJson | Self::DuplicateMember { .. } => StatusCode::BAD_REQUEST,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Store(_) | Self::Signing(_) | Self::TimedOut { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The stable code in answers.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.code(),
+            Self::Mistakes(_) => "invalid_request",
+            Self::MalformedJson => "malformed_json",
+            Self::DuplicateMember { .. } => "duplicate_member",
+            Self::TooLarge { .. } => "too_large",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Store(StoreError::OutcomeUnknown) | Self::TimedOut { changes: true } => "outcome_unknown",
+            Self::Store(StoreError::Conflict | StoreError::Busy | StoreError::Failed(_))
+            | Self::Signing(_)
+            | Self::TimedOut { changes: false } => "unavailable",
+            Self::Panicked => "internal_error",
+        }
+    }
+
+    fn next_action(&self) -> Option<NextAction> {
+        match self {
+            Self::Refused(refusal) => refusal.next_action(),
+            Self::Store(_) | Self::Signing(_) | Self::TimedOut { .. } | Self::Panicked => {
+                Some(NextAction::Retry)
+            }
+            Self::Mistakes(_)
+            | Self::MalformedJson
+            | Self::DuplicateMember { .. }
+            | Self::TooLarge { .. }
+            | Self::MethodNotAllowed => None,
+        }
+    }
+
+    /// When to ask again, if asking again may help.
+    fn retry_after_secs(&self) -> Option<u32> {
+        match self {
+            Self::Store(StoreError::Conflict | StoreError::Busy | StoreError::OutcomeUnknown)
+            | Self::TimedOut { .. } => Some(1),
+            Self::Store(StoreError::Failed(_)) | Self::Signing(_) => Some(5),
+            Self::Refused(_)
+            | Self::Mistakes(_)
+            | Self::MalformedJson
+            | Self::DuplicateMember { .. }
+            | Self::TooLarge { .. }
+            | Self::MethodNotAllowed
+            | Self::Panicked => None,
+        }
+    }
+
+    fn pointer(&self) -> Option<&str> {
+        match self {
+            Self::Refused(Refusal::Invalid { pointer, .. }) | Self::DuplicateMember { pointer } => {
+                Some(pointer)
+            }
+            Self::Mistakes(mistakes) => mistakes.first().map(|mistake| mistake.pointer.as_str()),
+            Self::Refused(_)
+            | Self::MalformedJson
+            | Self::TooLarge { .. }
+            | Self::MethodNotAllowed
+            | Self::Store(_)
+            | Self::Signing(_)
+            | Self::TimedOut { .. }
+            | Self::Panicked => None,
+        }
+    }
+
+    /// What broke, for the log; a refusal is no failure.
+    fn log(&self, request_id: &str) {
+        match self {
+            Self::Store(error) => tracing::error!(request_id, error = %error, "the store did not do it"),
+            Self::Signing(error) => tracing::error!(request_id, error = %error, "nothing was signed"),
+            Self::TimedOut { .. } => tracing::error!(request_id, "the request took too long"),
+            Self::Panicked => tracing::error!(request_id, "a handler panicked"),
+            Self::Refused(_)
+            | Self::Mistakes(_)
+            | Self::MalformedJson
+            | Self::DuplicateMember { .. }
+            | Self::TooLarge { .. }
+            | Self::MethodNotAllowed => {}
+        }
+    }
+
+    /// The answer as this reader reads it. Failures are logged here, once.
+    pub fn present(&self, language: Language, request_id: &str) -> Response {
+        self.log(request_id);
+        let status = self.status();
+        let problem = Problem {
+            r#type: format!("urn:lictor:problem:{}", self.code()),
+            title: wording::title(self, language),
+            status: status.as_u16(),
+            code: self.code(),
+            reason: wording::reason(self, language),
+            next_action: self.next_action().map(NextAction::as_str),
+            pointer: self.pointer(),
+            current_revision: self.current_revision(),
+            mistakes: self.mistakes(),
+            request_id,
+        };
+        let mut response = (status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+        headers.insert(header::VARY, HeaderValue::from_static("Accept-Language"));
+        headers.extend(self.headers());
+        response
+    }
+
+    fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let mut headers = Vec::new();
+        if let Some(secs) = self.retry_after_secs() {
+            headers.push((header::RETRY_AFTER, HeaderValue::from(secs)));
+        }
+        if let Some(scheme) = self.wanted_scheme() {
+            headers.push((header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme)));
+        }
+        headers
+    }
+
+    /// RFC 9110 §11.6.1: a 401 says what it wants.
+    fn wanted_scheme(&self) -> Option<&'static str> {
+        let Self::Refused(refusal) = self else { return None };
+        if *refusal == Refusal::TokenRefused {
+            Some("Bearer")
+        } else {
+            (*refusal == Refusal::LicenseKeyRefused).then_some("License")
+        }
+    }
+
+    fn current_revision(&self) -> Option<u64> {
+        if let Self::Refused(Refusal::RevisionConflict { current }) = self { Some(*current) } else { None }
+    }
+
+    fn mistakes(&self) -> Option<Vec<MistakeLine<'_>>> {
+        let Self::Mistakes(mistakes) = self else { return None };
+        Some(mistakes.iter().map(MistakeLine::of).collect())
+    }
+}
+
+fn status_of(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::LicenseKeyRefused | Refusal::TokenRefused => StatusCode::UNAUTHORIZED,
+        Refusal::ScopeMissing { .. }
+        | Refusal::LicenseExpired
+        | Refusal::LicenseSuspended
+        | Refusal::LicenseReleased
+        | Refusal::LicenseRevoked
+        | Refusal::LicenseSuperseded
+        | Refusal::LicenseNotStarted
+        | Refusal::MachineMismatch => StatusCode::FORBIDDEN,
+        Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
+        Refusal::MachineLimitReached { .. }
+        | Refusal::CloneSuspected
+        | Refusal::ActivationEnded
+        | Refusal::IllegalState { .. }
+        | Refusal::IdempotencyConflict => StatusCode::CONFLICT,
+        Refusal::RevisionConflict { .. } => StatusCode::PRECONDITION_FAILED,
+        Refusal::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+/// The wire form.
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_action: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_revision: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mistakes: Option<Vec<MistakeLine<'a>>>,
+    request_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct MistakeLine<'a> {
+    line: usize,
+    pointer: &'a str,
+    message: &'a str,
+}
+
+impl<'a> MistakeLine<'a> {
+    fn of(mistake: &'a ApplyMistake) -> Self {
+        Self { line: mistake.line, pointer: &mistake.pointer, message: &mistake.message }
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// Status and error only: `request_scope` has it presented.
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

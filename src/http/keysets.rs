@@ -1,0 +1,38 @@
+//! Verifying keys as JWK Sets (RFC 7517). No set mixes merchants.
+
+use axum::extract::State;
+
+use super::error::ApiError;
+use super::path::PathOf;
+use super::reply::{Reply, cacheable};
+use super::state::HttpState;
+use crate::application::UseCaseError;
+use crate::domain::{Merchant, MerchantId};
+
+const CONTENT_TYPE: &str = "application/jwk-set+json";
+/// How long a cache may keep a set: a rotated key is announced longer ahead.
+const MAX_AGE_SECS: u32 = 300;
+
+/// `GET /v1/keysets/{merchant}/jwks.json`
+pub async fn jwks(State(state): State<HttpState>, PathOf(merchant): PathOf<String>) -> Reply {
+    let id = MerchantId::parse(&merchant).map_err(|_| no_key_set())?;
+    let merchant = state.merchant(&id).await?.ok_or_else(no_key_set)?;
+    answer(&state, &merchant)
+}
+
+/// `GET /.well-known/jwks.json`: there when the server has exactly one merchant.
+pub async fn well_known(State(state): State<HttpState>) -> Reply {
+    match state.app.merchants().await?.as_slice() {
+        [only] => answer(&state, only),
+        _none_or_several => Err(no_key_set()),
+    }
+}
+
+fn answer(state: &HttpState, merchant: &Merchant) -> Reply {
+    let jwks = state.app.signer().jwks(merchant).map_err(UseCaseError::from)?;
+    Ok(cacheable(CONTENT_TYPE, MAX_AGE_SECS, jwks))
+}
+
+fn no_key_set() -> ApiError {
+    ApiError::not_found("key set")
+}

@@ -1,0 +1,90 @@
+//! Machines as requests describe them.
+
+use std::collections::BTreeMap;
+
+use license_token::{Commitment, machine};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::error::ApiError;
+use super::presented::Holder;
+use crate::domain::{Component, Machine};
+
+/// Longest fingerprint of a marketplace's own form, in bytes.
+const FINGERPRINT_BYTES_MAX: usize = 5 * 1024;
+
+/// `components`, `fingerprint` or `request`: exactly one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MachineRequest {
+    components: Option<ComponentsRequest>,
+    fingerprint: Option<String>,
+    request: Option<IgnoredAny>,
+}
+
+/// Commitments, base64url of 16 bytes each.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ComponentsRequest {
+    os: Option<String>,
+    fw: Option<String>,
+    brd: Option<String>,
+    dsk: Option<String>,
+    net: Option<String>,
+}
+
+impl MachineRequest {
+    /// The machine, for this holder's issuer and product.
+    pub fn read(&self, holder: &Holder) -> Result<Machine, ApiError> {
+        match (&self.components, &self.fingerprint, &self.request) {
+            (Some(components), None, None) => components.read(),
+            (None, Some(fingerprint), None) => of_fingerprint(fingerprint, holder),
+            (None, None, Some(_)) => Err(ApiError::invalid(
+                "/machine/request",
+                "signed activation requests of device keys are not available yet",
+            )),
+            _not_exactly_one => {
+                Err(ApiError::invalid("/machine", "a machine is either components, fingerprint or request"))
+            }
+        }
+    }
+}
+
+impl ComponentsRequest {
+    fn read(&self) -> Result<Machine, ApiError> {
+        let offered = [
+            (Component::Os, "os", &self.os),
+            (Component::Firmware, "fw", &self.fw),
+            (Component::Board, "brd", &self.brd),
+            (Component::Disk, "dsk", &self.dsk),
+            (Component::Network, "net", &self.net),
+        ];
+        let mut components = BTreeMap::new();
+        for (component, name, text) in offered {
+            let Some(text) = text else { continue };
+            let commitment = Commitment::parse(text).ok_or_else(|| {
+                let pointer = format!("/machine/components/{name}");
+                ApiError::invalid(&pointer, "a commitment is base64url of 16 bytes, 22 characters")
+            })?;
+            components.insert(component, commitment.0);
+        }
+        let machine = Machine { components };
+        if machine.is_same_as(&machine) {
+            return Ok(machine);
+        }
+        // What does not even match itself would take a new place with every request.
+        Err(ApiError::invalid("/machine/components", "at least os or fw tells machines apart"))
+    }
+}
+
+/// Bound as is, as one opaque component.
+fn of_fingerprint(fingerprint: &str, holder: &Holder) -> Result<Machine, ApiError> {
+    let invalid = |why| ApiError::invalid("/machine/fingerprint", why);
+    if fingerprint.len() > FINGERPRINT_BYTES_MAX {
+        return Err(invalid("a fingerprint has at most 5120 bytes"));
+    }
+    let component = license_token::Component::Fp;
+    let commitment = machine::commit(&holder.issuer, &holder.product, component, fingerprint);
+    let commitment = commitment.ok_or_else(|| invalid("the fingerprint says nothing about the machine"))?;
+    Ok(Machine { components: BTreeMap::from([(Component::Opaque, commitment.0)]) })
+}

@@ -1,0 +1,131 @@
+//! API tokens: made and shown once, listed without their texts, revoked.
+
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use chrono::DateTime;
+use license_token::base64url;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{ApiToken, ApiTokenId, Instant, Refusal, Scope, TokenOwner, Validity};
+use crate::http::access::{named_merchant, token_digest};
+use crate::http::body;
+use crate::http::error::ApiError;
+use crate::http::path::PathOf;
+use crate::http::reply::{Page, Reply, created, instant, ok};
+use crate::http::state::HttpState;
+
+/// What every token starts with: secret scanners know it.
+const PREFIX: &str = "lictor_";
+const NAME_BYTES_MAX: usize = 128;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CreateRequest {
+    name: String,
+    scopes: Vec<String>,
+    expires_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ApiTokenAnswer {
+    id: String,
+    name: String,
+    scopes: Vec<&'static str>,
+    created_at: String,
+    expires_at: Option<String>,
+    revoked_at: Option<String>,
+    /// The text, when it was just made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+}
+
+/// `GET /v1/merchant/api-tokens`
+pub async fn list(State(state): State<HttpState>, request: Request) -> Reply {
+    let (_caller, owner) = owner(&state, request.headers()).await?;
+    let tokens = state.app.api_tokens(&owner).await?;
+    ok(&Page::whole(tokens.iter().map(ApiTokenAnswer::of).collect()))
+}
+
+/// `POST /v1/merchant/api-tokens`
+pub async fn create(State(state): State<HttpState>, request: Request) -> Reply {
+    let (caller, owner) = owner(&state, request.headers()).await?;
+    let bytes = body::read(request.into_body(), state.limits.body_bytes).await?;
+    let request: CreateRequest = body::parse(&bytes)?;
+    let name = named(request.name)?;
+    let scopes = scopes(&request.scopes, &caller, &owner)?;
+    let ends_at = expires_at(request.expires_at.as_deref(), state.app.now())?;
+    let text = format!("{PREFIX}{}", base64url::encode(&state.ids.random_bytes()));
+    let token = state.app.create_api_token(token_digest(&text), &name, owner, scopes, ends_at).await?;
+    let answer = ApiTokenAnswer { token: Some(text), ..ApiTokenAnswer::of(&token) };
+    created(&format!("/v1/merchant/api-tokens/{}", token.id), &answer)
+}
+
+/// `POST /v1/merchant/api-tokens/{id}/revoke`
+pub async fn revoke(State(state): State<HttpState>, PathOf(id): PathOf<String>, request: Request) -> Reply {
+    let (_caller, owner) = owner(&state, request.headers()).await?;
+    let id = ApiTokenId::parse(&id).map_err(|_| ApiError::not_found("API token"))?;
+    ok(&ApiTokenAnswer::of(&state.app.revoke_api_token(&owner, &id).await?))
+}
+
+/// Whose tokens it is about: the merchant's, or the server's own when an operator names no merchant.
+async fn owner(state: &HttpState, headers: &HeaderMap) -> Result<(ApiToken, TokenOwner), ApiError> {
+    let token = state.token(headers, Scope::Admin).await?;
+    let named = named_merchant(headers)?;
+    let owner = match (&token.owner, named) {
+        (TokenOwner::Server, None) => TokenOwner::Server,
+        (TokenOwner::Server | TokenOwner::Merchant(_), _) => {
+            TokenOwner::Merchant(state.caller(headers, Scope::Admin).await?.merchant)
+        }
+    };
+    Ok((token, owner))
+}
+
+fn named(name: String) -> Result<String, ApiError> {
+    if name.trim().is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
+        let why = format!("a name has 1 to {NAME_BYTES_MAX} bytes without control characters");
+        return Err(ApiError::invalid("/name", why));
+    }
+    Ok(name)
+}
+
+/// Nobody gives what they do not have, and only the server's own tokens have `operator`.
+fn scopes(names: &[String], caller: &ApiToken, owner: &TokenOwner) -> Result<Vec<Scope>, ApiError> {
+    let known = || format!("a scope is one of {}", Scope::NAMES.join(", "));
+    let mut scopes = Vec::new();
+    for (place, name) in names.iter().enumerate() {
+        let pointer = format!("/scopes/{place}");
+        let scope = Scope::parse(name).ok_or_else(|| ApiError::invalid(&pointer, known()))?;
+        if !caller.allows(scope) {
+            return Err(Refusal::ScopeMissing { scope: scope.as_str() }.into());
+        }
+        if scope == Scope::Operator && *owner != TokenOwner::Server {
+            return Err(ApiError::invalid(&pointer, "a merchant's token cannot be an operator's"));
+        }
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+    if scopes.is_empty() { Err(ApiError::invalid("/scopes", known())) } else { Ok(scopes) }
+}
+
+fn expires_at(text: Option<&str>, now: Instant) -> Result<Option<Instant>, ApiError> {
+    let Some(text) = text else { return Ok(None) };
+    let invalid = |why| ApiError::invalid("/expires_at", why);
+    let end = DateTime::parse_from_rfc3339(text).map_err(|error| invalid(error.to_string()))?.to_utc();
+    let lies_ahead = Validity::between(now, Some(end)).holds_at(now);
+    if lies_ahead { Ok(Some(end)) } else { Err(invalid("a token ends in the future".to_owned())) }
+}
+
+impl ApiTokenAnswer {
+    fn of(token: &ApiToken) -> Self {
+        Self {
+            id: token.id.to_string(),
+            name: token.name.clone(),
+            scopes: token.scopes.iter().map(|scope| scope.as_str()).collect(),
+            created_at: instant(token.created_at),
+            expires_at: token.expires_at.map(instant),
+            revoked_at: token.revoked_at.map(instant),
+            token: None,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Apply files over the API: create and change, never delete.
+
+use axum::extract::{Request, State};
+use serde::{Deserialize, Serialize};
+
+use crate::application::{AppliedEntry, EntryChange};
+use crate::domain::{ApiToken, MerchantId, Refusal, Scope, TokenOwner};
+use crate::http::access::{named_merchant, no_merchant};
+use crate::http::body;
+use crate::http::error::ApiError;
+use crate::http::reply::{Reply, ok};
+use crate::http::state::HttpState;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApplyRequest {
+    toml: String,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct ApplyAnswer {
+    merchant: String,
+    dry_run: bool,
+    entries: Vec<EntryAnswer>,
+}
+
+#[derive(Serialize)]
+struct EntryAnswer {
+    kind: &'static str,
+    id: String,
+    /// `created`, `changed` or `unchanged`.
+    change: &'static str,
+}
+
+/// `POST /v1/merchant/apply`
+pub async fn apply(State(state): State<HttpState>, request: Request) -> Reply {
+    let token = state.token(request.headers(), Scope::Catalog).await?;
+    let merchant = merchant_of(&token, named_merchant(request.headers())?)?;
+    let bytes = body::read(request.into_body(), state.limits.apply_body_bytes).await?;
+    let request: ApplyRequest = body::parse(&bytes)?;
+    if gives_tokens(&request.toml) && !token.allows(Scope::Admin) {
+        return Err(Refusal::ScopeMissing { scope: Scope::Admin.as_str() }.into());
+    }
+    let (merchant, entries) = state.apply.apply(&request.toml, merchant.as_ref(), request.dry_run).await?;
+    if !request.dry_run {
+        state.reload_keys().await?;
+    }
+    let entries = entries.into_iter().map(EntryAnswer::of).collect();
+    ok(&ApplyAnswer { merchant: merchant.to_string(), dry_run: request.dry_run, entries })
+}
+
+/// A merchant's token changes that merchant. An operator may name one; without, the file says for whom it is.
+fn merchant_of(token: &ApiToken, named: Option<MerchantId>) -> Result<Option<MerchantId>, ApiError> {
+    match (&token.owner, named) {
+        (TokenOwner::Server, named) => Ok(named),
+        (TokenOwner::Merchant(own), Some(named)) if *own != named => Err(no_merchant()),
+        (TokenOwner::Merchant(own), _) => Ok(Some(own.clone())),
+    }
+}
+
+/// Nobody makes a token that may do more than theirs. What is no TOML gives nothing: its mistakes are named later.
+fn gives_tokens(text: &str) -> bool {
+    text.parse::<toml::Table>().is_ok_and(|file| file.contains_key("api_token"))
+}
+
+impl EntryAnswer {
+    fn of(entry: AppliedEntry) -> Self {
+        let change = match entry.change {
+            EntryChange::Created => "created",
+            EntryChange::Changed => "changed",
+            EntryChange::Unchanged => "unchanged",
+        };
+        Self { kind: entry.kind, id: entry.id, change }
+    }
+}

@@ -1,0 +1,143 @@
+//! What a merchant does to a license: suspend, resume, revoke, re-issue.
+
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::license_answer::LicenseAnswer;
+use super::licenses::{extent, license_id, reveal};
+use crate::application::{KeepActivations, LicenseAction, MerchantCommand};
+use crate::domain::{ActivationId, Scope};
+use crate::http::access::Caller;
+use crate::http::body;
+use crate::http::conditional::{idempotency, if_match};
+use crate::http::error::ApiError;
+use crate::http::path::PathOf;
+use crate::http::reply::{Reply, ok};
+use crate::http::state::HttpState;
+
+/// Longest reason, in bytes.
+const REASON_BYTES_MAX: usize = 1_000;
+/// The reason after which an old key opens nothing any more.
+const LEAKED: &str = "leaked";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReasonRequest {
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResumeRequest {
+    reason: Option<String>,
+    #[serde(default)]
+    r#override: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReissueRequest {
+    reason: Option<String>,
+    keep: Option<KeepRequest>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum KeepRequest {
+    Word(String),
+    These(Vec<String>),
+}
+
+/// `POST /v1/merchant/licenses/{id}/suspend`
+pub async fn suspend(State(state): State<HttpState>, PathOf(id): PathOf<String>, request: Request) -> Reply {
+    run(&state, &id, request, Scope::Support, |request: ReasonRequest| {
+        Ok((request.reason, LicenseAction::Suspend))
+    })
+    .await
+}
+
+/// `POST /v1/merchant/licenses/{id}/resume`
+pub async fn resume(State(state): State<HttpState>, PathOf(id): PathOf<String>, request: Request) -> Reply {
+    run(&state, &id, request, Scope::Support, |request: ResumeRequest| {
+        Ok((request.reason, LicenseAction::Resume { override_marketplace: request.r#override }))
+    })
+    .await
+}
+
+/// `POST /v1/merchant/licenses/{id}/revoke`
+pub async fn revoke(State(state): State<HttpState>, PathOf(id): PathOf<String>, request: Request) -> Reply {
+    run(&state, &id, request, Scope::Revoke, |request: ReasonRequest| {
+        Ok((request.reason, LicenseAction::Revoke))
+    })
+    .await
+}
+
+/// `POST /v1/merchant/licenses/{id}/reissue`
+pub async fn reissue(State(state): State<HttpState>, PathOf(id): PathOf<String>, request: Request) -> Reply {
+    run(&state, &id, request, Scope::Support, |request: ReissueRequest| {
+        let leaked = request.reason.as_deref() == Some(LEAKED);
+        let keep = keep(request.keep.as_ref(), leaked)?;
+        Ok((request.reason, LicenseAction::Reissue { keep, leaked }))
+    })
+    .await
+}
+
+async fn run<T: DeserializeOwned>(
+    state: &HttpState,
+    id: &str,
+    request: Request,
+    scope: Scope,
+    read: impl FnOnce(T) -> Result<(Option<String>, LicenseAction), ApiError>,
+) -> Reply {
+    let caller = state.caller(request.headers(), scope).await?;
+    let reveal = reveal(&caller, request.uri())?;
+    let (parts, body) = request.into_parts();
+    let bytes = body::read(body, state.limits.body_bytes).await?;
+    let (reason, action) = read(body::parse_or_empty(&bytes)?)?;
+    let command = command(caller, id, &parts, &bytes, reason)?;
+    let license = state.app.command_license(&command, &action).await?;
+    let answer = LicenseAnswer::of_license(&license, &extent(state, reveal));
+    Ok(answer.tagged(ok(&answer)?))
+}
+
+fn command(
+    caller: Caller,
+    id: &str,
+    parts: &Parts,
+    bytes: &[u8],
+    reason: Option<String>,
+) -> Result<MerchantCommand, ApiError> {
+    if reason.as_ref().is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
+        return Err(ApiError::invalid("/reason", format!("a reason has at most {REASON_BYTES_MAX} bytes")));
+    }
+    Ok(MerchantCommand {
+        license: license_id(id)?,
+        actor: caller.actor(),
+        reason,
+        if_revision: if_match(&parts.headers)?,
+        idempotency: idempotency(&parts.headers, &caller, (&parts.method, &parts.uri), bytes)?,
+        merchant: caller.merchant,
+    })
+}
+
+/// Without a word all machines keep their places, unless the key leaked.
+fn keep(keep: Option<&KeepRequest>, leaked: bool) -> Result<KeepActivations, ApiError> {
+    let invalid = |pointer: &str| ApiError::invalid(pointer, "keep is all, none or a list of activation ids");
+    match keep {
+        None if leaked => Ok(KeepActivations::Nothing),
+        None => Ok(KeepActivations::All),
+        Some(KeepRequest::Word(word)) => match word.as_str() {
+            "all" => Ok(KeepActivations::All),
+            "none" => Ok(KeepActivations::Nothing),
+            _other => Err(invalid("/keep")),
+        },
+        Some(KeepRequest::These(ids)) => {
+            let read = |(place, id): (usize, &String)| {
+                ActivationId::parse(id).map_err(|_| invalid(&format!("/keep/{place}")))
+            };
+            ids.iter().enumerate().map(read).collect::<Result<_, _>>().map(KeepActivations::These)
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! A license, or the purchase that waits to become one, as the merchant reads it.
+
+use std::collections::BTreeMap;
+
+use axum::http::header;
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::application::ports::{Signer, Versioned};
+use crate::application::{LicenseOrPurchase, marketplace_ids};
+use crate::domain::{
+    Activation, ActivationState, Amount, EarlyEvent, Hold, Holds, Instant, License, MachineLimit, Origin,
+    Purchase, PurchaseFacts, QuotaPackage, ResetWindow,
+};
+use crate::http::conditional::etag;
+use crate::http::reply::{amount, instant};
+
+/// What is shown besides the license itself.
+pub struct Extent<'a> {
+    /// When it is shown.
+    pub now: Instant,
+    /// For addresses and claim codes.
+    pub signer: &'a dyn Signer,
+    /// Whether license key and claim code are shown.
+    pub reveal: bool,
+    /// The activations, when they are shown.
+    pub activations: Option<&'a [Activation]>,
+}
+
+/// Members as documented; null where nothing is known yet.
+#[derive(Debug, Serialize)]
+pub struct LicenseAnswer {
+    id: String,
+    merchant: String,
+    product: Option<String>,
+    spec: Option<String>,
+    sku: Option<String>,
+    term: Option<String>,
+    state: &'static str,
+    suspensions: Vec<SuspensionAnswer>,
+    channel: Option<String>,
+    order_id: Option<String>,
+    order_line_id: Option<String>,
+    instance_id: Option<String>,
+    customer: Option<String>,
+    label: String,
+    env: &'static str,
+    starts_at: Option<String>,
+    ends_at: Option<String>,
+    machines: Option<MachinesAnswer>,
+    entitlements: Vec<String>,
+    attributes: BTreeMap<String, String>,
+    quota: Vec<QuotaAnswer>,
+    status: Option<StatusAnswer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activations: Option<Vec<ActivationAnswer>>,
+    revision: u64,
+    created_at: String,
+    updated_at: String,
+    #[serde(flatten)]
+    revealed: Option<RevealedAnswer>,
+}
+
+/// A number, or `"unlimited"` as in apply files.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum MachinesAnswer {
+    AtMost(u32),
+    Unlimited(&'static str),
+}
+
+#[derive(Debug, Serialize)]
+struct SuspensionAnswer {
+    by: &'static str,
+    since: String,
+    reason: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct QuotaAnswer {
+    metric: String,
+    unit: String,
+    amount: Box<RawValue>,
+    reset: &'static str,
+    /// Null when the term is no whole number of windows, or has no end.
+    total: Option<Box<RawValue>>,
+    used: Box<RawValue>,
+    left: Option<Box<RawValue>>,
+    window_used: Box<RawValue>,
+    window_left: Box<RawValue>,
+    window_ends_at: Option<String>,
+    overage: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct StatusAnswer {
+    uri: String,
+    idx: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct ActivationAnswer {
+    id: String,
+    name: String,
+    /// `held` or `ended`.
+    state: &'static str,
+    created_at: String,
+    /// When the present certificate ends.
+    lease_ends_at: Option<String>,
+    generation: Option<u64>,
+    ended_at: Option<String>,
+    end_cause: Option<&'static str>,
+    status: StatusAnswer,
+}
+
+#[derive(Debug, Serialize)]
+struct RevealedAnswer {
+    license_key: Option<String>,
+    claim_code: Option<String>,
+}
+
+impl LicenseAnswer {
+    /// Either of the two.
+    pub fn of(entry: &LicenseOrPurchase, extent: &Extent<'_>) -> Self {
+        let answer = match entry {
+            LicenseOrPurchase::License(license) => Self::of_license(license, extent),
+            LicenseOrPurchase::Purchase(purchase) => Self::of_purchase(purchase, extent),
+        };
+        Self { state: entry.state(extent.now).as_str(), ..answer }
+    }
+
+    /// A license.
+    pub fn of_license(
+        Versioned { value: license, revision }: &Versioned<License>,
+        extent: &Extent<'_>,
+    ) -> Self {
+        let ids = marketplace_ids(license);
+        let sold = &license.sold;
+        let channel = match &license.origin {
+            Origin::Order { channel, .. } => Some(channel.to_string()),
+            Origin::Issued { .. } => None,
+        };
+        Self {
+            id: license.id.to_string(),
+            merchant: license.merchant.to_string(),
+            product: Some(license.product.to_string()),
+            spec: Some(sold.spec.to_string()),
+            sku: sold.sku.as_ref().map(ToString::to_string),
+            term: Some(sold.term.to_string()),
+            state: license.state(extent.now).as_str(),
+            suspensions: suspensions(&license.holds),
+            channel,
+            order_id: ids.map(|(key, _)| key.order_id.to_string()),
+            order_line_id: ids.and_then(|(key, _)| key.line_id.as_ref().map(ToString::to_string)),
+            instance_id: ids.map(|(_, instance)| instance.to_string()),
+            customer: license.customer.as_ref().map(ToString::to_string),
+            label: license.label.clone(),
+            env: license.env.as_str(),
+            starts_at: Some(instant(license.validity.starts_at)),
+            ends_at: license.validity.ends_at.map(instant),
+            machines: Some(machines(sold.machines)),
+            entitlements: sold.entitlements.clone(),
+            attributes: sold.attributes.clone(),
+            quota: sold.quota.iter().map(QuotaAnswer::of).collect(),
+            status: license.current_key().map(|key| StatusAnswer {
+                uri: extent.signer.status_list_uri(&license.merchant, key.slot.list),
+                idx: key.slot.idx,
+            }),
+            activations: extent
+                .activations
+                .map(|all| all.iter().map(|one| activation(one, extent)).collect()),
+            revision: *revision,
+            created_at: instant(license.created_at),
+            updated_at: instant(license.updated_at),
+            revealed: extent.reveal.then(|| RevealedAnswer {
+                license_key: Some(license.license_key.clone()),
+                claim_code: Some(extent.signer.claim_code(&license.id, license.generation).reveal()),
+            }),
+        }
+    }
+
+    /// What is known of a license before it exists.
+    fn of_purchase(
+        Versioned { value: purchase, revision }: &Versioned<Purchase>,
+        extent: &Extent<'_>,
+    ) -> Self {
+        let fact = |read: fn(&PurchaseFacts) -> Option<String>| purchase.facts.as_ref().and_then(read);
+        Self {
+            id: purchase.license.to_string(),
+            merchant: purchase.key.merchant.to_string(),
+            product: None,
+            spec: None,
+            sku: fact(|facts| facts.sku.as_ref().map(ToString::to_string)),
+            term: None,
+            state: "",
+            suspensions: suspensions(&early_holds(purchase)),
+            channel: Some(purchase.channel.to_string()),
+            order_id: Some(purchase.key.order_id.to_string()),
+            order_line_id: purchase.key.line_id.as_ref().map(ToString::to_string),
+            instance_id: Some(purchase.instance.to_string()),
+            customer: fact(|facts| facts.customer.as_ref().map(ToString::to_string)),
+            label: String::new(),
+            env: purchase.env.as_str(),
+            starts_at: None,
+            ends_at: None,
+            machines: None,
+            entitlements: Vec::new(),
+            attributes: BTreeMap::new(),
+            quota: Vec::new(),
+            status: None,
+            activations: extent.activations.map(|_none| Vec::new()),
+            revision: *revision,
+            created_at: instant(purchase.received_at),
+            updated_at: instant(purchase.received_at),
+            revealed: extent.reveal.then_some(RevealedAnswer { license_key: None, claim_code: None }),
+        }
+    }
+
+    /// The answer with the revision as its ETag.
+    pub fn tagged(&self, mut response: Response) -> Response {
+        response.headers_mut().insert(header::ETAG, etag(self.revision));
+        response
+    }
+
+    /// Where it is found.
+    pub fn location(&self) -> String {
+        format!("/v1/merchant/licenses/{}", self.id)
+    }
+}
+
+fn machines(limit: MachineLimit) -> MachinesAnswer {
+    match limit {
+        MachineLimit::AtMost(limit) => MachinesAnswer::AtMost(limit),
+        MachineLimit::Unlimited => MachinesAnswer::Unlimited("unlimited"),
+    }
+}
+
+fn suspensions(holds: &Holds) -> Vec<SuspensionAnswer> {
+    let suspension = |by, hold: &Option<Hold>| {
+        hold.as_ref().map(|hold| SuspensionAnswer {
+            by,
+            since: instant(hold.since),
+            reason: hold.reason.clone(),
+        })
+    };
+    let both = [suspension("marketplace", &holds.marketplace), suspension("merchant", &holds.merchant)];
+    both.into_iter().flatten().collect()
+}
+
+/// What a freeze that came too early will do once the license exists.
+fn early_holds(purchase: &Purchase) -> Holds {
+    let marketplace = purchase.early.iter().fold(None, |hold, event| match event {
+        EarlyEvent::Frozen { at } => hold.or(Some(Hold { since: *at, reason: None })),
+        EarlyEvent::Unfrozen { .. } => None,
+        EarlyEvent::Refreshed { .. } => hold,
+    });
+    Holds { marketplace, merchant: None }
+}
+
+fn activation(activation: &Activation, extent: &Extent<'_>) -> ActivationAnswer {
+    let uri = extent.signer.status_list_uri(&activation.merchant, activation.slot.list);
+    let answer = ActivationAnswer {
+        id: activation.id.to_string(),
+        name: activation.name.clone(),
+        state: "ended",
+        created_at: instant(activation.created_at),
+        lease_ends_at: None,
+        generation: None,
+        ended_at: None,
+        end_cause: None,
+        status: StatusAnswer { uri, idx: activation.slot.idx },
+    };
+    match &activation.state {
+        ActivationState::Held(lease) => ActivationAnswer {
+            state: "held",
+            lease_ends_at: lease.validity.ends_at.map(instant),
+            generation: Some(lease.generation),
+            ..answer
+        },
+        ActivationState::Ended { at, cause } => {
+            ActivationAnswer { ended_at: Some(instant(*at)), end_cause: Some(cause.as_str()), ..answer }
+        }
+    }
+}
+
+impl QuotaAnswer {
+    /// Nothing is metered yet, so everything is left.
+    fn of(package: &QuotaPackage) -> Self {
+        let template = &package.template;
+        let total = package.total.ok();
+        let window_ends_at = match template.reset {
+            ResetWindow::None => package.validity.ends_at,
+            ResetWindow::Hour
+            | ResetWindow::Day
+            | ResetWindow::Week
+            | ResetWindow::Month
+            | ResetWindow::Year => None,
+        };
+        Self {
+            metric: template.metric.clone(),
+            unit: template.unit.clone(),
+            amount: amount(template.amount),
+            reset: template.reset.as_str(),
+            total: total.map(amount),
+            used: amount(Amount::ZERO),
+            left: total.map(amount),
+            window_used: amount(Amount::ZERO),
+            window_left: amount(template.amount),
+            window_ends_at: window_ends_at.map(instant),
+            overage: template.overage.as_str(),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Licenses: listed, shown, issued by hand.
+
+use axum::extract::{Request, State};
+use axum::http::Uri;
+use chrono::DateTime;
+use serde::Deserialize;
+
+use super::license_answer::{Extent, LicenseAnswer};
+use crate::application::{IssueLicense, LicenseFilter, LicenseOrPurchase};
+use crate::domain::{
+    CustomerId, Env, Instant, LicenseId, LicenseState, ProductId, Scope, SpecId, Term, whole_seconds,
+};
+use crate::http::access::Caller;
+use crate::http::body;
+use crate::http::conditional::idempotency;
+use crate::http::error::ApiError;
+use crate::http::path::PathOf;
+use crate::http::query::Parameters;
+use crate::http::reply::{Page, Reply, created, ok};
+use crate::http::state::HttpState;
+
+const LIMIT_DEFAULT: usize = 50;
+const LIMIT_MAX: usize = 200;
+/// Longest label, in bytes.
+const LABEL_BYTES_MAX: usize = 255;
+/// Most of one spec that one license gives.
+const QUANTITY_MAX: u32 = 100_000;
+
+const FILTERS: [&str; 9] =
+    ["order_id", "instance_id", "state", "product", "sku", "customer", "env", "limit", "cursor"];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssueRequest {
+    product: String,
+    spec: String,
+    quantity: Option<u32>,
+    customer: Option<String>,
+    #[serde(default)]
+    label: String,
+    term: Option<String>,
+    starts_at: Option<String>,
+}
+
+/// `GET /v1/merchant/licenses`
+pub async fn list(State(state): State<HttpState>, request: Request) -> Reply {
+    let caller = state.caller(request.headers(), Scope::Read).await?;
+    let parameters = Parameters::read(request.uri(), &FILTERS)?;
+    let limit = parameters.get("limit", "a number from 1 to 200", |text| {
+        text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))
+    })?;
+    let before =
+        parameters.get("cursor", "the next_cursor of the page before", |text| LicenseId::parse(text).ok())?;
+    let filter = filter(&parameters)?;
+    let limit = limit.unwrap_or(LIMIT_DEFAULT);
+    let (entries, next) = state.app.view_licenses(&caller.merchant, &filter, before, limit).await?;
+    let extent = extent(&state, false);
+    let items = entries.iter().map(|entry| LicenseAnswer::of(entry, &extent)).collect();
+    ok(&Page { items, next_cursor: next.map(|id| id.to_string()) })
+}
+
+fn filter(parameters: &Parameters) -> Result<LicenseFilter, ApiError> {
+    let text = |name| parameters.text(name).map(str::to_owned);
+    let states = "revoked, released, suspended, expired, pending or active";
+    Ok(LicenseFilter {
+        order_id: text("order_id"),
+        instance_id: text("instance_id"),
+        state: parameters.get("state", states, LicenseState::parse)?,
+        product: text("product"),
+        sku: text("sku"),
+        customer: text("customer"),
+        env: parameters.get("env", "live or test", Env::parse)?.map(|env| env.as_str().to_owned()),
+    })
+}
+
+/// `GET /v1/merchant/licenses/{id}`
+pub async fn show(State(state): State<HttpState>, PathOf(id): PathOf<String>, request: Request) -> Reply {
+    let caller = state.caller(request.headers(), Scope::Read).await?;
+    let reveal = reveal(&caller, request.uri())?;
+    let id = license_id(&id)?;
+    let entry = state.app.view_license(&caller.merchant, &id).await?;
+    let activations = match &entry {
+        LicenseOrPurchase::License(_) => state.app.activations(&caller.merchant, &id).await?,
+        LicenseOrPurchase::Purchase(_) => Vec::new(),
+    };
+    let extent = Extent { activations: Some(&activations), ..extent(&state, reveal) };
+    let answer = LicenseAnswer::of(&entry, &extent);
+    Ok(answer.tagged(ok(&answer)?))
+}
+
+/// `POST /v1/merchant/licenses`
+pub async fn issue(State(state): State<HttpState>, request: Request) -> Reply {
+    let caller = state.caller(request.headers(), Scope::Issue).await?;
+    let reveal = reveal(&caller, request.uri())?;
+    let (parts, body) = request.into_parts();
+    let bytes = body::read(body, state.limits.body_bytes).await?;
+    let mut order = order(body::parse(&bytes)?, &caller)?;
+    order.idempotency = idempotency(&parts.headers, &caller, (&parts.method, &parts.uri), &bytes)?;
+    let license = state.app.issue_license(&order).await?;
+    let answer = LicenseAnswer::of_license(&license, &extent(&state, reveal));
+    Ok(answer.tagged(created(&answer.location(), &answer)?))
+}
+
+fn order(request: IssueRequest, caller: &Caller) -> Result<IssueLicense, ApiError> {
+    let quantity = request.quantity.unwrap_or(1);
+    if !(1..=QUANTITY_MAX).contains(&quantity) {
+        return Err(ApiError::invalid("/quantity", format!("a quantity is 1 to {QUANTITY_MAX}")));
+    }
+    if request.label.len() > LABEL_BYTES_MAX {
+        return Err(ApiError::invalid("/label", format!("a label has at most {LABEL_BYTES_MAX} bytes")));
+    }
+    Ok(IssueLicense {
+        merchant: caller.merchant.clone(),
+        actor: caller.actor(),
+        product: read("/product", &request.product, ProductId::parse)?,
+        spec: read("/spec", &request.spec, SpecId::parse)?,
+        quantity,
+        customer: read_if("/customer", request.customer.as_deref(), CustomerId::parse)?,
+        label: request.label,
+        term: read_if("/term", request.term.as_deref(), Term::parse)?,
+        starts_at: read_if("/starts_at", request.starts_at.as_deref(), instant)?,
+        env: Env::Live,
+        idempotency: None,
+    })
+}
+
+/// RFC 3339 UTC with `Z` and whole seconds.
+fn instant(text: &str) -> Result<Instant, &'static str> {
+    let rule = "an instant is RFC 3339 in UTC with whole seconds, such as 2026-01-31T08:00:00Z";
+    let read = DateTime::parse_from_rfc3339(text).map_err(|_| rule)?.to_utc();
+    if text.ends_with('Z') && whole_seconds(read) == read && !text.contains('.') {
+        Ok(read)
+    } else {
+        Err(rule)
+    }
+}
+
+fn read<T, E: ToString>(
+    pointer: &str,
+    text: &str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<T, ApiError> {
+    parse(text).map_err(|error| ApiError::invalid(pointer, error.to_string()))
+}
+
+fn read_if<T, E: ToString>(
+    pointer: &str,
+    text: Option<&str>,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Option<T>, ApiError> {
+    text.map(|text| read(pointer, text, parse)).transpose()
+}
+
+/// `reveal=true` shows license key and claim code to whoever has the scope.
+pub(super) fn reveal(caller: &Caller, uri: &Uri) -> Result<bool, ApiError> {
+    let reveal = Parameters::read(uri, &["reveal"])?.flag("reveal")?;
+    if reveal {
+        caller.must_have(Scope::Keys)?;
+    }
+    Ok(reveal)
+}
+
+/// What cannot be an id is nobody's.
+pub(super) fn license_id(text: &str) -> Result<LicenseId, ApiError> {
+    LicenseId::parse(text).map_err(|_| ApiError::not_found("license"))
+}
+
+pub(super) fn extent(state: &HttpState, reveal: bool) -> Extent<'_> {
+    Extent { now: state.app.now(), signer: state.app.signer(), reveal, activations: None }
+}

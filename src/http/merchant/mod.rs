@@ -1,0 +1,8 @@
+//! The merchant API: bearer tokens, one merchant per request.
+
+pub mod api_tokens;
+pub mod apply;
+pub mod commands;
+pub mod keys;
+mod license_answer;
+pub mod licenses;

@@ -1,0 +1,33 @@
+//! HTTP, the way in: `router` names every route, each resource is one file, `error` alone chooses a status.
+//!
+//! A handler parses, calls one use case and presents what came of it. Request, domain and answer are three
+//! structs. What a marketplace is answered, its own adapter words; `marketplace` only carries the bytes.
+
+mod access;
+mod activations;
+mod body;
+mod claims;
+mod conditional;
+mod error;
+mod health;
+mod keysets;
+mod language;
+mod machine;
+mod marketplace;
+mod merchant;
+mod path;
+mod presented;
+mod query;
+mod reply;
+mod request_scope;
+mod router;
+mod server;
+mod state;
+mod status_lists;
+mod validate;
+mod verifying_keys;
+mod wording;
+
+pub use router::router;
+pub use server::{DRAIN_TIME_MAX, serve};
+pub use state::{HttpLimits, HttpParts, HttpState};

@@ -1,0 +1,143 @@
+//! What holders present (license key, claim code, certificate) becomes claims that were verified.
+//!
+//! The signature comes first: a text with an unknown key asks no store, and malformed, foreign and unknown texts
+//! get one and the same answer. An expired token still says whose it is; time is the use case's to judge.
+
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use license_token::claims::Claims;
+use license_token::json::Value;
+use license_token::{ActivationClaims, LicenseClaims, UnverifiedToken, VerifiedToken};
+
+use super::access::authorization;
+use super::error::ApiError;
+use super::state::HttpState;
+use super::verifying_keys::MerchantKeys;
+use crate::domain::{ActivationId, ClaimCode, License, LicenseId, MerchantId, Refusal, TokenId};
+
+/// Longest text that is looked at, white space included, in bytes: a token of 8 KiB, wrapped.
+const TEXT_BYTES_MAX: usize = 16 * 1024;
+
+/// Who holds a license.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    pub merchant: MerchantId,
+    pub issuer: String,
+    pub product: String,
+    pub license: LicenseId,
+    /// Which of its key texts was presented; `None` when it was a claim code.
+    pub token_id: Option<TokenId>,
+}
+
+/// Whose certificate it is.
+#[derive(Debug, Clone)]
+pub struct CertificateHolder {
+    pub holder: Holder,
+    pub activation: ActivationId,
+    pub generation: u64,
+}
+
+/// The one credential of a request: from `Authorization: License …` or from one of these body members.
+pub fn credential<'a>(
+    headers: &'a HeaderMap,
+    members: &[(&str, Option<&'a str>)],
+) -> Result<&'a str, ApiError> {
+    let given = members.iter().filter_map(|(pointer, text)| Some((*pointer, (*text)?)));
+    let header = authorization(headers, "License").map(|text| ("", text));
+    let mut given = header.into_iter().chain(given);
+    match (given.next(), given.next()) {
+        (Some((_, text)), None) => Ok(text),
+        (Some(_), Some((pointer, _))) => Err(ApiError::invalid(pointer, "one credential is enough")),
+        (None, _) => {
+            let pointers: Vec<_> =
+                members.iter().map(|(pointer, _)| pointer.trim_start_matches('/')).collect();
+            let why = format!("{} is missing, and so is Authorization: License", pointers.join(" or "));
+            Err(ApiError::invalid(members.first().map_or("", |(pointer, _)| pointer), why))
+        }
+    }
+}
+
+impl HttpState {
+    /// The holder of a license key or claim code.
+    pub(super) async fn holder(&self, text: &str) -> Result<Holder, ApiError> {
+        if text.contains('.') {
+            return self.key_holder(text);
+        }
+        let license = self.app.redeem_claim(&claim_code(text)?, None).await?;
+        let merchant = self.merchant(&license.merchant).await?.ok_or(Refusal::LicenseKeyRefused)?;
+        let License { id, product, .. } = license;
+        Ok(Holder {
+            merchant: merchant.id,
+            issuer: merchant.issuer,
+            product: product.to_string(),
+            license: id,
+            token_id: None,
+        })
+    }
+
+    /// The holder of a license key.
+    pub(super) fn key_holder(&self, text: &str) -> Result<Holder, ApiError> {
+        let (known, token) = self.verified::<LicenseClaims>(text)?;
+        let claims = token.into_claims();
+        let token_id = own(TokenId::parse(&claims.jti))?;
+        holder(&known, claims.aud, &claims.sub, Some(token_id))
+    }
+
+    /// The holder of a certificate.
+    pub(super) fn certificate_holder(&self, text: &str) -> Result<CertificateHolder, ApiError> {
+        let (known, token) = self.verified::<ActivationClaims>(text)?;
+        let claims = token.into_claims();
+        let activation = own(ActivationId::parse(&claims.act))?;
+        let generation = own(u64::try_from(claims.generation))?;
+        Ok(CertificateHolder {
+            holder: holder(&known, claims.aud, &claims.sub, None)?,
+            activation,
+            generation,
+        })
+    }
+
+    /// The untrusted `kid` only chooses whose keys judge the signature.
+    fn verified<C: Claims>(&self, text: &str) -> Result<(Arc<MerchantKeys>, VerifiedToken<C>), ApiError> {
+        let text = pasted(text)?;
+        let unverified = UnverifiedToken::parse(&text).map_err(|_why| Refusal::LicenseKeyRefused)?;
+        let kid = unverified.inspect().header.get("kid").and_then(Value::as_str);
+        let known = kid.and_then(|kid| self.keys.of_kid(kid, self.app.signer(), self.app.now()));
+        let known = known.ok_or(Refusal::LicenseKeyRefused)?;
+        let token = unverified.verify::<C>(&known.keys).map_err(|_why| Refusal::LicenseKeyRefused)?;
+        Ok((known, token))
+    }
+}
+
+/// What people type as a claim code.
+pub fn claim_code(text: &str) -> Result<ClaimCode, ApiError> {
+    ClaimCode::parse(text).map_err(|_why| Refusal::LicenseKeyRefused.into())
+}
+
+fn holder(
+    known: &MerchantKeys,
+    product: String,
+    license: &str,
+    token_id: Option<TokenId>,
+) -> Result<Holder, ApiError> {
+    Ok(Holder {
+        merchant: known.merchant.id.clone(),
+        issuer: known.merchant.issuer.clone(),
+        product,
+        license: own(LicenseId::parse(license))?,
+        token_id,
+    })
+}
+
+/// A key that was wrapped on its way through a mail is still the key.
+fn pasted(text: &str) -> Result<String, ApiError> {
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(Refusal::LicenseKeyRefused.into());
+    }
+    Ok(text.chars().filter(|letter| !letter.is_whitespace()).collect())
+}
+
+/// We sign nothing but our own ids; whatever else a key vouches for is not known here.
+fn own<T, E>(read: Result<T, E>) -> Result<T, ApiError> {
+    read.map_err(|_why| Refusal::LicenseKeyRefused.into())
+}

@@ -1,0 +1,61 @@
+//! Every route, on one page.
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::error::ApiError;
+use super::reply::Reply;
+use super::request_scope::{panicked, request_scope};
+use super::state::HttpState;
+use super::{activations, claims, health, keysets, marketplace, merchant, status_lists, validate};
+
+/// All of the service.
+pub fn router(state: HttpState) -> Router {
+    let callbacks = get(marketplace::receive).post(marketplace::receive);
+    let callbacks_below = get(marketplace::receive_below).post(marketplace::receive_below);
+    Router::new()
+        // Marketplaces
+        .route("/marketplace/{merchant}/{channel}", callbacks.clone())
+        .route("/marketplace/{merchant}/{channel}/", callbacks)
+        .route("/marketplace/{merchant}/{channel}/{*tail}", callbacks_below)
+        // Client software
+        .route("/v1/activations", post(activations::activate))
+        .route("/v1/activations/{id}", delete(activations::release))
+        .route("/v1/activations/{id}/renew", post(activations::renew))
+        .route("/v1/activations/{id}/release", post(activations::release))
+        .route("/v1/claims", post(claims::redeem))
+        .route("/v1/validate", post(validate::validate))
+        // What offline verification needs
+        .route("/v1/status-lists/{merchant}/{number}", get(status_lists::show))
+        .route("/v1/keysets/{merchant}/jwks.json", get(keysets::jwks))
+        .route("/.well-known/jwks.json", get(keysets::well_known))
+        // Merchants
+        .route("/v1/merchant/licenses", get(merchant::licenses::list).post(merchant::licenses::issue))
+        .route("/v1/merchant/licenses/{id}", get(merchant::licenses::show))
+        .route("/v1/merchant/licenses/{id}/suspend", post(merchant::commands::suspend))
+        .route("/v1/merchant/licenses/{id}/resume", post(merchant::commands::resume))
+        .route("/v1/merchant/licenses/{id}/revoke", post(merchant::commands::revoke))
+        .route("/v1/merchant/licenses/{id}/reissue", post(merchant::commands::reissue))
+        .route("/v1/merchant/api-tokens", get(merchant::api_tokens::list).post(merchant::api_tokens::create))
+        .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
+        .route("/v1/merchant/keys", get(merchant::keys::list))
+        .route("/v1/merchant/apply", post(merchant::apply::apply))
+        // Operation
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.clone(), request_scope))
+        .with_state(state)
+}
+
+async fn nowhere() -> Reply {
+    Err(ApiError::not_found("address"))
+}
+
+async fn wrong_method() -> Reply {
+    Err(ApiError::MethodNotAllowed)
+}

@@ -1,0 +1,215 @@
+//! Refusals and failures in words, Chinese and English. What to do next is part of the words.
+
+use super::error::ApiError;
+use super::language::Language;
+use crate::application::ports::StoreError;
+use crate::domain::Refusal;
+
+type Words = [&'static str; 2];
+
+fn pick(language: Language, [english, chinese]: Words) -> &'static str {
+    match language {
+        Language::English => english,
+        Language::Chinese => chinese,
+    }
+}
+
+/// The same for every occurrence of a code.
+pub fn title(error: &ApiError, language: Language) -> &'static str {
+    let words = match error {
+        ApiError::Refused(refusal) => refusal_title(refusal),
+        ApiError::Mistakes(_) => INVALID,
+        ApiError::MalformedJson => ["Malformed JSON", "JSON 格式错误"],
+        ApiError::DuplicateMember { .. } => ["Duplicate member", "成员重复"],
+        ApiError::TooLarge { .. } => ["Request too large", "请求过大"],
+        ApiError::MethodNotAllowed => ["Method not allowed", "不支持该请求方法"],
+        ApiError::Store(StoreError::OutcomeUnknown) | ApiError::TimedOut { changes: true } => {
+            ["Outcome unknown", "处理结果未知"]
+        }
+        ApiError::Store(StoreError::Conflict | StoreError::Busy | StoreError::Failed(_))
+        | ApiError::Signing(_)
+        | ApiError::TimedOut { changes: false } => ["Temporarily unavailable", "服务暂时不可用"],
+        ApiError::Panicked => ["Internal error", "服务器内部错误"],
+    };
+    pick(language, words)
+}
+
+const INVALID: Words = ["Invalid request", "请求内容无效"];
+
+fn refusal_title(refusal: &Refusal) -> Words {
+    match refusal {
+        Refusal::LicenseKeyRefused => ["License key refused", "许可证密钥无效"],
+        Refusal::LicenseRevoked => ["License revoked", "许可证已被吊销"],
+        Refusal::LicenseReleased => ["License released", "许可证已释放"],
+        Refusal::LicenseSuspended => ["License suspended", "许可证已暂停"],
+        Refusal::LicenseExpired => ["License expired", "许可证已过期"],
+        Refusal::LicenseNotStarted => ["License not started", "许可证尚未生效"],
+        Refusal::LicenseSuperseded => ["License key replaced", "许可证密钥已更换"],
+        Refusal::MachineMismatch => ["Another machine", "机器不匹配"],
+        Refusal::MachineLimitReached { .. } => ["Machine limit reached", "已达到机器数量上限"],
+        Refusal::CloneSuspected => ["Copied activation suspected", "疑似激活被复制"],
+        Refusal::ActivationEnded | Refusal::IllegalState { .. } => {
+            ["Not possible in this state", "当前状态不允许此操作"]
+        }
+        Refusal::NotFound { .. } => ["Not found", "未找到"],
+        Refusal::Invalid { .. } => INVALID,
+        Refusal::RevisionConflict { .. } => ["Changed meanwhile", "内容已被修改"],
+        Refusal::IdempotencyConflict => ["Idempotency key used before", "幂等键已被使用"],
+        Refusal::ScopeMissing { .. } => ["Scope missing", "权限不足"],
+        Refusal::TokenRefused => ["API token refused", "API 令牌无效"],
+    }
+}
+
+/// What happened this time, and what to do.
+pub fn reason(error: &ApiError, language: Language) -> String {
+    match error {
+        ApiError::Refused(refusal) => refusal_reason(refusal, language),
+        ApiError::Mistakes(mistakes) => match language {
+            Language::English => {
+                format!("The apply file has {} mistake(s); nothing was changed.", mistakes.len())
+            }
+            Language::Chinese => format!("配置文件中有 {} 处错误,未做任何更改。", mistakes.len()),
+        },
+        ApiError::TooLarge { max_bytes } => match language {
+            Language::English => format!("At most {max_bytes} bytes are read."),
+            Language::Chinese => format!("请求内容最多 {max_bytes} 字节。"),
+        },
+        ApiError::DuplicateMember { pointer } => match language {
+            Language::English => format!("The member {pointer} stands twice."),
+            Language::Chinese => format!("成员 {pointer} 出现了两次。"),
+        },
+        ApiError::MalformedJson => pick(language, MALFORMED).to_owned(),
+        ApiError::MethodNotAllowed => pick(language, METHOD).to_owned(),
+        ApiError::Store(StoreError::OutcomeUnknown) | ApiError::TimedOut { changes: true } => {
+            pick(language, OUTCOME_UNKNOWN).to_owned()
+        }
+        ApiError::Store(StoreError::Conflict | StoreError::Busy | StoreError::Failed(_))
+        | ApiError::Signing(_)
+        | ApiError::TimedOut { changes: false } => pick(language, UNAVAILABLE).to_owned(),
+        ApiError::Panicked => pick(language, PANICKED).to_owned(),
+    }
+}
+
+const MALFORMED: Words = [
+    "The body is no JSON object, or it is nested too deep.",
+    "请求内容不是有效的 JSON 对象,或嵌套层数过多。",
+];
+const METHOD: Words = ["This address takes another method.", "该地址不支持此请求方法。"];
+const OUTCOME_UNKNOWN: Words = [
+    "It may or may not have been done: send the same request again.",
+    "请求可能已经执行,也可能没有:请用相同的内容重试。",
+];
+const UNAVAILABLE: Words = [
+    "It could not be done now; nothing was changed. Try again later.",
+    "暂时无法处理,未做任何更改,请稍后重试。",
+];
+const PANICKED: Words = [
+    "Something broke on our side. Try again later, and name the request id when it happens again.",
+    "服务器出现异常,请稍后重试;如再次出现,请提供请求编号。",
+];
+
+/// A refusal in words; also what the online verdict says.
+pub fn refusal_reason(refusal: &Refusal, language: Language) -> String {
+    match language {
+        Language::English => in_english(refusal),
+        Language::Chinese => in_chinese(refusal),
+    }
+}
+
+/// Why the online verdict is "valid".
+pub fn valid(language: Language) -> &'static str {
+    pick(language, ["The license is valid.", "许可证有效。"])
+}
+
+fn in_english(refusal: &Refusal) -> String {
+    let words = match refusal {
+        Refusal::LicenseKeyRefused => "This license key is not known here. Paste the current one completely.",
+        Refusal::LicenseRevoked => "The license was revoked. Ask the seller.",
+        Refusal::LicenseReleased => "The license was returned at the marketplace. Ask the seller.",
+        Refusal::LicenseSuspended => "The license is suspended. Ask the seller.",
+        Refusal::LicenseExpired => "The license has expired. Renew it where it was bought.",
+        Refusal::LicenseNotStarted => "The license has not started yet.",
+        Refusal::LicenseSuperseded => "The license key was replaced. Paste the current one.",
+        Refusal::MachineMismatch => "The activation belongs to another machine. Activate this one.",
+        Refusal::CloneSuspected => "The certificate was already renewed by another copy. Activate again.",
+        Refusal::ActivationEnded => "The activation has ended. Activate again.",
+        Refusal::IdempotencyConflict => "The idempotency key was used for another request.",
+        Refusal::TokenRefused => "The API token is missing, unknown, expired or revoked.",
+        Refusal::MachineLimitReached { limit } => {
+            return format!("The license already runs on {limit} of {limit} machines. Release one of them.");
+        }
+        Refusal::NotFound { what } => return format!("There is no such {what}."),
+        Refusal::IllegalState { why } => return sentence(why),
+        Refusal::Invalid { why, .. } => return sentence(why),
+        Refusal::RevisionConflict { current } => {
+            return format!("It was changed since it was read; its revision is now {current}.");
+        }
+        Refusal::ScopeMissing { scope } => return format!("The API token lacks the scope {scope}."),
+    };
+    words.to_owned()
+}
+
+fn in_chinese(refusal: &Refusal) -> String {
+    let words = match refusal {
+        Refusal::LicenseKeyRefused => "无法识别该许可证密钥,请完整粘贴当前的密钥。",
+        Refusal::LicenseRevoked => "许可证已被吊销,请联系卖家。",
+        Refusal::LicenseReleased => "许可证已在云商店退订释放,请联系卖家。",
+        Refusal::LicenseSuspended => "许可证已暂停使用,请联系卖家。",
+        Refusal::LicenseExpired => "许可证已过期,请在购买处续费。",
+        Refusal::LicenseNotStarted => "许可证尚未生效。",
+        Refusal::LicenseSuperseded => "许可证密钥已更换,请粘贴当前的密钥。",
+        Refusal::MachineMismatch => "该激活属于另一台机器,请激活本机。",
+        Refusal::CloneSuspected => "该证书已被另一份副本续期,请重新激活。",
+        Refusal::ActivationEnded => "该激活已结束,请重新激活。",
+        Refusal::IdempotencyConflict => "该幂等键已用于另一个请求。",
+        Refusal::TokenRefused => "API 令牌缺失、无法识别、已过期或已吊销。",
+        Refusal::MachineLimitReached { limit } => {
+            return format!("许可证已在 {limit} 台机器上使用(上限 {limit} 台),请先释放一台。");
+        }
+        Refusal::NotFound { what } => return format!("{}不存在。", noun_in_chinese(what)),
+        Refusal::IllegalState { why } => return format!("当前状态不允许此操作({why})。"),
+        Refusal::Invalid { pointer, why } if pointer.is_empty() => return format!("请求不符合规则({why})。"),
+        Refusal::Invalid { pointer, why } => return format!("{pointer} 不符合规则({why})。"),
+        Refusal::RevisionConflict { current } => {
+            return format!("内容在读取之后已被修改,当前修订号为 {current}。");
+        }
+        Refusal::ScopeMissing { scope } => return format!("API 令牌缺少权限 {scope}。"),
+    };
+    words.to_owned()
+}
+
+/// What can be missing; anything else is "resource".
+fn noun_in_chinese(what: &str) -> &'static str {
+    match what {
+        "license" => "该许可证",
+        "activation" => "该激活",
+        "merchant" => "该商户",
+        "status list" => "该状态列表",
+        "API token" => "该 API 令牌",
+        "production address" => "该生产地址",
+        "address" => "该地址",
+        _ => "该资源",
+    }
+}
+
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first: String = letters.next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default();
+    let stop = if words.ends_with(['.', '!', '?', '。']) { "" } else { "." };
+    format!("{first}{}{stop}", letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_reads_differently_in_the_two_languages_and_echoes_its_facts() {
+        let limit = Refusal::MachineLimitReached { limit: 3 };
+        assert!(refusal_reason(&limit, Language::English).contains("3 of 3"));
+        assert!(refusal_reason(&limit, Language::Chinese).contains("上限 3 台"));
+        let invalid = Refusal::Invalid { pointer: "/term".into(), why: "a term is P1M".into() };
+        assert_eq!(refusal_reason(&invalid, Language::English), "A term is P1M.");
+        assert_eq!(refusal_reason(&invalid, Language::Chinese), "/term 不符合规则(a term is P1M)。");
+    }
+}

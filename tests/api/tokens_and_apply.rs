@@ -1,0 +1,129 @@
+//! The merchant API: API tokens, keys, apply files.
+
+use lictor::domain::{Scope, TokenOwner};
+use serde_json::{Value, json};
+
+use crate::support::{Harness, acme, globex};
+
+const TOKENS: &str = "/v1/merchant/api-tokens";
+
+#[test]
+fn a_token_is_shown_once_works_and_ends_when_revoked() {
+    let harness = Harness::start();
+    let merchant = harness.merchant();
+    let made =
+        merchant.post(TOKENS, &json!({ "name": "ci", "scopes": ["read", "keys", "read"] })).expect(201);
+    let text = made.text_at("/token");
+    assert!(text.starts_with("lictor_") && text.len() == "lictor_".len() + 43, "{text}");
+    assert_eq!(made.at("/scopes"), json!(["read", "keys"]));
+    harness.bearer(&text).get("/v1/merchant/licenses").expect(200);
+    let listed = merchant.get(TOKENS).expect(200);
+    assert!(!listed.text.contains(&text));
+    assert_eq!(listed.at("/next_cursor"), Value::Null);
+    let revoke = format!("{TOKENS}/{}/revoke", made.text_at("/id"));
+    let revoked = merchant.post(&revoke, &json!({})).expect(200);
+    assert_eq!(revoked.at("/revoked_at"), "2026-01-31T08:00:00Z");
+    assert_eq!(merchant.post(&revoke, &json!({})).expect(200).json(), revoked.json());
+    harness.bearer(&text).get("/v1/merchant/licenses").expect_problem(401, "token_refused");
+    merchant.post(&format!("{TOKENS}/nothing/revoke"), &json!({})).expect_problem(404, "not_found");
+}
+
+#[test]
+fn a_token_ends_at_its_time() {
+    let harness = Harness::start();
+    let request = json!({ "name": "ci", "scopes": ["read"], "expires_at": "2026-02-01T00:00:00Z" });
+    let text = harness.merchant().post(TOKENS, &request).expect(201).text_at("/token");
+    harness.bearer(&text).get("/v1/merchant/licenses").expect(200);
+    harness.world.clock.set("2026-02-01T00:00:00Z".parse().expect("valid"));
+    harness.bearer(&text).get("/v1/merchant/licenses").expect_problem(401, "token_refused");
+    let past = json!({ "name": "ci", "scopes": ["read"], "expires_at": "2026-02-01T00:00:00Z" });
+    let refused = harness.merchant().post(TOKENS, &past).expect_problem(422, "invalid_request");
+    assert_eq!(refused.at("/pointer"), "/expires_at");
+}
+
+#[test]
+fn nobody_makes_a_token_that_may_do_more_than_theirs() {
+    let harness = Harness::start();
+    let merchant = harness.merchant();
+    let operators = json!({ "name": "root", "scopes": ["operator"] });
+    merchant.post(TOKENS, &operators).expect_problem(403, "scope_missing");
+    let refused = harness.operator().post(TOKENS, &operators).expect_problem(422, "invalid_request");
+    assert_eq!(refused.at("/pointer"), "/scopes/0");
+    let server = harness.bearer(&harness.token_of(TokenOwner::Server, &[Scope::Operator]));
+    let text = server.post(TOKENS, &operators).expect(201).text_at("/token");
+    harness.bearer(&text).with("Lictor-Merchant", "acme").get("/v1/merchant/licenses").expect(200);
+    for (request, pointer) in [
+        (json!({ "name": "n", "scopes": [] }), "/scopes"),
+        (json!({ "name": "n", "scopes": ["read", "write"] }), "/scopes/1"),
+        (json!({ "name": " ", "scopes": ["read"] }), "/name"),
+        (json!({ "name": "n" }), "/scopes"),
+        (json!({ "name": "n", "scopes": ["read"], "expires_at": "soon" }), "/expires_at"),
+    ] {
+        let refused = merchant.post(TOKENS, &request).expect_problem(422, "invalid_request");
+        assert_eq!(refused.at("/pointer"), pointer, "{request}");
+    }
+    let owns_catalog = harness.bearer(&harness.token(&[Scope::Catalog]));
+    harness.world.set_secret("GIVEN", "lictor_given");
+    let toml = "[[api_token]]\nname = \"ci\"\nscopes = [\"admin\"]\nvalue = \"env:GIVEN\"\n";
+    let file = json!({ "toml": toml });
+    owns_catalog.post("/v1/merchant/apply", &file).expect_problem(403, "scope_missing");
+    let inline =
+        json!({ "toml": "api_token = [{ name = \"ci\", scopes = [\"admin\"], value = \"env:GIVEN\" }]" });
+    owns_catalog.post("/v1/merchant/apply", &inline).expect_problem(403, "scope_missing");
+    harness.bearer("lictor_given").get(TOKENS).expect_problem(401, "token_refused");
+    harness.merchant().post("/v1/merchant/apply", &file).expect(200);
+    harness.bearer("lictor_given").get(TOKENS).expect(200);
+}
+
+#[test]
+fn keys_are_listed_by_role() {
+    let harness = Harness::start();
+    let listed = harness.merchant().get("/v1/merchant/keys").expect(200);
+    let items = listed.at("/items").as_array().expect("a list").clone();
+    let roles: std::collections::BTreeSet<_> =
+        items.iter().filter_map(|item| item["role"].as_str()).collect();
+    assert_eq!(roles.into_iter().collect::<Vec<_>>(), ["activation", "license", "root", "status"]);
+    let jwks = harness.anonymous().get("/v1/keysets/acme/jwks.json").expect(200);
+    assert!(items.iter().all(|item| jwks.text.contains(item["kid"].as_str().expect("a kid"))));
+}
+
+#[test]
+fn an_apply_file_says_what_it_changes_and_changes_nothing_when_dry() {
+    let harness = Harness::start();
+    let merchant = harness.merchant();
+    let file = acme(&harness.world.sandbox).replace("machines = 3", "machines = 4");
+    let change_of = |answer: &crate::support::api::Answer, id: &str| {
+        let entries = answer.at("/entries").as_array().expect("a list").clone();
+        let entry = entries.into_iter().find(|entry| entry["id"] == id).expect("it is named");
+        entry["change"].as_str().expect("a word").to_owned()
+    };
+    for dry_run in [true, true, false] {
+        let applied =
+            merchant.post("/v1/merchant/apply", &json!({ "toml": file, "dry_run": dry_run })).expect(200);
+        assert_eq!(applied.at("/dry_run"), dry_run);
+        assert_eq!(change_of(&applied, "cad-year"), "changed");
+        assert_eq!(change_of(&applied, "cad-month"), "unchanged");
+    }
+    let again = merchant.post("/v1/merchant/apply", &json!({ "toml": file })).expect(200);
+    assert_eq!(change_of(&again, "cad-year"), "unchanged");
+}
+
+#[test]
+fn every_mistake_in_an_apply_file_is_named_with_its_line() {
+    let harness = Harness::start();
+    let file = "[merchant]\nid = \"acme\"\nname = 7\n\n[[spec]]\nid = \"x\"\nterm = \"P0M\"\n";
+    let refused = harness.merchant().post("/v1/merchant/apply", &json!({ "toml": file }));
+    let refused = refused.expect_problem(422, "invalid_request");
+    let lines = refused.at("/mistakes").as_array().expect("a list").clone();
+    assert!(lines.len() >= 2, "{refused:?}");
+    assert!(lines.iter().all(|mistake| mistake["line"].is_u64() && mistake["message"].is_string()));
+}
+
+#[test]
+fn a_merchant_applies_to_itself_only() {
+    let harness = Harness::start();
+    let foreign = json!({ "toml": globex() });
+    harness.merchant().post("/v1/merchant/apply", &foreign).expect_problem(404, "not_found");
+    let operator = harness.operator();
+    operator.post("/v1/merchant/apply", &foreign).expect_problem(404, "not_found");
+}

@@ -1,0 +1,349 @@
+//! The command line as scripts see it: exit codes, what is sent, what is printed.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+use std::thread::JoinHandle;
+
+use serde_json::{Value, json};
+
+const TOKEN: &str = "lictor_test-token";
+
+/// The program with an environment of its own: nothing of the caller's.
+fn lictor(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lictor"));
+    command.env_clear().args(args).stdin(Stdio::null());
+    command
+}
+
+fn run(command: &mut Command) -> (i32, String, String) {
+    told(command.output().expect("the program starts"))
+}
+
+fn told(output: Output) -> (i32, String, String) {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code().expect("no signal"), text(output.stdout), text(output.stderr))
+}
+
+/// What one request was.
+struct Seen {
+    line: String,
+    headers: Vec<String>,
+    body: String,
+}
+
+impl Seen {
+    fn header(&self, name: &str) -> Option<&str> {
+        let prefix = format!("{name}: ");
+        self.headers.iter().find_map(|header| {
+            let start = header.get(..prefix.len())?;
+            start.eq_ignore_ascii_case(&prefix).then(|| &header[prefix.len()..])
+        })
+    }
+}
+
+/// Answers one request with `answer` and tells what it was.
+fn server_once(status: &str, answer: &Value) -> (String, JoinHandle<Seen>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let answer = answer.to_string();
+    let response =
+        format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}", answer.len());
+    let handle = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a connection");
+        let mut reader = BufReader::new(stream);
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).expect("readable");
+            match line.trim_end() {
+                "" => break,
+                line => lines.push(line.to_owned()),
+            }
+        }
+        let mut seen = Seen { line: lines.remove(0), headers: lines, body: String::new() };
+        let length = seen.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).expect("a body");
+        seen.body = String::from_utf8(body).expect("UTF-8");
+        reader.get_mut().write_all(response.as_bytes()).expect("writable");
+        seen
+    });
+    (url, handle)
+}
+
+/// Runs a command against a server that answers once.
+fn against(status: &str, answer: &Value, args: &[&str]) -> (i32, String, String, Seen) {
+    let (url, seen) = server_once(status, answer);
+    let (code, out, err) = run(lictor(args).env("LICTOR_URL", url).env("LICTOR_TOKEN", TOKEN));
+    (code, out, err, seen.join().expect("the server saw a request"))
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_says_what_to_write() {
+    for (args, words) in [
+        (&["frobnicate"][..], "unrecognized subcommand"),
+        (&["license"], "Usage"),
+        (&["license", "show"], "<LICENSE>"),
+        (&["license", "list", "--limit", "201"], "1..=200"),
+        (&["apply"], "<FILE>"),
+        (&["apply", "x.toml", "--prune"], "deletes nothing"),
+        (&["apply", "/nowhere/x.toml"], "cannot read /nowhere/x.toml"),
+        (&["apply", "--sample", "saas-v9"], "saas-v2"),
+        (&["api-token", "create", "ci"], "--scope"),
+        (&["api-token", "create", "ci", "--scope", "write"], "support"),
+        (&["keys", "list", "--url", "ftp://x"], "--url: must be an address"),
+        (&["keys", "list", "--merchant", "Acme!"], "--merchant"),
+        (&["keys", "list", "--token-file", "/nowhere/token"], "--token-file: cannot read"),
+        (&["token", "verify"], "--jwks"),
+        (&["token", "verify", "--jwks", "/nowhere/jwks"], "cannot read"),
+        (&["token", "inspect"], "nothing came"),
+        (&["serve", "--listen", "8080"], "--listen: must be an address and a port"),
+        (&["serve", "--config", "/nowhere/lictor.toml"], "cannot read"),
+    ] {
+        let (code, out, err) = run(&mut lictor(args));
+        assert_eq!((code, out.as_str()), (2, ""), "{args:?}: {err}");
+        assert!(err.contains(words), "{args:?}: {err}");
+    }
+}
+
+#[test]
+fn an_unreachable_server_ends_with_3() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    drop(listener);
+    let (code, _, err) = run(lictor(&["license", "list"]).env("LICTOR_URL", &url));
+    assert_eq!(code, 3);
+    assert_eq!(
+        err,
+        format!("error: no server listens at {url}; start it with `lictor serve`, or set LICTOR_URL\n")
+    );
+    let (code, _, err) = run(lictor(&["license", "revoke", "lic_1", "--json"]).env("LICTOR_URL", &url));
+    let problem: Value = serde_json::from_str(&err).expect("one JSON line");
+    assert_eq!((code, &problem["code"]), (3, &json!("unreachable")));
+}
+
+#[test]
+fn a_busy_server_ends_with_3_and_a_refusal_with_1() {
+    let busy = json!({ "code": "unavailable", "reason": "the store is busy", "next_action": "retry" });
+    let (code, _, err, _) = against("503 Service Unavailable", &busy, &["license", "list"]);
+    assert_eq!(
+        (code, err.as_str()),
+        (3, "error: unavailable: the store is busy\nnext: try again in a while\n")
+    );
+    let absent = json!({ "code": "not_found", "reason": "there is no such license" });
+    let (code, _, err, _) = against("404 Not Found", &absent, &["license", "show", "lic_1"]);
+    assert_eq!((code, err.as_str()), (1, "error: not_found: there is no such license\n"));
+    let (code, _, err, _) = against("404 Not Found", &absent, &["license", "show", "lic_1", "--json"]);
+    assert_eq!((code, serde_json::from_str::<Value>(&err).expect("JSON")), (1, absent));
+    let refused = json!({ "code": "token_refused", "reason": "the API token is missing" });
+    let (code, _, err, _) = against("401 Unauthorized", &refused, &["keys", "list"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("next: set LICTOR_TOKEN"), "{err}");
+}
+
+#[test]
+fn a_lost_answer_names_the_key_to_repeat_with() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let hang_up = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut some = [0; 512];
+        assert!(stream.read(&mut some).expect("readable") > 0);
+    });
+    let args = ["license", "revoke", "lic_1", "--idempotency-key", "k-17"];
+    let (code, _, err) = run(lictor(&args).env("LICTOR_URL", url));
+    hang_up.join().expect("no panic");
+    assert_eq!(code, 3, "{err}");
+    assert!(err.contains("repeat with --idempotency-key k-17"), "{err}");
+}
+
+#[test]
+fn a_list_is_asked_for_with_its_filters_and_shown_as_a_table() {
+    let answer = json!({ "next_cursor": "c2", "items": [
+        { "id": "lic_1", "state": "active", "product": "acme-cad", "spec": "cad-pro", "term": "P1Y",
+          "ends_at": "2027-01-01T00:00:00Z", "customer": "张三\u{1b}[2J", "order_id": null },
+    ]});
+    let args = [
+        "license",
+        "list",
+        "--order-id",
+        "CS 1/2",
+        "--state",
+        "active",
+        "--limit",
+        "10",
+        "--merchant",
+        "acme",
+    ];
+    let (code, out, err, seen) = against("200 OK", &answer, &args);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert_eq!(seen.line, "GET /v1/merchant/licenses?order_id=CS%201%2F2&state=active&limit=10 HTTP/1.1");
+    assert_eq!(seen.header("authorization"), Some("Bearer lictor_test-token"));
+    assert_eq!(seen.header("lictor-merchant"), Some("acme"));
+    assert!(out.starts_with("LICENSE  STATE   PRODUCT   SPEC     TERM  ENDS"), "{out}");
+    assert!(out.contains("张三") && !out.contains('\u{1b}') && out.ends_with("more: --cursor c2\n"), "{out}");
+    let (_, out, _, _) = against("200 OK", &answer, &["license", "list", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&out).expect("JSON"), answer);
+}
+
+#[test]
+fn an_act_sends_its_reason_and_a_key_of_its_own() {
+    let answer = json!({ "id": "lic_1", "state": "suspended" });
+    let args = ["license", "suspend", "lic_1", "--reason", "欠费"];
+    let (code, out, _, seen) = against("200 OK", &answer, &args);
+    assert_eq!((code, out.as_str()), (0, "lic_1 is suspended\n"));
+    assert_eq!(seen.line, "POST /v1/merchant/licenses/lic_1/suspend HTTP/1.1");
+    assert_eq!(serde_json::from_str::<Value>(&seen.body).expect("JSON"), json!({ "reason": "欠费" }));
+    assert_eq!(seen.header("idempotency-key").map(str::len), Some(32));
+    let args = [
+        "license",
+        "reissue",
+        "lic_1",
+        "--reason",
+        "leaked",
+        "--keep",
+        "act_1,act_2",
+        "--idempotency-key",
+        "k",
+    ];
+    let (_, _, _, seen) = against("200 OK", &answer, &args);
+    assert_eq!(
+        serde_json::from_str::<Value>(&seen.body).expect("JSON"),
+        json!({ "reason": "leaked", "keep": ["act_1", "act_2"] })
+    );
+    assert_eq!(seen.header("idempotency-key"), Some("k"));
+    let args = ["license", "resume", "lic_1", "--override", "--reason", "paid"];
+    let (_, _, _, seen) = against("200 OK", &answer, &args);
+    let sent: Value = serde_json::from_str(&seen.body).expect("JSON");
+    assert_eq!(sent, json!({ "reason": "paid", "override": true }));
+}
+
+#[test]
+fn a_license_is_shown_with_what_people_look_for_first() {
+    let answer = json!({ "activations": [], "id": "lic_1", "license_key": "eyJ.a.b", "state": "active" });
+    let (_, out, _, seen) = against("200 OK", &answer, &["license", "show", "lic_1", "--reveal"]);
+    assert_eq!(seen.line, "GET /v1/merchant/licenses/lic_1?reveal=true HTTP/1.1");
+    let names: Vec<&str> = out.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(names, ["id", "state", "license_key", "activations"]);
+    let (_, out, _, seen) = against("200 OK", &answer, &["license", "reissue", "lic_1", "--reveal"]);
+    assert_eq!(seen.line, "POST /v1/merchant/licenses/lic_1/reissue?reveal=true HTTP/1.1");
+    assert!(out.contains("eyJ.a.b"), "{out}");
+}
+
+#[test]
+fn an_issue_sends_what_was_said_and_nothing_else() {
+    let answer = json!({ "id": "lic_1", "state": "active" });
+    let args = [
+        "license",
+        "issue",
+        "--product",
+        "acme-cad",
+        "--spec",
+        "cad-pro",
+        "--quantity",
+        "2",
+        "--term",
+        "P1M",
+    ];
+    let (code, _, _, seen) = against("201 Created", &answer, &args);
+    assert_eq!((code, seen.line.as_str()), (0, "POST /v1/merchant/licenses HTTP/1.1"));
+    let expected = json!({ "product": "acme-cad", "spec": "cad-pro", "quantity": 2, "term": "P1M" });
+    assert_eq!(serde_json::from_str::<Value>(&seen.body).expect("JSON"), expected);
+}
+
+#[test]
+fn a_new_token_is_printed_alone_so_that_a_script_can_take_it() {
+    let answer = json!({ "id": "tok_1", "name": "ci", "scopes": ["read"], "token": "lictor_new" });
+    let args = ["api-token", "create", "ci", "--scope", "read,keys", "--expires-at", "2027-01-01T00:00:00Z"];
+    let (code, out, err, seen) = against("201 Created", &answer, &args);
+    assert_eq!((code, out.as_str()), (0, "lictor_new\n"));
+    assert!(err.contains("cannot be shown again"));
+    let expected = json!({ "name": "ci", "scopes": ["read", "keys"], "expires_at": "2027-01-01T00:00:00Z" });
+    assert_eq!(serde_json::from_str::<Value>(&seen.body).expect("JSON"), expected);
+}
+
+#[test]
+fn an_apply_file_is_sent_as_it_is_and_its_mistakes_are_listed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("acme.toml");
+    std::fs::write(&path, "[merchant]\nid = \"ACME\"\n").expect("writable");
+    let path = path.to_str().expect("UTF-8");
+    let refused = json!({ "code": "invalid_request", "reason": "the apply file has 1 mistake",
+        "mistakes": [{ "line": 2, "pointer": "/merchant/id", "message": "write \"acme\"" }] });
+    let (code, _, err, seen) = against("422 Unprocessable Content", &refused, &["apply", path, "--dry-run"]);
+    assert_eq!((code, seen.line.as_str()), (1, "POST /v1/merchant/apply HTTP/1.1"));
+    let sent: Value = serde_json::from_str(&seen.body).expect("JSON");
+    assert_eq!(sent, json!({ "toml": "[merchant]\nid = \"ACME\"\n", "dry_run": true }));
+    assert!(err.ends_with("  line 2: /merchant/id: write \"acme\"\n"), "{err}");
+}
+
+#[test]
+fn public_keys_are_printed_as_a_key_set() {
+    let keys = json!({ "keys": [{ "kid": "k1", "role": "license" }] });
+    let (_, out, _, seen) = against("200 OK", &keys, &["keys", "public", "--merchant", "acme"]);
+    assert_eq!(seen.line, "GET /v1/keysets/acme/jwks.json HTTP/1.1");
+    assert_eq!(serde_json::from_str::<Value>(&out).expect("JSON"), keys);
+    let (_, _, _, seen) = against("200 OK", &keys, &["keys", "public"]);
+    assert_eq!(seen.line, "GET /.well-known/jwks.json HTTP/1.1");
+    let (code, _, err, _) = against("404 Not Found", &json!({ "code": "not_found" }), &["keys", "public"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("--merchant"), "{err}");
+}
+
+#[test]
+fn a_token_is_never_carried_to_where_a_redirect_points() {
+    let (url, seen) = server_once("302 Found\r\nlocation: http://127.0.0.1:1/", &json!(null));
+    let (code, _, err) = run(lictor(&["keys", "list"]).env("LICTOR_URL", url).env("LICTOR_TOKEN", TOKEN));
+    seen.join().expect("one request");
+    assert_eq!(code, 1);
+    assert!(err.contains("status 302"), "{err}");
+}
+
+#[test]
+fn settings_are_checked_with_all_mistakes_and_no_secret_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("writable");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let config = file("lictor.toml", "lisen = \"x\"\ncreate = 1\n");
+    let apply = file(
+        "acme.toml",
+        "[[product]]\nid = \"p\"\n[[channel]]\nid = \"c\"\nprotocol = \"saas-v2\"\nproducts = [\"p\"]\naccess_keys = [\"env:ABSENT\"]\n",
+    );
+    let args = ["check-config", "--config", &config, "--bootstrap", &apply, "--log-format", "xml"];
+    let (code, out, err) = run(&mut lictor(&args));
+    assert_eq!((code, out.as_str()), (1, ""));
+    for words in ["lictor.toml:1: ", "lictor.toml:2: ", "--log-format: ", "acme.toml: env:ABSENT is not set"]
+    {
+        assert!(err.contains(words), "{words}: {err}");
+    }
+    let args = ["check-config", "--bootstrap", &apply, "--json"];
+    let mut command = lictor(&args);
+    command.env("ABSENT", "geheim").env("LICTOR_STORE", "postgres://u:geheim@h/d").env("LICTOR_LISTN", "x");
+    let (code, out, err) = run(&mut command);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let answer: Value = serde_json::from_str(&out).expect("JSON");
+    assert!(answer["warnings"][0].as_str().expect("a warning").contains("LICTOR_LISTEN"));
+    assert!(!out.contains("geheim"));
+}
+
+#[test]
+fn samples_are_printed_whole() {
+    let (code, out, _) = run(&mut lictor(&["apply", "--sample", "saas-v2"]));
+    assert_eq!((code, lictor::catalog::parse_apply_file(&out).map(|file| file.specs.len())), (0, Ok(4)));
+    let (code, out, _) = run(&mut lictor(&["config-sample"]));
+    assert_eq!((code, out.trim_end()), (0, lictor::config::config_sample().trim_end()));
+}
+
+#[test]
+fn a_reader_that_has_gone_away_is_no_failure() {
+    let mut command = lictor(&["config-sample"]);
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    drop(child.stdout.take());
+    let (code, _, err) = told(child.wait_with_output().expect("it ends"));
+    assert_eq!((code, err.as_str()), (0, ""));
+}

@@ -1,0 +1,119 @@
+//! Calls over real HTTP, as `curl` would make them.
+
+use serde_json::{Value, json};
+use ureq::http::{Method, Request};
+
+/// A caller with its credentials.
+#[derive(Clone)]
+pub struct Api {
+    agent: ureq::Agent,
+    url: String,
+    headers: Vec<(String, String)>,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub text: String,
+}
+
+impl Api {
+    pub fn new(url: &str) -> Self {
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().new_agent();
+        Self { agent, url: url.to_owned(), headers: Vec::new() }
+    }
+
+    /// The same caller with one more header.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut api = self.clone();
+        api.headers.push((name.to_owned(), value.to_owned()));
+        api
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, b"")
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, body.to_string().as_bytes())
+    }
+
+    /// Sends exactly these bytes.
+    pub fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+        let mut request = Request::builder()
+            .method(method.parse::<Method>().expect("a test names real methods"))
+            .uri(format!("{}{path}", self.url));
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let built = "a test builds valid requests";
+        let answered = if body.is_empty() {
+            self.agent.run(request.body(()).expect(built))
+        } else {
+            self.agent.run(request.body(body.to_vec()).expect(built))
+        };
+        let mut response = answered.expect("the service answers");
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        let headers = headers.collect();
+        let status = response.status().as_u16();
+        let text = response.body_mut().read_to_string().expect("answers are text");
+        Answer { status, headers, text }
+    }
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// A member by JSON pointer; null when it is not there.
+    pub fn at(&self, pointer: &str) -> Value {
+        self.json().pointer(pointer).cloned().unwrap_or(Value::Null)
+    }
+
+    pub fn text_at(&self, pointer: &str) -> String {
+        let value = self.at(pointer);
+        value.as_str().unwrap_or_else(|| panic!("no text at {pointer}: {self:?}")).to_owned()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The answer is this.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{self:?}");
+        assert!(self.header("request-id").is_some_and(|id| id.starts_with("req_")), "{self:?}");
+        self
+    }
+
+    /// The answer is a problem of this status and code, in the documented form.
+    #[track_caller]
+    pub fn expect_problem(self, status: u16, code: &str) -> Self {
+        let answer = self.expect(status);
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{answer:?}");
+        assert_eq!(answer.at("/code"), json!(code), "{answer:?}");
+        assert_eq!(answer.at("/status"), json!(status), "{answer:?}");
+        for member in ["/type", "/title", "/reason"] {
+            assert!(answer.at(member).as_str().is_some_and(|text| !text.is_empty()), "{member}: {answer:?}");
+        }
+        assert_eq!(answer.at("/request_id").as_str(), answer.header("request-id"), "{answer:?}");
+        answer
+    }
+
+    /// The answer without what differs from request to request: what a caller could tell two cases apart by.
+    pub fn without_request_id(&self) -> (u16, Vec<(String, String)>, String) {
+        let id = self.header("request-id").unwrap_or_default();
+        let headers =
+            self.headers.iter().filter(|(name, _)| !["request-id", "date"].contains(&name.as_str()));
+        (self.status, headers.cloned().collect(), self.text.replace(id, "req_"))
+    }
+}

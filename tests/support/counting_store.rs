@@ -1,0 +1,67 @@
+//! A store that counts how often it is asked, and that a test can hold up or have panic.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use lictor::application::ports::{Commit, Committed, Listing, Store, StoreError, Versioned};
+use lictor::application::record::{Record, RecordKey};
+use lictor::store::Repository;
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock, watch};
+
+pub struct CountingStore {
+    inner: Repository,
+    asked: watch::Sender<u64>,
+    gate: Arc<RwLock<()>>,
+    panics: AtomicBool,
+}
+
+impl CountingStore {
+    pub fn new(inner: Repository) -> Self {
+        Self { inner, asked: watch::Sender::new(0), gate: Arc::default(), panics: AtomicBool::new(false) }
+    }
+
+    /// Reads and commits so far, also those that are held up.
+    pub fn asked(&self) -> u64 {
+        *self.asked.borrow()
+    }
+
+    /// Waits until it was asked more often than `count` times.
+    pub async fn asked_beyond(&self, count: u64) {
+        self.asked.subscribe().wait_for(|asked| *asked > count).await.expect("the sender is here");
+    }
+
+    /// Holds up whoever asks until the guard is dropped.
+    pub async fn hold(&self) -> OwnedRwLockWriteGuard<()> {
+        Arc::clone(&self.gate).write_owned().await
+    }
+
+    /// Panics when it is asked next.
+    pub fn panic_once(&self) {
+        self.panics.store(true, Ordering::SeqCst);
+    }
+
+    async fn enter(&self) {
+        self.asked.send_modify(|asked| *asked += 1);
+        drop(self.gate.read().await);
+        assert!(!self.panics.swap(false, Ordering::SeqCst), "the test asked for this panic");
+    }
+}
+
+#[async_trait]
+impl Store for CountingStore {
+    async fn load(&self, keys: &[RecordKey]) -> Result<Vec<Option<Versioned<Record>>>, StoreError> {
+        self.enter().await;
+        self.inner.load(keys).await
+    }
+
+    async fn list(&self, listing: &Listing, limit: usize) -> Result<Vec<Versioned<Record>>, StoreError> {
+        self.enter().await;
+        self.inner.list(listing, limit).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        self.enter().await;
+        self.inner.commit(commit).await
+    }
+}

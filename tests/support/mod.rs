@@ -1,0 +1,389 @@
+//! A whole service in this process: real HTTP on a free port, real keyring, a clock that the test moves, and a
+//! sandbox marketplace. No background workers: [`Harness::settle`] does what they would do.
+#![expect(dead_code, reason = "each test binary uses a part of it")]
+
+pub mod api;
+pub mod counting_store;
+pub mod people;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use lictor::application::App;
+use lictor::application::ports::{Clock, SecretFault, SecretSource};
+use lictor::clock::ManualClock;
+use lictor::domain::{MerchantId, Scope, SecretRef, TokenOwner};
+use lictor::http::{HttpLimits, HttpParts, HttpState, router, serve};
+use lictor::marketplace::MarketplaceOrders;
+use lictor::randomness::{SystemRandomness, random_bytes};
+use lictor::sandbox::{OpenApiKeys, Sandbox, Storefront};
+use lictor::service::{CatalogApplier, new_token_text, token_digest};
+use lictor::signing::{Keyring, KeyringSettings};
+use lictor::store::{EmbeddedEngine, MemoryEngine, RecordStore, Repository};
+use secrecy::{ExposeSecret, SecretString};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use api::Api;
+use counting_store::CountingStore;
+
+/// The key of every channel in these tests.
+pub const ACCESS_KEY: &str = "isv-test-key-0001";
+/// When the tests begin.
+pub const START: &str = "2026-01-31T08:00:00Z";
+
+/// Where the records are.
+#[derive(Clone)]
+pub enum Engine {
+    /// Here; the test keeps a clone to look inside and to plan faults.
+    Memory(MemoryEngine),
+    /// On disk, in the harness's own folder.
+    Embedded,
+}
+
+/// What stays when a service ends: folders, clock, secrets, marketplace.
+pub struct World {
+    pub folder: TempDir,
+    pub clock: Arc<ManualClock>,
+    pub sandbox: Sandbox,
+    secrets: Arc<Secrets>,
+}
+
+/// A running service.
+pub struct Harness {
+    pub world: Arc<World>,
+    pub app: Arc<App>,
+    pub url: String,
+    pub store: Arc<CountingStore>,
+    pub limits: HttpLimits,
+    applier: Arc<CatalogApplier>,
+    state: HttpState,
+    records: RecordStore,
+    stop: Option<oneshot::Sender<()>>,
+    serving: Option<JoinHandle<std::io::Result<()>>>,
+    runtime: Runtime,
+}
+
+/// Secrets of this test, by `env:NAME`.
+#[derive(Default)]
+struct Secrets(Mutex<BTreeMap<String, String>>);
+
+impl SecretSource for Secrets {
+    fn resolve(&self, reference: &SecretRef) -> Result<SecretString, SecretFault> {
+        let SecretRef::Env(name) = reference else { return Err(SecretFault("no files here".into())) };
+        let found = self.0.lock().expect("no test panics here").get(name).cloned();
+        found.map(SecretString::from).ok_or_else(|| SecretFault(format!("{name} is not set")))
+    }
+}
+
+impl World {
+    /// A new one, at [`START`].
+    pub fn new() -> Arc<Self> {
+        let clock = Arc::new(ManualClock::at(START.parse().expect("valid")));
+        let told: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync> = {
+            let clock = Arc::clone(&clock);
+            Arc::new(move || clock.now())
+        };
+        let keys = OpenApiKeys { access_key: "AK".into(), secret_key: "SK".to_owned().into() };
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let sandbox = Sandbox::start(listener, keys, told).expect("the sandbox starts");
+        let secrets = Arc::new(Secrets::default());
+        for (name, value) in [("CALLBACK_KEY", ACCESS_KEY), ("OPEN_API_AK", "AK"), ("OPEN_API_SK", "SK")] {
+            secrets.0.lock().expect("new").insert(name.to_owned(), value.to_owned());
+        }
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        Arc::new(Self { folder, clock, sandbox, secrets })
+    }
+
+    /// The same keys in another world: a server that signs alike and knows nothing.
+    pub fn with_keys_of(other: &Self) -> Arc<Self> {
+        let world = Self::new();
+        copy_folder(&other.folder.path().join("keys"), &world.folder.path().join("keys"));
+        world
+    }
+
+    pub fn set_secret(&self, name: &str, value: &str) {
+        self.secrets.0.lock().expect("no test panics here").insert(name.to_owned(), value.to_owned());
+    }
+}
+
+impl Harness {
+    /// A service over memory in a new world, with the catalog of [`acme`] applied.
+    pub fn start() -> Self {
+        Self::start_over(&MemoryEngine::new())
+    }
+
+    /// The same over memory that the test can look into.
+    pub fn start_over(engine: &MemoryEngine) -> Self {
+        let harness = Self::start_in(World::new(), &Engine::Memory(engine.clone()));
+        harness.apply(&acme(&harness.world.sandbox));
+        harness
+    }
+
+    /// A service in a world that may have seen one before. Nothing is applied.
+    pub fn start_in(world: Arc<World>, engine: &Engine) -> Self {
+        let limits = HttpLimits { request_time: Duration::from_secs(30), ..HttpLimits::default() };
+        Self::start_with(world, engine, limits)
+    }
+
+    /// The same within these limits.
+    pub fn start_with(world: Arc<World>, engine: &Engine, limits: HttpLimits) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+        let records = records(&world, engine);
+        let keyring = keyring(&world, &url);
+        let store = Arc::new(CountingStore::new(Repository::new(records.clone())));
+        let clock = Arc::clone(&world.clock) as Arc<dyn Clock>;
+        let secrets = Arc::clone(&world.secrets) as Arc<dyn SecretSource>;
+        let ids = Arc::new(SystemRandomness::default());
+        let orders = Arc::new(MarketplaceOrders::new(Arc::clone(&secrets), Arc::clone(&clock)));
+        let app = Arc::new(App::new(Arc::clone(&store) as _, keyring, clock, Arc::clone(&ids) as _, orders));
+        let applier = Arc::new(CatalogApplier::new(Arc::clone(&app), Arc::clone(&secrets)));
+        let parts = HttpParts {
+            app: Arc::clone(&app),
+            store: Arc::clone(&store) as _,
+            ids,
+            secrets,
+            apply: Arc::clone(&applier) as _,
+            limits,
+        };
+        let state = runtime.block_on(HttpState::load(parts)).expect("the store can be read");
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async { stopped.await.unwrap_or(()) };
+        let serving = Some(runtime.spawn(serve(listener, router(state.clone()), stopped)));
+        let stop = Some(stop);
+        Self { world, app, url, store, limits, applier, state, records, stop, serving, runtime }
+    }
+
+    /// Ends the service and starts another one on the same data and keys.
+    pub fn restarted(mut self, engine: &Engine) -> Self {
+        let world = Arc::clone(&self.world);
+        self.stop();
+        Self::start_in(world, engine)
+    }
+
+    /// Asks the service to end, and does not wait for it.
+    pub fn begin_stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Ends the service: no port is open and no lock is held when this returns.
+    pub fn stop(&mut self) {
+        self.begin_stop();
+        if let Some(serving) = self.serving.take() {
+            self.runtime.block_on(serving).expect("serving does not panic").expect("it ends in good order");
+        }
+        // The memory engine may have been stopped by a planned fault.
+        let _ = self.runtime.block_on(self.records.close());
+    }
+
+    /// Runs a future on the service's runtime.
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Applies a file as the server's operator and loads the keys.
+    pub fn apply(&self, text: &str) {
+        use lictor::application::ApplyFiles;
+        self.block_on(self.applier.apply(text, None, false)).expect("the file is right");
+        self.block_on(self.state.reload_keys()).expect("the store can be read");
+    }
+
+    /// Does what is due and publishes what waits, until nothing is left.
+    pub fn settle(&self) {
+        self.block_on(async {
+            while self.app.run_due_jobs().await.expect("jobs run") == Some(Duration::ZERO) {}
+            self.app.publish_pending_flips().await.expect("lists are published");
+        });
+    }
+
+    /// A token of `acme` with these scopes.
+    pub fn token(&self, scopes: &[Scope]) -> String {
+        let acme = MerchantId::parse("acme").expect("valid");
+        self.token_of(TokenOwner::Merchant(acme), scopes)
+    }
+
+    /// A token of this owner.
+    pub fn token_of(&self, owner: TokenOwner, scopes: &[Scope]) -> String {
+        let text = new_token_text().expose_secret().to_owned();
+        let digest = token_digest(&text);
+        let made = self.app.create_api_token(digest, "test", owner, scopes.to_vec(), None);
+        self.block_on(made).expect("the token is stored");
+        text
+    }
+
+    /// Somebody without credentials.
+    pub fn anonymous(&self) -> Api {
+        Api::new(&self.url)
+    }
+
+    /// The holder of a license key, claim code or certificate.
+    pub fn customer(&self, text: &str) -> Api {
+        self.anonymous().with("Authorization", &format!("License {text}"))
+    }
+
+    /// The holder of an API token.
+    pub fn bearer(&self, token: &str) -> Api {
+        self.anonymous().with("Authorization", &format!("Bearer {token}"))
+    }
+
+    /// `acme` with the scope `admin`.
+    pub fn merchant(&self) -> Api {
+        self.bearer(&self.token(&[Scope::Admin]))
+    }
+
+    /// The server's operator, acting for `acme`.
+    pub fn operator(&self) -> Api {
+        let token = self.token_of(TokenOwner::Server, &[Scope::Operator]);
+        self.bearer(&token).with("Lictor-Merchant", "acme")
+    }
+
+    /// The marketplace's side of the channel `cad-koogallery`.
+    pub fn storefront(&self) -> Storefront {
+        let address = format!("{}/marketplace/acme/cad-koogallery", self.url);
+        self.world.sandbox.storefront(&address, ACCESS_KEY.to_owned().into())
+    }
+}
+
+impl Drop for Harness {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn records(world: &World, engine: &Engine) -> RecordStore {
+    match engine {
+        Engine::Memory(engine) => RecordStore::start(engine.reopen()),
+        Engine::Embedded => {
+            let folder = world.folder.path().join("data");
+            let opened = if EmbeddedEngine::exists(&folder) {
+                EmbeddedEngine::open(&folder)
+            } else {
+                EmbeddedEngine::create(&folder)
+            };
+            RecordStore::start(opened.expect("the folder is this test's own"))
+        }
+    }
+}
+
+fn keyring(world: &World, url: &str) -> Arc<Keyring> {
+    let folder = world.folder.path().join("keys");
+    let settings = KeyringSettings {
+        folder: folder.clone(),
+        public_url: url.to_owned(),
+        may_create: true,
+        randomness: Arc::new(random_bytes),
+    };
+    let opened = if Keyring::exists(&folder) { Keyring::open(settings) } else { Keyring::create(settings) };
+    Arc::new(opened.expect("the folder is this test's own"))
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder can be made");
+    for entry in std::fs::read_dir(from).expect("the folder is there") {
+        let entry = entry.expect("it can be read");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), &target).expect("a file can be copied");
+        }
+    }
+    let permissions = std::fs::metadata(from).expect("it is there").permissions();
+    std::fs::set_permissions(to, permissions).expect("they are the test's own");
+}
+
+/// The merchant `acme` with one product and a spec of each kind.
+pub fn acme(sandbox: &Sandbox) -> String {
+    let base_url = sandbox.base_url();
+    format!(
+        r#"
+[merchant]
+id = "acme"
+name = {{ zh = "艾克米软件", en = "Acme Software" }}
+issuer = "https://license.acme.example"
+time_zone = "Asia/Shanghai"
+locale = "en"
+
+[[product]]
+id = "acme-cad"
+name = "Acme CAD"
+memo = {{ zh = "激活码 {{claim_code}}", en = "Claim code {{claim_code}}, license at {{portal_url}}" }}
+
+[[spec]]
+id = "cad-year"
+product = "acme-cad"
+sku = "CAD-YEAR"
+name = "Yearly"
+term = "P1Y"
+machines = 3
+entitlements = ["export", "render"]
+attributes = {{ edition = "pro" }}
+[[spec.quota]]
+metric = "render-minutes"
+unit = "minute"
+amount = 1000.5
+reset = "month"
+
+[[spec]]
+id = "cad-month"
+product = "acme-cad"
+sku = "CAD-MONTH"
+name = "Monthly"
+term = "P1M"
+
+[[spec]]
+id = "cad-forever"
+product = "acme-cad"
+sku = "CAD-FOREVER"
+name = "For good"
+term = "permanent"
+machines = "unlimited"
+
+[[spec]]
+id = "cad-key-only"
+product = "acme-cad"
+name = "Not bound to machines"
+term = "P1Y"
+[spec.machine]
+binding = "none"
+
+[[channel]]
+id = "cad-koogallery"
+marketplace = "koogallery"
+protocol = "saas-v2"
+products = ["acme-cad"]
+access_keys = ["env:CALLBACK_KEY"]
+open_api = {{ base_url = "{base_url}", access_key = "env:OPEN_API_AK", secret_key = "env:OPEN_API_SK" }}
+"#
+    )
+}
+
+/// Another merchant on the same server.
+pub fn globex() -> &'static str {
+    r#"
+[merchant]
+id = "globex"
+name = "Globex"
+issuer = "https://license.globex.example"
+
+[[product]]
+id = "globex-sim"
+name = "Globex Sim"
+
+[[spec]]
+id = "sim-year"
+product = "globex-sim"
+name = "Yearly"
+term = "P1Y"
+"#
+}
