@@ -90,8 +90,10 @@ impl App {
             PlaceDecision::Take => self.take_place(loaded, command, None, now).await,
             PlaceDecision::TakeFrom(id) => {
                 let key = RecordKey::Activation(command.merchant.clone(), command.license.clone(), id);
-                let old = find(self.store.as_ref(), key).await?;
-                self.take_place(loaded, command, old, now).await
+                let old: Option<Versioned<Activation>> = find(self.store.as_ref(), key).await?;
+                // It may have been renewed since it was looked at: then its certificate holds again.
+                let old = old.filter(|old| old.value.has_lapsed(now)).ok_or(StoreError::Conflict)?;
+                self.take_place(loaded, command, Some(old), now).await
             }
         }
     }

@@ -171,8 +171,11 @@ impl App {
         };
         commit = commit.put(claim, ABSENT);
         let key = RecordKey::Places(license.merchant.clone(), license.id.clone());
-        let places: Option<Versioned<LicensePlaces>> = find(self.store.as_ref(), key).await?;
-        let Some(Versioned { value: mut places, revision }) = places else { return Ok(commit) };
+        let places: Option<Versioned<LicensePlaces>> = find(self.store.as_ref(), key.clone()).await?;
+        let Some(Versioned { value: mut places, revision }) = places else {
+            // The first machine may be taking its place at this moment, with the key that is being replaced.
+            return Ok(commit.with(Change::Check(key, ABSENT)));
+        };
         let ending: Vec<_> = places.places.held.iter().map(|place| place.activation.clone()).collect();
         for id in ending.into_iter().filter(|id| !keep.keeps(id)) {
             places.places.free(&id);

@@ -40,7 +40,7 @@ pub use license::{
 };
 pub use machine::{COMMITMENT_BYTES, Commitment, Component, Machine};
 pub use merchant::Merchant;
-pub use places::{Place, PlaceDecision, Places};
+pub use places::{PLACES_MAX, Place, PlaceDecision, Places};
 pub use product::Product;
 pub use purchase::{EARLY_EVENTS_MAX, EarlyEvent, OrderLineKey, Purchase, PurchaseFacts, PurchaseState};
 pub use purchase_event::{

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Activation, ActivationId, Instant, Machine, MachineLimit, Refusal};
 
-/// Most places that one license can have, so that its record stays bounded.
-pub const PLACES_MAX: usize = 1_000;
+/// Most places that one license can have, whatever was bought: so that their record stays bounded, and that one
+/// commit can end them all when the license is re-issued.
+pub const PLACES_MAX: u32 = 500;
 
 /// One place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,10 +43,7 @@ impl Places {
 
     /// Whether every place is taken, lapsed or not.
     pub fn are_taken(&self, limit: MachineLimit) -> bool {
-        match limit {
-            MachineLimit::AtMost(limit) => self.held.len() >= usize::try_from(limit).unwrap_or(PLACES_MAX),
-            MachineLimit::Unlimited => self.held.len() >= PLACES_MAX,
-        }
+        usize::try_from(Self::most(limit)).is_ok_and(|most| self.held.len() >= most)
     }
 
     /// Decides about `machine`; `activations` are those that hold the places, needed when all are taken.
@@ -73,12 +71,16 @@ impl Places {
             .filter_map(|place| activations.get(&place.activation))
             .filter(|activation| activation.has_lapsed(now))
             .min_by_key(|activation| ended_at(activation));
-        match (lapsed, limit) {
-            (Some(activation), _) => Ok(PlaceDecision::TakeFrom(activation.id.clone())),
-            (None, MachineLimit::AtMost(limit)) => Err(Refusal::MachineLimitReached { limit }),
-            (None, MachineLimit::Unlimited) => {
-                Err(Refusal::MachineLimitReached { limit: u32::try_from(PLACES_MAX).unwrap_or(u32::MAX) })
-            }
+        match lapsed {
+            Some(activation) => Ok(PlaceDecision::TakeFrom(activation.id.clone())),
+            None => Err(Refusal::MachineLimitReached { limit: Self::most(limit) }),
+        }
+    }
+
+    fn most(limit: MachineLimit) -> u32 {
+        match limit {
+            MachineLimit::AtMost(limit) => limit.min(PLACES_MAX),
+            MachineLimit::Unlimited => PLACES_MAX,
         }
     }
 

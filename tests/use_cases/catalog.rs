@@ -149,3 +149,8 @@ pub fn with_line(mut order: OrderDetails, change: impl FnOnce(&mut OrderLineDeta
     change(order.lines.first_mut().expect("an order of these tests has one line"));
     order
 }
+
+/// An order of a SKU that no spec knows at first.
+pub fn of_new_sku(order_id: &str) -> OrderDetails {
+    with_line(order(order_id, "2026-01-15T08:59:00Z"), |line| line.sku = Some(SKU_NEW.into()))
+}

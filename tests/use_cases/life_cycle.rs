@@ -7,7 +7,7 @@ use lictor::domain::{
     PurchaseEvent, PurchaseOutcome, PurchaseState, RefreshScene, Refusal, Status, StatusList, Term, Validity,
 };
 
-use super::catalog::{SKU_NEW, catalog_with_new_sku, order, outspoken_channel, with_line};
+use super::catalog::{catalog_with_new_sku, of_new_sku, order, outspoken_channel, with_line};
 use super::chapters::{ORDER, minted};
 use super::story::{ends_the_same_whatever_fails, summary};
 use super::world::{World, at, command_of, idempotency, order_ref, refreshed};
@@ -448,17 +448,13 @@ async fn a_purchase_starts_when_it_was_ordered_unless_it_comes_more_than_two_day
     }
 }
 
-fn of_unknown_sku(order_id: &str) -> lictor::domain::OrderDetails {
-    with_line(order(order_id, "2026-01-15T08:59:00Z"), |line| line.sku = Some(SKU_NEW.into()))
-}
-
 #[tokio::test]
 async fn a_held_purchase_is_minted_once_its_sku_is_known_whatever_fails() {
     ends_the_same_whatever_fails(
         async |_| {},
         async |world: &World| {
-            world.buy(of_unknown_sku("CS1")).await;
-            world.buy(of_unknown_sku("CS2")).await;
+            world.buy(of_new_sku("CS1")).await;
+            world.buy(of_new_sku("CS2")).await;
             world.settle().await;
             world.check("the wait").await;
             let waiting = world.records().await.purchases;
@@ -481,7 +477,7 @@ async fn a_held_purchase_that_came_with_its_order_is_minted_without_asking_whate
     ends_the_same_whatever_fails(
         async |_| {},
         async |world: &World| {
-            let details = Some(of_unknown_sku("G1"));
+            let details = Some(of_new_sku("G1"));
             let event = PurchaseEvent::Bought { order: order_ref("G1"), business_id: "i-G1".into(), details };
             let outcome = world.call_on(0, &outspoken_channel(), "g1", event).await;
             let expected = PurchaseOutcome::Accepted { instance_id: "i-G1".into(), ready: false };

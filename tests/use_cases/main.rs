@@ -2,6 +2,7 @@
 //! license, each also with a store that fails at every write. After each step everything is derived anew from
 //! the records.
 
+mod between;
 mod catalog;
 mod chapters;
 mod exactly_once;

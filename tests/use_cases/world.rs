@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use lictor::application::ports::{Clock, OrderSource, OrderSourceError, Signer, Store, StoreError};
-use lictor::application::record::{Job, Task, Versioned};
+use lictor::application::ports::{
+    Clock, Listing, OrderSource, OrderSourceError, Signer, Store, StoreError, find, list,
+};
+use lictor::application::record::{Job, RecordKey, Stored, Task, Versioned};
 use lictor::application::{
     Activate, Activated, App, Catalog, Credential, IdempotencyIdentity, IssueLicense, KeepActivations,
     LicenseAction, MerchantCommand, PurchaseAnswer, PurchaseCall, RenewActivation, ReplayIdentity,
@@ -18,14 +20,16 @@ use lictor::application::{
 };
 use lictor::domain::{
     ActivationId, Actor, COMMITMENT_BYTES, Channel, Component, Env, InstanceStatus, Instant, License,
-    LicenseId, Machine, Marketplace, MerchantId, OrderDetails, OrderLineKey, OrderRef, Purchase,
-    PurchaseEvent, PurchaseOutcome, PurchaseState, RefreshScene, Refusal, Term, TokenId,
+    LicenseId, Machine, Marketplace, MerchantId, OrderDetails, OrderId, OrderRef, Purchase, PurchaseEvent,
+    PurchaseOutcome, PurchaseState, RefreshScene, Refusal, Term, TokenId,
 };
 use lictor::randomness::{SystemRandomness, random_bytes};
 use lictor::signing::{Keyring, KeyringSettings};
 use lictor::store::StoreError as RawError;
 use lictor::store::{CommitError, Fault, MemoryEngine, RecordStore, Repository, StoreState};
 use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use super::catalog;
 use super::invariants::Memory;
@@ -169,11 +173,6 @@ impl World {
         Self::with(1, Arc::new(|store| store)).await
     }
 
-    /// Several replicas over one store.
-    pub async fn of_replicas(replicas: usize) -> Self {
-        Self::with(replicas, Arc::new(|store| store)).await
-    }
-
     /// Several replicas, with something between them and the store.
     pub async fn with(replicas: usize, between: Between) -> Self {
         let clock = Arc::new(MovableClock(Mutex::new(at(BEGINNING))));
@@ -218,10 +217,6 @@ impl World {
         if let Some((position, fault)) = locked(&self.faults).pop_front() {
             self.memory.fail_write(position, fault);
         }
-    }
-
-    pub fn faults_left(&self) -> usize {
-        locked(&self.faults).len()
     }
 
     /// A nonce or name that was not used before.
@@ -341,9 +336,13 @@ impl World {
 
     /// The id of the license that the order has or will have.
     pub async fn license_of(&self, order_id: &str) -> LicenseId {
-        let records = self.records().await;
-        let purchase = records.purchases.iter().find(|purchase| purchase.key.order_id.as_str() == order_id);
-        purchase.expect("it was received").license.clone()
+        let listing = Listing::PurchasesOfOrder {
+            merchant: catalog::acme(),
+            marketplace: Marketplace::KooGallery,
+            order_id: OrderId::parse(order_id).expect("an order id"),
+        };
+        let purchases: Vec<Purchase> = self.listed(&listing).await;
+        purchases.into_iter().next().expect("it was received").license
     }
 
     pub async fn refresh(
@@ -360,6 +359,12 @@ impl World {
         self.call(PurchaseEvent::StatusChanged { instance_id: format!("i-{bought_by}"), status }).await
     }
 
+    pub async fn freeze_on(&self, replica: usize, bought_by: &str) {
+        let (instance_id, nonce) = (format!("i-{bought_by}"), self.fresh("nonce"));
+        let event = PurchaseEvent::StatusChanged { instance_id, status: InstanceStatus::Freeze };
+        self.call_on(replica, &catalog::channel(), &nonce, event).await;
+    }
+
     pub async fn release(&self, bought_by: &str) -> PurchaseOutcome {
         self.call(PurchaseEvent::Released { instance_id: format!("i-{bought_by}"), order: None }).await
     }
@@ -372,7 +377,11 @@ impl World {
 
     /// Runs what is due now, once.
     pub async fn run_due_jobs(&self) {
-        let run = self.ask(0, async |app| app.run_due_jobs().await);
+        self.run_due_jobs_on(0).await;
+    }
+
+    pub async fn run_due_jobs_on(&self, replica: usize) {
+        let run = self.ask(replica, async |app| app.run_due_jobs().await);
         run.await.expect("jobs are not refused");
     }
 
@@ -496,9 +505,18 @@ impl World {
         license: &LicenseId,
         action: LicenseAction,
     ) -> Result<Versioned<License>, Refusal> {
+        self.command_on(0, license, action).await
+    }
+
+    pub async fn command_on(
+        &self,
+        replica: usize,
+        license: &LicenseId,
+        action: LicenseAction,
+    ) -> Result<Versioned<License>, Refusal> {
         let identity = idempotency(&self.fresh("command"), &format!("{action:?}"));
         let command = MerchantCommand { idempotency: Some(identity), ..command_of(license) };
-        self.ask(0, async |app| app.command_license(&command, &action).await).await
+        self.ask(replica, async |app| app.command_license(&command, &action).await).await
     }
 
     /// Issues by hand, once per name.
@@ -537,8 +555,30 @@ impl World {
     // --- looking
 
     pub async fn license(&self, id: &LicenseId) -> License {
-        let records = self.records().await;
-        records.licenses.into_iter().find(|license| license.id == *id).expect("it is minted")
+        let key = RecordKey::License(catalog::acme(), id.clone());
+        self.find(key).await.expect("it is minted").value
+    }
+
+    /// One record, also while others are being written.
+    pub async fn find<T: Stored>(&self, key: RecordKey) -> Option<Versioned<T>> {
+        loop {
+            let process = self.process();
+            match find(process.store.as_ref(), key.clone()).await {
+                Ok(found) => return found,
+                Err(error) => self.overcome(&process, error).await,
+            }
+        }
+    }
+
+    /// One page, also while others are being written.
+    pub async fn listed<T: Stored>(&self, listing: &Listing) -> Vec<T> {
+        loop {
+            let process = self.process();
+            match list(process.store.as_ref(), listing, 1_000).await {
+                Ok(page) => return page.into_iter().map(|record: Versioned<T>| record.value).collect(),
+                Err(error) => self.overcome(&process, error).await,
+            }
+        }
     }
 
     /// Moves the clock to the time of a step.
@@ -565,6 +605,16 @@ fn start(
     };
     let apps = (0..replicas).map(app).collect();
     Process { number, raw, store, apps }
+}
+
+/// Does something on a thread of its own, at the same time as everything else.
+pub fn aside<T, F>(act: impl FnOnce() -> F + Send + 'static) -> JoinHandle<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T>,
+{
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(act()))
 }
 
 fn digest(text: &str) -> [u8; 32] {
@@ -604,10 +654,6 @@ pub fn refreshed(
 /// The only line of an order.
 pub fn order_ref(order_id: &str) -> OrderRef {
     OrderRef { order_id: order_id.to_owned(), order_line_id: Some(format!("{order_id}-1")), product_id: None }
-}
-
-pub fn line_of(order_id: &str) -> OrderLineKey {
-    OrderLineKey::of(&catalog::acme(), Marketplace::KooGallery, &order_ref(order_id)).expect("valid ids")
 }
 
 /// A machine of which nothing agrees with another number's.
