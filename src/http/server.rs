@@ -8,12 +8,15 @@ use std::time::Duration;
 use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
+use hyper_util::rt::TokioTimer;
 
 /// How long open requests may go on once shutdown was asked for.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(15);
 /// Request line and headers together, in bytes; more is answered 431.
 const HEADER_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
+/// How long a caller may take to send request line and headers, and how long a kept connection may stay idle.
+const HEADER_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Serves until `shutdown` comes, then finishes what is open, for at most [`DRAIN_TIME_MAX`].
 ///
@@ -31,6 +34,8 @@ pub async fn serve(
     server
         .http_builder()
         .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME_MAX)
         .keep_alive(true)
         .title_case_headers(true)
         .max_buf_size(HEADER_BYTES_MAX)
