@@ -74,14 +74,33 @@ fn shown(mistakes: &[ApplyMistake]) -> String {
     lines.join("; ")
 }
 
+/// Who applies a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApplyCaller {
+    /// The server's operator, for this merchant or for the one that the file names.
+    Operator(Option<MerchantId>),
+    /// Somebody with a token of this merchant.
+    Merchant(MerchantId),
+}
+
+impl ApplyCaller {
+    /// For whom, if that is said outside the file.
+    pub fn merchant(&self) -> Option<&MerchantId> {
+        match self {
+            Self::Operator(merchant) => merchant.as_ref(),
+            Self::Merchant(merchant) => Some(merchant),
+        }
+    }
+}
+
 /// Applies apply files: the one act behind `apply`, `--bootstrap` and the merchant API.
 #[async_trait]
 pub trait ApplyFiles: Send + Sync {
-    /// Applies the text for the merchant that it names, or for the caller's. `None` is the server's operator.
+    /// Applies the text for the merchant that it names, or for the caller's.
     async fn apply(
         &self,
         text: &str,
-        caller: Option<&MerchantId>,
+        caller: &ApplyCaller,
         dry_run: bool,
     ) -> Result<(MerchantId, Vec<AppliedEntry>), ApplyFault>;
 }

@@ -7,10 +7,13 @@ use secrecy::ExposeSecret;
 
 use super::open::token_digest;
 use crate::application::ports::SecretSource;
-use crate::application::{App, AppliedEntry, ApplyFault, ApplyFiles, ApplyMistake, Catalog, UseCaseError};
+use crate::application::{
+    App, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, Catalog, UseCaseError,
+};
 use crate::catalog::{ApplyContext, ApplyFile, Mistake, TokenGiven, parse_apply_file_in};
 use crate::domain::{
-    ApiToken, ApiTokenId, Binding, Instant, MerchantId, Refusal, Scope, Spec, SpecKind, Starts, TokenOwner,
+    ApiToken, ApiTokenId, Binding, Channel, Instant, MerchantId, Refusal, Scope, SecretRef, Spec, SpecKind,
+    Starts, TokenOwner,
 };
 
 /// Reads apply files and applies them.
@@ -31,9 +34,11 @@ impl ApplyFiles for CatalogApplier {
     async fn apply(
         &self,
         text: &str,
-        caller: Option<&MerchantId>,
+        caller: &ApplyCaller,
         dry_run: bool,
     ) -> Result<(MerchantId, Vec<AppliedEntry>), ApplyFault> {
+        let is_operator = matches!(caller, ApplyCaller::Operator(_));
+        let caller = caller.merchant();
         let known_products = match caller {
             Some(merchant) => {
                 let products = self.app.catalog(merchant).await?.products;
@@ -57,6 +62,9 @@ impl ApplyFiles for CatalogApplier {
                 return Err(UseCaseError::from(Refusal::Invalid { pointer: "/merchant".into(), why }).into());
             }
         };
+        if !is_operator {
+            known_secrets_only(&file.channels, &self.app.catalog(&merchant).await?.channels)?;
+        }
         let catalog = resolved(&self.app, &self.secrets, file, &merchant)?;
         let entries = self.app.apply_catalog(&merchant, catalog, dry_run).await?;
         Ok((merchant, entries))
@@ -86,6 +94,30 @@ fn not_built_yet(specs: &[Spec]) -> Result<(), UseCaseError> {
         }
     }
     Ok(())
+}
+
+/// References name what lies on the server's machine, other merchants' secrets and the operator's own token among
+/// it, and the open API's access key leaves in the clear. A merchant uses those that the operator gave it, each for
+/// what it was given.
+fn known_secrets_only(given: &[Channel], known: &[Channel]) -> Result<(), UseCaseError> {
+    let known: Vec<_> = known.iter().flat_map(secrets_of).collect();
+    for channel in given {
+        if let Some((_, new)) = secrets_of(channel).into_iter().find(|secret| !known.contains(secret)) {
+            let why =
+                format!("{new} is used for the first time here: only the server's operator gives secrets");
+            return Err(Refusal::Invalid { pointer: format!("/channel/{}", channel.id), why }.into());
+        }
+    }
+    Ok(())
+}
+
+/// What each secret of a channel is for, and where it is found.
+fn secrets_of(channel: &Channel) -> Vec<(&'static str, &SecretRef)> {
+    let access_keys = channel.access_keys.iter().map(|key| (key.used_for.as_str(), &key.value));
+    let open_api = channel.open_api.iter().flat_map(|open_api| {
+        [("open API access key", &open_api.access_key), ("open API secret key", &open_api.secret_key)]
+    });
+    access_keys.chain(open_api).collect()
 }
 
 fn resolved(

@@ -127,3 +127,31 @@ fn a_merchant_applies_to_itself_only() {
     let operator = harness.operator();
     operator.post("/v1/merchant/apply", &foreign).expect_problem(404, "not_found");
 }
+
+#[test]
+fn a_merchants_token_points_no_channel_at_a_secret_that_the_operator_did_not_give_it_for_that() {
+    let harness = Harness::start();
+    let file = acme(&harness.world.sandbox);
+    let of_operator = harness.operator();
+    for scope in [Scope::Catalog, Scope::Admin] {
+        let merchant = harness.bearer(&harness.token(&[scope]));
+        merchant.post("/v1/merchant/apply", &json!({ "toml": file })).expect(200);
+        for (own, foreign) in [
+            ("access_key = \"env:OPEN_API_AK\"", "access_key = \"file:/srv/lictor/data/operator-token\""),
+            ("access_key = \"env:OPEN_API_AK\"", "access_key = \"env:CALLBACK_KEY\""),
+            ("secret_key = \"env:OPEN_API_SK\"", "secret_key = \"env:GLOBEX_SK\""),
+            ("access_keys = [\"env:CALLBACK_KEY\"]", "access_keys = [\"env:CALLBACK_KEY\", \"env:HOME\"]"),
+        ] {
+            let pointed = json!({ "toml": file.replace(own, foreign), "dry_run": scope == Scope::Admin });
+            assert!(pointed["toml"] != file, "{own}");
+            let refused =
+                merchant.post("/v1/merchant/apply", &pointed).expect_problem(422, "invalid_request");
+            assert_eq!(refused.at("/pointer"), "/channel/cad-koogallery", "{foreign}");
+        }
+        let second = file.replace("id = \"cad-koogallery\"", "id = \"cad-second\"");
+        merchant.post("/v1/merchant/apply", &json!({ "toml": second })).expect(200);
+    }
+    let newer = file.replace("[\"env:CALLBACK_KEY\"]", "[\"env:NEWER_KEY\", \"env:CALLBACK_KEY\"]");
+    of_operator.post("/v1/merchant/apply", &json!({ "toml": newer })).expect(200);
+    harness.merchant().post("/v1/merchant/apply", &json!({ "toml": newer })).expect(200);
+}
