@@ -64,7 +64,7 @@ fn apply_file_mistakes(path: &Path) -> Vec<String> {
         Ok(text) => text,
         Err(error) => return vec![error.to_string()],
     };
-    let context = ApplyContext { may_grant_operator: true, ..ApplyContext::default() };
+    let context = ApplyContext { may_grant_operator: true, only_served: true, ..ApplyContext::default() };
     match parse_apply_file_in(&text, &context) {
         Ok(file) => {
             let resolver = SecretResolver::of_process();
