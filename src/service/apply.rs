@@ -57,9 +57,10 @@ impl ApplyFiles for CatalogApplier {
                 return Err(UseCaseError::from(Refusal::Invalid { pointer: "/merchant".into(), why }).into());
             }
         };
-        if !is_operator && self.app.merchants().await?.len() > 1 {
-            known_secrets_only(&file.channels, &self.app.catalog(&merchant).await?.channels)
-                .map_err(|error| placed(text, error))?;
+        if !is_operator {
+            let shares_server = self.app.merchants().await?.len() > 1;
+            let known = self.app.catalog(&merchant).await?.channels;
+            secrets_it_may_name(&file.channels, &known, shares_server)?;
         }
         let catalog =
             resolved(&self.app, &self.secrets, file, &merchant).map_err(|error| placed(text, error))?;
@@ -100,15 +101,25 @@ fn mistake(mistake: Mistake) -> ApplyMistake {
     ApplyMistake { line: mistake.line, pointer: mistake.pointer, message: mistake.message }
 }
 
-/// References name what lies on the server's machine, other merchants' secrets and the operator's own token among
-/// it, and the open API's access key leaves in the clear. Where several
-/// merchants share a server, each uses those that the operator gave it, for what they were given.
-fn known_secrets_only(given: &[Channel], known: &[Channel]) -> Result<(), UseCaseError> {
+/// References name what lies on the server's machine, the operator's own token and other merchants' secrets among
+/// it, and the open API's access key leaves in the clear. A merchant names those that the operator gave it, each for
+/// what it was given; one that has the server to itself also names its environment, but for the server's own part.
+fn secrets_it_may_name(
+    given: &[Channel],
+    known: &[Channel],
+    shares_server: bool,
+) -> Result<(), UseCaseError> {
     let known: Vec<_> = known.iter().flat_map(secrets_of).collect();
+    let is_own = |reference: &SecretRef| match reference {
+        SecretRef::Env(name) => !shares_server && !name.starts_with("LICTOR_"),
+        SecretRef::File(_) => false,
+    };
     for channel in given {
-        if let Some((_, new)) = secrets_of(channel).into_iter().find(|secret| !known.contains(secret)) {
-            let why =
-                format!("{new} is used for the first time here: only the server's operator gives secrets");
+        let new = secrets_of(channel).into_iter().find(|secret| !known.contains(secret) && !is_own(secret.1));
+        if let Some((_, new)) = new {
+            let why = format!(
+                "{new} is used for the first time here: only the server's operator gives such secrets"
+            );
             return Err(Refusal::Invalid { pointer: format!("/channel/{}", channel.id), why }.into());
         }
     }

@@ -178,8 +178,20 @@ fn a_merchant_applies_to_itself_only() {
 }
 
 #[test]
+fn a_merchant_that_has_the_server_to_itself_names_its_environment_and_no_files() {
+    let harness = Harness::start();
+    let (file, merchant) = (acme(&harness.world.sandbox), harness.bearer(&harness.token(&[Scope::Catalog])));
+    let with = |reference: &str| json!({ "toml": file.replace("\"env:OPEN_API_AK\"", reference) });
+    merchant.post("/v1/merchant/apply", &with("\"env:ANOTHER_AK\"")).expect(200);
+    for foreign in ["\"file:/srv/lictor/data/operator-token\"", "\"env:LICTOR_TOKEN\""] {
+        merchant.post("/v1/merchant/apply", &with(foreign)).expect_problem(422, "invalid_request");
+    }
+}
+
+#[test]
 fn a_merchants_token_points_no_channel_at_a_secret_that_the_operator_did_not_give_it_for_that() {
     let harness = Harness::start();
+    harness.apply(globex());
     let file = acme(&harness.world.sandbox);
     let of_operator = harness.operator();
     for scope in [Scope::Catalog, Scope::Admin] {
