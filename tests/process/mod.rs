@@ -169,6 +169,7 @@ impl Server {
             .env("TEST_OPEN_API_SECRET", OPEN_API_SECRET)
             .env("TEST_API_TOKEN", API_TOKEN)
             .env("LICTOR_LOG_FILTER", "warn")
+            .env_remove("LICTOR_PROVE_COUNT")
             .stdout(Stdio::piped())
             .stdin(Stdio::null())
             .spawn()
