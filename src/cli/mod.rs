@@ -35,7 +35,8 @@ pub use table::Table;
 
 use crate::config::{ClientFlags, ClientSettings};
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or not found, 2 wrong usage, 3 the server cannot be reached";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 refused or not found, 2 wrong usage, 3 the server cannot be reached";
 
 /// License key service for software sold on cloud marketplaces.
 #[derive(Debug, Parser)]

@@ -130,7 +130,8 @@ mod tests {
             told,
             "license_expired: the license has expired\nnext: renew the license at the marketplace"
         );
-        let body = r#"{"code":"invalid_request","reason":"Name the merchant by the header Lictor-Merchant."}"#;
+        let body =
+            r#"{"code":"invalid_request","reason":"Name the merchant by the header Lictor-Merchant."}"#;
         assert!(Problem::read(422, body).to_string().contains("\nnext: name the merchant with --merchant"));
         let body = r#"{"code":"invalid_request","reason":"must be a term","pointer":"/term"}"#;
         assert_eq!(Problem::read(422, body).to_string(), "invalid_request: must be a term (at /term)");
@@ -143,12 +144,10 @@ mod tests {
             {"line":9,"pointer":"/spec/0/term","message":"must be a term"},
             {"line":12,"pointer":"","message":"not valid TOML"}]}"#;
         let told = Problem::read(422, body).to_string();
-        assert!(
-            told.ends_with(
-                "\n  line 3: /merchant/id: must be a slug\n  line 9: /spec/0/term: must be a term\
+        assert!(told.ends_with(
+            "\n  line 3: /merchant/id: must be a slug\n  line 9: /spec/0/term: must be a term\
                  \n  line 12: not valid TOML"
-            )
-        );
+        ));
     }
 
     #[test]

@@ -51,8 +51,9 @@ pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     let limit = parameters.get("limit", "a limit is a number from 1 to 200", |text| {
         text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))
     })?;
-    let before =
-        parameters.get("cursor", "a cursor is the next_cursor of the page before", |text| LicenseId::parse(text).ok())?;
+    let before = parameters.get("cursor", "a cursor is the next_cursor of the page before", |text| {
+        LicenseId::parse(text).ok()
+    })?;
     let filter = filter(&parameters)?;
     let limit = limit.unwrap_or(LIMIT_DEFAULT);
     let (entries, next) = state.app.view_licenses(&caller.merchant, &filter, before, limit).await?;
