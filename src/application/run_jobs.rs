@@ -69,7 +69,17 @@ impl App {
         };
         match outcome {
             Ok(Settled::Done) => self.finish(leased).await,
-            Ok(Settled::Later(why)) => self.postpone(leased, why).await,
+            Ok(Settled::Later(why)) => {
+                let (Task::SettlePurchase { purchase } | Task::RankOrder { purchase, .. }) =
+                    &leased.value.task;
+                tracing::warn!(
+                    merchant = purchase.merchant.as_str(),
+                    order = purchase.order_id.as_str(),
+                    why,
+                    "a purchase waits and will be looked at again"
+                );
+                self.postpone(leased, why).await
+            }
             Err(UseCaseError::Refused(refusal)) => self.postpone(leased, refusal.to_string()).await,
             Err(error) => {
                 tracing::warn!(error = %error, "a job failed and will be tried again");
