@@ -261,3 +261,14 @@ fn the_same_request_under_an_idempotency_key_is_done_once() {
     too_long.post(PATH, &order).expect_problem(422, "invalid_request");
     assert_eq!(harness.merchant().get(PATH).expect(200).at("/items").as_array().map(Vec::len), Some(1));
 }
+
+#[test]
+fn a_license_can_be_revoked_however_often_it_was_reissued() {
+    let harness = Harness::start();
+    let id = issue(&harness, "cad-forever").text_at("/id");
+    let merchant = harness.merchant();
+    let reissued = (0..1_100).map(|_| merchant.post(&format!("{PATH}/{id}/reissue"), &json!({})));
+    let refused = reissued.into_iter().find(|answer| answer.status != 200).expect("there is a bound");
+    refused.expect_problem(409, "illegal_state");
+    assert_eq!(command(&harness, &id, "revoke", &json!({})).expect(200).at("/state"), "revoked");
+}
