@@ -21,25 +21,25 @@ pub use layers::{ConfigError, ConfigMistake, Layers, Loaded, Origin, Resolved};
 pub use nearest::suggestion;
 pub use secret::{SecretError, SecretResolver};
 pub use setting::{Setting, Shape, config_sample};
-pub use types::{AddressRange, CreateRule, LogFormat, StoreChoice, is_http_url};
+pub use types::{CreateRule, LogFormat, StoreChoice, is_http_url};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use types::{ByteLimit, Filter, HttpUrl, Seconds};
+use types::{ByteLimit, Filter, HttpUrl, SecondsTo};
 
 setting::settings! {
-    /// Where callbacks, client software and the customer's page are served: address and port.
+    /// Where callbacks, client software and the merchant API are served: address and port.
     listen("listen"): SocketAddr as SocketAddr = "127.0.0.1:8080";
-    /// Where the console, the merchant API and the metrics are served. Unset: at `listen`, with the rest.
+    /// Where the merchant API is served. Unset: at `listen`, with the rest, which is all that this version does.
     admin_listen("admin_listen"): Option<SocketAddr> as Option<SocketAddr> = "", example "127.0.0.1:8081";
     /// Folder of the embedded store. Made on the first start.
     data_dir("data_dir"): PathBuf as PathBuf = "data";
     /// Folder of the signing keys, one sub-folder per merchant. Back it up apart from the data.
     keys_dir("keys_dir"): PathBuf as PathBuf = "keys";
-    /// Where records are kept: `embedded` (in data_dir), `postgres://…`, or `file:PATH` of a file that holds such an
-    /// address, which keeps its password out of here.
+    /// Where records are kept: `embedded`, in data_dir. PostgreSQL (`postgres://…`, or `file:PATH` of a file that
+    /// holds such an address) is refused by this version.
     store("store"): StoreChoice as StoreChoice = "embedded";
     /// The address of this service as the rest of the world sees it. License keys name it for as long as they
     /// live, so set it before the first sale. Unset: `http://` and `listen`.
@@ -47,27 +47,24 @@ setting::settings! {
     /// Whether the first start may make data and keys: `auto`, or `never` (then `lictor init` does). Use `never`
     /// wherever an empty folder means a lost disk: units, images, manifests.
     create("create"): CreateRule as CreateRule = "auto";
-    /// Certificate chain (PEM) of the service's own TLS. Unset: plain HTTP, for a proxy in front.
+    /// Certificate chain (PEM) of the service's own TLS, which this version does not have. Unset: plain HTTP, for a
+    /// proxy in front.
     tls_cert_file("tls_cert_file"): Option<PathBuf> as Option<PathBuf> = "", example "/etc/lictor/tls.crt";
     /// Private key (PEM) of that certificate.
     tls_key_file("tls_key_file"): Option<PathBuf> as Option<PathBuf> = "", example "/etc/lictor/tls.key";
-    /// Proxies whose `Forwarded` and `X-Forwarded-For` are believed: addresses or ranges, separated by commas in the
-    /// environment.
-    trusted_proxies("trusted_proxies"): Vec<AddressRange> as Vec<AddressRange> = "", example "10.0.0.0/8";
     /// How log lines are written: `text` for people, `json` for collectors.
     log_format("log_format"): LogFormat as LogFormat = "text";
     /// What is logged: a level, or `target=level` pairs separated by commas.
     log_filter("log_filter"): String as Filter = "info";
-    /// Longest request body that is read, in bytes.
-    request_body_limit("request_body_limit_bytes"): usize as ByteLimit = "1048576";
+    /// Longest body of a request of client software or of the merchant API that is read, in bytes. Production
+    /// addresses and apply files have bounds of their own: 1 MiB.
+    request_body_limit("request_body_limit_bytes"): usize as ByteLimit = "65536";
     /// Time until a request is given up, in seconds.
-    request_timeout("request_timeout_secs"): Duration as Seconds = "10";
+    request_timeout("request_timeout_secs"): Duration as SecondsTo<3_600> = "10";
     /// Time that running requests have when the service stops, in seconds.
-    shutdown_timeout("shutdown_timeout_secs"): Duration as Seconds = "10";
+    shutdown_timeout("shutdown_timeout_secs"): Duration as SecondsTo<3_600> = "15";
     /// Time until one call to a marketplace's own interface is given up, in seconds.
-    marketplace_timeout("marketplace_timeout_secs"): Duration as Seconds = "10";
-    /// How far the `timeStamp` of an older (V1) callback may lie from the service's clock, in seconds.
-    v1_timestamp_window("v1_timestamp_window_secs"): Duration as Seconds = "300";
+    marketplace_timeout("marketplace_timeout_secs"): Duration as SecondsTo<25> = "10";
 }
 
 /// The file of this program, to start it again as a process of its own.
@@ -76,6 +73,33 @@ pub fn own_program() -> std::io::Result<PathBuf> {
 }
 
 impl Settings {
+    /// What is set and this version does not serve, by the name of the setting: refused, because the service would
+    /// not be what was asked for.
+    pub fn not_served(&self) -> Vec<ConfigMistake> {
+        let store = match &self.store {
+            StoreChoice::Embedded => false,
+            StoreChoice::Postgres(_) | StoreChoice::PostgresFrom(_) => true,
+        };
+        let asked = [
+            (store, "store", "this version keeps records in the embedded store only; write `embedded`"),
+            (
+                self.tls_cert_file.is_some() || self.tls_key_file.is_some(),
+                "tls_cert_file",
+                "this version has no TLS of its own; leave it out and put a proxy in front that keeps letter case",
+            ),
+            (
+                self.admin_listen.is_some(),
+                "admin_listen",
+                "this version serves everything at `listen`; leave it out",
+            ),
+        ];
+        let mistake = |(_, place, message): (bool, &str, &str)| ConfigMistake {
+            place: place.to_owned(),
+            message: message.to_owned(),
+        };
+        asked.into_iter().filter(|(is_asked, ..)| *is_asked).map(mistake).collect()
+    }
+
     /// The address of this service as tokens and pages name it, without a trailing slash.
     pub fn public_base_url(&self) -> String {
         match &self.public_url {

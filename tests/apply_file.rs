@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use lictor::catalog::{
-    APPLY_FILE_BYTES_MAX, ApplyContext, PROTOCOLS, parse_apply_file, parse_apply_file_in, sample,
+    APPLY_FILE_BYTES_MAX, ApplyContext, PROTOCOLS, PROTOCOLS_SERVED, parse_apply_file, parse_apply_file_in,
+    sample,
 };
 use lictor::domain::{
     AccessKeyUse, Binding, Enforcement, MachineLimit, Marketplace, Multiply, Overage, ProductId, ReadyRule,
@@ -177,6 +178,30 @@ fn products_that_the_merchant_has_already_may_be_named() {
     let known_products = vec![ProductId::parse("old").expect("valid")];
     let context = ApplyContext { known_products, ..ApplyContext::default() };
     assert_eq!(parse_apply_file_in(text, &context).map(|file| file.specs.len()), Ok(1));
+}
+
+#[test]
+fn what_this_version_does_not_do_is_told_with_its_line_to_who_applies() {
+    let context = ApplyContext { only_served: true, ..ApplyContext::default() };
+    let told: Vec<String> = parse_apply_file_in(FULL, &context)
+        .expect_err("not served")
+        .iter()
+        .map(|mistake| format!("{} {}", mistake.pointer, mistake.message))
+        .collect();
+    let expected = [
+        "/spec/0/starts this version serves purchase here",
+        "/spec/0/kind this version serves license here",
+        "/spec/0/machine/when_full this version serves refuse here",
+        "/channel/0/protocol this version serves saas-v2 here",
+        "/channel/0/ready this version serves minted here",
+    ];
+    assert_eq!(told, expected);
+    for protocol in PROTOCOLS {
+        let served = PROTOCOLS_SERVED.contains(protocol);
+        assert_eq!(lictor::marketplace::protocol_for(protocol).is_some(), served, "{protocol}");
+        let sample = sample(protocol).expect("a known protocol");
+        assert_eq!(parse_apply_file_in(&sample, &context).is_ok(), served, "{protocol}");
+    }
 }
 
 #[test]

@@ -322,12 +322,23 @@ fn settings_are_checked_with_all_mistakes_and_no_secret_shown() {
     }
     let args = ["check-config", "--bootstrap", &apply, "--json"];
     let mut command = lictor(&args);
-    command.env("ABSENT", "geheim").env("LICTOR_STORE", "postgres://u:geheim@h/d").env("LICTOR_LISTN", "x");
+    command.env("ABSENT", "geheim").env("LICTOR_LISTN", "x");
     let (code, out, err) = run(&mut command);
     assert_eq!((code, err.as_str()), (0, ""));
     let answer: Value = serde_json::from_str(&out).expect("JSON");
     assert!(answer["warnings"][0].as_str().expect("a warning").contains("LICTOR_LISTEN"));
     assert!(!out.contains("geheim"));
+    // What this version does not serve is refused by name, before anything is started or made.
+    let args = ["--data-dir", "nowhere", "--keys-dir", "nowhere"];
+    for command in ["check-config", "serve", "init"] {
+        let mut command = lictor(&[&[command], args.as_slice()].concat());
+        command.env("LICTOR_STORE", "postgres://u:geheim@h/d").env("LICTOR_ADMIN_LISTEN", "127.0.0.1:0");
+        command.env("LICTOR_LISTEN", "127.0.0.1:0").current_dir(folder.path());
+        let (code, out, err) = run(&mut command);
+        assert_eq!((code, out.as_str()), (1, ""), "{err}");
+        assert!(err.contains("store: this version") && err.contains("admin_listen: "), "{err}");
+        assert!(!err.contains("geheim") && !folder.path().join("nowhere").exists());
+    }
 }
 
 #[test]

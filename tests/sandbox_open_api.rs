@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lictor::domain::{Charging, OrderDetails, OrderKind, PeriodUnit};
-use lictor::marketplace::koogallery::open_api::{OpenApiError, query_order};
+use lictor::marketplace::koogallery::open_api::{OpenApi, OpenApiError};
 use lictor::sandbox::open_api::Trouble;
 use lictor::sandbox::orders::{Basket, Billing, MockOrder, OrderReason, Period};
 use lictor::sandbox::{OpenApiKeys, Sandbox};
@@ -25,6 +25,18 @@ fn listener() -> TcpListener {
 fn sandbox() -> Sandbox {
     let keys = OpenApiKeys { access_key: "AK".into(), secret_key: "SK".into() };
     Sandbox::start(listener(), keys, Arc::new(now)).unwrap()
+}
+
+fn query_order(
+    base_url: &str,
+    access_key: &str,
+    secret_key: &SecretString,
+    order_id: &str,
+    order_line_id: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<OrderDetails, OpenApiError> {
+    let open_api = OpenApi { base_url, access_key, secret_key, call_time: Duration::from_secs(10) };
+    open_api.query_order(order_id, order_line_id, now)
 }
 
 fn ask(sandbox: &Sandbox, order_id: &str, line_id: Option<&str>) -> Result<OrderDetails, OpenApiError> {
@@ -122,6 +134,18 @@ fn a_stopped_marketplace_is_worth_another_try() {
     drop(sandbox);
     let outcome = query_order(&base_url, "AK", &SecretString::from("SK"), "MOCKONDEMAND", None, now());
     assert!(matches!(outcome, Err(OpenApiError::Retry(_))));
+}
+
+#[test]
+fn a_marketplace_that_never_answers_is_given_up_in_time() {
+    let silent = listener();
+    let base_url = format!("http://{}", silent.local_addr().unwrap());
+    let secret_key = SecretString::from("SK");
+    let call_time = Duration::from_millis(50);
+    let open_api = OpenApi { base_url: &base_url, access_key: "AK", secret_key: &secret_key, call_time };
+    let begin = Instant::now();
+    assert!(matches!(open_api.query_order("CS1", None, now()), Err(OpenApiError::Retry(_))));
+    assert!(begin.elapsed() >= call_time);
 }
 
 /// Answers one connection with these bytes.

@@ -136,6 +136,7 @@ impl App {
         dry_run: bool,
     ) -> Result<Vec<AppliedEntry>, UseCaseError> {
         let current = self.catalog(id).await?;
+        let has_keys = current.merchant.is_some() || !dry_run;
         let merchant = catalog.merchant.clone().or(current.merchant.clone());
         let merchant = merchant.ok_or(Refusal::NotFound { what: "merchant" })?;
         self.check_issuer(&merchant, current.merchant.as_ref()).await?;
@@ -152,7 +153,7 @@ impl App {
         }
         self.prepare_keys(&merchant, dry_run)?;
         for spec in catalog.specs {
-            if !dry_run {
+            if has_keys {
                 self.check_key_length(&merchant, &spec)?;
             }
             let (id, owned) = (spec.id.to_string(), Owned { merchant: merchant.id.clone(), value: spec });
@@ -260,7 +261,9 @@ impl App {
         let invalid = |why: String| UseCaseError::Refused(Refusal::Invalid { pointer: pointer.clone(), why });
         let validity = Validity::lasting(term, now).map_err(|error| invalid(error.to_string()))?;
         let longest_sku = spec.skus.iter().max_by_key(|sku| sku.as_str().len()).cloned();
-        let quantity = 1_000;
+        let bought = |quantity| super::mint::sold_spec(spec, longest_sku.clone(), term, quantity, validity);
+        // Amounts that cannot be bought a thousand times over are still sold one at a time.
+        let sold = bought(1_000).or_else(|_| bought(1)).map_err(|error| invalid(error.to_string()))?;
         let new = NewLicense {
             id: LicenseId::from_uuid(u128::MAX),
             merchant: merchant.id.clone(),
@@ -269,7 +272,7 @@ impl App {
             customer: None::<CustomerId>,
             label: String::new(),
             env: Env::Live,
-            sold: super::mint::sold_spec(spec, longest_sku, term, quantity, validity)?,
+            sold,
             validity,
             ordered_at: None,
         };

@@ -2,15 +2,19 @@
 
 mod channel;
 mod merchant;
+mod place;
 mod product;
 mod quota;
 mod rules;
 mod sample;
+mod served;
 mod spec;
 mod token;
 mod values;
 
+pub use place::mistake_at;
 pub use sample::sample;
+pub use served::PROTOCOLS_SERVED;
 
 pub use crate::config::Mistake;
 use crate::config::{Section, read_document};
@@ -56,6 +60,8 @@ pub struct ApplyContext {
     pub known_products: Vec<ProductId>,
     /// Whether the file may give a token the scope `operator`: only the server's own operator may.
     pub may_grant_operator: bool,
+    /// Whether what this version does not do yet is a mistake: it is for who applies, not for who only reads.
+    pub only_served: bool,
 }
 
 /// Reads an apply file that stands on its own.
@@ -80,6 +86,9 @@ fn read(root: &Section<'_>, context: &ApplyContext) -> ApplyFile {
     let api_tokens = token::read_all(root, context.may_grant_operator);
     root.finish();
     rules::check(root, context, &products, &specs, &channels);
+    if context.only_served {
+        served::check(root);
+    }
     ApplyFile {
         merchant,
         products: products.into_iter().filter_map(|product| product.value).collect(),

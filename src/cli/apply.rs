@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::output::line;
 use super::{Common, Failure, Table};
-use crate::catalog::{APPLY_FILE_BYTES_MAX, PROTOCOLS, sample};
+use crate::catalog::{APPLY_FILE_BYTES_MAX, PROTOCOLS_SERVED, sample};
 use crate::config::read_text;
 
 /// What is applied.
@@ -23,7 +23,7 @@ pub struct Apply {
     #[arg(long)]
     prune: bool,
     /// Print a file to start from, for a channel of this protocol.
-    #[arg(long, value_name = "PROTOCOL", value_parser = clap::builder::PossibleValuesParser::new(PROTOCOLS))]
+    #[arg(long, value_name = "PROTOCOL", value_parser = clap::builder::PossibleValuesParser::new(PROTOCOLS_SERVED))]
     sample: Option<String>,
     /// The same key again changes nothing new.
     #[arg(long, value_name = "KEY")]

@@ -28,7 +28,11 @@ impl CheckConfig {
         let mut mistakes: Vec<String> =
             self.bootstrap.iter().flat_map(|path| apply_file_mistakes(path)).collect();
         let loaded = match loaded {
-            Ok(loaded) => Some(loaded),
+            Ok(loaded) => {
+                let refused = loaded.settings.not_served();
+                mistakes.extend(refused.into_iter().map(|it| format!("{}: {}", it.place, it.message)));
+                Some(loaded)
+            }
             Err(failure) => {
                 mistakes.insert(0, failure.to_string());
                 None
@@ -64,7 +68,7 @@ fn apply_file_mistakes(path: &Path) -> Vec<String> {
         Ok(text) => text,
         Err(error) => return vec![error.to_string()],
     };
-    let context = ApplyContext { may_grant_operator: true, ..ApplyContext::default() };
+    let context = ApplyContext { may_grant_operator: true, only_served: true, ..ApplyContext::default() };
     match parse_apply_file_in(&text, &context) {
         Ok(file) => {
             let resolver = SecretResolver::of_process();

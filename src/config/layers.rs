@@ -249,11 +249,6 @@ fn text_of(member: &Member<'_>, shape: Shape) -> Option<String> {
             Some(number.as_str().to_owned())
         }
         (Shape::Integer, _) => member.wrong_type("a whole number without quotes"),
-        (Shape::List, _) => {
-            let items = member.items();
-            let texts: Option<Vec<&str>> = items.iter().map(Member::text).collect();
-            texts.map(|texts| texts.join(","))
-        }
     }
 }
 

@@ -7,8 +7,6 @@ pub enum Shape {
     Text,
     /// A whole number.
     Integer,
-    /// A list of strings; separated by commas in the environment and in flags.
-    List,
 }
 
 /// One setting.
@@ -48,8 +46,6 @@ impl Setting {
         match self.shape {
             Shape::Text => format!("\"{value}\""),
             Shape::Integer => value.to_owned(),
-            Shape::List if value.is_empty() => "[]".to_owned(),
-            Shape::List => format!("[\"{value}\"]"),
         }
     }
 }

@@ -29,5 +29,5 @@ mod verifying_keys;
 mod wording;
 
 pub use router::router;
-pub use server::{DRAIN_TIME_MAX, serve};
+pub use server::serve;
 pub use state::{HttpLimits, HttpParts, HttpState};

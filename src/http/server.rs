@@ -3,28 +3,26 @@
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
-use std::time::Duration;
 
 use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use hyper_util::rt::TokioTimer;
 
-/// How long open requests may go on once shutdown was asked for.
-pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(15);
+use super::state::HttpLimits;
+
 /// Request line and headers together, in bytes; more is answered 431.
 const HEADER_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
-/// How long a caller may take to send request line and headers, and how long a kept connection may stay idle.
-const HEADER_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// Serves until `shutdown` comes, then finishes what is open, for at most [`DRAIN_TIME_MAX`].
+/// Serves until `shutdown` comes, then finishes what is open, for at most `limits.drain_time`.
 ///
 /// Headers leave as `Body-Sign`: a marketplace compares the letter case. HTTP/2 would lower-case them, so only
 /// HTTP/1.1 is spoken.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    limits: HttpLimits,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
@@ -34,15 +32,15 @@ pub async fn serve(
     server
         .http_builder()
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME_MAX)
         .keep_alive(true)
         .title_case_headers(true)
         .max_buf_size(HEADER_BYTES_MAX)
-        .max_headers(HEADERS_MAX);
+        .max_headers(HEADERS_MAX)
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_time);
     let stopping = async move {
         shutdown.await;
-        handle.graceful_shutdown(Some(DRAIN_TIME_MAX));
+        handle.graceful_shutdown(Some(limits.drain_time));
         std::future::pending().await
     };
     tokio::select! {

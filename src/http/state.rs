@@ -17,13 +17,23 @@ pub struct HttpLimits {
     pub body_bytes: usize,
     /// Longest body of `POST /v1/merchant/apply`.
     pub apply_body_bytes: usize,
-    /// How long one request may take.
+    /// How long one request may take, once its head was read.
     pub request_time: Duration,
+    /// How long a connection may take for the head of its next request; so long it may also idle.
+    pub header_time: Duration,
+    /// How long open requests may go on once the service is told to stop.
+    pub drain_time: Duration,
 }
 
 impl Default for HttpLimits {
     fn default() -> Self {
-        Self { body_bytes: 64 * 1024, apply_body_bytes: 1024 * 1024, request_time: Duration::from_secs(10) }
+        Self {
+            body_bytes: 64 * 1024,
+            apply_body_bytes: 1024 * 1024,
+            request_time: Duration::from_secs(10),
+            header_time: Duration::from_secs(75),
+            drain_time: Duration::from_secs(15),
+        }
     }
 }
 

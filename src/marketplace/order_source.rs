@@ -1,10 +1,11 @@
 //! Asks the marketplace of a channel what an order says.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::koogallery::open_api::{OpenApiError, query_order};
+use super::koogallery::open_api::{OpenApi, OpenApiError};
 use crate::application::ports::{Clock, OrderSource, OrderSourceError, SecretSource};
 use crate::domain::{Channel, Marketplace, MerchantId, OrderDetails};
 
@@ -12,12 +13,13 @@ use crate::domain::{Channel, Marketplace, MerchantId, OrderDetails};
 pub struct MarketplaceOrders {
     secrets: Arc<dyn SecretSource>,
     clock: Arc<dyn Clock>,
+    call_time: Duration,
 }
 
 impl MarketplaceOrders {
-    /// Secrets are resolved at each call, so that a changed one needs no restart.
-    pub fn new(secrets: Arc<dyn SecretSource>, clock: Arc<dyn Clock>) -> Self {
-        Self { secrets, clock }
+    /// Secrets are resolved at each call, so that a changed one needs no restart. A call ends after `call_time`.
+    pub fn new(secrets: Arc<dyn SecretSource>, clock: Arc<dyn Clock>, call_time: Duration) -> Self {
+        Self { secrets, clock, call_time }
     }
 }
 
@@ -41,9 +43,11 @@ impl OrderSource for MarketplaceOrders {
         let (access_key, secret_key) = (resolve(&open_api.access_key)?, resolve(&open_api.secret_key)?);
         let (base_url, order_id) = (open_api.base_url.clone(), order_id.to_owned());
         let (order_line_id, now) = (order_line_id.map(str::to_owned), self.clock.now());
+        let call_time = self.call_time;
         let asking = tokio::task::spawn_blocking(move || {
             let access_key = secrecy::ExposeSecret::expose_secret(&access_key);
-            query_order(&base_url, access_key, &secret_key, &order_id, order_line_id.as_deref(), now)
+            let open_api = OpenApi { base_url: &base_url, access_key, secret_key: &secret_key, call_time };
+            open_api.query_order(&order_id, order_line_id.as_deref(), now)
         });
         let asked =
             asking.await.map_err(|_| OrderSourceError::Unavailable("the query was cut off".into()))?;

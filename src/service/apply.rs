@@ -10,10 +10,9 @@ use crate::application::ports::SecretSource;
 use crate::application::{
     App, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, Catalog, UseCaseError,
 };
-use crate::catalog::{ApplyContext, ApplyFile, Mistake, TokenGiven, parse_apply_file_in};
+use crate::catalog::{ApplyContext, ApplyFile, Mistake, TokenGiven, mistake_at, parse_apply_file_in};
 use crate::domain::{
-    ApiToken, ApiTokenId, Binding, Channel, Instant, MerchantId, Refusal, Scope, SecretRef, Spec, SpecKind,
-    Starts, TokenOwner,
+    ApiToken, ApiTokenId, Channel, Instant, MerchantId, ProductId, Refusal, Scope, SecretRef, TokenOwner,
 };
 
 /// Reads apply files and applies them.
@@ -39,17 +38,13 @@ impl ApplyFiles for CatalogApplier {
     ) -> Result<(MerchantId, Vec<AppliedEntry>), ApplyFault> {
         let is_operator = matches!(caller, ApplyCaller::Operator(_));
         let caller = caller.merchant();
-        let known_products = match caller {
-            Some(merchant) => {
-                let products = self.app.catalog(merchant).await?.products;
-                products.into_iter().map(|product| product.id).collect()
-            }
-            None => Vec::new(),
+        let context = ApplyContext {
+            known_products: self.known_products(text, caller).await?,
+            may_grant_operator: caller.is_none(),
+            only_served: true,
         };
-        let context = ApplyContext { known_products, may_grant_operator: caller.is_none() };
         let file = parse_apply_file_in(text, &context)
             .map_err(|mistakes| ApplyFault::Mistakes(mistakes.into_iter().map(mistake).collect()))?;
-        not_built_yet(&file.specs)?;
         let named = file.merchant.as_ref().map(|merchant| merchant.id.clone());
         let merchant = match (named, caller) {
             (Some(named), Some(caller)) if &named != caller => {
@@ -63,11 +58,42 @@ impl ApplyFiles for CatalogApplier {
             }
         };
         if !is_operator {
-            known_secrets_only(&file.channels, &self.app.catalog(&merchant).await?.channels)?;
+            let shares_server = self.app.merchants().await?.len() > 1;
+            let known = self.app.catalog(&merchant).await?.channels;
+            secrets_it_may_name(&file.channels, &known, shares_server)?;
         }
-        let catalog = resolved(&self.app, &self.secrets, file, &merchant)?;
-        let entries = self.app.apply_catalog(&merchant, catalog, dry_run).await?;
-        Ok((merchant, entries))
+        let catalog =
+            resolved(&self.app, &self.secrets, file, &merchant).map_err(|error| placed(text, error))?;
+        let entries = self.app.apply_catalog(&merchant, catalog, dry_run).await;
+        Ok((merchant, entries.map_err(|error| placed(text, error))?))
+    }
+}
+
+impl CatalogApplier {
+    /// The products that the file's merchant has already: the caller's, or for the operator the one it names.
+    async fn known_products(
+        &self,
+        text: &str,
+        caller: Option<&MerchantId>,
+    ) -> Result<Vec<ProductId>, UseCaseError> {
+        let Some(merchant) = caller.cloned().or_else(|| named_merchant(text)) else { return Ok(Vec::new()) };
+        Ok(self.app.catalog(&merchant).await?.products.into_iter().map(|product| product.id).collect())
+    }
+}
+
+/// What a file that may hold mistakes says of its merchant's id.
+fn named_merchant(text: &str) -> Option<MerchantId> {
+    let file: toml::Table = text.parse().ok()?;
+    MerchantId::parse(file.get("merchant")?.get("id")?.as_str()?).ok()
+}
+
+/// A rule that only the server knows, told with the line like any other.
+fn placed(text: &str, error: UseCaseError) -> ApplyFault {
+    match error {
+        UseCaseError::Refused(Refusal::Invalid { pointer, why }) => {
+            ApplyFault::Mistakes(vec![mistake(mistake_at(text, &pointer, &why))])
+        }
+        other => other.into(),
     }
 }
 
@@ -75,36 +101,25 @@ fn mistake(mistake: Mistake) -> ApplyMistake {
     ApplyMistake { line: mistake.line, pointer: mistake.pointer, message: mistake.message }
 }
 
-/// What the file may say and the service cannot do yet is refused, never silently ignored.
-fn not_built_yet(specs: &[Spec]) -> Result<(), UseCaseError> {
-    for spec in specs {
-        let member = match (spec.starts, spec.kind, spec.machine.binding) {
-            (Starts::FirstActivation | Starts::Acceptance, _, _) => Some(("starts", "only `purchase`")),
-            (_, SpecKind::Package, _) => Some(("kind", "only `license`")),
-            (_, _, Binding::DeviceKey) => Some(("machine/binding", "`hardware`, `floating` or `none`")),
-            (
-                Starts::Purchase,
-                SpecKind::License,
-                Binding::Hardware | Binding::Floating | Binding::Unbound,
-            ) => None,
-        };
-        if let Some((member, supported)) = member {
-            let why = format!("this version serves {supported} here");
-            return Err(Refusal::Invalid { pointer: format!("/spec/{}/{member}", spec.id), why }.into());
-        }
-    }
-    Ok(())
-}
-
-/// References name what lies on the server's machine, other merchants' secrets and the operator's own token among
-/// it, and the open API's access key leaves in the clear. A merchant uses those that the operator gave it, each for
-/// what it was given.
-fn known_secrets_only(given: &[Channel], known: &[Channel]) -> Result<(), UseCaseError> {
+/// References name what lies on the server's machine, the operator's own token and other merchants' secrets among
+/// it, and the open API's access key leaves in the clear. A merchant names those that the operator gave it, each for
+/// what it was given; one that has the server to itself also names its environment, but for the server's own part.
+fn secrets_it_may_name(
+    given: &[Channel],
+    known: &[Channel],
+    shares_server: bool,
+) -> Result<(), UseCaseError> {
     let known: Vec<_> = known.iter().flat_map(secrets_of).collect();
+    let is_own = |reference: &SecretRef| match reference {
+        SecretRef::Env(name) => !shares_server && !name.starts_with("LICTOR_"),
+        SecretRef::File(_) => false,
+    };
     for channel in given {
-        if let Some((_, new)) = secrets_of(channel).into_iter().find(|secret| !known.contains(secret)) {
-            let why =
-                format!("{new} is used for the first time here: only the server's operator gives secrets");
+        let new = secrets_of(channel).into_iter().find(|secret| !known.contains(secret) && !is_own(secret.1));
+        if let Some((_, new)) = new {
+            let why = format!(
+                "{new} is used for the first time here: only the server's operator gives such secrets"
+            );
             return Err(Refusal::Invalid { pointer: format!("/channel/{}", channel.id), why }.into());
         }
     }

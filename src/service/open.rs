@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -44,6 +45,8 @@ pub struct OpenOptions<'a> {
     pub public_url: String,
     /// Whether data and keys may be made.
     pub create: Create,
+    /// How long one call to a marketplace may take.
+    pub marketplace_timeout: Duration,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Finds secrets that records only refer to.
@@ -80,7 +83,8 @@ pub fn new_token_text() -> SecretString {
 
 /// Opens both folders, or makes both when both are empty. Refuses everything else with the next step.
 pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
-    let (data, keys) = (options.data_dir.to_owned(), options.keys_dir.to_owned());
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (data, keys) = (absolute(options.data_dir), absolute(options.keys_dir));
     let (has_data, has_keys) = (EmbeddedEngine::exists(&data), Keyring::exists(&keys));
     let fresh = match (has_data, has_keys, options.create) {
         (true, false, _) => return Err(StartError::KeysMissing { data, keys }),
@@ -108,7 +112,7 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
         Arc::clone(&keyring) as _,
         Arc::clone(&options.clock),
         Arc::new(SystemRandomness::default()),
-        Arc::new(MarketplaceOrders::new(options.secrets, options.clock)),
+        Arc::new(MarketplaceOrders::new(options.secrets, options.clock, options.marketplace_timeout)),
     ));
     for merchant in app.merchants().await? {
         keyring.load_merchant(&merchant)?;

@@ -13,7 +13,7 @@ use super::start_error::StartError;
 use crate::application::ports::{IdSource, SecretSource};
 use crate::application::{ApplyCaller, ApplyFault, ApplyFiles};
 use crate::clock::SystemClock;
-use crate::config::{CreateRule, ReadError, SecretResolver, Settings, StoreChoice, read_text};
+use crate::config::{ConfigError, CreateRule, ReadError, SecretResolver, Settings, read_text};
 use crate::http::{HttpLimits, HttpParts, HttpState, router, serve};
 use crate::randomness::SystemRandomness;
 use crate::store::{Repository, StoreState};
@@ -33,9 +33,9 @@ pub enum RunError {
         /// Why not.
         source: std::io::Error,
     },
-    /// A setting that this version does not serve.
-    #[error("{0}")]
-    NotServed(&'static str),
+    /// Settings that this version does not serve.
+    #[error(transparent)]
+    NotServed(ConfigError),
     /// Data or keys cannot be opened.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -100,6 +100,12 @@ pub async fn run(
         let failed = |source| RunError::Bootstrap { path: path.clone(), source };
         applier.apply(&text, &ApplyCaller::Operator(None), false).await.map_err(failed)?;
     }
+    let limits = HttpLimits {
+        body_bytes: settings.request_body_limit,
+        request_time: settings.request_timeout,
+        drain_time: settings.shutdown_timeout,
+        ..HttpLimits::default()
+    };
     let ids: Arc<dyn IdSource> = Arc::new(SystemRandomness::default());
     let parts = HttpParts {
         app: Arc::clone(&opened.app),
@@ -107,14 +113,14 @@ pub async fn run(
         ids,
         secrets,
         apply: applier,
-        limits: HttpLimits { request_time: settings.request_timeout, ..HttpLimits::default() },
+        limits,
     };
     let state = HttpState::load(parts).await.map_err(StartError::from)?;
     let workers = Workers::start(&opened.app);
     announce(&listening(settings, &opened, format!("http://{bound}")));
     let (stopping, records) = (stop_signal(), opened.records.clone());
     let served = tokio::select! {
-        served = serve(listener, router(state), stopping) => served.map_err(RunError::Serve),
+        served = serve(listener, router(state), limits, stopping) => served.map_err(RunError::Serve),
         state = records.stopped() => match state {
             StoreState::Failed(error) => Err(RunError::Store(error.to_string())),
             StoreState::Running | StoreState::Closed => Ok(()),
@@ -126,29 +132,16 @@ pub async fn run(
 }
 
 async fn open_both(settings: &Settings, create: Create, public_url: String) -> Result<Opened, RunError> {
-    match &settings.store {
-        StoreChoice::Embedded => {}
-        StoreChoice::Postgres(_) | StoreChoice::PostgresFrom(_) => {
-            return Err(RunError::NotServed(
-                "this version keeps records in the embedded store only: set LICTOR_STORE to embedded",
-            ));
-        }
-    }
-    if settings.tls_cert_file.is_some() || settings.tls_key_file.is_some() {
-        return Err(RunError::NotServed(
-            "this version has no TLS of its own: unset LICTOR_TLS_CERT_FILE and put a proxy in front that keeps letter case",
-        ));
-    }
-    if settings.admin_listen.is_some() {
-        return Err(RunError::NotServed(
-            "this version serves everything at LICTOR_LISTEN: unset LICTOR_ADMIN_LISTEN",
-        ));
+    let mistakes = settings.not_served();
+    if !mistakes.is_empty() {
+        return Err(RunError::NotServed(ConfigError { mistakes }));
     }
     let options = OpenOptions {
         data_dir: &settings.data_dir,
         keys_dir: &settings.keys_dir,
         public_url,
         create,
+        marketplace_timeout: settings.marketplace_timeout,
         clock: Arc::new(SystemClock),
         secrets: Arc::new(ServerSecrets(SecretResolver::of_process())),
     };

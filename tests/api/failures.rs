@@ -59,6 +59,22 @@ fn a_request_that_takes_too_long_is_given_up() {
 }
 
 #[test]
+fn a_connection_without_a_whole_request_is_ended() {
+    use std::io::{Read as _, Write as _};
+    let limits = HttpLimits { header_time: Duration::from_millis(20), ..HttpLimits::default() };
+    let harness = Harness::start_with(World::new(), &Engine::Memory(MemoryEngine::new()), limits);
+    let address = harness.url.strip_prefix("http://").expect("plain HTTP");
+    for begun in ["", "GET /healthz HTTP/1.1\r\nHost: a\r\n", "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"] {
+        let mut connection = std::net::TcpStream::connect(address).expect("it listens");
+        connection.write_all(begun.as_bytes()).expect("it reads");
+        let mut heard = Vec::new();
+        // Ends because the server hangs up; the test ends by no other way.
+        let _ = connection.read_to_end(&mut heard);
+        assert_eq!(heard.starts_with(b"HTTP/1.1 200"), begun.ends_with("\r\n\r\n"), "{begun:?}");
+    }
+}
+
+#[test]
 fn a_panic_is_a_problem_of_one_request() {
     let harness = Harness::start();
     harness.store.panic_once();

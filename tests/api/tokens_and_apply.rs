@@ -156,6 +156,55 @@ fn every_mistake_in_an_apply_file_is_named_with_its_line() {
     assert!(lines.iter().all(|mistake| mistake["line"].is_u64() && mistake["message"].is_string()));
 }
 
+/// What only the server knows is told with its line too: what it does not do yet, what it has sold already, what it
+/// cannot find.
+#[test]
+fn what_the_server_refuses_in_an_apply_file_is_named_with_its_line() {
+    let harness = Harness::start();
+    let merchant = harness.merchant();
+    merchant.post("/v1/merchant/licenses", &json!({ "product": "acme-cad", "spec": "cad-year" })).expect(201);
+    let spec = "[[spec]]\nid = \"s\"\nproduct = \"acme-cad\"\n";
+    let long = "x".repeat(120);
+    for (file, line, pointer) in [
+        (format!("{spec}starts = \"acceptance\"\n"), 4, "/spec/0/starts"),
+        (format!("{spec}[spec.machine]\nwhen_full = \"replace-idle\"\n"), 5, "/spec/0/machine/when_full"),
+        (
+            "[merchant]\nid = \"acme\"\nissuer = \"https://other.example\"\n".to_owned(),
+            3,
+            "/merchant/issuer",
+        ),
+        (
+            format!(
+                "{spec}term = \"P1Y\"\n\n{spec}attributes = {{ a = \"{long}\", b = \"{long}\", c = \"{long}\" }}\n"
+            )
+            .replacen("id = \"s\"", "id = \"short\"", 1),
+            6,
+            "/spec/1",
+        ),
+        (
+            "\n[[api_token]]\nname = \"ci\"\nscopes = [\"read\"]\nvalue = \"env:NOWHERE\"\n".to_owned(),
+            2,
+            "/api_token/0",
+        ),
+    ] {
+        for dry_run in [true, false] {
+            let refused = merchant.post("/v1/merchant/apply", &json!({ "toml": file, "dry_run": dry_run }));
+            let refused = refused.expect_problem(422, "invalid_request");
+            assert_eq!(refused.at("/mistakes/0/line"), line, "{file}: {refused:?}");
+            assert_eq!(refused.at("/mistakes/0/pointer"), pointer, "{refused:?}");
+        }
+    }
+}
+
+#[test]
+fn an_operators_file_may_add_to_what_the_merchant_it_names_has() {
+    let harness = Harness::start();
+    let operator = harness.bearer(&harness.token_of(TokenOwner::Server, &[Scope::Operator]));
+    let file = "[merchant]\nid = \"acme\"\nissuer = \"https://license.acme.example\"\n\
+        [[spec]]\nid = \"cad-day\"\nproduct = \"acme-cad\"\nterm = \"P1D\"\n";
+    operator.post("/v1/merchant/apply", &json!({ "toml": file })).expect(200);
+}
+
 #[test]
 fn a_merchant_applies_to_itself_only() {
     let harness = Harness::start();
@@ -166,8 +215,20 @@ fn a_merchant_applies_to_itself_only() {
 }
 
 #[test]
+fn a_merchant_that_has_the_server_to_itself_names_its_environment_and_no_files() {
+    let harness = Harness::start();
+    let (file, merchant) = (acme(&harness.world.sandbox), harness.bearer(&harness.token(&[Scope::Catalog])));
+    let with = |reference: &str| json!({ "toml": file.replace("\"env:OPEN_API_AK\"", reference) });
+    merchant.post("/v1/merchant/apply", &with("\"env:ANOTHER_AK\"")).expect(200);
+    for foreign in ["\"file:/srv/lictor/data/operator-token\"", "\"env:LICTOR_TOKEN\""] {
+        merchant.post("/v1/merchant/apply", &with(foreign)).expect_problem(422, "invalid_request");
+    }
+}
+
+#[test]
 fn a_merchants_token_points_no_channel_at_a_secret_that_the_operator_did_not_give_it_for_that() {
     let harness = Harness::start();
+    harness.apply(globex());
     let file = acme(&harness.world.sandbox);
     let of_operator = harness.operator();
     for scope in [Scope::Catalog, Scope::Admin] {

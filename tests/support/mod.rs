@@ -145,7 +145,11 @@ impl Harness {
         let clock = Arc::clone(&world.clock) as Arc<dyn Clock>;
         let secrets = Arc::clone(&world.secrets) as Arc<dyn SecretSource>;
         let ids = Arc::new(SystemRandomness::default());
-        let orders = Arc::new(MarketplaceOrders::new(Arc::clone(&secrets), Arc::clone(&clock)));
+        let orders = Arc::new(MarketplaceOrders::new(
+            Arc::clone(&secrets),
+            Arc::clone(&clock),
+            Duration::from_secs(10),
+        ));
         let app = Arc::new(App::new(Arc::clone(&store) as _, keyring, clock, Arc::clone(&ids) as _, orders));
         let applier = Arc::new(CatalogApplier::new(Arc::clone(&app), Arc::clone(&secrets)));
         let parts = HttpParts {
@@ -159,7 +163,7 @@ impl Harness {
         let state = runtime.block_on(HttpState::load(parts)).expect("the store can be read");
         let (stop, stopped) = oneshot::channel();
         let stopped = async { stopped.await.unwrap_or(()) };
-        let serving = Some(runtime.spawn(serve(listener, router(state.clone()), stopped)));
+        let serving = Some(runtime.spawn(serve(listener, router(state.clone()), limits, stopped)));
         let stop = Some(stop);
         Self { world, app, url, store, limits, applier, state, records, stop, serving, runtime }
     }

@@ -5,6 +5,8 @@
 mod order;
 mod transport;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use thiserror::Error;
@@ -27,18 +29,31 @@ pub enum OpenApiError {
     Refused(String),
 }
 
-/// Asks what was bought. `base_url` is `https://…` (`http://…` only on loopback).
-pub fn query_order(
-    base_url: &str,
-    access_key: &str,
-    secret_key: &SecretString,
-    order_id: &str,
-    order_line_id: Option<&str>,
-    now: DateTime<Utc>,
-) -> Result<OrderDetails, OpenApiError> {
-    let mut query = vec![("orderId", order_id)];
-    query.extend(order_line_id.map(|id| ("orderLineId", id)));
-    let endpoint = transport::Endpoint::parse(base_url)?;
-    let answer = endpoint.get(ORDER_QUERY_PATH, &query, access_key, secret_key, now)?;
-    order::read(&answer, order_id, order_line_id)
+/// Where and as whom the marketplace is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenApi<'a> {
+    /// `https://…`; `http://…` only on loopback.
+    pub base_url: &'a str,
+    /// Who asks.
+    pub access_key: &'a str,
+    /// What signs.
+    pub secret_key: &'a SecretString,
+    /// How long one call may take in all.
+    pub call_time: Duration,
+}
+
+impl OpenApi<'_> {
+    /// Asks what was bought.
+    pub fn query_order(
+        &self,
+        order_id: &str,
+        order_line_id: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<OrderDetails, OpenApiError> {
+        let mut query = vec![("orderId", order_id)];
+        query.extend(order_line_id.map(|id| ("orderLineId", id)));
+        let endpoint = transport::Endpoint::parse(self.base_url, self.call_time)?;
+        let answer = endpoint.get(ORDER_QUERY_PATH, &query, self.access_key, self.secret_key, now)?;
+        order::read(&answer, order_id, order_line_id)
+    }
 }

@@ -10,7 +10,6 @@ use ureq::http::Uri;
 use super::OpenApiError;
 use crate::marketplace::koogallery::sdk_hmac::{Signable, authorization, canonical_query, sdk_date};
 
-const TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_LIMIT_BYTES: u64 = 1024 * 1024;
 
 /// Where the open API is.
@@ -19,6 +18,7 @@ pub struct Endpoint {
     origin: String,
     authority: String,
     loopback: bool,
+    call_time: Duration,
 }
 
 /// A status and the bytes that came with it.
@@ -30,7 +30,7 @@ pub struct Answer {
 
 impl Endpoint {
     /// Takes an origin, with or without a final slash. What is signed would be readable on the way without TLS.
-    pub fn parse(base_url: &str) -> Result<Self, OpenApiError> {
+    pub fn parse(base_url: &str, call_time: Duration) -> Result<Self, OpenApiError> {
         let wrong = |why: &str| OpenApiError::Refused(format!("the base_url of open_api {why}"));
         let uri: Uri = base_url.parse().map_err(|_| wrong("is no URL"))?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
@@ -43,7 +43,12 @@ impl Endpoint {
         if scheme != "https" && !(scheme == "http" && loopback) {
             return Err(wrong("must begin with https://"));
         }
-        Ok(Self { origin: format!("{scheme}://{authority}"), authority: authority.to_string(), loopback })
+        Ok(Self {
+            origin: format!("{scheme}://{authority}"),
+            authority: authority.to_string(),
+            loopback,
+            call_time,
+        })
     }
 
     pub fn get(
@@ -69,7 +74,7 @@ impl Endpoint {
     /// A proxy that the environment names is used, except for loopback.
     fn agent(&self) -> ureq::Agent {
         let config = ureq::Agent::config_builder()
-            .timeout_global(Some(TIMEOUT))
+            .timeout_global(Some(self.call_time))
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -94,6 +99,8 @@ fn is_loopback(host: &str) -> bool {
 mod tests {
     use super::*;
 
+    const CALL_TIME: Duration = Duration::from_secs(10);
+
     #[test]
     fn plain_http_is_for_loopback_only() {
         for url in [
@@ -103,7 +110,7 @@ mod tests {
             "http://[::1]:8080",
             "http://localhost:1",
         ] {
-            assert!(Endpoint::parse(url).is_ok(), "{url}");
+            assert!(Endpoint::parse(url, CALL_TIME).is_ok(), "{url}");
         }
         for url in [
             "http://mkt.myhuaweicloud.com",
@@ -118,7 +125,7 @@ mod tests {
             "http://localhost.example",
             "http://0.0.0.0",
         ] {
-            assert!(matches!(Endpoint::parse(url), Err(OpenApiError::Refused(_))), "{url}");
+            assert!(matches!(Endpoint::parse(url, CALL_TIME), Err(OpenApiError::Refused(_))), "{url}");
         }
     }
 }
