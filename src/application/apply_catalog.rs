@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::app::{App, UseCaseError};
 use super::ports::{ABSENT, Change, Commit, Listing, SigningError, Versioned, find, list};
-use super::record::{Owned, Record, RecordKey, Stored};
+use super::record::{Owned, RecordKey, Stored};
 use crate::domain::{
     ApiToken, Channel, CustomerId, Env, License, LicenseId, Merchant, MerchantId, NewLicense, Origin,
     Product, Refusal, Spec, SpecTerm, Term, Validity,
@@ -199,7 +199,8 @@ impl App {
         })
     }
 
-    /// A token given from outside is known by its digest: the same text again changes nothing.
+    /// A token given from outside is known by its digest: the same text again changes nothing. It stays whose it is,
+    /// and what ended it still does: the text may be a reference that somebody else's token hides behind.
     async fn apply_token(
         &self,
         commit: Commit,
@@ -208,23 +209,25 @@ impl App {
     ) -> Result<Commit, UseCaseError> {
         let known: Option<Versioned<ApiToken>> =
             find(self.store.as_ref(), RecordKey::ApiToken(token.digest)).await?;
-        let same = known.as_ref().is_some_and(|known| {
-            known.value.name == token.name
-                && known.value.scopes == token.scopes
-                && known.value.owner == token.owner
-        });
+        if known.as_ref().is_some_and(|known| known.value.owner != token.owner) {
+            let why = "this text is another owner's token already: make a new one".to_owned();
+            return Err(Refusal::Invalid { pointer: format!("/api_token/{}", token.name), why }.into());
+        }
+        let same = known
+            .as_ref()
+            .is_some_and(|known| known.value.name == token.name && known.value.scopes == token.scopes);
         let change = match (&known, same) {
             (None, _) => EntryChange::Created,
             (Some(_), true) => EntryChange::Unchanged,
             (Some(_), false) => EntryChange::Changed,
         };
         entries.push(AppliedEntry { kind: "api_token", id: token.name.clone(), change });
-        let revision = known.map_or(ABSENT, |known| known.revision);
-        Ok(match change {
-            EntryChange::Unchanged => commit,
-            EntryChange::Created | EntryChange::Changed => {
-                commit.with(Change::Put(Record::ApiToken(token), revision))
+        Ok(match known {
+            Some(_) if same => commit,
+            Some(Versioned { value: known, revision }) => {
+                commit.put(ApiToken { name: token.name, scopes: token.scopes, ..known }, revision)
             }
+            None => commit.put(token, ABSENT),
         })
     }
 

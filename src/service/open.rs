@@ -100,8 +100,12 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
         may_create: true,
         randomness: Arc::new(random_bytes),
     };
-    let engine = if fresh { EmbeddedEngine::create(&data)? } else { EmbeddedEngine::open(&data)? };
-    let keyring = Arc::new(if fresh { Keyring::create(settings)? } else { Keyring::open(settings)? });
+    let (engine, keyring) = if fresh {
+        make_both(&data, settings)?
+    } else {
+        (EmbeddedEngine::open(&data)?, Keyring::open(settings)?)
+    };
+    let keyring = Arc::new(keyring);
     let records = RecordStore::start(engine);
     let app = Arc::new(App::new(
         Arc::new(Repository::new(records.clone())),
@@ -117,6 +121,18 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     app.take_back_job_leases().await?;
     let first_start = if fresh { Some(make_operator_token(&app, &data).await?) } else { None };
     Ok(Opened { app, records, first_start })
+}
+
+/// A folder that cannot be filled must not leave the other one filled: the next start would take that for a lost half.
+fn make_both(data: &Path, settings: KeyringSettings) -> Result<(EmbeddedEngine, Keyring), StartError> {
+    let keyring = Keyring::create(settings)?;
+    match EmbeddedEngine::create(data) {
+        Ok(engine) => Ok((engine, keyring)),
+        Err(error) => {
+            keyring.take_back()?;
+            Err(error.into())
+        }
+    }
 }
 
 /// Keys that did not sign the newest license are other keys: every license would be re-issued under them.

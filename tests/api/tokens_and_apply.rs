@@ -76,6 +76,43 @@ fn nobody_makes_a_token_that_may_do_more_than_theirs() {
 }
 
 #[test]
+fn a_token_given_from_outside_is_taken_from_nobody_and_stays_ended() {
+    let harness = Harness::start();
+    harness.world.set_secret("GIVEN", "lictor_given");
+    let given = |name: &str| json!({ "toml": format!("[[api_token]]\nname = \"{name}\"\nscopes = [\"admin\"]\nvalue = \"env:GIVEN\"\n") });
+    harness.merchant().post("/v1/merchant/apply", &given("ci")).expect(200);
+    let own = harness.bearer("lictor_given").get(TOKENS).expect(200);
+    let items = own.at("/items").as_array().expect("a list").clone();
+    let id = items.iter().find(|item| item["name"] == "ci").expect("listed")["id"].clone();
+    let revoke = format!("{TOKENS}/{}/revoke", id.as_str().expect("an id"));
+    harness.merchant().post(&revoke, &json!({})).expect(200);
+    for name in ["ci", "other"] {
+        harness.merchant().post("/v1/merchant/apply", &given(name)).expect(200);
+        harness.bearer("lictor_given").get(TOKENS).expect_problem(401, "token_refused");
+    }
+    let servers = harness.token_of(TokenOwner::Server, &[Scope::Operator]);
+    harness.world.set_secret("GIVEN", &servers);
+    let refused = harness.merchant().post("/v1/merchant/apply", &given("mine"));
+    assert_eq!(refused.expect_problem(422, "invalid_request").at("/pointer"), "/api_token/mine");
+    harness.bearer(&servers).get(TOKENS).expect(200);
+}
+
+#[test]
+fn a_token_is_listed_and_revoked_however_many_others_there_are() {
+    let harness = Harness::start();
+    for _ in 0..1_050 {
+        harness.token_of(TokenOwner::Server, &[Scope::Read]);
+    }
+    let merchant = harness.merchant();
+    for _ in 0..20 {
+        let made = merchant.post(TOKENS, &json!({ "name": "ci", "scopes": ["read"] })).expect(201);
+        let listed = merchant.get(TOKENS).expect(200).at("/items").as_array().expect("a list").clone();
+        assert!(listed.iter().any(|item| item["id"] == made.at("/id")));
+        merchant.post(&format!("{TOKENS}/{}/revoke", made.text_at("/id")), &json!({})).expect(200);
+    }
+}
+
+#[test]
 fn keys_are_listed_by_role() {
     let harness = Harness::start();
     let listed = harness.merchant().get("/v1/merchant/keys").expect(200);

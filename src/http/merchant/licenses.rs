@@ -107,8 +107,9 @@ fn order(request: IssueRequest, caller: &Caller) -> Result<IssueLicense, ApiErro
     if !(1..=QUANTITY_MAX).contains(&quantity) {
         return Err(ApiError::invalid("/quantity", format!("a quantity is 1 to {QUANTITY_MAX}")));
     }
-    if request.label.len() > LABEL_BYTES_MAX {
-        return Err(ApiError::invalid("/label", format!("a label has at most {LABEL_BYTES_MAX} bytes")));
+    if request.label.len() > LABEL_BYTES_MAX || request.label.chars().any(char::is_control) {
+        let why = format!("a label has at most {LABEL_BYTES_MAX} bytes without control characters");
+        return Err(ApiError::invalid("/label", why));
     }
     Ok(IssueLicense {
         merchant: caller.merchant.clone(),
@@ -125,15 +126,12 @@ fn order(request: IssueRequest, caller: &Caller) -> Result<IssueLicense, ApiErro
     })
 }
 
-/// RFC 3339 UTC with `Z` and whole seconds.
+/// RFC 3339 UTC with `Z` and whole seconds, from 1970: tokens count seconds from there. A leap second cannot be counted.
 fn instant(text: &str) -> Result<Instant, &'static str> {
-    let rule = "an instant is RFC 3339 in UTC with whole seconds, such as 2026-01-31T08:00:00Z";
+    let rule = "an instant is RFC 3339 in UTC with whole seconds from 1970 on, such as 2026-01-31T08:00:00Z";
     let read = DateTime::parse_from_rfc3339(text).map_err(|_| rule)?.to_utc();
-    if text.ends_with('Z') && whole_seconds(read) == read && !text.contains('.') {
-        Ok(read)
-    } else {
-        Err(rule)
-    }
+    let whole = whole_seconds(read) == read && !text.contains(['.', ',']) && !text.contains(":60");
+    if text.ends_with('Z') && whole && read >= Instant::UNIX_EPOCH { Ok(read) } else { Err(rule) }
 }
 
 fn read<T, E: ToString>(
