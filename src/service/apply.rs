@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
 
-use super::open::token_digest;
 use crate::application::ports::SecretSource;
 use crate::application::{App, AppliedEntry, ApplyFault, ApplyFiles, ApplyMistake, Catalog, UseCaseError};
 use crate::catalog::{ApplyContext, ApplyFile, Mistake, TokenGiven, mistake_at, parse_apply_file_in};
 use crate::domain::{ApiToken, ApiTokenId, Instant, MerchantId, ProductId, Refusal, Scope, TokenOwner};
+use crate::http::token_digest;
 
 /// Reads apply files and applies them.
 pub struct CatalogApplier {
