@@ -96,7 +96,7 @@ pub async fn issue(State(state): State<HttpState>, parts: Parts, body: Bytes) ->
     let caller = state.caller(&parts.headers, Scope::Issue).await?;
     let reveal = reveal(&caller, &parts.uri)?;
     let mut order = order(body::parse(&body)?, &caller)?;
-    order.idempotency = idempotency(&parts.headers, &caller, (&parts.method, &parts.uri), &body)?;
+    order.idempotency = idempotency(&parts.headers, &caller.token, (&parts.method, &parts.uri), &body)?;
     let license = state.app.issue_license(&order).await?;
     let answer = LicenseAnswer::of_license(&license, &extent(&state, reveal));
     Ok(answer.tagged(created(&answer.location(), &answer)?))
