@@ -93,7 +93,7 @@ fn a_token_given_from_outside_is_taken_from_nobody_and_stays_ended() {
     let servers = harness.token_of(TokenOwner::Server, &[Scope::Operator]);
     harness.world.set_secret("GIVEN", &servers);
     let refused = harness.merchant().post("/v1/merchant/apply", &given("mine"));
-    assert_eq!(refused.expect_problem(422, "invalid_request").at("/pointer"), "/api_token/mine");
+    assert_eq!(refused.expect_problem(422, "invalid_request").at("/pointer"), "/api_token/0");
     harness.bearer(&servers).get(TOKENS).expect(200);
 }
 
@@ -217,8 +217,12 @@ fn a_merchant_applies_to_itself_only() {
 #[test]
 fn a_merchant_that_has_the_server_to_itself_names_its_environment_and_no_files() {
     let harness = Harness::start();
-    let (file, merchant) = (acme(&harness.world.sandbox), harness.bearer(&harness.token(&[Scope::Catalog])));
+    let (file, merchant) = (acme(&harness.world.sandbox), harness.merchant());
     let with = |reference: &str| json!({ "toml": file.replace("\"env:OPEN_API_AK\"", reference) });
+    let keeps_catalog = harness.bearer(&harness.token(&[Scope::Catalog, Scope::Issue]));
+    keeps_catalog
+        .post("/v1/merchant/apply", &with("\"env:ADMIN_TOKEN\""))
+        .expect_problem(422, "invalid_request");
     merchant.post("/v1/merchant/apply", &with("\"env:ANOTHER_AK\"")).expect(200);
     for foreign in ["\"file:/srv/lictor/data/operator-token\"", "\"env:LICTOR_TOKEN\""] {
         merchant.post("/v1/merchant/apply", &with(foreign)).expect_problem(422, "invalid_request");
