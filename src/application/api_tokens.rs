@@ -14,7 +14,8 @@ impl App {
         live.ok_or(UseCaseError::Refused(Refusal::TokenRefused))
     }
 
-    /// Stores a token whose text was made outside; only its digest is kept.
+    /// Stores a token whose text was made outside; only its digest is kept. The same text again must be the same
+    /// token.
     pub async fn create_api_token(
         &self,
         digest: TokenDigest,
@@ -23,6 +24,15 @@ impl App {
         scopes: Vec<Scope>,
         expires_at: Option<Instant>,
     ) -> Result<ApiToken, UseCaseError> {
+        let known: Option<Versioned<ApiToken>> =
+            find(self.store.as_ref(), RecordKey::ApiToken(digest)).await?;
+        if let Some(known) = known.map(|known| known.value) {
+            let same = known.name == name
+                && known.owner == owner
+                && known.scopes == scopes
+                && known.expires_at == expires_at;
+            return if same { Ok(known) } else { Err(Refusal::IdempotencyConflict.into()) };
+        }
         let created_at = self.now();
         let id = ApiTokenId::from_uuid(self.ids.uuid_v7(created_at));
         let token = ApiToken {

@@ -23,6 +23,7 @@ mod renew_activation;
 mod run_jobs;
 mod settle_purchase;
 mod status_slots;
+mod sweep_lapsed;
 mod validate;
 mod view_licenses;
 

@@ -149,6 +149,20 @@ pub enum Listing {
     Jobs,
     /// The events of a license, oldest first.
     Events(MerchantId, LicenseId),
+    /// Answered calls of a merchant, in no order that means anything, behind the given one.
+    Replays {
+        /// Whose.
+        merchant: MerchantId,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
+    /// Idempotency keys of a merchant, likewise.
+    IdempotencyKeys {
+        /// Whose.
+        merchant: MerchantId,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
 }
 
 /// Keeps records. Every implementation passes the conformance suite.
@@ -264,6 +278,10 @@ pub trait Signer: Send + Sync {
 
     /// The digest under which a claim code is found.
     fn claim_digest(&self, code: &ClaimCode) -> ClaimDigest;
+
+    /// The bytes of an API token that a request under this idempotency key makes: the same for the same key, and
+    /// nothing that anybody else can compute.
+    fn token_bytes(&self, key_digest: &[u8; 32]) -> [u8; 32];
 
     /// Which entry the `count`-th one given out to a merchant is: no two counts share one, and the order does
     /// not show.

@@ -213,6 +213,32 @@ macro_rules! records {
     };
 }
 
+impl Record {
+    /// Until when it is kept, if not for ever: what a claim goes by.
+    pub fn kept_until(&self) -> Option<Instant> {
+        match self {
+            Self::Replay(replay) => Some(replay.until),
+            Self::Idempotency(idempotency) => Some(idempotency.until),
+            Self::Merchant(_)
+            | Self::Product(_)
+            | Self::Spec(_)
+            | Self::Channel(_)
+            | Self::ApiToken(_)
+            | Self::Purchase(_)
+            | Self::Instance(_)
+            | Self::PendingLicense(_)
+            | Self::License(_)
+            | Self::ClaimTarget(_)
+            | Self::Places(_)
+            | Self::Activation(_)
+            | Self::StatusList(_)
+            | Self::StatusFlip(_)
+            | Self::Job(_)
+            | Self::Event(_) => None,
+        }
+    }
+}
+
 /// A noun that is a record of its own.
 pub trait Stored: Sized {
     /// The noun as a record.

@@ -70,11 +70,7 @@ impl App {
         match outcome {
             Ok(Settled::Done) => self.finish(leased).await,
             Ok(Settled::Later(why)) => self.postpone(leased, why).await,
-            Err(UseCaseError::Refused(refusal)) => self.postpone(leased, refusal.to_string()).await,
-            Err(error) => {
-                tracing::warn!(error = %error, "a job failed and will be tried again");
-                self.postpone(leased, error.to_string()).await
-            }
+            Err(error) => self.postpone(leased, error.to_string()).await,
         }
     }
 
@@ -101,6 +97,12 @@ impl App {
     async fn postpone(&self, job: Versioned<Job>, why: String) -> Result<(), UseCaseError> {
         let now = self.now();
         let attempts = job.value.attempts + 1;
+        // One that waits for days is told of ever more seldom.
+        if attempts.is_power_of_two() {
+            let (Task::SettlePurchase { purchase } | Task::RankOrder { purchase, .. }) = &job.value.task;
+            let (merchant, order) = (purchase.merchant.as_str(), purchase.order_id.as_str());
+            tracing::warn!(merchant, order, attempts, why, "a purchase waits and will be looked at again");
+        }
         let pause = PAUSE_MAX_SECS.min(1 << attempts.min(16));
         let jitter = i64::from(self.ids.random_bytes()[0]) * pause / 1_024;
         let due_at = now + TimeDelta::seconds(pause + jitter);

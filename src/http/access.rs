@@ -1,6 +1,8 @@
 //! Who calls the merchant API, for which merchant, and what they may do.
 
 use axum::http::{HeaderMap, HeaderName, header};
+use license_token::base64url;
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
 use super::error::ApiError;
@@ -35,6 +37,11 @@ pub fn authorization<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (named, rest) = value.split_once(' ')?;
     named.eq_ignore_ascii_case(scheme).then(|| rest.trim())
+}
+
+/// The text of a token that these unpredictable bytes make; secret scanners know how it starts.
+pub fn token_text(bytes: &[u8; 32]) -> SecretString {
+    SecretString::from(format!("lictor_{}", base64url::encode(bytes)))
 }
 
 /// The digest under which a token is found.

@@ -3,11 +3,10 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use sha2::{Digest, Sha256};
 
-use super::access::Caller;
 use super::error::ApiError;
 use crate::application::IdempotencyIdentity;
 use crate::application::ports::ABSENT;
-use crate::domain::TokenOwner;
+use crate::domain::{ApiToken, TokenOwner};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
@@ -40,7 +39,7 @@ pub fn none_match(headers: &HeaderMap, etag: &HeaderValue) -> bool {
 /// The identity of a request whose caller may ask twice.
 pub fn idempotency(
     headers: &HeaderMap,
-    caller: &Caller,
+    token: &ApiToken,
     (method, uri): (&Method, &Uri),
     body: &[u8],
 ) -> Result<Option<IdempotencyIdentity>, ApiError> {
@@ -49,7 +48,7 @@ pub fn idempotency(
     if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
         return Err(ApiError::invalid("", "Idempotency-Key has 1 to 255 characters"));
     }
-    let owner = match &caller.token.owner {
+    let owner = match &token.owner {
         TokenOwner::Merchant(merchant) => merchant.as_str(),
         TokenOwner::Server => "",
     };

@@ -28,6 +28,7 @@ mod validate;
 mod verifying_keys;
 mod wording;
 
+pub use access::{token_digest, token_text};
 pub use router::router;
 pub use server::serve;
 pub use state::{HttpLimits, HttpParts, HttpState};

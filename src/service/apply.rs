@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
 
-use super::open::token_digest;
 use crate::application::ports::SecretSource;
 use crate::application::{
     App, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, Catalog, UseCaseError,
@@ -14,6 +13,7 @@ use crate::catalog::{ApplyContext, ApplyFile, Mistake, TokenGiven, mistake_at, p
 use crate::domain::{
     ApiToken, ApiTokenId, Channel, Instant, MerchantId, ProductId, Refusal, Scope, SecretRef, TokenOwner,
 };
+use crate::http::token_digest;
 
 /// Reads apply files and applies them.
 pub struct CatalogApplier {

@@ -7,7 +7,7 @@ mod secrets;
 mod start_error;
 
 pub use apply::CatalogApplier;
-pub use open::{Create, FirstStart, OpenOptions, Opened, new_token_text, open, token_digest};
+pub use open::{Create, FirstStart, OpenOptions, Opened, new_token_text, open};
 pub use run::{Listening, RunError, init, run};
 pub use secrets::ServerSecrets;
 pub use start_error::StartError;

@@ -7,15 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 
 use super::start_error::StartError;
 use crate::application::ports::{Clock, SecretSource};
 use crate::application::{App, LicenseFilter, LicenseOrPurchase};
-use crate::domain::{Merchant, Scope, TokenDigest, TokenOwner};
+use crate::domain::{Merchant, Scope, TokenOwner};
+use crate::http::{token_digest, token_text};
 use crate::marketplace::MarketplaceOrders;
 use crate::randomness::{SystemRandomness, random_bytes};
 use crate::signing::{Keyring, KeyringSettings};
@@ -71,14 +69,9 @@ pub struct Opened {
     pub first_start: Option<FirstStart>,
 }
 
-/// SHA-256 of a token's text: under this it is found.
-pub fn token_digest(text: &str) -> TokenDigest {
-    Sha256::digest(text.as_bytes()).into()
-}
-
-/// A new API token: `lictor_` and 32 unpredictable bytes.
+/// A new API token.
 pub fn new_token_text() -> SecretString {
-    SecretString::from(format!("lictor_{}", URL_SAFE_NO_PAD.encode(random_bytes())))
+    token_text(&random_bytes())
 }
 
 /// Opens both folders, or makes both when both are empty. Refuses everything else with the next step.

@@ -1,4 +1,4 @@
-//! The secret from which claim codes are derived and status-list entries are mixed.
+//! The secret from which claim codes and repeatable API tokens are derived and status-list entries are mixed.
 
 use std::path::Path;
 
@@ -63,6 +63,10 @@ impl ClaimKey {
 
     pub fn claim_digest(&self, code: &ClaimCode) -> ClaimDigest {
         self.mac("claim-digest", &[code.reveal().as_bytes()])
+    }
+
+    pub fn token_bytes(&self, key_digest: &[u8; 32]) -> [u8; 32] {
+        self.mac("api-token", &[key_digest])
     }
 
     /// A keyed permutation of each list's entries: a balanced Feistel network over 18 bits, walked until the

@@ -86,17 +86,24 @@ pub(super) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError
         OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(path).map_err(io("create"))?;
     file.write_all(bytes).map_err(io("write"))?;
     file.sync_all().map_err(io("sync"))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("sync the folder of"))
+    sync_folder_of(path)
 }
 
-/// Makes a folder that only its owner can enter, with its parents.
+/// Makes the name of a file or folder durable.
+pub(super) fn sync_folder_of(path: &Path) -> Result<(), KeyFileError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| KeyFileError::io("sync the folder of", path, source))
+}
+
+/// Makes a folder that only its owner can enter, with its parents, durably.
 pub(super) fn make_folder(path: &Path) -> Result<(), KeyFileError> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(OWNER_ONLY_FOLDER)
         .create(path)
-        .map_err(|source| KeyFileError::io("create", path, source))
+        .map_err(|source| KeyFileError::io("create", path, source))?;
+    sync_folder_of(path)
 }
 
 /// Reads a signing key.

@@ -157,6 +157,10 @@ impl Signer for Keyring {
         self.claim_key.claim_digest(code)
     }
 
+    fn token_bytes(&self, key_digest: &[u8; 32]) -> [u8; 32] {
+        self.claim_key.token_bytes(key_digest)
+    }
+
     fn status_slot(&self, merchant: &MerchantId, count: u64) -> StatusSlot {
         self.claim_key.status_slot(merchant, count)
     }

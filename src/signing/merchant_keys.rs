@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use license_token::{KeySet, Role, SigningKey, VerifyingKey};
 
-use super::key_file::{KeyFileError, make_folder, read_key, write_key};
+use super::key_file::{KeyFileError, make_folder, read_key, sync_folder_of, write_key};
 
 pub(super) const ROLES: [Role; 4] = [Role::Root, Role::License, Role::Activation, Role::Status];
 
@@ -38,18 +38,26 @@ impl MerchantKeys {
         Ok(Some(Self { issuer: issuer.to_owned(), newest, all }))
     }
 
-    /// Makes one key per role.
+    /// Makes one key per role. The folder appears with all of them or not at all: a start that is killed here leaves
+    /// nothing that looks like keys that were lost.
     pub fn create(
         folder: &Path,
         issuer: &str,
         mut seed: impl FnMut() -> [u8; 32],
     ) -> Result<Self, KeyFileError> {
-        make_folder(folder)?;
+        // The name of no merchant: ids have no dot.
+        let making = folder.with_extension("making");
+        if making.exists() {
+            fs::remove_dir_all(&making).map_err(|source| KeyFileError::io("remove", &making, source))?;
+        }
+        make_folder(&making)?;
         for role in ROLES {
             let secret = ed25519_dalek::SigningKey::from_bytes(&seed());
             let key = bind(secret.clone(), role, issuer, folder)?;
-            write_key(&path_of(folder, role, key.verifying_key().kid()), &secret)?;
+            write_key(&path_of(&making, role, key.verifying_key().kid()), &secret)?;
         }
+        fs::rename(&making, folder).map_err(|source| KeyFileError::io("rename", &making, source))?;
+        sync_folder_of(folder)?;
         Self::open(folder, issuer)?.ok_or_else(|| KeyFileError::Missing { path: folder.to_owned() })
     }
 

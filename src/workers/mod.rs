@@ -1,4 +1,4 @@
-//! What happens after the answer: jobs, and the publication of status lists.
+//! What happens after the answer: jobs, the publication of status lists, the end of what was kept for a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,9 @@ use crate::application::App;
 const JOB_WORKERS: usize = 4;
 /// Longest wait for work that nothing announced: another replica's, or a lease that ended.
 const IDLE: Duration = Duration::from_secs(20);
+/// From the start to the first sweep, and from one sweep to the next.
+const FIRST_SWEEP: Duration = Duration::from_secs(60);
+const BETWEEN_SWEEPS: Duration = Duration::from_secs(3_600);
 /// Wait after a fault of the store.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 
@@ -29,7 +32,8 @@ impl Workers {
         for _ in 0..JOB_WORKERS {
             tasks.spawn(run_jobs(Arc::clone(app), stopped.clone()));
         }
-        tasks.spawn(publish(Arc::clone(app), stopped));
+        tasks.spawn(publish(Arc::clone(app), stopped.clone()));
+        tasks.spawn(sweep(Arc::clone(app), stopped));
         Self { stop, tasks }
     }
 
@@ -71,5 +75,23 @@ async fn publish(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
             () = tokio::time::sleep(pause) => {}
             _ = stopped.changed() => {}
         }
+    }
+}
+
+/// Cut off in the middle it goes on the next time.
+async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let sweeping = async {
+        tokio::time::sleep(FIRST_SWEEP).await;
+        loop {
+            match app.sweep_lapsed().await {
+                Ok(count) => tracing::debug!(count, "lapsed records were deleted"),
+                Err(error) => tracing::error!(error = %error, "lapsed records could not be deleted"),
+            }
+            tokio::time::sleep(BETWEEN_SWEEPS).await;
+        }
+    };
+    tokio::select! {
+        () = sweeping => {}
+        _ = stopped.wait_for(|stopped| *stopped) => {}
     }
 }

@@ -222,5 +222,5 @@ fn the_online_verdict_is_200_with_the_codes_of_refusals() {
     assert_eq!((unknown.at("/valid"), unknown.at("/code")), (json!(false), json!("license_key_refused")));
     assert_eq!(unknown.at("/license_id"), Value::Null);
     let chinese = api.with("Accept-Language", "zh-CN").post("/v1/validate", &json!({ "license_key": key }));
-    assert_eq!(chinese.expect(200).at("/reason"), "许可证已暂停使用,请联系卖家。");
+    assert_eq!(chinese.expect(200).at("/reason"), "许可证已暂停使用，请联系卖家。");
 }

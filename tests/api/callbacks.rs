@@ -1,6 +1,7 @@
 //! Production addresses.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use lictor::sandbox::caller::BodySign;
 use lictor::sandbox::orders::{Basket, Billing, Period};
@@ -8,6 +9,8 @@ use lictor::store::{MemoryEngine, RecordKey};
 use serde_json::json;
 
 use crate::support::Harness;
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 fn year() -> Basket {
     Basket::of("CAD-YEAR", Billing::Period(Period::Years(1)))
@@ -37,6 +40,28 @@ fn a_signed_purchase_becomes_a_license_that_the_buyer_can_claim() {
         harness.anonymous().post("/v1/claims", &json!({ "claim_code": code, "product": "acme-cad" }));
     let found = harness.merchant().get(&format!("/v1/merchant/licenses?order_id={}", bought.order.order_id));
     assert_eq!(found.expect(200).at("/items/0/id"), claimed.expect(200).at("/license_id"));
+}
+
+/// Nonces and idempotency keys are kept for their time and not for ever.
+#[test]
+fn what_was_kept_for_a_time_is_deleted_after_it_and_nothing_else_is() {
+    let engine = MemoryEngine::new();
+    let harness = Harness::start_over(&engine);
+    harness.storefront().buy(year()).expect("the service answers");
+    harness.settle();
+    let issuing = harness.merchant().with("Idempotency-Key", "once");
+    let order = json!({ "product": "acme-cad", "spec": "cad-year" });
+    let made = issuing.post("/v1/merchant/licenses", &order).expect(201);
+    let kept = || engine.records().len();
+    let sweep = || harness.block_on(harness.app.sweep_lapsed()).expect("it sweeps");
+    let before = kept();
+    assert_eq!((sweep(), kept()), (0, before));
+    harness.world.clock.advance(HOUR);
+    assert_eq!((sweep(), kept()), (1, before - 1), "the nonce of newInstance");
+    assert_eq!(issuing.post("/v1/merchant/licenses", &order).expect(201).json(), made.json());
+    harness.world.clock.advance(31 * 24 * HOUR);
+    assert_eq!((sweep(), kept()), (1, before - 2), "the idempotency key");
+    assert_eq!(sweep(), 0);
 }
 
 #[test]

@@ -29,6 +29,22 @@ fn a_token_is_shown_once_works_and_ends_when_revoked() {
 }
 
 #[test]
+fn the_same_request_under_an_idempotency_key_makes_one_token() {
+    let harness = Harness::start();
+    let request = json!({ "name": "ci", "scopes": ["read"] });
+    let repeating = harness.merchant().with("Idempotency-Key", "ci-1");
+    let made = repeating.post(TOKENS, &request).expect(201);
+    assert_eq!(repeating.post(TOKENS, &request).expect(201).json(), made.json());
+    let wider = json!({ "name": "ci", "scopes": ["admin"] });
+    repeating.post(TOKENS, &wider).expect_problem(409, "idempotency_conflict");
+    harness.bearer(&made.text_at("/token")).get("/v1/merchant/licenses").expect(200);
+    let other = harness.merchant().with("Idempotency-Key", "ci-2").post(TOKENS, &request).expect(201);
+    assert_ne!(other.at("/token"), made.at("/token"));
+    // Made on its own, each is another.
+    assert_ne!(harness.merchant().post(TOKENS, &request).expect(201).at("/token"), made.at("/token"));
+}
+
+#[test]
 fn a_token_ends_at_its_time() {
     let harness = Harness::start();
     let request = json!({ "name": "ci", "scopes": ["read"], "expires_at": "2026-02-01T00:00:00Z" });

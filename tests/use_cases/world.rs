@@ -199,6 +199,11 @@ impl World {
         Arc::clone(&self.process.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// How often the server was started again.
+    pub fn restarts(&self) -> u64 {
+        self.process().number
+    }
+
     pub fn app(&self) -> Arc<App> {
         Arc::clone(&self.process().apps[0])
     }

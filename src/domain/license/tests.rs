@@ -1,4 +1,6 @@
-use super::*;
+use std::collections::BTreeMap;
+
+use crate::domain::*;
 
 fn at(text: &str) -> Instant {
     format!("{text}T00:00:00Z").parse().expect("a test writes valid dates")

@@ -3,20 +3,20 @@
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use chrono::DateTime;
-use license_token::base64url;
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{ApiToken, ApiTokenId, Instant, Refusal, Scope, TokenOwner, Validity};
-use crate::http::access::{named_merchant, token_digest};
+use crate::http::access::{named_merchant, token_digest, token_text};
 use crate::http::body;
+use crate::http::conditional::idempotency;
 use crate::http::error::ApiError;
 use crate::http::path::PathOf;
 use crate::http::reply::{Page, Reply, created, instant, ok};
 use crate::http::state::HttpState;
 
-/// What every token starts with: secret scanners know it.
-const PREFIX: &str = "lictor_";
 const NAME_BYTES_MAX: usize = 128;
 
 #[derive(Deserialize)]
@@ -52,15 +52,19 @@ pub async fn list(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
 }
 
 /// `POST /v1/merchant/api-tokens`
-pub async fn create(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
-    let (caller, owner) = owner(&state, &headers).await?;
+pub async fn create(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Reply {
+    let (caller, owner) = owner(&state, &parts.headers).await?;
+    let repeatable = idempotency(&parts.headers, &caller, (&parts.method, &parts.uri), &body)?;
     let request: CreateRequest = body::parse(&body)?;
     let name = named(request.name)?;
     let scopes = scopes(&request.scopes, &caller, &owner)?;
     let ends_at = expires_at(request.expires_at.as_deref(), state.app.now())?;
-    let text = format!("{PREFIX}{}", base64url::encode(&state.ids.random_bytes()));
-    let token = state.app.create_api_token(token_digest(&text), &name, owner, scopes, ends_at).await?;
-    let answer = ApiTokenAnswer { token: Some(text), ..ApiTokenAnswer::of(&token) };
+    // The same key makes the same text, so that a repeat is answered alike and no secret is kept for it.
+    let bytes = repeatable.map(|identity| state.app.signer().token_bytes(&identity.key_digest));
+    let text = token_text(&bytes.unwrap_or_else(|| state.ids.random_bytes()));
+    let text = text.expose_secret();
+    let token = state.app.create_api_token(token_digest(text), &name, owner, scopes, ends_at).await?;
+    let answer = ApiTokenAnswer { token: Some(text.to_owned()), ..ApiTokenAnswer::of(&token) };
     created(&format!("/v1/merchant/api-tokens/{}", token.id), &answer)
 }
 
@@ -121,7 +125,8 @@ fn scopes(names: &[String], caller: &ApiToken, owner: &TokenOwner) -> Result<Vec
 fn expires_at(text: Option<&str>, now: Instant) -> Result<Option<Instant>, ApiError> {
     let Some(text) = text else { return Ok(None) };
     let invalid = |why| ApiError::invalid("/expires_at", why);
-    let end = DateTime::parse_from_rfc3339(text).map_err(|error| invalid(error.to_string()))?.to_utc();
+    let rule = || invalid("an instant is RFC 3339, such as 2026-01-31T08:00:00Z".to_owned());
+    let end = DateTime::parse_from_rfc3339(text).map_err(|_| rule())?.to_utc();
     let lies_ahead = Validity::between(now, Some(end)).holds_at(now);
     if lies_ahead { Ok(Some(end)) } else { Err(invalid("a token ends in the future".to_owned())) }
 }

@@ -139,7 +139,7 @@ fn command(
         actor: caller.actor(),
         reason,
         if_revision: if_match(&parts.headers)?,
-        idempotency: idempotency(&parts.headers, &caller, (&parts.method, &parts.uri), body)?,
+        idempotency: idempotency(&parts.headers, &caller.token, (&parts.method, &parts.uri), body)?,
         merchant: caller.merchant,
     })
 }

@@ -48,11 +48,12 @@ struct IssueRequest {
 pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
     let parameters = Parameters::read(&parts.uri, &FILTERS)?;
-    let limit = parameters.get("limit", "a number from 1 to 200", |text| {
+    let limit = parameters.get("limit", "a limit is a number from 1 to 200", |text| {
         text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))
     })?;
-    let before =
-        parameters.get("cursor", "the next_cursor of the page before", |text| LicenseId::parse(text).ok())?;
+    let before = parameters.get("cursor", "a cursor is the next_cursor of the page before", |text| {
+        LicenseId::parse(text).ok()
+    })?;
     let filter = filter(&parameters)?;
     let limit = limit.unwrap_or(LIMIT_DEFAULT);
     let (entries, next) = state.app.view_licenses(&caller.merchant, &filter, before, limit).await?;
@@ -63,7 +64,7 @@ pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
 
 fn filter(parameters: &Parameters) -> Result<LicenseFilter, ApiError> {
     let text = |name| parameters.text(name).map(str::to_owned);
-    let states = "revoked, released, suspended, expired, pending or active";
+    let states = "a state is revoked, released, suspended, expired, pending or active";
     Ok(LicenseFilter {
         order_id: text("order_id"),
         instance_id: text("instance_id"),
@@ -71,7 +72,7 @@ fn filter(parameters: &Parameters) -> Result<LicenseFilter, ApiError> {
         product: text("product"),
         sku: text("sku"),
         customer: text("customer"),
-        env: parameters.get("env", "live or test", Env::parse)?.map(|env| env.as_str().to_owned()),
+        env: parameters.get("env", "env is live or test", Env::parse)?.map(|env| env.as_str().to_owned()),
     })
 }
 
@@ -95,7 +96,7 @@ pub async fn issue(State(state): State<HttpState>, parts: Parts, body: Bytes) ->
     let caller = state.caller(&parts.headers, Scope::Issue).await?;
     let reveal = reveal(&caller, &parts.uri)?;
     let mut order = order(body::parse(&body)?, &caller)?;
-    order.idempotency = idempotency(&parts.headers, &caller, (&parts.method, &parts.uri), &body)?;
+    order.idempotency = idempotency(&parts.headers, &caller.token, (&parts.method, &parts.uri), &body)?;
     let license = state.app.issue_license(&order).await?;
     let answer = LicenseAnswer::of_license(&license, &extent(&state, reveal));
     Ok(answer.tagged(created(&answer.location(), &answer)?))

@@ -61,10 +61,23 @@ impl Scan {
             Listing::StatusFlips(merchant) => {
                 forward(Table::StatusFlip, merchant.as_str(), Kind::StatusListFlip, &[])
             }
+            Listing::Replays { merchant, after } => {
+                forward(Table::Replay, merchant.as_str(), Kind::Nonce, &[])?.behind(after.as_ref())
+            }
+            Listing::IdempotencyKeys { merchant, after } => {
+                forward(Table::Idempotency, merchant.as_str(), Kind::Idempotency, &[])?.behind(after.as_ref())
+            }
             Listing::Events(merchant, license) => {
                 forward(Table::Event, merchant.as_str(), Kind::Event, &own_of_license(license))
             }
         }
+    }
+
+    fn behind(mut self, after: Option<&RecordKey>) -> Result<Self, StoreError> {
+        if let Some(after) = after {
+            self.range = self.range.after(&raw_key(after)?);
+        }
+        Ok(self)
     }
 
     fn newest_first(mut self, before: Option<RecordKey>) -> Result<Self, StoreError> {

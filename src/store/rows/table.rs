@@ -110,7 +110,7 @@ impl Written {
     pub(in crate::store) fn of(record: Record) -> Result<Self, StoreError> {
         let table = Table::of(&record);
         let key = raw_key(&record.key())?;
-        let until_ms = kept_until(&record).map(millis_rounded_up);
+        let until_ms = record.kept_until().map(millis_rounded_up);
         let written = table.write(record);
         let body = written.map_err(|why| {
             StoreError::Failed(format!("the {} record {key} cannot be written: {why}", table.name()))
@@ -183,30 +183,6 @@ fn from_body<R: DeserializeOwned>(body: &[u8]) -> Result<R, String> {
     })?;
     reader.end().map_err(|_| "something follows its end".to_owned())?;
     Ok(row)
-}
-
-/// Until when a record is kept: what a claim goes by.
-fn kept_until(record: &Record) -> Option<Instant> {
-    match record {
-        Record::Replay(replay) => Some(replay.until),
-        Record::Idempotency(idempotency) => Some(idempotency.until),
-        Record::Merchant(_)
-        | Record::Product(_)
-        | Record::Spec(_)
-        | Record::Channel(_)
-        | Record::ApiToken(_)
-        | Record::Purchase(_)
-        | Record::Instance(_)
-        | Record::PendingLicense(_)
-        | Record::License(_)
-        | Record::ClaimTarget(_)
-        | Record::Places(_)
-        | Record::Activation(_)
-        | Record::StatusList(_)
-        | Record::StatusFlip(_)
-        | Record::Job(_)
-        | Record::Event(_) => None,
-    }
 }
 
 /// Rounded up, so that nothing lapses before its time.

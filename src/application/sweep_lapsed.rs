@@ -1,0 +1,77 @@
+//! Deletes what was kept for a time that is over: answered calls and idempotency keys.
+
+use std::time::Duration;
+
+use super::app::{App, UseCaseError};
+use super::ports::{Change, Commit, Listing, StoreError, Versioned, list};
+use super::record::{Record, RecordKey};
+use crate::domain::{Instant, Merchant, MerchantId, Validity};
+
+/// Records looked at, and deleted in one commit, at a time.
+const PAGE: usize = 500;
+/// Pause between two pages: nobody waits for this, and others wait behind it.
+const BETWEEN_PAGES: Duration = Duration::from_millis(10);
+
+/// Which records lapse.
+#[derive(Debug, Clone, Copy)]
+enum Lapsing {
+    Replays,
+    IdempotencyKeys,
+}
+
+impl App {
+    /// Deletes every lapsed record of every merchant; says how many. May be cut off and repeated at any time: what
+    /// has lapsed counts as absent whether or not it is still there.
+    pub async fn sweep_lapsed(&self) -> Result<usize, UseCaseError> {
+        let mut swept = 0;
+        for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
+            for kind in [Lapsing::Replays, Lapsing::IdempotencyKeys] {
+                swept += self.sweep_kind(&merchant.value.id, kind).await?;
+            }
+        }
+        Ok(swept)
+    }
+
+    async fn sweep_kind(&self, merchant: &MerchantId, kind: Lapsing) -> Result<usize, UseCaseError> {
+        let (mut swept, mut after) = (0, None);
+        loop {
+            let listing = listing(merchant.clone(), kind, after);
+            let page = self.store.list(&listing, PAGE).await?;
+            let is_last = page.len() < PAGE;
+            after = page.last().map(|last| last.value.key());
+            swept += self.sweep_page(page).await?;
+            if is_last {
+                return Ok(swept);
+            }
+            tokio::time::sleep(BETWEEN_PAGES).await;
+        }
+    }
+
+    /// One that was claimed anew meanwhile keeps its page until the next time.
+    async fn sweep_page(&self, page: Vec<Versioned<Record>>) -> Result<usize, UseCaseError> {
+        let now = self.now();
+        let lapsed = page.into_iter().filter(|record| has_lapsed(&record.value, now));
+        let delete = |record: Versioned<Record>| Change::Delete(record.value.key(), record.revision);
+        let commit = Commit { changes: lapsed.map(delete).collect() };
+        let count = commit.changes.len();
+        if count == 0 {
+            return Ok(0);
+        }
+        match self.store.commit(commit).await {
+            Ok(_) => Ok(count),
+            Err(StoreError::Conflict) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn listing(merchant: MerchantId, kind: Lapsing, after: Option<RecordKey>) -> Listing {
+    match kind {
+        Lapsing::Replays => Listing::Replays { merchant, after },
+        Lapsing::IdempotencyKeys => Listing::IdempotencyKeys { merchant, after },
+    }
+}
+
+fn has_lapsed(record: &Record, now: Instant) -> bool {
+    record.kept_until().is_some_and(|until| Validity::between(until, None).holds_at(now))
+}
