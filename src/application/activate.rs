@@ -114,7 +114,7 @@ impl App {
         Ok(Loaded { merchant: self.merchant(merchant).await?, license, places })
     }
 
-    async fn activations_of(
+    pub(super) async fn activations_of(
         &self,
         license: &License,
         places: &Places,

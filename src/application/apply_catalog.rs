@@ -80,7 +80,12 @@ pub enum ApplyCaller {
     /// The server's operator, for this merchant or for the one that the file names.
     Operator(Option<MerchantId>),
     /// Somebody with a token of this merchant.
-    Merchant(MerchantId),
+    Merchant {
+        /// Of which.
+        merchant: MerchantId,
+        /// Whether the token may do all that can be done for that merchant, or keeps its catalog only.
+        is_admin: bool,
+    },
 }
 
 impl ApplyCaller {
@@ -88,7 +93,7 @@ impl ApplyCaller {
     pub fn merchant(&self) -> Option<&MerchantId> {
         match self {
             Self::Operator(merchant) => merchant.as_ref(),
-            Self::Merchant(merchant) => Some(merchant),
+            Self::Merchant { merchant, is_admin: _ } => Some(merchant),
         }
     }
 }

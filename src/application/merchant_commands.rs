@@ -1,5 +1,7 @@
 //! What a merchant does to a license: suspend, resume, revoke, re-issue.
 
+use std::collections::BTreeMap;
+
 use super::app::{App, UseCaseError};
 use super::license_change::flips_between;
 use super::ports::{ABSENT, Change, Commit, Listing, StoreError, Versioned, find, list};
@@ -12,6 +14,8 @@ use crate::domain::{
 /// How long the answer to an idempotency key is kept, in days.
 const IDEMPOTENCY_DAYS: i64 = 31;
 
+/// Most activations of a license that are shown, besides those that hold a place.
+const ACTIVATIONS_SHOWN_MAX: usize = 1_000;
 /// Most key texts of one license that have not ended. A revocation writes the status-list entry of each, all in one
 /// commit; so no more are made than that commit can hold.
 const KEYS_MAX: usize = 500;
@@ -234,15 +238,23 @@ impl App {
         commit.with(Change::Claim(Record::Idempotency(record), now))
     }
 
-    /// The activations of a license, oldest first, ended ones included.
+    /// The activations of a license, oldest first: all that hold a place, and of those that ended the oldest
+    /// [`ACTIVATIONS_SHOWN_MAX`], so that nobody hides a machine behind many that came and went.
     pub async fn activations(
         &self,
         merchant: &MerchantId,
         license: &LicenseId,
     ) -> Result<Vec<Activation>, UseCaseError> {
         let listing = Listing::Activations(merchant.clone(), license.clone());
-        let found = list(self.store.as_ref(), &listing, 1_000).await?;
-        Ok(found.into_iter().map(|activation| activation.value).collect())
+        let shown = list(self.store.as_ref(), &listing, ACTIVATIONS_SHOWN_MAX).await?;
+        let shown =
+            shown.into_iter().map(|found: Versioned<Activation>| (found.value.id.clone(), found.value));
+        let mut shown: BTreeMap<_, _> = shown.collect();
+        if shown.len() >= ACTIVATIONS_SHOWN_MAX {
+            let loaded = self.load_with_places(merchant, license).await?;
+            shown.extend(self.activations_of(&loaded.license.value, &loaded.places.value.places).await?);
+        }
+        Ok(shown.into_values().collect())
     }
 }
 

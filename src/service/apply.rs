@@ -36,8 +36,7 @@ impl ApplyFiles for CatalogApplier {
         caller: &ApplyCaller,
         dry_run: bool,
     ) -> Result<(MerchantId, Vec<AppliedEntry>), ApplyFault> {
-        let is_operator = matches!(caller, ApplyCaller::Operator(_));
-        let caller = caller.merchant();
+        let (applying, caller) = (caller, caller.merchant());
         let context = ApplyContext {
             known_products: self.known_products(text, caller).await?,
             may_grant_operator: caller.is_none(),
@@ -57,10 +56,10 @@ impl ApplyFiles for CatalogApplier {
                 return Err(UseCaseError::from(Refusal::Invalid { pointer: "/merchant".into(), why }).into());
             }
         };
-        if !is_operator {
-            let shares_server = self.app.merchants().await?.len() > 1;
+        if let ApplyCaller::Merchant { is_admin, .. } = applying {
+            let owns_environment = *is_admin && self.app.merchants().await?.len() == 1;
             let known = self.app.catalog(&merchant).await?.channels;
-            secrets_it_may_name(&file.channels, &known, shares_server)?;
+            secrets_it_may_name(&file.channels, &known, owns_environment)?;
         }
         let catalog =
             resolved(&self.app, &self.secrets, file, &merchant).map_err(|error| placed(text, error))?;
@@ -103,15 +102,16 @@ fn mistake(mistake: Mistake) -> ApplyMistake {
 
 /// References name what lies on the server's machine, the operator's own token and other merchants' secrets among
 /// it, and the open API's access key leaves in the clear. A merchant names those that the operator gave it, each for
-/// what it was given; one that has the server to itself also names its environment, but for the server's own part.
+/// what it was given. The administrator of one that has the server to itself also names its environment, but for the
+/// server's own part; who keeps the catalog only does not, for an administrator's token may be there.
 fn secrets_it_may_name(
     given: &[Channel],
     known: &[Channel],
-    shares_server: bool,
+    owns_environment: bool,
 ) -> Result<(), UseCaseError> {
     let known: Vec<_> = known.iter().flat_map(secrets_of).collect();
     let is_own = |reference: &SecretRef| match reference {
-        SecretRef::Env(name) => !shares_server && !name.starts_with("LICTOR_"),
+        SecretRef::Env(name) => owns_environment && !name.starts_with("LICTOR_"),
         SecretRef::File(_) => false,
     };
     for channel in given {

@@ -285,3 +285,19 @@ fn a_reason_breaks_no_terminal() {
     assert_eq!(refused.expect_problem(422, "invalid_request").at("/pointer"), "/reason");
     command(&harness, &id, "suspend", &json!({ "reason": "chargeback\nby phone" })).expect(200);
 }
+
+#[test]
+fn a_machine_that_holds_a_place_is_shown_however_many_came_and_went() {
+    let harness = Harness::start();
+    let license = issue(&harness, "cad-year");
+    let (key, api) = (license.text_at("/license_key"), harness.anonymous());
+    for _ in 0..1_001 {
+        let made = activate(&api, &key, 1, "n").expect(201);
+        let path = format!("/v1/activations/{}/release", made.text_at("/activation_id"));
+        api.post(&path, &json!({ "certificate": made.at("/certificate") })).expect(200);
+    }
+    let held = activate(&api, &key, 2, "n").expect(201).at("/activation_id");
+    let shown = harness.merchant().get(&format!("{PATH}/{}", license.text_at("/id"))).expect(200);
+    let last = shown.at("/activations").as_array().expect("a list").last().expect("many").clone();
+    assert_eq!((&last["id"], last["state"].as_str()), (&held, Some("held")));
+}

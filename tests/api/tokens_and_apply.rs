@@ -233,8 +233,12 @@ fn a_merchant_applies_to_itself_only() {
 #[test]
 fn a_merchant_that_has_the_server_to_itself_names_its_environment_and_no_files() {
     let harness = Harness::start();
-    let (file, merchant) = (acme(&harness.world.sandbox), harness.bearer(&harness.token(&[Scope::Catalog])));
+    let (file, merchant) = (acme(&harness.world.sandbox), harness.merchant());
     let with = |reference: &str| json!({ "toml": file.replace("\"env:OPEN_API_AK\"", reference) });
+    let keeps_catalog = harness.bearer(&harness.token(&[Scope::Catalog, Scope::Issue]));
+    keeps_catalog
+        .post("/v1/merchant/apply", &with("\"env:ADMIN_TOKEN\""))
+        .expect_problem(422, "invalid_request");
     merchant.post("/v1/merchant/apply", &with("\"env:ANOTHER_AK\"")).expect(200);
     for foreign in ["\"file:/srv/lictor/data/operator-token\"", "\"env:LICTOR_TOKEN\""] {
         merchant.post("/v1/merchant/apply", &with(foreign)).expect_problem(422, "invalid_request");

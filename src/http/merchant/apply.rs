@@ -57,7 +57,9 @@ fn applying(token: &ApiToken, named: Option<MerchantId>) -> Result<ApplyCaller, 
     match (&token.owner, named) {
         (TokenOwner::Server, named) => Ok(ApplyCaller::Operator(named)),
         (TokenOwner::Merchant(own), Some(named)) if *own != named => Err(no_merchant()),
-        (TokenOwner::Merchant(own), _) => Ok(ApplyCaller::Merchant(own.clone())),
+        (TokenOwner::Merchant(own), _) => {
+            Ok(ApplyCaller::Merchant { merchant: own.clone(), is_admin: token.allows(Scope::Admin) })
+        }
     }
 }
 
