@@ -108,6 +108,7 @@ struct KeptCrate {
 const KEPT_CRATES: &[KeptCrate] = &[
     KeptCrate { name: "axum", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
     KeptCrate { name: "axum_server", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
+    KeptCrate { name: "hyper_util", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
     KeptCrate { name: "tower_http", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
     KeptCrate { name: "sled", rooms: &["store"], because: "an engine is a detail of its store" },
     KeptCrate { name: "crc32c", rooms: &["store"], because: "frames and records are the store's" },

@@ -367,6 +367,25 @@ fn a_first_start_that_was_cut_off_goes_on_and_lost_data_is_not_taken_for_one() {
 }
 
 #[test]
+fn a_first_start_that_cannot_make_both_folders_makes_neither() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let init = || run(lictor(&["init"]).current_dir(folder.path()));
+    let keys = folder.path().join("keys");
+    std::fs::write(&keys, "in the way").expect("writable");
+    let (code, _, err) = init();
+    assert!(code == 1 && err.contains("cannot create") && !folder.path().join("data").exists(), "{err}");
+    std::fs::remove_file(&keys).expect("it is ours");
+    let foreign = folder.path().join("data/notes.txt");
+    std::fs::create_dir(folder.path().join("data")).expect("writable");
+    std::fs::write(&foreign, "somebody's").expect("writable");
+    let (code, _, err) = init();
+    assert!(code == 1 && err.contains("is not empty") && !keys.join("claim.key").exists(), "{err}");
+    std::fs::remove_file(&foreign).expect("it is ours");
+    let (code, out, err) = init();
+    assert!(code == 0 && out.contains("operator-token"), "{out}{err}");
+}
+
+#[test]
 fn samples_are_printed_whole() {
     let (code, out, _) = run(&mut lictor(&["apply", "--sample", "saas-v2"]));
     assert_eq!((code, lictor::catalog::parse_apply_file(&out).map(|file| file.specs.len())), (0, Ok(4)));

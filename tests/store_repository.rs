@@ -1046,8 +1046,13 @@ mod listings {
         assert_eq!(found, own(|key| matches!(key, RecordKey::Channel(..))));
         let found = keys(&store, &Listing::Merchants, 9).await;
         assert_eq!(found, own(|key| matches!(key, RecordKey::Merchant(..))));
-        let found = keys(&store, &Listing::ApiTokens, 9).await;
-        assert_eq!(found, own(|key| matches!(key, RecordKey::ApiToken(..))));
+        let tokens = own(|key| matches!(key, RecordKey::ApiToken(..)));
+        assert_eq!(keys(&store, &Listing::ApiTokens { after: None }, 9).await, tokens);
+        for (place, token) in tokens.iter().enumerate() {
+            let RecordKey::ApiToken(digest) = token else { panic!("{token:?} is no token") };
+            let rest = keys(&store, &Listing::ApiTokens { after: Some(*digest) }, 9).await;
+            assert_eq!(rest, tokens[place + 1..]);
+        }
     }
 
     #[tokio::test]

@@ -13,13 +13,13 @@ pub(crate) fn of_verdict(verdict: &Verdict, locale: &str) -> &'static str {
         Verdict::Expiring(license) => match license.next_action {
             NextAction::GoOnline => (
                 "This computer has been offline for a long time; the license must be confirmed soon.",
-                "本机已长时间离线,许可证需要尽快联网确认。",
+                "本机已长时间离线，许可证需要尽快联网确认。",
             ),
             _ => ("The license ends soon.", "许可证即将到期。"),
         },
         Verdict::Grace(_) => (
             "The license has ended; the software keeps working for a short time.",
-            "许可证已到期,目前处于宽限期内。",
+            "许可证已到期，目前处于宽限期内。",
         ),
         Verdict::NeedsKey(NextAction::PasteCurrentKey) => {
             ("A license key is needed.", "需要输入许可证密钥。")
@@ -29,12 +29,12 @@ pub(crate) fn of_verdict(verdict: &Verdict, locale: &str) -> &'static str {
         }
         Verdict::Expired(NextAction::GoOnline) => (
             "This computer has been offline for too long; the license must be confirmed online.",
-            "本机离线时间过长,许可证需要联网确认。",
+            "本机离线时间过长，许可证需要联网确认。",
         ),
         Verdict::Expired(_) => ("The license has ended.", "许可证已到期。"),
         Verdict::UpdatesEnded => (
             "The license does not cover this version; earlier versions keep working.",
-            "许可证不包含此版本的更新,较早的版本仍可继续使用。",
+            "许可证不包含此版本的更新，较早的版本仍可继续使用。",
         ),
         Verdict::Suspended => ("The license is suspended.", "许可证已被暂停使用。"),
         Verdict::Superseded(_) => {

@@ -51,8 +51,19 @@ impl App {
 
     /// The tokens of one owner.
     pub async fn api_tokens(&self, owner: &TokenOwner) -> Result<Vec<ApiToken>, UseCaseError> {
-        let all: Vec<Versioned<ApiToken>> = list(self.store.as_ref(), &Listing::ApiTokens, 1_000).await?;
-        Ok(all.into_iter().map(|token| token.value).filter(|token| &token.owner == owner).collect())
+        Ok(self.tokens_of(owner).await?.into_iter().map(|token| token.value).collect())
+    }
+
+    /// All of them, however many other owners have: each must be seen and ended.
+    async fn tokens_of(&self, owner: &TokenOwner) -> Result<Vec<Versioned<ApiToken>>, UseCaseError> {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let listing = Listing::ApiTokens { after };
+            let page: Vec<Versioned<ApiToken>> = list(self.store.as_ref(), &listing, 1_000).await?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after = Some(last.value.digest);
+            found.extend(page.into_iter().filter(|token| &token.value.owner == owner));
+        }
     }
 
     /// Ends a token at once. Revoking what was revoked changes nothing.
@@ -61,8 +72,7 @@ impl App {
         owner: &TokenOwner,
         id: &ApiTokenId,
     ) -> Result<ApiToken, UseCaseError> {
-        let all: Vec<Versioned<ApiToken>> = list(self.store.as_ref(), &Listing::ApiTokens, 1_000).await?;
-        let found = all.into_iter().find(|token| &token.value.owner == owner && &token.value.id == id);
+        let found = self.tokens_of(owner).await?.into_iter().find(|token| &token.value.id == id);
         let Versioned { value: mut token, revision } =
             found.ok_or(Refusal::NotFound { what: "API token" })?;
         if token.revoked_at.is_none() {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::app::{App, UseCaseError};
 use super::ports::{ABSENT, Change, Commit, Listing, SigningError, Versioned, find, list};
-use super::record::{Owned, Record, RecordKey, Stored};
+use super::record::{Owned, RecordKey, Stored};
 use crate::domain::{
     ApiToken, Channel, CustomerId, Env, License, LicenseId, Merchant, MerchantId, NewLicense, Origin,
     Product, Refusal, Spec, SpecTerm, Term, Validity,
@@ -74,14 +74,33 @@ fn shown(mistakes: &[ApplyMistake]) -> String {
     lines.join("; ")
 }
 
+/// Who applies a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApplyCaller {
+    /// The server's operator, for this merchant or for the one that the file names.
+    Operator(Option<MerchantId>),
+    /// Somebody with a token of this merchant.
+    Merchant(MerchantId),
+}
+
+impl ApplyCaller {
+    /// For whom, if that is said outside the file.
+    pub fn merchant(&self) -> Option<&MerchantId> {
+        match self {
+            Self::Operator(merchant) => merchant.as_ref(),
+            Self::Merchant(merchant) => Some(merchant),
+        }
+    }
+}
+
 /// Applies apply files: the one act behind `apply`, `--bootstrap` and the merchant API.
 #[async_trait]
 pub trait ApplyFiles: Send + Sync {
-    /// Applies the text for the merchant that it names, or for the caller's. `None` is the server's operator.
+    /// Applies the text for the merchant that it names, or for the caller's.
     async fn apply(
         &self,
         text: &str,
-        caller: Option<&MerchantId>,
+        caller: &ApplyCaller,
         dry_run: bool,
     ) -> Result<(MerchantId, Vec<AppliedEntry>), ApplyFault>;
 }
@@ -180,7 +199,8 @@ impl App {
         })
     }
 
-    /// A token given from outside is known by its digest: the same text again changes nothing.
+    /// A token given from outside is known by its digest: the same text again changes nothing. It stays whose it is,
+    /// and what ended it still does: the text may be a reference that somebody else's token hides behind.
     async fn apply_token(
         &self,
         commit: Commit,
@@ -189,23 +209,25 @@ impl App {
     ) -> Result<Commit, UseCaseError> {
         let known: Option<Versioned<ApiToken>> =
             find(self.store.as_ref(), RecordKey::ApiToken(token.digest)).await?;
-        let same = known.as_ref().is_some_and(|known| {
-            known.value.name == token.name
-                && known.value.scopes == token.scopes
-                && known.value.owner == token.owner
-        });
+        if known.as_ref().is_some_and(|known| known.value.owner != token.owner) {
+            let why = "this text is another owner's token already: make a new one".to_owned();
+            return Err(Refusal::Invalid { pointer: format!("/api_token/{}", token.name), why }.into());
+        }
+        let same = known
+            .as_ref()
+            .is_some_and(|known| known.value.name == token.name && known.value.scopes == token.scopes);
         let change = match (&known, same) {
             (None, _) => EntryChange::Created,
             (Some(_), true) => EntryChange::Unchanged,
             (Some(_), false) => EntryChange::Changed,
         };
         entries.push(AppliedEntry { kind: "api_token", id: token.name.clone(), change });
-        let revision = known.map_or(ABSENT, |known| known.revision);
-        Ok(match change {
-            EntryChange::Unchanged => commit,
-            EntryChange::Created | EntryChange::Changed => {
-                commit.with(Change::Put(Record::ApiToken(token), revision))
+        Ok(match known {
+            Some(_) if same => commit,
+            Some(Versioned { value: known, revision }) => {
+                commit.put(ApiToken { name: token.name, scopes: token.scopes, ..known }, revision)
             }
+            None => commit.put(token, ABSENT),
         })
     }
 

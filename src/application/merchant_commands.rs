@@ -12,6 +12,10 @@ use crate::domain::{
 /// How long the answer to an idempotency key is kept, in days.
 const IDEMPOTENCY_DAYS: i64 = 31;
 
+/// Most key texts of one license that have not ended. A revocation writes the status-list entry of each, all in one
+/// commit; so no more are made than that commit can hold.
+const KEYS_MAX: usize = 500;
+
 /// The identity of a request, so that the same request again changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdempotencyIdentity {
@@ -156,6 +160,10 @@ impl App {
     ) -> Result<Commit, UseCaseError> {
         if license.end != crate::domain::LicenseEnd::Running {
             let why = "a license that was revoked or released cannot be re-issued";
+            return Err(Refusal::IllegalState { why }.into());
+        }
+        if license.issued.len() >= KEYS_MAX {
+            let why = "the license was re-issued too often: revoke it and issue a new one";
             return Err(Refusal::IllegalState { why }.into());
         }
         let merchant = self.merchant(&license.merchant).await?;

@@ -27,8 +27,8 @@ pub(super) fn sold_spec(
 ) -> Result<SoldSpec, UseCaseError> {
     let (machines, amounts) = match spec.multiply {
         Multiply::Machines => (spec.machines.times(quantity), 1),
-        Multiply::Quota => (spec.machines, quantity),
-        Multiply::Nothing => (spec.machines, 1),
+        Multiply::Quota => (spec.machines.times(1), quantity),
+        Multiply::Nothing => (spec.machines.times(1), 1),
     };
     let package = |template| QuotaPackage::bought(template, amounts, term, validity);
     let quota = spec.quota.iter().map(package).collect::<Result<_, _>>();

@@ -29,7 +29,9 @@ mod view_licenses;
 
 pub use activate::{Activate, Activated};
 pub use app::{App, Signals, UseCaseError};
-pub use apply_catalog::{AppliedEntry, ApplyFault, ApplyFiles, ApplyMistake, Catalog, EntryChange};
+pub use apply_catalog::{
+    AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, Catalog, EntryChange,
+};
 pub use handle_purchase_event::{PurchaseAnswer, PurchaseCall, ReplayIdentity};
 pub use issue_license::IssueLicense;
 pub use merchant_commands::{IdempotencyIdentity, KeepActivations, LicenseAction, MerchantCommand};

@@ -7,7 +7,8 @@ pub use super::record::Versioned;
 use super::record::{CounterKey, Record, RecordKey, Stored};
 use crate::domain::{
     Activation, Channel, ClaimCode, ClaimDigest, Instant, License, LicenseId, Marketplace, Merchant,
-    MerchantId, OrderDetails, OrderId, Product, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenId,
+    MerchantId, OrderDetails, OrderId, Product, SecretRef, StatusList, StatusListNumber, StatusSlot,
+    TokenDigest, TokenId,
 };
 
 /// Revision that means "there is no such record".
@@ -110,8 +111,11 @@ pub enum Listing {
     Specs(MerchantId),
     /// The channels of a merchant.
     Channels(MerchantId),
-    /// Every API token.
-    ApiTokens,
+    /// Every API token, by its digest, above the given one.
+    ApiTokens {
+        /// Only greater ones.
+        after: Option<TokenDigest>,
+    },
     /// Licenses, newest first, below the given id.
     Licenses {
         /// Whose.

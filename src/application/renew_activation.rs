@@ -115,17 +115,19 @@ impl App {
         found.ok_or(UseCaseError::Refused(Refusal::NotFound { what: "activation" }))
     }
 
-    /// Frees the place. Giving back what was given back already changes nothing.
+    /// Frees the place that the certificate of `generation` stands for. Giving back what was given back already
+    /// changes nothing.
     pub async fn release_activation(
         &self,
         merchant: &MerchantId,
         license: &LicenseId,
         id: &ActivationId,
+        generation: u64,
     ) -> Result<(), UseCaseError> {
         let _turn = self.turn(license).await;
         let mut attempts = self.attempts();
         loop {
-            let outcome = self.try_release_activation(merchant, license, id).await;
+            let outcome = self.try_release_activation(merchant, license, id, generation).await;
             if !attempts.again(&outcome).await {
                 return outcome;
             }
@@ -137,10 +139,12 @@ impl App {
         merchant: &MerchantId,
         license: &LicenseId,
         id: &ActivationId,
+        generation: u64,
     ) -> Result<(), UseCaseError> {
         let loaded = self.load_with_places(merchant, license).await?;
         let Versioned { value: mut activation, revision } =
             self.find_activation(merchant, license, id).await?;
+        activation.check_release(generation)?;
         if !activation.end(EndCause::Holder, self.now()) {
             return Ok(());
         }

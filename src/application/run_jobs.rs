@@ -99,7 +99,9 @@ impl App {
         let attempts = job.value.attempts + 1;
         // One that waits for days is told of ever more seldom.
         if attempts.is_power_of_two() {
-            tracing::warn!(job = %job.value.id, attempts, why, "a job is not done yet and will be tried again");
+            let (Task::SettlePurchase { purchase } | Task::RankOrder { purchase, .. }) = &job.value.task;
+            let (merchant, order) = (purchase.merchant.as_str(), purchase.order_id.as_str());
+            tracing::warn!(merchant, order, attempts, why, "a purchase waits and will be looked at again");
         }
         let pause = PAUSE_MAX_SECS.min(1 << attempts.min(16));
         let jitter = i64::from(self.ids.random_bytes()[0]) * pause / 1_024;

@@ -8,7 +8,7 @@ use crate::domain::{LocalizedText, Product, ProductId};
 const PLACEHOLDERS: &[&str] = &["claim_code", "portal_url"];
 /// Longest memo: with what is filled in it must stay below the marketplace's 1,024 characters.
 const MEMO_CHARS_MAX: usize = 800;
-const MEMO_ZH: &str = "激活码 {claim_code},下载授权:{portal_url}";
+const MEMO_ZH: &str = "激活码 {claim_code}，下载授权：{portal_url}";
 const MEMO_EN: &str = "Claim code {claim_code}, license at {portal_url}";
 
 /// A product with the places that rules need.

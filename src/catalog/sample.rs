@@ -16,7 +16,7 @@ locale = "zh-CN"
 id = "acme-cad"                              # what your software names when it checks a license
 name = "Acme CAD"
 # front_end_url = "https://cad.acme.example" # shown to the buyer; default: the customer's page of this server
-memo = { zh = "激活码 {claim_code},下载授权:{portal_url}", en = "Claim code {claim_code}, license at {portal_url}" }
+memo = { zh = "激活码 {claim_code}，下载授权：{portal_url}", en = "Claim code {claim_code}, license at {portal_url}" }
 
 # One [[spec]] for each thing that can be bought. `sku` is the marketplace's skuCode; it may stay "" until the
 # product is listed: purchases of an unknown sku are held, not lost.

@@ -31,6 +31,9 @@ impl Keys {
                     Failure::Problem(problem) if api.merchant().is_none() => Failure::Refused(format!(
                         "{problem}\nnext: name the merchant with --merchant or LICTOR_MERCHANT"
                     )),
+                    Failure::Problem(problem) if problem.code() == "not_found" => Failure::Refused(format!(
+                        "{problem}\nnext: `lictor apply FILE` makes a merchant and its keys"
+                    )),
                     other => other,
                 })?;
                 common.output().answer(&keys, |keys| format!("{keys:#}"));

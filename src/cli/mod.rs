@@ -35,9 +35,12 @@ pub use table::Table;
 
 use crate::config::{ClientFlags, ClientSettings};
 
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 refused or not found, 2 wrong usage, 3 the server cannot be reached";
+
 /// License key service for software sold on cloud marketplaces.
 #[derive(Debug, Parser)]
-#[command(name = "lictor", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "lictor", version, propagate_version = true, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(flatten)]
     common: Common,

@@ -47,6 +47,11 @@ impl Problem {
         self.body.get(name).and_then(Value::as_str).map(printable).filter(|text| !text.is_empty())
     }
 
+    /// Whether the server misses the merchant: it names the header, which here is a flag.
+    fn names_merchant_header(&self) -> bool {
+        self.text("reason").is_some_and(|reason| reason.contains("Lictor-Merchant"))
+    }
+
     /// What the reader does next, in words.
     fn next_step(&self) -> Option<String> {
         let by_code = match self.code() {
@@ -57,6 +62,9 @@ impl Problem {
             "revision_conflict" => Some("look at it again, then repeat the command"),
             "idempotency_conflict" => Some("use another --idempotency-key"),
             "unexpected_answer" => Some("check that LICTOR_URL or --url names the lictor service"),
+            "invalid_request" if self.names_merchant_header() => {
+                Some("name the merchant with --merchant or LICTOR_MERCHANT")
+            }
             "unavailable" | "outcome_unknown" | "rate_limited" => Some("try again in a while"),
             _ => None,
         };
@@ -93,7 +101,9 @@ impl fmt::Display for Problem {
         }
         for mistake in self.body.get("mistakes").and_then(Value::as_array).into_iter().flatten() {
             let text = |name: &str| printable(mistake[name].as_str().unwrap_or(""));
-            write!(f, "\n  line {}: {}: {}", mistake["line"], text("pointer"), text("message"))?;
+            let pointer = Some(text("pointer")).filter(|pointer| !pointer.is_empty());
+            let pointer = pointer.map(|pointer| format!("{pointer}: ")).unwrap_or_default();
+            write!(f, "\n  line {}: {pointer}{}", mistake["line"], text("message"))?;
         }
         if let Some(secs) = self.body.get("retry_after_secs").and_then(Value::as_u64) {
             write!(f, "\nretry after: {secs} s")?;
@@ -120,6 +130,9 @@ mod tests {
             told,
             "license_expired: the license has expired\nnext: renew the license at the marketplace"
         );
+        let body =
+            r#"{"code":"invalid_request","reason":"Name the merchant by the header Lictor-Merchant."}"#;
+        assert!(Problem::read(422, body).to_string().contains("\nnext: name the merchant with --merchant"));
         let body = r#"{"code":"invalid_request","reason":"must be a term","pointer":"/term"}"#;
         assert_eq!(Problem::read(422, body).to_string(), "invalid_request: must be a term (at /term)");
     }
@@ -128,13 +141,13 @@ mod tests {
     fn the_mistakes_of_an_apply_file_are_listed_by_line() {
         let body = r#"{"code":"invalid_request","reason":"2 mistakes","mistakes":[
             {"line":3,"pointer":"/merchant/id","message":"must be a slug"},
-            {"line":9,"pointer":"/spec/0/term","message":"must be a term"}]}"#;
+            {"line":9,"pointer":"/spec/0/term","message":"must be a term"},
+            {"line":12,"pointer":"","message":"not valid TOML"}]}"#;
         let told = Problem::read(422, body).to_string();
-        assert!(
-            told.ends_with(
-                "\n  line 3: /merchant/id: must be a slug\n  line 9: /spec/0/term: must be a term"
-            )
-        );
+        assert!(told.ends_with(
+            "\n  line 3: /merchant/id: must be a slug\n  line 9: /spec/0/term: must be a term\
+                 \n  line 12: not valid TOML"
+        ));
     }
 
     #[test]

@@ -100,6 +100,11 @@ impl Serve {
             if !bought.is_empty() {
                 output.answer(&json!({ "purchases": bought }), purchases);
             }
+            match unsold(&bought) {
+                Some(reason) if self.once => return Err(Failure::Refused(reason)),
+                Some(reason) => output.note(&reason),
+                None => (),
+            }
         }
         if !self.once {
             runtime.block_on(super::stop_signal()).map_err(failed)?;
@@ -130,10 +135,34 @@ fn buy(storefront: &Storefront, basket: Basket, runtime: &Runtime) -> Result<Val
         "sku": sku,
         "order_id": purchase.order.order_id,
         "order_line_id": purchase.order.order_line_id,
+        "status": answer.status,
         "result_code": answer.result_code(),
         "instance_id": instance,
         "memo": memo,
     }))
+}
+
+/// What was not sold, and what to look at. 000004 is no refusal: the purchase is kept and waits.
+fn unsold(purchases: &[Value]) -> Option<String> {
+    let told = purchases.iter().filter_map(|purchase| {
+        let sku = purchase["sku"].as_str().unwrap_or_default();
+        match purchase["result_code"].as_str().unwrap_or_default() {
+            "000000" => None,
+            "000004" => Some(format!(
+                "{sku}: still in progress: does a spec name this SKU, and does the order query reach this \
+                 sandbox? The log of the server tells"
+            )),
+            "000001" => Some(format!("{sku}: the signature was refused: is --access-key the channel's?")),
+            "" => Some(format!(
+                "{sku}: status {} instead of an answer: is --target …/marketplace/MERCHANT/CHANNEL of a \
+                 channel that was applied?",
+                purchase["status"]
+            )),
+            code => Some(format!("{sku}: refused with {code}: the log of the server tells why")),
+        }
+    });
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| told.join("\n"))
 }
 
 fn purchases(answer: &Value) -> String {
@@ -150,6 +179,17 @@ fn purchases(answer: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_purchase_that_was_not_answered_well_is_told() {
+        let bought = |code: &str| json!({ "sku": "CAD-PRO", "status": 404, "result_code": code });
+        let told = |codes: &[&str]| unsold(&codes.iter().map(|code| bought(code)).collect::<Vec<_>>());
+        assert_eq!(told(&["000000", "000000"]), None);
+        assert!(told(&["000000", ""]).is_some_and(|text| text.contains("status 404")));
+        for code in ["000001", "000002", "000004", "000005"] {
+            assert!(told(&[code]).is_some_and(|text| text.starts_with("CAD-PRO: ")), "{code}");
+        }
+    }
 
     #[test]
     fn what_is_bought_is_a_sku_and_a_term() {

@@ -62,6 +62,7 @@ impl Table {
 pub fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) if text.is_empty() => "-".to_owned(),
         Some(Value::String(text)) => text.clone(),
         Some(Value::Array(items)) if items.is_empty() => "-".to_owned(),
         Some(Value::Array(items)) => items.iter().map(|it| cell(Some(it))).collect::<Vec<_>>().join(", "),
@@ -109,7 +110,7 @@ mod tests {
     fn columns_line_up_also_under_chinese_names() {
         let items = json!([
             { "id": "lic_1", "name": "渲染", "machines": 3, "ends_at": null },
-            { "id": "lic_22", "name": "Pro", "machines": ["a", "b"] },
+            { "id": "lic_22", "name": "Pro", "machines": ["a", "b"], "ends_at": "" },
         ]);
         let columns = [("ID", "id"), ("NAME", "name"), ("MACHINES", "machines"), ("ENDS", "ends_at")];
         let expected = "ID      NAME  MACHINES  ENDS\nlic_1   渲染  3         -\nlic_22  Pro   a, b      -\n";

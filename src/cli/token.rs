@@ -24,9 +24,9 @@ const LINE_BYTES_MAX: usize = 128 * 1024;
 /// Checks on tokens from the standard input.
 #[derive(Debug, Subcommand)]
 pub enum Token {
-    /// Verify a token; answers one JSON line with `valid`, `code` and `claims`.
+    /// Verify the token on the standard input; answers one JSON line with `valid`, `code` and `claims`.
     Verify(Verify),
-    /// Decode a token without trusting anything in it.
+    /// Decode the token on the standard input without trusting anything in it.
     Inspect {
         /// One token per line instead of a single one.
         #[arg(long)]

@@ -52,7 +52,7 @@ locale = "en"
 [[product]]
 id = "{PRODUCT}"
 name = "Acme CAD"
-memo = {{ zh = "激活码 {{claim_code}},下载授权:{{portal_url}}", en = "Claim code {{claim_code}}, license at {{portal_url}}" }}
+memo = {{ zh = "激活码 {{claim_code}}，下载授权：{{portal_url}}", en = "Claim code {{claim_code}}, license at {{portal_url}}" }}
 
 [[spec]]
 id = "cad-month"

@@ -136,6 +136,17 @@ impl Activation {
         }
     }
 
+    /// Whether the holder of the certificate of `generation` may give the place back: whoever has the current one,
+    /// or the one before it (the answer that brought the current one was lost). An older copy is another machine's.
+    pub fn check_release(&self, generation: u64) -> Result<(), Refusal> {
+        match &self.state {
+            ActivationState::Held(lease) if generation.saturating_add(1) < lease.generation => {
+                Err(Refusal::CloneSuspected)
+            }
+            ActivationState::Held(_) | ActivationState::Ended { .. } => Ok(()),
+        }
+    }
+
     /// Ends it; ending what has ended changes nothing.
     pub fn end(&mut self, cause: EndCause, now: Instant) -> bool {
         let held = matches!(self.state, ActivationState::Held(_));
@@ -181,6 +192,14 @@ mod tests {
         assert_eq!(held.decide_renewal(4, "n6"), Err(Refusal::CloneSuspected));
         assert_eq!(held.decide_renewal(3, "n5"), Err(Refusal::CloneSuspected));
         assert_eq!(held.decide_renewal(6, "n6"), Err(Refusal::CloneSuspected));
+    }
+
+    #[test]
+    fn an_old_copy_of_a_certificate_gives_no_place_back() {
+        let held = activation(5, "n5");
+        for (generation, given_back) in [(5, true), (4, true), (3, false), (1, false)] {
+            assert_eq!(held.check_release(generation).is_ok(), given_back, "{generation}");
+        }
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{Activation, ActivationId, Instant, Machine, MachineLimit, Refusal};
 
 /// Most places that one license can have, whatever was bought: so that their record stays bounded, and that one
-/// commit can end them all when the license is re-issued.
-pub const PLACES_MAX: u32 = 500;
+/// commit and one page can hold them all when the license is re-issued.
+pub const PLACES_MAX: u32 = 900;
 
 /// One place.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{LocalizedText, ProductId, QuotaTemplate, Sku, SpecId, Term};
+use super::{LocalizedText, PLACES_MAX, ProductId, QuotaTemplate, Sku, SpecId, Term};
 
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
@@ -48,10 +48,10 @@ pub enum MachineLimit {
 }
 
 impl MachineLimit {
-    /// The limit, `times` over.
+    /// The limit, `times` over; never more than there can be places ([`PLACES_MAX`]), so that no key promises more.
     pub fn times(self, times: u32) -> Self {
         match self {
-            Self::AtMost(limit) => Self::AtMost(limit.saturating_mul(times.max(1))),
+            Self::AtMost(limit) => Self::AtMost(limit.saturating_mul(times.max(1)).min(PLACES_MAX)),
             Self::Unlimited => Self::Unlimited,
         }
     }

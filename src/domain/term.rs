@@ -80,7 +80,7 @@ impl Term {
     pub fn months(self) -> Option<u32> {
         match self {
             Self::Months(count) => Some(count),
-            Self::Years(count) => Some(count * 12),
+            Self::Years(count) => Some(count.saturating_mul(12)),
             Self::Days(_) | Self::Permanent => None,
         }
     }

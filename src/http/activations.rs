@@ -121,8 +121,10 @@ pub async fn release(
     let request: ReleaseRequest = body::parse_or_empty(&body)?;
     without_proof(request.proof.as_ref())?;
     let text = credential(&headers, &[("/certificate", request.certificate.as_deref())])?;
-    let (holder, activation, _credential) = by_certificate(state.certificate_holder(text)?, &id)?;
-    state.app.release_activation(&holder.merchant, &holder.license, &activation).await?;
+    let shown = state.certificate_holder(text)?;
+    let generation = shown.generation;
+    let (holder, activation, _credential) = by_certificate(shown, &id)?;
+    state.app.release_activation(&holder.merchant, &holder.license, &activation, generation).await?;
     ok(&ReleasedAnswer { activation_id: activation.to_string() })
 }
 

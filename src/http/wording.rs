@@ -68,7 +68,7 @@ pub fn reason(error: &ApiError, language: Language) -> String {
             Language::English => {
                 format!("The apply file has {} mistake(s); nothing was changed.", mistakes.len())
             }
-            Language::Chinese => format!("配置文件中有 {} 处错误,未做任何更改。", mistakes.len()),
+            Language::Chinese => format!("配置文件中有 {} 处错误，未做任何更改。", mistakes.len()),
         },
         ApiError::TooLarge { max_bytes } => match language {
             Language::English => format!("At most {max_bytes} bytes are read."),
@@ -92,20 +92,20 @@ pub fn reason(error: &ApiError, language: Language) -> String {
 
 const MALFORMED: Words = [
     "The body is no JSON object, or it is nested too deep.",
-    "请求内容不是有效的 JSON 对象,或嵌套层数过多。",
+    "请求内容不是有效的 JSON 对象，或嵌套层数过多。",
 ];
 const METHOD: Words = ["This address takes another method.", "该地址不支持此请求方法。"];
 const OUTCOME_UNKNOWN: Words = [
     "It may or may not have been done: send the same request again.",
-    "请求可能已经执行,也可能没有:请用相同的内容重试。",
+    "请求可能已经执行，也可能没有：请用相同的内容重试。",
 ];
 const UNAVAILABLE: Words = [
     "It could not be done now; nothing was changed. Try again later.",
-    "暂时无法处理,未做任何更改,请稍后重试。",
+    "暂时无法处理，未做任何更改，请稍后重试。",
 ];
 const PANICKED: Words = [
     "Something broke on our side. Try again later, and name the request id when it happens again.",
-    "服务器出现异常,请稍后重试;如再次出现,请提供请求编号。",
+    "服务器出现异常，请稍后重试；如再次出现，请提供请求编号。",
 ];
 
 /// A refusal in words; also what the online verdict says.
@@ -151,27 +151,29 @@ fn in_english(refusal: &Refusal) -> String {
 
 fn in_chinese(refusal: &Refusal) -> String {
     let words = match refusal {
-        Refusal::LicenseKeyRefused => "无法识别该许可证密钥,请完整粘贴当前的密钥。",
-        Refusal::LicenseRevoked => "许可证已被吊销,请联系卖家。",
-        Refusal::LicenseReleased => "许可证已在云商店退订释放,请联系卖家。",
-        Refusal::LicenseSuspended => "许可证已暂停使用,请联系卖家。",
-        Refusal::LicenseExpired => "许可证已过期,请在购买处续费。",
+        Refusal::LicenseKeyRefused => "无法识别该许可证密钥，请完整粘贴当前的密钥。",
+        Refusal::LicenseRevoked => "许可证已被吊销，请联系卖家。",
+        Refusal::LicenseReleased => "许可证已在云商店退订释放，请联系卖家。",
+        Refusal::LicenseSuspended => "许可证已暂停使用，请联系卖家。",
+        Refusal::LicenseExpired => "许可证已过期，请在购买处续费。",
         Refusal::LicenseNotStarted => "许可证尚未生效。",
-        Refusal::LicenseSuperseded => "许可证密钥已更换,请粘贴当前的密钥。",
-        Refusal::MachineMismatch => "该激活属于另一台机器,请激活本机。",
-        Refusal::CloneSuspected => "该证书已被另一份副本续期,请重新激活。",
-        Refusal::ActivationEnded => "该激活已结束,请重新激活。",
+        Refusal::LicenseSuperseded => "许可证密钥已更换，请粘贴当前的密钥。",
+        Refusal::MachineMismatch => "该激活属于另一台机器，请激活本机。",
+        Refusal::CloneSuspected => "该证书已被另一份副本续期，请重新激活。",
+        Refusal::ActivationEnded => "该激活已结束，请重新激活。",
         Refusal::IdempotencyConflict => "该幂等键已用于另一个请求。",
         Refusal::TokenRefused => "API 令牌缺失、无法识别、已过期或已吊销。",
         Refusal::MachineLimitReached { limit } => {
-            return format!("许可证已在 {limit} 台机器上使用(上限 {limit} 台),请先释放一台。");
+            return format!("许可证已在 {limit} 台机器上使用（上限 {limit} 台），请先释放一台。");
         }
         Refusal::NotFound { what } => return format!("{}不存在。", noun_in_chinese(what)),
-        Refusal::IllegalState { why } => return format!("当前状态不允许此操作({why})。"),
-        Refusal::Invalid { pointer, why } if pointer.is_empty() => return format!("请求不符合规则({why})。"),
-        Refusal::Invalid { pointer, why } => return format!("{pointer} 不符合规则({why})。"),
+        Refusal::IllegalState { why } => return format!("当前状态不允许此操作（{why}）。"),
+        Refusal::Invalid { pointer, why } if pointer.is_empty() => {
+            return format!("请求不符合规则（{why}）。");
+        }
+        Refusal::Invalid { pointer, why } => return format!("{pointer} 不符合规则（{why}）。"),
         Refusal::RevisionConflict { current } => {
-            return format!("内容在读取之后已被修改,当前修订号为 {current}。");
+            return format!("内容在读取之后已被修改，当前修订号为 {current}。");
         }
         Refusal::ScopeMissing { scope } => return format!("API 令牌缺少权限 {scope}。"),
     };
@@ -210,6 +212,6 @@ mod tests {
         assert!(refusal_reason(&limit, Language::Chinese).contains("上限 3 台"));
         let invalid = Refusal::Invalid { pointer: "/term".into(), why: "a term is P1M".into() };
         assert_eq!(refusal_reason(&invalid, Language::English), "A term is P1M.");
-        assert_eq!(refusal_reason(&invalid, Language::Chinese), "/term 不符合规则(a term is P1M)。");
+        assert_eq!(refusal_reason(&invalid, Language::Chinese), "/term 不符合规则（a term is P1M）。");
     }
 }

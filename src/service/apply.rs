@@ -6,9 +6,13 @@ use async_trait::async_trait;
 use secrecy::ExposeSecret;
 
 use crate::application::ports::SecretSource;
-use crate::application::{App, AppliedEntry, ApplyFault, ApplyFiles, ApplyMistake, Catalog, UseCaseError};
+use crate::application::{
+    App, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, Catalog, UseCaseError,
+};
 use crate::catalog::{ApplyContext, ApplyFile, Mistake, TokenGiven, mistake_at, parse_apply_file_in};
-use crate::domain::{ApiToken, ApiTokenId, Instant, MerchantId, ProductId, Refusal, Scope, TokenOwner};
+use crate::domain::{
+    ApiToken, ApiTokenId, Channel, Instant, MerchantId, ProductId, Refusal, Scope, SecretRef, TokenOwner,
+};
 use crate::http::token_digest;
 
 /// Reads apply files and applies them.
@@ -29,9 +33,11 @@ impl ApplyFiles for CatalogApplier {
     async fn apply(
         &self,
         text: &str,
-        caller: Option<&MerchantId>,
+        caller: &ApplyCaller,
         dry_run: bool,
     ) -> Result<(MerchantId, Vec<AppliedEntry>), ApplyFault> {
+        let is_operator = matches!(caller, ApplyCaller::Operator(_));
+        let caller = caller.merchant();
         let context = ApplyContext {
             known_products: self.known_products(text, caller).await?,
             may_grant_operator: caller.is_none(),
@@ -51,6 +57,11 @@ impl ApplyFiles for CatalogApplier {
                 return Err(UseCaseError::from(Refusal::Invalid { pointer: "/merchant".into(), why }).into());
             }
         };
+        if !is_operator {
+            let shares_server = self.app.merchants().await?.len() > 1;
+            let known = self.app.catalog(&merchant).await?.channels;
+            secrets_it_may_name(&file.channels, &known, shares_server)?;
+        }
         let catalog =
             resolved(&self.app, &self.secrets, file, &merchant).map_err(|error| placed(text, error))?;
         let entries = self.app.apply_catalog(&merchant, catalog, dry_run).await;
@@ -88,6 +99,40 @@ fn placed(text: &str, error: UseCaseError) -> ApplyFault {
 
 fn mistake(mistake: Mistake) -> ApplyMistake {
     ApplyMistake { line: mistake.line, pointer: mistake.pointer, message: mistake.message }
+}
+
+/// References name what lies on the server's machine, the operator's own token and other merchants' secrets among
+/// it, and the open API's access key leaves in the clear. A merchant names those that the operator gave it, each for
+/// what it was given; one that has the server to itself also names its environment, but for the server's own part.
+fn secrets_it_may_name(
+    given: &[Channel],
+    known: &[Channel],
+    shares_server: bool,
+) -> Result<(), UseCaseError> {
+    let known: Vec<_> = known.iter().flat_map(secrets_of).collect();
+    let is_own = |reference: &SecretRef| match reference {
+        SecretRef::Env(name) => !shares_server && !name.starts_with("LICTOR_"),
+        SecretRef::File(_) => false,
+    };
+    for channel in given {
+        let new = secrets_of(channel).into_iter().find(|secret| !known.contains(secret) && !is_own(secret.1));
+        if let Some((_, new)) = new {
+            let why = format!(
+                "{new} is used for the first time here: only the server's operator gives such secrets"
+            );
+            return Err(Refusal::Invalid { pointer: format!("/channel/{}", channel.id), why }.into());
+        }
+    }
+    Ok(())
+}
+
+/// What each secret of a channel is for, and where it is found.
+fn secrets_of(channel: &Channel) -> Vec<(&'static str, &SecretRef)> {
+    let access_keys = channel.access_keys.iter().map(|key| (key.used_for.as_str(), &key.value));
+    let open_api = channel.open_api.iter().flat_map(|open_api| {
+        [("open API access key", &open_api.access_key), ("open API secret key", &open_api.secret_key)]
+    });
+    access_keys.chain(open_api).collect()
 }
 
 fn resolved(

@@ -94,8 +94,12 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
         may_create: true,
         randomness: Arc::new(random_bytes),
     };
-    let keyring = Arc::new(if has_keys { Keyring::open(settings)? } else { Keyring::create(settings)? });
-    let engine = if has_data { EmbeddedEngine::open(&data)? } else { EmbeddedEngine::create(&data)? };
+    let (engine, keyring) = match (has_data, has_keys) {
+        (true, _) => (EmbeddedEngine::open(&data)?, Keyring::open(settings)?),
+        (false, true) => (EmbeddedEngine::create(&data)?, Keyring::open(settings)?),
+        (false, false) => make_both(&data, settings)?,
+    };
+    let keyring = Arc::new(keyring);
     let records = RecordStore::start(engine);
     let app = Arc::new(App::new(
         Arc::new(Repository::new(records.clone())),
@@ -114,6 +118,18 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     let nobody_yet = merchants.is_empty() && app.api_tokens(&TokenOwner::Server).await?.is_empty();
     let first_start = if nobody_yet { Some(make_operator_token(&app, &data).await?) } else { None };
     Ok(Opened { app, records, first_start })
+}
+
+/// A folder that cannot be filled must not leave the other one filled: the next start would take that for a lost half.
+fn make_both(data: &Path, settings: KeyringSettings) -> Result<(EmbeddedEngine, Keyring), StartError> {
+    let keyring = Keyring::create(settings)?;
+    match EmbeddedEngine::create(data) {
+        Ok(engine) => Ok((engine, keyring)),
+        Err(error) => {
+            keyring.take_back()?;
+            Err(error.into())
+        }
+    }
 }
 
 /// Keys that did not sign the newest license are other keys: every license would be re-issued under them.

@@ -11,7 +11,7 @@ use super::open::{Create, OpenOptions, Opened, open};
 use super::secrets::ServerSecrets;
 use super::start_error::StartError;
 use crate::application::ports::{IdSource, SecretSource};
-use crate::application::{ApplyFault, ApplyFiles};
+use crate::application::{ApplyCaller, ApplyFault, ApplyFiles};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, CreateRule, ReadError, SecretResolver, Settings, read_text};
 use crate::http::{HttpLimits, HttpParts, HttpState, router, serve};
@@ -98,7 +98,7 @@ pub async fn run(
     for path in bootstrap {
         let text = read_text(path, APPLY_FILE_BYTES_MAX)?;
         let failed = |source| RunError::Bootstrap { path: path.clone(), source };
-        applier.apply(&text, None, false).await.map_err(failed)?;
+        applier.apply(&text, &ApplyCaller::Operator(None), false).await.map_err(failed)?;
     }
     let limits = HttpLimits {
         body_bytes: settings.request_body_limit,

@@ -59,6 +59,12 @@ impl Keyring {
         Ok(Self { settings, claim_key, merchants: RwLock::default() })
     }
 
+    /// Takes back what [`Self::create`] made, before anything was signed or derived with it.
+    pub fn take_back(self) -> Result<(), KeyFileError> {
+        let path = self.settings.folder.join(ClaimKey::FILE_NAME);
+        std::fs::remove_file(&path).map_err(|source| KeyFileError::io("remove", &path, source))
+    }
+
     /// Opens a keys folder.
     pub fn open(settings: KeyringSettings) -> Result<Self, KeyFileError> {
         let claim_key = ClaimKey::open(&settings.folder.join(ClaimKey::FILE_NAME))?;

@@ -5,7 +5,7 @@ use super::key::RecordKey;
 use super::record::{BODY_BYTES_MAX, COUNTER_SCHEMA, INDEX_SCHEMA, Revision, STORED_HEADER_BYTES};
 
 /// Most primitives of one commit.
-pub const PRIMITIVES_PER_COMMIT_MAX: usize = 1_024;
+pub const PRIMITIVES_PER_COMMIT_MAX: usize = 4_096;
 
 /// Most bytes of one commit, keys and bodies together: 2 MiB.
 pub const COMMIT_BYTES_MAX: usize = 2 * 1024 * 1024;

@@ -107,6 +107,9 @@ fn a_renewal_moves_on_and_repeats_and_notices_a_clone() {
     let third = renew(second.at("/certificate"), "n3").expect(200);
     let clone = renew(made.at("/certificate"), "n4").expect_problem(409, "clone_suspected");
     assert_eq!(clone.at("/next_action"), "go_online");
+    let release = path.replace("/renew", "/release");
+    let old = json!({ "certificate": made.at("/certificate") });
+    api.post(&release, &old).expect_problem(409, "clone_suspected");
     harness.world.clock.advance(40 * DAY);
     renew(third.at("/certificate"), "n5").expect(200);
 }
@@ -219,5 +222,5 @@ fn the_online_verdict_is_200_with_the_codes_of_refusals() {
     assert_eq!((unknown.at("/valid"), unknown.at("/code")), (json!(false), json!("license_key_refused")));
     assert_eq!(unknown.at("/license_id"), Value::Null);
     let chinese = api.with("Accept-Language", "zh-CN").post("/v1/validate", &json!({ "license_key": key }));
-    assert_eq!(chinese.expect(200).at("/reason"), "许可证已暂停使用,请联系卖家。");
+    assert_eq!(chinese.expect(200).at("/reason"), "许可证已暂停使用，请联系卖家。");
 }

@@ -116,7 +116,7 @@ fn problems_are_worded_in_the_readers_language() {
     let chinese = reader.post("/v1/activations", &request).expect_problem(401, "license_key_refused");
     assert_eq!(english.at("/title"), "License key refused");
     assert_eq!(chinese.at("/title"), "许可证密钥无效");
-    assert_eq!(chinese.at("/reason"), "无法识别该许可证密钥,请完整粘贴当前的密钥。");
+    assert_eq!(chinese.at("/reason"), "无法识别该许可证密钥，请完整粘贴当前的密钥。");
     assert_eq!(
         (english.header("content-language"), chinese.header("content-language")),
         (Some("en"), Some("zh-CN"))

@@ -140,10 +140,14 @@ fn an_order_that_breaks_a_rule_is_pointed_at() {
         ("quantity", json!(1.5)),
         ("customer", json!("two words")),
         ("label", json!("x".repeat(256))),
+        ("label", json!("\u{1b}[2J")),
         ("term", json!("P0M")),
         ("starts_at", json!("2026-03-01")),
         ("starts_at", json!("2026-03-01T00:00:00+00:00")),
         ("starts_at", json!("2026-03-01T00:00:00.5Z")),
+        ("starts_at", json!("1969-12-31T23:59:59Z")),
+        ("starts_at", json!("0000-01-01T00:00:00Z")),
+        ("starts_at", json!("2016-12-31T23:59:60Z")),
     ] {
         let mut order = json!({ "product": "acme-cad", "spec": "cad-year" });
         order[member] = value.clone();
@@ -260,4 +264,24 @@ fn the_same_request_under_an_idempotency_key_is_done_once() {
     let too_long = harness.merchant().with("Idempotency-Key", &"k".repeat(256));
     too_long.post(PATH, &order).expect_problem(422, "invalid_request");
     assert_eq!(harness.merchant().get(PATH).expect(200).at("/items").as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_license_can_be_revoked_however_often_it_was_reissued() {
+    let harness = Harness::start();
+    let id = issue(&harness, "cad-forever").text_at("/id");
+    let merchant = harness.merchant();
+    let reissued = (0..1_100).map(|_| merchant.post(&format!("{PATH}/{id}/reissue"), &json!({})));
+    let refused = reissued.into_iter().find(|answer| answer.status != 200).expect("there is a bound");
+    refused.expect_problem(409, "illegal_state");
+    assert_eq!(command(&harness, &id, "revoke", &json!({})).expect(200).at("/state"), "revoked");
+}
+
+#[test]
+fn a_reason_breaks_no_terminal() {
+    let harness = Harness::start();
+    let id = issue(&harness, "cad-year").text_at("/id");
+    let refused = command(&harness, &id, "suspend", &json!({ "reason": "\u{1b}]0;x\u{7}" }));
+    assert_eq!(refused.expect_problem(422, "invalid_request").at("/pointer"), "/reason");
+    command(&harness, &id, "suspend", &json!({ "reason": "chargeback\nby phone" })).expect(200);
 }

@@ -92,6 +92,43 @@ fn nobody_makes_a_token_that_may_do_more_than_theirs() {
 }
 
 #[test]
+fn a_token_given_from_outside_is_taken_from_nobody_and_stays_ended() {
+    let harness = Harness::start();
+    harness.world.set_secret("GIVEN", "lictor_given");
+    let given = |name: &str| json!({ "toml": format!("[[api_token]]\nname = \"{name}\"\nscopes = [\"admin\"]\nvalue = \"env:GIVEN\"\n") });
+    harness.merchant().post("/v1/merchant/apply", &given("ci")).expect(200);
+    let own = harness.bearer("lictor_given").get(TOKENS).expect(200);
+    let items = own.at("/items").as_array().expect("a list").clone();
+    let id = items.iter().find(|item| item["name"] == "ci").expect("listed")["id"].clone();
+    let revoke = format!("{TOKENS}/{}/revoke", id.as_str().expect("an id"));
+    harness.merchant().post(&revoke, &json!({})).expect(200);
+    for name in ["ci", "other"] {
+        harness.merchant().post("/v1/merchant/apply", &given(name)).expect(200);
+        harness.bearer("lictor_given").get(TOKENS).expect_problem(401, "token_refused");
+    }
+    let servers = harness.token_of(TokenOwner::Server, &[Scope::Operator]);
+    harness.world.set_secret("GIVEN", &servers);
+    let refused = harness.merchant().post("/v1/merchant/apply", &given("mine"));
+    assert_eq!(refused.expect_problem(422, "invalid_request").at("/pointer"), "/api_token/0");
+    harness.bearer(&servers).get(TOKENS).expect(200);
+}
+
+#[test]
+fn a_token_is_listed_and_revoked_however_many_others_there_are() {
+    let harness = Harness::start();
+    for _ in 0..1_050 {
+        harness.token_of(TokenOwner::Server, &[Scope::Read]);
+    }
+    let merchant = harness.merchant();
+    for _ in 0..20 {
+        let made = merchant.post(TOKENS, &json!({ "name": "ci", "scopes": ["read"] })).expect(201);
+        let listed = merchant.get(TOKENS).expect(200).at("/items").as_array().expect("a list").clone();
+        assert!(listed.iter().any(|item| item["id"] == made.at("/id")));
+        merchant.post(&format!("{TOKENS}/{}/revoke", made.text_at("/id")), &json!({})).expect(200);
+    }
+}
+
+#[test]
 fn keys_are_listed_by_role() {
     let harness = Harness::start();
     let listed = harness.merchant().get("/v1/merchant/keys").expect(200);
@@ -191,4 +228,44 @@ fn a_merchant_applies_to_itself_only() {
     harness.merchant().post("/v1/merchant/apply", &foreign).expect_problem(404, "not_found");
     let operator = harness.operator();
     operator.post("/v1/merchant/apply", &foreign).expect_problem(404, "not_found");
+}
+
+#[test]
+fn a_merchant_that_has_the_server_to_itself_names_its_environment_and_no_files() {
+    let harness = Harness::start();
+    let (file, merchant) = (acme(&harness.world.sandbox), harness.bearer(&harness.token(&[Scope::Catalog])));
+    let with = |reference: &str| json!({ "toml": file.replace("\"env:OPEN_API_AK\"", reference) });
+    merchant.post("/v1/merchant/apply", &with("\"env:ANOTHER_AK\"")).expect(200);
+    for foreign in ["\"file:/srv/lictor/data/operator-token\"", "\"env:LICTOR_TOKEN\""] {
+        merchant.post("/v1/merchant/apply", &with(foreign)).expect_problem(422, "invalid_request");
+    }
+}
+
+#[test]
+fn a_merchants_token_points_no_channel_at_a_secret_that_the_operator_did_not_give_it_for_that() {
+    let harness = Harness::start();
+    harness.apply(globex());
+    let file = acme(&harness.world.sandbox);
+    let of_operator = harness.operator();
+    for scope in [Scope::Catalog, Scope::Admin] {
+        let merchant = harness.bearer(&harness.token(&[scope]));
+        merchant.post("/v1/merchant/apply", &json!({ "toml": file })).expect(200);
+        for (own, foreign) in [
+            ("access_key = \"env:OPEN_API_AK\"", "access_key = \"file:/srv/lictor/data/operator-token\""),
+            ("access_key = \"env:OPEN_API_AK\"", "access_key = \"env:CALLBACK_KEY\""),
+            ("secret_key = \"env:OPEN_API_SK\"", "secret_key = \"env:GLOBEX_SK\""),
+            ("access_keys = [\"env:CALLBACK_KEY\"]", "access_keys = [\"env:CALLBACK_KEY\", \"env:HOME\"]"),
+        ] {
+            let pointed = json!({ "toml": file.replace(own, foreign), "dry_run": scope == Scope::Admin });
+            assert!(pointed["toml"] != file, "{own}");
+            let refused =
+                merchant.post("/v1/merchant/apply", &pointed).expect_problem(422, "invalid_request");
+            assert_eq!(refused.at("/pointer"), "/channel/cad-koogallery", "{foreign}");
+        }
+        let second = file.replace("id = \"cad-koogallery\"", "id = \"cad-second\"");
+        merchant.post("/v1/merchant/apply", &json!({ "toml": second })).expect(200);
+    }
+    let newer = file.replace("[\"env:CALLBACK_KEY\"]", "[\"env:NEWER_KEY\", \"env:CALLBACK_KEY\"]");
+    of_operator.post("/v1/merchant/apply", &json!({ "toml": newer })).expect(200);
+    harness.merchant().post("/v1/merchant/apply", &json!({ "toml": newer })).expect(200);
 }

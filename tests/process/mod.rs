@@ -65,7 +65,7 @@ locale = "en"
 [[product]]
 id = "acme-cad"
 name = "Acme CAD"
-memo = {{ zh = "激活码 {{claim_code}},下载授权:{{portal_url}}", en = "Claim code {{claim_code}}, license at {{portal_url}}" }}
+memo = {{ zh = "激活码 {{claim_code}}，下载授权：{{portal_url}}", en = "Claim code {{claim_code}}, license at {{portal_url}}" }}
 
 [[spec]]
 id = "cad-month"
@@ -169,6 +169,7 @@ impl Server {
             .env("TEST_OPEN_API_SECRET", OPEN_API_SECRET)
             .env("TEST_API_TOKEN", API_TOKEN)
             .env("LICTOR_LOG_FILTER", "warn")
+            .env_remove("LICTOR_PROVE_COUNT")
             .stdout(Stdio::piped())
             .stdin(Stdio::null())
             .spawn()

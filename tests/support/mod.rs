@@ -197,8 +197,9 @@ impl Harness {
 
     /// Applies a file as the server's operator and loads the keys.
     pub fn apply(&self, text: &str) {
-        use lictor::application::ApplyFiles;
-        self.block_on(self.applier.apply(text, None, false)).expect("the file is right");
+        use lictor::application::{ApplyCaller, ApplyFiles};
+        self.block_on(self.applier.apply(text, &ApplyCaller::Operator(None), false))
+            .expect("the file is right");
         self.block_on(self.state.reload_keys()).expect("the store can be read");
     }
 

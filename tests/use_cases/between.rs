@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use lictor::application::ports::{Change, Commit, Committed, Listing, Store, StoreError};
@@ -9,6 +10,9 @@ use lictor::application::record::{Record, RecordKey, Versioned};
 use tokio::sync::Notify;
 
 use super::world::Between;
+
+/// Longest wait for somebody to come to a gate, on a machine that is busy with everything else.
+const ARRIVAL_MAX: Duration = Duration::from_secs(60);
 
 /// Numbers that look random and are the same for the same seed (SplitMix64).
 #[derive(Debug)]
@@ -131,7 +135,8 @@ impl Gate {
 
     /// Waits until somebody is held.
     pub async fn holds_somebody(&self) {
-        self.arrived.notified().await;
+        let arrived = tokio::time::timeout(ARRIVAL_MAX, self.arrived.notified());
+        arrived.await.expect("somebody comes to the gate");
     }
 
     /// Lets the one that is held go on.

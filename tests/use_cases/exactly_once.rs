@@ -188,6 +188,7 @@ async fn one_round(seed: u64) {
     world.settle().await;
     world.publish().await;
     world.check(&format!("all deliveries of seed {seed}")).await;
+    assert!(world.restarts() > 0, "seed {seed}: no fault struck");
     let records = world.records().await;
     assert_eq!(u64::try_from(records.licenses.len()), Ok(ORDERS), "seed {seed}");
     for (order_id, instances) in answers {

@@ -20,8 +20,8 @@ use super::world::{World, locked};
 pub struct Memory {
     /// Which token or activation has a status-list entry.
     slots: BTreeMap<StatusSlot, String>,
-    /// The last `seq` of each list.
-    seqs: BTreeMap<u32, u64>,
+    /// The last `seq` of each list, and the text that had it.
+    seqs: BTreeMap<u32, (u64, String)>,
     /// The instance id and license of each order line.
     purchases: BTreeMap<String, (String, LicenseId)>,
     /// Texts whose signature and claims were found good.
@@ -132,6 +132,7 @@ fn licenses(findings: &mut Findings, records: &Records, signer: &dyn Signer, see
         if revoked {
             seen.revoked.insert(id.clone());
         }
+        orders_of(findings, license);
         keys_of(findings, license);
     }
     let known = |claim: &&_| is_known(records, claim);
@@ -140,6 +141,16 @@ fn licenses(findings: &mut Findings, records: &Records, signer: &dyn Signer, see
 
 fn is_known(records: &Records, claim: &lictor::application::record::ClaimTarget) -> bool {
     records.licenses.iter().any(|license| license.id == claim.license)
+}
+
+/// An order counts once, whatever it was for.
+fn orders_of(findings: &mut Findings, license: &License) {
+    let mut known = Vec::new();
+    for order in &license.orders {
+        let identity = (&order.order_id, order.scene);
+        findings.must(!known.contains(&identity), || format!("{} knows {identity:?} twice", license.id));
+        known.push(identity);
+    }
 }
 
 /// No key text promises more than the license, unless it was superseded.
@@ -253,10 +264,9 @@ fn status_lists(findings: &mut Findings, records: &Records, now: Instant, seen: 
         });
     }
     for list in &records.lists {
-        let before = seen.seqs.insert(list.number, list.seq);
-        findings.must(before.is_none_or(|before| before <= list.seq), || {
-            format!("list {} went back from {before:?} to {}", list.number, list.seq)
-        });
+        let before = seen.seqs.insert(list.number, (list.seq, list.token.clone()));
+        let forward = before.as_ref().is_none_or(|(seq, token)| *seq < list.seq || *token == list.token);
+        findings.must(forward, || format!("list {} went from {before:?} to {}", list.number, list.seq));
     }
 }
 
@@ -340,6 +350,7 @@ fn certificate(findings: &mut Findings, activation: &Activation, keys: &KeySet, 
         && claims.jti == lease.token_id.as_str()
         && u64::try_from(claims.generation).is_ok_and(|generation| generation == lease.generation)
         && claims.nonce.as_ref() == Some(&lease.nonce)
+        && claims.end.is_none_or(|end| claims.exp <= end)
         && Some(claims.exp) == lease.validity.ends_at.map(|end| end.timestamp())
         && status == Some((i64::from(activation.slot.idx), list));
     findings.must(fits, || format!("the certificate of {id} says {claims:?}, but it is {activation:?}"));

@@ -562,6 +562,18 @@ async fn later_orders_give_the_same_end_in_whatever_order_they_arrive() {
 }
 
 #[tokio::test]
+async fn an_old_renewal_that_arrives_late_supersedes_nobody() {
+    for ranks_at_once in [true, false] {
+        let world = World::new().await;
+        let license = minted(&world).await;
+        arrive(&world, &[1, 0], ranks_at_once).await;
+        let license = world.license(&license).await;
+        assert_eq!(license.validity.ends_at, Some(at("2027-03-15T16:00:00Z")));
+        assert!(license.issued.iter().all(|key| !key.superseded), "{:?}", license.issued);
+    }
+}
+
+#[tokio::test]
 async fn orders_that_arrive_backwards_end_the_same_whatever_fails() {
     ends_the_same_whatever_fails(minted_before, async |world: &World| arrive(world, &[2, 1, 0], false).await)
         .await;

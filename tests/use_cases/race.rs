@@ -82,6 +82,7 @@ async fn race(world: World, replicas: usize, rounds: u64, faults: Option<&Dice>)
         assert_eq!(winners(&again).len(), 3, "round {round}: {again:?}");
         assert!(won.iter().all(|place| winners(&again).contains(place)), "who has a place keeps it");
     }
+    assert_eq!(faults.is_some(), world.restarts() > 0, "faults strike where they are planned");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

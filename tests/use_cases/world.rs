@@ -199,6 +199,11 @@ impl World {
         Arc::clone(&self.process.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// How often the server was started again.
+    pub fn restarts(&self) -> u64 {
+        self.process().number
+    }
+
     pub fn app(&self) -> Arc<App> {
         Arc::clone(&self.process().apps[0])
     }
@@ -492,8 +497,9 @@ impl World {
     }
 
     pub async fn give_back(&self, license: &LicenseId, activation: &ActivationId) {
-        let given =
-            self.ask(0, async |app| app.release_activation(&catalog::acme(), license, activation).await);
+        let given = self.ask(0, async |app| {
+            app.release_activation(&catalog::acme(), license, activation, u64::MAX).await
+        });
         given.await.expect("a place can always be given back");
     }
 

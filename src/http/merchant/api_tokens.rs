@@ -125,7 +125,8 @@ fn scopes(names: &[String], caller: &ApiToken, owner: &TokenOwner) -> Result<Vec
 fn expires_at(text: Option<&str>, now: Instant) -> Result<Option<Instant>, ApiError> {
     let Some(text) = text else { return Ok(None) };
     let invalid = |why| ApiError::invalid("/expires_at", why);
-    let end = DateTime::parse_from_rfc3339(text).map_err(|error| invalid(error.to_string()))?.to_utc();
+    let rule = || invalid("an instant is RFC 3339, such as 2026-01-31T08:00:00Z".to_owned());
+    let end = DateTime::parse_from_rfc3339(text).map_err(|_| rule())?.to_utc();
     let lies_ahead = Validity::between(now, Some(end)).holds_at(now);
     if lies_ahead { Ok(Some(end)) } else { Err(invalid("a token ends in the future".to_owned())) }
 }

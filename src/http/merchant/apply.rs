@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-use crate::application::{AppliedEntry, EntryChange};
+use crate::application::{AppliedEntry, ApplyCaller, EntryChange};
 use crate::domain::{ApiToken, MerchantId, Refusal, Scope, TokenOwner};
 use crate::http::access::{named_merchant, no_merchant};
 use crate::http::body;
@@ -39,12 +39,12 @@ struct EntryAnswer {
 /// `POST /v1/merchant/apply`
 pub async fn apply(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
     let token = state.token(&headers, Scope::Catalog).await?;
-    let merchant = merchant_of(&token, named_merchant(&headers)?)?;
+    let applying = applying(&token, named_merchant(&headers)?)?;
     let request: ApplyRequest = body::parse(&body)?;
     if gives_tokens(&request.toml) && !token.allows(Scope::Admin) {
         return Err(Refusal::ScopeMissing { scope: Scope::Admin.as_str() }.into());
     }
-    let (merchant, entries) = state.apply.apply(&request.toml, merchant.as_ref(), request.dry_run).await?;
+    let (merchant, entries) = state.apply.apply(&request.toml, &applying, request.dry_run).await?;
     if !request.dry_run {
         state.reload_keys().await?;
     }
@@ -53,11 +53,11 @@ pub async fn apply(State(state): State<HttpState>, headers: HeaderMap, body: Byt
 }
 
 /// A merchant's token changes that merchant. An operator may name one; without, the file says for whom it is.
-fn merchant_of(token: &ApiToken, named: Option<MerchantId>) -> Result<Option<MerchantId>, ApiError> {
+fn applying(token: &ApiToken, named: Option<MerchantId>) -> Result<ApplyCaller, ApiError> {
     match (&token.owner, named) {
-        (TokenOwner::Server, named) => Ok(named),
+        (TokenOwner::Server, named) => Ok(ApplyCaller::Operator(named)),
         (TokenOwner::Merchant(own), Some(named)) if *own != named => Err(no_merchant()),
-        (TokenOwner::Merchant(own), _) => Ok(Some(own.clone())),
+        (TokenOwner::Merchant(own), _) => Ok(ApplyCaller::Merchant(own.clone())),
     }
 }
 

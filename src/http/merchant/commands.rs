@@ -127,8 +127,12 @@ fn command(
     (parts, body): (&Parts, &[u8]),
     reason: Option<String>,
 ) -> Result<MerchantCommand, ApiError> {
-    if reason.as_ref().is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
-        return Err(ApiError::invalid("/reason", format!("a reason has at most {REASON_BYTES_MAX} bytes")));
+    let is_odd = |letter: char| letter.is_control() && letter != '\n';
+    if reason.as_ref().is_some_and(|reason| reason.len() > REASON_BYTES_MAX || reason.contains(is_odd)) {
+        let why = format!(
+            "a reason has at most {REASON_BYTES_MAX} bytes and of control characters line feeds only"
+        );
+        return Err(ApiError::invalid("/reason", why));
     }
     Ok(MerchantCommand {
         license: license_id(id)?,

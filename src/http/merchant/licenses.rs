@@ -48,11 +48,12 @@ struct IssueRequest {
 pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
     let parameters = Parameters::read(&parts.uri, &FILTERS)?;
-    let limit = parameters.get("limit", "a number from 1 to 200", |text| {
+    let limit = parameters.get("limit", "a limit is a number from 1 to 200", |text| {
         text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))
     })?;
-    let before =
-        parameters.get("cursor", "the next_cursor of the page before", |text| LicenseId::parse(text).ok())?;
+    let before = parameters.get("cursor", "a cursor is the next_cursor of the page before", |text| {
+        LicenseId::parse(text).ok()
+    })?;
     let filter = filter(&parameters)?;
     let limit = limit.unwrap_or(LIMIT_DEFAULT);
     let (entries, next) = state.app.view_licenses(&caller.merchant, &filter, before, limit).await?;
@@ -63,7 +64,7 @@ pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
 
 fn filter(parameters: &Parameters) -> Result<LicenseFilter, ApiError> {
     let text = |name| parameters.text(name).map(str::to_owned);
-    let states = "revoked, released, suspended, expired, pending or active";
+    let states = "a state is revoked, released, suspended, expired, pending or active";
     Ok(LicenseFilter {
         order_id: text("order_id"),
         instance_id: text("instance_id"),
@@ -71,7 +72,7 @@ fn filter(parameters: &Parameters) -> Result<LicenseFilter, ApiError> {
         product: text("product"),
         sku: text("sku"),
         customer: text("customer"),
-        env: parameters.get("env", "live or test", Env::parse)?.map(|env| env.as_str().to_owned()),
+        env: parameters.get("env", "env is live or test", Env::parse)?.map(|env| env.as_str().to_owned()),
     })
 }
 
@@ -106,8 +107,9 @@ fn order(request: IssueRequest, caller: &Caller) -> Result<IssueLicense, ApiErro
     if !(1..=QUANTITY_MAX).contains(&quantity) {
         return Err(ApiError::invalid("/quantity", format!("a quantity is 1 to {QUANTITY_MAX}")));
     }
-    if request.label.len() > LABEL_BYTES_MAX {
-        return Err(ApiError::invalid("/label", format!("a label has at most {LABEL_BYTES_MAX} bytes")));
+    if request.label.len() > LABEL_BYTES_MAX || request.label.chars().any(char::is_control) {
+        let why = format!("a label has at most {LABEL_BYTES_MAX} bytes without control characters");
+        return Err(ApiError::invalid("/label", why));
     }
     Ok(IssueLicense {
         merchant: caller.merchant.clone(),
@@ -124,15 +126,12 @@ fn order(request: IssueRequest, caller: &Caller) -> Result<IssueLicense, ApiErro
     })
 }
 
-/// RFC 3339 UTC with `Z` and whole seconds.
+/// RFC 3339 UTC with `Z` and whole seconds, from 1970: tokens count seconds from there. A leap second cannot be counted.
 fn instant(text: &str) -> Result<Instant, &'static str> {
-    let rule = "an instant is RFC 3339 in UTC with whole seconds, such as 2026-01-31T08:00:00Z";
+    let rule = "an instant is RFC 3339 in UTC with whole seconds from 1970 on, such as 2026-01-31T08:00:00Z";
     let read = DateTime::parse_from_rfc3339(text).map_err(|_| rule)?.to_utc();
-    if text.ends_with('Z') && whole_seconds(read) == read && !text.contains('.') {
-        Ok(read)
-    } else {
-        Err(rule)
-    }
+    let whole = whole_seconds(read) == read && !text.contains(['.', ',']) && !text.contains(":60");
+    if text.ends_with('Z') && whole && read >= Instant::UNIX_EPOCH { Ok(read) } else { Err(rule) }
 }
 
 fn read<T, E: ToString>(

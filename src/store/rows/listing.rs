@@ -25,7 +25,16 @@ impl Scan {
     pub(in crate::store) fn of(listing: &Listing) -> Result<Self, StoreError> {
         match listing {
             Listing::Merchants => forward(Table::Merchant, INSTALLATION, Kind::Catalog, CATALOG_MERCHANT),
-            Listing::ApiTokens => forward(Table::ApiToken, INSTALLATION, Kind::Catalog, CATALOG_TOKEN),
+            Listing::ApiTokens { after } => {
+                let scan = forward(Table::ApiToken, INSTALLATION, Kind::Catalog, CATALOG_TOKEN)?;
+                match after {
+                    Some(digest) => {
+                        let after = raw_key(&RecordKey::ApiToken(*digest))?;
+                        Ok(Self { range: scan.range.after(&after), ..scan })
+                    }
+                    None => Ok(scan),
+                }
+            }
             Listing::Jobs => forward(Table::Job, INSTALLATION, Kind::Job, &[]),
             Listing::Products(merchant) => catalog(Table::Product, merchant, CATALOG_PRODUCT),
             Listing::Specs(merchant) => catalog(Table::Spec, merchant, CATALOG_SPEC),
