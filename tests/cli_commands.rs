@@ -342,6 +342,31 @@ fn settings_are_checked_with_all_mistakes_and_no_secret_shown() {
 }
 
 #[test]
+fn a_first_start_that_was_cut_off_goes_on_and_lost_data_is_not_taken_for_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let init = || {
+        let mut command = lictor(&["init"]);
+        command.current_dir(folder.path()).env("LICTOR_CREATE", "never");
+        run(&mut command)
+    };
+    let secret = || std::fs::read(folder.path().join("keys/claim.key")).expect("made");
+    let (code, out, err) = init();
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains(folder.path().join("data/operator-token").to_str().expect("UTF-8")), "{out}");
+    let before = secret();
+    assert_eq!(init().0, 1, "both are there");
+    // Cut off before the store was made.
+    std::fs::remove_dir_all(folder.path().join("data")).expect("removed");
+    assert_eq!((init().0, secret()), (0, before));
+    // A merchant's keys without the data that they signed.
+    std::fs::remove_dir_all(folder.path().join("data")).expect("removed");
+    std::fs::create_dir(folder.path().join("keys/acme")).expect("made");
+    let (code, _, err) = init();
+    assert_eq!(code, 1);
+    assert!(err.contains("holds no store") && err.contains(folder.path().to_str().expect("UTF-8")), "{err}");
+}
+
+#[test]
 fn a_first_start_that_cannot_make_both_folders_makes_neither() {
     let folder = tempfile::tempdir().expect("a folder");
     let init = || run(lictor(&["init"]).current_dir(folder.path()));

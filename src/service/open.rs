@@ -1,6 +1,5 @@
 //! Opens data and keys together, or makes both: never one without the other.
 
-use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -79,24 +78,26 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let (data, keys) = (absolute(options.data_dir), absolute(options.keys_dir));
     let (has_data, has_keys) = (EmbeddedEngine::exists(&data), Keyring::exists(&keys));
-    let fresh = match (has_data, has_keys, options.create) {
+    match (has_data, has_keys, options.create) {
         (true, false, _) => return Err(StartError::KeysMissing { data, keys }),
+        // A claim key alone has signed nothing: a first start was cut off, and goes on.
+        (false, true, Create::IfAbsent | Create::Always) if !Keyring::has_merchants(&keys) => {}
         (false, true, _) => return Err(StartError::DataMissing { data, keys }),
         (true, true, Create::Always) => return Err(StartError::AlreadyThere { data, keys }),
         (false, false, Create::Never) => return Err(StartError::NothingThere { data, keys }),
-        (true, true, Create::Never | Create::IfAbsent) => false,
-        (false, false, Create::IfAbsent | Create::Always) => true,
-    };
+        (true, true, Create::Never | Create::IfAbsent) => {}
+        (false, false, Create::IfAbsent | Create::Always) => {}
+    }
     let settings = KeyringSettings {
         folder: keys.clone(),
         public_url: options.public_url.clone(),
         may_create: true,
         randomness: Arc::new(random_bytes),
     };
-    let (engine, keyring) = if fresh {
-        make_both(&data, settings)?
-    } else {
-        (EmbeddedEngine::open(&data)?, Keyring::open(settings)?)
+    let (engine, keyring) = match (has_data, has_keys) {
+        (true, _) => (EmbeddedEngine::open(&data)?, Keyring::open(settings)?),
+        (false, true) => (EmbeddedEngine::create(&data)?, Keyring::open(settings)?),
+        (false, false) => make_both(&data, settings)?,
     };
     let keyring = Arc::new(keyring);
     let records = RecordStore::start(engine);
@@ -107,12 +108,15 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
         Arc::new(SystemRandomness::default()),
         Arc::new(MarketplaceOrders::new(options.secrets, options.clock, options.marketplace_timeout)),
     ));
-    for merchant in app.merchants().await? {
-        keyring.load_merchant(&merchant)?;
-        check_newest_license(&app, &keyring, &merchant, &keys).await?;
+    let merchants = app.merchants().await?;
+    for merchant in &merchants {
+        keyring.load_merchant(merchant)?;
+        check_newest_license(&app, &keyring, merchant, &keys).await?;
     }
     app.take_back_job_leases().await?;
-    let first_start = if fresh { Some(make_operator_token(&app, &data).await?) } else { None };
+    // Also after a first start that was cut off before anybody could do anything.
+    let nobody_yet = merchants.is_empty() && app.api_tokens(&TokenOwner::Server).await?.is_empty();
+    let first_start = if nobody_yet { Some(make_operator_token(&app, &data).await?) } else { None };
     Ok(Opened { app, records, first_start })
 }
 
@@ -148,17 +152,33 @@ async fn check_newest_license(
     Ok(())
 }
 
+/// The file comes first: a token that is stored and stands nowhere would help nobody.
 async fn make_operator_token(app: &App, data: &Path) -> Result<FirstStart, StartError> {
-    let (path, text) = (data.join(OPERATOR_TOKEN_FILE), new_token_text());
-    let secret = text.expose_secret();
-    let scopes = vec![Scope::Operator];
-    app.create_api_token(token_digest(secret), "operator", TokenOwner::Server, scopes, None).await?;
-    let write = |path: &Path| -> std::io::Result<()> {
-        let mut file: File =
-            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(format!("{secret}\n").as_bytes())?;
-        file.sync_all()
-    };
-    write(&path).map_err(|source| StartError::OperatorToken { path: path.clone(), source })?;
+    let path = data.join(OPERATOR_TOKEN_FILE);
+    let text =
+        written_token(&path).map_err(|source| StartError::OperatorToken { path: path.clone(), source })?;
+    let digest = token_digest(text.expose_secret());
+    app.create_api_token(digest, "operator", TokenOwner::Server, vec![Scope::Operator], None).await?;
     Ok(FirstStart { operator_token_file: path, operator_token: text })
+}
+
+/// A new token in a file of its own, or the one that a start that was cut off has left there.
+fn written_token(path: &Path) -> std::io::Result<SecretString> {
+    let text = new_token_text();
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => {
+            file.write_all(format!("{}\n", text.expose_secret()).as_bytes())?;
+            file.sync_all()?;
+            Ok(text)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let left = std::fs::read_to_string(path)?;
+            if left.len() == text.expose_secret().len() + 1 {
+                return Ok(SecretString::from(left.trim()));
+            }
+            std::fs::remove_file(path)?;
+            written_token(path)
+        }
+        Err(error) => Err(error),
+    }
 }

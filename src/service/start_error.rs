@@ -22,7 +22,7 @@ pub enum StartError {
     },
     /// Keys without their data.
     #[error(
-        "{keys} holds keys, but {data} holds no store: an empty store in place of the old one would lose every license. Restore it with `lictor restore FILE`, or point LICTOR_DATA_DIR at it"
+        "{keys} holds keys, but {data} holds no store: an empty store in place of the old one would lose every license. Put the data folder back from your copy, or point LICTOR_DATA_DIR at it"
     )]
     DataMissing {
         /// The data folder.

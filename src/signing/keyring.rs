@@ -45,6 +45,12 @@ impl Keyring {
         folder.join(ClaimKey::FILE_NAME).exists()
     }
 
+    /// Whether the folder holds keys of any merchant; what cannot be read may.
+    pub fn has_merchants(folder: &std::path::Path) -> bool {
+        let is_folder = |entry: std::io::Result<std::fs::DirEntry>| entry.is_ok_and(|it| it.path().is_dir());
+        std::fs::read_dir(folder).map_or(true, |mut entries| entries.any(is_folder))
+    }
+
     /// Makes a keys folder. Merchants' keys follow when they are first applied.
     pub fn create(settings: KeyringSettings) -> Result<Self, KeyFileError> {
         make_folder(&settings.folder)?;
