@@ -345,14 +345,17 @@ fn settings_are_checked_with_all_mistakes_and_no_secret_shown() {
 fn a_first_start_that_was_cut_off_goes_on_and_lost_data_is_not_taken_for_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let init = || {
-        let mut command = lictor(&["init"]);
+        let mut command = lictor(&["init", "--json"]);
         command.current_dir(folder.path()).env("LICTOR_CREATE", "never");
         run(&mut command)
     };
     let secret = || std::fs::read(folder.path().join("keys/claim.key")).expect("made");
     let (code, out, err) = init();
     assert_eq!(code, 0, "{err}");
-    assert!(out.contains(folder.path().join("data/operator-token").to_str().expect("UTF-8")), "{out}");
+    let made: Value = serde_json::from_str(&out).expect("JSON");
+    let file = folder.path().join("data/operator-token");
+    assert_eq!(made["operator_token_file"].as_str(), file.to_str(), "{out}");
+    assert!(made["data_dir"].is_string() && made["keys_dir"].is_string(), "{out}");
     let before = secret();
     assert_eq!(init().0, 1, "both are there");
     // Cut off before the store was made.

@@ -134,7 +134,7 @@ impl Cli {
         let done = match self.command {
             Command::Demo => return demo::run(output),
             Command::Serve(command) => command.run(),
-            Command::Init(command) => command.run(),
+            Command::Init(command) => command.run(output),
             Command::CheckConfig(command) => command.run(output),
             Command::ConfigSample => config::sample(output),
             Command::Apply(command) => command.run(&self.common),
