@@ -21,6 +21,8 @@ const BACK_OFF_MAX_SECS: i64 = 6 * 60 * MINUTE_SECS;
 const REFUSED_PAUSE_SECS: i64 = MINUTE_SECS;
 /// Age from which a list is asked for again when it names no `ttl`.
 const LIST_TTL_SECS: i64 = 12 * 60 * MINUTE_SECS;
+/// A list may be kept for its `ttl`; who calls `maintain` wants news, and an unchanged list costs an answer without a body.
+const LIST_REST_MAX_SECS: i64 = MINUTE_SECS;
 
 pub(crate) struct Session<'a> {
     pub config: &'a Config,
@@ -307,7 +309,8 @@ impl<'a> Session<'a> {
             let Some(server) = self.server() else { break };
             let stored = self.state.lists.get(&address).cloned().unwrap_or_default();
             let age = self.now.saturating_sub(stored.asked_at);
-            if !even_if_fresh && (0..self.list_ttl(&address)).contains(&age) {
+            let rest = self.list_ttl(&address).min(LIST_REST_MAX_SECS);
+            if !even_if_fresh && (0..rest).contains(&age) {
                 continue;
             }
             match server.status_list(&address, stored.etag.as_deref()) {

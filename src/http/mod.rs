@@ -16,6 +16,7 @@ mod machine;
 mod marketplace;
 mod merchant;
 mod path;
+mod portal;
 mod presented;
 mod query;
 mod reply;

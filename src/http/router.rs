@@ -11,7 +11,7 @@ use super::error::ApiError;
 use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
-use super::{activations, claims, health, keysets, marketplace, merchant, status_lists, validate};
+use super::{activations, claims, health, keysets, marketplace, merchant, portal, status_lists, validate};
 
 /// All of the service.
 pub fn router(state: HttpState) -> Router {
@@ -53,6 +53,8 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/activations/{id}/release", post(activations::release))
         .route("/v1/claims", post(claims::redeem))
         .route("/v1/validate", post(validate::validate))
+        // Customers
+        .route("/portal", get(portal::show).post(portal::redeem))
         // What offline verification needs
         .route("/v1/status-lists/{merchant}/{number}", get(status_lists::show))
         .route("/v1/keysets/{merchant}/jwks.json", get(keysets::jwks))

@@ -215,3 +215,43 @@ mod tests {
         assert_eq!(refusal_reason(&invalid, Language::Chinese), "/term 不符合规则（a term is P1M）。");
     }
 }
+
+/// The words of the customer's page.
+pub struct PortalWords {
+    pub title: &'static str,
+    pub claim_code: &'static str,
+    pub show: &'static str,
+    pub license_key: &'static str,
+    pub until: &'static str,
+    pub for_ever: &'static str,
+    pub paste: &'static str,
+    pub later: &'static str,
+}
+
+impl PortalWords {
+    /// In the reader's language.
+    pub fn of(language: Language) -> Self {
+        match language {
+            Language::English => Self {
+                title: "Your license",
+                claim_code: "Claim code",
+                show: "Show the license key",
+                license_key: "License key",
+                until: "Valid until:",
+                for_ever: "for ever",
+                paste: "Paste this key into the software.",
+                later: "This did not work just now. Please try again in a minute.",
+            },
+            Language::Chinese => Self {
+                title: "我的许可证",
+                claim_code: "激活码",
+                show: "查看许可证密钥",
+                license_key: "许可证密钥",
+                until: "有效期至：",
+                for_ever: "永久有效",
+                paste: "请将此密钥粘贴到软件中。",
+                later: "暂时无法处理，请稍后再试。",
+            },
+        }
+    }
+}

@@ -7,6 +7,7 @@ mod callbacks;
 mod failures;
 mod licenses;
 mod offline_material;
+mod portal;
 mod refusals;
 #[path = "../support/mod.rs"]
 mod support;
