@@ -1,5 +1,7 @@
 //! Creates and changes what an apply file names; never deletes.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::app::{App, UseCaseError};
@@ -110,6 +112,34 @@ pub trait ApplyFiles: Send + Sync {
     ) -> Result<(MerchantId, Vec<AppliedEntry>), ApplyFault>;
 }
 
+/// On one channel a SKU means one spec, whichever file said so: the first that fits would be minted.
+fn one_spec_per_sku(current: &Catalog, given: &Catalog) -> Result<(), Refusal> {
+    let specs: BTreeMap<_, _> =
+        current.specs.iter().chain(&given.specs).map(|spec| (spec.id.as_str(), spec)).collect();
+    let channels: BTreeMap<_, _> = current
+        .channels
+        .iter()
+        .chain(&given.channels)
+        .map(|channel| (channel.id.as_str(), channel))
+        .collect();
+    for channel in channels.values() {
+        let mut meant: BTreeMap<&str, &str> = BTreeMap::new();
+        let sold_here = specs.values().filter(|spec| channel.products.contains(&spec.product));
+        for (spec, sku) in sold_here.flat_map(|spec| spec.skus.iter().map(move |sku| (spec, sku))) {
+            let other =
+                meant.insert(sku.as_str(), spec.id.as_str()).filter(|other| *other != spec.id.as_str());
+            if let Some(other) = other {
+                let why = format!(
+                    "the SKU {sku} means both {other} and {} on the channel {}: give it to one",
+                    spec.id, channel.id
+                );
+                return Err(Refusal::Invalid { pointer: format!("/spec/{}", spec.id), why });
+            }
+        }
+    }
+    Ok(())
+}
+
 impl App {
     /// The catalog of a merchant as it stands.
     pub async fn catalog(&self, merchant: &MerchantId) -> Result<Catalog, UseCaseError> {
@@ -140,7 +170,24 @@ impl App {
         catalog: Catalog,
         dry_run: bool,
     ) -> Result<Vec<AppliedEntry>, UseCaseError> {
+        let _turn = self.turn(id).await;
+        let mut attempts = self.attempts();
+        loop {
+            let outcome = self.try_apply(id, catalog.clone(), dry_run).await;
+            if !attempts.again(&outcome).await {
+                return outcome;
+            }
+        }
+    }
+
+    async fn try_apply(
+        &self,
+        id: &MerchantId,
+        catalog: Catalog,
+        dry_run: bool,
+    ) -> Result<Vec<AppliedEntry>, UseCaseError> {
         let current = self.catalog(id).await?;
+        one_spec_per_sku(&current, &catalog)?;
         let has_keys = current.merchant.is_some() || !dry_run;
         let merchant = catalog.merchant.clone().or(current.merchant.clone());
         let merchant = merchant.ok_or(Refusal::NotFound { what: "merchant" })?;

@@ -1,5 +1,7 @@
 //! The order is known: mint the license, or hold the purchase until its SKU is.
 
+use chrono::TimeDelta;
+
 use super::app::{App, UseCaseError};
 use super::handle_purchase_event::PurchaseCall;
 use super::license_change::flips_between;
@@ -15,6 +17,10 @@ use crate::domain::{
 
 /// Most jobs that are moved at a time; the others come by themselves.
 const JOBS_MOVED_MAX: usize = 1_000;
+
+/// After how long the marketplace refunds what is not delivered (KooGallery SaaS V2: retries for 3 hours, then the
+/// order fails and is refunded).
+const REFUND_AFTER_HOURS: i64 = 3;
 
 /// What became of a try to settle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,7 +174,11 @@ impl App {
         let mut commit = Commit::new().put(purchase.clone(), revision);
         if !already {
             let sku = purchase.facts.as_ref().and_then(|facts| facts.sku.as_ref());
-            let detail = [("sku", sku.map_or_else(String::new, ToString::to_string))];
+            let refund_at = purchase.received_at + TimeDelta::hours(REFUND_AFTER_HOURS);
+            let detail = [
+                ("sku", sku.map_or_else(String::new, ToString::to_string)),
+                ("refund_at", refund_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
+            ];
             let merchant = &purchase.key.merchant;
             commit = commit
                 .put(self.event(merchant, &purchase.license, &actor, EventKind::OrderHeld, &detail), ABSENT);

@@ -201,21 +201,6 @@ fn sentence(words: &str) -> String {
     format!("{first}{}{stop}", letters.as_str())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_refusal_reads_differently_in_the_two_languages_and_echoes_its_facts() {
-        let limit = Refusal::MachineLimitReached { limit: 3 };
-        assert!(refusal_reason(&limit, Language::English).contains("3 of 3"));
-        assert!(refusal_reason(&limit, Language::Chinese).contains("上限 3 台"));
-        let invalid = Refusal::Invalid { pointer: "/term".into(), why: "a term is P1M".into() };
-        assert_eq!(refusal_reason(&invalid, Language::English), "A term is P1M.");
-        assert_eq!(refusal_reason(&invalid, Language::Chinese), "/term 不符合规则（a term is P1M）。");
-    }
-}
-
 /// The words of the customer's page.
 pub struct PortalWords {
     pub title: &'static str,
@@ -253,5 +238,20 @@ impl PortalWords {
                 later: "暂时无法处理，请稍后再试。",
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_reads_differently_in_the_two_languages_and_echoes_its_facts() {
+        let limit = Refusal::MachineLimitReached { limit: 3 };
+        assert!(refusal_reason(&limit, Language::English).contains("3 of 3"));
+        assert!(refusal_reason(&limit, Language::Chinese).contains("上限 3 台"));
+        let invalid = Refusal::Invalid { pointer: "/term".into(), why: "a term is P1M".into() };
+        assert_eq!(refusal_reason(&invalid, Language::English), "A term is P1M.");
+        assert_eq!(refusal_reason(&invalid, Language::Chinese), "/term 不符合规则（a term is P1M）。");
     }
 }

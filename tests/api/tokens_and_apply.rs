@@ -273,3 +273,17 @@ fn a_merchants_token_points_no_channel_at_a_secret_that_the_operator_did_not_giv
     of_operator.post("/v1/merchant/apply", &json!({ "toml": newer })).expect(200);
     harness.merchant().post("/v1/merchant/apply", &json!({ "toml": newer })).expect(200);
 }
+
+#[test]
+fn a_sku_means_one_spec_per_channel_also_across_files() {
+    let harness = Harness::start();
+    let second = "[merchant]\nid = \"acme\"\nissuer = \"https://license.acme.example\"\n\
+        [[spec]]\nid = \"cad-other\"\nproduct = \"acme-cad\"\nsku = \"CAD-YEAR\"\nterm = \"P1M\"\n";
+    let refused = harness
+        .operator()
+        .post("/v1/merchant/apply", &json!({ "toml": second }))
+        .expect_problem(422, "invalid_request");
+    assert!(refused.text.contains("CAD-YEAR means both"), "{}", refused.text);
+    let other = second.replace("CAD-YEAR", "CAD-OTHER");
+    harness.operator().post("/v1/merchant/apply", &json!({ "toml": other })).expect(200);
+}
