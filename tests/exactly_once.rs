@@ -99,13 +99,14 @@ fn order_lines_delivered_many_times_to_a_server_that_is_killed_become_one_licens
             let mut server = site.start();
             ups.came_up();
             let mut killed = 0;
+            let mut due = dice.below(kill_every);
             while !delivered.load(Ordering::SeqCst) {
-                let due = kill_every * (killed + 1);
                 if killed < kills && answered.load(Ordering::SeqCst) >= due {
                     server.kill();
                     server = site.start();
                     ups.came_up();
                     killed += 1;
+                    due = kill_every * killed + dice.below(kill_every);
                 }
                 let turn = progress.0.lock().unwrap_or_else(PoisonError::into_inner);
                 let waited = progress.1.wait_timeout(turn, Duration::from_millis(20));
