@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use super::app::{App, UseCaseError};
+use super::app::{App, UseCaseError, decided};
 use super::merchant_commands::freed;
 use super::ports::{ABSENT, CertificateOrder, Change, Commit, StoreError, Versioned, find};
 use super::record::{LicensePlaces, Record, RecordKey};
@@ -60,13 +60,7 @@ impl App {
     /// again gets the same certificate.
     pub async fn activate(&self, command: &Activate) -> Result<Activated, UseCaseError> {
         let _turn = self.turn(&command.license).await;
-        let mut attempts = self.attempts();
-        loop {
-            let outcome = self.try_activate(command).await;
-            if !attempts.again(&outcome).await {
-                return outcome;
-            }
-        }
+        decided!(self, self.try_activate(command))
     }
 
     async fn try_activate(&self, command: &Activate) -> Result<Activated, UseCaseError> {

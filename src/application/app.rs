@@ -127,6 +127,21 @@ impl App {
     }
 }
 
+/// Loads, decides and commits again while somebody else was faster, so often and no more. A macro, because a
+/// closure's future cannot promise to be `Send` for every lifetime.
+macro_rules! decided {
+    ($app:expr, $attempt:expr) => {{
+        let mut attempts = $app.attempts();
+        loop {
+            let outcome = $attempt.await;
+            if !attempts.again(&outcome).await {
+                break outcome;
+            }
+        }
+    }};
+}
+pub(super) use decided;
+
 /// Counts the attempts of one use case.
 pub(super) struct Attempts {
     made: u32,

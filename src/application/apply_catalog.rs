@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use super::app::{App, UseCaseError};
+use super::app::{App, UseCaseError, decided};
 use super::ports::{ABSENT, Change, Commit, Listing, SigningError, Versioned, find, list};
 use super::record::{Owned, RecordKey, Stored};
 use crate::domain::{
@@ -171,13 +171,7 @@ impl App {
         dry_run: bool,
     ) -> Result<Vec<AppliedEntry>, UseCaseError> {
         let _turn = self.turn(id).await;
-        let mut attempts = self.attempts();
-        loop {
-            let outcome = self.try_apply(id, catalog.clone(), dry_run).await;
-            if !attempts.again(&outcome).await {
-                return outcome;
-            }
-        }
+        decided!(self, self.try_apply(id, catalog.clone(), dry_run))
     }
 
     async fn try_apply(

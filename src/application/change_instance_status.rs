@@ -1,6 +1,6 @@
 //! The marketplace stops an instance, or lets it go on.
 
-use super::app::{App, UseCaseError};
+use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
 use super::license_change::flips_between;
 use super::ports::{ABSENT, Commit, Versioned};
@@ -16,13 +16,7 @@ impl App {
         status: InstanceStatus,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let _turn = self.turn(&instance_id).await;
-        let mut attempts = self.attempts();
-        loop {
-            let outcome = self.try_change_status(call, instance_id, status).await;
-            if !attempts.again(&outcome).await {
-                return outcome;
-            }
-        }
+        decided!(self, self.try_change_status(call, instance_id, status))
     }
 
     async fn try_change_status(

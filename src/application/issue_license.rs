@@ -1,6 +1,6 @@
 //! A merchant issues a license by hand.
 
-use super::app::{App, UseCaseError};
+use super::app::{App, UseCaseError, decided};
 use super::merchant_commands::IdempotencyIdentity;
 use super::mint::{sold_spec, term_of};
 use super::ports::{ABSENT, StoreError, Versioned, find};
@@ -44,13 +44,7 @@ fn invalid(pointer: &str, why: &str) -> UseCaseError {
 impl App {
     /// Mints it; the same request again gives the same license.
     pub async fn issue_license(&self, order: &IssueLicense) -> Result<Versioned<License>, UseCaseError> {
-        let mut attempts = self.attempts();
-        loop {
-            let outcome = self.try_issue(order).await;
-            if !attempts.again(&outcome).await {
-                return outcome;
-            }
-        }
+        decided!(self, self.try_issue(order))
     }
 
     async fn try_issue(&self, order: &IssueLicense) -> Result<Versioned<License>, UseCaseError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::app::{App, UseCaseError};
+use super::app::{App, UseCaseError, decided};
 use super::license_change::flips_between;
 use super::ports::{ABSENT, Change, Commit, Listing, StoreError, Versioned, find, list};
 use super::record::{ClaimTarget, Idempotency, LicensePlaces, Record, RecordKey};
@@ -96,13 +96,7 @@ impl App {
         action: &LicenseAction,
     ) -> Result<Versioned<License>, UseCaseError> {
         let _turn = self.turn(&command.license).await;
-        let mut attempts = self.attempts();
-        loop {
-            let outcome = self.try_command(command, action).await;
-            if !attempts.again(&outcome).await {
-                return outcome;
-            }
-        }
+        decided!(self, self.try_command(command, action))
     }
 
     async fn try_command(

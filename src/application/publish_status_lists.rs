@@ -1,6 +1,6 @@
 //! Writes what changed into the status lists and signs them anew.
 
-use super::app::{App, UseCaseError};
+use super::app::{App, UseCaseError, decided};
 use super::ports::{Change, Commit, Listing, StoreError, Versioned, find, list};
 use super::record::{RecordKey, Stored};
 use crate::domain::{
@@ -74,13 +74,7 @@ impl App {
         number: StatusListNumber,
     ) -> Result<StatusList, UseCaseError> {
         let merchant = self.merchant(merchant).await?;
-        let mut attempts = self.attempts();
-        loop {
-            let outcome = self.try_publish(&merchant, number).await;
-            if !attempts.again(&outcome).await {
-                return outcome;
-            }
-        }
+        decided!(self, self.try_publish(&merchant, number))
     }
 
     /// The loser of two publishers sees a conflict and starts again from what the winner wrote.

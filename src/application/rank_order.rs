@@ -1,6 +1,6 @@
 //! When was a later order placed? The latest one gives the end, whenever it arrived.
 
-use super::app::{App, UseCaseError};
+use super::app::{App, UseCaseError, decided};
 use super::license_change::flips_between;
 use super::ports::{ABSENT, Commit, OrderSourceError, Versioned, find};
 use super::record::{Owned, RecordKey};
@@ -57,13 +57,7 @@ impl App {
         };
         let merchant = self.merchant(&key.merchant).await?;
         let _turn = self.turn(&purchase.instance.as_str()).await;
-        let mut attempts = self.attempts();
-        loop {
-            let outcome = self.try_rank(&merchant, &purchase, later, &ranking).await;
-            if !attempts.again(&outcome).await {
-                return outcome.map(|()| Settled::Done);
-            }
-        }
+        decided!(self, self.try_rank(&merchant, &purchase, later, &ranking)).map(|()| Settled::Done)
     }
 
     async fn try_rank(

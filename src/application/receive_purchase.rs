@@ -1,6 +1,6 @@
 //! Somebody bought: keep it, answer, then work.
 
-use super::app::{App, UseCaseError};
+use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
 use super::ports::{ABSENT, Commit, Versioned, find};
 use super::record::{Instance, PendingLicense, RecordKey, Task};
@@ -21,13 +21,7 @@ impl App {
             return Ok(PurchaseOutcome::InvalidParameter);
         };
         let _turn = self.turn(&key).await;
-        let mut attempts = self.attempts();
-        loop {
-            let outcome = self.try_receive(call, &key, business_id, details).await;
-            if !attempts.again(&outcome).await {
-                return outcome;
-            }
-        }
+        decided!(self, self.try_receive(call, &key, business_id, details))
     }
 
     async fn try_receive(

@@ -1,6 +1,6 @@
 //! A later order moves the end: renewal, trial to formal, cancelled renewal.
 
-use super::app::{App, UseCaseError};
+use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
 use super::license_change::flips_between;
 use super::ports::{ABSENT, Commit, Versioned};
@@ -28,13 +28,7 @@ impl App {
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let _turn = self.turn(&instance_id).await;
         let refresh = Refresh { order, scene, ends_at };
-        let mut attempts = self.attempts();
-        loop {
-            let outcome = self.try_refresh(call, instance_id, &refresh).await;
-            if !attempts.again(&outcome).await {
-                return outcome;
-            }
-        }
+        decided!(self, self.try_refresh(call, instance_id, &refresh))
     }
 
     async fn try_refresh(

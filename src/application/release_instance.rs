@@ -1,6 +1,6 @@
 //! The marketplace ends an instance: refund, or expiry without renewal.
 
-use super::app::{App, UseCaseError};
+use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
 use super::license_change::flips_between;
 use super::ports::{ABSENT, Commit, Versioned};
@@ -13,13 +13,7 @@ impl App {
         instance_id: &str,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let _turn = self.turn(&instance_id).await;
-        let mut attempts = self.attempts();
-        loop {
-            let outcome = self.try_release(call, instance_id).await;
-            if !attempts.again(&outcome).await {
-                return outcome;
-            }
-        }
+        decided!(self, self.try_release(call, instance_id))
     }
 
     async fn try_release(

@@ -1,7 +1,7 @@
 //! A machine asks for the next certificate, or gives its place back.
 
 use super::activate::Activated;
-use super::app::{App, UseCaseError};
+use super::app::{App, UseCaseError, decided};
 use super::merchant_commands::freed;
 use super::ports::{ABSENT, Change, Commit, Versioned, find};
 use super::record::RecordKey;
@@ -47,13 +47,7 @@ impl App {
     /// without a new paste.
     pub async fn renew_activation(&self, command: &RenewActivation) -> Result<Activated, UseCaseError> {
         let _turn = self.turn(&command.license).await;
-        let mut attempts = self.attempts();
-        loop {
-            let outcome = self.try_renew(command).await;
-            if !attempts.again(&outcome).await {
-                return outcome;
-            }
-        }
+        decided!(self, self.try_renew(command))
     }
 
     async fn try_renew(&self, command: &RenewActivation) -> Result<Activated, UseCaseError> {
@@ -125,13 +119,7 @@ impl App {
         generation: u64,
     ) -> Result<(), UseCaseError> {
         let _turn = self.turn(license).await;
-        let mut attempts = self.attempts();
-        loop {
-            let outcome = self.try_release_activation(merchant, license, id, generation).await;
-            if !attempts.again(&outcome).await {
-                return outcome;
-            }
-        }
+        decided!(self, self.try_release_activation(merchant, license, id, generation))
     }
 
     async fn try_release_activation(

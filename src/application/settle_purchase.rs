@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::app::{App, UseCaseError};
+use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
 use super::license_change::flips_between;
 use super::mint::{sold_spec, term_of, validity_of};
@@ -83,13 +83,7 @@ impl App {
     ) -> Result<Settled, UseCaseError> {
         let merchant = self.merchant(&key.merchant).await?;
         let _turn = self.turn(key).await;
-        let mut attempts = self.attempts();
-        loop {
-            let outcome = self.try_settle(&merchant, channel, key, facts.clone()).await;
-            if !attempts.again(&outcome).await {
-                return outcome;
-            }
-        }
+        decided!(self, self.try_settle(&merchant, channel, key, facts.clone()))
     }
 
     async fn try_settle(
