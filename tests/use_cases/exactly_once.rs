@@ -140,7 +140,9 @@ async fn an_instance_that_nobody_bought_is_unknown() {
 /// Faults of both kinds, each up to `gap_max` writes after the one before.
 pub fn random_faults(dice: &Dice, count: u64, gap_max: u64) -> Vec<(u64, Fault)> {
     let kind = |side| if side == 0 { Fault::Lost } else { Fault::KeptButReportedLost };
-    (0..count).map(|_| (dice.throw(gap_max) + 1, kind(dice.throw(2)))).collect()
+    // The first strikes for certain: a round may have fewer writes than the widest gap.
+    let gap = |number| if number == 0 { 1 } else { dice.throw(gap_max) + 1 };
+    (0..count).map(|number| (gap(number), kind(dice.throw(2)))).collect()
 }
 
 /// Orders of one round.
