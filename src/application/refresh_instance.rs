@@ -6,8 +6,8 @@ use super::license_change::flips_between;
 use super::ports::{ABSENT, Commit, Versioned};
 use super::record::Task;
 use crate::domain::{
-    AppliedOrder, EarlyEvent, EventKind, Instant, License, LicenseEnd, OldKeyFate, OrderRef, Purchase,
-    PurchaseOutcome, PurchaseState, RefreshScene,
+    AppliedOrder, EarlyEvent, EarlyKept, EventKind, Instant, License, LicenseEnd, OldKeyFate, OrderRef,
+    Purchase, PurchaseOutcome, PurchaseState, RefreshScene,
 };
 
 /// What a refresh says.
@@ -66,11 +66,15 @@ impl App {
                 (EventKind::LicenseRenewed, vec![("order_id", order.order_id.clone())])
             }
         };
-        if purchase.keep_early(early) {
-            let event = self.event(call.merchant, &purchase.license, &call.actor(), kind, &detail);
-            let commit = Commit::new().put(purchase, revision).put(event, ABSENT);
-            self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
+        match purchase.keep_early(early) {
+            EarlyKept::Repeat => return Ok(PurchaseOutcome::Done),
+            // Not "done": the marketplace sends it again, and by then the license may exist.
+            EarlyKept::NoRoom => return Ok(PurchaseOutcome::Unavailable),
+            EarlyKept::Kept => {}
         }
+        let event = self.event(call.merchant, &purchase.license, &call.actor(), kind, &detail);
+        let commit = Commit::new().put(purchase, revision).put(event, ABSENT);
+        self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
         Ok(PurchaseOutcome::Done)
     }
 

@@ -42,7 +42,9 @@ pub use machine::{COMMITMENT_BYTES, Commitment, Component, Machine};
 pub use merchant::Merchant;
 pub use places::{PLACES_MAX, Place, PlaceDecision, Places};
 pub use product::Product;
-pub use purchase::{EARLY_EVENTS_MAX, EarlyEvent, OrderLineKey, Purchase, PurchaseFacts, PurchaseState};
+pub use purchase::{
+    EARLY_EVENTS_MAX, EarlyEvent, EarlyKept, OrderLineKey, Purchase, PurchaseFacts, PurchaseState,
+};
 pub use purchase_event::{
     Charging, InstanceInfo, InstanceStatus, OrderDetails, OrderKind, OrderLineDetails, OrderRef, PeriodUnit,
     PurchaseEvent, PurchaseOutcome, RefreshScene,

@@ -160,8 +160,8 @@ pub const EARLY_EVENTS_MAX: usize = 64;
 
 impl Purchase {
     /// Keeps an early event. A repeat of the last freeze or of a (order, scene) changes nothing, nor does the end
-    /// of a freeze that never was.
-    pub fn keep_early(&mut self, event: EarlyEvent) -> bool {
+    /// of a freeze that never was. What finds no room is not kept, and its caller must hear so.
+    pub fn keep_early(&mut self, event: EarlyEvent) -> EarlyKept {
         let repeats = |kept: &EarlyEvent| match (kept, &event) {
             (
                 EarlyEvent::Refreshed { order: own, scene: kept_scene, .. },
@@ -177,10 +177,66 @@ impl Purchase {
             (Some(EarlyEvent::Frozen { .. }), EarlyEvent::Frozen { .. })
                 | (None | Some(EarlyEvent::Unfrozen { .. }), EarlyEvent::Unfrozen { .. })
         );
-        if same_status || self.early.iter().any(repeats) || self.early.len() >= EARLY_EVENTS_MAX {
-            return false;
+        if same_status || self.early.iter().any(repeats) {
+            return EarlyKept::Repeat;
+        }
+        if self.early.len() >= EARLY_EVENTS_MAX {
+            return EarlyKept::NoRoom;
         }
         self.early.push(event);
-        true
+        EarlyKept::Kept
+    }
+}
+
+/// What became of an early event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EarlyKept {
+    /// It is kept.
+    Kept,
+    /// It says nothing new.
+    Repeat,
+    /// It would be lost: whoever sent it must send it again later.
+    NoRoom,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::LicenseId;
+
+    fn waiting() -> Purchase {
+        Purchase {
+            key: OrderLineKey {
+                merchant: MerchantId::parse("acme").expect("valid"),
+                marketplace: Marketplace::KooGallery,
+                order_id: OrderId::parse("CS1").expect("valid"),
+                line_id: None,
+                product_id: None,
+            },
+            license: LicenseId::from_uuid(1),
+            instance: InstanceId::parse("instance").expect("valid"),
+            channel: ChannelId::parse("cad").expect("valid"),
+            received_at: Instant::UNIX_EPOCH,
+            env: Env::Live,
+            state: PurchaseState::Received,
+            early: Vec::new(),
+            facts: None,
+        }
+    }
+
+    fn renewal(number: usize) -> EarlyEvent {
+        let order = OrderRef { order_id: format!("CS{number}"), order_line_id: None, product_id: None };
+        EarlyEvent::Refreshed { at: Instant::UNIX_EPOCH, order, scene: RefreshScene::Renewal, ends_at: None }
+    }
+
+    #[test]
+    fn an_early_event_without_room_is_told_apart_from_a_repeat() {
+        let mut purchase = waiting();
+        for number in 0..EARLY_EVENTS_MAX {
+            assert_eq!(purchase.keep_early(renewal(number)), EarlyKept::Kept);
+        }
+        assert_eq!(purchase.keep_early(renewal(0)), EarlyKept::Repeat);
+        assert_eq!(purchase.keep_early(renewal(EARLY_EVENTS_MAX)), EarlyKept::NoRoom);
+        assert_eq!(purchase.early.len(), EARLY_EVENTS_MAX);
     }
 }

@@ -188,3 +188,24 @@ fn a_missing_access_key_is_refused_without_a_hint_and_the_others_go_on_working()
     harness.apply(&with_two);
     assert_eq!(harness.storefront().buy(year()).expect("answers").answer.result_code(), "000004");
 }
+
+/// What is answered with success is kept: a renewal that a waiting purchase has no room for is asked for again.
+#[test]
+fn a_renewal_that_cannot_be_kept_yet_is_never_answered_with_success() {
+    let harness = Harness::start();
+    let shop = harness.storefront();
+    let bought = shop.buy(year()).expect("the service answers");
+    let instance = bought.answer.instance_id().to_owned();
+    let mut successes = 0;
+    for _ in 0..=lictor::domain::EARLY_EVENTS_MAX {
+        let renewed = shop.renew(&instance, Period::Days(1)).expect("the service answers");
+        match renewed.answer.result_code() {
+            "000000" => successes += 1,
+            code => assert_eq!(code, "000005"),
+        }
+    }
+    assert_eq!(successes, lictor::domain::EARLY_EVENTS_MAX, "the one too many is refused, not swallowed");
+    harness.settle();
+    let late = shop.renew(&instance, Period::Days(1)).expect("the service answers");
+    assert_eq!(late.answer.result_code(), "000000", "once the license exists there is room");
+}
