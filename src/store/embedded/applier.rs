@@ -3,23 +3,20 @@
 //! The journal has a batch before it comes here, so nothing is lost if the process ends first: the next start
 //! replays from the checkpoint. The overlay shows the batch to readers until the index has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use super::super::engine::Position;
 use super::super::error::StoreError;
 use super::EmbeddedOptions;
-use super::backlog::{Backlog, Durable};
+use super::backlog::{BACKLOG_BYTES_MAX, Backlog, Durable};
 use super::folder::Mark;
-use super::index::Index;
+use super::index::{Index, IndexError};
 use super::shared::Shared;
 
-/// What may wait for the index; more makes the group commit wait: 64 MiB of journal.
-const BACKLOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
-
 /// What is applied in one go: 2 MiB of journal.
-const GROUP_BYTES: u64 = 2 * 1024 * 1024;
+pub(super) const GROUP_BYTES: u64 = 2 * 1024 * 1024;
 
 /// The thread that applies batches.
 pub(super) struct Applier {
@@ -31,14 +28,19 @@ impl Applier {
     pub fn start(
         shared: Arc<Shared>,
         index: Index,
-        checkpointed: Position,
+        (seen, checkpointed): (Position, Position),
+        replayed: VecDeque<Durable>,
         options: &EmbeddedOptions,
     ) -> Result<Self, StoreError> {
-        let backlog = Arc::new(Backlog::new(BACKLOG_BYTES_MAX));
+        for durable in &replayed {
+            shared.show(&durable.batch);
+        }
+        let backlog = Arc::new(Backlog::holding(replayed, BACKLOG_BYTES_MAX));
         let mut applying = Applying {
             shared,
             index,
             checkpoint_bytes: options.checkpoint_bytes,
+            seen,
             at: checkpointed,
             checkpointed,
             journal_bytes: 0,
@@ -76,6 +78,8 @@ struct Applying {
     shared: Arc<Shared>,
     index: Index,
     checkpoint_bytes: u64,
+    /// What the index had seen at the start.
+    seen: Position,
     /// What the index has.
     at: Position,
     /// What it would have after a power cut.
@@ -95,8 +99,11 @@ impl Applying {
         loop {
             let group = backlog.take(GROUP_BYTES);
             let Some(last) = group.last() else { return Ok(()) };
-            let position = last.batch.position;
-            self.apply(&group, position)?;
+            apply(&self.index, &group, self.seen).map_err(|error| self.shared.folder.told(error))?;
+            for durable in &group {
+                self.shared.hidden_by_index(&durable.batch);
+            }
+            self.at = last.batch.position;
             let bytes = group.iter().map(|durable| durable.frame_bytes).sum();
             backlog.done(bytes);
             self.journal_bytes += bytes;
@@ -104,20 +111,6 @@ impl Applying {
                 self.checkpoint()?;
             }
         }
-    }
-
-    /// Each key once, with the last that was done to it, and in order: neighbours share a page of the index.
-    fn apply(&mut self, group: &[Durable], position: Position) -> Result<(), StoreError> {
-        let effects = group.iter().flat_map(|durable| durable.batch.effects());
-        let last: BTreeMap<_, _> = effects.map(|effect| (&effect.key, effect.after.as_ref())).collect();
-        let stored =
-            last.into_iter().map(|(key, after)| (key.as_bytes(), after.map(|record| record.encode(key))));
-        self.index.apply(stored, position).map_err(|error| self.shared.folder.told(error))?;
-        for durable in group {
-            self.shared.hidden_by_index(&durable.batch);
-        }
-        self.at = position;
-        Ok(())
     }
 
     fn checkpoint(&mut self) -> Result<(), StoreError> {
@@ -129,4 +122,15 @@ impl Applying {
         }
         Ok(())
     }
+}
+
+/// Applies a group that is not empty. Each key once, with the last that was done to it, and in order: neighbours share
+/// a page of the index. The index's position does not move back behind what it had seen.
+pub(super) fn apply(index: &Index, group: &[Durable], seen: Position) -> Result<(), IndexError> {
+    let effects = group.iter().flat_map(|durable| durable.batch.effects());
+    let last: BTreeMap<_, _> = effects.map(|effect| (&effect.key, effect.after.as_ref())).collect();
+    let stored =
+        last.into_iter().map(|(key, after)| (key.as_bytes(), after.map(|record| record.encode(key))));
+    let reached = group.last().map_or(seen, |durable| durable.batch.position);
+    index.apply(stored, if reached.batch > seen.batch { reached } else { seen })
 }

@@ -5,6 +5,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::super::engine::Batch;
 
+/// What may wait for the index; more makes the group commit wait: 64 MiB of journal.
+pub(super) const BACKLOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
 /// A batch that is durable and visible.
 pub(super) struct Durable {
     pub batch: Arc<Batch>,
@@ -19,7 +22,6 @@ pub(super) struct Backlog {
     changed: Condvar,
 }
 
-#[derive(Default)]
 struct State {
     waiting: VecDeque<Durable>,
     bytes: u64,
@@ -27,8 +29,11 @@ struct State {
 }
 
 impl Backlog {
-    pub fn new(bytes_max: u64) -> Self {
-        Self { bytes_max, state: Mutex::default(), changed: Condvar::new() }
+    /// A backlog in which these batches wait already.
+    pub fn holding(waiting: VecDeque<Durable>, bytes_max: u64) -> Self {
+        let bytes = waiting.iter().map(|durable| durable.frame_bytes).sum();
+        let state = State { waiting, bytes, ended: false };
+        Self { bytes_max, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Adds a batch, waiting while the backlog is full. False when nobody takes from it any more.
@@ -95,7 +100,7 @@ mod tests {
 
     #[test]
     fn batches_are_taken_in_order_in_groups_and_at_least_one() {
-        let backlog = Backlog::new(100);
+        let backlog = Backlog::holding(VecDeque::new(), 100);
         for bytes in [3, 4, 5, 60] {
             assert!(backlog.add(durable(bytes)));
         }
@@ -109,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_full_backlog_makes_the_next_wait_until_something_is_done() {
-        let backlog = Arc::new(Backlog::new(10));
+        let backlog = Arc::new(Backlog::holding(VecDeque::new(), 10));
         assert!(backlog.add(durable(10)));
         let adding = {
             let backlog = Arc::clone(&backlog);

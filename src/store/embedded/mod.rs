@@ -1,7 +1,7 @@
 //! The embedded engine: a journal that is the truth, and sled behind it as the index.
 //!
 //! A batch is appended to the journal and synced, then shown to readers by the overlay, then answered; the applier
-//! carries it into sled. A checkpoint syncs sled, and a start replays what came after.
+//! carries it into sled. A checkpoint syncs sled, and a start hands what came after to the overlay and the applier.
 
 mod applier;
 mod backlog;
@@ -9,6 +9,7 @@ mod folder;
 mod index;
 mod open;
 mod overlay;
+mod replay;
 mod shared;
 
 use std::path::Path;
@@ -64,7 +65,8 @@ impl EmbeddedEngine {
         Self::open(folder)
     }
 
-    /// Opens the store in a folder, replaying its journal into the index where that is needed. Never makes one.
+    /// Opens the store in a folder, never making one. What its index had not yet is shown by the overlay and applied
+    /// behind; an index that is missing or damaged is made anew before this returns.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         Self::open_with(folder, &EmbeddedOptions::default())
     }
@@ -73,7 +75,8 @@ impl EmbeddedEngine {
     pub fn open_with(folder: &Path, options: &EmbeddedOptions) -> Result<Self, StoreError> {
         let opened = open::open(folder, options)?;
         let shared = Arc::new(shared::Shared::new(opened.folder, opened.index.clone()));
-        let applier = Applier::start(Arc::clone(&shared), opened.index, opened.checkpointed, options)?;
+        let positions = (opened.seen, opened.checkpointed);
+        let applier = Applier::start(Arc::clone(&shared), opened.index, positions, opened.replayed, options)?;
         let writer = Writer { journal: opened.journal, applier, lock: opened.lock };
         Ok(Self { shared, writer: Mutex::new(Some(writer)) })
     }
