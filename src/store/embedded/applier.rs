@@ -18,6 +18,9 @@ use super::shared::Shared;
 /// What is applied in one go: 2 MiB of journal.
 pub(super) const GROUP_BYTES: u64 = 2 * 1024 * 1024;
 
+/// A checkpoint writes down what each block is; the journal it is for is at least so many times as long.
+const SUMS_SHARE: u64 = 8;
+
 /// The thread that applies batches.
 pub(super) struct Applier {
     backlog: Arc<Backlog>,
@@ -35,12 +38,14 @@ impl Applier {
         for durable in &replayed {
             shared.show(&durable.batch);
         }
+        let adopted = replayed.is_empty();
         let backlog = Arc::new(Backlog::holding(replayed, BACKLOG_BYTES_MAX));
         let mut applying = Applying {
             shared,
             index,
             checkpoint_bytes: options.checkpoint_bytes,
             seen,
+            adopted,
             at: checkpointed,
             checkpointed,
             journal_bytes: 0,
@@ -80,6 +85,8 @@ struct Applying {
     checkpoint_bytes: u64,
     /// What the index had seen at the start.
     seen: Position,
+    /// Whether what an earlier process has left in the index is known.
+    adopted: bool,
     /// What the index has.
     at: Position,
     /// What it would have after a power cut.
@@ -107,7 +114,8 @@ impl Applying {
             let bytes = group.iter().map(|durable| durable.frame_bytes).sum();
             backlog.done(bytes);
             self.journal_bytes += bytes;
-            if self.journal_bytes >= self.checkpoint_bytes {
+            let worth_it = self.checkpoint_bytes.max(SUMS_SHARE * self.index.sums_bytes());
+            if self.journal_bytes >= worth_it {
                 self.checkpoint()?;
             }
         }
@@ -115,7 +123,11 @@ impl Applying {
 
     fn checkpoint(&mut self) -> Result<(), StoreError> {
         if self.at != self.checkpointed {
-            self.index.sync().map_err(|error| self.shared.folder.told(error))?;
+            if !self.adopted {
+                self.index.adopt().map_err(|error| self.shared.folder.told(error))?;
+                self.adopted = true;
+            }
+            self.index.sync(self.at).map_err(|error| self.shared.folder.told(error))?;
             self.shared.folder.write_mark(Mark::Checkpoint, self.at)?;
             self.checkpointed = self.at;
             self.journal_bytes = 0;

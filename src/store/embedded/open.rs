@@ -105,11 +105,9 @@ fn usable_index(folder: &Folder, checkpoint: Position) -> Result<(Index, Positio
     }
     let index = Index::open(&folder.index())?;
     let applied = index.position()?;
-    if applied.batch < checkpoint.batch {
-        return damaged(format!(
-            "it stands at batch {} but was synced at {}",
-            applied.batch, checkpoint.batch
-        ));
+    let synced = index.synced();
+    if synced.batch < checkpoint.batch {
+        return damaged(format!("it was synced at batch {}, not at {}", synced.batch, checkpoint.batch));
     }
     Ok((index, applied))
 }
@@ -139,7 +137,7 @@ fn refuse_without_the_first_batch(folder: &Folder) -> Result<(), StoreError> {
 
 /// A new index is synced, and then the mark that asked for it goes.
 fn settle(folder: &Folder, index: &Index, end: Position) -> Result<Position, StoreError> {
-    index.sync().map_err(|error| folder.told(error))?;
+    index.sync(end).map_err(|error| folder.told(error))?;
     folder.write_mark(Mark::Checkpoint, end)?;
     if folder.wants_rebuild() {
         folder.unmark_rebuild()?;
