@@ -15,9 +15,6 @@ use super::folder::Mark;
 use super::index::{Index, IndexError};
 use super::shared::Shared;
 
-/// What is applied in one go: 2 MiB of journal.
-pub(super) const GROUP_BYTES: u64 = 2 * 1024 * 1024;
-
 /// A checkpoint writes down what each block is; the journal it is for is at least so many times as long.
 const SUMS_SHARE: u64 = 8;
 
@@ -63,10 +60,32 @@ impl Applier {
         if self.backlog.add(durable) { Ok(()) } else { Err(StoreError::Closed) }
     }
 
-    /// Waits until the backlog is applied and checkpointed; what failed on the way has been noted.
+    /// A handle that holds the applier back.
+    pub fn pause(&self) -> IndexPause {
+        IndexPause(Arc::clone(&self.backlog))
+    }
+
+    /// Waits until the backlog is applied and checkpointed, or left to the next start if it is paused; what failed on the way has been noted.
     pub fn finish(self) -> Result<(), StoreError> {
         self.backlog.end();
         self.thread.join().map_err(|_| StoreError::Closed)
+    }
+}
+
+/// Holds back what writes the index, for as long as the disk has little room: then only the journal grows, and only
+/// until the backlog is full.
+#[derive(Clone)]
+pub struct IndexPause(Arc<Backlog>);
+
+impl IndexPause {
+    /// From now on the index is not written, unless the backlog is full.
+    pub fn pause(&self) {
+        self.0.pause(true);
+    }
+
+    /// The index is written again.
+    pub fn resume(&self) {
+        self.0.pause(false);
     }
 }
 
@@ -97,14 +116,17 @@ struct Applying {
 
 impl Applying {
     fn run(&mut self, backlog: &Backlog) {
-        if let Err(error) = self.drain(backlog).and_then(|()| self.checkpoint()) {
+        let drained = self.drain(backlog);
+        // An index that is held back stays as it is: the next start goes on from the checkpoint before.
+        let ended = if backlog.is_paused() { drained } else { drained.and_then(|()| self.checkpoint()) };
+        if let Err(error) = ended {
             self.shared.fail(error);
         }
     }
 
     fn drain(&mut self, backlog: &Backlog) -> Result<(), StoreError> {
         loop {
-            let group = backlog.take(GROUP_BYTES);
+            let group = backlog.take();
             let Some(last) = group.last() else { return Ok(()) };
             apply(&self.index, &group, self.seen).map_err(|error| self.shared.folder.told(error))?;
             for durable in &group {

@@ -11,8 +11,8 @@ use super::super::error::StoreError;
 use super::super::journal::Frame;
 use super::super::key::RecordKey;
 use super::super::record::Record;
-use super::applier::{GROUP_BYTES, apply};
-use super::backlog::Durable;
+use super::applier::apply;
+use super::backlog::{Durable, GROUP_BYTES_MAX, taken};
 use super::folder::Folder;
 use super::index::Index;
 
@@ -46,7 +46,7 @@ impl<'a> Replay<'a> {
         if self.frames.is_multiple_of(PROGRESS_BATCHES) {
             tracing::info!(batch = frame.position.batch, "replaying the journal");
         }
-        while self.waiting_bytes > self.keep_bytes + GROUP_BYTES {
+        while self.waiting_bytes > self.keep_bytes + GROUP_BYTES_MAX {
             self.apply_group()?;
         }
         Ok(())
@@ -66,15 +66,8 @@ impl<'a> Replay<'a> {
     }
 
     fn apply_group(&mut self) -> Result<(), StoreError> {
-        let mut group = Vec::new();
-        let mut bytes = 0;
-        while bytes < GROUP_BYTES
-            && let Some(durable) = self.waiting.pop_front()
-        {
-            bytes += durable.frame_bytes;
-            group.push(durable);
-        }
-        self.waiting_bytes -= bytes;
+        let group = taken(&mut self.waiting, GROUP_BYTES_MAX);
+        self.waiting_bytes -= group.iter().map(|durable| durable.frame_bytes).sum::<u64>();
         apply(self.index, &group, self.seen).map_err(|error| self.folder.told(error))
     }
 }
