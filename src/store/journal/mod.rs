@@ -102,6 +102,9 @@ impl Journal {
         through: u64,
         sink: &mut dyn FnMut(Frame<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
+        if after >= through {
+            return Ok(());
+        }
         let span = Span { after, through, acknowledged: through };
         read_span(folder, &store, &span, sink).map(|_| ())
     }
@@ -123,7 +126,8 @@ impl Journal {
             return Err(StoreError::Closed);
         }
         self.failed = true;
-        if self.segment_bytes >= self.segment_bytes_max {
+        let holds_a_frame = self.position.batch >= self.segment_first;
+        if holds_a_frame && self.segment_bytes >= self.segment_bytes_max {
             self.begin_next()?;
         }
         self.buffer.clear();

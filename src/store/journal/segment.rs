@@ -102,14 +102,18 @@ pub(super) fn list(folder: &Path) -> Result<Vec<u64>, StoreError> {
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         if path.extension().is_some_and(|extension| extension == PLAIN || extension == SEALED) {
-            let stem = path.file_stem().and_then(|stem| stem.to_str());
-            let first = stem.filter(|stem| stem.len() == NAME_DIGITS).and_then(|stem| stem.parse().ok());
-            firsts.push(first.ok_or_else(|| damaged(&path, 0, "its name is no batch number"))?);
+            firsts.push(first_in(&path).ok_or_else(|| damaged(&path, 0, "its name is no batch number"))?);
         }
     }
     firsts.sort_unstable();
     firsts.dedup();
     Ok(firsts)
+}
+
+fn first_in(path: &Path) -> Option<u64> {
+    let stem = path.file_stem()?.to_str()?;
+    let digits = stem.len() == NAME_DIGITS && stem.bytes().all(|byte| byte.is_ascii_digit());
+    stem.parse().ok().filter(|_| digits)
 }
 
 /// True when a file holds no more than a header that was never finished: no frame was ever in it.
