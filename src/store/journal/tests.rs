@@ -9,6 +9,7 @@ use super::*;
 use crate::store::{Effect, Kind, Record, RecordKey, Revision};
 
 mod damage;
+mod store;
 mod upkeep;
 
 const STORE: StoreId = [7; 16];
