@@ -11,6 +11,7 @@ use crate::store::{Effect, Kind, Record, RecordKey, Revision};
 mod damage;
 mod store;
 mod upkeep;
+mod vectors;
 
 const STORE: StoreId = [7; 16];
 
