@@ -1,5 +1,7 @@
 //! Sealing and retiring: the same batches before and after, whatever is interrupted.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::super::sealed::{BLOCK_HEADER_BYTES, SEALED_HEADER_BYTES, TRAILER_BYTES};
 use super::super::segment::Segment;
 use super::*;
@@ -22,6 +24,10 @@ fn sealed_segments_give_the_same_batches_and_the_newest_stays_plain() {
     let name = |first: u64, form: &str| format!("{first:020}.{form}");
     let expected = [name(1, "sealed"), name(4, "sealed"), name(7, "sealed"), name(10, "seg")];
     assert_eq!(names(folder.path()), expected);
+    for name in expected {
+        let mode = fs::metadata(folder.path().join(&name)).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
     assert_eq!(batches(folder.path(), BATCHES).expect("whole"), all());
     append_more(folder.path(), 5, SMALL);
     assert_eq!(batches(folder.path(), BATCHES + 5).expect("whole").len(), 17);
