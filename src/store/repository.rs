@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::rows::{Scan, Table, Written, raw_counter_key, raw_key};
 use super::{CommitAnswer, CommitError, CommitRequest, Primitive, RecordStore, Revision};
-use crate::application::ports::{Change, Commit, Committed, Listing, Store, StoreError};
+use crate::application::ports::{Change, Commit, Committed, DiskState, Listing, Store, StoreError};
 use crate::application::record::{Record, RecordKey, Versioned};
 use crate::domain::Instant;
 
@@ -44,9 +44,14 @@ impl Store for Repository {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        let primitives = commit.changes.into_iter().map(primitive).collect::<Result<_, _>>()?;
-        let answer = self.raw.commit(CommitRequest { primitives }).await;
+        let Commit { changes, urgency } = commit;
+        let primitives = changes.into_iter().map(primitive).collect::<Result<_, _>>()?;
+        let answer = self.raw.commit(CommitRequest { primitives, urgency }).await;
         answer.map(committed).map_err(|error| refused(&error))
+    }
+
+    fn disk(&self) -> Option<DiskState> {
+        self.raw.disk()
     }
 }
 
@@ -94,6 +99,7 @@ fn refused(error: &CommitError) -> StoreError {
     match error {
         CommitError::Conflict { .. } | CommitError::CounterBounds { .. } => StoreError::Conflict,
         CommitError::Full => StoreError::Busy,
+        CommitError::NoRoom { .. } => StoreError::NoRoom,
         CommitError::Unknown => StoreError::OutcomeUnknown,
         CommitError::Invalid { .. } | CommitError::Closed | CommitError::Storage(_) => failed(error),
     }
