@@ -62,8 +62,8 @@ impl App {
         let (kind, detail, urgency) = match &early {
             EarlyEvent::Frozen { .. } => (EventKind::LicenseSuspended, Vec::new(), Urgency::Essential),
             EarlyEvent::Unfrozen { .. } => (EventKind::LicenseResumed, Vec::new(), Urgency::Essential),
-            EarlyEvent::Refreshed { order, .. } => {
-                (EventKind::LicenseRenewed, vec![("order_id", order.order_id.clone())], Urgency::Grow)
+            EarlyEvent::Refreshed { order, scene, .. } => {
+                (EventKind::LicenseRenewed, vec![("order_id", order.order_id.clone())], urgency_of(*scene))
             }
         };
         match purchase.keep_early(early) {
@@ -110,7 +110,7 @@ impl App {
         let detail = [("order_id", refresh.order.order_id.clone()), ("ends_at", end_text(&license))];
         let event = self.event(call.merchant, &license.id, &call.actor(), kind, &detail);
         let flips = flips_between(Some(&before), &license, call.now);
-        let commit = Commit::new().with_urgency(Urgency::Grow);
+        let commit = Commit::new().with_urgency(urgency_of(refresh.scene));
         let mut commit = commit.put(license, revision).put(event, ABSENT).set_all(flips);
         if ranked_later {
             let task = Task::RankOrder {
@@ -136,6 +136,14 @@ impl App {
             }
             (crate::domain::EndChange::Unchanged, false) => None,
         }
+    }
+}
+
+/// What is paid for waits like every purchase; what is paid back needs another key, and waits for that only.
+fn urgency_of(scene: RefreshScene) -> Urgency {
+    match scene {
+        RefreshScene::TrialToFormal | RefreshScene::Renewal | RefreshScene::RenewalChange => Urgency::Grow,
+        RefreshScene::CancelRenewal => Urgency::Ordinary,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::http::{token_digest, token_text};
 use crate::marketplace::MarketplaceOrders;
 use crate::randomness::{SystemRandomness, random_bytes};
 use crate::signing::{Keyring, KeyringSettings};
-use crate::store::{EmbeddedEngine, RecordStore, Repository};
+use crate::store::{DiskReserve, EmbeddedEngine, FileSystem, RecordStore, Repository, make_room_to_open};
 
 /// Name of the file that holds the operator's first token.
 const OPERATOR_TOKEN_FILE: &str = "operator-token";
@@ -94,13 +94,16 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
         may_create: true,
         randomness: Arc::new(random_bytes),
     };
+    make_room_to_open(&data, &FileSystem::holding(&data))?;
     let (engine, keyring) = match (has_data, has_keys) {
         (true, _) => (EmbeddedEngine::open(&data)?, Keyring::open(settings)?),
         (false, true) => (EmbeddedEngine::create(&data)?, Keyring::open(settings)?),
         (false, false) => make_both(&data, settings)?,
     };
     let keyring = Arc::new(keyring);
-    let records = RecordStore::start(engine);
+    let reserve = DiskReserve::of(&data, FileSystem::holding(&data));
+    reserve.watch();
+    let records = RecordStore::start(engine).with_reserve(reserve);
     let app = Arc::new(App::new(
         Arc::new(Repository::new(records.clone())),
         Arc::clone(&keyring) as _,

@@ -56,8 +56,16 @@ pub trait FreeSpace: Send + Sync + 'static {
     fn free_bytes(&self) -> io::Result<u64>;
 }
 
-/// The file system that holds a folder.
+/// The file system that holds a folder which is there.
 pub struct FileSystem(pub PathBuf);
+
+impl FileSystem {
+    /// The one that holds a folder, or will hold it once it is made.
+    pub fn holding(folder: &Path) -> Self {
+        let there = folder.ancestors().find(|folder| folder.exists());
+        Self(there.unwrap_or(folder).to_owned())
+    }
+}
 
 impl FreeSpace for FileSystem {
     fn free_bytes(&self) -> io::Result<u64> {
@@ -117,9 +125,13 @@ impl DiskReserve {
 
     /// Looks again and again until the last handle is dropped.
     pub fn watch(self: &Arc<Self>) {
+        self.watch_every(BETWEEN_LOOKS);
+    }
+
+    fn watch_every(self: &Arc<Self>, pause: Duration) {
         let watched = Arc::downgrade(self);
         let started =
-            std::thread::Builder::new().name("store-disk".to_owned()).spawn(move || watch(&watched));
+            std::thread::Builder::new().name("store-disk".to_owned()).spawn(move || watch(&watched, pause));
         match started {
             Ok(thread) => *lock(&self.watcher) = Some(thread.thread().clone()),
             Err(error) => tracing::error!(%error, "the store's disk is not watched"),
@@ -208,9 +220,9 @@ impl Drop for DiskReserve {
     }
 }
 
-fn watch(watched: &Weak<DiskReserve>) {
+fn watch(watched: &Weak<DiskReserve>, pause: Duration) {
     loop {
-        std::thread::park_timeout(BETWEEN_LOOKS);
+        std::thread::park_timeout(pause);
         let Some(reserve) = watched.upgrade() else { return };
         reserve.look();
     }
@@ -270,7 +282,7 @@ fn tell(before: DiskLevel, disk: DiskState) {
 }
 
 /// Before a start opens the store in a folder: lets go of the reserve when the disk is full, and refuses when even
-/// that is not enough for what a start writes. A folder that is missing is judged by the one it will be made in. The
+/// that is not enough for what a start writes. The
 /// reserve of a store that is open elsewhere is left alone.
 pub fn make_room_to_open(folder: &Path, free_space: &impl FreeSpace) -> Result<(), StoreError> {
     // A disk that cannot be asked is found out by the first write.
@@ -292,3 +304,6 @@ fn is_free(folder: &Path) -> bool {
     let lock = std::fs::File::open(folder.join("LOCK"));
     lock.is_ok_and(|file| FileExt::try_lock(&file).is_ok())
 }
+
+#[cfg(test)]
+mod tests;
