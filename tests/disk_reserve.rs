@@ -1,6 +1,7 @@
 //! A disk that fills up: new work waits, what is there goes on, and stopping a right works down to the last byte.
 
 #[path = "process/mount.rs"]
+#[expect(dead_code, reason = "the refusals of a start use the rest")]
 mod mount;
 mod process;
 mod support;

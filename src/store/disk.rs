@@ -105,30 +105,29 @@ enum Reserve {
 }
 
 impl DiskReserve {
-    /// Looks at the disk of an open store's folder for the first time, and sets the reserve aside if there is room.
+    /// For an open store's folder. Lets everybody in until the disk is looked at.
     pub fn of(folder: &Path, free_space: impl FreeSpace) -> Arc<Self> {
         let file = folder.join(RESERVE);
         let is_whole = file.metadata().is_ok_and(|found| found.len() == RESERVE_BYTES);
         let looking =
             Looking { reserve: if is_whole { Reserve::Held } else { Reserve::Missing }, blind: false };
-        let reserve = Arc::new(Self {
+        Arc::new(Self {
             file,
             free_space: Box::new(free_space),
             disk: Mutex::new(DiskState { free_bytes: u64::MAX, level: DiskLevel::Ample }),
             looking: Mutex::new(looking),
             unseen_bytes: AtomicU64::new(0),
             watcher: Mutex::new(None),
-        });
-        reserve.look();
-        reserve
+        })
     }
 
-    /// Looks again and again until the last handle is dropped.
+    /// Looks now, and again and again until the last handle is dropped.
     pub fn watch(self: &Arc<Self>) {
         self.watch_every(BETWEEN_LOOKS);
     }
 
     fn watch_every(self: &Arc<Self>, pause: Duration) {
+        self.look();
         let watched = Arc::downgrade(self);
         let started =
             std::thread::Builder::new().name("store-disk".to_owned()).spawn(move || watch(&watched, pause));
@@ -234,10 +233,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn level_of(free_bytes: u64) -> DiskLevel {
     match free_bytes {
-        ..RESERVE_BYTES => DiskLevel::Full,
-        ..SHORT_BYTES => DiskLevel::Short,
-        ..LOW_BYTES => DiskLevel::Low,
-        _ => DiskLevel::Ample,
+        0..RESERVE_BYTES => DiskLevel::Full,
+        RESERVE_BYTES..SHORT_BYTES => DiskLevel::Short,
+        SHORT_BYTES..LOW_BYTES => DiskLevel::Low,
+        LOW_BYTES.. => DiskLevel::Ample,
     }
 }
 

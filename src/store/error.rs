@@ -69,7 +69,9 @@ pub enum StoreError {
         folder: String,
     },
     /// A store may only be created in an empty folder.
-    #[error("{folder} is not empty; a store is only created in an empty folder, to never cover an old one")]
+    #[error(
+        "{folder} holds files, but no store of this program; a store is only made in an empty folder, so name another folder, or the one that holds the store"
+    )]
     NotEmpty {
         /// Which folder.
         folder: String,

@@ -34,7 +34,9 @@ impl Disk {
     }
 
     pub fn reserve(&self, folder: &Path) -> Arc<DiskReserve> {
-        DiskReserve::of(folder, self.clone())
+        let reserve = DiskReserve::of(folder, self.clone());
+        reserve.look();
+        reserve
     }
 }
 

@@ -1,7 +1,5 @@
 //! File systems of a test's own: small ones that it fills, ones that cannot be written to. Mounting needs rights that
 //! not everybody has: without them a test says that it did not run. With them a mount that fails is a failed test.
-#![expect(dead_code, reason = "each test binary uses a part of it")]
-
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -68,7 +66,7 @@ impl Mount {
         let _ = std::fs::remove_file(&filler);
         let file = std::fs::File::create_new(&filler).expect("it was removed");
         let free = || {
-            let found = rustix::fs::statvfs(&self.path()).expect("it is mounted");
+            let found = rustix::fs::statvfs(self.path()).expect("it is mounted");
             found.f_bavail * found.f_frsize
         };
         let flags = rustix::fs::FallocateFlags::empty();

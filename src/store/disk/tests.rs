@@ -68,6 +68,7 @@ fn each_level_lets_in_what_it_says() {
     let folder = tempfile::tempdir().expect("a folder");
     let disk = Disk::with_mib(1_024);
     let reserve = DiskReserve::of(folder.path(), disk.clone());
+    reserve.look();
     for (free_mib, level, lets_in) in [
         (1_024, DiskLevel::Ample, [true, true, true]),
         (1_023, DiskLevel::Low, [true, true, true]),
@@ -89,6 +90,7 @@ fn a_level_is_left_with_an_eighth_to_spare_and_told_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let disk = Disk::with_mib(2_000);
     let reserve = DiskReserve::of(folder.path(), disk.clone());
+    reserve.look();
     let lines = logged(|| {
         for free_mib in [1_023, 1_025, 1_000, 1_150, 255, 257, 250, 280, 293, 900] {
             disk.set_mib(free_mib);
@@ -112,6 +114,7 @@ fn the_reserve_is_a_private_allocated_file_that_is_let_go_of_at_the_last_level_a
     let file = folder.path().join(RESERVE);
     let disk = Disk::with_mib(2_000);
     let reserve = DiskReserve::of(folder.path(), disk.clone());
+    reserve.look();
     let made = file.metadata().expect("it is set aside");
     assert_eq!((made.len(), made.permissions().mode() & 0o777), (RESERVE_BYTES, 0o600));
     assert!(made.blocks() * 512 >= RESERVE_BYTES, "allocated, not a hole: {} blocks", made.blocks());
@@ -137,6 +140,7 @@ fn a_disk_without_room_for_the_reserve_has_none_and_keeps_the_levels() {
     let folder = tempfile::tempdir().expect("a folder");
     let disk = Disk::with_mib(1_100);
     let reserve = DiskReserve::of(folder.path(), disk.clone());
+    reserve.look();
     assert!(!folder.path().join(RESERVE).exists());
     disk.set_mib(300);
     reserve.look();
@@ -151,6 +155,7 @@ fn a_disk_that_cannot_be_asked_stays_at_its_level_and_is_told_of_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let disk = Disk::with_mib(100);
     let reserve = DiskReserve::of(folder.path(), disk.clone());
+    reserve.look();
     disk.fails.store(true, Ordering::SeqCst);
     let lines = logged(|| (0..3).for_each(|_| reserve.look()));
     assert_eq!((lines.len(), admitted(&reserve)), (1, [false, true, true]), "{lines:#?}");
@@ -180,6 +185,7 @@ fn the_watcher_looks_after_enough_was_written_and_ends_with_the_store() {
     let folder = tempfile::tempdir().expect("a folder");
     let disk = Disk::with_mib(1_100);
     let reserve = DiskReserve::of(folder.path(), disk.clone());
+    reserve.look();
     reserve.watch_every(Duration::from_secs(3_600));
     disk.set_mib(10);
     let mebibyte = CommitRequest::new().index(key(), vec![0; 1 << 20]).with_urgency(Urgency::Essential);
