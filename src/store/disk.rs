@@ -178,7 +178,7 @@ impl DiskReserve {
         let level = level_after(before, free_bytes.saturating_sub(given_up));
         let disk = DiskState { free_bytes, level };
         *lock(&self.disk) = disk;
-        tell(before, disk);
+        tell(self.file.parent().unwrap_or(&self.file), before, disk);
         looking.reserve = match (level, looking.reserve) {
             (DiskLevel::Full, Reserve::Held) => self.let_go(),
             (DiskLevel::Ample, Reserve::LetGo | Reserve::Missing) if has_room_for_reserve(free_bytes) => {
@@ -260,20 +260,23 @@ fn set_aside(file: &Path) -> Result<(), StoreError> {
 }
 
 /// Once per crossing.
-fn tell(before: DiskLevel, disk: DiskState) {
-    let free_mib = disk.free_bytes >> 20;
+fn tell(folder: &Path, before: DiskLevel, disk: DiskState) {
+    let (free_mib, folder) = (disk.free_bytes >> 20, folder.display());
     match disk.level {
         after if after == before => {}
-        DiskLevel::Ample => tracing::info!(free_mib, "the store's disk has enough room again"),
+        DiskLevel::Ample => tracing::info!(%folder, free_mib, "the store's disk has enough room again"),
         DiskLevel::Low => tracing::warn!(
+            %folder,
             free_mib,
             "the store's disk runs low: free some space; below 256 MiB purchases and activations are refused"
         ),
         DiskLevel::Short => tracing::error!(
+            %folder,
             free_mib,
-            "the store's disk is short of room: purchases, activations and issuing wait until there is more"
+            "the store's disk is short of room: purchases and new activations are refused until 288 MiB are free"
         ),
         DiskLevel::Full => tracing::error!(
+            %folder,
             free_mib,
             "the store's disk is full: only freeze, release and revoke are done; free some space now"
         ),
