@@ -105,6 +105,9 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     };
     let keyring = Arc::new(keyring);
     let reserve = DiskReserve::of(&data, FileSystem::holding(&data));
+    if let Some(index) = engine.index_pause() {
+        reserve.hold_back_when_full(move |is_full| if is_full { index.pause() } else { index.resume() });
+    }
     let records = RecordStore::start(engine).with_reserve(Arc::clone(&reserve));
     let app = Arc::new(App::new(
         Arc::new(Repository::new(records.clone())),

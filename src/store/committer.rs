@@ -71,7 +71,7 @@ impl Drop for LastWord<'_> {
 }
 
 /// The first reason to stop stays.
-fn tell(state: &watch::Sender<StoreState>, stopped: StoreState) {
+pub(super) fn tell(state: &watch::Sender<StoreState>, stopped: StoreState) {
     state.send_if_modified(|state| {
         let running = matches!(state, StoreState::Running);
         if running {

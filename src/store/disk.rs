@@ -15,6 +15,8 @@
 //! meanwhile, so that letting go of it lets nobody in. Without it (a file system that cannot allocate, a disk that
 //! was never roomy enough) the levels hold all the same.
 //!
+//! At the last level the index behind the journal is held back as well: only the journal grows.
+//!
 //! The disk is looked at once per second and after every 4 MiB of commits, by a thread of its own.
 
 use std::io;
@@ -81,10 +83,14 @@ pub struct DiskReserve {
     /// As it was last looked at; held for a moment only, because commits ask.
     disk: Mutex<DiskState>,
     looking: Mutex<Looking>,
+    hold_back: Mutex<Option<HoldBack>>,
     /// Bytes of commits since the last look.
     unseen_bytes: AtomicU64,
     watcher: Mutex<Option<Thread>>,
 }
+
+/// Told `true` when the disk has become full, and `false` when it is so no more.
+type HoldBack = Box<dyn Fn(bool) + Send>;
 
 struct Looking {
     reserve: Reserve,
@@ -116,9 +122,16 @@ impl DiskReserve {
             free_space: Box::new(free_space),
             disk: Mutex::new(DiskState { free_bytes: u64::MAX, level: DiskLevel::Ample }),
             looking: Mutex::new(looking),
+            hold_back: Mutex::new(None),
             unseen_bytes: AtomicU64::new(0),
             watcher: Mutex::new(None),
         })
+    }
+
+    /// Has what can wait held back while the disk is full, and let go on after it: the index behind the journal takes
+    /// several times the room of what it is given.
+    pub fn hold_back_when_full(&self, hold_back: impl Fn(bool) + Send + 'static) {
+        *lock(&self.hold_back) = Some(Box::new(hold_back));
     }
 
     /// Looks now, and again and again until the last handle is dropped.
@@ -179,6 +192,12 @@ impl DiskReserve {
         let disk = DiskState { free_bytes, level };
         *lock(&self.disk) = disk;
         tell(self.file.parent().unwrap_or(&self.file), before, disk);
+        let is_full = level == DiskLevel::Full;
+        if is_full != (before == DiskLevel::Full)
+            && let Some(hold_back) = &*lock(&self.hold_back)
+        {
+            hold_back(is_full);
+        }
         looking.reserve = match (level, looking.reserve) {
             (DiskLevel::Full, Reserve::Held) => self.let_go(),
             (DiskLevel::Ample, Reserve::LetGo | Reserve::Missing) if has_room_for_reserve(free_bytes) => {

@@ -59,6 +59,9 @@ pub enum Direction {
     Reverse,
 }
 
+/// A page of a scan takes no further record once its keys and bodies hold this many bytes: 8 MiB.
+pub const SCAN_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// Keeps records. Blocking; called by one committer thread and any number of readers.
 ///
 /// * **Atomicity**: a batch is written whole or not at all, also across a crash.
@@ -75,7 +78,13 @@ pub trait Engine: Send + Sync + 'static {
     /// The records under `keys`, in their order, all as of one batch.
     fn get(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError>;
 
-    /// Up to `limit` records of `range` in order, all as of one batch.
+    /// The same without waiting for a disk, a lock or anybody; `None` when that cannot be said.
+    fn get_at_once(&self, _keys: &[RecordKey]) -> Option<Result<Vec<Option<Record>>, StoreError>> {
+        None
+    }
+
+    /// Up to `limit` records of `range` in order, all as of one batch. Fewer, but at least one, once they hold
+    /// [`SCAN_BYTES_MAX`].
     fn scan(
         &self,
         range: &KeyRange,
@@ -86,10 +95,16 @@ pub trait Engine: Send + Sync + 'static {
     /// Writes one batch durably, then makes it visible.
     fn write(&self, batch: Batch) -> Result<(), StoreError>;
 
+    /// Takes whom to tell, once, of a failure that no call hears of: one of work that goes on behind the answers.
+    fn tell_failures(&self, _told: FailureTold) {}
+
     /// Ends well: everything written is in its final place, and the store may be opened again.
     /// Every later call hears [`StoreError::Closed`].
     fn close(&self) -> Result<(), StoreError>;
 }
+
+/// Hears of a failure; must not block.
+pub type FailureTold = Box<dyn Fn(&StoreError) + Send + Sync>;
 
 impl Engine for Box<dyn Engine> {
     fn prepare(&self, keys: &[RecordKey]) -> Result<Prior, StoreError> {
@@ -98,6 +113,14 @@ impl Engine for Box<dyn Engine> {
 
     fn get(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
         self.as_ref().get(keys)
+    }
+
+    fn get_at_once(&self, keys: &[RecordKey]) -> Option<Result<Vec<Option<Record>>, StoreError>> {
+        self.as_ref().get_at_once(keys)
+    }
+
+    fn tell_failures(&self, told: FailureTold) {
+        self.as_ref().tell_failures(told);
     }
 
     fn scan(

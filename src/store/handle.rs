@@ -55,6 +55,10 @@ impl RecordStore {
         let engine: Arc<dyn Engine> = Arc::new(engine);
         let (sender, receiver) = mpsc::channel(queue_commits_max);
         let state = Arc::new(watch::Sender::new(StoreState::Running));
+        let failing = Arc::clone(&state);
+        engine.tell_failures(Box::new(move |error| {
+            committer::tell(&failing, StoreState::Failed(error.clone()));
+        }));
         let (served, told) = (Arc::clone(&engine), Arc::clone(&state));
         let (end, ended) = watch::channel(());
         std::thread::Builder::new()
@@ -82,16 +86,26 @@ impl RecordStore {
 
     /// The record under `key`; `None` when there is none. A failed read is an error, never `None`.
     pub async fn get(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
-        Ok(self.told(self.engine.get(std::slice::from_ref(key)))?.pop().flatten())
+        Ok(self.read(std::slice::from_ref(key)).await?.pop().flatten())
     }
 
     /// The records under `keys` in their order, all as of one moment. At most [`GET_KEYS_MAX`].
     pub async fn get_many(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
         within(keys.len(), GET_KEYS_MAX)?;
-        self.told(self.engine.get(keys))
+        self.read(keys).await
     }
 
-    /// Up to `limit` records of `range` in order, as of one moment. At most [`SCAN_RECORDS_MAX`]; go on with
+    /// At once where the engine need not wait for anything, and else where waiting does no harm.
+    async fn read(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        if let Some(known) = self.engine.get_at_once(keys) {
+            return self.told(known);
+        }
+        let (engine, keys) = (Arc::clone(&self.engine), keys.to_vec());
+        self.told(blocking(move || engine.get(&keys)).await)
+    }
+
+    /// Up to `limit` records of `range` in order, as of one moment. At most [`SCAN_RECORDS_MAX`], and no further one
+    /// once they hold [`SCAN_BYTES_MAX`](super::SCAN_BYTES_MAX): a page that is short of both is the last. Go on with
     /// [`KeyRange::after`] or [`KeyRange::before`] the last key.
     pub async fn scan(
         &self,
@@ -101,8 +115,7 @@ impl RecordStore {
     ) -> Result<Vec<(RecordKey, Record)>, StoreError> {
         within(limit, SCAN_RECORDS_MAX)?;
         let engine = Arc::clone(&self.engine);
-        let scan = move || engine.scan(&range, direction, limit);
-        self.told(tokio::task::spawn_blocking(scan).await.unwrap_or(Err(StoreError::Closed)))
+        self.told(blocking(move || engine.scan(&range, direction, limit)).await)
     }
 
     /// Makes a commit: all of it or nothing, durable and visible on return.
@@ -159,6 +172,12 @@ impl std::fmt::Debug for RecordStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RecordStore").field("state", &*self.state.borrow()).finish_non_exhaustive()
     }
+}
+
+async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::Closed))
 }
 
 fn within(asked: usize, max: usize) -> Result<(), StoreError> {

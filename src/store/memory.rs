@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::engine::{Batch, Direction, Effect, Engine, Position, Prior};
+use super::engine::{Batch, Direction, Effect, Engine, Position, Prior, SCAN_BYTES_MAX};
 use super::error::StoreError;
 use super::key::{KeyRange, RecordKey};
 use super::kind::Kind;
@@ -128,10 +128,20 @@ impl Engine for MemoryEngine {
         let found =
             state.records.range::<[u8], _>((Bound::Included(range.start()), Bound::Excluded(range.end())));
         let owned = |(key, record): (&RecordKey, &Arc<Record>)| (key.clone(), Record::clone(record));
+        let mut bytes = 0;
+        let fits = |(key, record): &(&RecordKey, &Arc<Record>)| {
+            let is_room = bytes < SCAN_BYTES_MAX;
+            bytes += key.as_bytes().len() + record.body.len();
+            is_room
+        };
         Ok(match direction {
-            Direction::Forward => found.take(limit).map(owned).collect(),
-            Direction::Reverse => found.rev().take(limit).map(owned).collect(),
+            Direction::Forward => found.take(limit).take_while(fits).map(owned).collect(),
+            Direction::Reverse => found.rev().take(limit).take_while(fits).map(owned).collect(),
         })
+    }
+
+    fn get_at_once(&self, keys: &[RecordKey]) -> Option<Result<Vec<Option<Record>>, StoreError>> {
+        Some(self.get(keys))
     }
 
     fn write(&self, batch: Batch) -> Result<(), StoreError> {

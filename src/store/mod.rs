@@ -31,8 +31,8 @@ pub use committer::{BATCH_BYTES_MAX, BATCH_COMMITS_MAX, QUEUE_COMMITS_MAX, Store
 pub use disk::{
     DiskReserve, FileSystem, FreeSpace, LOW_BYTES, RESERVE_BYTES, SHORT_BYTES, make_room_to_open,
 };
-pub use embedded::{CHECKPOINT_BYTES, EmbeddedEngine, EmbeddedOptions, STORE_SCHEMA};
-pub use engine::{Batch, Direction, Effect, Engine, Position, Prior};
+pub use embedded::{CHECKPOINT_BYTES, EmbeddedEngine, EmbeddedOptions, IndexPause, STORE_SCHEMA};
+pub use engine::{Batch, Direction, Effect, Engine, FailureTold, Position, Prior, SCAN_BYTES_MAX};
 pub use error::{CommitError, StoreError};
 pub use evaluator::Evaluator;
 pub use handle::{GET_KEYS_MAX, RecordStore, SCAN_RECORDS_MAX};

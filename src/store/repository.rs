@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 
 use super::rows::{Scan, Table, Written, raw_counter_key, raw_key};
-use super::{CommitAnswer, CommitError, CommitRequest, Primitive, RecordStore, Revision};
+use super::{
+    CommitAnswer, CommitError, CommitRequest, Direction, Primitive, Record as RawRecord, RecordKey as RawKey,
+    RecordStore, Revision, SCAN_BYTES_MAX,
+};
 use crate::application::ports::{Change, Commit, Committed, DiskState, Listing, Store, StoreError};
 use crate::application::record::{Record, RecordKey, Versioned};
 use crate::domain::Instant;
@@ -35,11 +38,26 @@ impl Store for Repository {
         keys.iter().zip(&raw_keys).zip(found).map(versioned).collect()
     }
 
-    /// A greater `limit` than [`LIST_RECORDS_MAX`] is that.
+    /// A greater `limit` than [`LIST_RECORDS_MAX`] is that. A shorter list is the end: pages that are short for their
+    /// bytes are joined.
     async fn list(&self, listing: &Listing, limit: usize) -> Result<Vec<Versioned<Record>>, StoreError> {
         let Scan { table, range, direction } = Scan::of(listing)?;
-        let limit = limit.min(LIST_RECORDS_MAX);
-        let found = self.raw.scan(range, direction, limit).await.map_err(|error| failed(&error))?;
+        let (limit, mut rest, mut found) = (limit.min(LIST_RECORDS_MAX), range, Vec::new());
+        while found.len() < limit {
+            let wanted = limit - found.len();
+            let page =
+                self.raw.scan(rest.clone(), direction, wanted).await.map_err(|error| failed(&error))?;
+            let Some((last, _)) = page.last() else { break };
+            rest = match direction {
+                Direction::Forward => rest.after(last),
+                Direction::Reverse => rest.before(last),
+            };
+            let is_end = page.len() < wanted && bytes(&page) < SCAN_BYTES_MAX;
+            found.extend(page);
+            if is_end {
+                break;
+            }
+        }
         found.iter().map(|(key, raw)| table.versioned(key, raw)).collect()
     }
 
@@ -53,6 +71,10 @@ impl Store for Repository {
     fn disk(&self) -> Option<DiskState> {
         self.raw.disk()
     }
+}
+
+fn bytes(page: &[(RawKey, RawRecord)]) -> usize {
+    page.iter().map(|(key, record)| key.as_bytes().len() + record.body.len()).sum()
 }
 
 fn primitive(change: Change) -> Result<Primitive, StoreError> {

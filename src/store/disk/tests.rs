@@ -136,6 +136,21 @@ fn the_reserve_is_a_private_allocated_file_that_is_let_go_of_at_the_last_level_a
 }
 
 #[test]
+fn what_can_wait_is_held_back_exactly_while_the_disk_is_full() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = Disk::with_mib(1_100);
+    let reserve = DiskReserve::of(folder.path(), disk.clone());
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&told);
+    reserve.hold_back_when_full(move |is_full| lock(&heard).push(is_full));
+    for free_mib in [1_100, 63, 10, 65, 80, 300, 5] {
+        disk.set_mib(free_mib);
+        reserve.look();
+    }
+    assert_eq!(*lock(&told), [true, false, true]);
+}
+
+#[test]
 fn a_disk_without_room_for_the_reserve_has_none_and_keeps_the_levels() {
     let folder = tempfile::tempdir().expect("a folder");
     let disk = Disk::with_mib(1_100);

@@ -1,29 +1,32 @@
 //! The embedded engine: a journal that is the truth, and sled behind it as the index.
 //!
 //! A batch is appended to the journal and synced, then shown to readers by the overlay, then answered; the applier
-//! carries it into sled. A checkpoint syncs sled, and a start replays what came after.
+//! carries it into sled. A checkpoint syncs sled, and a start hands what came after to the overlay and the applier.
 
 mod applier;
 mod backlog;
 mod folder;
+mod greatest;
 mod index;
 mod open;
 mod overlay;
+mod replay;
 mod shared;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::engine::{Batch, Direction, Engine, Prior};
+use super::engine::{Batch, Direction, Engine, FailureTold, Prior, SCAN_BYTES_MAX};
 use super::error::StoreError;
 use super::journal::{Journal, SEGMENT_BYTES_MAX};
 use super::key::{KeyRange, RecordKey};
 use super::record::Record;
 use applier::Applier;
+pub use applier::IndexPause;
 use backlog::Durable;
 pub use folder::STORE_SCHEMA;
 use folder::{Folder, FolderLock, Mark};
-use shared::SharedStore;
+use shared::{SharedStore, View};
 
 /// The index is synced after this much journal: 64 MiB.
 pub const CHECKPOINT_BYTES: u64 = 64 * 1024 * 1024;
@@ -64,7 +67,8 @@ impl EmbeddedEngine {
         Self::open(folder)
     }
 
-    /// Opens the store in a folder, replaying its journal into the index where that is needed. Never makes one.
+    /// Opens the store in a folder, never making one. What its index had not yet is shown by the overlay and applied
+    /// behind; an index that is missing or damaged is made anew before this returns.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         Self::open_with(folder, &EmbeddedOptions::default())
     }
@@ -73,7 +77,8 @@ impl EmbeddedEngine {
     pub fn open_with(folder: &Path, options: &EmbeddedOptions) -> Result<Self, StoreError> {
         let opened = open::open(folder, options)?;
         let shared = Arc::new(shared::Shared::new(opened.folder, opened.index.clone()));
-        let applier = Applier::start(Arc::clone(&shared), opened.index, opened.checkpointed, options)?;
+        let positions = (opened.seen, opened.checkpointed);
+        let applier = Applier::start(Arc::clone(&shared), opened.index, positions, opened.replayed, options)?;
         let writer = Writer { journal: opened.journal, applier, lock: opened.lock };
         Ok(Self { shared, writer: Mutex::new(Some(writer)) })
     }
@@ -81,6 +86,11 @@ impl EmbeddedEngine {
     /// True when a store was made in this folder, readable or not.
     pub fn exists(folder: &Path) -> bool {
         Folder::at(folder).holds_a_store()
+    }
+
+    /// What holds the index back while the disk has little room; `None` once closed.
+    pub fn index_pause(&self) -> Option<IndexPause> {
+        self.writer().as_ref().map(|writer| writer.applier.pause())
     }
 
     fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
@@ -93,12 +103,9 @@ impl Engine for EmbeddedEngine {
         self.shared.refuse_after_failure()?;
         let position = self.writer().as_ref().ok_or(StoreError::Closed)?.journal.position();
         let mut prior = Prior { position, ..Prior::default() };
-        self.shared.read(|overlay, index| {
+        self.shared.read(|view, index| {
             for key in keys {
-                let record = match overlay.get(key) {
-                    Some(known) => known.cloned(),
-                    None => index.get(key)?.map(Arc::new),
-                };
+                let record = view.record(index, key)?;
                 prior.records.extend(record.map(|record| (key.clone(), record)));
             }
             Ok(())
@@ -107,13 +114,12 @@ impl Engine for EmbeddedEngine {
     }
 
     fn get(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
-        self.shared.read(|overlay, index| {
-            let read = |key| match overlay.get(key) {
-                Some(known) => Ok(known.map(|record| Record::clone(record))),
-                None => index.get(key),
-            };
-            keys.iter().map(read).collect()
-        })
+        let owned = |record: Option<Arc<Record>>| record.map(Arc::unwrap_or_clone);
+        self.shared.read(|view, index| keys.iter().map(|key| view.record(index, key).map(owned)).collect())
+    }
+
+    fn get_at_once(&self, keys: &[RecordKey]) -> Option<Result<Vec<Option<Record>>, StoreError>> {
+        self.shared.known(keys)
     }
 
     fn scan(
@@ -125,8 +131,9 @@ impl Engine for EmbeddedEngine {
         if range.is_empty() {
             return Ok(Vec::new());
         }
-        self.shared.read(|overlay, index| {
-            overlay::merge(index.scan(range, direction), overlay.scan(range, direction), direction, limit)
+        self.shared.read(|View { overlay, .. }, index| {
+            let (stored, shown) = (index.scan(range, direction), overlay.scan(range, direction));
+            overlay::merge(stored, shown, direction, limit, SCAN_BYTES_MAX)
         })
     }
 
@@ -139,6 +146,10 @@ impl Engine for EmbeddedEngine {
         self.shared.show(&batch);
         let sent = writer.applier.send(Durable { batch: Arc::new(batch), frame_bytes });
         sent.inspect_err(|error| self.shared.fail(error.clone()))
+    }
+
+    fn tell_failures(&self, told: FailureTold) {
+        self.shared.tell_failures(told);
     }
 
     fn close(&self) -> Result<(), StoreError> {

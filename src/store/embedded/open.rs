@@ -1,22 +1,30 @@
 //! Opening: lock, marks, index, replay; or rebuilding the index from the journal.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
 use super::super::engine::Position;
 use super::super::error::StoreError;
 use super::super::files;
-use super::super::journal::{Frame, Journal, StoreId};
+use super::super::journal::{Journal, StoreId};
 use super::EmbeddedOptions;
+use super::backlog::{BACKLOG_BYTES_MAX, Durable};
 use super::folder::{Folder, FolderLock, Mark};
 use super::index::{Index, IndexError};
+use super::replay::Replay;
 
-/// A store that was opened: everything in the journal is in the index.
+/// A store that was opened: everything in the journal is in the index, or in `replayed`.
 pub(super) struct Opened {
     pub folder: Folder,
     pub lock: FolderLock,
     pub journal: Journal,
     pub index: Index,
+    /// What the index has seen; its position never moves back behind it.
+    pub seen: Position,
+    /// Up to here the index is synced.
     pub checkpointed: Position,
+    /// What follows and is still to be applied, in order.
+    pub replayed: VecDeque<Durable>,
 }
 
 /// Makes the folder of a new store. `FORMAT` comes last: without it there is no store.
@@ -41,11 +49,14 @@ pub(super) fn open(path: &Path, options: &EmbeddedOptions) -> Result<Opened, Sto
     let store = folder.read_format()?;
     let checkpoint = folder.read_mark(Mark::Checkpoint)?;
     let answered = checkpoint.batch.max(folder.read_mark(Mark::Stopped)?.batch);
-    let Base { index, applied, replay_after } = match find_index(&folder, checkpoint)? {
-        Found::Usable(index, applied) => Base { index, applied, replay_after: checkpoint },
-        Found::Damaged(why) => rebuild(&folder, store, answered, &why)?,
+    let (base, rebuilt) = match find_index(&folder, checkpoint)? {
+        Found::Usable(index, applied) => (Base { index, applied, replay_after: checkpoint }, false),
+        Found::Damaged(why) => (rebuild(&folder, store, answered, &why)?, true),
     };
-    let mut replay = Replay { folder: &folder, index: &index, applied, frames: 0 };
+    let Base { index, applied, replay_after } = base;
+    // A new index is only relied on once it is whole and synced.
+    let keep_bytes = if rebuilt { 0 } else { BACKLOG_BYTES_MAX / 2 };
+    let mut replay = Replay::keeping(keep_bytes, &folder, &index, applied);
     let journal = Journal::open(
         &folder.journal(),
         store,
@@ -54,9 +65,12 @@ pub(super) fn open(path: &Path, options: &EmbeddedOptions) -> Result<Opened, Sto
         options.segment_bytes_max,
         &mut |frame| replay.frame(frame),
     )?;
-    let frames = replay.frames;
-    let checkpointed = settle(&folder, &index, frames, replay_after, journal.position())?;
-    Ok(Opened { folder, lock, journal, index, checkpointed })
+    let frames = replay.frames();
+    let replayed = replay.finish()?;
+    tracing::info!(frames, waiting = replayed.len(), "read the journal after the checkpoint");
+    let checkpointed = if rebuilt { settle(&folder, &index, journal.position())? } else { replay_after };
+    let seen = index.position().map_err(|error| folder.told(error))?;
+    Ok(Opened { folder, lock, journal, index, seen, checkpointed, replayed })
 }
 
 /// An index, and what must be replayed into it.
@@ -91,11 +105,9 @@ fn usable_index(folder: &Folder, checkpoint: Position) -> Result<(Index, Positio
     }
     let index = Index::open(&folder.index())?;
     let applied = index.position()?;
-    if applied.batch < checkpoint.batch {
-        return damaged(format!(
-            "it stands at batch {} but was synced at {}",
-            applied.batch, checkpoint.batch
-        ));
+    let synced = index.synced();
+    if synced.batch < checkpoint.batch {
+        return damaged(format!("it was synced at batch {}, not at {}", synced.batch, checkpoint.batch));
     }
     Ok((index, applied))
 }
@@ -123,50 +135,12 @@ fn refuse_without_the_first_batch(folder: &Folder) -> Result<(), StoreError> {
     }
 }
 
-struct Replay<'a> {
-    folder: &'a Folder,
-    index: &'a Index,
-    /// Where the index stood before: what it has seen was answered, so its position never moves back.
-    applied: Position,
-    frames: u64,
-}
-
-/// Progress of a long replay is told every so many batches.
-const PROGRESS_BATCHES: u64 = 10_000;
-
-impl Replay<'_> {
-    fn frame(&mut self, frame: Frame<'_>) -> Result<(), StoreError> {
-        let effects = frame.effects().ok_or_else(|| StoreError::Damaged {
-            place: format!("batch {} of the journal", frame.position.batch),
-            what: "its effects are not readable though its checksum holds".to_owned(),
-            next: "start the program that wrote it, or restore the newest backup",
-        })?;
-        let stored = effects.into_iter().map(|(key, record)| (key, record.map(<[u8]>::to_vec)));
-        let position = if frame.position.batch > self.applied.batch { frame.position } else { self.applied };
-        self.index.apply(stored, position).map_err(|error| self.folder.told(error))?;
-        self.frames += 1;
-        if self.frames.is_multiple_of(PROGRESS_BATCHES) {
-            tracing::info!(batch = frame.position.batch, "replaying the journal");
-        }
-        Ok(())
-    }
-}
-
-/// After a replay the index is synced, so that the next start need not do it again.
-fn settle(
-    folder: &Folder,
-    index: &Index,
-    frames: u64,
-    replayed_after: Position,
-    end: Position,
-) -> Result<Position, StoreError> {
-    if frames > 0 {
-        tracing::info!(frames, batch = end.batch, "replayed the journal");
-        index.sync().map_err(|error| folder.told(error))?;
-        folder.write_mark(Mark::Checkpoint, end)?;
-    }
+/// A new index is synced, and then the mark that asked for it goes.
+fn settle(folder: &Folder, index: &Index, end: Position) -> Result<Position, StoreError> {
+    index.sync(end).map_err(|error| folder.told(error))?;
+    folder.write_mark(Mark::Checkpoint, end)?;
     if folder.wants_rebuild() {
         folder.unmark_rebuild()?;
     }
-    Ok(if frames > 0 { end } else { replayed_after })
+    Ok(end)
 }

@@ -60,16 +60,18 @@ impl Overlay {
     }
 }
 
-/// Merges the index's records with what the overlay knows, both in the same order; the overlay wins.
+/// Merges the index's records with what the overlay knows, both in the same order; the overlay wins. Ends at `limit`
+/// records, or with the one that makes `bytes_max` full.
 pub(super) fn merge<E>(
     index: impl Iterator<Item = Result<(RecordKey, Record), E>>,
     overlay: impl Iterator<Item = Known>,
     direction: Direction,
     limit: usize,
+    bytes_max: usize,
 ) -> Result<Vec<(RecordKey, Record)>, E> {
     let (mut index, mut overlay) = (index.peekable(), overlay.peekable());
-    let mut merged = Vec::new();
-    while merged.len() < limit {
+    let mut merged = Page::default();
+    while merged.records.len() < limit && merged.bytes < bytes_max {
         let overlay_is_next = match (index.peek(), overlay.peek()) {
             (None, None) => break,
             (Some(_), None) | (Some(Err(_)), Some(_)) => false,
@@ -80,15 +82,30 @@ pub(super) fn merge<E>(
             },
         };
         if !overlay_is_next {
-            merged.extend(index.next().transpose()?);
+            merged.take(index.next().transpose()?);
             continue;
         }
         let Some((key, after)) = overlay.next() else { break };
         // What the index says of the same key is older.
         index.next_if(|entry| entry.as_ref().is_ok_and(|(stored, _)| *stored == key));
-        merged.extend(after.map(|record| (key, Arc::unwrap_or_clone(record))));
+        merged.take(after.map(|record| (key, Arc::unwrap_or_clone(record))));
     }
-    Ok(merged)
+    Ok(merged.records)
+}
+
+#[derive(Default)]
+struct Page {
+    records: Vec<(RecordKey, Record)>,
+    bytes: usize,
+}
+
+impl Page {
+    fn take(&mut self, entry: Option<(RecordKey, Record)>) {
+        if let Some((key, record)) = entry {
+            self.bytes += key.as_bytes().len() + record.body.len();
+            self.records.push((key, record));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -152,7 +169,7 @@ mod tests {
                 index.reverse();
             }
             expected.truncate(limit);
-            let merged = merge(index.into_iter(), overlay.scan(&KeyRange::all(), direction), direction, limit);
+            let merged = merge(index.into_iter(), overlay.scan(&KeyRange::all(), direction), direction, limit, usize::MAX);
             prop_assert_eq!(merged, Ok(expected));
         }
     }

@@ -1,10 +1,13 @@
 //! What readers, the group commit and the applier of one open store share.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
-use super::super::engine::Batch;
+use super::super::engine::{Batch, FailureTold};
 use super::super::error::StoreError;
+use super::super::key::RecordKey;
+use super::super::record::Record;
 use super::folder::Folder;
+use super::greatest::Greatest;
 use super::index::{Index, IndexError};
 use super::overlay::Overlay;
 
@@ -14,39 +17,53 @@ pub(super) struct Shared {
     view: RwLock<View>,
     /// Why nothing is written any more.
     failure: Mutex<Option<StoreError>>,
+    told: OnceLock<FailureTold>,
 }
 
 /// What readers see: the overlay over the index. Held for reading, both stay as they are: the index may gain what
 /// the overlay shows anyway, and nothing else.
 pub(super) struct View {
     pub overlay: Overlay,
+    pub greatest: Greatest,
     /// `None` once closed.
     pub index: Option<Index>,
 }
 
 impl Shared {
     pub fn new(folder: Folder, index: Index) -> Self {
-        let view = View { overlay: Overlay::default(), index: Some(index) };
-        Self { folder, view: RwLock::new(view), failure: Mutex::new(None) }
+        let view = View { overlay: Overlay::default(), greatest: Greatest::default(), index: Some(index) };
+        Self { folder, view: RwLock::new(view), failure: Mutex::new(None), told: OnceLock::new() }
     }
 
     /// Looks at the store as of one moment.
     pub fn read<T>(
         &self,
-        look: impl FnOnce(&Overlay, &Index) -> Result<T, IndexError>,
+        look: impl FnOnce(&View, &Index) -> Result<T, IndexError>,
     ) -> Result<T, StoreError> {
         let view = self.view();
         let index = view.index.as_ref().ok_or(StoreError::Closed)?;
-        look(&view.overlay, index).map_err(|error| {
+        look(&view, index).map_err(|error| {
             let error = self.folder.told(error);
             self.fail(error.clone());
             error
         })
     }
 
+    /// What is known of these keys without the index, if nobody has to be waited for.
+    pub fn known(&self, keys: &[RecordKey]) -> Option<Result<Vec<Option<Record>>, StoreError>> {
+        let view = self.view.try_read().ok()?;
+        if view.index.is_none() {
+            return Some(Err(StoreError::Closed));
+        }
+        let known = |key| Some(view.known(key)?.map(|record| Record::clone(record)));
+        keys.iter().map(known).collect::<Option<_>>().map(Ok)
+    }
+
     /// Makes a durable batch visible, all of it at once.
     pub fn show(&self, batch: &Batch) {
-        self.view.write().unwrap_or_else(PoisonError::into_inner).overlay.add(batch);
+        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        view.overlay.add(batch);
+        view.greatest.rise(batch);
     }
 
     /// The index has the batch: the overlay need not show it any more.
@@ -59,9 +76,20 @@ impl Shared {
         self.view.write().unwrap_or_else(PoisonError::into_inner).index.take()
     }
 
-    /// From now on nothing is written.
+    /// From now on nothing is written, and whoever wants to know is told.
     pub fn fail(&self, error: StoreError) {
+        if let Some(told) = self.told.get() {
+            told(&error);
+        }
         self.failure().get_or_insert(error);
+    }
+
+    /// Takes whom to tell of a failure. One that came before is told at once.
+    pub fn tell_failures(&self, told: FailureTold) {
+        let _ = self.told.set(told);
+        if let (Some(told), Err(error)) = (self.told.get(), self.refuse_after_failure()) {
+            told(&error);
+        }
     }
 
     pub fn refuse_after_failure(&self) -> Result<(), StoreError> {
@@ -77,6 +105,24 @@ impl Shared {
 
     fn view(&self) -> RwLockReadGuard<'_, View> {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl View {
+    /// The record, or that there is none; `None` when the index must be asked.
+    pub fn known(&self, key: &RecordKey) -> Option<Option<&Arc<Record>>> {
+        self.overlay.get(key).or_else(|| self.greatest.is_below(key).then_some(None))
+    }
+
+    /// The record under a key, asking the index where nothing else is known.
+    pub fn record(&self, index: &Index, key: &RecordKey) -> Result<Option<Arc<Record>>, IndexError> {
+        if let Some(known) = self.overlay.get(key) {
+            return Ok(known.cloned());
+        }
+        if self.greatest.learn(key, &self.overlay, index)? {
+            return Ok(None);
+        }
+        Ok(index.get(key)?.map(Arc::new))
     }
 }
 

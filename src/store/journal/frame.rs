@@ -87,7 +87,7 @@ impl<'a> Frame<'a> {
     }
 
     /// Its length with the header.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::store) fn bytes(&self) -> usize {
         FRAME_HEADER_BYTES + self.payload.len()
     }
 
