@@ -85,7 +85,11 @@ fn damage_in_the_index_ends_the_process_with_4_and_the_next_start_has_everything
 
 /// A bit of every value in the index that is not its own position.
 fn flip_every_value(ground: &Ground) {
-    let db = sled::open(ground.data.join("sled")).expect("the index");
+    let path = ground.data.join("sled");
+    let config = |segment_bytes| sled::Config::new().path(&path).segment_size(segment_bytes);
+    // sled refuses every size but the one that the store was made with.
+    let sizes = (18..=24).map(|bits| 1 << bits);
+    let db = sizes.into_iter().find_map(|bytes| config(bytes).open().ok()).expect("the index");
     let mut flipped = 0;
     for entry in db.iter() {
         let (key, value) = entry.expect("readable");
