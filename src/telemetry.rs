@@ -1,10 +1,16 @@
-//! Log lines. What is logged are ids and outcomes: never a key, a code, a token or a request body.
+//! Log lines, and what is counted. What is logged are ids and outcomes: never a key, a code, a token or a request body.
+
+mod histogram;
 
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, Settings};
+pub use histogram::{Histogram, HistogramReading, Timed};
+
+/// How long commits took, from being asked for to being durable or refused.
+pub static COMMIT_DURATION: Histogram = Histogram::new();
 
 /// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]

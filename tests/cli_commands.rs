@@ -376,13 +376,19 @@ fn a_first_start_that_cannot_make_both_folders_makes_neither() {
     let keys = folder.path().join("keys");
     std::fs::write(&keys, "in the way").expect("writable");
     let (code, _, err) = init();
-    assert!(code == 1 && err.contains("cannot create") && !folder.path().join("data").exists(), "{err}");
+    assert!(
+        code == 1 && err.contains("cannot read the folder") && !folder.path().join("data").exists(),
+        "{err}"
+    );
     std::fs::remove_file(&keys).expect("it is ours");
     let foreign = folder.path().join("data/notes.txt");
     std::fs::create_dir(folder.path().join("data")).expect("writable");
     std::fs::write(&foreign, "somebody's").expect("writable");
     let (code, _, err) = init();
-    assert!(code == 1 && err.contains("is not empty") && !keys.join("claim.key").exists(), "{err}");
+    assert!(
+        code == 1 && err.contains("holds files, but no store") && !keys.join("claim.key").exists(),
+        "{err}"
+    );
     std::fs::remove_file(&foreign).expect("it is ours");
     let (code, out, err) = init();
     assert!(code == 0 && out.contains("operator-token"), "{out}{err}");

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::app::{App, UseCaseError, decided};
 use super::merchant_commands::freed;
-use super::ports::{ABSENT, CertificateOrder, Change, Commit, StoreError, Versioned, find};
+use super::ports::{ABSENT, CertificateOrder, Change, Commit, StoreError, Urgency, Versioned, find};
 use super::record::{LicensePlaces, Record, RecordKey};
 use crate::domain::{
     Activation, ActivationId, ActivationState, Actor, Binding, EndCause, EventKind, GENERATION_FIRST,
@@ -149,7 +149,8 @@ impl App {
         self.sign_lease(&loaded, &mut activation, GENERATION_FIRST, &command.nonce, now)?;
         let mut places = loaded.places.value.clone();
         let license_key = RecordKey::License(license.merchant.clone(), license.id.clone());
-        let mut commit = Commit::new().with(Change::Check(license_key, loaded.license.revision));
+        let commit = Commit::new().with_urgency(Urgency::Grow);
+        let mut commit = commit.with(Change::Check(license_key, loaded.license.revision));
         if let Some(Versioned { value: mut displaced, revision }) = old {
             places.places.free(&displaced.id);
             displaced.end(EndCause::Displaced, now);

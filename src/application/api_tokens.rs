@@ -1,7 +1,7 @@
 //! Tokens of the merchant API: made, shown once, revoked.
 
 use super::app::{App, UseCaseError};
-use super::ports::{ABSENT, Commit, Listing, Versioned, find, list};
+use super::ports::{ABSENT, Commit, Listing, Urgency, Versioned, find, list};
 use super::record::RecordKey;
 use crate::domain::{ApiToken, ApiTokenId, Instant, Refusal, Scope, TokenDigest, TokenOwner};
 
@@ -77,7 +77,8 @@ impl App {
             found.ok_or(Refusal::NotFound { what: "API token" })?;
         if token.revoked_at.is_none() {
             token.revoked_at = Some(self.now());
-            self.store.commit(Commit::new().put(token.clone(), revision)).await?;
+            let commit = Commit::new().with_urgency(Urgency::Essential).put(token.clone(), revision);
+            self.store.commit(commit).await?;
         }
         Ok(token)
     }

@@ -3,7 +3,7 @@
 use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
 use super::license_change::flips_between;
-use super::ports::{ABSENT, Commit, Versioned};
+use super::ports::{ABSENT, Commit, Urgency, Versioned};
 use crate::domain::{
     EarlyEvent, EventKind, HoldBy, InstanceStatus, LicenseEnd, PurchaseOutcome, PurchaseState,
 };
@@ -54,7 +54,11 @@ impl App {
             license.updated_at = call.now;
             let event = self.event(call.merchant, &license.id, &call.actor(), kind, &[]);
             let flips = flips_between(Some(&before), &license, call.now);
-            let commit = Commit::new().put(license, revision).put(event, ABSENT).set_all(flips);
+            let commit = Commit::new()
+                .with_urgency(Urgency::Essential)
+                .put(license, revision)
+                .put(event, ABSENT)
+                .set_all(flips);
             self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
             self.signals.flips.notify_one();
         }

@@ -3,7 +3,7 @@
 use super::app::{App, UseCaseError, decided};
 use super::merchant_commands::IdempotencyIdentity;
 use super::mint::{sold_spec, term_of};
-use super::ports::{ABSENT, StoreError, Versioned, find};
+use super::ports::{ABSENT, StoreError, Urgency, Versioned, find};
 use super::record::{Owned, RecordKey};
 use crate::domain::{
     Actor, CustomerId, Env, Instant, License, LicenseId, MerchantId, NewLicense, Origin, ProductId, Refusal,
@@ -79,7 +79,8 @@ impl App {
             ordered_at: None,
         };
         let license = self.make_license(&merchant, new, None, now, now).await?;
-        let commit = self.minted(&license, &order.actor, now).put(license.clone(), ABSENT);
+        let commit =
+            self.minted(&license, &order.actor, now).with_urgency(Urgency::Grow).put(license.clone(), ABSENT);
         let revision_at = 2;
         let commit = self.with_idempotency(commit, &order.merchant, order.idempotency, &license.id, now);
         let committed = self.store.commit(commit).await?;

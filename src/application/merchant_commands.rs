@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::app::{App, UseCaseError, decided};
 use super::license_change::flips_between;
-use super::ports::{ABSENT, Change, Commit, Listing, StoreError, Versioned, find, list};
+use super::ports::{ABSENT, Change, Commit, Listing, StoreError, Urgency, Versioned, find, list};
 use super::record::{ClaimTarget, Idempotency, LicensePlaces, Record, RecordKey};
 use crate::domain::{
     Activation, ActivationId, Actor, EndCause, EventKind, HoldBy, Instant, License, LicenseId, MerchantId,
@@ -65,6 +65,16 @@ pub enum LicenseAction {
         /// Whether the old key opens nothing any more.
         leaked: bool,
     },
+}
+
+impl LicenseAction {
+    /// Another key takes room as a new license does, but may be what ends a leaked one: it waits for the last only.
+    fn urgency(&self) -> Urgency {
+        match self {
+            Self::Suspend | Self::Resume { .. } | Self::Revoke => Urgency::Essential,
+            Self::Reissue { .. } => Urgency::Ordinary,
+        }
+    }
 }
 
 /// Which machines keep their places when a license is re-issued.
@@ -131,6 +141,7 @@ impl App {
             return Ok(Versioned { value: before, revision });
         }
         license.updated_at = if changed { now } else { license.updated_at };
+        commit.urgency = action.urgency();
         let flips = flips_between(Some(&before), &license, now);
         commit = commit.put(license.clone(), revision).set_all(flips);
         if changed {

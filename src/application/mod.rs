@@ -5,6 +5,8 @@ mod api_tokens;
 mod app;
 mod apply_catalog;
 mod change_instance_status;
+mod disk_room;
+mod gauges;
 mod handle_purchase_event;
 mod issue_license;
 mod license_change;
@@ -32,6 +34,7 @@ pub use app::{App, Signals, UseCaseError};
 pub use apply_catalog::{
     AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, Catalog, EntryChange,
 };
+pub use gauges::{COUNTED_MAX, Gauges};
 pub use handle_purchase_event::{PurchaseAnswer, PurchaseCall, ReplayIdentity};
 pub use issue_license::IssueLicense;
 pub use merchant_commands::{IdempotencyIdentity, KeepActivations, LicenseAction, MerchantCommand};

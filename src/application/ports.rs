@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use secrecy::SecretString;
 
+pub use super::disk_room::{DiskLevel, DiskState, Urgency};
 pub use super::record::Versioned;
 use super::record::{CounterKey, Record, RecordKey, Stored};
 use crate::domain::{
@@ -39,12 +40,21 @@ pub enum Change {
 pub struct Commit {
     /// Evaluated in order.
     pub changes: Vec<Change>,
+    /// Whether it waits when the disk runs full.
+    pub urgency: Urgency,
 }
 
 impl Commit {
     /// An empty commit.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same for another purpose than [`Urgency::Ordinary`].
+    #[must_use]
+    pub fn with_urgency(mut self, urgency: Urgency) -> Self {
+        self.urgency = urgency;
+        self
     }
 
     /// Adds a step.
@@ -92,6 +102,9 @@ pub enum StoreError {
     /// Too much work is waiting: try again later. Nothing was written.
     #[error("the store is busy")]
     Busy,
+    /// The disk has too little room left for what the commit is for. Nothing was written.
+    #[error("the store's disk has no room for this")]
+    NoRoom,
     /// It may or may not be written: ask again with the same identity.
     #[error("whether it was stored is not known")]
     OutcomeUnknown,
@@ -179,6 +192,11 @@ pub trait Store: Send + Sync {
 
     /// Applies all of the changes or none.
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
+
+    /// The store's disk; nothing when it has none of its own.
+    fn disk(&self) -> Option<DiskState> {
+        None
+    }
 }
 
 /// Loads one record as the noun it is.

@@ -1,7 +1,7 @@
 //! Writes what changed into the status lists and signs them anew.
 
 use super::app::{App, UseCaseError, decided};
-use super::ports::{Change, Commit, Listing, StoreError, Versioned, find, list};
+use super::ports::{Change, Commit, Listing, StoreError, Urgency, Versioned, find, list};
 use super::record::{RecordKey, Stored};
 use crate::domain::{
     Instant, Merchant, MerchantId, Refusal, StatusFlip, StatusList, StatusListNumber, Validity,
@@ -105,7 +105,7 @@ impl App {
             expires_at,
         };
         list.token = self.signer.status_list(merchant, &list)?;
-        let mut commit = Commit::new().put(list.clone(), revision);
+        let mut commit = Commit::new().with_urgency(Urgency::Essential).put(list.clone(), revision);
         for flip in flips {
             let key = flip.value.into_record().key();
             commit = commit.with(Change::Delete(key, flip.revision));

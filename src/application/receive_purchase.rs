@@ -2,7 +2,7 @@
 
 use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
-use super::ports::{ABSENT, Commit, Versioned, find};
+use super::ports::{ABSENT, Commit, Urgency, Versioned, find};
 use super::record::{Instance, PendingLicense, RecordKey, Task};
 use crate::domain::{
     Env, EventKind, InstanceId, LicenseId, OrderDetails, OrderLineKey, OrderRef, Purchase, PurchaseOutcome,
@@ -91,6 +91,7 @@ impl App {
         let event =
             self.event(call.merchant, &purchase.license, &call.actor(), EventKind::OrderReceived, &detail);
         Commit::new()
+            .with_urgency(Urgency::Grow)
             .put(Instance { id: purchase.instance.clone(), purchase: purchase.key.clone() }, ABSENT)
             .put(PendingLicense { id: purchase.license.clone(), purchase: purchase.key.clone() }, ABSENT)
             .put(event, ABSENT)

@@ -3,7 +3,7 @@
 use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
 use super::license_change::flips_between;
-use super::ports::{ABSENT, Commit, Versioned};
+use super::ports::{ABSENT, Commit, Urgency, Versioned};
 use super::record::Task;
 use crate::domain::{
     AppliedOrder, EarlyEvent, EarlyKept, EventKind, Instant, License, LicenseEnd, OldKeyFate, OrderRef,
@@ -59,11 +59,11 @@ impl App {
         early: EarlyEvent,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let Versioned { value: mut purchase, revision } = purchase;
-        let (kind, detail) = match &early {
-            EarlyEvent::Frozen { .. } => (EventKind::LicenseSuspended, Vec::new()),
-            EarlyEvent::Unfrozen { .. } => (EventKind::LicenseResumed, Vec::new()),
-            EarlyEvent::Refreshed { order, .. } => {
-                (EventKind::LicenseRenewed, vec![("order_id", order.order_id.clone())])
+        let (kind, detail, urgency) = match &early {
+            EarlyEvent::Frozen { .. } => (EventKind::LicenseSuspended, Vec::new(), Urgency::Essential),
+            EarlyEvent::Unfrozen { .. } => (EventKind::LicenseResumed, Vec::new(), Urgency::Essential),
+            EarlyEvent::Refreshed { order, scene, .. } => {
+                (EventKind::LicenseRenewed, vec![("order_id", order.order_id.clone())], urgency_of(*scene))
             }
         };
         match purchase.keep_early(early) {
@@ -73,7 +73,7 @@ impl App {
             EarlyKept::Kept => {}
         }
         let event = self.event(call.merchant, &purchase.license, &call.actor(), kind, &detail);
-        let commit = Commit::new().put(purchase, revision).put(event, ABSENT);
+        let commit = Commit::new().with_urgency(urgency).put(purchase, revision).put(event, ABSENT);
         self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
         Ok(PurchaseOutcome::Done)
     }
@@ -110,7 +110,8 @@ impl App {
         let detail = [("order_id", refresh.order.order_id.clone()), ("ends_at", end_text(&license))];
         let event = self.event(call.merchant, &license.id, &call.actor(), kind, &detail);
         let flips = flips_between(Some(&before), &license, call.now);
-        let mut commit = Commit::new().put(license, revision).put(event, ABSENT).set_all(flips);
+        let commit = Commit::new().with_urgency(urgency_of(refresh.scene));
+        let mut commit = commit.put(license, revision).put(event, ABSENT).set_all(flips);
         if ranked_later {
             let task = Task::RankOrder {
                 purchase: purchase.key.clone(),
@@ -135,6 +136,14 @@ impl App {
             }
             (crate::domain::EndChange::Unchanged, false) => None,
         }
+    }
+}
+
+/// What is paid for waits like every purchase; what is paid back needs another key, and waits for that only.
+fn urgency_of(scene: RefreshScene) -> Urgency {
+    match scene {
+        RefreshScene::TrialToFormal | RefreshScene::Renewal | RefreshScene::RenewalChange => Urgency::Grow,
+        RefreshScene::CancelRenewal => Urgency::Ordinary,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
 use super::license_change::flips_between;
-use super::ports::{ABSENT, Commit, Versioned};
+use super::ports::{ABSENT, Commit, Urgency, Versioned};
 use crate::domain::{EventKind, Purchase, PurchaseOutcome, PurchaseState};
 
 impl App {
@@ -41,7 +41,8 @@ impl App {
         purchase.state = PurchaseState::Ended { at: call.now };
         let event =
             self.event(call.merchant, &purchase.license, &call.actor(), EventKind::LicenseReleased, &[]);
-        let commit = Commit::new().put(purchase, revision).put(event, ABSENT);
+        let commit =
+            Commit::new().with_urgency(Urgency::Essential).put(purchase, revision).put(event, ABSENT);
         self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
         Ok(PurchaseOutcome::Done)
     }
@@ -59,7 +60,11 @@ impl App {
             let event =
                 self.event(call.merchant, &license.id, &call.actor(), EventKind::LicenseReleased, &[]);
             let flips = flips_between(Some(&before), &license, call.now);
-            let commit = Commit::new().put(license, revision).put(event, ABSENT).set_all(flips);
+            let commit = Commit::new()
+                .with_urgency(Urgency::Essential)
+                .put(license, revision)
+                .put(event, ABSENT)
+                .set_all(flips);
             self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
             self.signals.flips.notify_one();
         }

@@ -3,7 +3,7 @@
 use super::activate::Activated;
 use super::app::{App, UseCaseError, decided};
 use super::merchant_commands::freed;
-use super::ports::{ABSENT, Change, Commit, Versioned, find};
+use super::ports::{ABSENT, Change, Commit, Urgency, Versioned, find};
 use super::record::RecordKey;
 use crate::domain::{
     Activation, ActivationId, EndCause, EventKind, LicenseId, Machine, MerchantId, Refusal, RenewalDecision,
@@ -141,6 +141,7 @@ impl App {
         let license_key = RecordKey::License(merchant.clone(), license.clone());
         let event = self.activation_event(&activation, EventKind::ActivationReleased);
         let commit = Commit::new()
+            .with_urgency(Urgency::Essential)
             .with(Change::Check(license_key, loaded.license.revision))
             .set(freed(&activation))
             .put(places, places_revision)

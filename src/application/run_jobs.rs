@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::app::{App, UseCaseError};
-use super::ports::{Change, Commit, Listing, StoreError, Versioned, list};
+use super::ports::{Change, Commit, Listing, StoreError, Urgency, Versioned, list};
 use super::rank_order::LaterOrder;
 use super::record::{Job, RecordKey, Task};
 use super::settle_purchase::Settled;
@@ -50,7 +50,9 @@ impl App {
         let mut taken_back = 0;
         for Versioned { value: mut job, revision } in jobs {
             if job.leased_until.take().is_some() {
-                self.store.commit(Commit::new().put(job, revision)).await?;
+                // A start must come through on a full disk too: there is one such job per worker at most.
+                let commit = Commit::new().with_urgency(Urgency::Essential).put(job, revision);
+                self.store.commit(commit).await?;
                 taken_back += 1;
             }
         }

@@ -131,7 +131,8 @@ impl App {
         };
         let (rest, purchase) = self.decide(settling).await?;
         let outcome = accepted(&purchase);
-        let mut commit = Commit { changes: first_sight.changes.into_iter().chain(rest.changes).collect() };
+        let mut commit = first_sight;
+        commit.changes.extend(rest.changes);
         if is_open(&purchase) {
             commit = commit.put(self.job(Task::SettlePurchase { purchase: purchase.key }, call.now), ABSENT);
         }

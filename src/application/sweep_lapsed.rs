@@ -52,7 +52,7 @@ impl App {
         let now = self.now();
         let lapsed = page.into_iter().filter(|record| has_lapsed(&record.value, now));
         let delete = |record: Versioned<Record>| Change::Delete(record.value.key(), record.revision);
-        let commit = Commit { changes: lapsed.map(delete).collect() };
+        let commit = Commit { changes: lapsed.map(delete).collect(), ..Commit::new() };
         let count = commit.changes.len();
         if count == 0 {
             return Ok(0);

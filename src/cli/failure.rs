@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::problem::Problem;
 use crate::config::{ConfigError, ReadError};
+use crate::service::RunError;
 
 /// Why a command did not do it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -22,18 +23,26 @@ pub enum Failure {
     /// The request may have been done, but no answer came.
     #[error("{0}")]
     Lost(String),
+    /// The store of a running service failed.
+    #[error("{0}")]
+    StoreFailed(String),
+    /// The store of a running service met damage.
+    #[error("{0}")]
+    StoreDamaged(String),
     /// The server said no.
     #[error("{0}")]
     Problem(Box<Problem>),
 }
 
 impl Failure {
-    /// 1 refused or not found, 2 usage, 3 unreachable or 503.
+    /// 1 refused or not found, 2 usage, 3 unreachable or 503; of a service that ran, 4 damage met and 5 store failed.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Refused(_) => 1,
             Self::Usage(_) => 2,
             Self::Unreachable(_) | Self::Lost(_) => 3,
+            Self::StoreDamaged(_) => 4,
+            Self::StoreFailed(_) => 5,
             Self::Problem(problem) if problem.is_unavailable() => 3,
             Self::Problem(_) => 1,
         })
@@ -46,6 +55,8 @@ impl Failure {
             Self::Usage(reason) => json!({ "code": "usage", "reason": reason }),
             Self::Unreachable(reason) => json!({ "code": "unreachable", "reason": reason }),
             Self::Lost(reason) => json!({ "code": "outcome_unknown", "reason": reason }),
+            Self::StoreDamaged(reason) => json!({ "code": "store_damaged", "reason": reason }),
+            Self::StoreFailed(reason) => json!({ "code": "store_failed", "reason": reason }),
             Self::Problem(problem) => problem.to_json(),
         }
     }
@@ -54,6 +65,22 @@ impl Failure {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::Usage(error.to_string())
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        let reason = error.to_string();
+        match error {
+            RunError::StoreFailed { .. } => Self::StoreFailed(reason),
+            RunError::StoreDamaged(_) => Self::StoreDamaged(reason),
+            RunError::Listen { .. }
+            | RunError::NotServed(_)
+            | RunError::Start(_)
+            | RunError::Read(_)
+            | RunError::Bootstrap { .. }
+            | RunError::Serve(_) => Self::Refused(reason),
+        }
     }
 }
 

@@ -28,8 +28,7 @@ fn hand_over(settings: &Settings, output: Output) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Refused(format!("cannot start: {error}")))?;
-    let made =
-        runtime.block_on(service::init(settings)).map_err(|error| Failure::Refused(error.to_string()))?;
+    let made = runtime.block_on(service::init(settings))?;
     if output.json {
         let (data, keys) = made.made.unzip();
         let token_file = made.operator_token_file;

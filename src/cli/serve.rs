@@ -12,8 +12,14 @@ use crate::config::Loaded;
 use crate::service::{self, Listening};
 use crate::telemetry;
 
+const EXIT_CODES: &str = "\
+Exit codes: 0 told to stop, 1 the start was refused and nothing was changed, 2 wrong usage,
+4 the store met damage: start again, the index is rebuilt; 5 the store failed: look after its disk, start again.
+With 4 and 5 nothing is lost that was answered.";
+
 /// Runs the service until it is told to stop.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub struct Serve {
     #[command(flatten)]
     settings: SettingFlags,
@@ -42,7 +48,7 @@ fn hand_over(loaded: Loaded, bootstrap: Vec<PathBuf>) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::Refused(format!("cannot start: {error}")))?;
     let running = service::run(&loaded.settings, &bootstrap, announce);
-    runtime.block_on(running).map_err(|error| Failure::Refused(error.to_string()))
+    Ok(runtime.block_on(running)?)
 }
 
 /// Tells people and supervisors where the service is. The token itself goes to a terminal only.

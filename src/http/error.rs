@@ -97,7 +97,9 @@ impl ApiError {
             Self::TooLarge { .. } => "too_large",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Store(StoreError::OutcomeUnknown) | Self::TimedOut { changes: true } => "outcome_unknown",
-            Self::Store(StoreError::Conflict | StoreError::Busy | StoreError::Failed(_))
+            Self::Store(
+                StoreError::Conflict | StoreError::Busy | StoreError::NoRoom | StoreError::Failed(_),
+            )
             | Self::Signing(_)
             | Self::TimedOut { changes: false } => "unavailable",
             Self::Panicked => "internal_error",
@@ -124,6 +126,8 @@ impl ApiError {
             Self::Store(StoreError::Conflict | StoreError::Busy | StoreError::OutcomeUnknown)
             | Self::TimedOut { .. } => Some(1),
             Self::Store(StoreError::Failed(_)) | Self::Signing(_) => Some(5),
+            // Somebody has to make room.
+            Self::Store(StoreError::NoRoom) => Some(60),
             Self::Refused(_)
             | Self::Mistakes(_)
             | Self::MalformedJson

@@ -9,15 +9,20 @@ use super::state::HttpState;
 #[derive(Serialize)]
 struct HealthAnswer {
     status: &'static str,
+    /// How much room the store's disk has, where it has one of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk: Option<&'static str>,
 }
 
 /// `GET /healthz`: the process lives.
 pub async fn live() -> Reply {
-    ok(&HealthAnswer { status: "live" })
+    ok(&HealthAnswer { status: "live", disk: None })
 }
 
-/// `GET /readyz`: a read of the store works.
+/// `GET /readyz`: a read of the store works. A disk that fills up is told and is no reason to take the service out:
+/// reads, and what must not wait, go on.
 pub async fn ready(State(state): State<HttpState>) -> Reply {
     state.app.merchants().await?;
-    ok(&HealthAnswer { status: "ready" })
+    let disk = state.store.disk().map(|disk| disk.level.as_str());
+    ok(&HealthAnswer { status: "ready", disk })
 }

@@ -15,6 +15,7 @@ mod language;
 mod machine;
 mod marketplace;
 mod merchant;
+mod metrics;
 mod path;
 mod portal;
 mod presented;

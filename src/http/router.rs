@@ -11,7 +11,9 @@ use super::error::ApiError;
 use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
-use super::{activations, claims, health, keysets, marketplace, merchant, portal, status_lists, validate};
+use super::{
+    activations, claims, health, keysets, marketplace, merchant, metrics, portal, status_lists, validate,
+};
 
 /// All of the service.
 pub fn router(state: HttpState) -> Router {
@@ -72,6 +74,7 @@ fn everything_else() -> Router<HttpState> {
         // Operation
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::show))
         .fallback(nowhere)
 }
 

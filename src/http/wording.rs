@@ -26,7 +26,9 @@ pub fn title(error: &ApiError, language: Language) -> &'static str {
         ApiError::Store(StoreError::OutcomeUnknown) | ApiError::TimedOut { changes: true } => {
             ["Outcome unknown", "处理结果未知"]
         }
-        ApiError::Store(StoreError::Conflict | StoreError::Busy | StoreError::Failed(_))
+        ApiError::Store(
+            StoreError::Conflict | StoreError::Busy | StoreError::NoRoom | StoreError::Failed(_),
+        )
         | ApiError::Signing(_)
         | ApiError::TimedOut { changes: false } => ["Temporarily unavailable", "服务暂时不可用"],
         ApiError::Panicked => ["Internal error", "服务器内部错误"],
@@ -83,7 +85,9 @@ pub fn reason(error: &ApiError, language: Language) -> String {
         ApiError::Store(StoreError::OutcomeUnknown) | ApiError::TimedOut { changes: true } => {
             pick(language, OUTCOME_UNKNOWN).to_owned()
         }
-        ApiError::Store(StoreError::Conflict | StoreError::Busy | StoreError::Failed(_))
+        ApiError::Store(
+            StoreError::Conflict | StoreError::Busy | StoreError::NoRoom | StoreError::Failed(_),
+        )
         | ApiError::Signing(_)
         | ApiError::TimedOut { changes: false } => pick(language, UNAVAILABLE).to_owned(),
         ApiError::Panicked => pick(language, PANICKED).to_owned(),

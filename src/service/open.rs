@@ -16,7 +16,7 @@ use crate::http::{token_digest, token_text};
 use crate::marketplace::MarketplaceOrders;
 use crate::randomness::{SystemRandomness, random_bytes};
 use crate::signing::{Keyring, KeyringSettings};
-use crate::store::{EmbeddedEngine, RecordStore, Repository};
+use crate::store::{DiskReserve, EmbeddedEngine, FileSystem, RecordStore, Repository, make_room_to_open};
 
 /// Name of the file that holds the operator's first token.
 const OPERATOR_TOKEN_FILE: &str = "operator-token";
@@ -77,6 +77,9 @@ pub fn new_token_text() -> SecretString {
 pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let (data, keys) = (absolute(options.data_dir), absolute(options.keys_dir));
+    for folder in [&data, &keys] {
+        look_into(folder)?;
+    }
     let (has_data, has_keys) = (EmbeddedEngine::exists(&data), Keyring::exists(&keys));
     match (has_data, has_keys, options.create) {
         (true, false, _) => return Err(StartError::KeysMissing { data, keys }),
@@ -94,13 +97,18 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
         may_create: true,
         randomness: Arc::new(random_bytes),
     };
+    make_room_to_open(&data, &FileSystem::holding(&data))?;
     let (engine, keyring) = match (has_data, has_keys) {
         (true, _) => (EmbeddedEngine::open(&data)?, Keyring::open(settings)?),
         (false, true) => (EmbeddedEngine::create(&data)?, Keyring::open(settings)?),
         (false, false) => make_both(&data, settings)?,
     };
     let keyring = Arc::new(keyring);
-    let records = RecordStore::start(engine);
+    let reserve = DiskReserve::of(&data, FileSystem::holding(&data));
+    if let Some(index) = engine.index_pause() {
+        reserve.hold_back_when_full(move |is_full| if is_full { index.pause() } else { index.resume() });
+    }
+    let records = RecordStore::start(engine).with_reserve(Arc::clone(&reserve));
     let app = Arc::new(App::new(
         Arc::new(Repository::new(records.clone())),
         Arc::clone(&keyring) as _,
@@ -108,25 +116,57 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
         Arc::new(SystemRandomness::default()),
         Arc::new(MarketplaceOrders::new(options.secrets, options.clock, options.marketplace_timeout)),
     ));
+    match begin(&app, &keyring, &data, &keys).await {
+        Ok(first_start) => {
+            reserve.watch();
+            Ok(Opened { app, records, first_start })
+        }
+        // What the store itself met is told rather than what came of it.
+        Err(error) => Err(records.close().await.err().map_or(error, StartError::StoreFailed)),
+    }
+}
+
+/// What is checked and made before the first request.
+async fn begin(
+    app: &App,
+    keyring: &Keyring,
+    data: &Path,
+    keys: &Path,
+) -> Result<Option<FirstStart>, StartError> {
     let merchants = app.merchants().await?;
     for merchant in &merchants {
         keyring.load_merchant(merchant)?;
-        check_newest_license(&app, &keyring, merchant, &keys).await?;
+        check_newest_license(app, keyring, merchant, keys).await?;
     }
     app.take_back_job_leases().await?;
     // Also after a first start that was cut off before anybody could do anything.
     let nobody_yet = merchants.is_empty() && app.api_tokens(&TokenOwner::Server).await?.is_empty();
-    let first_start = if nobody_yet { Some(make_operator_token(&app, &data).await?) } else { None };
-    Ok(Opened { app, records, first_start })
+    Ok(if nobody_yet { Some(make_operator_token(app, data).await?) } else { None })
+}
+
+/// What cannot be looked into must not pass for empty.
+fn look_into(folder: &Path) -> Result<(), StartError> {
+    match std::fs::read_dir(folder) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(StartError::Unreadable { path: folder.to_owned(), source })
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// A folder that cannot be filled must not leave the other one filled: the next start would take that for a lost half.
 fn make_both(data: &Path, settings: KeyringSettings) -> Result<(EmbeddedEngine, Keyring), StartError> {
+    let keys = settings.folder.clone();
+    let keys_were_there = keys.exists();
     let keyring = Keyring::create(settings)?;
     match EmbeddedEngine::create(data) {
         Ok(engine) => Ok((engine, keyring)),
         Err(error) => {
             keyring.take_back()?;
+            if !keys_were_there {
+                // An empty folder that stays does no harm.
+                let _ = std::fs::remove_dir(&keys);
+            }
             Err(error.into())
         }
     }

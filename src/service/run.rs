@@ -9,14 +9,14 @@ use secrecy::ExposeSecret;
 use super::apply::CatalogApplier;
 use super::open::{Create, OpenOptions, Opened, open};
 use super::secrets::ServerSecrets;
-use super::start_error::StartError;
+use super::start_error::{StartError, next_step};
 use crate::application::ports::{IdSource, SecretSource};
 use crate::application::{ApplyCaller, ApplyFault, ApplyFiles};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, CreateRule, ReadError, SecretResolver, Settings, read_text};
 use crate::http::{HttpLimits, HttpParts, HttpState, router, serve};
 use crate::randomness::SystemRandomness;
-use crate::store::{Repository, StoreState};
+use crate::store::{Repository, StoreError, StoreState};
 use crate::workers::Workers;
 
 /// Longest apply file that is read at the start, in bytes.
@@ -38,7 +38,7 @@ pub enum RunError {
     NotServed(ConfigError),
     /// Data or keys cannot be opened.
     #[error(transparent)]
-    Start(#[from] StartError),
+    Start(StartError),
     /// An apply file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -54,8 +54,41 @@ pub enum RunError {
     #[error("the server failed: {0}")]
     Serve(std::io::Error),
     /// The store failed; nothing was acknowledged after that.
-    #[error("the store failed and the service ends, so that nothing is acknowledged that is not kept: {0}")]
-    Store(String),
+    #[error(
+        "the store failed and the service ends, so that nothing is acknowledged that is not kept: {source}; {next}"
+    )]
+    StoreFailed {
+        /// What it met.
+        source: StoreError,
+        /// What to do.
+        next: &'static str,
+    },
+    /// What the store read is not what was written; nothing was answered from it.
+    #[error("the store met damage and the service ends, so that nothing is answered from it: {0}")]
+    StoreDamaged(StoreError),
+}
+
+impl RunError {
+    /// Why a store that was open does nothing any more.
+    fn of_store(source: StoreError) -> Self {
+        match &source {
+            StoreError::Damaged { .. } => Self::StoreDamaged(source),
+            StoreError::Io { source: system, .. } => {
+                let next = next_step(system);
+                Self::StoreFailed { source, next }
+            }
+            _ => Self::StoreFailed { source, next: "start again: what was answered is kept" },
+        }
+    }
+}
+
+impl From<StartError> for RunError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::StoreFailed(error) => Self::of_store(error),
+            refused => Self::Start(refused),
+        }
+    }
 }
 
 /// What is told once the service can be reached.
@@ -74,7 +107,7 @@ pub struct Listening {
 pub async fn init(settings: &Settings) -> Result<Listening, RunError> {
     let opened = open_both(settings, Create::Always, settings.public_base_url()).await?;
     let told = listening(settings, &opened, String::new());
-    opened.records.close().await.map_err(|error| RunError::Store(error.to_string()))?;
+    opened.records.close().await.map_err(RunError::of_store)?;
     Ok(told)
 }
 
@@ -117,17 +150,18 @@ pub async fn run(
     };
     let state = HttpState::load(parts).await.map_err(StartError::from)?;
     let workers = Workers::start(&opened.app);
-    announce(&listening(settings, &opened, format!("http://{bound}")));
+    // Heard from before it is announced: whoever starts a process may stop it at once.
     let (stopping, records) = (stop_signal(), opened.records.clone());
+    announce(&listening(settings, &opened, format!("http://{bound}")));
     let served = tokio::select! {
         served = serve(listener, router(state), limits, stopping) => served.map_err(RunError::Serve),
         state = records.stopped() => match state {
-            StoreState::Failed(error) => Err(RunError::Store(error.to_string())),
+            StoreState::Failed(error) => Err(RunError::of_store(error)),
             StoreState::Running | StoreState::Closed => Ok(()),
         },
     };
     workers.stop().await;
-    opened.records.close().await.map_err(|error| RunError::Store(error.to_string()))?;
+    opened.records.close().await.map_err(RunError::of_store)?;
     served
 }
 
@@ -160,19 +194,22 @@ fn listening(settings: &Settings, opened: &Opened, url: String) -> Listening {
     }
 }
 
-/// Comes with SIGTERM or SIGINT.
-async fn stop_signal() {
+/// Comes with SIGTERM or SIGINT, from this call on.
+fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
     use tokio::signal::unix::{SignalKind, signal};
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signals) => {
-                signals.recv().await;
+    let heard = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+    async move {
+        let [terminate, interrupt] = heard.map(|signals| async move {
+            match signals {
+                Ok(mut signals) => {
+                    signals.recv().await;
+                }
+                Err(_) => std::future::pending().await,
             }
-            Err(_) => std::future::pending().await,
+        });
+        tokio::select! {
+            () = terminate => {}
+            () = interrupt => {}
         }
-    };
-    tokio::select! {
-        () = terminate => {}
-        _ = tokio::signal::ctrl_c() => {}
     }
 }

@@ -1,5 +1,6 @@
 //! Why a start refuses, and what to do next.
 
+use std::io;
 use std::path::PathBuf;
 
 use crate::application::UseCaseError;
@@ -58,21 +59,78 @@ pub enum StartError {
         /// Whose license.
         merchant: MerchantId,
     },
+    /// A folder is none, or cannot be looked into.
+    #[error("cannot read the folder {path}: {source}; {}", next_step(source))]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The operating system says no.
+    #[error("{what}; {next}")]
+    System {
+        /// What was attempted, on which path, and what it said.
+        what: String,
+        /// What to do.
+        next: &'static str,
+    },
     /// The store cannot be opened.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
+    /// The store was opened, and failed before the service could answer.
+    #[error(transparent)]
+    StoreFailed(StoreError),
     /// A key cannot be used.
     #[error(transparent)]
-    Keys(#[from] KeyFileError),
+    Keys(KeyFileError),
     /// Something could not be read or written in the store.
     #[error(transparent)]
     UseCase(#[from] UseCaseError),
     /// The operator's token could not be written.
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {path}: {source}; {}", next_step(source))]
     OperatorToken {
         /// Where.
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
     },
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Io { source, .. } => {
+                Self::System { what: error.to_string(), next: next_step(source) }
+            }
+            _ => Self::Store(error),
+        }
+    }
+}
+
+impl From<KeyFileError> for StartError {
+    fn from(error: KeyFileError) -> Self {
+        match &error {
+            KeyFileError::Io { source, .. } => {
+                Self::System { what: error.to_string(), next: next_step(source) }
+            }
+            KeyFileError::Open { .. }
+            | KeyFileError::Malformed { .. }
+            | KeyFileError::Misnamed { .. }
+            | KeyFileError::Missing { .. } => Self::Keys(error),
+        }
+    }
+}
+
+/// What to do about what the operating system said.
+pub(super) fn next_step(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free some space on that disk, 16 MiB at least and better 1 GiB, and start again"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "mount that disk writable, or name a folder that is",
+        io::ErrorKind::PermissionDenied => "start it as the user who owns that, or give this user the right",
+        io::ErrorKind::NotADirectory => "name a folder: LICTOR_DATA_DIR and LICTOR_KEYS_DIR are no files",
+        _ => "look after that disk, and start again: what was answered is kept",
+    }
 }

@@ -33,6 +33,12 @@ pub enum CommitError {
     /// Too many commits wait. Nothing was written: try again later.
     #[error("too many commits are waiting; try again later")]
     Full,
+    /// The disk has too little room left for what the commit is for. Nothing was written: free some space.
+    #[error("only {} MiB are free on the store's disk, which is kept for what must not wait", free_bytes >> 20)]
+    NoRoom {
+        /// What was free when it was last looked at.
+        free_bytes: u64,
+    },
     /// The commit may or may not have been made: retry with the same identity.
     #[error("the outcome of this commit is unknown; retry with the same identity")]
     Unknown,
@@ -63,7 +69,9 @@ pub enum StoreError {
         folder: String,
     },
     /// A store may only be created in an empty folder.
-    #[error("{folder} is not empty; a store is only created in an empty folder, to never cover an old one")]
+    #[error(
+        "{folder} holds files, but no store of this program; a store is only made in an empty folder, so name another folder, or the one that holds the store"
+    )]
     NotEmpty {
         /// Which folder.
         folder: String,

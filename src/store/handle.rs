@@ -5,11 +5,14 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::committer::{self, Command, QUEUE_COMMITS_MAX, StoreState};
+use super::disk::DiskReserve;
 use super::engine::{Direction, Engine};
 use super::error::{CommitError, StoreError};
 use super::key::{KeyRange, RecordKey};
 use super::primitive::{CommitAnswer, CommitRequest};
 use super::record::Record;
+use crate::application::ports::DiskState;
+use crate::telemetry::COMMIT_DURATION;
 
 /// Most keys of one `get_many`.
 pub const GET_KEYS_MAX: usize = 1_024;
@@ -35,6 +38,8 @@ pub struct RecordStore {
     engine: Arc<dyn Engine>,
     queue: mpsc::Sender<Command>,
     state: Arc<watch::Sender<StoreState>>,
+    /// Refuses what must wait when the disk runs full.
+    reserve: Option<Arc<DiskReserve>>,
     /// Its sender goes with the committer, once the engine is closed.
     ended: watch::Receiver<()>,
 }
@@ -64,7 +69,19 @@ impl RecordStore {
                 committer::run(served.as_ref(), receiver, &told);
             })
             .expect("the operating system grants one thread at the start");
-        Self { engine, queue: sender, state, ended }
+        Self { engine, queue: sender, state, reserve: None, ended }
+    }
+
+    /// The same store, with an eye on its disk.
+    #[must_use]
+    pub fn with_reserve(mut self, reserve: Arc<DiskReserve>) -> Self {
+        self.reserve = Some(reserve);
+        self
+    }
+
+    /// The disk, if one is watched.
+    pub fn disk(&self) -> Option<DiskState> {
+        self.reserve.as_ref().map(|reserve| reserve.state())
     }
 
     /// The record under `key`; `None` when there is none. A failed read is an error, never `None`.
@@ -106,7 +123,9 @@ impl RecordStore {
     /// Cancel safe in this sense: dropping the future leaves the outcome unknown, like
     /// [`CommitError::Unknown`].
     pub async fn commit(&self, request: CommitRequest) -> Result<CommitAnswer, CommitError> {
+        let _timed = COMMIT_DURATION.timed();
         request.validate()?;
+        self.reserve.as_ref().map_or(Ok(()), |reserve| reserve.admit(&request))?;
         let (caller, outcome) = oneshot::channel();
         self.queue.try_send(Command::Commit(request, caller)).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => CommitError::Full,

@@ -11,6 +11,7 @@
 //! cases.
 
 mod committer;
+mod disk;
 mod embedded;
 mod engine;
 mod error;
@@ -27,6 +28,9 @@ mod repository;
 mod rows;
 
 pub use committer::{BATCH_BYTES_MAX, BATCH_COMMITS_MAX, QUEUE_COMMITS_MAX, StoreState};
+pub use disk::{
+    DiskReserve, FileSystem, FreeSpace, LOW_BYTES, RESERVE_BYTES, SHORT_BYTES, make_room_to_open,
+};
 pub use embedded::{CHECKPOINT_BYTES, EmbeddedEngine, EmbeddedOptions, IndexPause, STORE_SCHEMA};
 pub use engine::{Batch, Direction, Effect, Engine, FailureTold, Position, Prior, SCAN_BYTES_MAX};
 pub use error::{CommitError, StoreError};

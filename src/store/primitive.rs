@@ -3,6 +3,7 @@
 use super::error::CommitError;
 use super::key::RecordKey;
 use super::record::{BODY_BYTES_MAX, COUNTER_SCHEMA, INDEX_SCHEMA, Revision, STORED_HEADER_BYTES};
+use crate::application::ports::Urgency;
 
 /// Most primitives of one commit.
 pub const PRIMITIVES_PER_COMMIT_MAX: usize = 4_096;
@@ -121,12 +122,21 @@ impl Primitive {
 pub struct CommitRequest {
     /// In order of evaluation.
     pub primitives: Vec<Primitive>,
+    /// Whether it waits when the disk runs full.
+    pub urgency: Urgency,
 }
 
 impl CommitRequest {
     /// A commit of nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same for another purpose than [`Urgency::Ordinary`].
+    #[must_use]
+    pub fn with_urgency(mut self, urgency: Urgency) -> Self {
+        self.urgency = urgency;
+        self
     }
 
     /// Adds a [`Primitive::Check`].

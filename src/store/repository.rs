@@ -7,7 +7,7 @@ use super::{
     CommitAnswer, CommitError, CommitRequest, Direction, Primitive, Record as RawRecord, RecordKey as RawKey,
     RecordStore, Revision, SCAN_BYTES_MAX,
 };
-use crate::application::ports::{Change, Commit, Committed, Listing, Store, StoreError};
+use crate::application::ports::{Change, Commit, Committed, DiskState, Listing, Store, StoreError};
 use crate::application::record::{Record, RecordKey, Versioned};
 use crate::domain::Instant;
 
@@ -62,9 +62,14 @@ impl Store for Repository {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        let primitives = commit.changes.into_iter().map(primitive).collect::<Result<_, _>>()?;
-        let answer = self.raw.commit(CommitRequest { primitives }).await;
+        let Commit { changes, urgency } = commit;
+        let primitives = changes.into_iter().map(primitive).collect::<Result<_, _>>()?;
+        let answer = self.raw.commit(CommitRequest { primitives, urgency }).await;
         answer.map(committed).map_err(|error| refused(&error))
+    }
+
+    fn disk(&self) -> Option<DiskState> {
+        self.raw.disk()
     }
 }
 
@@ -116,6 +121,7 @@ fn refused(error: &CommitError) -> StoreError {
     match error {
         CommitError::Conflict { .. } | CommitError::CounterBounds { .. } => StoreError::Conflict,
         CommitError::Full => StoreError::Busy,
+        CommitError::NoRoom { .. } => StoreError::NoRoom,
         CommitError::Unknown => StoreError::OutcomeUnknown,
         CommitError::Invalid { .. } | CommitError::Closed | CommitError::Storage(_) => failed(error),
     }

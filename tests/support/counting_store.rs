@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use lictor::application::ports::{Commit, Committed, Listing, Store, StoreError, Versioned};
+use lictor::application::ports::{Commit, Committed, DiskState, Listing, Store, StoreError, Versioned};
 use lictor::application::record::{Record, RecordKey};
 use lictor::store::Repository;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, watch};
@@ -63,5 +63,9 @@ impl Store for CountingStore {
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         self.enter().await;
         self.inner.commit(commit).await
+    }
+
+    fn disk(&self) -> Option<DiskState> {
+        self.inner.disk()
     }
 }

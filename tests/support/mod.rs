@@ -135,11 +135,16 @@ impl Harness {
 
     /// The same within these limits.
     pub fn start_with(world: Arc<World>, engine: &Engine, limits: HttpLimits) -> Self {
+        let records = records(&world, engine);
+        Self::start_on(world, records, limits)
+    }
+
+    /// The same over a store that runs already.
+    pub fn start_on(world: Arc<World>, records: RecordStore, limits: HttpLimits) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
-        let records = records(&world, engine);
         let keyring = keyring(&world, &url);
         let store = Arc::new(CountingStore::new(Repository::new(records.clone())));
         let clock = Arc::clone(&world.clock) as Arc<dyn Clock>;

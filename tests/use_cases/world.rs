@@ -251,6 +251,7 @@ impl World {
         match error {
             StoreError::Conflict | StoreError::Busy => tokio::task::yield_now().await,
             StoreError::OutcomeUnknown => self.start_again(process).await,
+            StoreError::NoRoom => panic!("nothing watches a disk here"),
             StoreError::Failed(why) => {
                 let expected = [
                     RawError::Closed.to_string(),

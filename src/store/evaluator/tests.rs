@@ -219,9 +219,11 @@ fn told(outcome: Result<CommitAnswer, CommitError>) -> Result<CommitAnswer, Refu
         CommitError::Conflict { key } => Refused::Conflict(key),
         CommitError::CounterBounds { key, value } => Refused::Bounds(key, value),
         CommitError::Invalid { .. } => Refused::Invalid,
-        CommitError::Full | CommitError::Unknown | CommitError::Closed | CommitError::Storage(_) => {
-            panic!("the evaluator does not say {error}")
-        }
+        CommitError::Full
+        | CommitError::NoRoom { .. }
+        | CommitError::Unknown
+        | CommitError::Closed
+        | CommitError::Storage(_) => panic!("the evaluator does not say {error}"),
     })
 }
 

@@ -1,0 +1,108 @@
+//! For whoever watches the service: Prometheus' text format 0.0.4. No order, license or customer in a label.
+
+use std::fmt::Write as _;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::IntoResponse as _;
+
+use super::reply::Reply;
+use super::state::HttpState;
+use crate::application::Gauges;
+use crate::application::ports::DiskState;
+use crate::telemetry::{COMMIT_DURATION, HistogramReading};
+
+const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// `GET /metrics`
+pub async fn show(State(state): State<HttpState>) -> Reply {
+    let text = written(&COMMIT_DURATION.reading(), state.store.disk(), &state.app.gauges().await?);
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
+}
+
+fn written(commits: &HistogramReading, disk: Option<DiskState>, gauges: &Gauges) -> String {
+    let mut text = String::new();
+    head(&mut text, "lictor_build_info", "gauge", "The running program.");
+    line(&mut text, concat!("lictor_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"}"), "1");
+    histogram(
+        &mut text,
+        "lictor_store_commit_duration_seconds",
+        "From asking for a commit to its being durable or refused.",
+        commits,
+    );
+    if let Some(disk) = disk {
+        let meaning = "What the service may still write to the disk of its store.";
+        gauge(&mut text, "lictor_store_free_bytes", meaning, disk.free_bytes);
+    }
+    let held = "Orders whose SKU no spec knows, among each merchant's newest 1000 that are not minted.";
+    gauge(&mut text, "lictor_orders_held", held, gauges.orders_held);
+    gauge(&mut text, "lictor_outbox_pending", "Jobs that wait, counted up to 1000.", gauges.jobs);
+    let oldest = "How long the oldest job has been due.";
+    gauge(&mut text, "lictor_outbox_oldest_seconds", oldest, gauges.oldest_due.as_secs());
+    text
+}
+
+fn head(text: &mut String, name: &str, kind: &str, meaning: &str) {
+    writeln!(text, "# HELP {name} {meaning}\n# TYPE {name} {kind}").expect("a String takes all text");
+}
+
+fn line(text: &mut String, series: &str, value: impl std::fmt::Display) {
+    writeln!(text, "{series} {value}").expect("a String takes all text");
+}
+
+fn gauge(text: &mut String, name: &str, meaning: &str, value: impl std::fmt::Display) {
+    head(text, name, "gauge", meaning);
+    line(text, name, value);
+}
+
+fn histogram(text: &mut String, name: &str, meaning: &str, reading: &HistogramReading) {
+    head(text, name, "histogram", meaning);
+    for (bound_micros, count) in &reading.buckets {
+        line(text, &format!("{name}_bucket{{le=\"{}\"}}", Seconds(*bound_micros)), count);
+    }
+    line(text, &format!("{name}_bucket{{le=\"+Inf\"}}"), reading.count);
+    line(text, &format!("{name}_sum"), Seconds(reading.sum_micros));
+    line(text, &format!("{name}_count"), reading.count);
+}
+
+/// Microseconds, written as seconds without a float in between.
+struct Seconds(u64);
+
+impl std::fmt::Display for Seconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::application::ports::DiskLevel;
+
+    #[test]
+    fn every_series_is_written_with_its_kind_and_in_seconds() {
+        let commits =
+            HistogramReading { buckets: vec![(250, 1), (2_500_000, 3)], count: 4, sum_micros: 20_000_502 };
+        let disk = DiskState { free_bytes: 1_000, level: DiskLevel::Full };
+        let gauges = Gauges { orders_held: 2, jobs: 5, oldest_due: Duration::from_secs(61) };
+        let text = written(&commits, Some(disk), &gauges);
+        for line in [
+            "# TYPE lictor_store_commit_duration_seconds histogram",
+            "lictor_store_commit_duration_seconds_bucket{le=\"0.000250\"} 1",
+            "lictor_store_commit_duration_seconds_bucket{le=\"2.500000\"} 3",
+            "lictor_store_commit_duration_seconds_bucket{le=\"+Inf\"} 4",
+            "lictor_store_commit_duration_seconds_sum 20.000502",
+            "lictor_store_commit_duration_seconds_count 4",
+            "# TYPE lictor_store_free_bytes gauge",
+            "lictor_store_free_bytes 1000",
+            "lictor_orders_held 2",
+            "lictor_outbox_pending 5",
+            "lictor_outbox_oldest_seconds 61",
+        ] {
+            assert!(text.lines().any(|written| written == line), "{line} in\n{text}");
+        }
+        assert!(!written(&commits, None, &gauges).contains("free_bytes"), "what is not known is left out");
+    }
+}

@@ -1,0 +1,14 @@
+//! Starts that must be refused, and ends that say what happens next, with the real program: one clear text with the
+//! path and the next step, nothing made or changed, and never an empty store in place of the old one.
+
+#[path = "start_refusals/ends.rs"]
+mod ends;
+#[path = "start_refusals/folders.rs"]
+mod folders;
+#[path = "start_refusals/ground.rs"]
+mod ground;
+#[path = "process/mount.rs"]
+mod mount;
+mod process;
+#[path = "start_refusals/refusals.rs"]
+mod refusals;
