@@ -500,6 +500,7 @@ mod sample {
             validity: validity(),
             renew_after: at(2),
             generation: u64::MAX,
+            follows: Some(u64::MAX),
             nonce: "n\u{0}once".into(),
             token_id: TokenId::from_uuid(u128::MAX),
             certificate: "c".repeat(4_096),
@@ -826,11 +827,11 @@ mod round_trip {
             validity in validities(),
             machine in machines(),
             (nonce, certificate, name) in any::<(String, String, String)>(),
-            (generation, list, idx, number) in any::<(u64, u32, u32, u128)>(),
+            (generation, follows, list, idx, number) in any::<(u64, Option<u64>, u32, u32, u128)>(),
             renew_after in instants(),
         ) -> Activation {
             let token_id = TokenId::from_uuid(number);
-            let lease = Lease { validity, renew_after, generation, nonce, token_id, certificate };
+            let lease = Lease { validity, renew_after, generation, follows, nonce, token_id, certificate };
             Activation {
                 machine,
                 name,

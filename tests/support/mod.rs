@@ -207,7 +207,7 @@ impl Harness {
     pub fn settle(&self) {
         self.block_on(async {
             while self.app.run_due_jobs().await.expect("jobs run") == Some(Duration::ZERO) {}
-            self.app.publish_pending_flips().await.expect("lists are published");
+            while !self.app.publish_pending_flips().await.expect("lists are published").is_all {}
         });
     }
 
