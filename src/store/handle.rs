@@ -1,5 +1,6 @@
 //! The handle that the rest of the program holds.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -10,6 +11,7 @@ use super::error::{CommitError, StoreError};
 use super::key::{KeyRange, RecordKey};
 use super::primitive::{CommitAnswer, CommitRequest};
 use super::record::Record;
+use super::snapshot::SnapshotSummary;
 
 /// Most keys of one `get_many`.
 pub const GET_KEYS_MAX: usize = 1_024;
@@ -86,6 +88,22 @@ impl RecordStore {
         let engine = Arc::clone(&self.engine);
         let scan = move || engine.scan(&range, direction, limit);
         self.told(tokio::task::spawn_blocking(scan).await.unwrap_or(Err(StoreError::Closed)))
+    }
+
+    /// Writes a consistent snapshot of the running store into `sink`, on a thread for blocking work: the state at the
+    /// position that is returned. Commits go on meanwhile. The snapshot carries `taken_at_ms`, in Unix milliseconds;
+    /// `progress` hears how many records were written so far.
+    ///
+    /// When the future is dropped the snapshot is still written to its end, unless the sink refuses.
+    pub async fn write_snapshot(
+        &self,
+        mut sink: impl Write + Send + 'static,
+        taken_at_ms: u64,
+        mut progress: impl FnMut(u64) + Send + 'static,
+    ) -> Result<SnapshotSummary, StoreError> {
+        let engine = Arc::clone(&self.engine);
+        let write = move || engine.snapshot(&mut sink, taken_at_ms, &mut progress);
+        self.told(tokio::task::spawn_blocking(write).await.unwrap_or(Err(StoreError::Closed)))
     }
 
     /// Makes a commit: all of it or nothing, durable and visible on return.

@@ -25,6 +25,7 @@ mod primitive;
 mod record;
 mod repository;
 mod rows;
+mod snapshot;
 
 pub use committer::{BATCH_BYTES_MAX, BATCH_COMMITS_MAX, QUEUE_COMMITS_MAX, StoreState};
 pub use embedded::{CHECKPOINT_BYTES, EmbeddedEngine, EmbeddedOptions, STORE_SCHEMA};
@@ -39,3 +40,4 @@ pub use memory::{Fault, MemoryEngine};
 pub use primitive::{COMMIT_BYTES_MAX, CommitAnswer, CommitRequest, PRIMITIVES_PER_COMMIT_MAX, Primitive};
 pub use record::{BODY_BYTES_MAX, COUNTER_SCHEMA, INDEX_SCHEMA, Record, Revision};
 pub use repository::{LIST_RECORDS_MAX, Repository};
+pub use snapshot::{SnapshotSummary, verify_snapshot};

@@ -5,6 +5,7 @@
 //! FORMAT      store schema and id; written last when a store is made
 //! journal/    the truth
 //! sled/       the index, which can be rebuilt
+//! snapshots/  the state at some batches: what the index is rebuilt from, with the journal after them
 //! CHECKPOINT  up to here the index is synced: a start replays from here
 //! STOPPED     up to here everything was answered when the store was last closed in good order
 //! REBUILD     the index was found damaged: the next start makes it anew
@@ -67,8 +68,16 @@ impl Folder {
         Self(path.to_owned())
     }
 
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     pub fn journal(&self) -> PathBuf {
         self.0.join("journal")
+    }
+
+    pub fn snapshots(&self) -> PathBuf {
+        self.0.join("snapshots")
     }
 
     pub fn index(&self) -> PathBuf {

@@ -9,8 +9,12 @@ mod folder;
 mod index;
 mod open;
 mod overlay;
+mod restore;
 mod shared;
+mod snapshot;
+mod snapshots;
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +23,7 @@ use super::error::StoreError;
 use super::journal::{Journal, SEGMENT_BYTES_MAX};
 use super::key::{KeyRange, RecordKey};
 use super::record::Record;
+use super::snapshot::SnapshotSummary;
 use applier::Applier;
 use backlog::Durable;
 pub use folder::STORE_SCHEMA;
@@ -72,10 +77,25 @@ impl EmbeddedEngine {
     /// Opens with other sizes.
     pub fn open_with(folder: &Path, options: &EmbeddedOptions) -> Result<Self, StoreError> {
         let opened = open::open(folder, options)?;
-        let shared = Arc::new(shared::Shared::new(opened.folder, opened.index.clone()));
+        let position = opened.journal.position();
+        let shared = Arc::new(shared::Shared::new(opened.folder, opened.index.clone(), position));
         let applier = Applier::start(Arc::clone(&shared), opened.index, opened.checkpointed, options)?;
         let writer = Writer { journal: opened.journal, applier, lock: opened.lock };
         Ok(Self { shared, writer: Mutex::new(Some(writer)) })
+    }
+
+    /// Makes a store in a missing or empty folder from a snapshot, which is checked whole before anything is made. The
+    /// store is there once everything is in place; its index is made when it is first opened. It is a new store: its
+    /// revisions go on 2^32 behind the snapshot's, so that none that was given out and lost stands for another record.
+    ///
+    /// Returns what the new store's first snapshot holds. `progress` hears how many records were read so far: first
+    /// while they are checked, then again while they are copied.
+    pub fn restore(
+        folder: &Path,
+        snapshot: &Path,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<SnapshotSummary, StoreError> {
+        restore::restore(folder, snapshot, progress)
     }
 
     /// True when a store was made in this folder, readable or not.
@@ -125,9 +145,16 @@ impl Engine for EmbeddedEngine {
         if range.is_empty() {
             return Ok(Vec::new());
         }
-        self.shared.read(|overlay, index| {
-            overlay::merge(index.scan(range, direction), overlay.scan(range, direction), direction, limit)
-        })
+        self.shared.scan(range, direction, limit)
+    }
+
+    fn snapshot(
+        &self,
+        sink: &mut dyn Write,
+        taken_at_ms: u64,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<SnapshotSummary, StoreError> {
+        snapshot::write(&self.shared, sink, taken_at_ms, progress)
     }
 
     fn write(&self, batch: Batch) -> Result<(), StoreError> {
@@ -136,8 +163,9 @@ impl Engine for EmbeddedEngine {
         let writer = writer.as_mut().ok_or(StoreError::Closed)?;
         let appended = writer.journal.append(&batch);
         let frame_bytes = appended.inspect_err(|error| self.shared.fail(error.clone()))?;
+        let batch = Arc::new(batch);
         self.shared.show(&batch);
-        let sent = writer.applier.send(Durable { batch: Arc::new(batch), frame_bytes });
+        let sent = writer.applier.send(Durable { batch, frame_bytes });
         sent.inspect_err(|error| self.shared.fail(error.clone()))
     }
 

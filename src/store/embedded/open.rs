@@ -1,14 +1,17 @@
 //! Opening: lock, marks, index, replay; or rebuilding the index from the journal.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::engine::Position;
 use super::super::error::StoreError;
 use super::super::files;
 use super::super::journal::{Frame, Journal, StoreId};
+use super::super::snapshot::{Section, SnapshotSummary};
 use super::EmbeddedOptions;
 use super::folder::{Folder, FolderLock, Mark};
 use super::index::{Index, IndexError};
+use super::restore::new_store_id;
+use super::snapshots;
 
 /// A store that was opened: everything in the journal is in the index.
 pub(super) struct Opened {
@@ -24,11 +27,9 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     let folder = Folder::at(path);
     folder.claim_empty()?;
     let _lock = folder.lock()?;
-    let mut store = [0; 16];
-    getrandom::fill(&mut store)
-        .map_err(|error| StoreError::io("creating", path, std::io::Error::other(error.to_string())))?;
+    let store = new_store_id(path)?;
     files::create_folder(&folder.journal())?;
-    Journal::create(&folder.journal(), store)?;
+    Journal::create(&folder.journal(), store, Position::default())?;
     folder.renew_index()?;
     folder.write_format(&store)?;
     folder.sync()
@@ -100,27 +101,84 @@ fn usable_index(folder: &Folder, checkpoint: Position) -> Result<(Index, Positio
     Ok((index, applied))
 }
 
-/// An empty index in place of the damaged one, which is only dropped once the journal is known to be whole.
+/// A new index in place of the damaged one, which is only dropped once what it is made from is known to be whole.
 fn rebuild(folder: &Folder, store: StoreId, answered: u64, why: &str) -> Result<Base, StoreError> {
-    tracing::warn!(%why, "rebuilding the index from the journal");
-    refuse_without_the_first_batch(folder)?;
-    Journal::check(&folder.journal(), store, answered)?;
+    tracing::warn!(%why, "rebuilding the index");
+    let snapshot = usable_snapshot(folder, store)?;
+    let from = snapshot.as_ref().map_or_else(Position::default, |(_, summary)| summary.position);
+    refuse_a_gap(folder, from)?;
+    Journal::read(&folder.journal(), store, from.batch, answered, &mut |_| Ok(()))?;
     folder.mark_rebuild()?;
     folder.renew_index()?;
     let index = Index::open(&folder.index())?;
-    Ok(Base { index, applied: Position::default(), replay_after: Position::default() })
+    if let Some((path, _)) = snapshot {
+        load(folder, &index, &path, from)?;
+    }
+    Ok(Base { index, applied: from, replay_after: from })
 }
 
-/// An index can only be made from the first batch on.
-fn refuse_without_the_first_batch(folder: &Folder) -> Result<(), StoreError> {
+/// The newest snapshot that is whole.
+fn usable_snapshot(
+    folder: &Folder,
+    store: StoreId,
+) -> Result<Option<(PathBuf, SnapshotSummary)>, StoreError> {
+    for batch in snapshots::list(&folder.snapshots())? {
+        let path = snapshots::path_of(&folder.snapshots(), batch);
+        match check_snapshot(&path, store, batch) {
+            Ok(summary) => return Ok(Some((path, summary))),
+            Err(StoreError::Damaged { place, what, .. }) => {
+                tracing::error!(%place, %what, "a snapshot is damaged; trying the one before it");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+fn check_snapshot(path: &Path, store: StoreId, batch: u64) -> Result<SnapshotSummary, StoreError> {
+    let reader = snapshots::open(path)?;
+    let own = reader.header().store == store;
+    let summary = reader.read_to_end(&mut |_| Ok(()), &mut |_| ())?;
+    if own && summary.position.batch == batch {
+        return Ok(summary);
+    }
+    Err(StoreError::Damaged {
+        place: path.display().to_string(),
+        what: "it belongs to another store or batch".to_owned(),
+        next: "move it away",
+    })
+}
+
+/// The journal must go on where the snapshot ends, or begin with the first batch.
+fn refuse_a_gap(folder: &Folder, from: Position) -> Result<(), StoreError> {
     match Journal::oldest_batch(&folder.journal())? {
-        Some(1) | None => Ok(()),
-        Some(oldest) => Err(StoreError::Damaged {
+        Some(oldest) if oldest > from.batch + 1 => Err(StoreError::Damaged {
             place: folder.journal().display().to_string(),
-            what: format!("its oldest batch is {oldest}, and the index must be made from the first"),
+            what: format!("its oldest batch is {oldest}, and no whole snapshot reaches up to it"),
             next: "copy the folder away and restore the newest backup",
         }),
+        Some(_) | None => Ok(()),
     }
+}
+
+/// Puts a snapshot into an empty index: its records, then what its frames did to them.
+fn load(folder: &Folder, index: &Index, path: &Path, position: Position) -> Result<(), StoreError> {
+    let mut applied = |section: &Section| {
+        let done = match section {
+            Section::Records(content) => {
+                let effects = Section::records(content).map(|(key, stored)| (key, Some(stored.to_vec())));
+                index.apply(effects, Position::default())
+            }
+            Section::Frames(content) => {
+                let frames = Section::frames(content).filter_map(|(frame, _)| frame.effects());
+                let effects = frames.flatten().map(|(key, stored)| (key, stored.map(<[u8]>::to_vec)));
+                index.apply(effects, Position::default())
+            }
+        };
+        done.map_err(|error| folder.told(error))
+    };
+    snapshots::open(path)?.read_to_end(&mut applied, &mut |_| ())?;
+    index.apply(std::iter::empty(), position).map_err(|error| folder.told(error))
 }
 
 struct Replay<'a> {

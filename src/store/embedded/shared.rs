@@ -2,16 +2,20 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
-use super::super::engine::Batch;
+use super::super::engine::{Batch, Direction, Position};
 use super::super::error::StoreError;
+use super::super::key::{KeyRange, RecordKey};
+use super::super::record::Record;
+use super::super::snapshot::Tap;
 use super::folder::Folder;
 use super::index::{Index, IndexError};
-use super::overlay::Overlay;
+use super::overlay::{self, Overlay};
 
 /// One open store.
 pub(super) struct Shared {
     pub folder: Folder,
     view: RwLock<View>,
+    shown: Mutex<Shown>,
     /// Why nothing is written any more.
     failure: Mutex<Option<StoreError>>,
 }
@@ -24,10 +28,18 @@ pub(super) struct View {
     pub index: Option<Index>,
 }
 
+/// How far readers see, and who else is shown what is written.
+struct Shown {
+    position: Position,
+    taps: Vec<Tap>,
+}
+
 impl Shared {
-    pub fn new(folder: Folder, index: Index) -> Self {
+    /// `position` is where the journal stands.
+    pub fn new(folder: Folder, index: Index, position: Position) -> Self {
         let view = View { overlay: Overlay::default(), index: Some(index) };
-        Self { folder, view: RwLock::new(view), failure: Mutex::new(None) }
+        let shown = Shown { position, taps: Vec::new() };
+        Self { folder, view: RwLock::new(view), shown: Mutex::new(shown), failure: Mutex::new(None) }
     }
 
     /// Looks at the store as of one moment.
@@ -44,9 +56,38 @@ impl Shared {
         })
     }
 
+    /// Up to `limit` records of a range that is not empty, as of one batch.
+    pub fn scan(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, Record)>, StoreError> {
+        self.read(|overlay, index| {
+            overlay::merge(index.scan(range, direction), overlay.scan(range, direction), direction, limit)
+        })
+    }
+
     /// Makes a durable batch visible, all of it at once.
-    pub fn show(&self, batch: &Batch) {
+    pub fn show(&self, batch: &Arc<Batch>) {
+        let mut shown = self.shown();
         self.view.write().unwrap_or_else(PoisonError::into_inner).overlay.add(batch);
+        shown.position = batch.position;
+        shown.taps.iter().for_each(|tap| tap.keep(batch));
+    }
+
+    /// Lets a tap have every batch from now on; returns the position before the first of them.
+    pub fn open_tap(&self, tap: &Tap) -> Position {
+        let mut shown = self.shown();
+        shown.taps.push(tap.clone());
+        shown.position
+    }
+
+    /// The tap has every batch up to the returned position, and gets no more.
+    pub fn close_tap(&self, tap: &Tap) -> Position {
+        let mut shown = self.shown();
+        shown.taps.retain(|open| !open.is(tap));
+        shown.position
     }
 
     /// The index has the batch: the overlay need not show it any more.
@@ -69,6 +110,10 @@ impl Shared {
             Some(error) => Err(error.clone()),
             None => Ok(()),
         }
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn failure(&self) -> MutexGuard<'_, Option<StoreError>> {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::engine::{Batch, Position};
 use super::error::StoreError;
 use super::files;
-pub(super) use frame::Frame;
+pub(super) use frame::{FRAME_BYTES_MAX, Frame, encode as encode_frame};
 pub(super) use segment::StoreId;
 use segment::{Ending, SEGMENT_HEADER_BYTES, Segment, SegmentHeader, damaged, path_of};
 
@@ -36,9 +36,9 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Makes the journal of a new store in a folder that exists and is empty.
-    pub fn create(folder: &Path, store: StoreId) -> Result<(), StoreError> {
-        begin_segment(folder, store, Position::default(), 0)?;
+    /// Makes the journal of a new store in a folder that exists and is empty. Its first batch follows `before`.
+    pub fn create(folder: &Path, store: StoreId, before: Position) -> Result<(), StoreError> {
+        begin_segment(folder, store, before, 0)?;
         Ok(())
     }
 
@@ -79,9 +79,16 @@ impl Journal {
         })
     }
 
-    /// Reads the whole journal and changes nothing in its frames: what can be rebuilt from it, can be.
-    pub fn check(folder: &Path, store: StoreId, acknowledged: u64) -> Result<(), StoreError> {
-        read_all(folder, &store, 0, acknowledged, &mut |_| Ok(())).map(|_| ())
+    /// Reads the journal from batch `after` + 1, handing each frame to `replay`, and changes nothing in its frames.
+    /// Refuses what [`Journal::open`] would refuse. Returns where the store stands.
+    pub fn read(
+        folder: &Path,
+        store: StoreId,
+        after: u64,
+        acknowledged: u64,
+        replay: &mut dyn FnMut(Frame<'_>) -> Result<(), StoreError>,
+    ) -> Result<Position, StoreError> {
+        read_all(folder, &store, after, acknowledged, replay).map(|newest| newest.position)
     }
 
     /// First batch that the journal in a folder still holds.

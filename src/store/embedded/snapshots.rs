@@ -1,0 +1,50 @@
+//! The snapshots in a store's folder, named by the batch they lead to.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use super::super::error::StoreError;
+use super::super::files;
+use super::super::snapshot::SnapshotReader;
+
+const EXTENSION: &str = "snap";
+
+/// The name of the snapshot of this batch; names sort like batches.
+pub(super) fn path_of(folder: &Path, batch: u64) -> PathBuf {
+    folder.join(format!("{batch:020}.{EXTENSION}"))
+}
+
+/// The batches of the snapshots in a folder, the newest first; none when there is no such folder.
+pub(super) fn list(folder: &Path) -> Result<Vec<u64>, StoreError> {
+    let failed = |source| StoreError::io("listing", folder, source);
+    let mut batches = Vec::new();
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(batches),
+        entries => entries.map_err(failed)?,
+    };
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == EXTENSION) {
+            batches.extend(
+                path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<u64>().ok()),
+            );
+        }
+    }
+    batches.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(batches)
+}
+
+/// Begins to read a snapshot.
+pub(super) fn open(path: &Path) -> Result<SnapshotReader<BufReader<File>>, StoreError> {
+    let file = File::open(path).map_err(|source| StoreError::io("opening", path, source))?;
+    SnapshotReader::begin(BufReader::with_capacity(READ_BYTES, file), path.display().to_string())
+}
+
+/// Read at once: 256 KiB.
+const READ_BYTES: usize = 256 * 1024;
+
+/// Makes the folder, if it is missing.
+pub(super) fn create_folder(folder: &Path) -> Result<(), StoreError> {
+    if folder.is_dir() { Ok(()) } else { files::create_folder(folder) }
+}
