@@ -1,12 +1,14 @@
 //! Wires the rooms to one running service: store, keyring, use cases, workers, HTTP.
 
 mod apply;
+mod backup;
 mod open;
 mod run;
 mod secrets;
 mod start_error;
 
 pub use apply::CatalogApplier;
+pub use backup::ServerBackups;
 pub use open::{Create, FirstStart, OpenOptions, Opened, new_token_text, open};
 pub use run::{Listening, RunError, init, run};
 pub use secrets::ServerSecrets;

@@ -22,7 +22,7 @@ use lictor::http::{HttpLimits, HttpParts, HttpState, router, serve, token_digest
 use lictor::marketplace::MarketplaceOrders;
 use lictor::randomness::{SystemRandomness, random_bytes};
 use lictor::sandbox::{OpenApiKeys, Sandbox, Storefront};
-use lictor::service::{CatalogApplier, new_token_text};
+use lictor::service::{CatalogApplier, ServerBackups, new_token_text};
 use lictor::signing::{Keyring, KeyringSettings};
 use lictor::store::{EmbeddedEngine, MemoryEngine, RecordStore, Repository};
 use secrecy::{ExposeSecret, SecretString};
@@ -158,6 +158,7 @@ impl Harness {
             ids,
             secrets,
             apply: Arc::clone(&applier) as _,
+            backups: Arc::new(ServerBackups::new(records.clone(), world.folder.path().join("keys"))),
             limits,
         };
         let state = runtime.block_on(HttpState::load(parts)).expect("the store can be read");

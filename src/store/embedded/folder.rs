@@ -27,7 +27,8 @@ use super::index::IndexError;
 /// The store schema that this program writes, and the newest it reads.
 pub const STORE_SCHEMA: u32 = 1;
 
-const FORMAT: &str = "FORMAT";
+/// The mark that makes a folder a store.
+pub(super) const FORMAT: &str = "FORMAT";
 const LOCK: &str = "LOCK";
 const REBUILD: &str = "REBUILD";
 

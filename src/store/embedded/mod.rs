@@ -98,6 +98,12 @@ impl EmbeddedEngine {
         restore::restore(folder, snapshot, progress)
     }
 
+    /// Moves a closed store into another folder of the same file system. It is there once all of it is; cut off
+    /// before, neither folder holds a store.
+    pub fn adopt(from: &Path, folder: &Path) -> Result<(), StoreError> {
+        restore::adopt(from, folder)
+    }
+
     /// True when a store was made in this folder, readable or not.
     pub fn exists(folder: &Path) -> bool {
         Folder::at(folder).holds_a_store()

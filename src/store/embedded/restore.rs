@@ -8,7 +8,7 @@ use super::super::files;
 use super::super::journal::{Journal, StoreId};
 use super::super::record::Revision;
 use super::super::snapshot::{Section, SnapshotHeader, SnapshotSummary, SnapshotWriter};
-use super::folder::{Folder, STORE_SCHEMA};
+use super::folder::{FORMAT, Folder, STORE_SCHEMA};
 use super::snapshots;
 
 /// How far revisions jump. Those given out after the snapshot was taken are lost with the old store; no store gives
@@ -36,6 +36,29 @@ pub(super) fn restore(
     folder.sync()?;
     folder.write_format(&store)?;
     Ok(SnapshotSummary { bytes: checked.bytes, ..summary })
+}
+
+/// Moves a closed store, its mark last.
+pub(super) fn adopt(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let (source, target) = (Folder::at(from), Folder::at(to));
+    source.require_a_store()?;
+    let _lock = source.lock()?;
+    let listing = |error| StoreError::io("listing", from, error);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(from).map_err(listing)? {
+        names.push(entry.map_err(listing)?.file_name());
+    }
+    // The folder that is left behind must not look like a store either.
+    names.sort_by_key(|name| name == FORMAT);
+    for name in names {
+        if name == FORMAT {
+            target.sync()?;
+        }
+        let path = to.join(&name);
+        std::fs::rename(from.join(&name), &path).map_err(|error| StoreError::io("moving", &path, error))?;
+    }
+    source.sync()?;
+    target.sync()
 }
 
 pub(super) fn new_store_id(path: &Path) -> Result<StoreId, StoreError> {
