@@ -104,6 +104,15 @@ impl EmbeddedEngine {
         restore::adopt(from, folder)
     }
 
+    /// True while a process holds the store in this folder.
+    pub fn is_held(folder: &Path) -> Result<bool, StoreError> {
+        match Folder::at(folder).lock() {
+            Ok(_lock) => Ok(false),
+            Err(StoreError::Locked { .. }) => Ok(true),
+            Err(other) => Err(other),
+        }
+    }
+
     /// True when a store was made in this folder, readable or not.
     pub fn exists(folder: &Path) -> bool {
         Folder::at(folder).holds_a_store()
