@@ -9,10 +9,13 @@ mod folder;
 mod index;
 mod open;
 mod overlay;
+mod rebuild;
 mod restore;
+mod runs;
 mod shared;
 mod snapshot;
 mod snapshots;
+mod truth;
 
 use std::io::Write;
 use std::path::Path;

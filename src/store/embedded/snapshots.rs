@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::error::StoreError;
 use super::super::files;
+use super::super::journal::StoreId;
 use super::super::snapshot::SnapshotReader;
 
 const EXTENSION: &str = "snap";
@@ -39,6 +40,21 @@ pub(super) fn list(folder: &Path) -> Result<Vec<u64>, StoreError> {
 pub(super) fn open(path: &Path) -> Result<SnapshotReader<BufReader<File>>, StoreError> {
     let file = File::open(path).map_err(|source| StoreError::io("opening", path, source))?;
     SnapshotReader::begin(BufReader::with_capacity(READ_BYTES, file), path.display().to_string())
+}
+
+/// Begins to read a snapshot of this store.
+pub(super) fn open_own(path: &Path, store: StoreId) -> Result<SnapshotReader<BufReader<File>>, StoreError> {
+    let reader = open(path)?;
+    if reader.header().store == store { Ok(reader) } else { Err(misplaced(path)) }
+}
+
+/// Damage of a snapshot that is another's.
+pub(super) fn misplaced(path: &Path) -> StoreError {
+    StoreError::Damaged {
+        place: path.display().to_string(),
+        what: "it belongs to another store or batch".to_owned(),
+        next: "move it away",
+    }
 }
 
 /// Read at once: 256 KiB.

@@ -81,7 +81,7 @@ impl Journal {
 
     /// Reads the journal from batch `after` + 1, handing each frame to `replay`, and changes nothing in its frames.
     /// Refuses what [`Journal::open`] would refuse. Returns where the store stands.
-    pub fn read(
+    pub fn read_to_end(
         folder: &Path,
         store: StoreId,
         after: u64,
@@ -89,6 +89,19 @@ impl Journal {
         replay: &mut dyn FnMut(Frame<'_>) -> Result<(), StoreError>,
     ) -> Result<Position, StoreError> {
         read_all(folder, &store, after, acknowledged, replay).map(|newest| newest.position)
+    }
+
+    /// Hands the frames of batch `after` + 1 to batch `through` to `sink`.
+    pub fn read(
+        folder: &Path,
+        store: StoreId,
+        after: u64,
+        through: u64,
+        sink: &mut dyn FnMut(Frame<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut wanted =
+            |frame: Frame<'_>| if frame.position.batch <= through { sink(frame) } else { Ok(()) };
+        read_all(folder, &store, after, through, &mut wanted).map(|_| ())
     }
 
     /// First batch that the journal in a folder still holds.
