@@ -26,7 +26,7 @@ pub(super) fn rebuild(
 ) -> Result<(Index, Position), StoreError> {
     tracing::warn!(%why, "rebuilding the index");
     let mut told = Told::begin();
-    let truth = Truth::read(folder, store, Until::End { answered }, &mut |items| {
+    let truth = Truth::read(folder, store, Until::End { answered }, &mut |items, _| {
         told.tell(|| tracing::info!(items, "reading snapshot and journal for the new index"));
         Ok(())
     })?;

@@ -24,6 +24,9 @@ pub(super) enum Until {
     Batch(Position),
 }
 
+/// Hears how many records and effects were read so far, and how many bytes just now; may end the reading.
+pub(super) type Progress<'a> = &'a mut dyn FnMut(u64, usize) -> Result<(), StoreError>;
+
 /// The truth, read and whole.
 pub(super) struct Truth {
     /// What it leads to.
@@ -42,14 +45,14 @@ impl Truth {
         folder: &Folder,
         store: StoreId,
         until: Until,
-        progress: &mut dyn FnMut(u64) -> Result<(), StoreError>,
+        progress: Progress<'_>,
     ) -> Result<Self, StoreError> {
         let base = Base::newest(folder, store, progress)?;
         refuse_a_gap(folder, &base)?;
         let Base { snapshot, position: from, mut items, mut effects, .. } = base;
         let mut add = |frame: Frame<'_>| {
             items += add_frame(&mut effects, frame)?;
-            progress(items)
+            progress(items, frame.bytes())
         };
         let position = match until {
             Until::End { answered } => {
@@ -83,11 +86,7 @@ struct Base {
 }
 
 impl Base {
-    fn newest(
-        folder: &Folder,
-        store: StoreId,
-        progress: &mut dyn FnMut(u64) -> Result<(), StoreError>,
-    ) -> Result<Self, StoreError> {
+    fn newest(folder: &Folder, store: StoreId, progress: Progress<'_>) -> Result<Self, StoreError> {
         let mut damaged = Vec::new();
         for batch in snapshots::list(&folder.snapshots())? {
             let path = snapshots::path_of(&folder.snapshots(), batch);
@@ -114,7 +113,7 @@ fn read_snapshot(
     store: StoreId,
     batch: u64,
     effects: &mut Runs,
-    progress: &mut dyn FnMut(u64) -> Result<(), StoreError>,
+    progress: Progress<'_>,
 ) -> Result<SnapshotSummary, StoreError> {
     let reader = snapshots::open_own(path, store)?;
     let mut records = 0;
@@ -127,7 +126,7 @@ fn read_snapshot(
                         .try_for_each(|(frame, _)| add_frame(effects, frame).map(|_| ()))?;
                 }
             }
-            progress(records)
+            progress(records, section.bytes())
         },
         &mut |_| (),
     )?;

@@ -27,6 +27,13 @@ pub(in crate::store) enum Section {
 }
 
 impl Section {
+    /// Length of its content.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Records(content) | Self::Frames(content) => content.len(),
+        }
+    }
+
     /// Keys and stored records of a section of records.
     pub fn records(mut content: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         std::iter::from_fn(move || take_record(&mut content))
