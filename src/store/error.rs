@@ -97,7 +97,7 @@ pub enum StoreError {
         next: &'static str,
     },
     /// The operating system refused.
-    #[error("{doing}: {source}")]
+    #[error("{doing}: {source}{}", next_step(source))]
     Io {
         /// What was attempted, with the path.
         doing: String,
@@ -133,5 +133,23 @@ impl StoreError {
     /// An operating system error with what was attempted.
     pub(super) fn io(doing: &str, path: &Path, source: io::Error) -> Self {
         Self::Io { doing: format!("{doing} {}", path.display()), source: Arc::new(source) }
+    }
+}
+
+/// What to do about it, where one can say.
+fn next_step(source: &io::Error) -> &'static str {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match source.kind() {
+        StorageFull => "; free space on this disk, then start again",
+        QuotaExceeded => {
+            "; raise the quota of the account that runs the server or free space, then start again"
+        }
+        ReadOnlyFilesystem => {
+            "; find out why the system made this disk read-only, mount it writable, then start again"
+        }
+        PermissionDenied => {
+            "; give the folder and all in it to the account that runs the server, then start again"
+        }
+        _ => "",
     }
 }

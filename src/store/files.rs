@@ -5,10 +5,15 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 use super::error::StoreError;
 
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
+
+/// First part of the name of a file that is not in place yet.
+const UNFINISHED: &str = ".unfinished-";
 
 /// Makes a folder, and those above it, that only its owner may enter.
 pub(super) fn create_folder(path: &Path) -> Result<(), StoreError> {
@@ -37,20 +42,64 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
 
 /// Puts a whole small file in place at once: after a crash the old or the new content is there, never a part.
 pub(super) fn replace(folder: &Path, name: &str, content: &[u8]) -> Result<(), StoreError> {
+    replace_with(folder, name, |file| {
+        file.write_all(content).map_err(|source| StoreError::io("writing", &folder.join(name), source))
+    })
+}
+
+/// Puts a file in place at once, once `write` has written it and it is synced.
+pub(super) fn replace_with(
+    folder: &Path,
+    name: &str,
+    write: impl FnOnce(&mut File) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut fresh = begin(folder)?;
+    write(fresh.as_file_mut())?;
+    put_in_place(fresh, folder, name)
+}
+
+/// A file that is gone with the process unless it is put in place.
+pub(super) fn begin(folder: &Path) -> Result<NamedTempFile, StoreError> {
+    let begun = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder);
+    begun.map_err(|source| StoreError::io("writing in", folder, source))
+}
+
+/// Syncs a file and gives it its name at once.
+pub(super) fn put_in_place(fresh: NamedTempFile, folder: &Path, name: &str) -> Result<(), StoreError> {
     let target = folder.join(name);
     let failed = |source| StoreError::io("writing", &target, source);
-    let mut fresh = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    fresh.write_all(content).and_then(|()| fresh.as_file().sync_all()).map_err(failed)?;
+    fresh.as_file().sync_all().map_err(failed)?;
     fresh.persist(&target).map_err(|error| failed(error.error))?;
     sync_folder(folder)
 }
 
+/// Removes what replacements left behind that were interrupted by the end of the process.
+pub(super) fn remove_unfinished(folder: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::io("listing", folder, source);
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Reads a whole file; `None` when there is none.
 pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    match fs::read(path) {
-        Ok(content) => Ok(Some(content)),
+    unless_missing(fs::read(path)).map_err(|source| StoreError::io("reading", path, source))
+}
+
+/// Opens a file for reading; `None` when there is none.
+pub(super) fn open_if_there(path: &Path) -> Result<Option<File>, StoreError> {
+    unless_missing(File::open(path)).map_err(|source| StoreError::io("opening", path, source))
+}
+
+fn unless_missing<T>(done: std::io::Result<T>) -> std::io::Result<Option<T>> {
+    match done {
+        Ok(done) => Ok(Some(done)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(StoreError::io("reading", path, source)),
+        Err(error) => Err(error),
     }
 }
 

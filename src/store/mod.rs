@@ -28,7 +28,9 @@ mod rows;
 mod snapshot;
 
 pub use committer::{BATCH_BYTES_MAX, BATCH_COMMITS_MAX, QUEUE_COMMITS_MAX, StoreState};
-pub use embedded::{CHECKPOINT_BYTES, EmbeddedEngine, EmbeddedOptions, STORE_SCHEMA};
+pub use embedded::{
+    CHECKPOINT_BYTES, EmbeddedEngine, EmbeddedOptions, STORE_SCHEMA, ScrubReport, Upkeep, UpkeepOptions,
+};
 pub use engine::{Batch, Direction, Effect, Engine, Position, Prior};
 pub use error::{CommitError, StoreError};
 pub use evaluator::Evaluator;

@@ -5,14 +5,21 @@
 
 mod applier;
 mod backlog;
+mod compare;
 mod folder;
 mod index;
 mod open;
 mod overlay;
+mod rebuild;
 mod restore;
+mod runs;
+mod scrub;
 mod shared;
 mod snapshot;
 mod snapshots;
+mod truth;
+mod turns;
+mod upkeep;
 
 use std::io::Write;
 use std::path::Path;
@@ -29,6 +36,7 @@ use backlog::Durable;
 pub use folder::STORE_SCHEMA;
 use folder::{Folder, FolderLock, Mark};
 use shared::SharedStore;
+pub use upkeep::{ScrubReport, Upkeep, UpkeepOptions};
 
 /// The index is synced after this much journal: 64 MiB.
 pub const CHECKPOINT_BYTES: u64 = 64 * 1024 * 1024;
@@ -118,6 +126,11 @@ impl EmbeddedEngine {
         Folder::at(folder).holds_a_store()
     }
 
+    /// What is done to the store behind its commits: somebody must ask for it.
+    pub fn upkeep(&self) -> Upkeep {
+        Upkeep::of(Arc::clone(&self.shared))
+    }
+
     fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -169,7 +182,10 @@ impl Engine for EmbeddedEngine {
         taken_at_ms: u64,
         progress: &mut dyn FnMut(u64),
     ) -> Result<SnapshotSummary, StoreError> {
-        snapshot::write(&self.shared, sink, taken_at_ms, progress)
+        snapshot::write(&self.shared, sink, taken_at_ms, &mut |records, _| {
+            progress(records);
+            Ok(())
+        })
     }
 
     fn write(&self, batch: Batch) -> Result<(), StoreError> {
@@ -187,6 +203,8 @@ impl Engine for EmbeddedEngine {
     fn close(&self) -> Result<(), StoreError> {
         // The lock is dropped last: whoever gets the folder next finds everything in place.
         let Some(Writer { lock: _lock, journal, applier }) = self.writer().take() else { return Ok(()) };
+        // A turn of the upkeep still writes to the folder: it ends first.
+        self.shared.upkeep.end();
         let finished = applier.finish();
         let index = self.shared.close();
         self.shared.refuse_after_failure()?;

@@ -1,17 +1,16 @@
 //! Opening: lock, marks, index, replay; or rebuilding the index from the journal.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::super::engine::Position;
 use super::super::error::StoreError;
 use super::super::files;
-use super::super::journal::{Frame, Journal, StoreId};
-use super::super::snapshot::{Section, SnapshotSummary};
+use super::super::journal::{Frame, Journal};
 use super::EmbeddedOptions;
 use super::folder::{Folder, FolderLock, Mark};
 use super::index::{Index, IndexError};
+use super::rebuild::rebuild;
 use super::restore::new_store_id;
-use super::snapshots;
 
 /// A store that was opened: everything in the journal is in the index.
 pub(super) struct Opened {
@@ -42,10 +41,14 @@ pub(super) fn open(path: &Path, options: &EmbeddedOptions) -> Result<Opened, Sto
     let store = folder.read_format()?;
     let checkpoint = folder.read_mark(Mark::Checkpoint)?;
     let answered = checkpoint.batch.max(folder.read_mark(Mark::Stopped)?.batch);
-    let Base { index, applied, replay_after } = match find_index(&folder, checkpoint)? {
-        Found::Usable(index, applied) => Base { index, applied, replay_after: checkpoint },
-        Found::Damaged(why) => rebuild(&folder, store, answered, &why)?,
+    let (base, rebuilt) = match find_index(&folder, checkpoint)? {
+        Found::Usable(index, applied) => (Base { index, applied, replay_after: checkpoint }, false),
+        Found::Damaged(why) => {
+            let (index, position) = rebuild(&folder, store, answered, &why)?;
+            (Base { index, applied: position, replay_after: position }, true)
+        }
     };
+    let Base { index, applied, replay_after } = base;
     let mut replay = Replay { folder: &folder, index: &index, applied, frames: 0 };
     let journal = Journal::open(
         &folder.journal(),
@@ -56,7 +59,9 @@ pub(super) fn open(path: &Path, options: &EmbeddedOptions) -> Result<Opened, Sto
         &mut |frame| replay.frame(frame),
     )?;
     let frames = replay.frames;
-    let checkpointed = settle(&folder, &index, frames, replay_after, journal.position())?;
+    let settled = rebuilt || frames > 0;
+    let checkpointed =
+        if settled { settle(&folder, &index, frames, journal.position())? } else { replay_after };
     Ok(Opened { folder, lock, journal, index, checkpointed })
 }
 
@@ -101,86 +106,6 @@ fn usable_index(folder: &Folder, checkpoint: Position) -> Result<(Index, Positio
     Ok((index, applied))
 }
 
-/// A new index in place of the damaged one, which is only dropped once what it is made from is known to be whole.
-fn rebuild(folder: &Folder, store: StoreId, answered: u64, why: &str) -> Result<Base, StoreError> {
-    tracing::warn!(%why, "rebuilding the index");
-    let snapshot = usable_snapshot(folder, store)?;
-    let from = snapshot.as_ref().map_or_else(Position::default, |(_, summary)| summary.position);
-    refuse_a_gap(folder, from)?;
-    Journal::read(&folder.journal(), store, from.batch, answered, &mut |_| Ok(()))?;
-    folder.mark_rebuild()?;
-    folder.renew_index()?;
-    let index = Index::open(&folder.index())?;
-    if let Some((path, _)) = snapshot {
-        load(folder, &index, &path, from)?;
-    }
-    Ok(Base { index, applied: from, replay_after: from })
-}
-
-/// The newest snapshot that is whole.
-fn usable_snapshot(
-    folder: &Folder,
-    store: StoreId,
-) -> Result<Option<(PathBuf, SnapshotSummary)>, StoreError> {
-    for batch in snapshots::list(&folder.snapshots())? {
-        let path = snapshots::path_of(&folder.snapshots(), batch);
-        match check_snapshot(&path, store, batch) {
-            Ok(summary) => return Ok(Some((path, summary))),
-            Err(StoreError::Damaged { place, what, .. }) => {
-                tracing::error!(%place, %what, "a snapshot is damaged; trying the one before it");
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(None)
-}
-
-fn check_snapshot(path: &Path, store: StoreId, batch: u64) -> Result<SnapshotSummary, StoreError> {
-    let reader = snapshots::open(path)?;
-    let own = reader.header().store == store;
-    let summary = reader.read_to_end(&mut |_| Ok(()), &mut |_| ())?;
-    if own && summary.position.batch == batch {
-        return Ok(summary);
-    }
-    Err(StoreError::Damaged {
-        place: path.display().to_string(),
-        what: "it belongs to another store or batch".to_owned(),
-        next: "move it away",
-    })
-}
-
-/// The journal must go on where the snapshot ends, or begin with the first batch.
-fn refuse_a_gap(folder: &Folder, from: Position) -> Result<(), StoreError> {
-    match Journal::oldest_batch(&folder.journal())? {
-        Some(oldest) if oldest > from.batch + 1 => Err(StoreError::Damaged {
-            place: folder.journal().display().to_string(),
-            what: format!("its oldest batch is {oldest}, and no whole snapshot reaches up to it"),
-            next: "copy the folder away and restore the newest backup",
-        }),
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// Puts a snapshot into an empty index: its records, then what its frames did to them.
-fn load(folder: &Folder, index: &Index, path: &Path, position: Position) -> Result<(), StoreError> {
-    let mut applied = |section: &Section| {
-        let done = match section {
-            Section::Records(content) => {
-                let effects = Section::records(content).map(|(key, stored)| (key, Some(stored.to_vec())));
-                index.apply(effects, Position::default())
-            }
-            Section::Frames(content) => {
-                let frames = Section::frames(content).filter_map(|(frame, _)| frame.effects());
-                let effects = frames.flatten().map(|(key, stored)| (key, stored.map(<[u8]>::to_vec)));
-                index.apply(effects, Position::default())
-            }
-        };
-        done.map_err(|error| folder.told(error))
-    };
-    snapshots::open(path)?.read_to_end(&mut applied, &mut |_| ())?;
-    index.apply(std::iter::empty(), position).map_err(|error| folder.told(error))
-}
-
 struct Replay<'a> {
     folder: &'a Folder,
     index: &'a Index,
@@ -210,21 +135,13 @@ impl Replay<'_> {
     }
 }
 
-/// After a replay the index is synced, so that the next start need not do it again.
-fn settle(
-    folder: &Folder,
-    index: &Index,
-    frames: u64,
-    replayed_after: Position,
-    end: Position,
-) -> Result<Position, StoreError> {
-    if frames > 0 {
-        tracing::info!(frames, batch = end.batch, "replayed the journal");
-        index.sync().map_err(|error| folder.told(error))?;
-        folder.write_mark(Mark::Checkpoint, end)?;
-    }
+/// After a replay the index is synced, so that the next start need not do it again. A new one is relied on from here.
+fn settle(folder: &Folder, index: &Index, frames: u64, end: Position) -> Result<Position, StoreError> {
+    tracing::info!(frames, batch = end.batch, "replayed the journal");
+    index.sync().map_err(|error| folder.told(error))?;
+    folder.write_mark(Mark::Checkpoint, end)?;
     if folder.wants_rebuild() {
         folder.unmark_rebuild()?;
     }
-    Ok(if frames > 0 { end } else { replayed_after })
+    Ok(end)
 }

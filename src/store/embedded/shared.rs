@@ -10,6 +10,7 @@ use super::super::snapshot::Tap;
 use super::folder::Folder;
 use super::index::{Index, IndexError};
 use super::overlay::{self, Overlay};
+use super::turns::Turns;
 
 /// One open store.
 pub(super) struct Shared {
@@ -18,6 +19,7 @@ pub(super) struct Shared {
     shown: Mutex<Shown>,
     /// Why nothing is written any more.
     failure: Mutex<Option<StoreError>>,
+    pub upkeep: Turns,
 }
 
 /// What readers see: the overlay over the index. Held for reading, both stay as they are: the index may gain what
@@ -39,7 +41,13 @@ impl Shared {
     pub fn new(folder: Folder, index: Index, position: Position) -> Self {
         let view = View { overlay: Overlay::default(), index: Some(index) };
         let shown = Shown { position, taps: Vec::new() };
-        Self { folder, view: RwLock::new(view), shown: Mutex::new(shown), failure: Mutex::new(None) }
+        Self {
+            folder,
+            view: RwLock::new(view),
+            shown: Mutex::new(shown),
+            failure: Mutex::new(None),
+            upkeep: Turns::default(),
+        }
     }
 
     /// Looks at the store as of one moment.
@@ -74,6 +82,11 @@ impl Shared {
         self.view.write().unwrap_or_else(PoisonError::into_inner).overlay.add(batch);
         shown.position = batch.position;
         shown.taps.iter().for_each(|tap| tap.keep(batch));
+    }
+
+    /// Where readers see the store.
+    pub fn position(&self) -> Position {
+        self.shown().position
     }
 
     /// Lets a tap have every batch from now on; returns the position before the first of them.

@@ -10,12 +10,13 @@ use super::super::snapshot::{SnapshotHeader, SnapshotSummary, SnapshotWriter, TA
 use super::folder::STORE_SCHEMA;
 use super::shared::Shared;
 
-/// Scans all records into `sink`, then adds what was written meanwhile.
+/// Scans all records into `sink`, then adds what was written meanwhile. `progress` hears after each page how many records
+/// were written so far and how many bytes just now, and may end it.
 pub(super) fn write(
     shared: &Shared,
     sink: &mut dyn Write,
     taken_at_ms: u64,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64, usize) -> Result<(), StoreError>,
 ) -> Result<SnapshotSummary, StoreError> {
     let store = shared.folder.read_format()?;
     let tap = OpenTap { shared, tap: Tap::new(shared.folder.path(), TAP_BYTES_MAX) };
@@ -30,12 +31,14 @@ pub(super) fn write(
         let Some((last, _)) = page.last() else { break };
         range = range.after(last);
         records += page.len() as u64;
+        let mut bytes = 0;
         for (key, record) in page {
             stored.clear();
             record.encode_into(&key, &mut stored);
+            bytes += key.as_bytes().len() + stored.len();
             snapshot.record(key.as_bytes(), &stored)?;
         }
-        progress(records);
+        progress(records, bytes)?;
     }
     let after = shared.close_tap(&tap.tap);
     tap.tap.empty_into(&mut snapshot)?;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::error::StoreError;
 use super::super::files;
-use super::super::snapshot::SnapshotReader;
+use super::super::journal::StoreId;
+use super::super::snapshot::{SnapshotReader, SnapshotSummary};
 
 const EXTENSION: &str = "snap";
 
@@ -39,6 +40,33 @@ pub(super) fn list(folder: &Path) -> Result<Vec<u64>, StoreError> {
 pub(super) fn open(path: &Path) -> Result<SnapshotReader<BufReader<File>>, StoreError> {
     let file = File::open(path).map_err(|source| StoreError::io("opening", path, source))?;
     SnapshotReader::begin(BufReader::with_capacity(READ_BYTES, file), path.display().to_string())
+}
+
+/// Begins to read a snapshot of this store.
+pub(super) fn open_own(path: &Path, store: StoreId) -> Result<SnapshotReader<BufReader<File>>, StoreError> {
+    let reader = open(path)?;
+    if reader.header().store == store { Ok(reader) } else { Err(misplaced(path)) }
+}
+
+/// Reads a whole snapshot of this store; `read` hears how many bytes were read just now and may end it.
+pub(super) fn check(
+    path: &Path,
+    store: StoreId,
+    batch: u64,
+    read: &mut dyn FnMut(usize) -> Result<(), StoreError>,
+) -> Result<SnapshotSummary, StoreError> {
+    let reader = open_own(path, store)?;
+    let summary = reader.read_to_end(&mut |section| read(section.bytes()), &mut |_| ())?;
+    if summary.position.batch == batch { Ok(summary) } else { Err(misplaced(path)) }
+}
+
+/// Damage of a snapshot that is another's.
+pub(super) fn misplaced(path: &Path) -> StoreError {
+    StoreError::Damaged {
+        place: path.display().to_string(),
+        what: "it belongs to another store or batch".to_owned(),
+        next: "move it away",
+    }
 }
 
 /// Read at once: 256 KiB.

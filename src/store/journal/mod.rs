@@ -4,18 +4,25 @@
 //! can be unfinished, and only if its batch was never answered.
 
 mod frame;
+mod reading;
+mod sealed;
 mod segment;
+#[cfg(test)]
+mod tests;
+mod upkeep;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::engine::{Batch, Position};
 use super::error::StoreError;
 use super::files;
 pub(super) use frame::{FRAME_BYTES_MAX, Frame, encode as encode_frame};
+use reading::{End, Span, read_span};
 pub(super) use segment::StoreId;
-use segment::{Ending, SEGMENT_HEADER_BYTES, Segment, SegmentHeader, damaged, path_of};
+use segment::{SEGMENT_HEADER_BYTES, SegmentHeader, path_of, sealed_path_of};
 
 /// A segment that has reached this length is followed by a new one: 64 MiB.
 pub const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -46,7 +53,8 @@ impl Journal {
     ///
     /// `acknowledged` is a batch known to have been answered: a journal that ends before it has lost data and is
     /// refused, and so is any frame at or before it that is not readable. An unfinished frame beyond it at the very
-    /// end was never answered: it is cut off. What is kept is synced before this returns.
+    /// end was never answered: it is cut off. What is kept is synced before this returns. A journal whose oldest
+    /// batch is beyond `after` + 1 is refused: the batches between are no longer in it.
     pub fn open(
         folder: &Path,
         store: StoreId,
@@ -55,23 +63,22 @@ impl Journal {
         segment_bytes_max: u64,
         replay: &mut dyn FnMut(Frame<'_>) -> Result<(), StoreError>,
     ) -> Result<Self, StoreError> {
-        let newest = read_all(folder, &store, after, acknowledged, replay)?;
-        let Newest { header, position, bytes } = newest;
-        let path = path_of(folder, header.first_batch());
-        let failed = |source| StoreError::io("opening", &path, source);
-        let mut segment = OpenOptions::new().read(true).write(true).open(&path).map_err(failed)?;
-        segment.set_len(bytes).map_err(failed)?;
-        segment.seek(SeekFrom::End(0)).map_err(failed)?;
-        // A killed process may have left a whole frame that was not synced; readers are about to see it.
-        segment.sync_all().map_err(|source| StoreError::io("syncing", &path, source))?;
-        files::sync_folder(folder)?;
+        let span = Span { after, through: u64::MAX, acknowledged };
+        let end = read_span(folder, &store, &span, replay)?;
+        clear_interrupted(folder, &end)?;
+        let (header, segment, segment_bytes) = if end.sealed {
+            let (header, segment) = begin_segment(folder, store, end.position, end.header.first_batch())?;
+            (header, segment, SEGMENT_HEADER_BYTES as u64)
+        } else {
+            (end.header, continue_segment(folder, &end)?, end.bytes)
+        };
         Ok(Self {
             folder: folder.to_owned(),
             store,
-            position,
+            position: end.position,
             segment,
             segment_first: header.first_batch(),
-            segment_bytes: bytes,
+            segment_bytes,
             segment_bytes_max,
             salt: header.salt,
             buffer: Vec::new(),
@@ -79,19 +86,36 @@ impl Journal {
         })
     }
 
-    /// Reads the journal from batch `after` + 1, handing each frame to `replay`, and changes nothing in its frames.
-    /// Refuses what [`Journal::open`] would refuse. Returns where the store stands.
-    pub fn read(
+    /// Hands the frames from batch `after` + 1 to the end to `sink`, in order, and changes nothing. Refuses what
+    /// [`Journal::open`] would refuse. Returns where the store stands.
+    pub fn read_to_end(
         folder: &Path,
         store: StoreId,
         after: u64,
         acknowledged: u64,
-        replay: &mut dyn FnMut(Frame<'_>) -> Result<(), StoreError>,
+        sink: &mut dyn FnMut(Frame<'_>) -> Result<(), StoreError>,
     ) -> Result<Position, StoreError> {
-        read_all(folder, &store, after, acknowledged, replay).map(|newest| newest.position)
+        let span = Span { after, through: u64::MAX, acknowledged };
+        read_span(folder, &store, &span, sink).map(|end| end.position)
     }
 
-    /// First batch that the journal in a folder still holds.
+    /// Hands the frames of batch `after` + 1 to batch `through` to `sink`, in order, and changes nothing. All of them
+    /// must be there; a writer may be appending what comes after them.
+    pub fn read(
+        folder: &Path,
+        store: StoreId,
+        after: u64,
+        through: u64,
+        sink: &mut dyn FnMut(Frame<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        if after >= through {
+            return Ok(());
+        }
+        let span = Span { after, through, acknowledged: through };
+        read_span(folder, &store, &span, sink).map(|_| ())
+    }
+
+    /// First batch that the journal in a folder still holds; what comes before it is only in snapshots and the index.
     pub fn oldest_batch(folder: &Path) -> Result<Option<u64>, StoreError> {
         Ok(segment::list(folder)?.first().copied())
     }
@@ -108,7 +132,8 @@ impl Journal {
             return Err(StoreError::Closed);
         }
         self.failed = true;
-        if self.segment_bytes >= self.segment_bytes_max {
+        let holds_a_frame = self.position.batch >= self.segment_first;
+        if holds_a_frame && self.segment_bytes >= self.segment_bytes_max {
             self.begin_next()?;
         }
         self.buffer.clear();
@@ -158,72 +183,38 @@ fn begin_segment(
     Ok((header, file))
 }
 
-/// The segment to append to.
-struct Newest {
-    header: SegmentHeader,
-    position: Position,
-    bytes: u64,
-}
-
-/// Reads the segments from the one that holds batch `after` + 1 to the newest, which is always read whole.
-fn read_all(
-    folder: &Path,
-    store: &StoreId,
-    after: u64,
-    acknowledged: u64,
-    replay: &mut dyn FnMut(Frame<'_>) -> Result<(), StoreError>,
-) -> Result<Newest, StoreError> {
-    let firsts = present_segments(folder, store)?;
-    let from = firsts.partition_point(|first| *first <= after + 1).saturating_sub(1);
-    let mut newest: Option<Newest> = None;
-    for (at, first) in firsts.iter().enumerate().skip(from) {
-        let segment = Segment::read(folder, *first, store)?
-            .ok_or_else(|| damaged(&path_of(folder, *first), 0, "its header is not readable"))?;
-        let previous_first = if at == 0 { segment.header.previous_first } else { firsts[at - 1] };
-        let follows = newest.as_ref().is_none_or(|before| before.position == segment.header.before);
-        if segment.header.previous_first != previous_first || !follows {
-            return Err(damaged(
-                &segment.path,
-                0,
-                "the segment before it is not the one it was written after",
-            ));
-        }
-        let mut beyond = |frame: Frame<'_>| if frame.position.batch > after { replay(frame) } else { Ok(()) };
-        let (position, ending) = segment.frames(&mut beyond)?;
-        let bytes = match ending {
-            Ending::Whole => segment.length(),
-            Ending::Torn { offset } if at + 1 == firsts.len() && position.batch >= acknowledged => {
-                tracing::warn!(segment = %segment.path.display(), offset, "cut off a batch that was never answered");
-                offset
-            }
-            Ending::Torn { offset } => {
-                return Err(damaged(&segment.path, offset, "a frame that was answered is not readable"));
-            }
-        };
-        newest = Some(Newest { header: segment.header, position, bytes: bytes as u64 });
-    }
-    let newest = newest.ok_or_else(|| damaged(folder, 0, "it holds no segment"))?;
-    if newest.position.batch < acknowledged {
-        let path = path_of(folder, newest.header.first_batch());
-        let at = usize::try_from(newest.bytes).unwrap_or(usize::MAX);
-        return Err(damaged(
-            &path,
-            at,
-            &format!("it ends with batch {}, but batch {acknowledged} was answered", newest.position.batch),
-        ));
-    }
-    Ok(newest)
-}
-
-/// The segments in order, without a newest one whose making was interrupted before anything went in.
-fn present_segments(folder: &Path, store: &StoreId) -> Result<Vec<u64>, StoreError> {
-    let mut firsts = segment::list(folder)?;
-    if let [.., _, newest] = firsts[..]
-        && Segment::read(folder, newest, store)?.is_none()
-    {
-        files::remove(&path_of(folder, newest))?;
+/// Removes what an interrupted process left behind: a segment that nothing was written to, half a sealed one, and a
+/// sealed form of the segment that is about to be appended to.
+fn clear_interrupted(folder: &Path, end: &End) -> Result<(), StoreError> {
+    if let Some(unfinished) = &end.unfinished {
+        files::remove(unfinished)?;
         files::sync_folder(folder)?;
-        firsts.pop();
     }
-    Ok(firsts)
+    if !end.sealed {
+        files::remove(&sealed_path_of(folder, end.header.first_batch()))?;
+    }
+    files::remove_unfinished(folder)
+}
+
+/// Opens the newest segment for appending after its last whole frame.
+///
+/// What the last process wrote last may never have been synced, or its sync may have failed: the kernel then shows bytes
+/// that are not on the disk and takes them for clean. So the header and the last frame are written once more before
+/// anybody relies on them; no frame before it is in doubt, since each was synced before the next was written.
+fn continue_segment(folder: &Path, end: &End) -> Result<File, StoreError> {
+    let path = path_of(folder, end.header.first_batch());
+    let failed = |source| StoreError::io("opening", &path, source);
+    let mut segment = OpenOptions::new().read(true).write(true).open(&path).map_err(failed)?;
+    let length = segment.metadata().map_err(failed)?.len();
+    if length > end.bytes {
+        tracing::warn!(segment = %path.display(), offset = end.bytes, "cutting off a batch that was never answered");
+        segment.set_len(end.bytes).map_err(failed)?;
+    }
+    let at = end.bytes - end.last_frame.len() as u64;
+    segment.write_all_at(&end.header.encode(), 0).map_err(failed)?;
+    segment.write_all_at(&end.last_frame, at).map_err(failed)?;
+    segment.seek(SeekFrom::Start(end.bytes)).map_err(failed)?;
+    segment.sync_all().map_err(|source| StoreError::io("syncing", &path, source))?;
+    files::sync_folder(folder)?;
+    Ok(segment)
 }

@@ -1,10 +1,13 @@
-//! One file of the journal: its name, its header, and what can be read from it.
+//! One segment of the journal: its names, its header, and what can be read from it.
 //!
 //! ```text
 //! header  magic 8 | format u32 | zero u32 | store 16 | first batch u64 | first batch of the segment before u64
 //!         | revision before the first batch u64 | salt u64 | zero u32 | CRC-32C u32
 //! ```
 
+use std::fs::File;
+use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::super::engine::Position;
@@ -12,6 +15,7 @@ use super::super::error::StoreError;
 use super::super::files;
 use super::super::record::Revision;
 use super::frame::{FRAME_BYTES_MAX, FRAME_MAGIC, Frame};
+use super::{SEGMENT_BYTES_MAX, sealed};
 
 /// What tells one store's files from another's.
 pub(in crate::store) type StoreId = [u8; 16];
@@ -22,7 +26,12 @@ pub(super) const SEGMENT_HEADER_BYTES: usize = 72;
 const MAGIC: [u8; 8] = *b"lictorJL";
 const FORMAT: u32 = 1;
 const CRC_AT: usize = 68;
-const EXTENSION: &str = "seg";
+const PLAIN: &str = "seg";
+const SEALED: &str = "sealed";
+const NAME_DIGITS: usize = 20;
+
+/// Longest plain segment: it is followed by another once it is full, and its last frame may cross that line.
+pub(super) const PLAIN_BYTES_MAX: u64 = SEGMENT_BYTES_MAX + (SEGMENT_HEADER_BYTES + FRAME_BYTES_MAX) as u64;
 
 /// What a segment's header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,81 +87,121 @@ impl SegmentHeader {
 
 /// The name of the segment that starts with this batch; names sort like batches.
 pub(super) fn path_of(folder: &Path, first_batch: u64) -> PathBuf {
-    folder.join(format!("{first_batch:020}.{EXTENSION}"))
+    folder.join(format!("{first_batch:020}.{PLAIN}"))
 }
 
-/// The first batches of the segments in a folder, in order.
+/// The name of the same segment once it is sealed.
+pub(super) fn sealed_path_of(folder: &Path, first_batch: u64) -> PathBuf {
+    folder.join(format!("{first_batch:020}.{SEALED}"))
+}
+
+/// The first batches of the segments in a folder, plain or sealed or both, in order.
 pub(super) fn list(folder: &Path) -> Result<Vec<u64>, StoreError> {
     let failed = |source| StoreError::io("listing", folder, source);
     let mut firsts = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|extension| extension == EXTENSION) {
-            let first = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-            firsts.push(first.ok_or_else(|| damaged(&path, 0, "its name is no batch number"))?);
+        if path.extension().is_some_and(|extension| extension == PLAIN || extension == SEALED) {
+            firsts.push(first_in(&path).ok_or_else(|| damaged(&path, 0, "its name is no batch number"))?);
         }
     }
     firsts.sort_unstable();
+    firsts.dedup();
     Ok(firsts)
 }
 
-/// Why the bytes at an offset are not the frame that must follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// The file ends with a whole frame.
-    Whole,
-    /// Nothing readable from this offset on, and little enough to be one frame that was never finished.
-    Torn { offset: usize },
+fn first_in(path: &Path) -> Option<u64> {
+    let stem = path.file_stem()?.to_str()?;
+    let digits = stem.len() == NAME_DIGITS && stem.bytes().all(|byte| byte.is_ascii_digit());
+    stem.parse().ok().filter(|_| digits)
+}
+
+/// True when a file holds no more than a header that was never finished: no frame was ever in it.
+pub(super) fn is_unfinished(path: &Path) -> Result<bool, StoreError> {
+    let Some(file) = files::open_if_there(path)? else { return Ok(false) };
+    let mut start = Vec::new();
+    let read = file.take(SEGMENT_HEADER_BYTES as u64 + 1).read_to_end(&mut start);
+    read.map_err(|source| StoreError::io("reading", path, source))?;
+    Ok(start.len() <= SEGMENT_HEADER_BYTES && SegmentHeader::decode(&start).is_none())
+}
+
+/// How a segment ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// Where the store stands after its last whole frame.
+    pub position: Position,
+    /// Where that frame lies; empty when there is none.
+    pub last_frame: Range<usize>,
+    /// Up to here there are only whole frames.
+    pub whole: usize,
+    /// Nothing readable follows, and little enough to be one frame that was never finished.
+    pub torn: bool,
 }
 
 /// A segment read into memory, with its header checked.
 pub(super) struct Segment {
     pub path: PathBuf,
     pub header: SegmentHeader,
-    bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
+    /// It was read from its sealed form: nothing can be appended to it.
+    pub sealed: bool,
 }
 
 impl Segment {
-    /// `Ok(None)` when the file holds no more than a header that was never finished.
-    pub fn read(folder: &Path, first_batch: u64, store: &StoreId) -> Result<Option<Self>, StoreError> {
+    /// Reads the plain file, or the sealed one when there is no other: a sealed one beside its plain one comes from a
+    /// sealing that was interrupted.
+    pub fn read(folder: &Path, first_batch: u64, store: &StoreId) -> Result<Self, StoreError> {
         let path = path_of(folder, first_batch);
-        let bytes = files::read_if_there(&path)?.ok_or_else(|| damaged(&path, 0, "it is missing"))?;
-        let Some(header) = SegmentHeader::decode(&bytes) else {
-            let unfinished = bytes.len() <= SEGMENT_HEADER_BYTES;
-            return if unfinished { Ok(None) } else { Err(damaged(&path, 0, "its header is not readable")) };
+        let segment = match files::open_if_there(&path)? {
+            Some(file) => {
+                let bytes = read_bounded(&path, file)?;
+                let header = SegmentHeader::decode(&bytes)
+                    .ok_or_else(|| damaged(&path, 0, "its header is not readable"))?;
+                Self { path, header, bytes, sealed: false }
+            }
+            None => Self::read_sealed(folder, first_batch)?,
         };
-        if header.first_batch() != first_batch || header.store != *store {
-            return Err(damaged(&path, 0, "its header belongs to another file"));
+        if segment.header.first_batch() != first_batch || segment.header.store != *store {
+            return Err(damaged(&segment.path, 0, "its header belongs to another file"));
         }
-        Ok(Some(Self { path, header, bytes }))
+        Ok(segment)
     }
 
-    /// Length of the file.
-    pub fn length(&self) -> usize {
-        self.bytes.len()
+    fn read_sealed(folder: &Path, first_batch: u64) -> Result<Self, StoreError> {
+        let path = sealed_path_of(folder, first_batch);
+        let Some(file) = files::open_if_there(&path)? else {
+            return Err(damaged(&path_of(folder, first_batch), 0, "it is missing"));
+        };
+        let mut bytes = Vec::new();
+        let header = sealed::read(&path, file, &mut |block| {
+            bytes.extend_from_slice(block);
+            Ok(())
+        })?;
+        Ok(Self { path, header, bytes, sealed: true })
     }
 
-    /// Hands each frame to `sink`, in order, checking that batches follow each other. Returns where the store
-    /// stands at the end, and how the file ends.
+    /// Hands each frame to `sink`, in order, checking that batches follow each other.
     pub fn frames(
         &self,
         sink: &mut dyn FnMut(Frame<'_>) -> Result<(), StoreError>,
-    ) -> Result<(Position, Ending), StoreError> {
+    ) -> Result<Tail, StoreError> {
         let mut position = self.header.before;
         let mut offset = SEGMENT_HEADER_BYTES;
+        let mut last_frame = 0..0;
         while offset < self.bytes.len() {
             let Some(frame) = Frame::read(&self.bytes[offset..], self.header.salt) else {
                 self.refuse_if_frames_follow(offset)?;
-                return Ok((position, Ending::Torn { offset }));
+                return Ok(Tail { position, last_frame, whole: offset, torn: true });
             };
             if frame.position.batch != position.batch + 1 || frame.position.revision < position.revision {
                 return Err(damaged(&self.path, offset, "a batch is missing before it"));
             }
             position = frame.position;
             sink(frame)?;
-            offset += frame.bytes();
+            last_frame = offset..offset + frame.bytes();
+            offset = last_frame.end;
         }
-        Ok((position, Ending::Whole))
+        Ok(Tail { position, last_frame, whole: offset, torn: false })
     }
 
     /// A frame is written only after the one before it was synced: a good one after a bad one is damage.
@@ -170,12 +219,24 @@ impl Segment {
     }
 }
 
+fn read_bounded(path: &Path, file: File) -> Result<Vec<u8>, StoreError> {
+    let failed = |source| StoreError::io("reading", path, source);
+    let length = file.metadata().map_err(failed)?.len();
+    if length > PLAIN_BYTES_MAX {
+        return Err(damaged(path, 0, "it is longer than any segment"));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    // The file may be growing at this moment.
+    file.take(PLAIN_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
 /// Damage of the journal: nothing can be rebuilt from it, so the start is refused.
 pub(super) fn damaged(path: &Path, offset: usize, what: &str) -> StoreError {
     StoreError::Damaged {
         place: format!("{} at byte {offset}", path.display()),
         what: what.to_owned(),
-        next: "nothing was changed; copy the folder away and restore the newest backup",
+        next: "the journal was left as it is; copy the folder away and restore the newest backup",
     }
 }
 

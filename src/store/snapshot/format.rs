@@ -153,6 +153,9 @@ pub(super) fn checksum(offset: u64, header: &[u8], content: &[u8]) -> u32 {
     crc32c::crc32c_append(crc, content)
 }
 
+/// What stands beside key and stored record in a section.
+pub(super) const RECORD_LENGTHS_BYTES: usize = 2 + 4;
+
 /// Appends one record to the content of a section.
 pub(super) fn put_record(key: &[u8], stored: &[u8], content: &mut Vec<u8>) {
     // A key has at most 512 bytes, a record little more than 256 KiB.

@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256};
 
 use super::SnapshotSummary;
 use super::format::{
-    BadHeader, FRAME_SALT, HEADER_BYTES, KIND_END, KIND_FRAMES, KIND_RECORDS, SECTION_BYTES_MAX,
-    SECTION_HEADER_BYTES, SectionHeader, SnapshotHeader, TRAILER_BYTES, TRAILER_DIGESTED_BYTES, Trailer,
-    checksum, take_record, u32_at,
+    BadHeader, FRAME_SALT, HEADER_BYTES, KIND_END, KIND_FRAMES, KIND_RECORDS, RECORD_LENGTHS_BYTES,
+    SECTION_BYTES_MAX, SECTION_HEADER_BYTES, SectionHeader, SnapshotHeader, TRAILER_BYTES,
+    TRAILER_DIGESTED_BYTES, Trailer, checksum, take_record, u32_at,
 };
 use crate::store::embedded::STORE_SCHEMA;
 use crate::store::engine::Position;
@@ -27,9 +27,21 @@ pub(in crate::store) enum Section {
 }
 
 impl Section {
+    /// Length of its content.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Records(content) | Self::Frames(content) => content.len(),
+        }
+    }
+
     /// Keys and stored records of a section of records.
     pub fn records(mut content: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         std::iter::from_fn(move || take_record(&mut content))
+    }
+
+    /// Length of a record in a section of records.
+    pub fn record_bytes(key: &[u8], stored: &[u8]) -> usize {
+        RECORD_LENGTHS_BYTES + key.len() + stored.len()
     }
 
     /// The frames of a section of frames, each with its bytes.
