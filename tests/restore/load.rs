@@ -73,6 +73,15 @@ pub fn trade(harness: &Harness, count: usize, witness: &Witness) {
     }
 }
 
+/// A license is stopped and goes on, again and again in one instant, each change published by itself.
+pub fn flicker(harness: &Harness, sold: &Sold, count: usize) {
+    let why = json!({ "reason": "other" });
+    for verb in ["suspend", "resume"].iter().cycle().take(count) {
+        command(harness, &sold.id, verb, &why).expect(200);
+        harness.settle();
+    }
+}
+
 /// Time passes, and every client does what it does by itself, all at once, while the merchant trades.
 pub fn round(harness: &Harness, clients: &[Client], trades: usize, witness: &Witness) -> Vec<Verdict> {
     harness.world.clock.advance(ROUND);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use license_client::Verdict;
 
 use super::client::Client;
-use super::load::{ROUND, at_once, back_up, restored, round, sell, service, trade};
+use super::load::{ROUND, at_once, back_up, flicker, restored, round, sell, service};
 use super::witness::{Witness, claims};
 
 /// Clients whose licenses the backup knows.
@@ -14,8 +14,8 @@ const CLIENTS: usize = 32;
 const LATE: usize = 8;
 /// Rounds of an hour.
 const HOUR: usize = 5;
-/// Publications in one instant: `seq` runs ahead of the clock.
-const BURST: usize = 24;
+/// Changes in one instant, published one by one: `seq` runs ahead of the clock, by more than clients rest.
+const BURST: usize = 100;
 
 fn all_valid(verdicts: &[Verdict], when: &str) {
     for (number, verdict) in verdicts.iter().enumerate() {
@@ -37,6 +37,8 @@ fn an_hour_is_lost_and_32_clients_go_on_and_then_it_is_lost_again() {
     }
     all_valid(&round(&harness, early, 4, &witness), "before the backup");
 
+    let flickering = sell(&harness, "cad-year", &witness);
+
     // The backup is taken while everybody goes on.
     harness.world.clock.advance(ROUND);
     let backup = std::thread::scope(|scope| {
@@ -56,7 +58,8 @@ fn an_hour_is_lost_and_32_clients_go_on_and_then_it_is_lost_again() {
         for _ in 0..HOUR {
             all_valid(&round(&harness, &clients, 3, &witness), &format!("{lost} lost hour"));
         }
-        trade(&harness, BURST, &witness);
+        flicker(&harness, &flickering, BURST);
+        harness.world.clock.advance(Duration::from_secs(61));
         all_valid(&at_once(&harness, &clients, 0, &witness), &format!("{lost} lost hour, at its end"));
 
         let known: Vec<_> = late.iter().map(Client::certificate).collect();
