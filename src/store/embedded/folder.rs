@@ -6,6 +6,7 @@
 //! journal/    the truth
 //! sled/       the index, which can be rebuilt
 //! snapshots/  the state at some batches: what the index is rebuilt from, with the journal after them
+//! sled.new/   an index that a compaction is making, sled.old/ the one that it replaces: removed by the next start
 //! CHECKPOINT  up to here the index is synced: a start replays from here
 //! STOPPED     up to here everything was answered when the store was last closed in good order
 //! REBUILD     the index was found damaged: the next start makes it anew
@@ -82,6 +83,26 @@ impl Folder {
 
     pub fn index(&self) -> PathBuf {
         self.0.join("sled")
+    }
+
+    /// Where another index is made, beside the one in use.
+    pub fn new_index(&self) -> PathBuf {
+        self.0.join("sled.new")
+    }
+
+    /// Where the index in use goes when the other takes its place.
+    pub fn old_index(&self) -> PathBuf {
+        self.0.join("sled.old")
+    }
+
+    /// Removes what a compaction left behind that was interrupted.
+    pub fn remove_leftovers(&self) -> Result<(), StoreError> {
+        files::remove(&self.new_index())?;
+        files::remove(&self.old_index())?;
+        if self.snapshots().is_dir() {
+            files::remove_unfinished(&self.snapshots())?;
+        }
+        Ok(())
     }
 
     /// True when a store was made here, readable or not.

@@ -39,6 +39,7 @@ pub(super) fn open(path: &Path, options: &EmbeddedOptions) -> Result<Opened, Sto
     folder.require_a_store()?;
     let lock = folder.lock()?;
     let store = folder.read_format()?;
+    folder.remove_leftovers()?;
     let checkpoint = folder.read_mark(Mark::Checkpoint)?;
     let answered = checkpoint.batch.max(folder.read_mark(Mark::Stopped)?.batch);
     let (base, rebuilt) = match find_index(&folder, checkpoint)? {

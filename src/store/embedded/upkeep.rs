@@ -8,7 +8,7 @@ use super::super::error::StoreError;
 use super::super::files;
 use super::super::journal::{Journal, StoreId};
 use super::super::snapshot::{SnapshotReader, SnapshotSummary};
-use super::folder::Mark;
+use super::folder::{Folder, Mark};
 use super::scrub;
 pub use super::scrub::ScrubReport;
 use super::shared::{Shared, SharedStore};
@@ -100,7 +100,7 @@ impl Upkeep {
             bytes = summary.bytes,
             "a snapshot was taken"
         );
-        retain(&self.shared, store, &mut pace)?;
+        retain(&self.shared.folder, store, &mut |bytes| pace.spend(bytes))?;
         Ok(summary)
     }
 
@@ -155,30 +155,35 @@ fn write_snapshot(
     Ok(written)
 }
 
+/// Hears how many bytes were read just now; may end the reading.
+type Read<'a> = &'a mut dyn FnMut(usize) -> Result<(), StoreError>;
+
 /// Keeps the newest two snapshots that are whole, and the journal from the older one on.
-fn retain(shared: &Shared, store: StoreId, pace: &mut Pace<'_>) -> Result<(), StoreError> {
-    let folder = shared.folder.snapshots();
+pub(super) fn retain(folder: &Folder, store: StoreId, read: Read<'_>) -> Result<(), StoreError> {
+    let (snapshots, journal) = (folder.snapshots(), folder.journal());
     let mut kept = Vec::new();
-    for batch in snapshots::list(&folder)? {
-        let path = snapshots::path_of(&folder, batch);
-        if kept.len() == SNAPSHOTS_KEPT || !is_whole(&path, store, batch, pace)? {
+    for batch in snapshots::list(&snapshots)? {
+        let path = snapshots::path_of(&snapshots, batch);
+        if kept.len() == SNAPSHOTS_KEPT || !is_whole(&path, store, batch, read)? {
             files::remove(&path)?;
         } else {
             kept.push(batch);
         }
     }
-    files::sync_folder(&folder)?;
-    let Position { batch: checkpoint, .. } = shared.folder.read_mark(Mark::Checkpoint)?;
+    if !kept.is_empty() {
+        files::sync_folder(&snapshots)?;
+    }
+    let Position { batch: checkpoint, .. } = folder.read_mark(Mark::Checkpoint)?;
     if let [_, older] = kept[..] {
         // A start replays from the checkpoint: what follows it stays.
-        Journal::retire(&shared.folder.journal(), older.min(checkpoint))?;
+        Journal::retire(&journal, older.min(checkpoint))?;
     }
-    Journal::seal_before(&shared.folder.journal(), store, checkpoint)?;
+    Journal::seal_before(&journal, store, checkpoint)?;
     Ok(())
 }
 
-fn is_whole(path: &Path, store: StoreId, batch: u64, pace: &mut Pace<'_>) -> Result<bool, StoreError> {
-    match snapshots::check(path, store, batch, &mut |bytes| pace.spend(bytes)) {
+fn is_whole(path: &Path, store: StoreId, batch: u64, read: Read<'_>) -> Result<bool, StoreError> {
+    match snapshots::check(path, store, batch, read) {
         Ok(_) => Ok(true),
         Err(StoreError::Damaged { place, what, .. }) => {
             tracing::error!(%place, %what, "a snapshot is damaged; a newer one is whole, so it is removed");
