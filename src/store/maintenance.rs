@@ -8,14 +8,11 @@ use super::embedded::{ScrubReport, Upkeep, UpkeepOptions};
 use super::error::StoreError;
 use super::snapshot::SnapshotSummary;
 
-/// How often it is looked whether something is due.
-const LOOKS_EVERY: Duration = Duration::from_secs(5);
+/// How long after the start the first scrub begins.
+const FIRST_SCRUB_AFTER: Duration = Duration::from_secs(10 * 60);
 
 /// How long a snapshot or scrub that failed is not tried again.
 const TRIES_AGAIN_AFTER: Duration = Duration::from_secs(60);
-
-/// How long after a scrub has ended the next one begins: a day.
-const SCRUBS_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the maintenance has done since the start.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +48,7 @@ impl Maintenance {
             now_ms: Box::new(now_ms),
             state: Arc::clone(&state),
             snapshot_not_before: Instant::now(),
-            scrub_not_before: Instant::now() + SCRUBS_EVERY,
+            scrub_not_before: Instant::now() + FIRST_SCRUB_AFTER,
         };
         let spawned: std::io::Result<JoinHandle<()>> =
             std::thread::Builder::new().name("store-upkeep".to_owned()).spawn(move || thread.run());
@@ -79,7 +76,7 @@ struct Thread {
 
 impl Thread {
     fn run(&mut self) {
-        while !self.upkeep.closes_within(LOOKS_EVERY) {
+        while !self.upkeep.closes_within(self.options.looks_every) {
             if Instant::now() >= self.snapshot_not_before {
                 self.snapshot_if_due();
             }
@@ -105,7 +102,7 @@ impl Thread {
     }
 
     fn scrub(&mut self) {
-        self.scrub_not_before = Instant::now() + SCRUBS_EVERY;
+        self.scrub_not_before = Instant::now() + self.options.scrubs_every;
         match self.upkeep.scrub((self.now_ms)(), &self.options) {
             Ok(report) => lock(&self.state).last_scrub = Some(report),
             Err(StoreError::Closed) => {}

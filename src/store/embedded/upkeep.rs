@@ -2,6 +2,7 @@
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use super::super::engine::Position;
 use super::super::error::StoreError;
@@ -26,16 +27,22 @@ pub struct UpkeepOptions {
     pub snapshot_bytes_per_sec: u64,
     /// How fast the scrub reads, in bytes a second.
     pub scrub_bytes_per_sec: u64,
+    /// How often it is looked whether something is due.
+    pub looks_every: Duration,
+    /// How long after a scrub has begun the next one begins.
+    pub scrubs_every: Duration,
 }
 
 impl Default for UpkeepOptions {
-    /// 256 MiB of journal; 1 GiB left free; 64 MiB/s for snapshots and 8 MiB/s for the scrub.
+    /// 256 MiB of journal; 1 GiB left free; 64 MiB/s for snapshots and 8 MiB/s for the scrub, which runs once a day.
     fn default() -> Self {
         Self {
             snapshot_journal_bytes: 256 * 1024 * 1024,
             free_bytes_min: 1024 * 1024 * 1024,
             snapshot_bytes_per_sec: 64 * 1024 * 1024,
             scrub_bytes_per_sec: 8 * 1024 * 1024,
+            looks_every: Duration::from_secs(5),
+            scrubs_every: Duration::from_secs(24 * 60 * 60),
         }
     }
 }
@@ -56,7 +63,7 @@ impl Upkeep {
     }
 
     /// Waits this long, but not beyond the close of the store; true when it closes.
-    pub fn closes_within(&self, time: std::time::Duration) -> bool {
+    pub fn closes_within(&self, time: Duration) -> bool {
         self.shared.upkeep.ended_within(time)
     }
 
@@ -68,6 +75,9 @@ impl Upkeep {
     ) -> Result<Option<SnapshotSummary>, StoreError> {
         let folder = &self.shared.folder;
         let newest = snapshots::list(&folder.snapshots())?.first().copied();
+        if newest == Some(self.shared.position().batch) {
+            return Ok(None);
+        }
         let snapshot_bytes =
             newest.map_or(0, |batch| length(&snapshots::path_of(&folder.snapshots(), batch)));
         let journal_bytes = Journal::bytes_after(&folder.journal(), newest.unwrap_or(0))?;
