@@ -8,7 +8,7 @@ use super::super::error::StoreError;
 use super::super::files;
 use super::super::journal::{Journal, SEGMENT_BYTES_MAX};
 use super::super::key::KeyRange;
-use super::folder::{Folder, Mark};
+use super::folder::{Folder, Mark, this_boot};
 use super::index::Index;
 use super::rebuild::fill;
 use super::truth::{Truth, Until};
@@ -38,6 +38,8 @@ pub fn compact_store(folder: &Path, progress: &mut dyn FnMut(u64)) -> Result<Com
     let store = folder.read_format()?;
     let bytes_before = bytes_in(folder.path())?;
     folder.remove_leftovers()?;
+    folder.upgrade_format()?;
+    folder.begin_running(this_boot().as_deref())?;
     let checkpoint = folder.read_mark(Mark::Checkpoint)?;
     let answered = checkpoint.batch.max(folder.read_mark(Mark::Stopped)?.batch);
     let truth = Truth::read(&folder, store, Until::End { answered }, &mut |_, _| Ok(()))?;
@@ -48,6 +50,8 @@ pub fn compact_store(folder: &Path, progress: &mut dyn FnMut(u64)) -> Result<Com
     })?);
     let records = make_beside(&folder, truth, progress)?;
     swap(&folder, position)?;
+    folder.write_mark(Mark::Stopped, position)?;
+    folder.end_running()?;
     retain(&folder, store, &mut |_| Ok(()))?;
     Ok(CompactReport { records, bytes_before, bytes_after: bytes_in(folder.path())? })
 }

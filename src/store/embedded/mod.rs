@@ -199,7 +199,8 @@ impl Engine for EmbeddedEngine {
         self.shared.refuse_after_failure()?;
         finished?;
         index.map_or(Ok(()), index::Index::close)?;
-        self.shared.folder.write_mark(Mark::Stopped, journal.position())
+        self.shared.folder.write_mark(Mark::Stopped, journal.position())?;
+        self.shared.folder.end_running()
     }
 }
 

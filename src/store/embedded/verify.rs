@@ -9,7 +9,7 @@ use super::super::key::{KeyRange, RecordKey};
 use super::super::record::Record;
 use super::super::snapshot::SnapshotSummary;
 use super::compare::{Pair, join};
-use super::folder::{Folder, Mark};
+use super::folder::{Folder, Mark, this_boot};
 use super::index::{Index, IndexError};
 use super::runs::Last;
 use super::snapshots;
@@ -198,6 +198,12 @@ impl Verifying<'_> {
         let place = self.folder.index().display().to_string();
         if self.folder.wants_rebuild() {
             let what = "it is marked as not to be trusted; the next start makes it anew".to_owned();
+            self.fault(StorePart::Index, place, what);
+            return Ok(());
+        }
+        if self.folder.ran_through_a_restart(this_boot().as_deref())? {
+            let what =
+                "the machine was restarted while the store was open; the next start makes it anew".to_owned();
             self.fault(StorePart::Index, place, what);
             return Ok(());
         }
