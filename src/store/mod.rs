@@ -20,6 +20,7 @@ mod handle;
 mod journal;
 mod key;
 mod kind;
+mod maintenance;
 mod memory;
 mod primitive;
 mod record;
@@ -29,7 +30,8 @@ mod snapshot;
 
 pub use committer::{BATCH_BYTES_MAX, BATCH_COMMITS_MAX, QUEUE_COMMITS_MAX, StoreState};
 pub use embedded::{
-    CHECKPOINT_BYTES, EmbeddedEngine, EmbeddedOptions, STORE_SCHEMA, ScrubReport, Upkeep, UpkeepOptions,
+    CHECKPOINT_BYTES, CompactReport, EmbeddedEngine, EmbeddedOptions, FAULTS_MAX, STORE_SCHEMA, ScrubReport,
+    StorePart, Upkeep, UpkeepOptions, VerifyFault, VerifyProgress, VerifyReport, compact_store, verify_store,
 };
 pub use engine::{Batch, Direction, Effect, Engine, Position, Prior};
 pub use error::{CommitError, StoreError};
@@ -38,6 +40,7 @@ pub use handle::{GET_KEYS_MAX, RecordStore, SCAN_RECORDS_MAX};
 pub use journal::SEGMENT_BYTES_MAX;
 pub use key::{KEY_BYTES_MAX, KeyError, KeyRange, MERCHANT_BYTES_MAX, RecordKey};
 pub use kind::Kind;
+pub use maintenance::{Maintenance, MaintenanceState};
 pub use memory::{Fault, MemoryEngine};
 pub use primitive::{COMMIT_BYTES_MAX, CommitAnswer, CommitRequest, PRIMITIVES_PER_COMMIT_MAX, Primitive};
 pub use record::{BODY_BYTES_MAX, COUNTER_SCHEMA, INDEX_SCHEMA, Record, Revision};

@@ -4,7 +4,7 @@ use std::fs;
 
 use lictor::store::{EmbeddedEngine, StoreError, verify_snapshot};
 
-use crate::ground::{TAKEN_AT_MS, count, created, file_of, opened, put, run, taken};
+use crate::ground::{TAKEN_AT_MS, content_of, count, created, file_of, put, run, taken};
 
 /// A snapshot of a few records.
 fn small() -> Vec<u8> {
@@ -87,7 +87,7 @@ fn a_folder_that_holds_anything_is_not_restored_into() {
         let error = EmbeddedEngine::restore(taken, &file, &mut |_| ()).expect_err("refused");
         assert!(matches!(error, StoreError::NotEmpty { .. }), "{error}");
     }
-    assert_eq!(crate::ground::content(&opened(&data)).len(), 0, "the store is as it was");
+    assert_eq!(content_of(&data).len(), 0, "the store is as it was");
     let missing =
         EmbeddedEngine::restore(&folder.path().join("new"), &folder.path().join("none"), &mut |_| ());
     assert!(matches!(missing, Err(StoreError::Io { .. })));

