@@ -495,20 +495,24 @@ mod sample {
         }
     }
 
-    fn activations() -> Vec<Activation> {
-        let lease = Lease {
+    pub fn held(follows: Option<u64>) -> ActivationState {
+        ActivationState::Held(Lease {
             validity: validity(),
             renew_after: at(2),
             generation: u64::MAX,
+            follows,
             nonce: "n\u{0}once".into(),
             token_id: TokenId::from_uuid(u128::MAX),
             certificate: "c".repeat(4_096),
-        };
+        })
+    }
+
+    fn activations() -> Vec<Activation> {
         let full = Activation {
             machine: machine(),
             name: "工作站 3".into(),
             slot: slot(STATUS_SLOTS_PER_LIST - 1),
-            state: ActivationState::Held(lease),
+            state: held(Some(u64::MAX)),
             ..activation("acme", 1, u128::MAX)
         };
         let ended = |(number, cause)| Activation {
@@ -659,6 +663,7 @@ mod sample {
         all.extend(records(events()));
         all.extend(records(replays()));
         all.extend(records(vec![idempotency(0, at(-1)), idempotency(255, at(1))]));
+        all.extend(records(vec![Restore { taken_at: at(0), restored_at: at(1) }]));
         all
     }
 
@@ -740,8 +745,10 @@ mod round_trip {
         let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
         let mut distinct = kinds.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), 18);
-        for kind in distinct {
+        assert_eq!(distinct.len(), 19);
+        // There is one restore record, under one key.
+        let only_one = sample::all().last().map(std::mem::discriminant);
+        for kind in distinct.into_iter().filter(|kind| Some(*kind) != only_one) {
             assert!(kinds.iter().filter(|other| **other == kind).count() >= 2, "a bare one and a full one");
         }
         let keys: BTreeSet<_> = all.iter().map(Record::key).collect();
@@ -826,11 +833,11 @@ mod round_trip {
             validity in validities(),
             machine in machines(),
             (nonce, certificate, name) in any::<(String, String, String)>(),
-            (generation, list, idx, number) in any::<(u64, u32, u32, u128)>(),
+            (generation, follows, list, idx, number) in any::<(u64, Option<u64>, u32, u32, u128)>(),
             renew_after in instants(),
         ) -> Activation {
             let token_id = TokenId::from_uuid(number);
-            let lease = Lease { validity, renew_after, generation, nonce, token_id, certificate };
+            let lease = Lease { validity, renew_after, generation, follows, nonce, token_id, certificate };
             Activation {
                 machine,
                 name,
@@ -942,7 +949,8 @@ mod stored_form {
     const BARE: &str = r#"/cat/merchant\x00m schema 1 until None {"id":"m","name":{},"issuer":"","time_zone":"","locale":""}
 /cat/token\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"id":"tok_0000000000000000000000","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","name":"","owner":"server","scopes":[],"created_at_ms":789}
 /job/\x80\x00\x00\x00\x00\x00\x06\xfdjob_0000000000000000000001 schema 1 until None {"id":"job_0000000000000000000001","due_at_ms":1789,"attempts":0,"task":{"settle_purchase":{"purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}}}
-acme/act/lic_0000000000000000000001\x00act_0000000000000000000001 schema 1 until None {"id":"act_0000000000000000000001","merchant":"acme","license":"lic_0000000000000000000001","machine":{},"name":"","slot":{"list":0,"idx":0},"created_at_ms":789,"state":{"ended":{"at_ms":1789,"cause":"holder"}}}
+/met/restore schema 1 until None {"taken_at_ms":789,"restored_at_ms":1789}
+acme/act/lic_0000000000000000000001\x00act_0000000000000000000001 schema 2 until None {"id":"act_0000000000000000000001","merchant":"acme","license":"lic_0000000000000000000001","machine":{},"name":"","slot":{"list":0,"idx":0},"created_at_ms":789,"state":{"ended":{"at_ms":1789,"cause":"holder"}}}
 acme/cat/channel\x00c schema 1 until None {"merchant":"acme","channel":{"id":"c","marketplace":"generic","protocol":"","products":[],"access_keys":[],"ready":"minted"}}
 acme/cat/product\x00p schema 1 until None {"merchant":"acme","product":{"id":"p","name":{},"front_end_url":"","memo":{"zh":"{claim_code} 许可证 \"\\\n"}}}
 acme/cat/spec\x00s schema 1 until None {"merchant":"acme","spec":{"id":"s","product":"renderer","skus":[],"product_ids":[],"name":{},"term":"as_ordered","machines":"unlimited","multiply":"none","entitlements":[],"attributes":{},"starts":"purchase","kind":"license","offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]}}
@@ -1475,6 +1483,17 @@ mod unreadable {
             let text = failure(read(&record.key(), key.clone(), 0, raw.body).await);
             assert!(text.contains(&key.to_string()), "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_activation_of_schema_1_is_still_read() {
+        let activation = Activation { state: sample::held(None), ..sample::activation("acme", 1, 1) };
+        let (key, raw) = stored(&activation.clone().into_record()).await;
+        assert_eq!(raw.schema, 2);
+        assert!(!String::from_utf8_lossy(&raw.body).contains("follows"), "what schema 1 did not have");
+        let read = read(&activation.clone().into_record().key(), key, 1, raw.body).await;
+        let read = read.expect("readable").expect("it is there");
+        assert_eq!(Activation::from_record(read.value), Some(activation));
     }
 
     #[tokio::test]

@@ -27,7 +27,7 @@ fn maintain_within(session: &mut Session<'_>) {
     // A list that speaks against the license may be out of date, however fresh: a suspension ends at any moment.
     session.fetch_lists(!session.decide().is_granted());
     // A list may have brought news that a renewal cures: the license key was replaced by a newer one.
-    if !renewed && !session.decide().is_granted() {
+    if !renewed && (session.is_list_gone() || !session.decide().is_granted()) {
         session.renew();
     }
     if session.may_activate_anew() {

@@ -107,7 +107,8 @@ impl Server {
         self.send(&format!("/v1/activations/{id}/release"), &body).map(drop)
     }
 
-    /// `None` when the list is still the one of `etag`. The address comes out of a signed token.
+    /// `None` when the list is still the one of `etag`; refused when the server answers that there is no such list. The
+    /// address comes out of a signed token.
     pub fn status_list(&self, address: &str, etag: Option<&str>) -> Result<Option<Published>, Failure> {
         let mut request =
             self.agent(address).get(address).header(header::ACCEPT, "application/statuslist+jwt");
@@ -118,8 +119,10 @@ impl Server {
         if response.status() == StatusCode::NOT_MODIFIED && etag.is_some() {
             return Ok(None);
         }
-        if response.status() != StatusCode::OK {
-            return Err(Failure::Unreachable);
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Err(Failure::Refused("not_found".to_owned())),
+            _ => return Err(Failure::Unreachable),
         }
         let etag =
             response.headers().get(header::ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);

@@ -33,6 +33,7 @@ pub(crate) struct Session<'a> {
     path: PathBuf,
     machine: Machine,
     contact: Contact,
+    is_list_gone: bool,
 }
 
 /// What this call has heard of the server so far.
@@ -51,7 +52,8 @@ impl<'a> Session<'a> {
         let held = Held::load(config, &state);
         let machine = machine::identify(config);
         let contact = Contact::None;
-        Self { config, held, now: (config.clock)(), before: state.clone(), state, path, machine, contact }
+        let (now, before) = ((config.clock)(), state.clone());
+        Self { config, held, now, before, state, path, machine, contact, is_list_gone: false }
     }
 
     /// Keeps what changed. A folder that cannot be written costs persistence, not the verdict.
@@ -316,10 +318,21 @@ impl<'a> Session<'a> {
             match server.status_list(&address, stored.etag.as_deref()) {
                 Ok(Some(published)) => self.take_list(&address, stored, &published.text, published.etag),
                 Ok(None) => self.keep_list(address, stored),
-                Err(_unreachable) => self.failed(),
+                // What is kept goes on to count.
+                Err(Failure::Refused(_)) => {
+                    self.answered();
+                    self.is_list_gone = true;
+                }
+                Err(Failure::Unreachable) => self.failed(),
             }
         }
         self.refresh();
+    }
+
+    /// The server knows nothing of a list that a signed text names: it has lost what it gave out since its last
+    /// backup. A renewal brings texts that stand on lists that are there.
+    pub fn is_list_gone(&self) -> bool {
+        self.is_list_gone
     }
 
     fn list_ttl(&self, address: &str) -> i64 {

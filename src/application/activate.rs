@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use super::app::{App, UseCaseError, decided};
+use super::continue_after_restore::LastRestore;
 use super::merchant_commands::freed;
 use super::ports::{ABSENT, CertificateOrder, Change, Commit, StoreError, Urgency, Versioned, find};
 use super::record::{LicensePlaces, Record, RecordKey};
@@ -48,6 +49,16 @@ pub struct Activated {
     pub status_list_uri: String,
 }
 
+/// The certificate that is to be signed.
+pub(super) struct NextLease<'a> {
+    pub(super) generation: u64,
+    /// The generation that was shown for it, where that is not the one below.
+    pub(super) follows: Option<u64>,
+    /// The caller's nonce.
+    pub(super) nonce: &'a str,
+    pub(super) now: Instant,
+}
+
 /// A license with its places, as loaded.
 pub(super) struct Loaded {
     pub(super) merchant: Merchant,
@@ -66,10 +77,24 @@ impl App {
     async fn try_activate(&self, command: &Activate) -> Result<Activated, UseCaseError> {
         let loaded = self.load_with_places(&command.merchant, &command.license).await?;
         let (now, license) = (self.now(), &loaded.license.value);
+        let restore = self.last_restore().await?;
         match &command.token_id {
-            Some(token_id) => license.check_key(token_id, now)?,
+            Some(token_id) => license.check_key(token_id, restore.is_some(), now)?,
             None => license.check(now)?,
         }
+        self.give_place(loaded, command, &restore, false, now).await
+    }
+
+    /// `had_one`: the machine has proved that it had a place in a time that a restore has lost.
+    pub(super) async fn give_place(
+        &self,
+        loaded: Loaded,
+        command: &Activate,
+        restore: &LastRestore,
+        had_one: bool,
+        now: Instant,
+    ) -> Result<Activated, UseCaseError> {
+        let license = &loaded.license.value;
         if license.sold.machine.binding == Binding::Unbound {
             let why = "the license is not bound to machines: the license key alone is enough";
             return Err(Refusal::IllegalState { why }.into());
@@ -79,17 +104,40 @@ impl App {
         let needs_leases = places.of_machine(&command.machine).is_none() && places.are_taken(limit);
         let activations =
             if needs_leases { self.activations_of(license, places).await? } else { BTreeMap::new() };
-        match places.decide(&command.machine, limit, &activations, now)? {
-            PlaceDecision::Keep(id) => self.activate_again(&loaded, command, &id, now).await,
-            PlaceDecision::Take => self.take_place(loaded, command, None, now).await,
-            PlaceDecision::TakeFrom(id) => {
+        match places.decide(&command.machine, limit, &activations, now) {
+            Ok(PlaceDecision::Keep(id)) => self.activate_again(&loaded, command, &id, restore, now).await,
+            Ok(PlaceDecision::Take) => self.take_place(loaded, command, None, now).await,
+            Ok(PlaceDecision::TakeFrom(id)) => {
                 let key = RecordKey::Activation(command.merchant.clone(), command.license.clone(), id);
                 let old: Option<Versioned<Activation>> = find(self.store.as_ref(), key).await?;
                 // It may have been renewed since it was looked at: then its certificate holds again.
                 let old = old.filter(|old| old.value.has_lapsed(now)).ok_or(StoreError::Conflict)?;
                 self.take_place(loaded, command, Some(old), now).await
             }
+            Err(full @ Refusal::MachineLimitReached { .. }) if had_one => {
+                let freed = self.place_freed_in_lost_time(license, places, restore).await?;
+                self.take_place(loaded, command, Some(freed.ok_or(full)?), now).await
+            }
+            Err(refusal) => Err(refusal.into()),
         }
+    }
+
+    /// A machine that had a place in the lost time got one that was free then. If only one of those that are taken now
+    /// is still as the backup had it, it is that one: whoever asked since has his.
+    async fn place_freed_in_lost_time(
+        &self,
+        license: &License,
+        places: &Places,
+        restore: &LastRestore,
+    ) -> Result<Option<Versioned<Activation>>, UseCaseError> {
+        let mut untouched = Vec::new();
+        for place in &places.held {
+            let id = place.activation.clone();
+            let key = RecordKey::Activation(license.merchant.clone(), license.id.clone(), id);
+            let found: Option<Versioned<Activation>> = find(self.store.as_ref(), key).await?;
+            untouched.extend(found.filter(|found| restore.untouched(found.revision).is_some()));
+        }
+        Ok(if untouched.len() == 1 { untouched.pop() } else { None })
     }
 
     pub(super) async fn load_with_places(
@@ -146,7 +194,8 @@ impl App {
             created_at: now,
             state: ActivationState::Ended { at: now, cause: EndCause::Holder },
         };
-        self.sign_lease(&loaded, &mut activation, GENERATION_FIRST, &command.nonce, now)?;
+        let first = NextLease { generation: GENERATION_FIRST, follows: None, nonce: &command.nonce, now };
+        self.sign_lease(&loaded, &mut activation, &first)?;
         let mut places = loaded.places.value.clone();
         let license_key = RecordKey::License(license.merchant.clone(), license.id.clone());
         let commit = Commit::new().with_urgency(Urgency::Grow);
@@ -171,6 +220,7 @@ impl App {
         loaded: &Loaded,
         command: &Activate,
         id: &ActivationId,
+        restore: &LastRestore,
         now: Instant,
     ) -> Result<Activated, UseCaseError> {
         let key = RecordKey::Activation(command.merchant.clone(), command.license.clone(), id.clone());
@@ -178,11 +228,13 @@ impl App {
         let found =
             found.ok_or_else(|| StoreError::Failed(format!("a place names {id}, which is not there")))?;
         let lease = found.value.lease()?;
-        if lease.nonce == command.nonce && lease.validity.holds_at(now) {
+        let untouched_since = restore.untouched(found.revision);
+        if lease.nonce == command.nonce && lease.validity.holds_at(now) && untouched_since.is_none() {
             return self.activated(loaded, &found.value, false);
         }
-        let generation = lease.generation + 1;
-        self.next_lease(loaded, found, generation, Some(&command.machine), &command.nonce, now).await
+        let generation = lease.next_generation(untouched_since);
+        let next = NextLease { generation, follows: None, nonce: &command.nonce, now };
+        self.next_lease(loaded, found, Some(&command.machine), &next).await
     }
 
     /// Signs and stores the next certificate; the machine's components as it offers them now are kept.
@@ -190,10 +242,8 @@ impl App {
         &self,
         loaded: &Loaded,
         found: Versioned<Activation>,
-        generation: u64,
         machine: Option<&Machine>,
-        nonce: &str,
-        now: Instant,
+        next: &NextLease<'_>,
     ) -> Result<Activated, UseCaseError> {
         let Versioned { value: mut activation, revision } = found;
         let license = &loaded.license.value;
@@ -207,7 +257,7 @@ impl App {
             }
             commit = commit.put(places, loaded.places.revision);
         }
-        self.sign_lease(loaded, &mut activation, generation, nonce, now)?;
+        self.sign_lease(loaded, &mut activation, next)?;
         let answer = self.activated(loaded, &activation, false)?;
         self.store.commit(commit.put(activation, revision)).await?;
         Ok(answer)
@@ -218,10 +268,9 @@ impl App {
         &self,
         loaded: &Loaded,
         activation: &mut Activation,
-        generation: u64,
-        nonce: &str,
-        now: Instant,
+        next: &NextLease<'_>,
     ) -> Result<(), UseCaseError> {
+        let now = next.now;
         let license = &loaded.license.value;
         let (machine, offline) = (&license.sold.machine, &license.sold.offline);
         let (length, renew) = match machine.binding {
@@ -234,8 +283,9 @@ impl App {
         let lease = Lease {
             validity,
             renew_after: crate::domain::whole_seconds((now + span(renew)).min(half)),
-            generation,
-            nonce: nonce.to_owned(),
+            generation: next.generation,
+            follows: next.follows,
+            nonce: next.nonce.to_owned(),
             token_id: TokenId::from_uuid(self.ids.uuid_v7(now)),
             certificate: String::new(),
         };

@@ -5,6 +5,7 @@ mod api_tokens;
 mod app;
 mod apply_catalog;
 mod change_instance_status;
+mod continue_after_restore;
 mod disk_room;
 mod gauges;
 mod handle_purchase_event;
@@ -34,11 +35,12 @@ pub use app::{App, Signals, UseCaseError};
 pub use apply_catalog::{
     AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, Catalog, EntryChange,
 };
+pub use continue_after_restore::Continued;
 pub use gauges::{COUNTED_MAX, Gauges};
 pub use handle_purchase_event::{PurchaseAnswer, PurchaseCall, ReplayIdentity};
 pub use issue_license::IssueLicense;
 pub use merchant_commands::{IdempotencyIdentity, KeepActivations, LicenseAction, MerchantCommand};
-pub use publish_status_lists::{STATUS_LIST_LIFETIME_DAYS, STATUS_LIST_TTL_HOURS};
+pub use publish_status_lists::{Published, STATUS_LIST_LIFETIME_DAYS, STATUS_LIST_TTL_HOURS};
 pub use rank_order::LaterOrder;
 pub use renew_activation::{Credential, RenewActivation};
 pub use settle_purchase::Settled;

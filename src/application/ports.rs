@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use secrecy::SecretString;
+use tokio::sync::mpsc;
 
 pub use super::disk_room::{DiskLevel, DiskState, Urgency};
 pub use super::record::Versioned;
@@ -226,6 +227,26 @@ fn typed<T: Stored>(record: Versioned<Record>, key: &RecordKey) -> Result<Versio
     T::from_record(value)
         .map(|value| Versioned { value, revision })
         .ok_or_else(|| StoreError::Failed(format!("another kind of record stands at {key:?}")))
+}
+
+/// When the signing keys were last backed up, and what is not in that backup.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeysBackup {
+    /// When; `None` is never.
+    pub last_at: Option<Instant>,
+    /// The key files that were made or changed since, by their paths in the keys folder.
+    pub not_in_it: Vec<String>,
+}
+
+/// Backups of what is stored, and what is known of those of the keys: keys themselves never leave this way.
+#[async_trait]
+pub trait Backups: Send + Sync {
+    /// Writes a consistent backup in pieces, in order. It is whole when this returns `Ok`; when nobody takes the
+    /// pieces any more, it fails.
+    async fn write_backup(&self, pieces: mpsc::Sender<Vec<u8>>, taken_at: Instant) -> Result<(), StoreError>;
+
+    /// What is known of the last backup of the keys.
+    fn keys_backup(&self) -> Result<KeysBackup, SigningError>;
 }
 
 /// Reads the wall clock; the only one that does.

@@ -11,21 +11,38 @@ use crate::domain::{
 pub const STATUS_LIST_TTL_HOURS: i64 = 12;
 /// How long a list holds, in days.
 pub const STATUS_LIST_LIFETIME_DAYS: i64 = 7;
-/// Most entries that change in one publication; the next one follows at once.
+/// Most entries that change in one publication.
 const FLIPS_MAX: usize = 500;
+/// Most publications of one merchant in one round.
+const PUBLICATIONS_PER_ROUND_MAX: usize = 16;
+
+/// What a round of publications did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// How many entries were written.
+    pub entries: usize,
+    /// Whether no entry was left waiting.
+    pub is_all: bool,
+}
 
 impl App {
-    /// The list as published; signed anew when it is older than its `ttl`. The first reader of a list makes it.
+    /// The list as published; signed anew when it is older than its `ttl` or comes from a backup. The first reader of a
+    /// list makes it.
     pub async fn status_list(
         &self,
         merchant: &MerchantId,
         number: StatusListNumber,
     ) -> Result<StatusList, UseCaseError> {
         let now = self.now();
-        match self.stored_list(merchant, number).await? {
-            Some(list) if is_fresh(&list.value, now) => Ok(list.value),
-            _ => self.publish_status_list(merchant, number).await,
+        let Some(list) = self.stored_list(merchant, number).await? else {
+            return self.publish_status_list(merchant, number).await;
+        };
+        // What the backup has may be older than what clients have: it is never served.
+        let is_current = self.last_restore().await?.untouched(list.revision).is_none();
+        if is_current && is_fresh(&list.value, now) {
+            return Ok(list.value);
         }
+        self.publish_status_list(merchant, number).await
     }
 
     /// The list, if it was ever published: tokens never name one that was not.
@@ -40,20 +57,26 @@ impl App {
         }
     }
 
-    /// Publishes every list that has entries waiting; says how many entries were written.
-    pub async fn publish_pending_flips(&self) -> Result<usize, UseCaseError> {
-        let mut written = 0;
+    /// Publishes every list that has entries waiting, a list at most [`PUBLICATIONS_PER_ROUND_MAX`] times; says
+    /// whether entries are left. Whoever calls it again and again waits a second in between, so that no `seq` runs
+    /// away from the clock: a restored server must know how far it can have come.
+    pub async fn publish_pending_flips(&self) -> Result<Published, UseCaseError> {
+        let mut published = Published { entries: 0, is_all: true };
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
             let merchant = merchant.value.id;
-            loop {
+            for round in 0.. {
                 let flips = self.pending_flips(&merchant).await?;
                 let Some(first) = flips.first() else { break };
+                if round == PUBLICATIONS_PER_ROUND_MAX {
+                    published.is_all = false;
+                    break;
+                }
                 let number = first.value.slot.list;
-                written += flips.iter().filter(|flip| flip.value.slot.list == number).count();
+                published.entries += flips.iter().filter(|flip| flip.value.slot.list == number).count();
                 self.publish_status_list(&merchant, number).await?;
             }
         }
-        Ok(written)
+        Ok(published)
     }
 
     async fn stored_list(
@@ -88,7 +111,9 @@ impl App {
         let flips: Vec<_> = flips.into_iter().filter(|flip| flip.value.slot.list == number).collect();
         let stored = self.stored_list(&merchant.id, number).await?;
         let revision = stored.as_ref().map_or(super::ports::ABSENT, |list| list.revision);
-        let seq = StatusList::next_seq(stored.as_ref().map(|list| list.value.seq), now);
+        let restore = self.last_restore().await?;
+        let untouched_since = restore.untouched(revision);
+        let seq = StatusList::next_seq(stored.as_ref().map(|list| list.value.seq), untouched_since, now);
         let mut bits = stored.map_or_else(StatusList::blank_bits, |list| list.value.bits);
         for flip in &flips {
             StatusList::write(&mut bits, flip.value.slot.idx, flip.value.status);

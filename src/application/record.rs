@@ -3,7 +3,7 @@
 use crate::domain::{
     Activation, ActivationId, ApiToken, AuditEvent, Channel, ChannelId, ClaimDigest, EventId, InstanceId,
     Instant, JobId, License, LicenseId, Marketplace, Merchant, MerchantId, OrderLineKey, Places, Product,
-    ProductId, Purchase, PurchaseOutcome, RefreshScene, Spec, SpecId, StatusFlip, StatusList,
+    ProductId, Purchase, PurchaseOutcome, RefreshScene, Restore, Spec, SpecId, StatusFlip, StatusList,
     StatusListNumber, StatusSlot, TokenDigest,
 };
 
@@ -51,6 +51,8 @@ pub enum RecordKey {
     Replay(MerchantId, ChannelId, [u8; 32]),
     /// A request of the merchant API that was answered, by the digest of its idempotency key.
     Idempotency(MerchantId, [u8; 32]),
+    /// The last restore of this store, if there was one.
+    Restore,
 }
 
 /// A counter that many commits add to.
@@ -234,7 +236,8 @@ impl Record {
             | Self::StatusList(_)
             | Self::StatusFlip(_)
             | Self::Job(_)
-            | Self::Event(_) => None,
+            | Self::Event(_)
+            | Self::Restore(_) => None,
         }
     }
 }
@@ -274,4 +277,5 @@ records! {
     };
     Replay(Replay) = |it| RecordKey::Replay(it.merchant.clone(), it.channel.clone(), it.digest);
     Idempotency(Idempotency) = |it| RecordKey::Idempotency(it.merchant.clone(), it.key_digest);
+    Restore(Restore) = |_it| RecordKey::Restore;
 }

@@ -1,7 +1,8 @@
 //! A machine asks for the next certificate, or gives its place back.
 
-use super::activate::Activated;
+use super::activate::{Activate, Activated, Loaded, NextLease};
 use super::app::{App, UseCaseError, decided};
+use super::continue_after_restore::LastRestore;
 use super::merchant_commands::freed;
 use super::ports::{ABSENT, Change, Commit, Urgency, Versioned, find};
 use super::record::RecordKey;
@@ -17,6 +18,8 @@ pub enum Credential {
     Certificate {
         /// Its generation.
         generation: u64,
+        /// The machine that it was signed for, if it names one.
+        enrolled: Option<Machine>,
     },
     /// Any license key ever issued for the license, for an activation whose certificate was lost.
     LicenseKey {
@@ -54,17 +57,20 @@ impl App {
         let loaded = self.load_with_places(&command.merchant, &command.license).await?;
         let (now, license) = (self.now(), &loaded.license.value);
         license.check(now)?;
+        let restore = self.last_restore().await?;
         let found = self.find_activation(&command.merchant, &command.license, &command.activation).await?;
+        let Some(found) = found else { return self.activate_lost(loaded, command, &restore).await };
         let lease = found.value.lease()?;
         let machine = command.machine.as_ref();
         if machine.is_some_and(|machine| !found.value.machine.is_same_as(machine)) {
             return Err(Refusal::MachineMismatch.into());
         }
-        let generation = match &command.credential {
-            Credential::Certificate { generation } => {
-                match found.value.decide_renewal(*generation, &command.nonce) {
+        let untouched_since = restore.untouched(found.revision);
+        let (generation, follows) = match &command.credential {
+            Credential::Certificate { generation, .. } => {
+                match found.value.decide_renewal(*generation, &command.nonce, untouched_since) {
                     Ok(RenewalDecision::Repeat(_)) => return self.activated(&loaded, &found.value, false),
-                    Ok(RenewalDecision::Next { generation }) => generation,
+                    Ok(RenewalDecision::Next { generation, follows }) => (generation, follows),
                     Err(refusal) => return self.refuse_renewal(&found.value, refusal).await,
                 }
             }
@@ -76,13 +82,43 @@ impl App {
                     let why = "a renewal with a license key needs the machine".to_owned();
                     return Err(Refusal::Invalid { pointer: "/machine".into(), why }.into());
                 }
-                if lease.nonce == command.nonce {
+                if lease.nonce == command.nonce && untouched_since.is_none() {
                     return self.activated(&loaded, &found.value, false);
                 }
-                lease.generation + 1
+                (lease.next_generation(untouched_since), None)
             }
         };
-        self.next_lease(&loaded, found, generation, machine, &command.nonce, now).await
+        let next = NextLease { generation, follows, nonce: &command.nonce, now };
+        self.next_lease(&loaded, found, machine, &next).await
+    }
+
+    /// The certificate is genuine and its activation is not there: a restore has lost it. The machine gets a place
+    /// again, so that its software goes on by itself.
+    async fn activate_lost(
+        &self,
+        loaded: Loaded,
+        command: &RenewActivation,
+        restore: &LastRestore,
+    ) -> Result<Activated, UseCaseError> {
+        let (Credential::Certificate { enrolled: Some(enrolled), .. }, true) =
+            (&command.credential, restore.is_some())
+        else {
+            return Err(no_activation());
+        };
+        let machine = command.machine.as_ref().unwrap_or(enrolled);
+        if !enrolled.is_same_as(machine) {
+            return Err(Refusal::MachineMismatch.into());
+        }
+        let again = Activate {
+            merchant: command.merchant.clone(),
+            license: command.license.clone(),
+            token_id: None,
+            machine: machine.clone(),
+            name: String::new(),
+            nonce: command.nonce.clone(),
+        };
+        let now = self.now();
+        self.give_place(loaded, &again, restore, true, now).await
     }
 
     /// A clone is worth an event; the refusal stands whether or not it could be written.
@@ -103,10 +139,9 @@ impl App {
         merchant: &MerchantId,
         license: &LicenseId,
         id: &ActivationId,
-    ) -> Result<Versioned<Activation>, UseCaseError> {
+    ) -> Result<Option<Versioned<Activation>>, UseCaseError> {
         let key = RecordKey::Activation(merchant.clone(), license.clone(), id.clone());
-        let found = find(self.store.as_ref(), key).await?;
-        found.ok_or(UseCaseError::Refused(Refusal::NotFound { what: "activation" }))
+        Ok(find(self.store.as_ref(), key).await?)
     }
 
     /// Frees the place that the certificate of `generation` stands for. Giving back what was given back already
@@ -130,8 +165,11 @@ impl App {
         generation: u64,
     ) -> Result<(), UseCaseError> {
         let loaded = self.load_with_places(merchant, license).await?;
-        let Versioned { value: mut activation, revision } =
-            self.find_activation(merchant, license, id).await?;
+        let Some(found) = self.find_activation(merchant, license, id).await? else {
+            // What a restore has lost holds no place.
+            return if self.last_restore().await?.is_some() { Ok(()) } else { Err(no_activation()) };
+        };
+        let Versioned { value: mut activation, revision } = found;
         activation.check_release(generation)?;
         if !activation.end(EndCause::Holder, self.now()) {
             return Ok(());
@@ -151,4 +189,8 @@ impl App {
         self.signals.flips.notify_one();
         Ok(())
     }
+}
+
+fn no_activation() -> UseCaseError {
+    Refusal::NotFound { what: "activation" }.into()
 }

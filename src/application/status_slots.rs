@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use super::app::{App, UseCaseError};
 use super::ports::{Change, Commit, StoreError};
 use super::record::CounterKey;
-use crate::domain::{MerchantId, StatusSlot};
+use crate::domain::{MerchantId, Restore, STATUS_SLOTS_PER_LIST, StatusListNumber, StatusSlot};
 
 /// Entries taken at a time; what is left at exit is never used.
 const BLOCK: i64 = 256;
@@ -30,10 +30,32 @@ impl App {
         Ok(self.signer.status_slot(merchant, count))
     }
 
-    async fn take_block(&self, merchant: &MerchantId) -> Result<Range<u64>, UseCaseError> {
-        let commit = Commit::new().with(Change::Add(CounterKey::StatusSlots(merchant.clone()), BLOCK));
+    /// No entry of a list that the backup knows is given out any more, nor of one that was opened since: which of them
+    /// were used in the lost time is not known. Says which list comes next.
+    pub(super) async fn seal_open_lists(
+        &self,
+        merchant: &MerchantId,
+        restore: &Restore,
+    ) -> Result<StatusListNumber, UseCaseError> {
+        let used = self.move_slots(merchant, 0).await?;
+        let per_list = i64::from(STATUS_SLOTS_PER_LIST);
+        let unopened = StatusListNumber::try_from(used.unsigned_abs().div_ceil(per_list.unsigned_abs()));
+        let unopened = unopened.map_err(|_| StoreError::Failed("there is no further status list".into()))?;
+        let next = restore.first_list(unopened);
+        self.move_slots(merchant, i64::from(next) * per_list - used).await?;
+        self.slots.0.lock().await.remove(merchant);
+        Ok(next)
+    }
+
+    /// Moves the counter of entries given out; says where it stands then.
+    async fn move_slots(&self, merchant: &MerchantId, by: i64) -> Result<i64, UseCaseError> {
+        let commit = Commit::new().with(Change::Add(CounterKey::StatusSlots(merchant.clone()), by));
         let committed = self.store.commit(commit).await?;
-        let end = committed.counters.first().copied().unwrap_or(0);
+        Ok(committed.counters.first().copied().unwrap_or(0))
+    }
+
+    async fn take_block(&self, merchant: &MerchantId) -> Result<Range<u64>, UseCaseError> {
+        let end = self.move_slots(merchant, BLOCK).await?;
         let block = u64::try_from(end - BLOCK).and_then(|start| u64::try_from(end).map(|end| start..end));
         let block =
             block.map_err(|_| StoreError::Failed("the counter of status entries went backwards".into()))?;

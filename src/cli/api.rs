@@ -1,5 +1,6 @@
 //! The client of the merchant API that the commands share.
 
+use std::io::Read as _;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -12,6 +13,8 @@ use crate::config::ClientSettings;
 
 /// Longest answer that is read.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
+/// Read at a time of an answer of any length.
+const DOWNLOAD_BYTES: usize = 64 << 10;
 /// Time for one request in all.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time to reach the server.
@@ -94,6 +97,44 @@ impl Api {
             )),
             other => other,
         })
+    }
+
+    /// Reads an answer of any length into `sink`, which is flushed at its end; `progress` hears the bytes so far.
+    pub fn download(
+        &self,
+        path: &str,
+        sink: &mut impl std::io::Write,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), Failure> {
+        let mut request = self.agent.get(format!("{}{path}", self.url));
+        request = request.header(header::ACCEPT_LANGUAGE, self.language);
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret()));
+        }
+        let request =
+            request.config().timeout_global(None).timeout_recv_response(Some(REQUEST_TIMEOUT)).build();
+        let mut answer = request.call().map_err(|error| self.no_answer(&error))?;
+        let status = answer.status().as_u16();
+        if status != 200 {
+            let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
+            let text = text.map_err(|error| self.no_answer(&error))?;
+            return Err(Failure::Problem(Box::new(Problem::read(status, &text))));
+        }
+        let mut body = answer.into_body().into_with_config().limit(u64::MAX).reader();
+        let (mut buffer, mut bytes) = (vec![0; DOWNLOAD_BYTES], 0);
+        loop {
+            let cut =
+                |error| Failure::Lost(format!("the answer of {} was cut off: {error}; try again", self.url));
+            let count = body.read(&mut buffer).map_err(cut)?;
+            if count == 0 {
+                break;
+            }
+            let kept = sink.write_all(&buffer[..count]);
+            kept.map_err(|error| Failure::Refused(format!("the answer cannot be written: {error}")))?;
+            bytes += u64::try_from(count).unwrap_or(0);
+            progress(bytes);
+        }
+        sink.flush().map_err(|error| Failure::Refused(format!("the answer cannot be written: {error}")))
     }
 
     fn send(

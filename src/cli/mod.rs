@@ -5,6 +5,7 @@
 pub mod api;
 mod api_token;
 mod apply;
+mod backup;
 mod client_example;
 mod config;
 mod demo;
@@ -14,6 +15,8 @@ mod keys;
 mod license;
 mod output;
 mod problem;
+mod progress;
+mod restore;
 mod sandbox;
 mod serve;
 mod setting_flags;
@@ -101,6 +104,10 @@ enum Command {
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// Back up everything but the keys, through the running server.
+    Backup(backup::Backup),
+    /// Make the store again from a backup.
+    Restore(restore::Restore),
     /// Tokens of the merchant API.
     #[command(subcommand)]
     ApiToken(api_token::ApiToken),
@@ -140,6 +147,8 @@ impl Cli {
             Command::Apply(command) => command.run(&self.common),
             Command::License(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
+            Command::Backup(command) => command.run(&self.common),
+            Command::Restore(command) => command.run(output),
             Command::ApiToken(command) => command.run(&self.common),
             Command::Token(command) => return token::run(command, output),
             Command::ClientExample { args } => return client_example::run(args),

@@ -1,6 +1,8 @@
 //! This license on this machine.
 
-use super::{ActivationId, Instant, LicenseId, Machine, MerchantId, Refusal, StatusSlot, TokenId, Validity};
+use super::{
+    ActivationId, Instant, LicenseId, Machine, MerchantId, Refusal, Restore, StatusSlot, TokenId, Validity,
+};
 
 /// Generation of an activation's first certificate.
 pub const GENERATION_FIRST: u64 = 1;
@@ -12,8 +14,10 @@ pub struct Lease {
     pub validity: Validity,
     /// When the client asks for the next one.
     pub renew_after: Instant,
-    /// One more at each renewal: finds clones.
+    /// One more at each renewal, far more at the first one after a restore: finds clones.
     pub generation: u64,
+    /// The generation that was shown for it, where that is not the one below: the first renewal after a restore.
+    pub follows: Option<u64>,
     /// The caller's nonce of the request that made it: the same request again gets the same certificate.
     pub nonce: String,
     /// `jti` of the certificate.
@@ -98,7 +102,21 @@ pub enum RenewalDecision<'a> {
     Next {
         /// Its generation.
         generation: u64,
+        /// The generation that was shown for it, where that is not the one below.
+        follows: Option<u64>,
     },
+}
+
+impl Lease {
+    /// The generation that the machine had before this one, if it has shown one.
+    fn previous(&self) -> u64 {
+        self.follows.unwrap_or(self.generation.saturating_sub(1))
+    }
+
+    /// The next generation when no certificate is shown. What was signed after a backup is not known to it.
+    pub fn next_generation(&self, untouched_since: Option<&Restore>) -> u64 {
+        untouched_since.map_or(self.generation + 1, |restore| restore.generation_above(self.generation, 0))
+    }
 }
 
 impl Activation {
@@ -123,16 +141,29 @@ impl Activation {
     /// The current generation, or the one before, with the nonce of the last renewal repeats that renewal's
     /// answer (it was lost on the way). The current generation with a new nonce is the next renewal.
     /// Anything else means that two machines hold the same activation.
-    pub fn decide_renewal(&self, generation: u64, nonce: &str) -> Result<RenewalDecision<'_>, Refusal> {
+    ///
+    /// An activation that is as the backup had it (`untouched_since` the restore) may have been renewed in the lost time:
+    /// any later generation is as good as the stored one, and none that is older.
+    pub fn decide_renewal(
+        &self,
+        generation: u64,
+        nonce: &str,
+        untouched_since: Option<&Restore>,
+    ) -> Result<RenewalDecision<'_>, Refusal> {
         let lease = self.lease()?;
         let is_current = generation == lease.generation;
-        let is_previous = generation + 1 == lease.generation;
-        if lease.nonce == nonce && (is_current || is_previous) {
-            Ok(RenewalDecision::Repeat(lease))
-        } else if is_current {
-            Ok(RenewalDecision::Next { generation: lease.generation + 1 })
-        } else {
-            Err(Refusal::CloneSuspected)
+        let is_previous = generation == lease.previous();
+        let is_repeated = lease.nonce == nonce && (is_current || is_previous);
+        match untouched_since {
+            Some(restore) if is_repeated || generation >= lease.generation => {
+                let next = restore.generation_above(lease.generation, generation);
+                Ok(RenewalDecision::Next { generation: next, follows: Some(generation) })
+            }
+            None if is_repeated => Ok(RenewalDecision::Repeat(lease)),
+            None if is_current => {
+                Ok(RenewalDecision::Next { generation: lease.generation + 1, follows: None })
+            }
+            Some(_) | None => Err(Refusal::CloneSuspected),
         }
     }
 
@@ -140,9 +171,7 @@ impl Activation {
     /// or the one before it (the answer that brought the current one was lost). An older copy is another machine's.
     pub fn check_release(&self, generation: u64) -> Result<(), Refusal> {
         match &self.state {
-            ActivationState::Held(lease) if generation.saturating_add(1) < lease.generation => {
-                Err(Refusal::CloneSuspected)
-            }
+            ActivationState::Held(lease) if generation < lease.previous() => Err(Refusal::CloneSuspected),
             ActivationState::Held(_) | ActivationState::Ended { .. } => Ok(()),
         }
     }
@@ -167,6 +196,7 @@ mod tests {
             validity: Validity::between(at, Some(at)),
             renew_after: at,
             generation,
+            follows: None,
             nonce: nonce.into(),
             token_id: TokenId::from_uuid(1),
             certificate: "certificate".into(),
@@ -186,12 +216,43 @@ mod tests {
     #[test]
     fn a_lost_answer_is_repeated_and_a_clone_is_noticed() {
         let held = activation(5, "n5");
-        assert!(matches!(held.decide_renewal(4, "n5"), Ok(RenewalDecision::Repeat(_))));
-        assert!(matches!(held.decide_renewal(5, "n5"), Ok(RenewalDecision::Repeat(_))));
-        assert_eq!(held.decide_renewal(5, "n6"), Ok(RenewalDecision::Next { generation: 6 }));
-        assert_eq!(held.decide_renewal(4, "n6"), Err(Refusal::CloneSuspected));
-        assert_eq!(held.decide_renewal(3, "n5"), Err(Refusal::CloneSuspected));
-        assert_eq!(held.decide_renewal(6, "n6"), Err(Refusal::CloneSuspected));
+        assert!(matches!(held.decide_renewal(4, "n5", None), Ok(RenewalDecision::Repeat(_))));
+        assert!(matches!(held.decide_renewal(5, "n5", None), Ok(RenewalDecision::Repeat(_))));
+        let next = RenewalDecision::Next { generation: 6, follows: None };
+        assert_eq!(held.decide_renewal(5, "n6", None), Ok(next));
+        assert_eq!(held.decide_renewal(4, "n6", None), Err(Refusal::CloneSuspected));
+        assert_eq!(held.decide_renewal(3, "n5", None), Err(Refusal::CloneSuspected));
+        assert_eq!(held.decide_renewal(6, "n6", None), Err(Refusal::CloneSuspected));
+    }
+
+    #[test]
+    fn after_a_restore_every_later_generation_is_renewed_once_and_far_above() {
+        let at: Instant = "2026-11-22T09:00:00Z".parse().expect("valid");
+        let restore = Restore { taken_at: at, restored_at: at + chrono::TimeDelta::hours(1) };
+        let backup = activation(5, "n5");
+        for (shown, nonce) in [(5, "n6"), (5, "n5"), (4, "n5"), (6, "n7"), (900, "n901")] {
+            let decision = backup.decide_renewal(shown, nonce, Some(&restore)).expect("it is renewed");
+            let RenewalDecision::Next { generation, follows } = decision else {
+                panic!("{shown}: a stored answer is older than what the machine holds");
+            };
+            assert!(generation > 1 << 20 && generation > shown, "{shown}");
+            assert_eq!(follows, Some(shown));
+        }
+        assert_eq!(backup.decide_renewal(4, "n6", Some(&restore)), Err(Refusal::CloneSuspected));
+        assert_eq!(backup.decide_renewal(3, "n5", Some(&restore)), Err(Refusal::CloneSuspected));
+    }
+
+    #[test]
+    fn the_first_renewal_after_a_restore_is_repeated_for_who_asked_and_for_nobody_else() {
+        let mut held = activation(1_800_000_000, "n");
+        if let ActivationState::Held(lease) = &mut held.state {
+            lease.follows = Some(9);
+        }
+        assert!(matches!(held.decide_renewal(9, "n", None), Ok(RenewalDecision::Repeat(_))));
+        assert_eq!(held.decide_renewal(9, "another", None), Err(Refusal::CloneSuspected));
+        assert_eq!(held.decide_renewal(8, "n", None), Err(Refusal::CloneSuspected));
+        assert_eq!(held.decide_renewal(1_799_999_999, "n", None), Err(Refusal::CloneSuspected));
+        assert!(held.check_release(9).is_ok() && held.check_release(8).is_err());
     }
 
     #[test]
@@ -207,6 +268,6 @@ mod tests {
         let mut ended = activation(5, "n5");
         assert!(ended.end(EndCause::Displaced, Instant::UNIX_EPOCH));
         assert!(!ended.end(EndCause::Holder, Instant::UNIX_EPOCH));
-        assert_eq!(ended.decide_renewal(5, "n6"), Err(Refusal::ActivationEnded));
+        assert_eq!(ended.decide_renewal(5, "n6", None), Err(Refusal::ActivationEnded));
     }
 }

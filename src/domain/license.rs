@@ -245,11 +245,13 @@ impl License {
         }
     }
 
-    /// The same for the holder of one key text: only the current key makes a new activation.
-    pub fn check_key(&self, presented: &TokenId, now: Instant) -> Result<(), Refusal> {
+    /// The same for the holder of one key text: only the current key makes a new activation. In a store that was ever
+    /// restored, so does a later one that was signed in a lost time.
+    pub fn check_key(&self, presented: &TokenId, was_restored: bool, now: Instant) -> Result<(), Refusal> {
+        let is_current = self.is_current(presented) || (was_restored && self.has_lost(presented));
         match self.check(now) {
             Err(ended @ (Refusal::LicenseRevoked | Refusal::LicenseReleased)) => Err(ended),
-            _ if !self.is_current(presented) => Err(Refusal::LicenseSuperseded),
+            _ if !is_current => Err(Refusal::LicenseSuperseded),
             other => other,
         }
     }

@@ -19,6 +19,7 @@ mod purchase;
 mod purchase_event;
 mod quota;
 mod refusal;
+mod restore;
 mod spec;
 mod status_list;
 mod term;
@@ -51,6 +52,7 @@ pub use purchase_event::{
 };
 pub use quota::{NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, ResetWindow, WindowAlignment};
 pub use refusal::{NextAction, Refusal};
+pub use restore::Restore;
 pub use spec::{
     Binding, Enforcement, MachineLimit, MachinePolicy, Multiply, OfflinePolicy, Spec, SpecKind, SpecTerm,
     Starts, StatusPolicy, WhenFull,

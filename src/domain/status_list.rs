@@ -1,6 +1,6 @@
 //! Revocation that reaches offline machines: IETF Token Status List with two bits per entry.
 
-use super::{Instant, MerchantId};
+use super::{Instant, MerchantId, Restore};
 
 /// Entries of one list.
 pub const STATUS_SLOTS_PER_LIST: u32 = 1 << 17;
@@ -104,10 +104,12 @@ impl StatusList {
         (bit / 8, bit % 8)
     }
 
-    /// The next `seq`: the restored server too moves forward.
-    pub fn next_seq(previous: Option<u64>, now: Instant) -> u64 {
+    /// The next `seq`: the clock's seconds, and always more than before. A list that nobody has published since a restore
+    /// moves above whatever was published in the lost time.
+    pub fn next_seq(previous: Option<u64>, untouched_since: Option<&Restore>, now: Instant) -> u64 {
         let clock = u64::try_from(now.timestamp()).unwrap_or(0);
-        previous.map_or(clock, |seq| clock.max(seq + 1))
+        let least = untouched_since.map_or(clock, |restore| restore.seq_above(now));
+        previous.map_or(least, |seq| least.max(seq + 1))
     }
 }
 
@@ -135,8 +137,19 @@ mod tests {
     #[test]
     fn seq_moves_forward_even_when_the_clock_does_not() {
         let now: Instant = "2026-01-01T00:00:00Z".parse().expect("valid");
-        let first = StatusList::next_seq(None, now);
-        assert_eq!(StatusList::next_seq(Some(first), now), first + 1);
-        assert_eq!(StatusList::next_seq(Some(first + 9), now), first + 10);
+        let first = StatusList::next_seq(None, None, now);
+        assert_eq!(StatusList::next_seq(Some(first), None, now), first + 1);
+        assert_eq!(StatusList::next_seq(Some(first + 9), None, now), first + 10);
+    }
+
+    #[test]
+    fn a_list_of_the_backup_moves_above_what_was_published_in_the_lost_time() {
+        let taken_at: Instant = "2026-11-22T09:00:00Z".parse().expect("valid");
+        let now = taken_at + chrono::TimeDelta::hours(1);
+        let restore = Restore { taken_at, restored_at: now };
+        let clock = u64::try_from(now.timestamp()).expect("after 1970");
+        // The list may have been published many times in every second of the lost hour.
+        assert!(StatusList::next_seq(Some(5), Some(&restore), now) > clock + 32 * 3_600);
+        assert_eq!(StatusList::next_seq(Some(1 << 50), Some(&restore), now), (1 << 50) + 1);
     }
 }

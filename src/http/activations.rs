@@ -136,7 +136,8 @@ fn by_certificate(
     if shown.activation.as_str() != id {
         return Err(Refusal::LicenseKeyRefused.into());
     }
-    Ok((shown.holder, shown.activation, Credential::Certificate { generation: shown.generation }))
+    let CertificateHolder { holder, activation, generation, enrolled } = shown;
+    Ok((holder, activation, Credential::Certificate { generation, enrolled }))
 }
 
 fn by_license_key(holder: Holder, id: &str) -> Result<(Holder, ActivationId, Credential), ApiError> {

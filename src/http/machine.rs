@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use license_token::{Commitment, machine};
+use license_token::{Commitment, MachineClaim, machine};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -75,6 +75,20 @@ impl ComponentsRequest {
         // What does not even match itself would take a new place with every request.
         Err(ApiError::invalid("/machine/components", "at least os or fw tells machines apart"))
     }
+}
+
+/// The machine that a certificate names.
+pub fn enrolled(claim: &MachineClaim) -> Machine {
+    let component = |component| match component {
+        license_token::Component::Os => Component::Os,
+        license_token::Component::Fw => Component::Firmware,
+        license_token::Component::Brd => Component::Board,
+        license_token::Component::Dsk => Component::Disk,
+        license_token::Component::Net => Component::Network,
+        license_token::Component::Fp => Component::Opaque,
+    };
+    let components = claim.components().iter();
+    Machine { components: components.map(|(name, commitment)| (component(*name), commitment.0)).collect() }
 }
 
 /// Bound as is, as one opaque component.

@@ -5,6 +5,7 @@
 
 mod access;
 mod activations;
+mod backup;
 mod body;
 mod claims;
 mod conditional;

@@ -12,9 +12,10 @@ use license_token::{ActivationClaims, LicenseClaims, UnverifiedToken, VerifiedTo
 
 use super::access::authorization;
 use super::error::ApiError;
+use super::machine::enrolled;
 use super::state::HttpState;
 use super::verifying_keys::MerchantKeys;
-use crate::domain::{ActivationId, ClaimCode, License, LicenseId, MerchantId, Refusal, TokenId};
+use crate::domain::{ActivationId, ClaimCode, License, LicenseId, Machine, MerchantId, Refusal, TokenId};
 
 /// Longest text that is looked at, white space included, in bytes: a token of 8 KiB, wrapped.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
@@ -36,6 +37,8 @@ pub struct CertificateHolder {
     pub holder: Holder,
     pub activation: ActivationId,
     pub generation: u64,
+    /// The machine that it was signed for, if it names one.
+    pub enrolled: Option<Machine>,
 }
 
 /// The one credential of a request: from `Authorization: License …` or from one of these body members.
@@ -94,6 +97,7 @@ impl HttpState {
             holder: holder(&known, claims.aud, &claims.sub, None)?,
             activation,
             generation,
+            enrolled: claims.machine.as_ref().map(enrolled),
         })
     }
 

@@ -12,7 +12,7 @@ use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::{
-    activations, claims, health, keysets, marketplace, merchant, metrics, portal, status_lists, validate,
+    activations, backup, claims, health, keysets, marketplace, merchant, metrics, portal, status_lists, validate,
 };
 
 /// All of the service.
@@ -72,6 +72,8 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
         .route("/v1/merchant/keys", get(merchant::keys::list))
         // Operation
+        .route("/v1/server/backup", get(backup::download))
+        .route("/v1/server/keys-backup", get(backup::keys))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::verifying_keys::VerifyingKeys;
-use crate::application::ports::{IdSource, SecretSource, Store, find};
+use crate::application::ports::{Backups, IdSource, SecretSource, Store, find};
 use crate::application::record::{Owned, RecordKey, Versioned};
 use crate::application::{App, ApplyFiles, UseCaseError};
 use crate::domain::{Channel, ChannelId, Merchant, MerchantId};
@@ -49,6 +49,8 @@ pub struct HttpParts {
     pub secrets: Arc<dyn SecretSource>,
     /// Applies apply files.
     pub apply: Arc<dyn ApplyFiles>,
+    /// Backups of that store.
+    pub backups: Arc<dyn Backups>,
     /// Bounds.
     pub limits: HttpLimits,
 }

@@ -1,13 +1,17 @@
 //! Wires the rooms to one running service: store, keyring, use cases, workers, HTTP.
 
 mod apply;
+mod backup;
 mod open;
+mod restore;
 mod run;
 mod secrets;
 mod start_error;
 
 pub use apply::CatalogApplier;
+pub use backup::ServerBackups;
 pub use open::{Create, FirstStart, OpenOptions, Opened, new_token_text, open};
+pub use restore::{RestoreError, Restored, restore};
 pub use run::{Listening, RunError, init, run};
 pub use secrets::ServerSecrets;
 pub use start_error::StartError;

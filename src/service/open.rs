@@ -141,7 +141,7 @@ async fn begin(
     app.take_back_job_leases().await?;
     // Also after a first start that was cut off before anybody could do anything.
     let nobody_yet = merchants.is_empty() && app.api_tokens(&TokenOwner::Server).await?.is_empty();
-    Ok(if nobody_yet { Some(make_operator_token(app, data).await?) } else { None })
+    Ok(if nobody_yet { Some(make_operator_token(app, "operator", data).await?) } else { None })
 }
 
 /// What cannot be looked into must not pass for empty.
@@ -193,12 +193,16 @@ async fn check_newest_license(
 }
 
 /// The file comes first: a token that is stored and stands nowhere would help nobody.
-async fn make_operator_token(app: &App, data: &Path) -> Result<FirstStart, StartError> {
+pub(super) async fn make_operator_token(
+    app: &App,
+    name: &str,
+    data: &Path,
+) -> Result<FirstStart, StartError> {
     let path = data.join(OPERATOR_TOKEN_FILE);
     let text =
         written_token(&path).map_err(|source| StartError::OperatorToken { path: path.clone(), source })?;
     let digest = token_digest(text.expose_secret());
-    app.create_api_token(digest, "operator", TokenOwner::Server, vec![Scope::Operator], None).await?;
+    app.create_api_token(digest, name, TokenOwner::Server, vec![Scope::Operator], None).await?;
     Ok(FirstStart { operator_token_file: path, operator_token: text })
 }
 

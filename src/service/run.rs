@@ -7,6 +7,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use super::apply::CatalogApplier;
+use super::backup::ServerBackups;
 use super::open::{Create, OpenOptions, Opened, open};
 use super::secrets::ServerSecrets;
 use super::start_error::{StartError, next_step};
@@ -146,6 +147,7 @@ pub async fn run(
         ids,
         secrets,
         apply: applier,
+        backups: Arc::new(ServerBackups::new(opened.records.clone(), settings.keys_dir.clone())),
         limits,
     };
     let state = HttpState::load(parts).await.map_err(StartError::from)?;

@@ -89,6 +89,17 @@ pub(super) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError
     sync_folder_of(path)
 }
 
+/// Writes a file that only its owner can read in one step, durably: after a crash the old or the new one is there.
+pub(super) fn replace_secret(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
+    let beside = path.with_extension("making");
+    if beside.exists() {
+        fs::remove_file(&beside).map_err(|source| KeyFileError::io("remove", &beside, source))?;
+    }
+    write_secret(&beside, bytes)?;
+    fs::rename(&beside, path).map_err(|source| KeyFileError::io("rename", &beside, source))?;
+    sync_folder_of(path)
+}
+
 /// Makes the name of a file or folder durable.
 pub(super) fn sync_folder_of(path: &Path) -> Result<(), KeyFileError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

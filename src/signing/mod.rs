@@ -1,11 +1,13 @@
 //! The keyring: the only room that touches a private key.
 
+mod backup;
 mod claim_key;
 mod claims;
 mod key_file;
 mod keyring;
 mod merchant_keys;
 
+pub use backup::{KeysBackupError, KeysBackupSummary, back_up_keys, last_keys_backup, restore_keys};
 pub use key_file::KeyFileError;
 pub use keyring::{Keyring, KeyringSettings};
 

@@ -1,11 +1,13 @@
 //! What an engine under the group commit must do.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::sync::Arc;
 
 use super::error::StoreError;
 use super::key::{KeyRange, RecordKey};
 use super::record::{Record, Revision};
+use super::snapshot::SnapshotSummary;
 
 /// How far a store has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -98,6 +100,17 @@ pub trait Engine: Send + Sync + 'static {
     /// Takes whom to tell, once, of a failure that no call hears of: one of work that goes on behind the answers.
     fn tell_failures(&self, _told: FailureTold) {}
 
+    /// Writes a consistent snapshot into `sink` while the store runs. `progress` hears how many records were written
+    /// so far. An engine that does not say how refuses.
+    fn snapshot(
+        &self,
+        _sink: &mut dyn Write,
+        _taken_at_ms: u64,
+        _progress: &mut dyn FnMut(u64),
+    ) -> Result<SnapshotSummary, StoreError> {
+        Err(StoreError::NoSnapshots)
+    }
+
     /// Ends well: everything written is in its final place, and the store may be opened again.
     /// Every later call hears [`StoreError::Closed`].
     fn close(&self) -> Result<(), StoreError>;
@@ -134,6 +147,15 @@ impl Engine for Box<dyn Engine> {
 
     fn write(&self, batch: Batch) -> Result<(), StoreError> {
         self.as_ref().write(batch)
+    }
+
+    fn snapshot(
+        &self,
+        sink: &mut dyn Write,
+        taken_at_ms: u64,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<SnapshotSummary, StoreError> {
+        self.as_ref().snapshot(sink, taken_at_ms, progress)
     }
 
     fn close(&self) -> Result<(), StoreError> {

@@ -129,6 +129,9 @@ pub enum StoreError {
         /// How many one read may ask for.
         max: usize,
     },
+    /// The engine cannot take snapshots.
+    #[error("this kind of store takes no snapshots; use the means of what it runs on")]
+    NoSnapshots,
     /// A fault that a test has planned.
     #[error("a planned fault")]
     Planned,

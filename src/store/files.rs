@@ -5,6 +5,8 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 use super::error::StoreError;
 
 const PRIVATE_FILE: u32 = 0o600;
@@ -51,10 +53,21 @@ pub(super) fn replace_with(
     name: &str,
     write: impl FnOnce(&mut File) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
+    let mut fresh = begin(folder)?;
+    write(fresh.as_file_mut())?;
+    put_in_place(fresh, folder, name)
+}
+
+/// A file that is gone with the process unless it is put in place.
+pub(super) fn begin(folder: &Path) -> Result<NamedTempFile, StoreError> {
+    let begun = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder);
+    begun.map_err(|source| StoreError::io("writing in", folder, source))
+}
+
+/// Syncs a file and gives it its name at once.
+pub(super) fn put_in_place(fresh: NamedTempFile, folder: &Path, name: &str) -> Result<(), StoreError> {
     let target = folder.join(name);
     let failed = |source| StoreError::io("writing", &target, source);
-    let mut fresh = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder).map_err(failed)?;
-    write(fresh.as_file_mut())?;
     fresh.as_file().sync_all().map_err(failed)?;
     fresh.persist(&target).map_err(|error| failed(error.error))?;
     sync_folder(folder)

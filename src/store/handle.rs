@@ -1,5 +1,6 @@
 //! The handle that the rest of the program holds.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -11,6 +12,7 @@ use super::error::{CommitError, StoreError};
 use super::key::{KeyRange, RecordKey};
 use super::primitive::{CommitAnswer, CommitRequest};
 use super::record::Record;
+use super::snapshot::SnapshotSummary;
 use crate::application::ports::DiskState;
 use crate::telemetry::COMMIT_DURATION;
 
@@ -116,6 +118,22 @@ impl RecordStore {
         within(limit, SCAN_RECORDS_MAX)?;
         let engine = Arc::clone(&self.engine);
         self.told(blocking(move || engine.scan(&range, direction, limit)).await)
+    }
+
+    /// Writes a consistent snapshot of the running store into `sink`, on a thread for blocking work: the state at the
+    /// position that is returned. Commits go on meanwhile. The snapshot carries `taken_at_ms`, in Unix milliseconds;
+    /// `progress` hears how many records were written so far.
+    ///
+    /// When the future is dropped the snapshot is still written to its end, unless the sink refuses.
+    pub async fn write_snapshot(
+        &self,
+        mut sink: impl Write + Send + 'static,
+        taken_at_ms: u64,
+        mut progress: impl FnMut(u64) + Send + 'static,
+    ) -> Result<SnapshotSummary, StoreError> {
+        let engine = Arc::clone(&self.engine);
+        let write = move || engine.snapshot(&mut sink, taken_at_ms, &mut progress);
+        self.told(tokio::task::spawn_blocking(write).await.unwrap_or(Err(StoreError::Closed)))
     }
 
     /// Makes a commit: all of it or nothing, durable and visible on return.

@@ -1,14 +1,18 @@
 //! An engine in memory, for tests: keeps nothing across processes, asserts the rules, injects faults.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::embedded::STORE_SCHEMA;
 use super::engine::{Batch, Direction, Effect, Engine, Position, Prior, SCAN_BYTES_MAX};
 use super::error::StoreError;
+use super::journal::StoreId;
 use super::key::{KeyRange, RecordKey};
 use super::kind::Kind;
 use super::record::Record;
+use super::snapshot::{SnapshotHeader, SnapshotSummary, SnapshotWriter};
 
 /// How a write fails. Both look the same to the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +162,25 @@ impl Engine for MemoryEngine {
             }
         }
         Ok(())
+    }
+
+    fn snapshot(
+        &self,
+        sink: &mut dyn Write,
+        taken_at_ms: u64,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<SnapshotSummary, StoreError> {
+        let (records, before) = {
+            let state = self.running()?;
+            (state.records.clone(), state.position)
+        };
+        let header = SnapshotHeader { store: StoreId::default(), schema: STORE_SCHEMA, before, taken_at_ms };
+        let mut snapshot = SnapshotWriter::begin(sink, header)?;
+        for (key, record) in &records {
+            snapshot.record(key.as_bytes(), &record.encode(key))?;
+        }
+        progress(records.len() as u64);
+        Ok(snapshot.finish(before)?.0)
     }
 
     fn close(&self) -> Result<(), StoreError> {

@@ -21,17 +21,23 @@ mod handle;
 mod journal;
 mod key;
 mod kind;
+mod maintenance;
 mod memory;
 mod primitive;
 mod record;
 mod repository;
 mod rows;
+mod snapshot;
 
 pub use committer::{BATCH_BYTES_MAX, BATCH_COMMITS_MAX, QUEUE_COMMITS_MAX, StoreState};
 pub use disk::{
     DiskReserve, FileSystem, FreeSpace, LOW_BYTES, RESERVE_BYTES, SHORT_BYTES, make_room_to_open,
 };
-pub use embedded::{CHECKPOINT_BYTES, EmbeddedEngine, EmbeddedOptions, IndexPause, STORE_SCHEMA};
+pub use embedded::{
+    CHECKPOINT_BYTES, CompactReport, EmbeddedEngine, EmbeddedOptions, FAULTS_MAX, IndexPause, STORE_SCHEMA,
+    ScrubReport, StorePart, Upkeep, UpkeepOptions, VerifyFault, VerifyProgress, VerifyReport, compact_store,
+    verify_store,
+};
 pub use engine::{Batch, Direction, Effect, Engine, FailureTold, Position, Prior, SCAN_BYTES_MAX};
 pub use error::{CommitError, StoreError};
 pub use evaluator::Evaluator;
@@ -39,7 +45,9 @@ pub use handle::{GET_KEYS_MAX, RecordStore, SCAN_RECORDS_MAX};
 pub use journal::SEGMENT_BYTES_MAX;
 pub use key::{KEY_BYTES_MAX, KeyError, KeyRange, MERCHANT_BYTES_MAX, RecordKey};
 pub use kind::Kind;
+pub use maintenance::{Maintenance, MaintenanceState};
 pub use memory::{Fault, MemoryEngine};
 pub use primitive::{COMMIT_BYTES_MAX, CommitAnswer, CommitRequest, PRIMITIVES_PER_COMMIT_MAX, Primitive};
 pub use record::{BODY_BYTES_MAX, COUNTER_SCHEMA, INDEX_SCHEMA, Record, Revision};
 pub use repository::{LIST_RECORDS_MAX, Repository};
+pub use snapshot::{SnapshotSummary, verify_snapshot};

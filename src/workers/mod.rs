@@ -15,6 +15,8 @@ const IDLE: Duration = Duration::from_secs(20);
 /// From the start to the first sweep, and from one sweep to the next.
 const FIRST_SWEEP: Duration = Duration::from_secs(60);
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(3_600);
+/// Pause after a round of publications: `seq` must not run away from the clock, see [`App::publish_pending_flips`].
+const BETWEEN_PUBLICATIONS: Duration = Duration::from_secs(1);
 /// Wait after a fault of the store.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 
@@ -63,16 +65,24 @@ async fn run_jobs(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
 
 async fn publish(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
-        let pause = match app.publish_pending_flips().await {
-            Ok(_) => IDLE,
+        let goes_on = match app.publish_pending_flips().await {
+            Ok(published) => !published.is_all,
             Err(error) => {
                 tracing::error!(error = %error, "status lists could not be published");
-                AFTER_FAULT
+                true
             }
         };
+        // What changes meanwhile waits, and is published together.
+        tokio::select! {
+            () = tokio::time::sleep(BETWEEN_PUBLICATIONS) => {}
+            _ = stopped.changed() => continue,
+        }
+        if goes_on {
+            continue;
+        }
         tokio::select! {
             () = app.signals.flips.notified() => {}
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(IDLE) => {}
             _ = stopped.changed() => {}
         }
     }

@@ -109,7 +109,7 @@ impl Scene {
         command("revoke");
         assert_eq!(self.shop.release(&self.instance).expect("answers").result_code(), "000000");
         let published = self.harness.block_on(self.harness.app.publish_pending_flips());
-        assert!(published.expect("lists are published") > 0);
+        assert!(published.expect("lists are published").entries > 0);
         let verdict =
             self.harness.anonymous().post("/v1/validate", &json!({ "license_key": self.license_key }));
         assert_eq!(verdict.expect(200).at("/code"), "license_revoked");

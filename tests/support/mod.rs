@@ -8,7 +8,7 @@ pub mod people;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,7 +22,7 @@ use lictor::http::{HttpLimits, HttpParts, HttpState, router, serve, token_digest
 use lictor::marketplace::MarketplaceOrders;
 use lictor::randomness::{SystemRandomness, random_bytes};
 use lictor::sandbox::{OpenApiKeys, Sandbox, Storefront};
-use lictor::service::{CatalogApplier, new_token_text};
+use lictor::service::{CatalogApplier, ServerBackups, new_token_text};
 use lictor::signing::{Keyring, KeyringSettings};
 use lictor::store::{EmbeddedEngine, MemoryEngine, RecordStore, Repository};
 use secrecy::{ExposeSecret, SecretString};
@@ -54,6 +54,8 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub sandbox: Sandbox,
     secrets: Arc<Secrets>,
+    /// Where every service of this world listens; any free port when it is not set.
+    address: Option<SocketAddr>,
 }
 
 /// A running service.
@@ -86,6 +88,16 @@ impl SecretSource for Secrets {
 impl World {
     /// A new one, at [`START`].
     pub fn new() -> Arc<Self> {
+        Arc::new(Self::make())
+    }
+
+    /// A new one whose services follow each other at one address.
+    pub fn at_one_address() -> Arc<Self> {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        Arc::new(Self { address: Some(free.expect("loopback has a free port")), ..Self::make() })
+    }
+
+    fn make() -> Self {
         let clock = Arc::new(ManualClock::at(START.parse().expect("valid")));
         let told: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync> = {
             let clock = Arc::clone(&clock);
@@ -99,7 +111,7 @@ impl World {
             secrets.0.lock().expect("new").insert(name.to_owned(), value.to_owned());
         }
         let folder = tempfile::tempdir().expect("a folder for the test");
-        Arc::new(Self { folder, clock, sandbox, secrets })
+        Self { folder, clock, sandbox, secrets, address: None }
     }
 
     /// The same keys in another world: a server that signs alike and knows nothing.
@@ -107,6 +119,11 @@ impl World {
         let world = Self::new();
         copy_folder(&other.folder.path().join("keys"), &world.folder.path().join("keys"));
         world
+    }
+
+    /// What finds them.
+    pub fn secrets(&self) -> Arc<dyn SecretSource> {
+        Arc::clone(&self.secrets) as _
     }
 
     pub fn set_secret(&self, name: &str, value: &str) {
@@ -143,7 +160,8 @@ impl Harness {
     pub fn start_on(world: Arc<World>, records: RecordStore, limits: HttpLimits) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let address = world.address.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let listener = TcpListener::bind(address).expect("the port is free");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         let keyring = keyring(&world, &url);
         let store = Arc::new(CountingStore::new(Repository::new(records.clone())));
@@ -163,6 +181,7 @@ impl Harness {
             ids,
             secrets,
             apply: Arc::clone(&applier) as _,
+            backups: Arc::new(ServerBackups::new(records.clone(), world.folder.path().join("keys"))),
             limits,
         };
         let state = runtime.block_on(HttpState::load(parts)).expect("the store can be read");
@@ -212,7 +231,7 @@ impl Harness {
     pub fn settle(&self) {
         self.block_on(async {
             while self.app.run_due_jobs().await.expect("jobs run") == Some(Duration::ZERO) {}
-            self.app.publish_pending_flips().await.expect("lists are published");
+            while !self.app.publish_pending_flips().await.expect("lists are published").is_all {}
         });
     }
 

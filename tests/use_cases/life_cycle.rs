@@ -662,7 +662,7 @@ async fn a_copy_of_a_machine_is_noticed_and_a_lost_answer_is_not_whatever_fails(
     ends_the_same_whatever_fails(minted_before, async |world: &World| {
         let license = world.license_of(ORDER).await;
         let activated = world.activate(&license, 1).await.expect("a place is free");
-        let shown = || Credential::Certificate { generation: 1 };
+        let shown = || Credential::Certificate { generation: 1, enrolled: None };
         let own = world.renew_on(0, &license, &activated.activation, shown(), None, "own").await;
         let own = own.expect("renewed");
         let again = world.renew_on(0, &license, &activated.activation, shown(), None, "own").await;

@@ -134,7 +134,7 @@ async fn of_two_copies_that_renew_at_once_one_is_refused() {
     for _ in 0..5 * times_more() {
         let (license, _) = issued(&world).await;
         let id = world.activate(&license, 1).await.expect("a place is free").activation;
-        let shown = || Credential::Certificate { generation: 1 };
+        let shown = || Credential::Certificate { generation: 1, enrolled: None };
         let (one, other) = tokio::join!(
             world.renew_on(0, &license, &id, shown(), None, "one"),
             world.renew_on(1, &license, &id, shown(), None, "other")
@@ -221,7 +221,7 @@ async fn a_lease_that_is_renewed_just_before_it_is_displaced_stays() {
     });
     gate.holds_somebody().await;
     for id in &held {
-        let shown = Credential::Certificate { generation: 1 };
+        let shown = Credential::Certificate { generation: 1, enrolled: None };
         world.renew_on(1, &license, id, shown, None, "late").await.expect("nobody has taken its place");
     }
     gate.open();

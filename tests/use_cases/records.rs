@@ -68,7 +68,8 @@ impl Records {
             | Record::Product(_)
             | Record::ApiToken(_)
             | Record::Replay(_)
-            | Record::Idempotency(_) => {}
+            | Record::Idempotency(_)
+            | Record::Restore(_) => {}
         }
     }
 

@@ -424,8 +424,8 @@ impl World {
     }
 
     pub async fn publish(&self) {
-        let published = self.ask(0, async |app| app.publish_pending_flips().await);
-        published.await.expect("publishing is not refused");
+        let publish = || self.ask(0, async |app| app.publish_pending_flips().await);
+        while !publish().await.expect("publishing is not refused").is_all {}
     }
 
     // --- the customer
@@ -474,7 +474,8 @@ impl World {
         generation: u64,
     ) -> Result<Activated, Refusal> {
         let nonce = self.fresh("renew");
-        self.renew_on(0, license, activation, Credential::Certificate { generation }, None, &nonce).await
+        let shown = Credential::Certificate { generation, enrolled: None };
+        self.renew_on(0, license, activation, shown, None, &nonce).await
     }
 
     pub async fn renew_on(

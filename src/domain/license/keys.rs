@@ -54,10 +54,21 @@ impl License {
         self.current_key().is_some_and(|key| &key.token_id == token_id)
     }
 
+    /// Whether this is a key text that the record knows nothing of although it is later than every one it knows: token
+    /// ids sort by their time.
+    pub fn has_lost(&self, token_id: &TokenId) -> bool {
+        self.issued.iter().all(|key| &key.token_id < token_id)
+    }
+
     /// Whether a key text was re-issued as leaked: it opens nothing, not even a renewal. Nobody knows which text
-    /// had leaked, so that none from before the re-issue opens anything; token ids sort by their time.
+    /// had leaked, so that none from before the re-issue opens anything, not even one that a restore has lost; token ids
+    /// sort by their time.
     pub fn is_leaked(&self, token_id: &TokenId) -> bool {
-        self.issued.iter().any(|key| key.leaked && token_id <= &key.token_id)
+        let Some(last_leaked) = self.issued.iter().rposition(|key| key.leaked) else { return false };
+        match self.issued.get(last_leaked + 1) {
+            Some(next) => token_id < &next.token_id,
+            None => token_id <= &self.issued[last_leaked].token_id,
+        }
     }
 
     /// Whether a key text has nothing to say any more: its holder must ask for the current one.

@@ -186,11 +186,11 @@ fn only_the_current_key_makes_an_activation_and_a_leaked_one_opens_nothing() {
     let now = at("2026-07-01");
     add_key(&mut license, 2, OldKeyFate::Leaked, "2026-06-01");
     let (old, current) = (TokenId::from_uuid(1), TokenId::from_uuid(2));
-    assert_eq!(license.check_key(&current, now), Ok(()));
-    assert_eq!(license.check_key(&old, now), Err(Refusal::LicenseSuperseded));
+    assert_eq!(license.check_key(&current, false, now), Ok(()));
+    assert_eq!(license.check_key(&old, false, now), Err(Refusal::LicenseSuperseded));
     assert!(license.is_leaked(&old) && !license.is_leaked(&current));
     license.revoke(None, now);
-    assert_eq!(license.check_key(&old, now), Err(Refusal::LicenseRevoked));
+    assert_eq!(license.check_key(&old, false, now), Err(Refusal::LicenseRevoked));
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! FORMAT      store schema and id; written last when a store is made
 //! journal/    the truth
 //! sled/       the index, which can be rebuilt
+//! snapshots/  the state at some batches: what the index is rebuilt from, with the journal after them
+//! sled.new/   an index that a compaction is making, sled.old/ the one that it replaces: removed by the next start
 //! CHECKPOINT  up to here the index is synced: a start replays from here
 //! STOPPED     up to here everything was answered when the store was last closed in good order
 //! RUNNING     it was opened and not closed since; on which start of the machine
@@ -39,7 +41,8 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// Stands for a start of the machine that could not be told.
 const UNKNOWN_BOOT: &str = "unknown";
 
-const FORMAT: &str = "FORMAT";
+/// The mark that makes a folder a store.
+pub(super) const FORMAT: &str = "FORMAT";
 const LOCK: &str = "LOCK";
 const REBUILD: &str = "REBUILD";
 const RUNNING: &str = "RUNNING";
@@ -81,12 +84,40 @@ impl Folder {
         Self(path.to_owned())
     }
 
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     pub fn journal(&self) -> PathBuf {
         self.0.join("journal")
     }
 
+    pub fn snapshots(&self) -> PathBuf {
+        self.0.join("snapshots")
+    }
+
     pub fn index(&self) -> PathBuf {
         self.0.join("sled")
+    }
+
+    /// Where another index is made, beside the one in use.
+    pub fn new_index(&self) -> PathBuf {
+        self.0.join("sled.new")
+    }
+
+    /// Where the index in use goes when the other takes its place.
+    pub fn old_index(&self) -> PathBuf {
+        self.0.join("sled.old")
+    }
+
+    /// Removes what a compaction left behind that was interrupted.
+    pub fn remove_leftovers(&self) -> Result<(), StoreError> {
+        files::remove(&self.new_index())?;
+        files::remove(&self.old_index())?;
+        if self.snapshots().is_dir() {
+            files::remove_unfinished(&self.snapshots())?;
+        }
+        Ok(())
     }
 
     /// True when a store was made here, readable or not.

@@ -5,28 +5,45 @@
 
 mod applier;
 mod backlog;
+mod compact;
+mod compare;
 mod folder;
 mod greatest;
 mod index;
 mod open;
 mod overlay;
+mod rebuild;
 mod replay;
+mod restore;
+mod runs;
+mod scrub;
 mod shared;
+mod snapshot;
+mod snapshots;
+mod truth;
+mod turns;
+mod upkeep;
+mod verify;
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::engine::{Batch, Direction, Engine, FailureTold, Prior, SCAN_BYTES_MAX};
+use super::engine::{Batch, Direction, Engine, FailureTold, Prior};
 use super::error::StoreError;
 use super::journal::{Journal, SEGMENT_BYTES_MAX};
 use super::key::{KeyRange, RecordKey};
 use super::record::Record;
+use super::snapshot::SnapshotSummary;
 use applier::Applier;
 pub use applier::IndexPause;
 use backlog::Durable;
+pub use compact::{CompactReport, compact_store};
 pub use folder::STORE_SCHEMA;
 use folder::{Folder, FolderLock, Mark};
-use shared::{SharedStore, View};
+use shared::SharedStore;
+pub use upkeep::{ScrubReport, Upkeep, UpkeepOptions};
+pub use verify::{FAULTS_MAX, StorePart, VerifyFault, VerifyProgress, VerifyReport, verify_store};
 
 /// The index is synced after this much journal: 64 MiB.
 pub const CHECKPOINT_BYTES: u64 = 64 * 1024 * 1024;
@@ -76,11 +93,41 @@ impl EmbeddedEngine {
     /// Opens with other sizes.
     pub fn open_with(folder: &Path, options: &EmbeddedOptions) -> Result<Self, StoreError> {
         let opened = open::open(folder, options)?;
-        let shared = Arc::new(shared::Shared::new(opened.folder, opened.index.clone()));
+        let position = opened.journal.position();
+        let shared = Arc::new(shared::Shared::new(opened.folder, opened.index.clone(), position));
         let positions = (opened.seen, opened.checkpointed);
         let applier = Applier::start(Arc::clone(&shared), opened.index, positions, opened.replayed, options)?;
         let writer = Writer { journal: opened.journal, applier, lock: opened.lock };
         Ok(Self { shared, writer: Mutex::new(Some(writer)) })
+    }
+
+    /// Makes a store in a missing or empty folder from a snapshot, which is checked whole before anything is made. The
+    /// store is there once everything is in place; its index is made when it is first opened. It is a new store: its
+    /// revisions go on 2^32 behind the snapshot's, so that none that was given out and lost stands for another record.
+    ///
+    /// Returns what the new store's first snapshot holds. `progress` hears how many records were read so far: first
+    /// while they are checked, then again while they are copied.
+    pub fn restore(
+        folder: &Path,
+        snapshot: &Path,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<SnapshotSummary, StoreError> {
+        restore::restore(folder, snapshot, progress)
+    }
+
+    /// Moves a closed store into another folder of the same file system. It is there once all of it is; cut off
+    /// before, neither folder holds a store.
+    pub fn adopt(from: &Path, folder: &Path) -> Result<(), StoreError> {
+        restore::adopt(from, folder)
+    }
+
+    /// True while a process holds the store in this folder.
+    pub fn is_held(folder: &Path) -> Result<bool, StoreError> {
+        match Folder::at(folder).lock() {
+            Ok(_lock) => Ok(false),
+            Err(StoreError::Locked { .. }) => Ok(true),
+            Err(other) => Err(other),
+        }
     }
 
     /// True when a store was made in this folder, readable or not.
@@ -91,6 +138,11 @@ impl EmbeddedEngine {
     /// What holds the index back while the disk has little room; `None` once closed.
     pub fn index_pause(&self) -> Option<IndexPause> {
         self.writer().as_ref().map(|writer| writer.applier.pause())
+    }
+
+    /// What is done to the store behind its commits: somebody must ask for it.
+    pub fn upkeep(&self) -> Upkeep {
+        Upkeep::of(Arc::clone(&self.shared))
     }
 
     fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
@@ -131,9 +183,18 @@ impl Engine for EmbeddedEngine {
         if range.is_empty() {
             return Ok(Vec::new());
         }
-        self.shared.read(|View { overlay, .. }, index| {
-            let (stored, shown) = (index.scan(range, direction), overlay.scan(range, direction));
-            overlay::merge(stored, shown, direction, limit, SCAN_BYTES_MAX)
+        self.shared.scan(range, direction, limit)
+    }
+
+    fn snapshot(
+        &self,
+        sink: &mut dyn Write,
+        taken_at_ms: u64,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<SnapshotSummary, StoreError> {
+        snapshot::write(&self.shared, sink, taken_at_ms, &mut |records, _| {
+            progress(records);
+            Ok(())
         })
     }
 
@@ -143,8 +204,9 @@ impl Engine for EmbeddedEngine {
         let writer = writer.as_mut().ok_or(StoreError::Closed)?;
         let appended = writer.journal.append(&batch);
         let frame_bytes = appended.inspect_err(|error| self.shared.fail(error.clone()))?;
+        let batch = Arc::new(batch);
         self.shared.show(&batch);
-        let sent = writer.applier.send(Durable { batch: Arc::new(batch), frame_bytes });
+        let sent = writer.applier.send(Durable { batch, frame_bytes });
         sent.inspect_err(|error| self.shared.fail(error.clone()))
     }
 
@@ -155,6 +217,8 @@ impl Engine for EmbeddedEngine {
     fn close(&self) -> Result<(), StoreError> {
         // The lock is dropped last: whoever gets the folder next finds everything in place.
         let Some(Writer { lock: _lock, journal, applier }) = self.writer().take() else { return Ok(()) };
+        // A turn of the upkeep still writes to the folder: it ends first.
+        self.shared.upkeep.end();
         let finished = applier.finish();
         let index = self.shared.close();
         self.shared.refuse_after_failure()?;

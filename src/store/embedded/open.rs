@@ -6,12 +6,14 @@ use std::path::Path;
 use super::super::engine::Position;
 use super::super::error::StoreError;
 use super::super::files;
-use super::super::journal::{Journal, StoreId};
+use super::super::journal::Journal;
 use super::EmbeddedOptions;
 use super::backlog::{BACKLOG_BYTES_MAX, Durable};
 use super::folder::{Folder, FolderLock, Mark, this_boot};
 use super::index::{Index, IndexError};
+use super::rebuild::rebuild;
 use super::replay::Replay;
+use super::restore::new_store_id;
 
 /// A store that was opened: everything in the journal is in the index, or in `replayed`.
 pub(super) struct Opened {
@@ -32,11 +34,9 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     let folder = Folder::at(path);
     folder.claim_empty()?;
     let _lock = folder.lock()?;
-    let mut store = [0; 16];
-    getrandom::fill(&mut store)
-        .map_err(|error| StoreError::io("creating", path, std::io::Error::other(error.to_string())))?;
+    let store = new_store_id(path)?;
     files::create_folder(&folder.journal())?;
-    Journal::create(&folder.journal(), store)?;
+    Journal::create(&folder.journal(), store, Position::default())?;
     folder.renew_index()?;
     folder.write_format(&store)?;
     folder.sync()
@@ -47,13 +47,17 @@ pub(super) fn open(path: &Path, options: &EmbeddedOptions) -> Result<Opened, Sto
     folder.require_a_store()?;
     let lock = folder.lock()?;
     let store = folder.read_format()?;
+    folder.remove_leftovers()?;
     folder.upgrade_format()?;
     folder.begin_running(this_boot().as_deref())?;
     let checkpoint = folder.read_mark(Mark::Checkpoint)?;
     let answered = checkpoint.batch.max(folder.read_mark(Mark::Stopped)?.batch);
     let (base, rebuilt) = match find_index(&folder, checkpoint)? {
         Found::Usable(index, applied) => (Base { index, applied, replay_after: checkpoint }, false),
-        Found::Damaged(why) => (rebuild(&folder, store, answered, &why)?, true),
+        Found::Damaged(why) => {
+            let (index, position) = rebuild(&folder, store, answered, &why)?;
+            (Base { index, applied: position, replay_after: position }, true)
+        }
     };
     let Base { index, applied, replay_after } = base;
     // A new index is only relied on once it is whole and synced.
@@ -112,29 +116,6 @@ fn usable_index(folder: &Folder, checkpoint: Position) -> Result<(Index, Positio
         return damaged(format!("it was synced at batch {}, not at {}", synced.batch, checkpoint.batch));
     }
     Ok((index, applied))
-}
-
-/// An empty index in place of the damaged one, which is only dropped once the journal is known to be whole.
-fn rebuild(folder: &Folder, store: StoreId, answered: u64, why: &str) -> Result<Base, StoreError> {
-    tracing::warn!(%why, "rebuilding the index from the journal");
-    refuse_without_the_first_batch(folder)?;
-    Journal::check(&folder.journal(), store, answered)?;
-    folder.mark_rebuild()?;
-    folder.renew_index()?;
-    let index = Index::open(&folder.index())?;
-    Ok(Base { index, applied: Position::default(), replay_after: Position::default() })
-}
-
-/// An index can only be made from the first batch on.
-fn refuse_without_the_first_batch(folder: &Folder) -> Result<(), StoreError> {
-    match Journal::oldest_batch(&folder.journal())? {
-        Some(1) | None => Ok(()),
-        Some(oldest) => Err(StoreError::Damaged {
-            place: folder.journal().display().to_string(),
-            what: format!("its oldest batch is {oldest}, and the index must be made from the first"),
-            next: "copy the folder away and restore the newest backup",
-        }),
-    }
 }
 
 /// A new index is synced, and then the mark that asked for it goes.

@@ -2,22 +2,26 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
-use super::super::engine::{Batch, FailureTold};
+use super::super::engine::{Batch, Direction, FailureTold, Position, SCAN_BYTES_MAX};
 use super::super::error::StoreError;
-use super::super::key::RecordKey;
+use super::super::key::{KeyRange, RecordKey};
 use super::super::record::Record;
+use super::super::snapshot::Tap;
 use super::folder::Folder;
 use super::greatest::Greatest;
 use super::index::{Index, IndexError};
-use super::overlay::Overlay;
+use super::overlay::{self, Overlay};
+use super::turns::Turns;
 
 /// One open store.
 pub(super) struct Shared {
     pub folder: Folder,
     view: RwLock<View>,
+    shown: Mutex<Shown>,
     /// Why nothing is written any more.
     failure: Mutex<Option<StoreError>>,
     told: OnceLock<FailureTold>,
+    pub upkeep: Turns,
 }
 
 /// What readers see: the overlay over the index. Held for reading, both stay as they are: the index may gain what
@@ -29,17 +33,33 @@ pub(super) struct View {
     pub index: Option<Index>,
 }
 
+/// How far readers see, and who else is shown what is written.
+struct Shown {
+    position: Position,
+    taps: Vec<Tap>,
+}
+
 impl Shared {
-    pub fn new(folder: Folder, index: Index) -> Self {
+    /// `position` is where the journal stands.
+    pub fn new(folder: Folder, index: Index, position: Position) -> Self {
         let view = View { overlay: Overlay::default(), greatest: Greatest::default(), index: Some(index) };
-        Self { folder, view: RwLock::new(view), failure: Mutex::new(None), told: OnceLock::new() }
+        let shown = Shown { position, taps: Vec::new() };
+        Self {
+            folder,
+            view: RwLock::new(view),
+            shown: Mutex::new(shown),
+            failure: Mutex::new(None),
+            told: OnceLock::new(),
+            upkeep: Turns::default(),
+        }
     }
 
-    /// Looks at the store as of one moment.
+    /// Looks at the store as of one moment. After a failure nothing is answered: what is stored may be wrong.
     pub fn read<T>(
         &self,
         look: impl FnOnce(&View, &Index) -> Result<T, IndexError>,
     ) -> Result<T, StoreError> {
+        self.refuse_after_failure()?;
         let view = self.view();
         let index = view.index.as_ref().ok_or(StoreError::Closed)?;
         look(&view, index).map_err(|error| {
@@ -59,11 +79,47 @@ impl Shared {
         keys.iter().map(known).collect::<Option<_>>().map(Ok)
     }
 
+    /// Up to `limit` records of a range that is not empty, as of one batch.
+    pub fn scan(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, Record)>, StoreError> {
+        self.read(|View { overlay, .. }, index| {
+            let (stored, shown) = (index.scan(range, direction), overlay.scan(range, direction));
+            overlay::merge(stored, shown, direction, limit, SCAN_BYTES_MAX)
+        })
+    }
+
     /// Makes a durable batch visible, all of it at once.
-    pub fn show(&self, batch: &Batch) {
+    pub fn show(&self, batch: &Arc<Batch>) {
+        let mut shown = self.shown();
         let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
         view.overlay.add(batch);
         view.greatest.rise(batch);
+        drop(view);
+        shown.position = batch.position;
+        shown.taps.iter().for_each(|tap| tap.keep(batch));
+    }
+
+    /// Where readers see the store.
+    pub fn position(&self) -> Position {
+        self.shown().position
+    }
+
+    /// Lets a tap have every batch from now on; returns the position before the first of them.
+    pub fn open_tap(&self, tap: &Tap) -> Position {
+        let mut shown = self.shown();
+        shown.taps.push(tap.clone());
+        shown.position
+    }
+
+    /// The tap has every batch up to the returned position, and gets no more.
+    pub fn close_tap(&self, tap: &Tap) -> Position {
+        let mut shown = self.shown();
+        shown.taps.retain(|open| !open.is(tap));
+        shown.position
     }
 
     /// The index has the batch: the overlay need not show it any more.
@@ -97,6 +153,10 @@ impl Shared {
             Some(error) => Err(error.clone()),
             None => Ok(()),
         }
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn failure(&self) -> MutexGuard<'_, Option<StoreError>> {

@@ -18,14 +18,14 @@ pub(super) const FRAME_MAGIC: [u8; 4] = *b"LJF1";
 pub(super) const FRAME_HEADER_BYTES: usize = 32;
 
 /// Longest frame: 16 MiB. The group commit makes at most 6 MiB.
-pub(super) const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(in crate::store) const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const CRC_AT: usize = 28;
 const REMOVED: u8 = 0;
 const RECORD: u8 = 1;
 
 /// Appends the frame of a batch. `None` when it would be longer than [`FRAME_BYTES_MAX`].
-pub(super) fn encode(batch: &Batch, salt: u64, out: &mut Vec<u8>) -> Option<()> {
+pub(in crate::store) fn encode(batch: &Batch, salt: u64, out: &mut Vec<u8>) -> Option<()> {
     let start = out.len();
     out.extend_from_slice(&[0; FRAME_HEADER_BYTES]);
     for effects in &batch.commits {
@@ -70,7 +70,7 @@ pub(in crate::store) type StoredEffect<'a> = (&'a [u8], Option<&'a [u8]>);
 
 impl<'a> Frame<'a> {
     /// The frame at the start of `bytes`; `None` unless a whole one with the right checksum lies there.
-    pub(super) fn read(bytes: &'a [u8], salt: u64) -> Option<Self> {
+    pub(in crate::store) fn read(bytes: &'a [u8], salt: u64) -> Option<Self> {
         let header: &[u8; FRAME_HEADER_BYTES] = bytes.first_chunk()?;
         let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| header[at + i]));
         let u64_at = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| header[at + i]));

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use super::engine::{Batch, Position};
 use super::error::StoreError;
 use super::files;
-pub(super) use frame::Frame;
+pub(super) use frame::{FRAME_BYTES_MAX, Frame, encode as encode_frame};
 use reading::{End, Span, read_span};
 pub(super) use segment::StoreId;
 use segment::{SEGMENT_HEADER_BYTES, SegmentHeader, path_of, sealed_path_of};
@@ -43,9 +43,9 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Makes the journal of a new store in a folder that exists and is empty.
-    pub fn create(folder: &Path, store: StoreId) -> Result<(), StoreError> {
-        begin_segment(folder, store, Position::default(), 0)?;
+    /// Makes the journal of a new store in a folder that exists and is empty. Its first batch follows `before`.
+    pub fn create(folder: &Path, store: StoreId, before: Position) -> Result<(), StoreError> {
+        begin_segment(folder, store, before, 0)?;
         Ok(())
     }
 
@@ -86,11 +86,17 @@ impl Journal {
         })
     }
 
-    /// Reads all that the journal still holds and changes nothing: what can be rebuilt from it, can be.
-    pub fn check(folder: &Path, store: StoreId, acknowledged: u64) -> Result<(), StoreError> {
-        let after = Self::oldest_batch(folder)?.map_or(0, |oldest| oldest - 1);
+    /// Hands the frames from batch `after` + 1 to the end to `sink`, in order, and changes nothing. Refuses what
+    /// [`Journal::open`] would refuse. Returns where the store stands.
+    pub fn read_to_end(
+        folder: &Path,
+        store: StoreId,
+        after: u64,
+        acknowledged: u64,
+        sink: &mut dyn FnMut(Frame<'_>) -> Result<(), StoreError>,
+    ) -> Result<Position, StoreError> {
         let span = Span { after, through: u64::MAX, acknowledged };
-        read_span(folder, &store, &span, &mut |_| Ok(())).map(|_| ())
+        read_span(folder, &store, &span, sink).map(|end| end.position)
     }
 
     /// Hands the frames of batch `after` + 1 to batch `through` to `sink`, in order, and changes nothing. All of them

@@ -37,7 +37,7 @@ fn open(folder: &Path, segment_bytes_max: u64) -> Journal {
 /// A journal of so many batches.
 fn journal_of(batches: u64, segment_bytes_max: u64) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    Journal::create(folder.path(), STORE).expect("created");
+    Journal::create(folder.path(), STORE, Position::default()).expect("created");
     append_more(folder.path(), batches, segment_bytes_max);
     folder
 }
@@ -67,6 +67,11 @@ fn batches(folder: &Path, acknowledged: u64) -> Result<Vec<u64>, StoreError> {
         Ok(())
     })?;
     Ok(found)
+}
+
+/// Reads all of a journal whose first batch is still there.
+fn read_whole(folder: &Path, acknowledged: u64) -> Result<Position, StoreError> {
+    Journal::read_to_end(folder, STORE, 0, acknowledged, &mut |_| Ok(()))
 }
 
 /// Where the damage is.

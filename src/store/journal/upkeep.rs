@@ -12,6 +12,28 @@ use super::segment::{self, Segment, StoreId, damaged, is_unfinished, path_of, se
 use super::{Journal, sealed};
 
 impl Journal {
+    /// First batches of the segments in a folder, in order.
+    pub fn segments(folder: &Path) -> Result<Vec<u64>, StoreError> {
+        let mut firsts = segment::list(folder)?;
+        if let [.., _, newest] = firsts[..]
+            && is_unfinished(&path_of(folder, newest))?
+        {
+            firsts.pop();
+        }
+        Ok(firsts)
+    }
+
+    /// Room that the segments with batches after this one take on the disk.
+    pub fn bytes_after(folder: &Path, batch: u64) -> Result<u64, StoreError> {
+        let firsts = Self::segments(folder)?;
+        let from = firsts.partition_point(|first| *first <= batch.saturating_add(1)).saturating_sub(1);
+        let lengths = firsts[from..].iter().flat_map(|first| {
+            let forms = [path_of(folder, *first), sealed_path_of(folder, *first)];
+            forms.into_iter().find_map(|path| path.metadata().ok()).map(|metadata| metadata.len())
+        });
+        Ok(lengths.sum())
+    }
+
     /// Seals every plain segment whose batches are all at or before `batch`; returns how many were sealed.
     ///
     /// Each is checked before and after: the plain one only goes once the sealed one is synced, has been read back and

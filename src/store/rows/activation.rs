@@ -37,6 +37,9 @@ row!(
         validity: ValidityRow = validity,
         renew_after_ms: Millis = renew_after,
         generation: u64 = generation,
+        // Since schema 2.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        follows: Option<u64> = follows,
         nonce: String = nonce,
         token_id: Text<TokenId> = token_id,
         certificate: String = certificate,

@@ -22,6 +22,8 @@ pub(super) const CATALOG_PRODUCT: &[u8] = b"product\0";
 pub(super) const CATALOG_SPEC: &[u8] = b"spec\0";
 pub(super) const CATALOG_CHANNEL: &[u8] = b"channel\0";
 pub(super) const CATALOG_TOKEN: &[u8] = b"token\0";
+/// What the installation remembers of its last restore.
+const META_RESTORE: &[u8] = b"restore";
 /// First own part of the index of licenses that are not minted yet.
 pub(super) const INDEX_PENDING: &[u8] = b"pending\0";
 
@@ -71,6 +73,7 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             (merchant.as_str(), Kind::Nonce, joined(&[channel.as_str().as_bytes(), &[PART_END], digest]))
         }
         RecordKey::Idempotency(merchant, digest) => (merchant.as_str(), Kind::Idempotency, digest.to_vec()),
+        RecordKey::Restore => (INSTALLATION, Kind::Meta, META_RESTORE.to_vec()),
     };
     RawKey::new(merchant, kind, own).map_err(|error| no_key(&error))
 }

@@ -29,6 +29,7 @@ mod product;
 mod purchase;
 mod quota;
 mod replay;
+mod restore;
 mod spec;
 mod status_flip;
 mod status_list;

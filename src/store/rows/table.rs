@@ -19,6 +19,7 @@ use super::places::LicensePlacesRow;
 use super::product::OwnedProductRow;
 use super::purchase::PurchaseRow;
 use super::replay::ReplayRow;
+use super::restore::RestoreRow;
 use super::spec::OwnedSpecRow;
 use super::status_flip::StatusFlipRow;
 use super::status_list::StatusListRow;
@@ -28,7 +29,7 @@ use crate::application::record::{
     Stored, Versioned,
 };
 use crate::domain::{
-    Activation, ApiToken, AuditEvent, Channel, Instant, License, Merchant, Product, Purchase, Spec,
+    Activation, ApiToken, AuditEvent, Channel, Instant, License, Merchant, Product, Purchase, Restore, Spec,
     StatusFlip, StatusList,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
@@ -84,13 +85,14 @@ tables! {
     License = "license", schema 1, License as LicenseRow;
     ClaimTarget = "claim code", schema 1, ClaimTarget as ClaimTargetRow;
     Places = "places", schema 1, LicensePlaces as LicensePlacesRow;
-    Activation = "activation", schema 1, Activation as ActivationRow;
+    Activation = "activation", schema 2, Activation as ActivationRow;
     StatusList = "status list", schema 1, StatusList as StatusListRow;
     StatusFlip = "status flip", schema 1, StatusFlip as StatusFlipRow;
     Job = "job", schema 1, Job as JobRow;
     Event = "event", schema 1, AuditEvent as AuditEventRow;
     Replay = "replay", schema 1, Replay as ReplayRow;
     Idempotency = "idempotency", schema 1, Idempotency as IdempotencyRow;
+    Restore = "restore", schema 1, Restore as RestoreRow;
 }
 
 /// A record as the raw store takes it.
@@ -141,6 +143,7 @@ impl Table {
             RecordKey::Event(..) => Self::Event,
             RecordKey::Replay(..) => Self::Replay,
             RecordKey::Idempotency(..) => Self::Idempotency,
+            RecordKey::Restore => Self::Restore,
         }
     }
 

@@ -25,7 +25,7 @@ fn a_flipped_bit_is_refused_by_segment_and_offset_wherever_the_frame_was_answere
 #[test]
 fn a_flipped_bit_in_the_header_of_any_segment_is_refused() {
     let folder = journal_of(9, SMALL);
-    for first in list(folder.path()).expect("listed") {
+    for first in [1, 4] {
         let path = path_of(folder.path(), first);
         let good = fs::read(&path).expect("read");
         for bit in 0..SEGMENT_HEADER_BYTES * 8 {
@@ -136,12 +136,12 @@ fn a_name_that_is_no_batch_number_and_a_file_longer_than_any_segment_are_refused
     for name in ["2.seg", "x.seg", "+0000000000000000002.seg", "00000000000000000001 (copy).seg"] {
         let path = folder.path().join(name);
         fs::write(&path, b"").expect("written");
-        assert_eq!(refused(Journal::check(folder.path(), STORE, 0)), at(&path, 0), "{name}");
+        assert_eq!(refused(read_whole(folder.path(), 0)), at(&path, 0), "{name}");
         fs::remove_file(&path).expect("removed");
     }
     let path = path_of(folder.path(), 1);
     fs::OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(1 << 40)).expect("sparse");
-    assert_eq!(refused(Journal::check(folder.path(), STORE, 0)), at(&path, 0));
+    assert_eq!(refused(read_whole(folder.path(), 0)), at(&path, 0));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_check_and_a_read_change_nothing() {
     fs::write(path_of(folder.path(), 7), b"begun").expect("written");
     fs::write(folder.path().join(".unfinished-abc"), b"half").expect("written");
     let before = names(folder.path());
-    Journal::check(folder.path(), STORE, 6).expect("whole");
+    read_whole(folder.path(), 6).expect("whole");
     Journal::read(folder.path(), STORE, 2, 5, &mut |_| Ok(())).expect("there");
     assert_eq!(names(folder.path()), before);
     drop(open(folder.path(), SMALL));

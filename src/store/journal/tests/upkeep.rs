@@ -55,14 +55,22 @@ fn only_segments_that_lie_wholly_before_the_batch_are_sealed_or_retired() {
 
 #[test]
 fn a_large_segment_is_sealed_in_blocks_and_takes_less_room() {
-    let folder = journal_of(6_000, SEGMENT_BYTES_MAX);
-    append_more(folder.path(), 1, 1);
-    let plain = fs::metadata(path_of(folder.path(), 1)).expect("there").len();
-    assert!(plain > 2 * 256 * 1024, "{plain}");
+    let folder = journal_of(0, SEGMENT_BYTES_MAX);
+    let mut journal = open(folder.path(), 600 * 1024);
+    for number in 1..=12 {
+        let mut large = batch(number);
+        for effect in large.commits.iter_mut().flatten() {
+            let record = effect.after.as_deref().expect("a record").clone();
+            effect.after = Some(Arc::new(Record { body: record.body.repeat(3_000), ..record }));
+        }
+        journal.append(&large).expect("appended");
+    }
+    let plain = fs::read(path_of(folder.path(), 1)).expect("read");
+    assert!(plain.len() > 2 * 256 * 1024, "{}", plain.len());
     assert_eq!(Journal::seal_before(folder.path(), STORE, u64::MAX).expect("sealed"), 1);
     let sealed = fs::metadata(sealed_path_of(folder.path(), 1)).expect("there").len();
-    assert!(sealed * 2 < plain, "{plain} became {sealed}");
-    assert_eq!(batches(folder.path(), 6_001).expect("whole").len(), 6_001);
+    assert!(sealed * 4 < plain.len() as u64, "{} became {sealed}", plain.len());
+    assert!(Segment::read(folder.path(), 1, &STORE).expect("read").bytes == plain, "byte for byte");
 }
 
 #[test]
@@ -207,7 +215,7 @@ fn a_damaged_segment_is_told_and_not_sealed() {
     let folder = journal_of(BATCHES, SMALL);
     let path = path_of(folder.path(), 4);
     let good = fs::read(&path).expect("read");
-    for bit in 0..good.len() * 8 {
+    for bit in (0..good.len() * 8).step_by(9) {
         let mut bad = good.clone();
         bad[bit / 8] ^= 1 << (bit % 8);
         fs::write(&path, &bad).expect("written");

@@ -1,0 +1,57 @@
+//! A restored store goes on where its clients are, not where the backup was.
+
+use super::app::{App, UseCaseError};
+use super::ports::{ABSENT, Change, Commit, Listing, StoreError, Versioned, find, list};
+use super::record::{RecordKey, Stored};
+use crate::domain::{Instant, Merchant, MerchantId, Refusal, Restore, StatusListNumber};
+
+/// What a restored store goes on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Continued {
+    /// That it was restored, and from when.
+    pub restore: Restore,
+    /// The first status list of each merchant that gives out entries again.
+    pub next_lists: Vec<(MerchantId, StatusListNumber)>,
+}
+
+/// The last restore of the store, if there was one.
+pub(super) struct LastRestore(Option<Versioned<Restore>>);
+
+impl LastRestore {
+    /// The restore, if a record of this revision is as the backup had it. An absent record is not.
+    pub(super) fn untouched(&self, revision: u64) -> Option<&Restore> {
+        let restore = self.0.as_ref().filter(|restore| (ABSENT + 1..restore.revision).contains(&revision));
+        restore.map(|restore| &restore.value)
+    }
+
+    /// Whether there was one: a genuine text may speak of what the store has lost.
+    pub(super) fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl App {
+    /// Prepares a store that was made from a backup for clients that remember a later time: no status-list entry is
+    /// given out twice, no list goes back, and certificates that were signed since the backup are no clones.
+    ///
+    /// Nothing may be served before. Done again, also after it was cut off, it only leaves more room.
+    pub async fn continue_after_restore(&self, taken_at: Instant) -> Result<Continued, UseCaseError> {
+        let restore = Restore { taken_at, restored_at: self.now() };
+        if restore.restored_at < taken_at {
+            let why = format!("the clock shows {}, the backup was taken at {taken_at}", restore.restored_at);
+            return Err(Refusal::Invalid { pointer: String::new(), why }.into());
+        }
+        let mut next_lists = Vec::new();
+        for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
+            let next = self.seal_open_lists(&merchant.value.id, &restore).await?;
+            next_lists.push((merchant.value.id, next));
+        }
+        // Last, because it says that all of this was done.
+        self.store.commit(Commit::new().with(Change::Set(restore.clone().into_record()))).await?;
+        Ok(Continued { restore, next_lists })
+    }
+
+    pub(super) async fn last_restore(&self) -> Result<LastRestore, StoreError> {
+        find(self.store.as_ref(), RecordKey::Restore).await.map(LastRestore)
+    }
+}

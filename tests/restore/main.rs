@@ -1,0 +1,14 @@
+//! A server that was restored from a backup goes on where its clients are: none of them reports a rollback, an
+//! equivocation or a clone, and nothing that was given out is given out again.
+
+#[path = "../process/mod.rs"]
+mod process;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod binary;
+mod client;
+mod load;
+mod lost_time;
+mod rules;
+mod witness;
