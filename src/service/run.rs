@@ -117,8 +117,8 @@ pub async fn run(
     };
     let state = HttpState::load(parts).await.map_err(StartError::from)?;
     let workers = Workers::start(&opened.app);
+    let (stopping, records) = (stop_signal().map_err(RunError::Serve)?, opened.records.clone());
     announce(&listening(settings, &opened, format!("http://{bound}")));
-    let (stopping, records) = (stop_signal(), opened.records.clone());
     let served = tokio::select! {
         served = serve(listener, router(state), limits, stopping) => served.map_err(RunError::Serve),
         state = records.stopped() => match state {
@@ -160,19 +160,14 @@ fn listening(settings: &Settings, opened: &Opened, url: String) -> Listening {
     }
 }
 
-/// Comes with SIGTERM or SIGINT.
-async fn stop_signal() {
+/// Comes with SIGTERM or SIGINT, if they come after this call: before it they end the process.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signals) => {
-                signals.recv().await;
-            }
-            Err(_) => std::future::pending().await,
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-    };
-    tokio::select! {
-        () = terminate => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+    })
 }
