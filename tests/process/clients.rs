@@ -280,23 +280,18 @@ impl Heard {
 
     fn one_more(&self) {
         self.count.fetch_add(1, Ordering::SeqCst);
+        // Whoever has just looked at the count is waiting once this is let go of.
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
         self.more.notify_all();
     }
 
-    /// Waits until so many answers were heard. Panics when nothing is answered any more.
+    /// Waits until so many answers were heard. Panics when that takes over a minute.
     pub fn wait_for(&self, count: usize) {
-        let mut before = self.count();
-        while self.count() < count {
-            let turn = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut tries = 0;
-            let waited = self.more.wait_timeout_while(turn, Duration::from_secs(30), |()| {
-                tries += 1;
-                self.count() < count && tries == 1
-            });
-            drop(waited.unwrap_or_else(PoisonError::into_inner));
-            assert!(self.count() > before || self.count() >= count, "no answer within 30 s");
-            before = self.count();
-        }
+        let turn = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = |(): &mut ()| self.count() < count;
+        let waited = self.more.wait_timeout_while(turn, Duration::from_secs(60), waiting);
+        let (_turn, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        assert!(!timeout.timed_out(), "no {count} answers within a minute, but {}", self.count());
     }
 }
 

@@ -282,6 +282,25 @@ impl Server {
         self.child.id()
     }
 
+    /// Starts the server and kills it after that long, listening or not.
+    pub fn start_and_kill(launch: &Launch, after: Duration) {
+        let command = &mut launch.command();
+        let spawned = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut child = spawned.expect("the binary starts");
+        pass(after);
+        child.kill().expect("SIGKILL");
+        child.wait().expect("it has ended");
+    }
+
+    /// SIGTERM, and SIGKILL that long after it, wherever the good order then is.
+    pub fn terminate_and_kill(mut self, after: Duration) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
+        pass(after);
+        self.child.kill().ok();
+        self.child.wait().expect("it ends");
+    }
+
     /// SIGTERM, and how it ended.
     pub fn terminate(&mut self) -> ExitStatus {
         let pid = rustix::process::Pid::from_child(&self.child);
@@ -319,9 +338,14 @@ impl Drop for Server {
     }
 }
 
+/// Lets a random moment come: for kills, never to wait for something.
+fn pass(span: Duration) {
+    let (_alive, nobody_speaks) = mpsc::channel::<()>();
+    nobody_speaks.recv_timeout(span).ok();
+}
+
 /// Waits for the end of a child that must end by itself; one that hangs is killed, and that is a failure.
 pub fn waited(child: &mut Child) -> ExitStatus {
-    let (_alive, nobody_speaks) = mpsc::channel::<()>();
     let started = Instant::now();
     loop {
         if let Some(status) = child.try_wait().expect("a child") {
@@ -332,7 +356,7 @@ pub fn waited(child: &mut Child) -> ExitStatus {
             child.wait().ok();
             panic!("a process that hangs");
         }
-        nobody_speaks.recv_timeout(Duration::from_millis(2)).ok();
+        pass(Duration::from_millis(2));
     }
 }
 
