@@ -76,7 +76,7 @@ fn found_in(load: &Load, image: &Image, answered: usize) -> Found {
     let rebuilt = before != index_of(&data);
     let store = lictor::store::RecordStore::start(engine);
     let stored = pairs::stored(&store);
-    stored.expect_whole();
+    assert_eq!(stored.whole(), Ok(()));
     pairs::run(store.close()).expect("closed");
     Found { lost: stored.lost(&load.answered[..answered]).len(), rebuilt }
 }

@@ -1,4 +1,5 @@
 //! Commits that show when one is lost, halved or made twice: two records and a counter, made by another process.
+#![expect(dead_code, reason = "each test binary uses a part of it")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ fn total() -> RecordKey {
 }
 
 /// Two records and a counter: together or not at all.
-fn request(client: u64, n: u64) -> CommitRequest {
+pub fn request(client: u64, n: u64) -> CommitRequest {
     let body = format!("{client} {n} ").repeat(8);
     CommitRequest::new()
         .put(half("left", client, n), Revision::ABSENT, 1, body.clone())
@@ -59,7 +60,7 @@ pub fn commit_until_killed(clients: u64) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "how the parent tells its child")]
-fn given(name: &str) -> String {
+pub fn given(name: &str) -> String {
     std::env::var(name).expect("started by another test")
 }
 
@@ -124,12 +125,14 @@ pub fn stored(store: &RecordStore) -> Stored {
 }
 
 impl Stored {
-    /// Every commit whole or not at all, once, and none without the one before it.
-    #[track_caller]
-    pub fn expect_whole(&self) {
-        assert_eq!(self.left, self.right, "half a commit");
+    /// Every commit whole or not at all, and once; or what is wrong.
+    pub fn whole(&self) -> Result<(), String> {
         let pairs = i64::try_from(self.left.len()).expect("few");
-        assert_eq!(self.counted, pairs, "a commit was made twice, or half");
+        match () {
+            () if self.left != self.right => Err("half a commit".to_owned()),
+            () if self.counted != pairs => Err(format!("{pairs} commits, but {} were counted", self.counted)),
+            () => Ok(()),
+        }
     }
 
     /// Those of `answered` that are not there.
@@ -138,5 +141,10 @@ impl Stored {
             self.left.binary_search(&[client.to_be_bytes(), n.to_be_bytes()].concat()).is_ok()
         };
         answered.iter().filter(|one| !there(one)).copied().collect()
+    }
+
+    /// How many commits there are.
+    pub fn count(&self) -> usize {
+        self.left.len()
     }
 }
