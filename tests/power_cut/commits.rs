@@ -8,7 +8,7 @@ use lictor::store::EmbeddedEngine;
 
 use crate::disk::{Disk, Image};
 use crate::pairs::{self, Answered};
-use crate::process::{Dice, prove_count};
+use crate::process::{Dice, prove_count, strace_works};
 use crate::{CLIENTS, IMAGES_PER_LOAD, cut_of, without_syncs};
 
 /// Commits between two images, at most.
@@ -107,6 +107,9 @@ fn what_a_commit_has_answered_survives_a_power_cut_and_so_does_the_checkpoint() 
 
 #[test]
 fn a_store_whose_syncs_are_taken_out_is_caught() {
+    if !strace_works() {
+        return;
+    }
     let Some(disk) = Disk::new() else { return };
     let load = load(&disk, 0, 4, &without_syncs(&[]), &mut Dice::fresh());
     let lost: Vec<usize> =
@@ -119,6 +122,9 @@ fn a_store_whose_syncs_are_taken_out_is_caught() {
 /// again: nothing is lost, but the promise was empty, and that is noticed.
 #[test]
 fn a_checkpoint_whose_index_is_not_synced_is_caught() {
+    if !strace_works() {
+        return;
+    }
     let Some(disk) = Disk::new() else { return };
     let index = disk.path().join("data-0/sled");
     let paths = [index.join("db"), index.join("blobs"), index.clone()];

@@ -76,7 +76,7 @@ impl Disk {
     pub fn new() -> Option<Self> {
         let made = Self::made();
         if let Err(why) = &made {
-            println!("not run here: needs root, loop devices and mkfs.xfs ({why})");
+            crate::process::not_run_here(&format!("root, loop devices and mkfs.xfs ({why})"));
         }
         made.ok()
     }

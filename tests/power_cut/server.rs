@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::disk::{Disk, Image};
 use crate::process::clients::{Client, Findings, Heard, Moment, drive, findings};
-use crate::process::{Dice, Server, Site, prove_count};
+use crate::process::{Dice, Server, Site, prove_count, strace_works};
 use crate::{CLIENTS, IMAGES_PER_LOAD, cut_of, without_syncs};
 
 /// Answers between two images, at most.
@@ -80,6 +80,9 @@ fn what_the_server_has_answered_survives_a_power_cut() {
 
 #[test]
 fn a_server_whose_syncs_are_taken_out_is_caught() {
+    if !strace_works() {
+        return;
+    }
     let Some(disk) = Disk::new() else { return };
     let load = load(&disk, 0, 3, &without_syncs(&[]), &mut Dice::fresh());
     let lost: Vec<usize> =

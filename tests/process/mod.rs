@@ -25,6 +25,24 @@ pub fn prove_count(default: usize) -> usize {
     given.and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
+/// Says what a test could not do here, past the harness that keeps the words of tests that pass: `./scripts/test`
+/// shows them at its end.
+pub fn not_run_here(needs: &str) {
+    use std::io::Write as _;
+    writeln!(std::io::stdout(), "not run here: needs {needs}").expect("a place for words");
+}
+
+/// Whether calls can be made to fail here; says so if not.
+pub fn strace_works() -> bool {
+    let tried =
+        Command::new("strace").args(["-o", "/dev/null", "-e", "inject=fsync:retval=0", "true"]).status();
+    let works = tried.is_ok_and(|status| status.success());
+    if !works {
+        not_run_here("strace, and that it may look on");
+    }
+    works
+}
+
 /// A random number below `bound`, from a seed that is printed, so that a failure can be repeated.
 pub struct Dice(u64);
 

@@ -15,15 +15,26 @@ fn a_process_that_commits_until_it_is_killed() {
     pairs::commit_until_killed(CLIENTS);
 }
 
+/// Kills of one store; then a new one, so that looking at everything stays quick.
+const KILLS_PER_STORE: usize = 50;
+
 #[test]
 fn nothing_answered_is_lost_by_a_kill() {
+    let kills = count(20);
+    for first in (0..kills).step_by(KILLS_PER_STORE) {
+        kill_one_store(KILLS_PER_STORE.min(kills - first));
+    }
+}
+
+fn kill_one_store(kills: usize) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     drop(EmbeddedEngine::create(&data).expect("created"));
     let mut answered: Vec<Answered> = Vec::new();
-    for round in 0..count(20) as u64 {
+    for round in 0..kills as u64 {
         let before = answered.len();
-        kill_after(&data, round, 10 + usize::try_from(round * 67 % 300).expect("small"), &mut answered);
+        let commits = 10 + usize::try_from(round * 67 % 300).expect("small");
+        kill_after(&data, round, commits, &mut answered);
         assert!(answered.len() > before, "the child has committed");
         // Every other round, the next child is the one that opens what the kill left.
         if round % 2 == 0 {

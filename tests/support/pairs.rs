@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use lictor::store::{
     CommitRequest, Direction, EmbeddedEngine, EmbeddedOptions, KeyRange, Kind, RecordKey, RecordStore,
-    Revision,
+    Revision, StoreError,
 };
 
 const FOLDER: &str = "LICTOR_TEST_STORE";
@@ -108,20 +108,22 @@ pub struct Stored {
 }
 
 pub fn stored(store: &RecordStore) -> Stored {
-    run(async {
-        let (mut left, mut right, mut range) = (Vec::new(), Vec::new(), KeyRange::all());
-        loop {
-            let page = store.scan(range.clone(), Direction::Forward, 500).await.expect("a scan");
-            let Some((last, _)) = page.last() else { break };
-            range = range.after(last);
-            for (key, _) in page.iter().filter(|(key, _)| key.kind() == Kind::License) {
-                let side = if key.merchant() == "left" { &mut left } else { &mut right };
-                side.push(key.own().to_vec());
-            }
+    run(try_stored(store)).expect("the store can be read")
+}
+
+pub async fn try_stored(store: &RecordStore) -> Result<Stored, StoreError> {
+    let (mut left, mut right, mut range) = (Vec::new(), Vec::new(), KeyRange::all());
+    loop {
+        let page = store.scan(range.clone(), Direction::Forward, 500).await?;
+        let Some((last, _)) = page.last() else { break };
+        range = range.after(last);
+        for (key, _) in page.iter().filter(|(key, _)| key.kind() == Kind::License) {
+            let side = if key.merchant() == "left" { &mut left } else { &mut right };
+            side.push(key.own().to_vec());
         }
-        let counted = store.get(&total()).await.expect("a read").and_then(|record| record.counter());
-        Stored { left, right, counted: counted.unwrap_or(0) }
-    })
+    }
+    let counted = store.get(&total()).await?.and_then(|record| record.counter());
+    Ok(Stored { left, right, counted: counted.unwrap_or(0) })
 }
 
 impl Stored {

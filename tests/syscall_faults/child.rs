@@ -22,8 +22,12 @@ pub const OPTIONS: EmbeddedOptions = EmbeddedOptions { segment_bytes_max: 2_000,
 /// What it commits, one after the other.
 pub const COMMITS: u64 = 24;
 
-/// Its number as a client; what was there before has another one.
+/// Its number as a client.
 pub const CLIENT: u64 = 1;
+
+/// What is there before it opens the store, of another client.
+pub const BEFORE: std::ops::Range<u64> = 0..12;
+pub const CLIENT_BEFORE: u64 = 0;
 
 /// Commits that are tried once one has failed.
 const TRIES_AFTER_FAILURE: u64 = 3;
@@ -52,6 +56,7 @@ fn a_process_whose_calls_fail() {
 fn live(store: &RecordStore, tell: &impl Fn(String)) {
     tell("opened".to_owned());
     pairs::run(async {
+        read_all(store, tell).await;
         for n in 0..COMMITS {
             match store.commit(pairs::request(CLIENT, n)).await {
                 Ok(_) => tell(format!("answered {n}")),
@@ -68,6 +73,20 @@ fn live(store: &RecordStore, tell: &impl Fn(String)) {
             Err(error) => tell(format!("unclosed {error}")),
         }
     });
+}
+
+/// A read may fail, but never say that something is not there.
+async fn read_all(store: &RecordStore, tell: &impl Fn(String)) {
+    match pairs::try_stored(store).await {
+        Ok(stored) => {
+            let before: Vec<_> = BEFORE.map(|n| (CLIENT_BEFORE, n)).collect();
+            let lost = stored.lost(&before);
+            if !lost.is_empty() || stored.whole().is_err() {
+                tell(format!("unseen {lost:?} {:?}", stored.whole()));
+            }
+        }
+        Err(error) => tell(format!("unread {error}")),
+    }
 }
 
 async fn after_failure(store: &RecordStore, failed: u64, tell: &impl Fn(String)) {

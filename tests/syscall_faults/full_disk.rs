@@ -46,7 +46,7 @@ fn a_disk_that_fills_up_at_any_page_loses_nothing_that_was_answered() {
         let (aside, seed) = folder_for(&stores, before);
         let at = aside.path().join("disk");
         let Some(disk) = SmallDisk::mount(&at) else {
-            println!("not run here: needs root and mount");
+            crate::process::not_run_here("root and mount");
             return;
         };
         let data = at.join("data");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use lictor::store::{EmbeddedEngine, RecordStore};
 
-use crate::child::{CLIENT, COMMITS, FOLDER, OPTIONS, SOCKET, TEST};
+use crate::child::{BEFORE, CLIENT, CLIENT_BEFORE, COMMITS, FOLDER, OPTIONS, SOCKET, TEST};
 use crate::pairs;
 
 /// Longest that a run may take; more is a hang. A run takes a second.
@@ -28,9 +28,6 @@ impl Before {
     pub const ALL: [Self; 3] = [Self::Closed, Self::Killed, Self::NoIndex];
 }
 
-/// Commits that are there before the child opens the store.
-const BEFORE: u64 = 12;
-
 /// The stores that a child begins with.
 pub struct Stores {
     folder: tempfile::TempDir,
@@ -42,8 +39,8 @@ impl Stores {
         let closed = folder.path().join("closed");
         drop(EmbeddedEngine::create(&closed).expect("created"));
         let store = RecordStore::start(EmbeddedEngine::open_with(&closed, &OPTIONS).expect("opened"));
-        for n in 0..BEFORE {
-            pairs::run(store.commit(pairs::request(0, n))).expect("made");
+        for n in BEFORE {
+            pairs::run(store.commit(pairs::request(CLIENT_BEFORE, n))).expect("made");
         }
         copy_all(&closed, &folder.path().join("killed"));
         pairs::run(store.close()).expect("closed");
@@ -118,6 +115,9 @@ impl Said {
     fn outcome(&self) -> Result<Outcome, String> {
         if !self.numbers("answered-after-failure").is_empty() {
             return Err("a commit was answered after one had failed".to_owned());
+        }
+        if self.is_there("unseen") {
+            return Err("a reader was told that something was not there".to_owned());
         }
         if self.is_there("not-stopped") {
             return Err("a commit failed and the store did not".to_owned());
@@ -248,7 +248,7 @@ fn check_after(folder: &Path, said: &Said) -> Result<(), String> {
     let store = open().map_err(|error| format!("the next start is refused: {error}"))?;
     let stored = pairs::stored(&store);
     stored.whole()?;
-    let before = (0..BEFORE).map(|n| (0, n));
+    let before = BEFORE.map(|n| (CLIENT_BEFORE, n));
     let answered: Vec<_> = said.numbers("answered").into_iter().map(|n| (CLIENT, n)).chain(before).collect();
     let lost = stored.lost(&answered);
     if !lost.is_empty() {
