@@ -152,8 +152,7 @@ pub async fn run(
     };
     let state = HttpState::load(parts).await.map_err(StartError::from)?;
     let workers = Workers::start(&opened.app);
-    // Heard from before it is announced: whoever starts a process may stop it at once.
-    let (stopping, records) = (stop_signal(), opened.records.clone());
+    let (stopping, records) = (stop_signal().map_err(RunError::Serve)?, opened.records.clone());
     announce(&listening(settings, &opened, format!("http://{bound}")));
     let served = tokio::select! {
         served = serve(listener, router(state), limits, stopping) => served.map_err(RunError::Serve),
@@ -196,22 +195,14 @@ fn listening(settings: &Settings, opened: &Opened, url: String) -> Listening {
     }
 }
 
-/// Comes with SIGTERM or SIGINT, from this call on.
-fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
+/// Comes with SIGTERM or SIGINT, if they come after this call: before it they end the process.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let heard = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
-    async move {
-        let [terminate, interrupt] = heard.map(|signals| async move {
-            match signals {
-                Ok(mut signals) => {
-                    signals.recv().await;
-                }
-                Err(_) => std::future::pending().await,
-            }
-        });
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
         tokio::select! {
-            () = terminate => {}
-            () = interrupt => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-    }
+    })
 }

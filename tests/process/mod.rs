@@ -3,13 +3,15 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lictor::sandbox::{OpenApiKeys, Sandbox, Storefront};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+
+pub mod clients;
 
 pub const ACCESS_KEY: &str = "access-key-of-the-tests";
 pub const OPEN_API_SECRET: &str = "open-api-secret-of-the-tests";
@@ -21,6 +23,24 @@ pub fn prove_count(default: usize) -> usize {
     #[expect(clippy::disallowed_methods, reason = "the count of a proof is given from outside")]
     let given = std::env::var("LICTOR_PROVE_COUNT").ok();
     given.and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Says what a test could not do here, past the harness that keeps the words of tests that pass: `./scripts/test`
+/// shows them at its end.
+pub fn not_run_here(needs: &str) {
+    use std::io::Write as _;
+    writeln!(std::io::stdout(), "not run here: needs {needs}").expect("a place for words");
+}
+
+/// Whether calls can be made to fail here; says so if not.
+pub fn strace_works() -> bool {
+    let tried =
+        Command::new("strace").args(["-o", "/dev/null", "-e", "inject=fsync:retval=0", "true"]).status();
+    let works = tried.is_ok_and(|status| status.success());
+    if !works {
+        not_run_here("strace, and that it may look on");
+    }
+    works
 }
 
 /// A random number below `bound`, from a seed that is printed, so that a failure can be repeated.
@@ -35,6 +55,12 @@ impl Dice {
     pub fn fresh() -> Self {
         let bytes = lictor::randomness::random_bytes();
         Self::seeded(u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")))
+    }
+
+    /// Another one that follows from this one.
+    pub fn split(&mut self) -> Self {
+        self.below(1);
+        Self(self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     pub fn below(&mut self, bound: usize) -> usize {
@@ -143,48 +169,171 @@ impl Site {
 
     /// Starts the server and waits until it listens.
     pub fn start(&self) -> Server {
-        Server::start(self.folder.path(), self.port)
+        Server::start(self.launch(&self.folder.path().join("data")).port(self.port))
+    }
+
+    /// How to start a server of this site on another data folder, on a port of its own; the keys are the same.
+    pub fn launch(&self, data: &Path) -> Launch {
+        Launch {
+            folder: self.folder.path().to_owned(),
+            data: data.to_owned(),
+            port: 0,
+            under: Vec::new(),
+            environment: Vec::new(),
+        }
     }
 
     pub fn merchant(&self) -> Merchant {
-        Merchant { agent: agent(), url: self.url(), token: API_TOKEN.into() }
+        self.merchant_of(&self.url())
+    }
+
+    pub fn merchant_of(&self, url: &str) -> Merchant {
+        Merchant { agent: agent(), url: url.to_owned(), token: API_TOKEN.into() }
     }
 }
 
-/// A running `lictor serve`.
-pub struct Server {
-    child: Child,
+/// How to start `lictor serve`.
+#[derive(Clone)]
+pub struct Launch {
+    folder: PathBuf,
+    data: PathBuf,
+    port: u16,
+    under: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
-impl Server {
-    fn start(folder: &Path, port: u16) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_lictor"))
-            .args(["serve", "--bootstrap"])
-            .arg(folder.join("apply.toml"))
-            .env("LICTOR_LISTEN", format!("127.0.0.1:{port}"))
-            .env("LICTOR_DATA_DIR", folder.join("data"))
-            .env("LICTOR_KEYS_DIR", folder.join("keys"))
+impl Launch {
+    pub fn port(self, port: u16) -> Self {
+        Self { port, ..self }
+    }
+
+    /// As the last words of another command, which must become the server itself: `strace -D`, `prlimit`, `env`.
+    pub fn under<'a>(self, words: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { under: words.into_iter().map(str::to_owned).collect(), ..self }
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn command(&self) -> Command {
+        let binary = env!("CARGO_BIN_EXE_lictor");
+        let mut words = self.under.iter().map(String::as_str).chain([binary, "serve", "--bootstrap"]);
+        let mut command = Command::new(words.next().expect("at least the binary"));
+        command
+            .args(words)
+            .arg(self.folder.join("apply.toml"))
+            .env("LICTOR_LISTEN", format!("127.0.0.1:{}", self.port))
+            .env("LICTOR_DATA_DIR", &self.data)
+            .env("LICTOR_KEYS_DIR", self.folder.join("keys"))
             .env("TEST_ACCESS_KEY", ACCESS_KEY)
             .env("TEST_OPEN_API_KEY", "open-api-key")
             .env("TEST_OPEN_API_SECRET", OPEN_API_SECRET)
             .env("TEST_API_TOKEN", API_TOKEN)
             .env("LICTOR_LOG_FILTER", "warn")
             .env_remove("LICTOR_PROVE_COUNT")
-            .stdout(Stdio::piped())
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("the binary starts");
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+/// A running `lictor serve`.
+pub struct Server {
+    child: Child,
+    url: String,
+}
+
+/// How long a start, with all that it may have to rebuild, and an end may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server that ended before it listened.
+#[derive(Debug)]
+pub struct NotStarted {
+    /// `None`: a signal ended it.
+    pub code: Option<i32>,
+    /// What it said.
+    pub said: String,
+}
+
+impl Server {
+    pub fn start(launch: Launch) -> Self {
+        Self::try_start(launch).expect("the server listens")
+    }
+
+    /// Starts the server and waits until it listens or has ended; what it says goes to a file.
+    pub fn try_start(launch: Launch) -> Result<Self, NotStarted> {
+        let said = tempfile::NamedTempFile::new().expect("a temporary file");
+        let stderr = said.reopen().expect("the same file");
+        let spawned = launch.command().stdout(Stdio::piped()).stderr(stderr).spawn();
+        let mut child = spawned.expect("the binary starts");
         let stdout = child.stdout.take().expect("piped");
         let (listening, heard) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if line.contains("listens on") {
-                    listening.send(()).ok();
+                if let Some((_, url)) = line.split_once("listens on ") {
+                    listening.send(url.to_owned()).ok();
                 }
             }
         });
-        heard.recv_timeout(Duration::from_secs(60)).expect("the server listens within a minute");
-        Self { child }
+        match heard.recv_timeout(PATIENCE) {
+            Ok(url) => Ok(Self { child, url }),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                child.kill().ok();
+                child.wait().ok();
+                panic!("a start that neither listens nor ends")
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                let code = child.wait().expect("it has ended").code();
+                let said = std::fs::read_to_string(said.path()).expect("text");
+                Err(NotStarted { code, said })
+            }
+        }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Starts the server and kills it after that long, listening or not.
+    pub fn start_and_kill(launch: &Launch, after: Duration) {
+        let command = &mut launch.command();
+        let spawned = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut child = spawned.expect("the binary starts");
+        pass(after);
+        child.kill().expect("SIGKILL");
+        child.wait().expect("it has ended");
+    }
+
+    /// SIGTERM, and SIGKILL that long after it, wherever the good order then is.
+    pub fn terminate_and_kill(mut self, after: Duration) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
+        pass(after);
+        self.child.kill().ok();
+        self.child.wait().expect("it ends");
+    }
+
+    /// SIGTERM, and how it ended.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
+        self.ended()
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn ended(&mut self) -> ExitStatus {
+        waited(&mut self.child)
+    }
+
+    /// `None` while it runs.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child")
     }
 
     /// SIGKILL: no goodbye.
@@ -195,9 +344,7 @@ impl Server {
 
     /// SIGTERM: it finishes what it has and ends with 0.
     pub fn stop(mut self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
-        let status = self.child.wait().expect("it ends");
+        let status = self.terminate();
         assert!(status.success(), "a stop is no failure: {status}");
     }
 }
@@ -206,6 +353,28 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
+    }
+}
+
+/// Lets a random moment come: for kills, never to wait for something.
+fn pass(span: Duration) {
+    let (_alive, nobody_speaks) = mpsc::channel::<()>();
+    nobody_speaks.recv_timeout(span).ok();
+}
+
+/// Waits for the end of a child that must end by itself; one that hangs is killed, and that is a failure.
+pub fn waited(child: &mut Child) -> ExitStatus {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            return status;
+        }
+        if started.elapsed() > PATIENCE {
+            child.kill().ok();
+            child.wait().ok();
+            panic!("a process that hangs");
+        }
+        pass(Duration::from_millis(2));
     }
 }
 

@@ -6,3 +6,5 @@ mod index;
 mod journal;
 mod kill;
 mod memory;
+#[path = "../support/pairs.rs"]
+mod pairs;
