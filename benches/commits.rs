@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lictor::store::{CommitRequest, EmbeddedEngine, RecordStore};
 use tokio::runtime::Runtime;
@@ -14,23 +14,6 @@ use crate::shape::Shape;
 
 /// As many as commit at once.
 pub const CLIENTS: usize = 64;
-
-/// When a run ends, whichever comes first.
-#[derive(Clone, Copy)]
-pub struct Limit {
-    pub count: u64,
-    pub time: Duration,
-}
-
-impl Limit {
-    pub fn count(count: u64) -> Self {
-        Self { count, time: Duration::from_secs(3_600) }
-    }
-
-    pub fn time(time: Duration) -> Self {
-        Self { count: u64::MAX, time }
-    }
-}
 
 /// The store in a folder, made if it is not there.
 pub fn opened(folder: &Path) -> RecordStore {
@@ -43,9 +26,9 @@ pub fn opened(folder: &Path) -> RecordStore {
 }
 
 /// Commits the shape's next licenses.
-pub fn commit(runtime: &Runtime, store: &RecordStore, shape: &Arc<Shape>, limit: Limit) -> Figures {
+pub fn commit(runtime: &Runtime, store: &RecordStore, shape: &Arc<Shape>, count: u64) -> Figures {
     let (store, shape) = (store.clone(), Arc::clone(shape));
-    clients(runtime, limit, move || {
+    clients(runtime, count, move || {
         let (store, request) = (store.clone(), shape.next());
         async move {
             store.commit(request).await.expect("the keys are new and the disk takes it");
@@ -54,9 +37,9 @@ pub fn commit(runtime: &Runtime, store: &RecordStore, shape: &Arc<Shape>, limit:
 }
 
 /// Appends as many bytes per call as a commit takes in the journal.
-pub fn append_raw(runtime: &Runtime, log: &RawLog, bytes: usize, limit: Limit) -> Figures {
+pub fn append_raw(runtime: &Runtime, log: &RawLog, bytes: usize, count: u64) -> Figures {
     let queue = log.handle();
-    clients(runtime, limit, move || {
+    clients(runtime, count, move || {
         let queue = queue.clone();
         async move { append(&queue, vec![0x5a; bytes]).await }
     })
@@ -66,7 +49,7 @@ pub fn append_raw(runtime: &Runtime, log: &RawLog, bytes: usize, limit: Limit) -
 pub fn commit_prepared(runtime: &Runtime, store: &RecordStore, requests: Vec<CommitRequest>) -> Figures {
     let (store, count) = (store.clone(), requests.len() as u64);
     let waiting = Arc::new(Mutex::new(requests));
-    clients(runtime, Limit::count(count), move || {
+    clients(runtime, count, move || {
         let request = waiting.lock().expect("nobody panics here").pop().expect("one for each");
         let store = store.clone();
         async move {
@@ -77,16 +60,16 @@ pub fn commit_prepared(runtime: &Runtime, store: &RecordStore, requests: Vec<Com
 
 fn clients<F: Future<Output = ()> + Send>(
     runtime: &Runtime,
-    limit: Limit,
+    count: u64,
     one: impl Fn() -> F + Clone + Send + Sync + 'static,
 ) -> Figures {
     let begun = Instant::now();
-    let left = Arc::new(AtomicU64::new(limit.count));
+    let left = Arc::new(AtomicU64::new(count));
     let client = |_| {
         let (one, left) = (one.clone(), Arc::clone(&left));
         runtime.spawn(async move {
             let mut micros = Vec::new();
-            while begun.elapsed() < limit.time && taken(&left) {
+            while taken(&left) {
                 let asked = Instant::now();
                 one().await;
                 micros.push(u32::try_from(asked.elapsed().as_micros()).unwrap_or(u32::MAX));

@@ -1,67 +1,75 @@
-//! `./scripts/bench`.
+//! `./scripts/bench`: measures, and asserts nothing.
+//!
+//! In one run: commits of the embedded store beside raw appending of the same bytes, at growing sizes of the store;
+//! opening it after a clean stop and after a kill; making its index again; issuing over HTTP with and without a store
+//! that keeps anything. docs/benchmarks.md says what each figure means.
 
 mod commits;
 mod figures;
+mod growth;
+mod issue;
 mod raw;
+mod report;
 mod shape;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use commits::{Limit, append_raw, commit, commit_prepared, opened};
-use raw::RawLog;
+use growth::Plan;
 use shape::Shape;
 
+/// As in the server.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+const USAGE: &str = "usage: ./scripts/bench [--quick] [--json]";
+
 fn main() {
-    let shape = Arc::new(Shape::learn());
-    println!("{} records, {} bytes", shape.records(), shape.bytes());
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("rt");
-    let base = std::env::args().nth(2).unwrap_or("/tmp/h/index/target".into());
-    let folder = tempfile::tempdir_in(base).expect("folder");
-    let data = folder.path().join("data");
-    let log = RawLog::create(&folder.path().join("raw"));
-    let mut at = 0u64;
-    let sizes: Vec<u64> = std::env::args()
-        .nth(1)
-        .and_then(|s| s.parse().ok())
-        .map_or(vec![1_000, 10_000, 100_000], |n: u64| vec![n]);
-    for size in sizes {
-        let store = opened(&data);
-        let t = Instant::now();
-        let f = commit(&runtime, &store, &shape, Limit::count(size.saturating_sub(at)));
-        at = at.max(size);
-        let done = t.elapsed();
-        runtime.block_on(store.close()).expect("closed");
-        println!(
-            "fill to {size}: {} ; with drain {:.0}/s",
-            f.row("fill"),
-            (f.per_second() * done.as_secs_f64()) / t.elapsed().as_secs_f64()
-        );
-        let t = Instant::now();
-        let store = opened(&data);
-        println!("opened in {:?}", t.elapsed());
-        for _ in 0..3 {
-            println!("{}", append_raw(&runtime, &log, 2900, Limit::time(Duration::from_secs(2))).row("raw"));
-            let mut prepared: Vec<_> = (0..20_000).map(|_| shape.next()).collect();
-            prepared.reverse();
-            let f = commit_prepared(&runtime, &store, prepared);
-            println!("{}", f.row("embedded"));
-            at += 20_000;
-        }
-        runtime.block_on(store.close()).expect("closed");
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if let ["--commit-until-killed", folder, from, count] = arguments[..] {
+        let number = |text: &str| text.parse().expect("started by the benchmark itself");
+        growth::commit_until_killed(Path::new(folder), number(from), number(count));
     }
-    log.end();
-    std::process::Command::new("du")
-        .arg("-sm")
-        .arg(&data)
-        .arg(data.join("sled"))
-        .arg(data.join("journal"))
-        .status()
-        .expect("du");
+    let (mut quick, mut json) = (false, false);
+    for argument in arguments {
+        match argument {
+            "--quick" => quick = true,
+            "--json" => json = true,
+            "--help" | "-h" => {
+                println!("{USAGE}");
+                return;
+            }
+            _ => {
+                eprintln!("{USAGE}");
+                std::process::exit(2);
+            }
+        }
+    }
+    let report = measured(quick);
+    if json {
+        println!("{}", report.json());
+    } else {
+        print!("{}", report.table());
+    }
+}
+
+fn measured(quick: bool) -> report::Report {
+    let shape = Arc::new(Shape::learn());
+    let plan = if quick { Plan::quick() } else { Plan::whole() };
+    let folder = tempfile::tempdir_in(scratch()).expect("the target folder can be written");
+    let sizes = growth::measure(folder.path(), &shape, &plan);
+    drop(folder);
+    let issue = issue::measure(if quick { Duration::from_secs(3) } else { Duration::from_secs(8) });
+    let left_out = plan.left_out(&sizes);
+    report::Report { quick, records: shape.records(), sizes, issue, left_out }
+}
+
+/// On the disk that the build is on, not in a folder that may be memory.
+fn scratch() -> PathBuf {
+    let target = std::env::current_exe().ok().and_then(|path| path.parent().map(Path::to_owned));
+    target.expect("this program lies in a folder")
 }

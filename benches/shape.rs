@@ -66,14 +66,6 @@ impl Shape {
         self.records.len()
     }
 
-    /// Their bodies and keys, in bytes.
-    pub fn bytes(&self) -> usize {
-        self.records
-            .iter()
-            .map(|record| record.own.len() + record.merchant.len() + 4 + record.body.len())
-            .sum()
-    }
-
     /// The commit of the next license.
     pub fn next(&self) -> CommitRequest {
         self.nth(self.next.fetch_add(1, Ordering::Relaxed))
@@ -87,6 +79,11 @@ impl Shape {
                 request.put(record.key(n, salt as u64), Revision::ABSENT, record.schema, record.body(n));
         }
         request
+    }
+
+    /// How many were made.
+    pub fn made(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
     }
 
     /// Goes on from this license: what a store holds already is not made twice.

@@ -1,6 +1,8 @@
 //! Many at once: one winner, exact counters, one moment per read, a bounded queue.
 
-use lictor::store::{CommitError, CommitRequest, Direction, KeyRange, Kind, RecordStore, StoreError};
+use lictor::store::{
+    CommitError, CommitRequest, Direction, KeyRange, Kind, RecordKey, RecordStore, StoreError,
+};
 
 use crate::for_every_engine;
 use crate::gate::gated;
@@ -11,6 +13,7 @@ for_every_engine!(
     of_parallel_claims_exactly_one_wins,
     parallel_adders_lose_nothing_and_never_pass_the_bound,
     a_read_of_many_shows_one_moment,
+    readers_lose_sight_of_nothing_while_records_are_carried_to_their_place,
     readers_do_not_see_what_is_not_durable_yet,
     a_full_queue_says_so_and_what_waits_is_made,
     a_closed_store_takes_no_commit,
@@ -101,6 +104,44 @@ async fn a_read_of_many_shows_one_moment(ground: &impl Ground) {
         assert_eq!(bodies[0], bodies[1]);
         let scanned = store.scan(range.clone(), Direction::Forward, 10).await.expect("a scan");
         assert_eq!(scanned[0].1.body, scanned[1].1.body);
+    }
+    writer.join().expect("the writer saw no error");
+}
+
+/// What stands is read whatever is written around it; enough is written that it is moved meanwhile.
+async fn readers_lose_sight_of_nothing_while_records_are_carried_to_their_place(ground: &impl Ground) {
+    let store = ground.open();
+    let standing: Vec<_> = (0..60).map(|n| key(&format!("{n:03}"))).collect();
+    let put = |request: CommitRequest, key: &RecordKey| request.put(key.clone(), ABSENT, 1, vec![1; 300]);
+    store.commit(standing.iter().fold(CommitRequest::new(), put)).await.expect("made");
+    let writer = {
+        let store = store.clone();
+        std::thread::spawn(move || {
+            crate::ground::run(async {
+                for round in 0..20 {
+                    for n in 0..60 {
+                        let between = |part: u32| key(&format!("{n:03}/{part}"));
+                        let request = (0..8).fold(CommitRequest::new(), |request, part| match round % 2 {
+                            0 => request.index(between(part), vec![2; 700]),
+                            _ => request.unindex(between(part)),
+                        });
+                        store.commit(request).await.expect("made");
+                    }
+                }
+            });
+        })
+    };
+    let range = KeyRange::kind("merchant", Kind::License).expect("short");
+    while !writer.is_finished() {
+        let read = store.get_many(&standing).await.expect("a read");
+        assert!(read.iter().all(Option::is_some), "{read:?}");
+        for direction in [Direction::Forward, Direction::Reverse] {
+            let scanned = store.scan(range.clone(), direction, 1_000).await.expect("a scan");
+            let mut keys: Vec<_> =
+                scanned.into_iter().map(|(key, _)| key).filter(|key| standing.contains(key)).collect();
+            keys.sort();
+            assert_eq!(keys, standing, "{direction:?}");
+        }
     }
     writer.join().expect("the writer saw no error");
 }

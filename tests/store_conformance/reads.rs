@@ -1,8 +1,8 @@
 //! Reads: absence, order, limits, ranges.
 
 use lictor::store::{
-    CommitRequest, Direction, GET_KEYS_MAX, KeyRange, Kind, RecordKey, RecordStore, SCAN_RECORDS_MAX,
-    StoreError,
+    BODY_BYTES_MAX, CommitRequest, Direction, GET_KEYS_MAX, KeyRange, Kind, RecordKey, RecordStore,
+    SCAN_BYTES_MAX, SCAN_RECORDS_MAX, StoreError,
 };
 
 use crate::for_every_engine;
@@ -13,6 +13,7 @@ for_every_engine!(
     many_are_read_in_the_order_asked,
     a_scan_goes_in_the_order_of_keys_both_ways,
     a_scan_stops_at_its_limit_and_goes_on_after_the_last_key,
+    a_page_ends_with_the_record_that_makes_it_full_and_the_next_goes_on,
     a_scan_stays_within_its_merchant_kind_and_prefix,
     an_empty_range_holds_nothing,
     a_removed_record_is_not_scanned,
@@ -87,6 +88,25 @@ async fn a_scan_stops_at_its_limit_and_goes_on_after_the_last_key(ground: &impl 
         assert_eq!(paged, keys);
     }
     assert!(scan(&store, KeyRange::all(), Direction::Forward, 0).await.is_empty());
+}
+
+async fn a_page_ends_with_the_record_that_makes_it_full_and_the_next_goes_on(ground: &impl Ground) {
+    let store = ground.open();
+    let count = SCAN_BYTES_MAX / BODY_BYTES_MAX + 3;
+    for n in 0..count {
+        let put = CommitRequest::new().put(key(&format!("{n:03}")), ABSENT, 1, vec![7; BODY_BYTES_MAX]);
+        store.commit(put).await.expect("made");
+    }
+    for direction in [Direction::Forward, Direction::Reverse] {
+        let first = scan(&store, KeyRange::all(), direction, 1_000).await;
+        assert_eq!(first.len(), SCAN_BYTES_MAX / BODY_BYTES_MAX, "{direction:?}");
+        let last = first.last().expect("a full page");
+        let rest = match direction {
+            Direction::Forward => KeyRange::all().after(last),
+            Direction::Reverse => KeyRange::all().before(last),
+        };
+        assert_eq!(scan(&store, rest, direction, 1_000).await.len(), 3, "{direction:?}");
+    }
 }
 
 async fn a_scan_stays_within_its_merchant_kind_and_prefix(ground: &impl Ground) {

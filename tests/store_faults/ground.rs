@@ -53,13 +53,21 @@ pub struct Filled {
 pub const SMALL: EmbeddedOptions = EmbeddedOptions { segment_bytes_max: 1_000, checkpoint_bytes: 3_000 };
 
 pub fn filled(commits: u64, options: &EmbeddedOptions) -> Filled {
+    filled_with(commits, options, put)
+}
+
+pub fn filled_with(
+    commits: u64,
+    options: &EmbeddedOptions,
+    request: impl Fn(u64) -> CommitRequest,
+) -> Filled {
     let folder = tempfile::tempdir().expect("a temporary folder");
     drop(EmbeddedEngine::create(folder.path()).expect("created"));
     let store = RecordStore::start(EmbeddedEngine::open_with(folder.path(), options).expect("opened"));
     let mut frames = Vec::new();
     for n in 0..commits {
         let before = fs::metadata(newest_segment(folder.path())).expect("a segment").len();
-        run(store.commit(put(n))).expect("made");
+        run(store.commit(request(n))).expect("made");
         let after = fs::metadata(newest_segment(folder.path())).expect("a segment").len();
         frames.push((before, after.saturating_sub(before)));
     }

@@ -188,3 +188,32 @@ impl View {
 
 /// The same store for the applier's thread.
 pub(super) type SharedStore = Arc<Shared>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_at_once_and_one_from_before_when_somebody_listens() {
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        for listens_first in [true, false] {
+            let path = temporary.path().join(listens_first.to_string());
+            std::fs::create_dir(&path).expect("a folder");
+            let shared = Shared::new(Folder::at(&path), Index::open(&path).expect("a new index"));
+            let heard = Arc::new(Mutex::new(0));
+            let listen = || {
+                let heard = Arc::clone(&heard);
+                shared.tell_failures(Box::new(move |_| *heard.lock().expect("no panic") += 1));
+            };
+            if listens_first {
+                listen();
+                shared.fail(StoreError::Planned);
+            } else {
+                shared.fail(StoreError::Planned);
+                listen();
+            }
+            assert_eq!(*heard.lock().expect("no panic"), 1);
+            assert!(matches!(shared.refuse_after_failure(), Err(StoreError::Planned)));
+        }
+    }
+}

@@ -9,10 +9,13 @@
 
 use sled::IVec;
 
-use super::super::super::kind::KIND_BYTES;
+use super::super::super::kind::{KIND_BYTES, Kind};
 
-/// A block longer than this is split; a single record may be longer: 4 KiB.
-pub(super) const BLOCK_BYTES_MAX: usize = 4 * 1024;
+/// A block longer than this is split; a single record may be longer: 8 KiB, three licenses.
+pub(super) const BLOCK_BYTES_MAX: usize = 8 * 1024;
+
+/// The same where keys come in no order, so that each new record rewrites another block: 1 KiB.
+const SCATTERED_BYTES_MAX: usize = 1024;
 
 const FORMAT: u8 = 2;
 const CRC_AT: usize = 1;
@@ -125,24 +128,36 @@ pub(super) struct Merged<'a> {
 /// stretch gets a block of its own. Everything else is cut into pieces of like length.
 pub(super) fn cut<'a, 'b>(merged: &'b [Merged<'a>]) -> Vec<&'b [Merged<'a>]> {
     let total: usize = merged.iter().map(bytes).sum();
-    if total <= BLOCK_BYTES_MAX {
+    let bytes_max = merged.first().map_or(BLOCK_BYTES_MAX, |first| bytes_max(first.entry.0));
+    if total <= bytes_max {
         return vec![merged];
     }
     if let Some(end) = appended_up_to(merged) {
         let (stretch, rest) = merged.split_at(end);
-        let mut pieces = filled(stretch, BLOCK_BYTES_MAX);
+        let mut pieces = filled(stretch, bytes_max);
         if !rest.is_empty() {
-            pieces.extend(cut_evenly(rest));
+            pieces.extend(cut_evenly(rest, bytes_max));
         }
         return pieces;
     }
-    cut_evenly(merged)
+    cut_evenly(merged, bytes_max)
 }
 
-fn cut_evenly<'a, 'b>(merged: &'b [Merged<'a>]) -> Vec<&'b [Merged<'a>]> {
+fn cut_evenly<'a, 'b>(merged: &'b [Merged<'a>], bytes_max: usize) -> Vec<&'b [Merged<'a>]> {
     let total: usize = merged.iter().map(bytes).sum();
-    let pieces = total.div_ceil(BLOCK_BYTES_MAX).max(1);
+    let pieces = total.div_ceil(bytes_max).max(1);
     filled(merged, total.div_ceil(pieces).max(1))
+}
+
+/// How long a block may be that starts with this key.
+fn bytes_max(key: &[u8]) -> usize {
+    let prefix = prefix(key);
+    let kind = prefix.len().checked_sub(KIND_BYTES).and_then(|at| Kind::from_bytes(&prefix[at..]));
+    match kind {
+        // Looked up by a digest.
+        Some(Kind::ClaimCode | Kind::Nonce | Kind::Idempotency) => SCATTERED_BYTES_MAX,
+        Some(_) | None => BLOCK_BYTES_MAX,
+    }
 }
 
 /// Pieces of up to so many bytes and at least one record.
