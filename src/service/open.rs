@@ -16,7 +16,7 @@ use crate::http::{token_digest, token_text};
 use crate::marketplace::MarketplaceOrders;
 use crate::randomness::{SystemRandomness, random_bytes};
 use crate::signing::{Keyring, KeyringSettings};
-use crate::store::{EmbeddedEngine, RecordStore, Repository};
+use crate::store::{EmbeddedEngine, Maintenance, RecordStore, Repository, UpkeepOptions};
 
 /// Name of the file that holds the operator's first token.
 const OPERATOR_TOKEN_FILE: &str = "operator-token";
@@ -64,6 +64,8 @@ pub struct Opened {
     pub app: Arc<App>,
     /// The store below them.
     pub records: RecordStore,
+    /// What keeps the store in order; it ends when the store is closed.
+    pub maintenance: Maintenance,
     /// What was made, if this was the first start.
     pub first_start: Option<FirstStart>,
 }
@@ -100,6 +102,7 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
         (false, false) => make_both(&data, settings)?,
     };
     let keyring = Arc::new(keyring);
+    let maintenance = start_maintenance(&engine, Arc::clone(&options.clock))?;
     let records = RecordStore::start(engine);
     let app = Arc::new(App::new(
         Arc::new(Repository::new(records.clone())),
@@ -117,7 +120,13 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     // Also after a first start that was cut off before anybody could do anything.
     let nobody_yet = merchants.is_empty() && app.api_tokens(&TokenOwner::Server).await?.is_empty();
     let first_start = if nobody_yet { Some(make_operator_token(&app, &data).await?) } else { None };
-    Ok(Opened { app, records, first_start })
+    Ok(Opened { app, records, maintenance, first_start })
+}
+
+/// Snapshots when they are due, and the slow scrub.
+fn start_maintenance(engine: &EmbeddedEngine, clock: Arc<dyn Clock>) -> Result<Maintenance, StartError> {
+    let now_ms = move || u64::try_from(clock.now().timestamp_millis()).unwrap_or(0);
+    Ok(Maintenance::start(engine.upkeep(), UpkeepOptions::default(), now_ms)?)
 }
 
 /// A folder that cannot be filled must not leave the other one filled: the next start would take that for a lost half.
