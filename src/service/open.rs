@@ -16,7 +16,9 @@ use crate::http::{token_digest, token_text};
 use crate::marketplace::MarketplaceOrders;
 use crate::randomness::{SystemRandomness, random_bytes};
 use crate::signing::{Keyring, KeyringSettings};
-use crate::store::{DiskReserve, EmbeddedEngine, FileSystem, RecordStore, Repository, make_room_to_open};
+use crate::store::{
+    DiskReserve, EmbeddedEngine, FileSystem, Maintenance, RecordStore, Repository, UpkeepOptions, make_room_to_open,
+};
 
 /// Name of the file that holds the operator's first token.
 const OPERATOR_TOKEN_FILE: &str = "operator-token";
@@ -64,6 +66,8 @@ pub struct Opened {
     pub app: Arc<App>,
     /// The store below them.
     pub records: RecordStore,
+    /// What keeps the store in order; it ends when the store is closed.
+    pub maintenance: Maintenance,
     /// What was made, if this was the first start.
     pub first_start: Option<FirstStart>,
 }
@@ -108,6 +112,7 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     if let Some(index) = engine.index_pause() {
         reserve.hold_back_when_full(move |is_full| if is_full { index.pause() } else { index.resume() });
     }
+    let maintenance = start_maintenance(&engine, Arc::clone(&options.clock))?;
     let records = RecordStore::start(engine).with_reserve(Arc::clone(&reserve));
     let app = Arc::new(App::new(
         Arc::new(Repository::new(records.clone())),
@@ -119,7 +124,7 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     match begin(&app, &keyring, &data, &keys).await {
         Ok(first_start) => {
             reserve.watch();
-            Ok(Opened { app, records, first_start })
+            Ok(Opened { app, records, maintenance, first_start })
         }
         // What the store itself met is told rather than what came of it.
         Err(error) => Err(records.close().await.err().map_or(error, StartError::StoreFailed)),
@@ -152,6 +157,12 @@ fn look_into(folder: &Path) -> Result<(), StartError> {
         }
         Ok(_) | Err(_) => Ok(()),
     }
+}
+
+/// Snapshots when they are due, and the slow scrub.
+fn start_maintenance(engine: &EmbeddedEngine, clock: Arc<dyn Clock>) -> Result<Maintenance, StartError> {
+    let now_ms = move || u64::try_from(clock.now().timestamp_millis()).unwrap_or(0);
+    Ok(Maintenance::start(engine.upkeep(), UpkeepOptions::default(), now_ms)?)
 }
 
 /// A folder that cannot be filled must not leave the other one filled: the next start would take that for a lost half.

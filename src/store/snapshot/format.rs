@@ -3,14 +3,15 @@
 //! ```text
 //! header   magic 8 | format u32 | store schema u32 | store 16 | batch u64 | revision u64 | taken at u64 | zero u32
 //!          | CRC-32C u32
-//! section  kind 4 | content bytes u32 | items u32 | CRC-32C u32 | content
+//! section  kind 4 | plain bytes u32 | stored bytes u32 | items u32 | CRC-32C u32 | content, as raw DEFLATE (RFC 1951)
+//!          where that is shorter
 //!          REC1: records in the order of their keys: key length u16 | key | length u32 | stored record
 //!          FRM1: frames of the journal, with a salt of zero
 //! trailer  kind 4 (END1) | zero u32 | batch u64 | revision u64 | records u64 | frames u64 | SHA-256 32
 //! ```
 //! Integers are little-endian; instants are Unix milliseconds. The position in the header is the one before the
 //! scan, that in the trailer the one that the frames lead to. A section's checksum covers its offset in the file,
-//! its header and its content; the digest covers every byte before it. Nothing follows the trailer.
+//! its header and its content as stored; the digest covers every byte before it. Nothing follows the trailer.
 
 use super::super::embedded::STORE_SCHEMA;
 use super::super::engine::Position;
@@ -18,7 +19,7 @@ use super::super::journal::{FRAME_BYTES_MAX, StoreId};
 use super::super::record::Revision;
 
 pub(super) const HEADER_BYTES: usize = 64;
-pub(super) const SECTION_HEADER_BYTES: usize = 16;
+pub(super) const SECTION_HEADER_BYTES: usize = 20;
 pub(super) const TRAILER_BYTES: usize = 72;
 
 /// Bytes of the trailer that its digest covers.
@@ -40,6 +41,7 @@ pub(super) const FRAME_SALT: u64 = 0;
 const MAGIC: [u8; 8] = *b"lictorSN";
 const FORMAT: u32 = 1;
 const HEADER_CRC_AT: usize = 60;
+const SECTION_CRC_AT: usize = 16;
 
 /// What a snapshot's header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,25 +103,34 @@ impl SnapshotHeader {
 /// What stands before a section's content.
 pub(super) struct SectionHeader {
     pub kind: [u8; 4],
-    pub content_bytes: u32,
+    /// Length of the content as it is read.
+    pub plain_bytes: u32,
+    /// Its length in the file: less where it is compressed.
+    pub stored_bytes: u32,
     pub items: u32,
 }
 
 impl SectionHeader {
-    /// With the checksum over this header and `content`, at `offset` of the file.
-    pub fn encode(&self, offset: u64, content: &[u8]) -> [u8; SECTION_HEADER_BYTES] {
+    /// With the checksum over this header and the content as stored, at `offset` of the file.
+    pub fn encode(&self, offset: u64, stored: &[u8]) -> [u8; SECTION_HEADER_BYTES] {
         let mut bytes = [0; SECTION_HEADER_BYTES];
         bytes[0..4].copy_from_slice(&self.kind);
-        bytes[4..8].copy_from_slice(&self.content_bytes.to_le_bytes());
-        bytes[8..12].copy_from_slice(&self.items.to_le_bytes());
-        let crc = checksum(offset, &bytes[..12], content);
-        bytes[12..].copy_from_slice(&crc.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.plain_bytes.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.stored_bytes.to_le_bytes());
+        bytes[12..16].copy_from_slice(&self.items.to_le_bytes());
+        let crc = checksum(offset, &bytes, stored);
+        bytes[SECTION_CRC_AT..].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
 
     pub fn decode(bytes: &[u8; SECTION_HEADER_BYTES]) -> Self {
         let kind = std::array::from_fn(|i| bytes[i]);
-        Self { kind, content_bytes: u32_at(bytes, 4), items: u32_at(bytes, 8) }
+        Self { kind, plain_bytes: u32_at(bytes, 4), stored_bytes: u32_at(bytes, 8), items: u32_at(bytes, 12) }
+    }
+
+    /// True when the checksum holds.
+    pub fn vouches_for(bytes: &[u8; SECTION_HEADER_BYTES], offset: u64, stored: &[u8]) -> bool {
+        u32_at(bytes, SECTION_CRC_AT) == checksum(offset, bytes, stored)
     }
 }
 
@@ -148,9 +159,9 @@ impl Trailer {
     }
 }
 
-pub(super) fn checksum(offset: u64, header: &[u8], content: &[u8]) -> u32 {
-    let crc = crc32c::crc32c_append(crc32c::crc32c(&offset.to_le_bytes()), header);
-    crc32c::crc32c_append(crc, content)
+fn checksum(offset: u64, header: &[u8; SECTION_HEADER_BYTES], stored: &[u8]) -> u32 {
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&offset.to_le_bytes()), &header[..SECTION_CRC_AT]);
+    crc32c::crc32c_append(crc, stored)
 }
 
 /// What stands beside key and stored record in a section.
@@ -175,7 +186,7 @@ pub(super) fn take_record<'a>(rest: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8]
     Some((key, stored))
 }
 
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(std::array::from_fn(|i| bytes[at + i]))
 }
 

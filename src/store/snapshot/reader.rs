@@ -3,13 +3,14 @@
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
+use miniz_oxide::inflate::decompress_slice_iter_to_slice;
 use sha2::{Digest, Sha256};
 
 use super::SnapshotSummary;
 use super::format::{
     BadHeader, FRAME_SALT, HEADER_BYTES, KIND_END, KIND_FRAMES, KIND_RECORDS, RECORD_LENGTHS_BYTES,
     SECTION_BYTES_MAX, SECTION_HEADER_BYTES, SectionHeader, SnapshotHeader, TRAILER_BYTES,
-    TRAILER_DIGESTED_BYTES, Trailer, checksum, take_record, u32_at,
+    TRAILER_DIGESTED_BYTES, Trailer, take_record,
 };
 use crate::store::embedded::STORE_SCHEMA;
 use crate::store::engine::Position;
@@ -48,6 +49,17 @@ impl Section {
     pub fn frames(mut content: &[u8]) -> impl Iterator<Item = (Frame<'_>, &[u8])> {
         std::iter::from_fn(move || take_frame(&mut content))
     }
+}
+
+/// The content of a section; `None` when what is stored does not give exactly that much.
+fn inflated(stored: Vec<u8>, plain_bytes: usize) -> Option<Vec<u8>> {
+    if stored.len() == plain_bytes {
+        return Some(stored);
+    }
+    let mut plain = vec![0; plain_bytes];
+    let inflated =
+        decompress_slice_iter_to_slice(&mut plain, std::iter::once(stored.as_slice()), false, true);
+    (inflated == Ok(plain_bytes)).then_some(plain)
 }
 
 fn take_frame<'a>(content: &mut &'a [u8]) -> Option<(Frame<'a>, &'a [u8])> {
@@ -113,20 +125,24 @@ impl<R: Read> SnapshotReader<R> {
         let offset = self.offset;
         let mut header = [0; SECTION_HEADER_BYTES];
         self.fill(&mut header)?;
-        let SectionHeader { kind, content_bytes, items } = SectionHeader::decode(&header);
+        let SectionHeader { kind, plain_bytes, stored_bytes, items } = SectionHeader::decode(&header);
         if kind == KIND_END {
             self.end(&header)?;
             return Ok(None);
         }
-        let bytes = usize::try_from(content_bytes).unwrap_or(usize::MAX);
-        if ![KIND_RECORDS, KIND_FRAMES].contains(&kind) || bytes > SECTION_BYTES_MAX {
+        let bytes = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let (plain_bytes, stored_bytes) = (bytes(plain_bytes), bytes(stored_bytes));
+        let possible = stored_bytes <= plain_bytes && plain_bytes <= SECTION_BYTES_MAX;
+        if ![KIND_RECORDS, KIND_FRAMES].contains(&kind) || !possible {
             return Err(self.damaged(offset, "no section starts here"));
         }
-        let mut content = vec![0; bytes];
-        self.fill(&mut content)?;
-        if u32_at(&header, 12) != checksum(offset, &header[..12], &content) {
+        let mut stored = vec![0; stored_bytes];
+        self.fill(&mut stored)?;
+        if !SectionHeader::vouches_for(&header, offset, &stored) {
             return Err(self.damaged(offset, "the section's checksum does not hold"));
         }
+        let content = inflated(stored, plain_bytes)
+            .ok_or_else(|| self.damaged(offset, "the section's checksum holds, but it cannot be inflated"))?;
         let seen = if kind == KIND_RECORDS { self.see_records(&content) } else { self.see_frames(&content) };
         if seen != Some(items) {
             return Err(self.damaged(offset, "the section's checksum holds, but not its content"));

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use miniz_oxide::deflate::compress_to_vec;
 use sha2::{Digest, Sha256};
 
 use super::SnapshotSummary;
@@ -12,6 +13,9 @@ use super::format::{
 use crate::store::engine::{Batch, Position};
 use crate::store::error::StoreError;
 use crate::store::journal;
+
+/// The same as for sealed segments: a sixth of the length, at half the cost of level 6.
+const LEVEL: u8 = 3;
 
 /// A snapshot that is being written: first all records in the order of their keys, then frames.
 pub(in crate::store) struct SnapshotWriter<W> {
@@ -102,10 +106,13 @@ impl<W: Write> SnapshotWriter<W> {
             return Ok(());
         }
         let content = std::mem::take(&mut self.content);
-        let content_bytes = u32::try_from(content.len()).unwrap_or(u32::MAX);
-        let header = SectionHeader { kind: self.kind, content_bytes, items: self.items };
-        self.write(&header.encode(self.offset, &content))?;
-        self.write(&content)?;
+        let deflated = compress_to_vec(&content, LEVEL);
+        let stored = if deflated.len() < content.len() { &deflated } else { &content };
+        let bytes = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let (plain_bytes, stored_bytes) = (bytes(&content), bytes(stored));
+        let header = SectionHeader { kind: self.kind, plain_bytes, stored_bytes, items: self.items };
+        self.write(&header.encode(self.offset, stored))?;
+        self.write(stored)?;
         self.content = content;
         self.content.clear();
         self.items = 0;
