@@ -20,6 +20,7 @@ mod restore;
 mod sandbox;
 mod serve;
 mod setting_flags;
+mod store;
 mod table;
 mod token;
 
@@ -108,6 +109,9 @@ enum Command {
     Backup(backup::Backup),
     /// Make the store again from a backup.
     Restore(restore::Restore),
+    /// The embedded store of a stopped server: verify, compact.
+    #[command(subcommand)]
+    Store(store::Store),
     /// Tokens of the merchant API.
     #[command(subcommand)]
     ApiToken(api_token::ApiToken),
@@ -149,6 +153,7 @@ impl Cli {
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),
             Command::Restore(command) => command.run(output),
+            Command::Store(command) => command.run(output),
             Command::ApiToken(command) => command.run(&self.common),
             Command::Token(command) => return token::run(command, output),
             Command::ClientExample { args } => return client_example::run(args),

@@ -352,3 +352,37 @@ fn a_restore_that_was_cut_off_starts_nothing_and_goes_on_when_repeated() {
     assert!(refused(&restore(&site, &file), 1).contains("is not empty"));
     assert_eq!(std::fs::read(data.join("notes")).expect("still there"), b"mine");
 }
+
+#[test]
+fn a_stopped_store_is_verified_and_compacted_and_a_running_one_is_not() {
+    let sandbox = super::process::start_sandbox();
+    let site = Site::new(&sandbox.base_url());
+    let server = site.start();
+    let (id, key) = issue(&site.merchant(), &Witness::default());
+    for verb in ["verify", "compact"] {
+        assert!(refused(&lictor(&site, &["store", verb]), 1).contains("a running server holds"));
+    }
+    server.stop();
+    let whole = done(&lictor(&site, &["store", "verify", "--json"]));
+    assert_eq!((&whole["whole"], &whole["faults"]), (&json!(true), &json!([])));
+    let compacted = done(&lictor(&site, &["store", "compact", "--json"]));
+    assert!(compacted["records"].as_u64().is_some_and(|records| records > 10), "{compacted}");
+    assert_eq!(done(&lictor(&site, &["store", "verify", "--json"]))["whole"], json!(true));
+    let server = site.start();
+    assert_eq!(site.merchant().reveal(&id)["license_key"], json!(key));
+    server.stop();
+
+    // One bit of the truth.
+    let segment = std::fs::read_dir(site.folder.path().join("data/journal")).expect("there");
+    let segment = segment.map(|entry| entry.expect("readable").path()).max().expect("a segment");
+    let mut bytes = std::fs::read(&segment).expect("there");
+    let place = bytes.iter().rposition(|byte| *byte != 0).expect("something is written") / 2;
+    bytes[place] ^= 1;
+    std::fs::write(&segment, bytes).expect("written");
+    let output = lictor(&site, &["store", "verify", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("a report all the same");
+    assert_eq!(report["whole"], json!(false));
+    assert_eq!(report["faults"][0]["part"], "journal", "{report}");
+    assert!(report["next"].as_str().is_some_and(|next| next.contains("lictor restore")), "{report}");
+}

@@ -10,5 +10,6 @@ mod invariants;
 mod life_cycle;
 mod race;
 mod records;
+mod restored;
 mod story;
 mod world;

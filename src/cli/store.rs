@@ -1,0 +1,151 @@
+//! `lictor store …`
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::progress::Progress;
+use super::{Failure, Output, SettingFlags};
+use crate::store::{
+    CompactReport, EmbeddedEngine, StorePart, VerifyProgress, VerifyReport, compact_store, verify_store,
+};
+
+const MIB: u64 = 1 << 20;
+/// Records between two lines of progress.
+const RECORDS_STEP: u64 = 10_000;
+
+/// The embedded store of a stopped server.
+#[derive(Debug, Subcommand)]
+pub enum Store {
+    /// Read everything and say all that is wrong; changes nothing.
+    Verify(Folder),
+    /// Make the index anew beside the old one, swap, and drop what is no longer needed.
+    Compact(Folder),
+}
+
+/// Which store.
+#[derive(Debug, Args)]
+pub struct Folder {
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+impl Store {
+    /// Does it.
+    pub fn run(self, output: Output) -> Result<(), Failure> {
+        match self {
+            Self::Verify(folder) => verify(folder.closed()?, output),
+            Self::Compact(folder) => compact(folder.closed()?, output),
+        }
+    }
+}
+
+impl Folder {
+    /// The data folder, if no server holds it.
+    fn closed(&self) -> Result<PathBuf, Failure> {
+        let data = self.settings.load()?.settings.data_dir;
+        let data = std::path::absolute(&data).unwrap_or(data);
+        let shown = data.display();
+        if !EmbeddedEngine::exists(&data) {
+            return Err(Failure::Refused(format!(
+                "{shown} holds no store; name its folder with --data-dir or LICTOR_DATA_DIR"
+            )));
+        }
+        match EmbeddedEngine::is_held(&data) {
+            Ok(false) => Ok(data),
+            Ok(true) => Err(Failure::Refused(format!(
+                "a running server holds {shown}; stop it first: this reads a store that does not change"
+            ))),
+            Err(error) => Err(Failure::Refused(error.to_string())),
+        }
+    }
+}
+
+fn verify(data: PathBuf, output: Output) -> Result<(), Failure> {
+    let mut progress = Progress::of("verifying", "MiB", 16, output.json);
+    let report = verify_store(&data, &mut |VerifyProgress { bytes, .. }| progress.at(bytes / MIB));
+    drop(progress);
+    let report = report.map_err(|error| Failure::Refused(error.to_string()))?;
+    let answer = json!({
+        "data_dir": data,
+        "whole": report.is_whole(),
+        "batch": report.position.batch,
+        "segments": report.segments,
+        "snapshots": report.snapshots.len(),
+        "records": report.records,
+        "replayed_at_start": report.replayed,
+        "faults": report.faults.iter().map(|fault| json!({
+            "part": part(fault.part), "place": fault.place, "what": fault.what,
+        })).collect::<Vec<_>>(),
+        "more_faults": report.more_faults,
+        "next": next_step(&report),
+    });
+    output.answer(&answer, verified_words);
+    if report.is_whole() {
+        return Ok(());
+    }
+    Err(Failure::Refused(format!("{} holds damage", data.display())))
+}
+
+fn part(part: StorePart) -> &'static str {
+    match part {
+        StorePart::Marks => "marks",
+        StorePart::Journal => "journal",
+        StorePart::Snapshots => "snapshots",
+        StorePart::Index => "index",
+    }
+}
+
+fn next_step(report: &VerifyReport) -> &'static str {
+    if report.is_whole() {
+        "nothing is to be done"
+    } else if report.heals_itself() {
+        "start the server: it makes what is damaged anew from what is whole, and no record is lost; then look at the disk"
+    } else {
+        "keep this folder as it is, and restore the newest backup into another one with `lictor restore FILE`; look at the \
+         disk before you use it again"
+    }
+}
+
+fn verified_words(answer: &Value) -> String {
+    let mut lines = vec![format!(
+        "{}: {} segments, {} snapshots, {} records compared, {} replayed at the next start",
+        answer["data_dir"].as_str().unwrap_or(""),
+        answer["segments"],
+        answer["snapshots"],
+        answer["records"],
+        answer["replayed_at_start"]
+    )];
+    let faults = answer["faults"].as_array().into_iter().flatten();
+    lines.extend(faults.map(|fault| {
+        let text = |name: &str| super::output::printable(fault[name].as_str().unwrap_or(""));
+        format!("  {}: {}: {}", text("part"), text("place"), text("what"))
+    }));
+    if answer["more_faults"] != 0 {
+        lines.push(format!("  and {} further faults", answer["more_faults"]));
+    }
+    let verdict = if answer["whole"] == true { "whole" } else { "damaged" };
+    lines.push(format!("{verdict}; next: {}", answer["next"].as_str().unwrap_or("")));
+    lines.join("\n")
+}
+
+fn compact(data: PathBuf, output: Output) -> Result<(), Failure> {
+    let mut progress = Progress::of("compacting", "records", RECORDS_STEP, output.json);
+    let report = compact_store(&data, &mut |records| progress.at(records));
+    drop(progress);
+    let CompactReport { records, bytes_before, bytes_after } =
+        report.map_err(|error| Failure::Refused(error.to_string()))?;
+    let answer = json!({
+        "data_dir": data, "records": records, "bytes_before": bytes_before, "bytes_after": bytes_after,
+    });
+    output.answer(&answer, |answer| {
+        format!(
+            "{}: {records} records, {} MiB before, {} MiB now",
+            answer["data_dir"].as_str().unwrap_or(""),
+            bytes_before / MIB,
+            bytes_after / MIB
+        )
+    });
+    Ok(())
+}
