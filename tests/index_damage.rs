@@ -32,12 +32,12 @@ struct Issued {
 }
 
 impl Issued {
-    /// The server is stopped in good order, or killed.
+    /// The last server is stopped in good order, or killed.
     fn new(killed: bool) -> Self {
         let site = Site::new("http://127.0.0.1:1");
         let data = site.folder.path().join("data");
-        let server = Server::start(launch(&site, &data));
-        let merchant = site.merchant_of(server.url());
+        let first = Server::start(launch(&site, &data));
+        let merchant = site.merchant_of(first.url());
         for number in 0..LICENSES {
             let license = issue(&merchant, number);
             let path = format!("/v1/merchant/licenses/{}", license["id"].as_str().expect("an id"));
@@ -47,6 +47,10 @@ impl Issued {
                 _ => {}
             }
         }
+        first.stop();
+        // Only a start that finds a full index writes the snapshot file that lets the next one skip checking it.
+        let server = Server::start(launch(&site, &data));
+        let merchant = site.merchant_of(server.url());
         let ids = merchant.licenses();
         let ids = ids.iter().map(|license| license["id"].as_str().expect("an id").to_owned());
         let shown: BTreeMap<_, _> = ids.map(|id| (id.clone(), merchant.reveal(&id))).collect();
@@ -69,8 +73,12 @@ impl Issued {
     /// Starts servers on a damaged copy until one shows everything as it was. None may show anything else.
     fn heals(&self, data: &Path) -> Result<usize, String> {
         for start in 1..=STARTS_MAX {
-            let mut server = Server::try_start(launch(&self.site, data))
-                .map_err(|refused| format!("start {start} is refused: {refused:?}"))?;
+            let mut server = match Server::try_start(launch(&self.site, data)) {
+                Ok(server) => server,
+                // A start reads too, and may be the one that meets the damage.
+                Err(met) if met.code.is_some_and(|code| code > 0) && met.said.contains("damaged") => continue,
+                Err(refused) => return Err(format!("start {start} is refused: {refused:?}")),
+            };
             let all = self.shows_all(&self.site.merchant_of(server.url()))?;
             if all {
                 let status = server.terminate();
