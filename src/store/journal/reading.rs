@@ -61,7 +61,7 @@ pub(super) fn read_span(
         })?;
         // A segment is only begun once all before it was synced: nothing before the newest one can be unfinished.
         let may_be_torn = at + 1 == firsts.len() && unfinished.is_none() && !segment.sealed;
-        if tail.torn && !(may_be_torn && tail.position.batch >= span.acknowledged) {
+        if tail.torn && !may_be_torn {
             return Err(damaged(&segment.path, tail.whole, "a frame that was answered is not readable"));
         }
         end = Some(End::of(&segment, tail));
@@ -114,6 +114,7 @@ fn refuse_lost(folder: &Path, end: &End, acknowledged: u64) -> Result<(), StoreE
     let first = end.header.first_batch();
     let path = if end.sealed { sealed_path_of(folder, first) } else { path_of(folder, first) };
     let at = usize::try_from(end.bytes).unwrap_or(usize::MAX);
-    let what = format!("it ends with batch {}, but batch {acknowledged} was answered", end.position.batch);
+    let lost = end.position.batch + 1;
+    let what = format!("batch {lost} is missing or not readable, but batch {acknowledged} was answered");
     Err(damaged(&path, at, &what))
 }

@@ -193,6 +193,31 @@ fn zeros_in_place_of_an_answered_batch_are_refused_and_zeros_behind_it_are_cut()
 }
 
 #[test]
+fn a_frame_taken_out_or_doubled_inside_a_segment_is_refused_by_offset() {
+    let folder = journal_of(4, SEGMENT_BYTES_MAX);
+    let path = newest(folder.path());
+    let starts = frame_starts(&path);
+    let good = fs::read(&path).expect("read");
+    for frame in 0..3 {
+        let (start, end) = (starts[frame], starts[frame + 1]);
+        fs::write(&path, [&good[..start], &good[end..]].concat()).expect("written");
+        assert_eq!(refused(batches(folder.path(), 0)), at(&path, start), "without frame {frame}");
+        fs::write(&path, [&good[..end], &good[start..]].concat()).expect("written");
+        assert_eq!(refused(batches(folder.path(), 0)), at(&path, end), "frame {frame} twice");
+    }
+}
+
+#[test]
+fn what_is_cut_off_is_gone_from_the_file() {
+    let folder = journal_of(3, SEGMENT_BYTES_MAX);
+    let path = newest(folder.path());
+    let good = fs::read(&path).expect("read");
+    fs::write(&path, [good.as_slice(), &[0xff; 5_000]].concat()).expect("written");
+    drop(open(folder.path(), SEGMENT_BYTES_MAX));
+    assert!(fs::read(&path).expect("read") == good);
+}
+
+#[test]
 fn a_write_that_fails_ends_the_journal_and_the_next_open_finds_what_was_there_before() {
     let folder = journal_of(2, SEGMENT_BYTES_MAX);
     let mut journal = open(folder.path(), SEGMENT_BYTES_MAX);
