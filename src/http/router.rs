@@ -12,7 +12,8 @@ use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::{
-    activations, backup, claims, health, keysets, marketplace, merchant, metrics, portal, status_lists, validate,
+    activations, backup, claims, health, keysets, marketplace, merchant, metrics, portal, status_lists,
+    validate,
 };
 
 /// All of the service.

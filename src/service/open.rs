@@ -17,7 +17,8 @@ use crate::marketplace::MarketplaceOrders;
 use crate::randomness::{SystemRandomness, random_bytes};
 use crate::signing::{Keyring, KeyringSettings};
 use crate::store::{
-    DiskReserve, EmbeddedEngine, FileSystem, Maintenance, RecordStore, Repository, UpkeepOptions, make_room_to_open,
+    DiskReserve, EmbeddedEngine, FileSystem, Maintenance, RecordStore, Repository, UpkeepOptions,
+    make_room_to_open,
 };
 
 /// Name of the file that holds the operator's first token.

@@ -199,7 +199,8 @@ mod tests {
         for listens_first in [true, false] {
             let path = temporary.path().join(listens_first.to_string());
             std::fs::create_dir(&path).expect("a folder");
-            let shared = Shared::new(Folder::at(&path), Index::open(&path).expect("a new index"), Position::default());
+            let shared =
+                Shared::new(Folder::at(&path), Index::open(&path).expect("a new index"), Position::default());
             let heard = Arc::new(Mutex::new(0));
             let listen = || {
                 let heard = Arc::clone(&heard);
