@@ -120,9 +120,9 @@ impl Folder {
         Ok(())
     }
 
-    /// True when a store was made here, readable or not.
+    /// True when a store was made here, readable or not. What cannot be looked for does not pass for missing.
     pub fn holds_a_store(&self) -> bool {
-        self.0.join(FORMAT).exists()
+        self.0.join(FORMAT).try_exists().unwrap_or(true)
     }
 
     /// Locks the folder against every other process, and against this one opening it twice.
@@ -257,8 +257,9 @@ impl Folder {
         files::sync_folder(&self.0)
     }
 
+    /// True when the mark is there, and when it cannot be looked for: a rebuild that was not needed harms nobody.
     pub fn wants_rebuild(&self) -> bool {
-        self.0.join(REBUILD).exists()
+        self.0.join(REBUILD).try_exists().unwrap_or(true)
     }
 
     pub fn mark_rebuild(&self) -> Result<(), StoreError> {
