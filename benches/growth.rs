@@ -31,7 +31,7 @@ impl Plan {
             sizes: &[1_000, 10_000, 100_000, 1_000_000],
             compared_up_to: 100_000,
             rebuilt_at: &[100_000],
-            rounds: 2,
+            rounds: 5,
             last_at_most: Duration::from_secs(130),
         }
     }
@@ -41,7 +41,7 @@ impl Plan {
             sizes: &[1_000, 10_000, 100_000, 1_000_000],
             compared_up_to: 1_000_000,
             rebuilt_at: &[100_000, 1_000_000],
-            rounds: 4,
+            rounds: 8,
             last_at_most: Duration::MAX,
         }
     }
@@ -121,7 +121,7 @@ impl Bench {
         let (open_killed, store) = self.timed_open();
         self.close(&store);
         let (raw, embedded) = if licenses <= plan.compared_up_to {
-            self.compare((licenses / 4).clamp(1_000, 20_000), plan.rounds, journal_bytes / licenses)
+            self.compare((licenses / 4).clamp(1_000, 8_000), plan.rounds, journal_bytes / licenses)
         } else {
             (Figures::default(), Figures::default())
         };
