@@ -95,7 +95,7 @@ fn an_older_record_and_one_that_was_removed_are_found() {
     });
     assert!(verified(older.path()).is_whole());
     with_sled(older.path(), |db| {
-        for (key, stored) in before.iter().filter(|(key, _)| key[0] != 0xff) {
+        for (key, stored) in before.iter().filter(|(key, _)| key.first() != Some(&0xff)) {
             db.insert(key, stored).expect("inserted");
         }
     });

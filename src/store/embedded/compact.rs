@@ -42,7 +42,7 @@ pub fn compact_store(folder: &Path, progress: &mut dyn FnMut(u64)) -> Result<Com
     folder.begin_running(this_boot().as_deref())?;
     let checkpoint = folder.read_mark(Mark::Checkpoint)?;
     let answered = checkpoint.batch.max(folder.read_mark(Mark::Stopped)?.batch);
-    let truth = Truth::read(&folder, store, Until::End { answered }, &mut |_, _| Ok(()))?;
+    let truth = Truth::read(&folder, store, u64::MAX, Until::End { answered }, &mut |_, _| Ok(()))?;
     let position = truth.position;
     // What a killed process wrote last is synced before an index relies on it.
     drop(Journal::open(&folder.journal(), store, position.batch, answered, SEGMENT_BYTES_MAX, &mut |_| {

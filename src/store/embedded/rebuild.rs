@@ -26,7 +26,7 @@ pub(super) fn rebuild(
 ) -> Result<(Index, Position), StoreError> {
     tracing::warn!(%why, "rebuilding the index");
     let mut told = Told::begin();
-    let truth = Truth::read(folder, store, Until::End { answered }, &mut |items, _| {
+    let truth = Truth::read(folder, store, u64::MAX, Until::End { answered }, &mut |items, _| {
         told.tell(|| tracing::info!(items, "reading snapshot and journal for the new index"));
         Ok(())
     })?;
@@ -51,6 +51,8 @@ pub(super) fn fill(index: &Index, truth: Truth, progress: &mut dyn FnMut(u64)) -
     let mut records = 0;
     let mut group: Vec<Last> = Vec::new();
     let mut group_bytes = 0;
+    // Removing what is not there leaves an index that is empty, and not one that was never written to.
+    index.apply(std::iter::once((&b""[..], None)), Position::default())?;
     for last in truth.into_stream().map_err(IndexError::Failed)? {
         let last = last.map_err(IndexError::Failed)?;
         let Some(stored) = &last.stored else { continue };

@@ -36,16 +36,17 @@ pub(super) fn scrub(shared: &Shared, pace: &mut Pace<'_>) -> Result<ScrubReport,
     let through = shared.position();
     let mut damaged_files = files(shared, store, through, pace)?;
     // Without a truth to hold it against, the state was still read by the snapshot that heals.
-    let truth =
-        match Truth::read(&shared.folder, store, Until::Batch(through), &mut |_, bytes| pace.spend(bytes)) {
-            Err(error @ StoreError::Damaged { .. }) => {
-                if damaged_files.is_empty() {
-                    damaged_files.push(error);
-                }
-                return Ok(ScrubReport { damaged_files, ..ScrubReport::default() });
+    let truth = match Truth::read(&shared.folder, store, u64::MAX, Until::Batch(through), &mut |_, bytes| {
+        pace.spend(bytes)
+    }) {
+        Err(error @ StoreError::Damaged { .. }) => {
+            if damaged_files.is_empty() {
+                damaged_files.push(error);
             }
-            truth => truth?,
-        };
+            return Ok(ScrubReport { damaged_files, ..ScrubReport::default() });
+        }
+        truth => truth?,
+    };
     let mut state = StateCheck { shared, store, through, suspects: BTreeMap::new() };
     let records = state.run(truth, pace)?;
     Ok(ScrubReport { records, damaged_files, healed_by: None })

@@ -39,27 +39,31 @@ pub(super) struct Truth {
 }
 
 impl Truth {
-    /// Reads the newest whole snapshot and the journal after it. Damaged snapshots are passed over while the journal
+    /// Reads the newest whole snapshot and the journal after it; the journal also where it lies before the snapshot's end,
+    /// but after `also_after`, so that the stream has what was removed there. Damaged snapshots are passed over while the journal
     /// reaches back to an older one, or to the first batch; damage of the journal is refused.
     pub fn read(
         folder: &Folder,
         store: StoreId,
+        also_after: u64,
         until: Until,
         progress: Progress<'_>,
     ) -> Result<Self, StoreError> {
         let base = Base::newest(folder, store, progress)?;
         refuse_a_gap(folder, &base)?;
         let Base { snapshot, position: from, mut items, mut effects, .. } = base;
+        // Effects in order over what a snapshot had seen of them already: the last of each key counts.
+        let after = from.batch.min(also_after);
         let mut add = |frame: Frame<'_>| {
             items += add_frame(&mut effects, frame)?;
             progress(items, frame.bytes())
         };
         let position = match until {
             Until::End { answered } => {
-                Journal::read_to_end(&folder.journal(), store, from.batch, answered, &mut add)?
+                Journal::read_to_end(&folder.journal(), store, after, answered, &mut add)?
             }
             Until::Batch(position) => {
-                Journal::read(&folder.journal(), store, from.batch, position.batch, &mut add)?;
+                Journal::read(&folder.journal(), store, after, position.batch, &mut add)?;
                 position
             }
         };

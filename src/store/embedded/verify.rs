@@ -224,10 +224,16 @@ impl Verifying<'_> {
             self.fault(StorePart::Index, place, what);
         }
         let answered = answered.max(position.batch);
-        let truth = Truth::read(self.folder, self.store, Until::End { answered }, &mut |_, bytes| {
-            self.read(StorePart::Journal, bytes);
-            Ok(())
-        });
+        let truth = Truth::read(
+            self.folder,
+            self.store,
+            checkpoint.batch,
+            Until::End { answered },
+            &mut |_, bytes| {
+                self.read(StorePart::Journal, bytes);
+                Ok(())
+            },
+        );
         // Without a truth every record is still read.
         let truth = match self.noted(StorePart::Journal, truth)? {
             Some(truth) => Some(truth.into_stream()?),
