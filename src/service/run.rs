@@ -119,8 +119,8 @@ pub async fn run(
     };
     let state = HttpState::load(parts).await.map_err(StartError::from)?;
     let workers = Workers::start(&opened.app);
-    announce(&listening(settings, &opened, format!("http://{bound}")));
     let (stopping, records) = (stop_signal(), opened.records.clone());
+    announce(&listening(settings, &opened, format!("http://{bound}")));
     let served = tokio::select! {
         served = serve(listener, router(state), limits, stopping) => served.map_err(RunError::Serve),
         state = records.stopped() => match state {
@@ -162,19 +162,22 @@ fn listening(settings: &Settings, opened: &Opened, url: String) -> Listening {
     }
 }
 
-/// Comes with SIGTERM or SIGINT.
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
+/// Comes with SIGTERM or SIGINT; listened for from the call on, not from the first poll.
+fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+    async fn heard(signals: std::io::Result<Signal>) {
+        match signals {
             Ok(mut signals) => {
                 signals.recv().await;
             }
             Err(_) => std::future::pending().await,
         }
-    };
-    tokio::select! {
-        () = terminate => {}
-        _ = tokio::signal::ctrl_c() => {}
+    }
+    let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        tokio::select! {
+            () = heard(terminate) => {}
+            () = heard(interrupt) => {}
+        }
     }
 }
