@@ -3,7 +3,7 @@
 use super::app::{App, UseCaseError};
 use super::ports::{ABSENT, Change, Commit, Listing, StoreError, Versioned, find, list};
 use super::record::{RecordKey, Stored};
-use crate::domain::{Instant, Merchant, MerchantId, Refusal, Restore, StatusListNumber};
+use crate::domain::{Instant, Merchant, MerchantId, Refusal, Restore, StatusListNumber, whole_seconds};
 
 /// What a restored store goes on with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,9 +36,12 @@ impl App {
     ///
     /// Nothing may be served before. Done again, also after it was cut off, it only leaves more room.
     pub async fn continue_after_restore(&self, taken_at: Instant) -> Result<Continued, UseCaseError> {
-        let restore = Restore { taken_at, restored_at: self.now() };
-        if restore.restored_at < taken_at {
-            let why = format!("the clock shows {}, the backup was taken at {taken_at}", restore.restored_at);
+        let restore = Restore { taken_at: whole_seconds(taken_at), restored_at: self.now() };
+        if restore.restored_at < restore.taken_at {
+            let why = format!(
+                "the clock shows {}, the backup was taken at {}",
+                restore.restored_at, restore.taken_at
+            );
             return Err(Refusal::Invalid { pointer: String::new(), why }.into());
         }
         let mut next_lists = Vec::new();

@@ -35,6 +35,14 @@ async fn a_clock_before_the_backup_prepares_nothing() {
 }
 
 #[tokio::test]
+async fn a_backup_may_be_restored_within_the_second_in_which_it_was_taken() {
+    let world = World::new().await;
+    let taken_at = world.app().now() + TimeDelta::milliseconds(87);
+    world.clock.advance(TimeDelta::milliseconds(500));
+    world.app().continue_after_restore(taken_at).await.expect("the clock is not behind");
+}
+
+#[tokio::test]
 async fn one_round_publishes_so_many_lists_and_says_what_is_left() {
     let world = World::new().await;
     let flips = (0..40).map(|list| StatusFlip {
