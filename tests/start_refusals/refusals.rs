@@ -86,7 +86,10 @@ fn data_without_one_merchants_keys_is_refused() {
     std::fs::remove_dir_all(&merchant).expect("it is there");
     // The index is opened before the merchants are known, and keeps house.
     let index = ground.data.join("sled");
-    ground.refuses_but_for(&[&shown(&merchant), "is missing", "from your backup"], Some(&index));
+    ground.refuses_but_for(
+        &[&shown(&merchant), "is missing", "from your backup"],
+        &[&index, &ground.data.join("RUNNING")],
+    );
 }
 
 #[test]
@@ -111,7 +114,7 @@ fn other_keys_than_those_that_signed_are_refused() {
     crate::folders::copy(&other.folder.path().join("keys"), &ground.keys);
     let index = ground.data.join("sled");
     let words = [&shown(&ground.keys), "did not sign the newest license", "keys folder that belongs to"];
-    ground.refuses_but_for(&words, Some(&index));
+    ground.refuses_but_for(&words, &[&index, &ground.data.join("RUNNING")]);
 }
 
 #[test]
@@ -142,7 +145,10 @@ fn a_damaged_journal_is_named_and_kept() {
     bytes[middle] ^= 0x10;
     std::fs::write(&segment, bytes).expect("writable");
     let index = ground.data.join("sled");
-    ground.refuses_but_for(&["damaged", &shown(&segment), "restore the newest backup"], Some(&index));
+    ground.refuses_but_for(
+        &["damaged", &shown(&segment), "restore the newest backup"],
+        &[&index, &ground.data.join("RUNNING")],
+    );
 }
 
 #[test]

@@ -214,7 +214,7 @@ pub fn drop_index(folder: &Path) {
 
 /// Changes the index behind the store's back.
 pub fn with_sled(folder: &Path, change: impl FnOnce(&sled::Db)) {
-    let db = sled::Config::new().path(folder.join("sled")).open().expect("opened");
+    let db = sled::Config::new().path(folder.join("sled")).segment_size(4 << 20).open().expect("opened");
     change(&db);
     db.flush().expect("flushed");
     drop(db);

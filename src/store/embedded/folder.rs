@@ -193,7 +193,7 @@ impl Folder {
             // It may look different but for its first line; if it is sealed as ours is, the seal must hold.
             let changed = text.contains(SEAL) && lines.is_none();
             let newer = StoreError::NewerSchema { folder: self.shown(), found: schema, known: STORE_SCHEMA };
-            return Err(if changed { damaged() } else { newer });
+            return Err(if changed { self.damaged_newer_format(schema) } else { newer });
         }
         let mut lines = lines.ok_or_else(damaged)?.lines().skip(1);
         let store = lines.next().and_then(|line| line.strip_prefix("id ")).and_then(store_id);
@@ -201,6 +201,16 @@ impl Folder {
             return Err(foreign("its schema is not known"));
         }
         Ok((schema, store.ok_or_else(damaged)?))
+    }
+
+    fn damaged_newer_format(&self, schema: u32) -> StoreError {
+        StoreError::Damaged {
+            place: self.0.join(FORMAT).display().to_string(),
+            what: format!(
+                "it says store schema {schema}, this program reads up to {STORE_SCHEMA}, and its checksum does not hold"
+            ),
+            next: "start the newer program; if there is none, restore the file from a backup",
+        }
     }
 
     pub fn write_mark(&self, mark: Mark, position: Position) -> Result<(), StoreError> {
