@@ -14,6 +14,7 @@ use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use fs4::FileExt;
 use sled::IVec;
@@ -32,6 +33,9 @@ const CACHE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// sled's own segments: 4 MiB, so that a page of sixteen blocks never becomes a file of its own.
 const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
+
+/// After so much in blocks a close spares the next start sled's look at it: 64 MiB.
+const LONG_LOG_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Where the index stands. An index that has none, but entries, is of an older form or has lost it.
 const POSITION_KEY: &[u8] = b"\xffblocks position";
@@ -72,14 +76,10 @@ pub(super) struct Index {
 impl Index {
     /// Opens or makes the index in a folder that exists.
     pub fn open(path: &Path) -> Result<Self, IndexError> {
-        let config = sled::Config::new()
-            .path(path)
-            .cache_capacity(CACHE_BYTES)
-            .segment_size(SEGMENT_BYTES)
-            .flush_every_ms(None);
         let sums = Sums::read(path).map_err(IndexError::Failed)?.unwrap_or_else(|| Ok(Sums::default()));
         let sums = sums.map_err(|what| IndexError::damaged(path.display().to_string(), what))?;
-        let entries = Guarded(guarded("opening", || config.open())?);
+        let db = guarded("opening", || configured(path).open())?;
+        let entries = Guarded { db, written_bytes: AtomicU64::new(0) };
         Ok(Self { blocks: Arc::new(Blocks::over(entries, sums)), path: path.to_owned() })
     }
 
@@ -168,17 +168,26 @@ impl Index {
     }
 
     fn db(&self) -> &sled::Db {
-        &self.blocks.entries().0
+        &self.blocks.entries().db
     }
 
     /// Closes the index. The last clone does it: sled's threads let go of its file a little later than we do, and
     /// until then it cannot be opened again; this waits for its lock. What sled wrote while it closed is synced then.
+    ///
+    /// sled writes down where its pages lie only when it is opened, from a look at all that was written since the last
+    /// time. After much of that it is opened once more here, so that the next start need not wait for the look.
     pub fn close(self) -> Result<(), StoreError> {
+        let is_long = self.blocks.entries().written_bytes.load(Ordering::Relaxed) >= LONG_LOG_BYTES;
         let path = self.path.clone();
-        let file = path.join("db");
         drop(self);
-        let released = File::open(&file).and_then(|file| FileExt::lock(&file));
-        released.map_err(|source| StoreError::io("waiting for the lock of", &file, source))?;
+        released(&path)?;
+        if is_long {
+            if let Err(error) = guarded("opening", || configured(&path).open()) {
+                // What is wrong, if anything, the next start finds.
+                tracing::warn!(?error, "the next start will take longer");
+            }
+            released(&path)?;
+        }
         Self::sync_files(&path)
     }
 
@@ -206,6 +215,18 @@ impl Index {
     }
 }
 
+fn configured(path: &Path) -> sled::Config {
+    let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES);
+    config.segment_size(SEGMENT_BYTES).flush_every_ms(None)
+}
+
+/// Waits until sled's threads have let go of its file.
+fn released(path: &Path) -> Result<(), StoreError> {
+    let file = path.join("db");
+    let released = File::open(&file).and_then(|file| FileExt::lock(&file));
+    released.map_err(|source| StoreError::io("waiting for the lock of", &file, source))
+}
+
 /// sled removes files of its own in the background.
 fn sync_unless_gone(path: &Path) -> Result<(), StoreError> {
     match File::open(path).and_then(|file| file.sync_data()) {
@@ -217,27 +238,32 @@ fn sync_unless_gone(path: &Path) -> Result<(), StoreError> {
 }
 
 /// sled behind the guard.
-struct Guarded(sled::Db);
+struct Guarded {
+    db: sled::Db,
+    /// By this process.
+    written_bytes: AtomicU64,
+}
 
 impl Ordered for Guarded {
     fn at_or_before(&self, key: &[u8]) -> Result<Option<(IVec, IVec)>, IndexError> {
-        guarded("reading", || self.0.range(..=key).next_back().transpose())
+        guarded("reading", || self.db.range(..=key).next_back().transpose())
     }
 
     fn before(&self, key: &[u8]) -> Result<Option<(IVec, IVec)>, IndexError> {
-        guarded("reading", || self.0.get_lt(key))
+        guarded("reading", || self.db.get_lt(key))
     }
 
     fn key_after(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
-        guarded("reading", || self.0.get_gt(key)).map(|found| found.map(|(key, _)| key))
+        guarded("reading", || self.db.get_gt(key)).map(|found| found.map(|(key, _)| key))
     }
 
     fn insert(&self, key: &[u8], value: Vec<u8>) -> Result<(), IndexError> {
-        guarded("applying", || self.0.insert(key, value)).map(|_| ())
+        self.written_bytes.fetch_add(value.len() as u64, Ordering::Relaxed);
+        guarded("applying", || self.db.insert(key, value)).map(|_| ())
     }
 
     fn remove(&self, key: &[u8]) -> Result<(), IndexError> {
-        guarded("applying", || self.0.remove(key)).map(|_| ())
+        guarded("applying", || self.db.remove(key)).map(|_| ())
     }
 }
 
