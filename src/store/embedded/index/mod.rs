@@ -27,6 +27,7 @@ use super::super::record::{Record, Revision};
 use block::Block;
 use blocks::{Blocks, Ordered};
 use sums::Sums;
+pub(super) use sums::hash;
 
 /// Memory that sled may use for its pages: 256 MiB.
 const CACHE_BYTES: u64 = 256 * 1024 * 1024;
