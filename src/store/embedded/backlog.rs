@@ -14,14 +14,14 @@ use super::super::engine::Batch;
 /// between two checkpoints.
 pub(super) const BACKLOG_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
-/// Less than this is applied only after [`GATHERING`]: 4 MiB of journal.
-const GROUP_BYTES_MIN: u64 = 4 * 1024 * 1024;
+/// Less than this is applied only after [`GATHERING`]: 16 MiB of journal.
+const GROUP_BYTES_MIN: u64 = 16 * 1024 * 1024;
 
 /// What is applied in one go at most: 32 MiB of journal.
 pub(super) const GROUP_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// How long the first of a small group waits for others: nobody waits for it, the overlay shows it.
-const GATHERING: Duration = Duration::from_millis(200);
+const GATHERING: Duration = Duration::from_secs(1);
 
 /// A batch that is durable and visible.
 pub(super) struct Durable {
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn the_more_waits_the_larger_the_group() {
         const MIB: u64 = 1024 * 1024;
-        for (waiting, group) in [(1, 1), (2, 2), (8, 4), (40, 20), (64, 32), (100, 32)] {
+        for (waiting, group) in [(1, 1), (8, 8), (20, 16), (40, 20), (64, 32), (100, 32)] {
             let backlog = backlog(200 * MIB, &vec![MIB; waiting]);
             assert_eq!(backlog.take().len(), group, "{waiting} MiB wait");
         }
