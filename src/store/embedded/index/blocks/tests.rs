@@ -279,6 +279,7 @@ proptest! {
 }
 
 #[test]
+#[expect(clippy::arc_with_non_send_sync, reason = "a scan shares its blocks; this one stays on its thread")]
 fn a_block_that_is_split_under_a_scan_does_not_send_it_back() {
     let key = |n: u8| RecordKey::new("m", Kind::License, [n]).expect("short");
     let records = |numbers: std::ops::Range<u8>| -> Group {
