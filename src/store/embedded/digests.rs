@@ -24,9 +24,10 @@ const PAGE_RECORDS: usize = 500;
 #[derive(Default)]
 pub(super) struct Digests {
     bits: Vec<u64>,
-    /// Every key of the index was added; until then those that became visible meanwhile wait here.
+    /// Every key of the index was added.
     is_complete: bool,
-    early: Vec<u64>,
+    /// Keys that became visible while those of the index are read; `None` while nobody reads them.
+    early: Option<Vec<u64>>,
 }
 
 impl Digests {
@@ -35,12 +36,21 @@ impl Digests {
         self.is_complete && Kind::DIGESTS.contains(&key.kind()) && !self.may_hold(hash(key.as_bytes()))
     }
 
+    /// From now on keys are kept: what became visible before is seen by whoever reads the store now.
+    fn begin(&mut self) {
+        self.early = Some(Vec::new());
+    }
+
     /// A batch becomes visible.
     pub fn add(&mut self, batch: &Batch) {
         for effect in batch.effects() {
             if effect.after.is_some() && Kind::DIGESTS.contains(&effect.key.kind()) {
                 let hash = hash(effect.key.as_bytes());
-                if self.is_complete { self.insert(hash) } else { self.early.push(hash) }
+                if self.is_complete {
+                    self.insert(hash)
+                } else {
+                    self.early.iter_mut().for_each(|early| early.push(hash))
+                }
             }
         }
     }
@@ -48,15 +58,14 @@ impl Digests {
     /// A filter that knows these keys, and answers.
     fn holding(stored: &[u64]) -> Self {
         let keys = KEYS_MIN.max(2 * stored.len());
-        let mut whole =
-            Self { bits: vec![0; keys * BITS_PER_KEY / 64], is_complete: true, early: Vec::new() };
+        let mut whole = Self { bits: vec![0; keys * BITS_PER_KEY / 64], is_complete: true, early: None };
         stored.iter().for_each(|hash| whole.insert(*hash));
         whole
     }
 
     /// All keys that the index has are in `whole`: with those that came meanwhile, it answers from now on.
     fn complete(&mut self, mut whole: Self) {
-        self.early.iter().for_each(|hash| whole.insert(*hash));
+        self.early.iter().flatten().for_each(|hash| whole.insert(*hash));
         *self = whole;
     }
 
@@ -82,7 +91,8 @@ impl Digests {
 }
 
 /// Reads the keys of an open store page by page and completes its filter. Ends early when the store is closed.
-pub(super) fn learn(shared: &Shared) -> Result<(), StoreError> {
+fn learn(shared: &Shared) -> Result<(), StoreError> {
+    shared.with_digests(Digests::begin);
     let mut stored = Vec::new();
     let mut merchants = KeyRange::all();
     while let Some((first, _)) = shared.scan(&merchants, Direction::Forward, 1)?.pop() {
@@ -117,10 +127,10 @@ fn read(shared: &Shared, mut range: KeyRange, stored: &mut Vec<u64>) -> Result<(
 pub(super) fn learn_behind(shared: &Arc<Shared>) {
     let shared = Arc::clone(shared);
     let spawned = std::thread::Builder::new().name("store-digests".to_owned()).spawn(move || {
-        match learn(&shared) {
-            // Damage that it met has stopped the store by itself.
-            Ok(()) | Err(StoreError::Closed) => {}
-            Err(error) => tracing::warn!(%error, "absent digests are looked for in the index"),
+        // Damage that it met has stopped the store by itself.
+        if let Err(error) = learn(&shared) {
+            shared.with_digests(|digests| *digests = Digests::default());
+            tracing::debug!(%error, "absent digests are looked for in the index");
         }
     });
     if let Err(error) = spawned {
@@ -155,6 +165,7 @@ mod tests {
     fn a_key_that_was_added_never_reads_as_absent_and_few_others_are_asked_for() {
         let mut digests = Digests::default();
         assert!(!digests.is_absent(&key(0)), "nothing is known yet");
+        digests.begin();
         digests.add(&batch(0));
         let stored: Vec<u64> = (1..100_000).map(|n| hash(key(n).as_bytes())).collect();
         digests.complete(Digests::holding(&stored));
