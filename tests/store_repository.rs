@@ -333,12 +333,14 @@ mod sample {
             term,
             ordered_at: at(7),
             expires_at: Some(at(8)),
+            ends_at: Some(at(9)),
         };
         let bare_facts = PurchaseFacts {
             customer: None,
             sku: None,
             product_id: None,
             expires_at: None,
+            ends_at: None,
             ..facts(Charging::OnDemand, Term::Permanent)
         };
         vec![
@@ -563,6 +565,51 @@ mod sample {
         }
     }
 
+    fn authorization_codes() -> Vec<AuthorizationCode> {
+        let code = |number: u8, state, early| AuthorizationCode {
+            merchant: acme(),
+            marketplace: Marketplace::KooGallery,
+            code: InstanceId::parse(&format!("PL{number}")).expect("valid"),
+            state,
+            early,
+        };
+        let bare_grant = CodeGrant {
+            channel: ChannelId::parse("codes").expect("valid"),
+            order_id: None,
+            product_id: None,
+            quantity: None,
+            ends_at: None,
+        };
+        let grant = CodeGrant {
+            order_id: Some(order("CS1")),
+            product_id: Some("OFFI1".into()),
+            quantity: Some(u32::MAX),
+            ends_at: Some(at(3)),
+            ..bare_grant.clone()
+        };
+        let states = [
+            AuthorizationCodeState::Asked { since: at(1) },
+            AuthorizationCodeState::Activated { grant: bare_grant },
+            AuthorizationCodeState::Activated { grant },
+            AuthorizationCodeState::Refused { again_at: at(2) },
+            AuthorizationCodeState::Redeemed { license: license_id(1), used_on: None },
+            AuthorizationCodeState::Redeemed { license: license_id(1), used_on: Some(u32::MAX) },
+            AuthorizationCodeState::Released { at: at(4) },
+        ];
+        let others = (2..).zip(states).map(|(number, state)| code(number, state, early_events()));
+        std::iter::once(code(1, AuthorizationCodeState::Unredeemed, Vec::new())).chain(others).collect()
+    }
+
+    fn code_tasks() -> Vec<Task> {
+        let (merchant, license) = (acme(), license_id(1));
+        let code = InstanceId::parse("PL1").expect("valid");
+        vec![
+            Task::RedeemCode { merchant: merchant.clone(), marketplace: Marketplace::KooGallery, code },
+            Task::QueryCode { merchant: merchant.clone(), license: license.clone(), day: u32::MAX },
+            Task::ReportUse { merchant, license, client: "机器".into() },
+        ]
+    }
+
     fn jobs() -> Vec<Job> {
         let rank = |order_line_id: Option<&str>, scene| Task::RankOrder {
             purchase: long_line(),
@@ -577,7 +624,10 @@ mod sample {
             task: rank(Some(""), RefreshScene::CancelRenewal),
             ..job(at(-2), 2)
         };
-        vec![job(at(1), 1), full, Job { task: rank(None, RefreshScene::Renewal), ..job(at(2), 3) }]
+        let mut jobs =
+            vec![job(at(1), 1), full, Job { task: rank(None, RefreshScene::Renewal), ..job(at(2), 3) }];
+        jobs.extend((4..).zip(code_tasks()).map(|(number, task)| Job { task, ..job(at(2), number) }));
+        jobs
     }
 
     pub fn event(owner: &str, license: u128, number: u128) -> AuditEvent {
@@ -648,6 +698,7 @@ mod sample {
         all.extend(records(api_tokens()));
         all.extend(records(purchases()));
         all.extend(records(instances()));
+        all.extend(records(authorization_codes()));
         all.extend(records(vec![pending("acme", 1), pending("acme", u128::MAX)]));
         all.extend(records(licenses()));
         all.extend(records(claim_targets()));
@@ -947,6 +998,7 @@ acme/cat/channel\x00c schema 1 until None {"merchant":"acme","channel":{"id":"c"
 acme/cat/product\x00p schema 1 until None {"merchant":"acme","product":{"id":"p","name":{},"front_end_url":"","memo":{"zh":"{claim_code} 许可证 \"\\\n"}}}
 acme/cat/spec\x00s schema 1 until None {"merchant":"acme","spec":{"id":"s","product":"renderer","skus":[],"product_ids":[],"name":{},"term":"as_ordered","machines":"unlimited","multiply":"none","entitlements":[],"attributes":{},"starts":"purchase","kind":"license","offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]}}
 acme/clm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","license":"lic_0000000000000000000000","generation":0}
+acme/cod/koogallery\x00PL1 schema 1 until None {"merchant":"acme","marketplace":"koogallery","code":"PL1","state":"unredeemed","early":[]}
 acme/evt/lic_0000000000000000000001\x00evt_0000000000000000000001 schema 1 until None {"id":"evt_0000000000000000000001","merchant":"acme","license":"lic_0000000000000000000001","at_ms":789,"actor":"server","kind":"license.issued","detail":{}}
 acme/idm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until Some(0) {"merchant":"acme","key_digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request_digest":"__________________________________________8","until_ms":-211,"license":"lic_0000000000000000000000"}
 acme/ins/generic\x00i schema 1 until None {"id":"i","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}

@@ -6,9 +6,9 @@ use secrecy::SecretString;
 pub use super::record::Versioned;
 use super::record::{CounterKey, Record, RecordKey, Stored};
 use crate::domain::{
-    Activation, Channel, ClaimCode, ClaimDigest, Instant, License, LicenseId, Marketplace, Merchant,
-    MerchantId, OrderDetails, OrderId, Product, SecretRef, StatusList, StatusListNumber, StatusSlot,
-    TokenDigest, TokenId,
+    Activation, Channel, ClaimCode, ClaimDigest, CodeGrant, InstanceId, Instant, License, LicenseId,
+    Marketplace, Merchant, MerchantId, OrderDetails, OrderId, Product, SecretRef, StatusList,
+    StatusListNumber, StatusSlot, TokenDigest, TokenId,
 };
 
 /// Revision that means "there is no such record".
@@ -322,6 +322,70 @@ pub trait OrderSource: Send + Sync {
         order_id: &str,
         order_line_id: Option<&str>,
     ) -> Result<OrderDetails, OrderSourceError>;
+}
+
+/// How a redeemed code stands at the marketplace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeStanding {
+    /// Whether the marketplace has released it.
+    pub released: bool,
+    /// Its end.
+    pub ends_at: Option<Instant>,
+    /// Whose order it is, where the marketplace tells.
+    pub order_id: Option<OrderId>,
+    /// The marketplace's product id, likewise.
+    pub product_id: Option<String>,
+    /// How much was bought, likewise.
+    pub quantity: Option<u32>,
+}
+
+/// Why the marketplace did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MarketplaceCallError {
+    /// No answer, or a passing fault: whether it was done is not known; again later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The call itself was refused: the merchant must mend its settings, or the marketplace wants none of it.
+    #[error("{0}")]
+    Refused(String),
+    /// The channel has no access to the marketplace.
+    #[error("the channel has no open_api, so the marketplace cannot be asked")]
+    NotConfigured,
+    /// There is no such code, or it is another merchant's.
+    #[error("the marketplace does not know the code")]
+    CodeUnknown,
+    /// The buyer has not taken the code yet.
+    #[error("the buyer has not received the code yet")]
+    CodeNotReceived,
+    /// Activated when it was activated before; queried when it was not.
+    #[error("the code is not in a state for this")]
+    CodeState,
+}
+
+/// What a marketplace is asked for and told beyond its orders. Each call takes at most some seconds.
+#[async_trait]
+pub trait MarketplaceCalls: Send + Sync {
+    /// Activates a code. Not idempotent on the other side: after a lost answer it says [`MarketplaceCallError::CodeState`].
+    async fn activate_code(
+        &self,
+        channel: &Channel,
+        code: &InstanceId,
+    ) -> Result<CodeGrant, MarketplaceCallError>;
+
+    /// Asks how an activated code stands. Counts as the sign of life of a day.
+    async fn query_code(
+        &self,
+        channel: &Channel,
+        code: &InstanceId,
+    ) -> Result<CodeStanding, MarketplaceCallError>;
+
+    /// Tells that `client` has used the software today.
+    async fn report_use(
+        &self,
+        channel: &Channel,
+        code: &InstanceId,
+        client: &str,
+    ) -> Result<(), MarketplaceCallError>;
 }
 
 /// A secret that cannot be used: which one, and what is wrong with it. Never the secret itself.

@@ -1,10 +1,10 @@
 //! What is stored, in domain words: one record per noun, found by a typed key.
 
 use crate::domain::{
-    Activation, ActivationId, ApiToken, AuditEvent, Channel, ChannelId, ClaimDigest, EventId, InstanceId,
-    Instant, JobId, License, LicenseId, Marketplace, Merchant, MerchantId, OrderLineKey, Places, Product,
-    ProductId, Purchase, PurchaseOutcome, RefreshScene, Spec, SpecId, StatusFlip, StatusList,
-    StatusListNumber, StatusSlot, TokenDigest,
+    Activation, ActivationId, ApiToken, AuditEvent, AuthorizationCode, Channel, ChannelId, ClaimDigest,
+    EventId, InstanceId, Instant, JobId, License, LicenseId, Marketplace, Merchant, MerchantId, OrderLineKey,
+    Places, Product, ProductId, Purchase, PurchaseOutcome, RefreshScene, Spec, SpecId, StatusFlip,
+    StatusList, StatusListNumber, StatusSlot, TokenDigest,
 };
 
 /// The key of one record.
@@ -24,6 +24,8 @@ pub enum RecordKey {
     Purchase(OrderLineKey),
     /// Which purchase an instance id means.
     Instance(MerchantId, Marketplace, InstanceId),
+    /// A code that the marketplace gave a buyer.
+    AuthorizationCode(MerchantId, Marketplace, InstanceId),
     /// Which purchase will become this license; deleted when it is minted.
     PendingLicense(MerchantId, LicenseId),
     /// A license.
@@ -96,6 +98,47 @@ pub enum Task {
         /// What it was for.
         scene: RefreshScene,
     },
+    /// Ask the marketplace to activate a code, and what its order says, then mint or hold.
+    RedeemCode {
+        /// Whose.
+        merchant: MerchantId,
+        /// Who made it.
+        marketplace: Marketplace,
+        /// The code.
+        code: InstanceId,
+    },
+    /// Ask the marketplace how a redeemed code stands, and follow it.
+    QueryCode {
+        /// Whose.
+        merchant: MerchantId,
+        /// The license that it opened.
+        license: LicenseId,
+        /// The marketplace's day on which the question came up.
+        day: u32,
+    },
+    /// Tell the marketplace that the software was used.
+    ReportUse {
+        /// Whose.
+        merchant: MerchantId,
+        /// Which license.
+        license: LicenseId,
+        /// Who used it; opaque.
+        client: String,
+    },
+}
+
+impl Task {
+    /// Whose it is and what it is about, for the log: never a code.
+    pub fn subject(&self) -> (&MerchantId, &str) {
+        match self {
+            Self::SettlePurchase { purchase } => (&purchase.merchant, purchase.order_id.as_str()),
+            Self::RankOrder { purchase, order_id, .. } => (&purchase.merchant, order_id),
+            Self::RedeemCode { merchant, .. } => (merchant, "an authorization code"),
+            Self::QueryCode { merchant, license, .. } | Self::ReportUse { merchant, license, .. } => {
+                (merchant, license.as_str())
+            }
+        }
+    }
 }
 
 /// A call of a marketplace that was answered.
@@ -226,6 +269,7 @@ impl Record {
             | Self::ApiToken(_)
             | Self::Purchase(_)
             | Self::Instance(_)
+            | Self::AuthorizationCode(_)
             | Self::PendingLicense(_)
             | Self::License(_)
             | Self::ClaimTarget(_)
@@ -256,6 +300,9 @@ records! {
     Purchase(Purchase) = |it| RecordKey::Purchase(it.key.clone());
     Instance(Instance) = |it| {
         RecordKey::Instance(it.purchase.merchant.clone(), it.purchase.marketplace, it.id.clone())
+    };
+    AuthorizationCode(AuthorizationCode) = |it| {
+        RecordKey::AuthorizationCode(it.merchant.clone(), it.marketplace, it.code.clone())
     };
     PendingLicense(PendingLicense) = |it| {
         RecordKey::PendingLicense(it.purchase.merchant.clone(), it.id.clone())

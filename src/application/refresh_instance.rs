@@ -38,7 +38,9 @@ impl App {
         refresh: &Refresh<'_>,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let Some(purchase) = self.purchase_of_instance(call, instance_id).await? else {
-            return Ok(PurchaseOutcome::InstanceUnknown);
+            let (order, scene, ends_at) = (refresh.order.clone(), refresh.scene, refresh.ends_at);
+            let early = EarlyEvent::Refreshed { at: call.now, order, scene, ends_at };
+            return self.keep_for_code(call, instance_id, early).await;
         };
         match purchase.value.state {
             PurchaseState::Minted => self.refresh_license(call, &purchase.value, refresh).await,

@@ -22,6 +22,9 @@ pub enum Failure {
     /// The request may have been done, but no answer came.
     #[error("{0}")]
     Lost(String),
+    /// The answer is not there yet.
+    #[error("{0}")]
+    Pending(String),
     /// The server said no.
     #[error("{0}")]
     Problem(Box<Problem>),
@@ -33,7 +36,7 @@ impl Failure {
         ExitCode::from(match self {
             Self::Refused(_) => 1,
             Self::Usage(_) => 2,
-            Self::Unreachable(_) | Self::Lost(_) => 3,
+            Self::Unreachable(_) | Self::Lost(_) | Self::Pending(_) => 3,
             Self::Problem(problem) if problem.is_unavailable() => 3,
             Self::Problem(_) => 1,
         })
@@ -46,6 +49,7 @@ impl Failure {
             Self::Usage(reason) => json!({ "code": "usage", "reason": reason }),
             Self::Unreachable(reason) => json!({ "code": "unreachable", "reason": reason }),
             Self::Lost(reason) => json!({ "code": "outcome_unknown", "reason": reason }),
+            Self::Pending(reason) => json!({ "code": "pending", "reason": reason }),
             Self::Problem(problem) => problem.to_json(),
         }
     }

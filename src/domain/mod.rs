@@ -7,6 +7,7 @@ mod activation;
 mod amount;
 mod api_token;
 mod audit_event;
+mod authorization_code;
 mod channel;
 mod claim_code;
 mod ids;
@@ -29,6 +30,7 @@ pub use activation::{Activation, ActivationState, EndCause, GENERATION_FIRST, Le
 pub use amount::{AMOUNT_UNITS_MAX, Amount, AmountError, TEN_THOUSANDTHS_PER_UNIT};
 pub use api_token::{ApiToken, Scope, TokenDigest, TokenOwner};
 pub use audit_event::{Actor, AuditEvent, EventKind};
+pub use authorization_code::{AuthorizationCode, AuthorizationCodeState, CodeGrant, authorization_code};
 pub use channel::{
     AccessKeyRef, AccessKeyUse, Channel, Marketplace, OpenApi, ProtocolName, ReadyRule, SecretRef,
 };
@@ -43,7 +45,7 @@ pub use merchant::Merchant;
 pub use places::{PLACES_MAX, Place, PlaceDecision, Places};
 pub use product::Product;
 pub use purchase::{
-    EARLY_EVENTS_MAX, EarlyEvent, EarlyKept, OrderLineKey, Purchase, PurchaseFacts, PurchaseState,
+    EARLY_EVENTS_MAX, EarlyEvent, EarlyKept, OrderLineKey, Purchase, PurchaseFacts, PurchaseState, keep_early,
 };
 pub use purchase_event::{
     Charging, InstanceInfo, InstanceStatus, OrderDetails, OrderKind, OrderLineDetails, OrderRef, PeriodUnit,

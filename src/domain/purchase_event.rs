@@ -60,6 +60,10 @@ pub enum PurchaseEvent {
         instance_id: String,
         order: Option<OrderRef>,
     },
+    /// Somebody bought and will redeem a code that the marketplace gives out itself: nothing is owed yet.
+    Announced {
+        order: OrderRef,
+    },
 }
 
 /// What the marketplace says about an order when it is asked.

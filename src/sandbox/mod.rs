@@ -5,6 +5,8 @@
 //! same vectors, so that one misreading cannot hide in both.
 
 pub mod caller;
+mod code_shop;
+pub mod codes;
 pub mod open_api;
 pub mod orders;
 pub mod signer;
@@ -20,6 +22,8 @@ use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use caller::Caller;
+pub use code_shop::{CodeSale, CodeShop};
+use codes::Codes;
 use open_api::{OpenApi, Trouble};
 use orders::{MockOrder, Orders};
 pub use storefront::{Purchase, Storefront};
@@ -40,6 +44,7 @@ pub struct Sandbox {
     address: SocketAddr,
     clock: Clock,
     orders: Arc<Orders>,
+    codes: Arc<Codes>,
     open_api: Arc<OpenApi>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -51,7 +56,9 @@ impl Sandbox {
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
         let orders = Arc::new(Orders::default());
-        let open_api = Arc::new(OpenApi::new(keys, Arc::clone(&orders), Arc::clone(&clock)));
+        let codes = Arc::new(Codes::default());
+        let open_api =
+            Arc::new(OpenApi::new(keys, Arc::clone(&orders), Arc::clone(&codes), Arc::clone(&clock)));
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let serving = open_api::serve(listener, Arc::clone(&open_api), stopped);
@@ -59,7 +66,7 @@ impl Sandbox {
             runtime.block_on(serving);
             runtime.shutdown_background();
         })?;
-        Ok(Self { address, clock, orders, open_api, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, clock, orders, codes, open_api, stop: Some(stop), thread: Some(thread) })
     }
 
     /// The merchant's `open_api.base_url`.
@@ -73,6 +80,13 @@ impl Sandbox {
         Storefront::new(caller, Arc::clone(&self.orders), Arc::clone(&self.clock))
     }
 
+    /// Sells authorization codes and tells one production address of them.
+    pub fn code_shop(&self, production_address: &str, access_key: SecretString) -> CodeShop {
+        let caller = Caller::new(production_address, access_key, Arc::clone(&self.clock));
+        let (orders, codes) = (Arc::clone(&self.orders), Arc::clone(&self.codes));
+        CodeShop::new(caller, orders, codes, Arc::clone(&self.clock))
+    }
+
     /// Makes an order known to the order query without telling anybody.
     pub fn register(&self, order: MockOrder) {
         self.orders.register(order);
@@ -80,7 +94,12 @@ impl Sandbox {
 
     /// The next `calls` calls of the open API go wrong.
     pub fn trouble(&self, trouble: Trouble, calls: u32) {
-        self.open_api.trouble(trouble, calls);
+        self.open_api.trouble(0, trouble, calls);
+    }
+
+    /// The same after `skip` calls that go well.
+    pub fn trouble_after(&self, skip: u32, trouble: Trouble, calls: u32) {
+        self.open_api.trouble(skip, trouble, calls);
     }
 
     /// How many calls the open API has answered or left hanging, authenticated or not.

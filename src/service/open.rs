@@ -101,13 +101,17 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     };
     let keyring = Arc::new(keyring);
     let records = RecordStore::start(engine);
-    let app = Arc::new(App::new(
+    let clock = Arc::clone(&options.clock);
+    let marketplaces =
+        Arc::new(MarketplaceOrders::new(options.secrets, options.clock, options.marketplace_timeout));
+    let app = App::new(
         Arc::new(Repository::new(records.clone())),
         Arc::clone(&keyring) as _,
-        Arc::clone(&options.clock),
+        clock,
         Arc::new(SystemRandomness::default()),
-        Arc::new(MarketplaceOrders::new(options.secrets, options.clock, options.marketplace_timeout)),
-    ));
+        Arc::clone(&marketplaces) as _,
+    );
+    let app = Arc::new(app.with_marketplaces(marketplaces));
     let merchants = app.merchants().await?;
     for merchant in &merchants {
         keyring.load_merchant(merchant)?;

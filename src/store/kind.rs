@@ -9,6 +9,8 @@ pub enum Kind {
     Purchase,
     /// A marketplace's instance id, pointing to its purchase.
     Instance,
+    /// An authorization code of a marketplace.
+    AuthorizationCode,
     /// A license.
     License,
     /// The digest of a claim code, pointing to its license.
@@ -47,10 +49,11 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Activation,
         Self::Catalog,
         Self::ClaimCode,
+        Self::AuthorizationCode,
         Self::Escrow,
         Self::Event,
         Self::Idempotency,
@@ -74,6 +77,7 @@ impl Kind {
         match self {
             Self::Purchase => *b"pur",
             Self::Instance => *b"ins",
+            Self::AuthorizationCode => *b"cod",
             Self::License => *b"lic",
             Self::ClaimCode => *b"clm",
             Self::Places => *b"plc",

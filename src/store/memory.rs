@@ -199,6 +199,7 @@ impl State {
                 assert!(before.is_none_or(|before| before.body == after.body), "{key} is pointed elsewhere");
             }
             Kind::Purchase
+            | Kind::AuthorizationCode
             | Kind::License
             | Kind::ClaimCode
             | Kind::Places

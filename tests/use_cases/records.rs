@@ -67,6 +67,7 @@ impl Records {
             Record::Merchant(_)
             | Record::Product(_)
             | Record::ApiToken(_)
+            | Record::AuthorizationCode(_)
             | Record::Replay(_)
             | Record::Idempotency(_) => {}
         }
@@ -85,7 +86,12 @@ impl Records {
             Kind::StatusListFlip => Some(self.flips.len()),
             Kind::Job => Some(self.jobs.len()),
             Kind::Event => Some(self.events.len()),
-            Kind::Nonce | Kind::Idempotency | Kind::StatusListSlots | Kind::Catalog | Kind::Meta => None,
+            Kind::AuthorizationCode
+            | Kind::Nonce
+            | Kind::Idempotency
+            | Kind::StatusListSlots
+            | Kind::Catalog
+            | Kind::Meta => None,
             Kind::Quota | Kind::Escrow | Kind::Reservation => Some(0),
         }
     }
@@ -175,7 +181,8 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         Kind::License => Some(RecordKey::License(merchant, license(&text(own)))),
         Kind::ClaimCode => Some(RecordKey::ClaimCode(merchant, own.try_into().expect("a digest"))),
         Kind::Places => Some(RecordKey::Places(merchant, license(&text(own)))),
-        Kind::Purchase
+        Kind::AuthorizationCode
+        | Kind::Purchase
         | Kind::Activation
         | Kind::Quota
         | Kind::Escrow

@@ -4,7 +4,9 @@
 
 mod answer;
 mod body;
+mod family;
 mod json;
+pub mod license_code;
 pub mod open_api;
 pub mod payload;
 mod query;

@@ -4,7 +4,7 @@ use super::form::{Millis, Text};
 use super::mirror::{row, row_enum};
 use super::order::OrderLineKeyRow;
 use crate::application::record::{Job, Task};
-use crate::domain::{JobId, RefreshScene};
+use crate::domain::{InstanceId, JobId, LicenseId, Marketplace, MerchantId, RefreshScene};
 
 row!(
     /// A job.
@@ -30,6 +30,21 @@ row_enum!(
             #[serde(skip_serializing_if = "Option::is_none")]
             order_line_id: Option<String> = order_line_id,
             scene: Text<RefreshScene> = scene,
+        },
+        RedeemCode {
+            merchant: Text<MerchantId> = merchant,
+            marketplace: Text<Marketplace> = marketplace,
+            code: Text<InstanceId> = code,
+        },
+        QueryCode {
+            merchant: Text<MerchantId> = merchant,
+            license: Text<LicenseId> = license,
+            day: u32 = day,
+        },
+        ReportUse {
+            merchant: Text<MerchantId> = merchant,
+            license: Text<LicenseId> = license,
+            client: String = client,
         },
     }
 );

@@ -46,6 +46,10 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             let own = joined(&[marketplace.as_str().as_bytes(), &[PART_END], id.as_str().as_bytes()]);
             (merchant.as_str(), Kind::Instance, own)
         }
+        RecordKey::AuthorizationCode(merchant, marketplace, code) => {
+            let own = joined(&[marketplace.as_str().as_bytes(), &[PART_END], code.as_str().as_bytes()]);
+            (merchant.as_str(), Kind::AuthorizationCode, own)
+        }
         RecordKey::PendingLicense(merchant, id) => {
             (merchant.as_str(), Kind::Index, joined(&[INDEX_PENDING, id.as_str().as_bytes()]))
         }

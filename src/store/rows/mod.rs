@@ -8,6 +8,7 @@
 
 mod activation;
 mod api_token;
+mod authorization_code;
 mod channel;
 mod claim_target;
 mod event;

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::activation::ActivationRow;
 use super::api_token::ApiTokenRow;
+use super::authorization_code::AuthorizationCodeRow;
 use super::channel::OwnedChannelRow;
 use super::claim_target::ClaimTargetRow;
 use super::event::AuditEventRow;
@@ -28,8 +29,8 @@ use crate::application::record::{
     Stored, Versioned,
 };
 use crate::domain::{
-    Activation, ApiToken, AuditEvent, Channel, Instant, License, Merchant, Product, Purchase, Spec,
-    StatusFlip, StatusList,
+    Activation, ApiToken, AuditEvent, AuthorizationCode, Channel, Instant, License, Merchant, Product,
+    Purchase, Spec, StatusFlip, StatusList,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -80,6 +81,7 @@ tables! {
     ApiToken = "API token", schema 1, ApiToken as ApiTokenRow;
     Purchase = "purchase", schema 1, Purchase as PurchaseRow;
     Instance = "instance", schema 1, Instance as InstanceRow;
+    AuthorizationCode = "authorization code", schema 1, AuthorizationCode as AuthorizationCodeRow;
     PendingLicense = "pending license", schema 1, PendingLicense as PendingLicenseRow;
     License = "license", schema 1, License as LicenseRow;
     ClaimTarget = "claim code", schema 1, ClaimTarget as ClaimTargetRow;
@@ -130,6 +132,7 @@ impl Table {
             RecordKey::ApiToken(..) => Self::ApiToken,
             RecordKey::Purchase(..) => Self::Purchase,
             RecordKey::Instance(..) => Self::Instance,
+            RecordKey::AuthorizationCode(..) => Self::AuthorizationCode,
             RecordKey::PendingLicense(..) => Self::PendingLicense,
             RecordKey::License(..) => Self::License,
             RecordKey::ClaimCode(..) => Self::ClaimTarget,
