@@ -320,6 +320,8 @@ mod sample {
             refreshed(RefreshScene::Renewal, Some(at(6))),
             refreshed(RefreshScene::CancelRenewal, None),
             refreshed(RefreshScene::RenewalChange, None),
+            EarlyEvent::Applied { at: at(8), application: application(None) },
+            EarlyEvent::Applied { at: at(9), application: application(Some("04:7C:16||")) },
         ]
     }
 
@@ -600,6 +602,30 @@ mod sample {
         std::iter::once(code(1, AuthorizationCodeState::Unredeemed, Vec::new())).chain(others).collect()
     }
 
+    fn application(fingerprint: Option<&str>) -> Application {
+        Application {
+            request: RequestId::parse("8a1be5694d0c4cc8").expect("valid"),
+            starts_at: at(1),
+            ends_at: fingerprint.map(|_| at(2)),
+            fingerprint: fingerprint.map(str::to_owned),
+        }
+    }
+
+    fn handed_over(fingerprint: Option<Commitment>) -> HandedOver {
+        HandedOver {
+            key: HandedOverKey {
+                merchant: acme(),
+                marketplace: Marketplace::KooGallery,
+                request: RequestId::parse("8a1be5694d0c4cc8").expect("valid"),
+                fingerprint,
+            },
+            channel: ChannelId::parse("online").expect("valid"),
+            license: license_id(1),
+            text: String::new(),
+            is_waiting: fingerprint.is_none(),
+        }
+    }
+
     fn code_tasks() -> Vec<Task> {
         let (merchant, license) = (acme(), license_id(1));
         let code = InstanceId::parse("PL1").expect("valid");
@@ -607,6 +633,10 @@ mod sample {
             Task::RedeemCode { merchant: merchant.clone(), marketplace: Marketplace::KooGallery, code },
             Task::QueryCode { merchant: merchant.clone(), license: license.clone(), day: u32::MAX },
             Task::ReportUse { merchant, license, client: "机器".into() },
+            Task::ApplyForLicense { purchase: line("CS1"), application: application(None) },
+            Task::ApplyForLicense { purchase: long_line(), application: application(Some("04:7C||码")) },
+            Task::UploadLicense { key: handed_over(None).key },
+            Task::UploadLicense { key: handed_over(Some([7; COMMITMENT_BYTES])).key },
         ]
     }
 
@@ -676,6 +706,10 @@ mod sample {
             PurchaseOutcome::Processing,
             PurchaseOutcome::Unavailable,
             PurchaseOutcome::InvalidParameter,
+            PurchaseOutcome::NoPlaceFree,
+            PurchaseOutcome::OutsideValidity,
+            PurchaseOutcome::EndRequired,
+            PurchaseOutcome::FingerprintRequired,
         ];
         (0..).zip(outcomes).map(|(byte, outcome)| replay(byte, at(i64::from(byte)), outcome)).collect()
     }
@@ -699,6 +733,7 @@ mod sample {
         all.extend(records(purchases()));
         all.extend(records(instances()));
         all.extend(records(authorization_codes()));
+        all.extend(records(vec![handed_over(None), handed_over(Some([0; COMMITMENT_BYTES]))]));
         all.extend(records(vec![pending("acme", 1), pending("acme", u128::MAX)]));
         all.extend(records(licenses()));
         all.extend(records(claim_targets()));
@@ -1000,6 +1035,7 @@ acme/cat/spec\x00s schema 1 until None {"merchant":"acme","spec":{"id":"s","prod
 acme/clm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","license":"lic_0000000000000000000000","generation":0}
 acme/cod/koogallery\x00PL1 schema 1 until None {"merchant":"acme","marketplace":"koogallery","code":"PL1","state":"unredeemed","early":[]}
 acme/evt/lic_0000000000000000000001\x00evt_0000000000000000000001 schema 1 until None {"id":"evt_0000000000000000000001","merchant":"acme","license":"lic_0000000000000000000001","at_ms":789,"actor":"server","kind":"license.issued","detail":{}}
+acme/hnd/koogallery\x008a1be5694d0c4cc8\x00 schema 1 until None {"key":{"merchant":"acme","marketplace":"koogallery","request":"8a1be5694d0c4cc8"},"channel":"online","license":"lic_0000000000000000000001","text":"","is_waiting":true}
 acme/idm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until Some(0) {"merchant":"acme","key_digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request_digest":"__________________________________________8","until_ms":-211,"license":"lic_0000000000000000000000"}
 acme/ins/generic\x00i schema 1 until None {"id":"i","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
 acme/ix_/pending\x00lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}

@@ -86,6 +86,9 @@ impl App {
             PurchaseEvent::Released { instance_id, order: _ } => {
                 self.release_instance(call, &instance_id).await
             }
+            PurchaseEvent::Applied { instance_id, application } => {
+                self.apply_for_license(call, &instance_id, &application).await
+            }
             // The order's own id serves: it differs between orders and is the same for ever.
             PurchaseEvent::Announced { order } => {
                 let instance_id = order.order_line_id.unwrap_or(order.order_id);

@@ -5,6 +5,7 @@ mod api_tokens;
 mod app;
 mod apply_catalog;
 mod change_instance_status;
+mod hand_over_license;
 mod handle_purchase_event;
 mod issue_license;
 mod license_change;

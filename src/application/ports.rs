@@ -6,9 +6,9 @@ use secrecy::SecretString;
 pub use super::record::Versioned;
 use super::record::{CounterKey, Record, RecordKey, Stored};
 use crate::domain::{
-    Activation, Channel, ClaimCode, ClaimDigest, CodeGrant, InstanceId, Instant, License, LicenseId,
-    Marketplace, Merchant, MerchantId, OrderDetails, OrderId, Product, SecretRef, StatusList,
-    StatusListNumber, StatusSlot, TokenDigest, TokenId,
+    Activation, Channel, ClaimCode, ClaimDigest, CodeGrant, Commitment, InstanceId, Instant, License,
+    LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, Product, ProductId, RequestId,
+    SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
 };
 
 /// Revision that means "there is no such record".
@@ -279,6 +279,10 @@ pub trait Signer: Send + Sync {
     /// The digest under which a claim code is found.
     fn claim_digest(&self, code: &ClaimCode) -> ClaimDigest;
 
+    /// The commitment of a fingerprint in a marketplace's own form, as client software makes it; none of a text that
+    /// says nothing about a machine.
+    fn commit_fingerprint(&self, merchant: &Merchant, product: &ProductId, text: &str) -> Option<Commitment>;
+
     /// The bytes of an API token that a request under this idempotency key makes: the same for the same key, and
     /// nothing that anybody else can compute.
     fn token_bytes(&self, key_digest: &[u8; 32]) -> [u8; 32];
@@ -357,6 +361,9 @@ pub enum MarketplaceCallError {
     /// The buyer has not taken the code yet.
     #[error("the buyer has not received the code yet")]
     CodeNotReceived,
+    /// The marketplace does not take a license for this application, and will not later.
+    #[error("the marketplace refused the license: {0}")]
+    RequestClosed(String),
     /// Activated when it was activated before; queried when it was not.
     #[error("the code is not in a state for this")]
     CodeState,
@@ -385,6 +392,14 @@ pub trait MarketplaceCalls: Send + Sync {
         channel: &Channel,
         code: &InstanceId,
         client: &str,
+    ) -> Result<(), MarketplaceCallError>;
+
+    /// Hands over the license that was asked for. Repeating it replaces what was handed over.
+    async fn upload_license(
+        &self,
+        channel: &Channel,
+        request: &RequestId,
+        text: &str,
     ) -> Result<(), MarketplaceCallError>;
 }
 

@@ -1,10 +1,10 @@
 //! What is stored, in domain words: one record per noun, found by a typed key.
 
 use crate::domain::{
-    Activation, ActivationId, ApiToken, AuditEvent, AuthorizationCode, Channel, ChannelId, ClaimDigest,
-    EventId, InstanceId, Instant, JobId, License, LicenseId, Marketplace, Merchant, MerchantId, OrderLineKey,
-    Places, Product, ProductId, Purchase, PurchaseOutcome, RefreshScene, Spec, SpecId, StatusFlip,
-    StatusList, StatusListNumber, StatusSlot, TokenDigest,
+    Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, Channel, ChannelId,
+    ClaimDigest, EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, License, LicenseId,
+    Marketplace, Merchant, MerchantId, OrderLineKey, Places, Product, ProductId, Purchase, PurchaseOutcome,
+    RefreshScene, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest,
 };
 
 /// The key of one record.
@@ -32,6 +32,8 @@ pub enum RecordKey {
     License(MerchantId, LicenseId),
     /// Which license a claim code means.
     ClaimCode(MerchantId, ClaimDigest),
+    /// A license handed over through a marketplace.
+    HandedOver(HandedOverKey),
     /// The places of a license.
     Places(MerchantId, LicenseId),
     /// An activation of a license.
@@ -125,6 +127,18 @@ pub enum Task {
         /// Who used it; opaque.
         client: String,
     },
+    /// Decide about an application that came before the license did.
+    ApplyForLicense {
+        /// Of which purchase.
+        purchase: OrderLineKey,
+        /// What was asked for.
+        application: Application,
+    },
+    /// Hand a license over to the marketplace.
+    UploadLicense {
+        /// Which.
+        key: HandedOverKey,
+    },
 }
 
 impl Task {
@@ -137,6 +151,8 @@ impl Task {
             Self::QueryCode { merchant, license, .. } | Self::ReportUse { merchant, license, .. } => {
                 (merchant, license.as_str())
             }
+            Self::ApplyForLicense { purchase, .. } => (&purchase.merchant, purchase.order_id.as_str()),
+            Self::UploadLicense { key } => (&key.merchant, key.request.as_str()),
         }
     }
 }
@@ -273,6 +289,7 @@ impl Record {
             | Self::PendingLicense(_)
             | Self::License(_)
             | Self::ClaimTarget(_)
+            | Self::HandedOver(_)
             | Self::Places(_)
             | Self::Activation(_)
             | Self::StatusList(_)
@@ -309,6 +326,7 @@ records! {
     };
     License(License) = |it| RecordKey::License(it.merchant.clone(), it.id.clone());
     ClaimTarget(ClaimTarget) = |it| RecordKey::ClaimCode(it.merchant.clone(), it.digest);
+    HandedOver(HandedOver) = |it| RecordKey::HandedOver(it.key.clone());
     Places(LicensePlaces) = |it| RecordKey::Places(it.merchant.clone(), it.license.clone());
     Activation(Activation) = |it| {
         RecordKey::Activation(it.merchant.clone(), it.license.clone(), it.id.clone())

@@ -67,6 +67,7 @@ impl App {
             EarlyEvent::Refreshed { order, .. } => {
                 (EventKind::LicenseRenewed, vec![("order_id", order.order_id.clone())])
             }
+            EarlyEvent::Applied { .. } => (EventKind::LicenseRequested, Vec::new()),
         };
         match purchase.keep_early(early) {
             EarlyKept::Repeat => return Ok(PurchaseOutcome::Done),

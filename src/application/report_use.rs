@@ -176,6 +176,7 @@ fn told(error: &MarketplaceCallError, license: &License, what: &str) -> Settled 
         MarketplaceCallError::Unavailable(why) => Settled::Later(why.clone()),
         MarketplaceCallError::Refused(_)
         | MarketplaceCallError::NotConfigured
+        | MarketplaceCallError::RequestClosed(_)
         | MarketplaceCallError::CodeUnknown
         | MarketplaceCallError::CodeNotReceived
         | MarketplaceCallError::CodeState => {

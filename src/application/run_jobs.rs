@@ -70,6 +70,10 @@ impl App {
                 self.settle_code(merchant, *marketplace, code).await
             }
             Task::QueryCode { merchant, license, day } => self.query_code(merchant, license, *day).await,
+            Task::ApplyForLicense { purchase, application } => {
+                self.settle_application(purchase, application).await
+            }
+            Task::UploadLicense { key } => self.upload_license(key).await,
             Task::ReportUse { merchant, license, client } => self.report_use(merchant, license, client).await,
         };
         match outcome {

@@ -79,6 +79,7 @@ impl App {
                     | MarketplaceCallError::CodeState
                     | MarketplaceCallError::Unavailable(_)
                     | MarketplaceCallError::Refused(_)
+                    | MarketplaceCallError::RequestClosed(_)
                     | MarketplaceCallError::NotConfigured),
                 ) => later = Some(error.to_string()),
             }
@@ -133,6 +134,7 @@ impl App {
                 // The first answer holds until the first use asks again.
                 Err(
                     MarketplaceCallError::Refused(_)
+                    | MarketplaceCallError::RequestClosed(_)
                     | MarketplaceCallError::NotConfigured
                     | MarketplaceCallError::CodeUnknown
                     | MarketplaceCallError::CodeNotReceived

@@ -277,6 +277,10 @@ impl App {
                 license.resume(HoldBy::Marketplace)?;
                 Ok(None)
             }
+            EarlyEvent::Applied { at: _, application } => {
+                let task = Task::ApplyForLicense { purchase: key.clone(), application };
+                Ok(Some(self.job(task, now)))
+            }
             EarlyEvent::Refreshed { at, order, scene, ends_at } => {
                 let can_rank = channel.open_api.is_some();
                 let applied = AppliedOrder {

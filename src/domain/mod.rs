@@ -10,6 +10,7 @@ mod audit_event;
 mod authorization_code;
 mod channel;
 mod claim_code;
+mod handed_over;
 mod ids;
 mod license;
 mod machine;
@@ -35,6 +36,7 @@ pub use channel::{
     AccessKeyRef, AccessKeyUse, Channel, Marketplace, OpenApi, ProtocolName, ReadyRule, SecretRef,
 };
 pub use claim_code::{CLAIM_CODE_BITS, ClaimCode, ClaimCodeError, ClaimDigest};
+pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
 pub use license::{
     AppliedOrder, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License, LicenseEnd, LicenseState,

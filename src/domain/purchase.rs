@@ -1,9 +1,9 @@
 //! One order line as received.
 
 use super::{
-    ChannelId, Charging, CustomerId, Env, FOREIGN_ID_BYTES_MAX, InstanceId, Instant, LicenseId, Marketplace,
-    MerchantId, OrderDetails, OrderId, OrderLineDetails, OrderLineId, OrderRef, PeriodUnit, RefreshScene,
-    Sku, Term,
+    Application, ChannelId, Charging, CustomerId, Env, FOREIGN_ID_BYTES_MAX, InstanceId, Instant, LicenseId,
+    Marketplace, MerchantId, OrderDetails, OrderId, OrderLineDetails, OrderLineId, OrderRef, PeriodUnit,
+    RefreshScene, Sku, Term,
 };
 
 /// What makes a purchase unique. The channel is recorded, never part of it.
@@ -60,6 +60,13 @@ pub enum EarlyEvent {
         scene: RefreshScene,
         /// The end it dictates.
         ends_at: Option<Instant>,
+    },
+    /// Its text or file was asked for.
+    Applied {
+        /// When.
+        at: Instant,
+        /// What exactly.
+        application: Application,
     },
 }
 
@@ -168,17 +175,28 @@ impl Purchase {
     }
 }
 
-/// Keeps an early event. A repeat of the last freeze or of a (order, scene) changes nothing, nor does the end
-/// of a freeze that never was. What finds no room is not kept, and its caller must hear so.
+/// Keeps an early event. A repeat of the last freeze, of an (order, scene) or of an application changes
+/// nothing, nor does the end of a freeze that never was. What finds no room is not kept, and its caller must hear so.
 pub fn keep_early(early: &mut Vec<EarlyEvent>, event: EarlyEvent) -> EarlyKept {
     let repeats = |kept: &EarlyEvent| match (kept, &event) {
         (
             EarlyEvent::Refreshed { order: own, scene: kept_scene, .. },
             EarlyEvent::Refreshed { order, scene, .. },
         ) => own == order && kept_scene == scene,
-        (EarlyEvent::Frozen { .. } | EarlyEvent::Unfrozen { .. } | EarlyEvent::Refreshed { .. }, _) => false,
+        (EarlyEvent::Applied { application: own, .. }, EarlyEvent::Applied { application, .. }) => {
+            own.request == application.request && own.fingerprint == application.fingerprint
+        }
+        (
+            EarlyEvent::Frozen { .. }
+            | EarlyEvent::Unfrozen { .. }
+            | EarlyEvent::Refreshed { .. }
+            | EarlyEvent::Applied { .. },
+            _,
+        ) => false,
     };
-    let last_status = early.iter().rev().find(|kept| !matches!(kept, EarlyEvent::Refreshed { .. }));
+    let is_status =
+        |kept: &&EarlyEvent| matches!(kept, EarlyEvent::Frozen { .. } | EarlyEvent::Unfrozen { .. });
+    let last_status = early.iter().rev().find(is_status);
     let same_status = matches!(
         (last_status, &event),
         (Some(EarlyEvent::Frozen { .. }), EarlyEvent::Frozen { .. })

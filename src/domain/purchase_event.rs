@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use super::Application;
+
 /// Names the order behind an event. What makes a purchase unique is the order id together with the line id;
 /// families without line ids use the order id alone, pay-per-use ones the order id together with the product id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +65,11 @@ pub enum PurchaseEvent {
     /// Somebody bought and will redeem a code that the marketplace gives out itself: nothing is owed yet.
     Announced {
         order: OrderRef,
+    },
+    /// Somebody asks for the license of an instance as a text or file.
+    Applied {
+        instance_id: String,
+        application: Application,
     },
 }
 
@@ -138,6 +145,14 @@ pub enum PurchaseOutcome {
     Unavailable,
     /// The call contradicts what is known about the order or instance.
     InvalidParameter,
+    /// Every machine that was bought has its license.
+    NoPlaceFree,
+    /// What is asked for lies outside what was bought.
+    OutsideValidity,
+    /// A license that ends is asked for without its end.
+    EndRequired,
+    /// A license that is bound to a machine is asked for without one.
+    FingerprintRequired,
 }
 
 /// What the buyer is shown about an instance.

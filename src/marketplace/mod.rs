@@ -62,6 +62,7 @@ pub trait Protocol: Sync {
 pub fn protocol_for(name: &str) -> Option<&'static dyn Protocol> {
     match name {
         "saas-v2" => Some(&koogallery::saas_v2::SAAS_V2),
+        "license-online" => Some(&koogallery::license_online::LICENSE_ONLINE),
         "license-code" => Some(&koogallery::license_code::LICENSE_CODE),
         _ => None,
     }
@@ -98,6 +99,7 @@ impl Call {
             PurchaseEvent::Refreshed { .. }
             | PurchaseEvent::StatusChanged { .. }
             | PurchaseEvent::Released { .. } => PurchaseOutcome::Done,
+            PurchaseEvent::Applied { .. } => PurchaseOutcome::Processing,
         }
     }
 

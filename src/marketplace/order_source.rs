@@ -10,7 +10,7 @@ use crate::application::ports::{
     Clock, CodeStanding, MarketplaceCallError, MarketplaceCalls, OrderSource, OrderSourceError, SecretSource,
 };
 use crate::domain::{
-    Channel, CodeGrant, InstanceId, Instant, Marketplace, MerchantId, OrderDetails, OrderId,
+    Channel, CodeGrant, InstanceId, Instant, Marketplace, MerchantId, OrderDetails, OrderId, RequestId,
 };
 
 /// The open APIs of all marketplaces, each called as its channel says.
@@ -45,6 +45,7 @@ impl OrderSource for MarketplaceOrders {
             Fault::Error(OpenApiError::NotFound) => OrderSourceError::UnknownOrder,
             Fault::Error(
                 error @ (OpenApiError::Refused(_)
+                | OpenApiError::RequestClosed(_)
                 | OpenApiError::CodeUnknown
                 | OpenApiError::CodeNotReceived
                 | OpenApiError::CodeState),
@@ -87,6 +88,16 @@ impl MarketplaceCalls for MarketplaceOrders {
     ) -> Result<(), MarketplaceCallError> {
         let (code, client) = (code.to_string(), client.to_owned());
         Ok(self.call(channel, move |open_api, now| open_api.report_use(&code, &client, now)).await?)
+    }
+
+    async fn upload_license(
+        &self,
+        channel: &Channel,
+        request: &RequestId,
+        text: &str,
+    ) -> Result<(), MarketplaceCallError> {
+        let (event_id, text) = (request.to_string(), text.to_owned());
+        Ok(self.call(channel, move |open_api, now| open_api.upload_license(&event_id, &text, now)).await?)
     }
 }
 
@@ -136,6 +147,7 @@ impl From<Fault> for MarketplaceCallError {
         match fault {
             Fault::NotConfigured => Self::NotConfigured,
             Fault::Error(OpenApiError::Retry(why)) => Self::Unavailable(why),
+            Fault::Error(OpenApiError::RequestClosed(why)) => Self::RequestClosed(why),
             Fault::Error(OpenApiError::CodeUnknown) => Self::CodeUnknown,
             Fault::Error(OpenApiError::CodeNotReceived) => Self::CodeNotReceived,
             Fault::Error(OpenApiError::CodeState) => Self::CodeState,

@@ -11,6 +11,7 @@ pub mod open_api;
 pub mod orders;
 pub mod signer;
 mod storefront;
+pub mod uploads;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -27,6 +28,7 @@ use codes::Codes;
 use open_api::{OpenApi, Trouble};
 use orders::{MockOrder, Orders};
 pub use storefront::{Purchase, Storefront};
+use uploads::Uploads;
 
 /// Tells the time to everything in the sandbox; tests pass a clock that they move.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -45,6 +47,7 @@ pub struct Sandbox {
     clock: Clock,
     orders: Arc<Orders>,
     codes: Arc<Codes>,
+    uploads: Arc<Uploads>,
     open_api: Arc<OpenApi>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -57,8 +60,15 @@ impl Sandbox {
         listener.set_nonblocking(true)?;
         let orders = Arc::new(Orders::default());
         let codes = Arc::new(Codes::default());
-        let open_api =
-            Arc::new(OpenApi::new(keys, Arc::clone(&orders), Arc::clone(&codes), Arc::clone(&clock)));
+        let uploads = Arc::new(Uploads::default());
+        let open_api = OpenApi::new(
+            keys,
+            Arc::clone(&orders),
+            Arc::clone(&codes),
+            Arc::clone(&uploads),
+            Arc::clone(&clock),
+        );
+        let open_api = Arc::new(open_api);
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let serving = open_api::serve(listener, Arc::clone(&open_api), stopped);
@@ -66,7 +76,7 @@ impl Sandbox {
             runtime.block_on(serving);
             runtime.shutdown_background();
         })?;
-        Ok(Self { address, clock, orders, codes, open_api, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, clock, orders, codes, uploads, open_api, stop: Some(stop), thread: Some(thread) })
     }
 
     /// The merchant's `open_api.base_url`.
@@ -77,7 +87,7 @@ impl Sandbox {
     /// Sells through one production address, whose calls are signed with `access_key`.
     pub fn storefront(&self, production_address: &str, access_key: SecretString) -> Storefront {
         let caller = Caller::new(production_address, access_key, Arc::clone(&self.clock));
-        Storefront::new(caller, Arc::clone(&self.orders), Arc::clone(&self.clock))
+        Storefront::new(caller, Arc::clone(&self.orders), Arc::clone(&self.uploads), Arc::clone(&self.clock))
     }
 
     /// Sells authorization codes and tells one production address of them.

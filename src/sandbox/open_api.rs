@@ -24,9 +24,11 @@ use tokio::sync::oneshot;
 use super::codes::{CodeAnswer, Codes};
 use super::orders::Orders;
 use super::signer::{OpenApiCall, open_api_signature};
+use super::uploads::Uploads;
 use super::{Clock, OpenApiKeys};
 
 const ORDER_QUERY_PATH: &str = "/api/mkp-openapi-public/global/v1/order/query";
+const MARKET_EVENT_PATH: &str = "/api/mkp-openapi-public/global/v1/market-event/";
 const ACTIVATE_PATH: &str = "/api/mkp-openapi-public/global/v1/license/activate";
 const HEARTBEAT_PATH: &str = "/api/mkp-openapi-public/global/v1/license/heartbeat";
 const USAGE_INFO_PATH: &str = "/api/mkp-openapi-public/global/v2/license/software-usage-info";
@@ -59,14 +61,21 @@ pub struct OpenApi {
     keys: OpenApiKeys,
     orders: Arc<Orders>,
     codes: Arc<Codes>,
+    uploads: Arc<Uploads>,
     clock: Clock,
     trouble: Mutex<Option<PlannedTrouble>>,
     calls: AtomicU64,
 }
 
 impl OpenApi {
-    pub fn new(keys: OpenApiKeys, orders: Arc<Orders>, codes: Arc<Codes>, clock: Clock) -> Self {
-        Self { keys, orders, codes, clock, trouble: Mutex::default(), calls: AtomicU64::new(0) }
+    pub fn new(
+        keys: OpenApiKeys,
+        orders: Arc<Orders>,
+        codes: Arc<Codes>,
+        uploads: Arc<Uploads>,
+        clock: Clock,
+    ) -> Self {
+        Self { keys, orders, codes, uploads, clock, trouble: Mutex::default(), calls: AtomicU64::new(0) }
     }
 
     /// `calls` calls go wrong, after `skip` that do not; 0 ends what was asked for before.
@@ -96,8 +105,20 @@ impl OpenApi {
         }
         match (method, uri.path()) {
             (&Method::GET, ORDER_QUERY_PATH) => self.order(uri.query().unwrap_or_default()),
-            _ => self.code(uri.path(), headers, body),
+            (_, path) => {
+                match path.strip_prefix(MARKET_EVENT_PATH).and_then(|rest| rest.strip_suffix("/file")) {
+                    Some(event_id) => self.upload(event_id, headers, body),
+                    None => self.code(path, headers, body),
+                }
+            }
         }
+    }
+
+    fn upload(&self, event_id: &str, headers: &HeaderMap, body: &[u8]) -> Response {
+        let event_id = percent_decode_str(event_id).decode_utf8_lossy();
+        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let (status, code) = self.uploads.take(&event_id, content_type.unwrap_or_default(), body);
+        json_response(status, &json!({ "error_code": code, "error_msg": "see the code" }))
     }
 
     fn code(&self, path: &str, headers: &HeaderMap, body: &[u8]) -> Response {
@@ -187,6 +208,7 @@ pub fn router(api: Arc<OpenApi>) -> Router {
         .route(ACTIVATE_PATH, codes())
         .route(HEARTBEAT_PATH, codes())
         .route(USAGE_INFO_PATH, codes())
+        .route(&format!("{MARKET_EVENT_PATH}{{event_id}}/file"), post(handle))
         .with_state(api)
 }
 

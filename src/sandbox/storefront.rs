@@ -11,11 +11,13 @@ use serde_json::{Map, Value, json};
 use super::Clock;
 use super::caller::{CallAnswer, CallError, Caller, random_text};
 use super::orders::{Basket, MockOrder, OrderReason, Orders, Period, digits};
+use super::uploads::{Upload, Uploads};
 
 /// Sells, renews, freezes and releases. Every method blocks until the production address has answered.
 pub struct Storefront {
     caller: Caller,
     orders: Arc<Orders>,
+    uploads: Arc<Uploads>,
     clock: Clock,
     /// By instance id: what was bought, and the ends that each paid term reached, the latest last.
     instances: Mutex<HashMap<String, Instance>>,
@@ -35,8 +37,8 @@ pub struct Purchase {
 }
 
 impl Storefront {
-    pub(super) fn new(caller: Caller, orders: Arc<Orders>, clock: Clock) -> Self {
-        Self { caller, orders, clock, instances: Mutex::default() }
+    pub(super) fn new(caller: Caller, orders: Arc<Orders>, uploads: Arc<Uploads>, clock: Clock) -> Self {
+        Self { caller, orders, uploads, clock, instances: Mutex::default() }
     }
 
     /// For calls that are not as they should be.
@@ -126,6 +128,32 @@ impl Storefront {
             "orderLineId": order.order_line_id,
         }))?;
         Ok(Purchase { order, answer })
+    }
+
+    /// `getLicenseAsync`: somebody wants the License of an instance, for the machine of this fingerprint if there is
+    /// one. Both instants as the page prints them.
+    pub fn apply(
+        &self,
+        instance_id: &str,
+        event_id: &str,
+        (from, to): (DateTime<Utc>, Option<DateTime<Utc>>),
+        fingerprint: Option<&str>,
+    ) -> Result<CallAnswer, CallError> {
+        self.uploads.expect(event_id);
+        let printed = |instant: DateTime<Utc>| instant.format("%Y-%m-%d %H:%M:%S z").to_string();
+        self.call(json!({
+            "activity": "getLicenseAsync",
+            "instanceId": instance_id,
+            "effectiveTime": printed(from),
+            "expireTime": to.map(printed),
+            "eventId": event_id,
+            "deviceFingerprint": fingerprint,
+        }))
+    }
+
+    /// What was uploaded for an application, in order of arrival.
+    pub fn uploads(&self, event_id: &str) -> Vec<Upload> {
+        self.uploads.of(event_id)
     }
 
     /// Replays the saved debugging cases, as happens every morning and afternoon: activity and answer of each.

@@ -15,6 +15,8 @@ pub enum Kind {
     License,
     /// The digest of a claim code, pointing to its license.
     ClaimCode,
+    /// A license handed over through a marketplace.
+    HandedOver,
     /// Which activations hold a place of a license.
     Places,
     /// A license on a machine.
@@ -49,13 +51,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Activation,
         Self::Catalog,
         Self::ClaimCode,
         Self::AuthorizationCode,
         Self::Escrow,
         Self::Event,
+        Self::HandedOver,
         Self::Idempotency,
         Self::Instance,
         Self::Index,
@@ -80,6 +83,7 @@ impl Kind {
             Self::AuthorizationCode => *b"cod",
             Self::License => *b"lic",
             Self::ClaimCode => *b"clm",
+            Self::HandedOver => *b"hnd",
             Self::Places => *b"plc",
             Self::Activation => *b"act",
             Self::Quota => *b"qty",

@@ -200,6 +200,7 @@ impl State {
             }
             Kind::Purchase
             | Kind::AuthorizationCode
+            | Kind::HandedOver
             | Kind::License
             | Kind::ClaimCode
             | Kind::Places

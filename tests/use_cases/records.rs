@@ -68,6 +68,7 @@ impl Records {
             | Record::Product(_)
             | Record::ApiToken(_)
             | Record::AuthorizationCode(_)
+            | Record::HandedOver(_)
             | Record::Replay(_)
             | Record::Idempotency(_) => {}
         }
@@ -87,6 +88,7 @@ impl Records {
             Kind::Job => Some(self.jobs.len()),
             Kind::Event => Some(self.events.len()),
             Kind::AuthorizationCode
+            | Kind::HandedOver
             | Kind::Nonce
             | Kind::Idempotency
             | Kind::StatusListSlots
@@ -182,6 +184,7 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         Kind::ClaimCode => Some(RecordKey::ClaimCode(merchant, own.try_into().expect("a digest"))),
         Kind::Places => Some(RecordKey::Places(merchant, license(&text(own)))),
         Kind::AuthorizationCode
+        | Kind::HandedOver
         | Kind::Purchase
         | Kind::Activation
         | Kind::Quota

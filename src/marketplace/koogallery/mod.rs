@@ -7,6 +7,7 @@ mod body;
 mod family;
 mod json;
 pub mod license_code;
+pub mod license_online;
 pub mod open_api;
 pub mod payload;
 mod query;

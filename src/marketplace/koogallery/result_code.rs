@@ -64,6 +64,10 @@ impl ResultCode {
             PurchaseOutcome::Processing => Some(Self::Processing),
             PurchaseOutcome::Unavailable => Some(Self::InternalError),
             PurchaseOutcome::InvalidParameter => Some(Self::InvalidParameter),
+            PurchaseOutcome::NoPlaceFree => Some(Self::NoPlaceFree),
+            PurchaseOutcome::OutsideValidity => Some(Self::WithinCurrentOrder),
+            PurchaseOutcome::EndRequired => Some(Self::ExpiryRequired),
+            PurchaseOutcome::FingerprintRequired => Some(Self::FingerprintRequired),
             PurchaseOutcome::Accepted { .. } | PurchaseOutcome::Instances(_) => None,
         }
     }

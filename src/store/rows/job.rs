@@ -1,6 +1,7 @@
 //! Work to do after an answer.
 
 use super::form::{Millis, Text};
+use super::handed_over::{ApplicationRow, HandedOverKeyRow};
 use super::mirror::{row, row_enum};
 use super::order::OrderLineKeyRow;
 use crate::application::record::{Job, Task};
@@ -46,5 +47,7 @@ row_enum!(
             license: Text<LicenseId> = license,
             client: String = client,
         },
+        ApplyForLicense { purchase: OrderLineKeyRow = purchase, application: ApplicationRow = application },
+        UploadLicense { key: HandedOverKeyRow = key },
     }
 );

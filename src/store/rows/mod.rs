@@ -13,6 +13,7 @@ mod channel;
 mod claim_target;
 mod event;
 mod form;
+mod handed_over;
 mod idempotency;
 mod instance;
 mod job;

@@ -1,6 +1,7 @@
 //! Purchases.
 
 use super::form::{Millis, Text};
+use super::handed_over::ApplicationRow;
 use super::mirror::{row, row_enum};
 use super::order::{OrderLineKeyRow, OrderRefRow};
 use super::validity::TermRow;
@@ -47,6 +48,7 @@ row_enum!(
             #[serde(skip_serializing_if = "Option::is_none")]
             ends_at_ms: Option<Millis> = ends_at,
         },
+        Applied { at_ms: Millis = at, application: ApplicationRow = application },
     }
 );
 

@@ -27,6 +27,10 @@ row_enum!(
         Processing,
         Unavailable,
         InvalidParameter,
+        NoPlaceFree,
+        OutsideValidity,
+        EndRequired,
+        FingerprintRequired,
     }
 );
 

@@ -9,6 +9,7 @@ use super::authorization_code::AuthorizationCodeRow;
 use super::channel::OwnedChannelRow;
 use super::claim_target::ClaimTargetRow;
 use super::event::AuditEventRow;
+use super::handed_over::HandedOverRow;
 use super::idempotency::IdempotencyRow;
 use super::instance::InstanceRow;
 use super::job::JobRow;
@@ -29,8 +30,8 @@ use crate::application::record::{
     Stored, Versioned,
 };
 use crate::domain::{
-    Activation, ApiToken, AuditEvent, AuthorizationCode, Channel, Instant, License, Merchant, Product,
-    Purchase, Spec, StatusFlip, StatusList,
+    Activation, ApiToken, AuditEvent, AuthorizationCode, Channel, HandedOver, Instant, License, Merchant,
+    Product, Purchase, Spec, StatusFlip, StatusList,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -85,6 +86,7 @@ tables! {
     PendingLicense = "pending license", schema 1, PendingLicense as PendingLicenseRow;
     License = "license", schema 1, License as LicenseRow;
     ClaimTarget = "claim code", schema 1, ClaimTarget as ClaimTargetRow;
+    HandedOver = "handed-over license", schema 1, HandedOver as HandedOverRow;
     Places = "places", schema 1, LicensePlaces as LicensePlacesRow;
     Activation = "activation", schema 1, Activation as ActivationRow;
     StatusList = "status list", schema 1, StatusList as StatusListRow;
@@ -136,6 +138,7 @@ impl Table {
             RecordKey::PendingLicense(..) => Self::PendingLicense,
             RecordKey::License(..) => Self::License,
             RecordKey::ClaimCode(..) => Self::ClaimTarget,
+            RecordKey::HandedOver(..) => Self::HandedOver,
             RecordKey::Places(..) => Self::Places,
             RecordKey::Activation(..) => Self::Activation,
             RecordKey::StatusList(..) => Self::StatusList,

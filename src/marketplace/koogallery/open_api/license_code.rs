@@ -66,7 +66,7 @@ fn accepted(answer: &Answer) -> Result<Value, OpenApiError> {
     let code = body.as_ref().and_then(|body| text(body, "error_code")).unwrap_or_default();
     let words = format!("HTTP {}, code {}", answer.status, presentable(&code));
     match (answer.status, code.as_str()) {
-        (200, "92020000") => body.ok_or_else(|| OpenApiError::Retry(words)),
+        (200, "92020000") => body.ok_or(OpenApiError::Retry(words)),
         (_, "92020002" | "92020005" | "92020020" | "95000001") => Err(OpenApiError::CodeUnknown),
         (_, "92020003" | "92020011") => Err(OpenApiError::CodeState),
         (_, "92020004") => Err(OpenApiError::CodeNotReceived),

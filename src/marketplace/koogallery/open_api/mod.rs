@@ -5,6 +5,7 @@
 mod license_code;
 mod order;
 mod transport;
+mod upload;
 
 use std::time::Duration;
 
@@ -43,6 +44,9 @@ pub enum OpenApiError {
     /// Activated when it was activated before, or asked for when it was not.
     #[error("the code is not in a state for this")]
     CodeState,
+    /// The marketplace does not take a License for this application.
+    #[error("the marketplace does not take the license: {0}")]
+    RequestClosed(String),
     /// Stays until somebody changes a setting: access key refused, address wrong, an answer that cannot be understood.
     #[error("the marketplace refused: {0}")]
     Refused(String),
@@ -94,6 +98,16 @@ impl OpenApi<'_> {
         let info = json!({ "license": code, "software_usage_Info": [{ "id": client }] });
         let answer = self.post(USAGE_INFO_PATH, &json!({ "usage_info": [info] }), now)?;
         license_code::read_reported(&answer)
+    }
+
+    /// Hands over the License of an application: as characters while they fit, else as a file.
+    pub fn upload_license(&self, event_id: &str, text: &str, now: DateTime<Utc>) -> Result<(), OpenApiError> {
+        let form = upload::Form::of(text);
+        let path = upload::path(event_id);
+        let endpoint = transport::Endpoint::parse(self.base_url, self.call_time)?;
+        let (access, secret) = (self.access_key, self.secret_key);
+        let answer = endpoint.post(&path, &form.content_type, &form.body, access, secret, now)?;
+        upload::read(&answer)
     }
 
     fn post(&self, path: &str, body: &Value, now: DateTime<Utc>) -> Result<transport::Answer, OpenApiError> {
