@@ -320,6 +320,10 @@ mod sample {
             refreshed(RefreshScene::Renewal, Some(at(6))),
             refreshed(RefreshScene::CancelRenewal, None),
             refreshed(RefreshScene::RenewalChange, None),
+            EarlyEvent::Changed {
+                at: at(8),
+                order: OrderRef { order_id: "CS7".into(), order_line_id: None, product_id: None },
+            },
             EarlyEvent::Applied { at: at(8), application: application(None) },
             EarlyEvent::Applied { at: at(9), application: application(Some("04:7C:16||")) },
         ]
@@ -405,6 +409,7 @@ mod sample {
             issued: vec![],
             license_key: String::new(),
             orders: vec![],
+            changes: vec![],
             created_at: at(0),
             updated_at: at(0),
         }
@@ -459,6 +464,10 @@ mod sample {
             issued: vec![issued(1, Some(at(8))), issued(2, None)],
             license_key: "e".repeat(1_023),
             orders: vec![order, bare_order],
+            changes: vec![
+                AppliedChange { order_id: "CS8".into(), ordered_at: None },
+                AppliedChange { order_id: "CS9".into(), ordered_at: Some(at(5)) },
+            ],
             ..license("acme", u128::MAX)
         };
         let revoked = License { end: LicenseEnd::Revoked { at: at(1), reason: None }, ..license("acme", 2) };
@@ -635,6 +644,15 @@ mod sample {
             Task::ReportUse { merchant, license, client: "机器".into() },
             Task::ApplyForLicense { purchase: line("CS1"), application: application(None) },
             Task::ApplyForLicense { purchase: long_line(), application: application(Some("04:7C||码")) },
+            Task::ApplyChange {
+                purchase: line("CS1"),
+                order: OrderRef { order_id: "CS2".into(), order_line_id: Some("1".into()), product_id: None },
+            },
+            Task::LookAtOrder {
+                merchant: acme(),
+                channel: ChannelId::parse("c").expect("valid"),
+                order: OrderRef { order_id: "CS2".into(), order_line_id: None, product_id: None },
+            },
             Task::UploadLicense { key: handed_over(None).key },
             Task::UploadLicense { key: handed_over(Some([7; COMMITMENT_BYTES])).key },
         ]
@@ -710,6 +728,7 @@ mod sample {
             PurchaseOutcome::OutsideValidity,
             PurchaseOutcome::EndRequired,
             PurchaseOutcome::FingerprintRequired,
+            PurchaseOutcome::ChangeRefused,
         ];
         (0..).zip(outcomes).map(|(byte, outcome)| replay(byte, at(i64::from(byte)), outcome)).collect()
     }
@@ -826,7 +845,7 @@ mod round_trip {
         let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
         let mut distinct = kinds.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), 18);
+        assert_eq!(distinct.len(), 20);
         for kind in distinct {
             assert!(kinds.iter().filter(|other| **other == kind).count() >= 2, "a bare one and a full one");
         }

@@ -3,8 +3,9 @@
 use crate::domain::{
     Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, Channel, ChannelId,
     ClaimDigest, EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, License, LicenseId,
-    Marketplace, Merchant, MerchantId, OrderLineKey, Places, Product, ProductId, Purchase, PurchaseOutcome,
-    RefreshScene, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest,
+    Marketplace, Merchant, MerchantId, OrderLineKey, OrderRef, Places, Product, ProductId, Purchase,
+    PurchaseOutcome, RefreshScene, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot,
+    TokenDigest,
 };
 
 /// The key of one record.
@@ -134,6 +135,22 @@ pub enum Task {
         /// What was asked for.
         application: Application,
     },
+    /// Ask the marketplace what a changing order says, then change the license.
+    ApplyChange {
+        /// Of which purchase.
+        purchase: OrderLineKey,
+        /// Which order.
+        order: OrderRef,
+    },
+    /// Ask the marketplace what an order is, and receive it if it is a purchase.
+    LookAtOrder {
+        /// Whose.
+        merchant: MerchantId,
+        /// Through which address it was told of.
+        channel: ChannelId,
+        /// Which order.
+        order: OrderRef,
+    },
     /// Hand a license over to the marketplace.
     UploadLicense {
         /// Which.
@@ -152,6 +169,8 @@ impl Task {
                 (merchant, license.as_str())
             }
             Self::ApplyForLicense { purchase, .. } => (&purchase.merchant, purchase.order_id.as_str()),
+            Self::ApplyChange { purchase, order } => (&purchase.merchant, order.order_id.as_str()),
+            Self::LookAtOrder { merchant, order, .. } => (merchant, order.order_id.as_str()),
             Self::UploadLicense { key } => (&key.merchant, key.request.as_str()),
         }
     }

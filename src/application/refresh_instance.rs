@@ -67,6 +67,9 @@ impl App {
             EarlyEvent::Refreshed { order, .. } => {
                 (EventKind::LicenseRenewed, vec![("order_id", order.order_id.clone())])
             }
+            EarlyEvent::Changed { order, .. } => {
+                (EventKind::LicenseChanged, vec![("order_id", order.order_id.clone())])
+            }
             EarlyEvent::Applied { .. } => (EventKind::LicenseRequested, Vec::new()),
         };
         match purchase.keep_early(early) {

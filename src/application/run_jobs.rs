@@ -73,6 +73,10 @@ impl App {
             Task::ApplyForLicense { purchase, application } => {
                 self.settle_application(purchase, application).await
             }
+            Task::ApplyChange { purchase, order } => self.apply_change(purchase, order).await,
+            Task::LookAtOrder { merchant, channel, order } => {
+                self.look_at_order(merchant, channel, order).await
+            }
             Task::UploadLicense { key } => self.upload_license(key).await,
             Task::ReportUse { merchant, license, client } => self.report_use(merchant, license, client).await,
         };

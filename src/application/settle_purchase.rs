@@ -10,9 +10,9 @@ use super::ports::{ABSENT, Change, Commit, Listing, OrderSourceError, StoreError
 use super::receive_purchase::accepted;
 use super::record::{ClaimTarget, Job, Owned, RecordKey, Task};
 use crate::domain::{
-    Actor, AppliedOrder, Channel, EarlyEvent, EventKind, HoldBy, Instant, License, Merchant, MerchantId,
-    NewLicense, OrderDetails, OrderLineKey, Origin, Purchase, PurchaseFacts, PurchaseOutcome, PurchaseState,
-    Spec, Validity,
+    Actor, AppliedChange, AppliedOrder, Channel, EarlyEvent, EventKind, HoldBy, Instant, License, Merchant,
+    MerchantId, NewLicense, OrderDetails, OrderLineKey, Origin, Purchase, PurchaseFacts, PurchaseOutcome,
+    PurchaseState, Spec, Validity,
 };
 
 /// Most jobs that are moved at a time; the others come by themselves.
@@ -277,6 +277,11 @@ impl App {
                 license.resume(HoldBy::Marketplace)?;
                 Ok(None)
             }
+            EarlyEvent::Changed { at: _, order } => {
+                let order_id = order.order_id.clone();
+                license.changes.push(AppliedChange { order_id, ordered_at: None });
+                Ok(Some(self.job(Task::ApplyChange { purchase: key.clone(), order }, now)))
+            }
             EarlyEvent::Applied { at: _, application } => {
                 let task = Task::ApplyForLicense { purchase: key.clone(), application };
                 Ok(Some(self.job(task, now)))
@@ -333,7 +338,7 @@ fn is_open(purchase: &Purchase) -> bool {
 }
 
 /// What the order says of this purchase: its line, or the line of its product, or the only one.
-fn facts_for(key: &OrderLineKey, details: &OrderDetails) -> Option<PurchaseFacts> {
+pub(super) fn facts_for(key: &OrderLineKey, details: &OrderDetails) -> Option<PurchaseFacts> {
     let by_line = key
         .line_id
         .as_ref()

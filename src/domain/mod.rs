@@ -39,8 +39,8 @@ pub use claim_code::{CLAIM_CODE_BITS, ClaimCode, ClaimCodeError, ClaimDigest};
 pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
 pub use license::{
-    AppliedOrder, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License, LicenseEnd, LicenseState,
-    NewLicense, OldKeyFate, Origin, SoldSpec,
+    AppliedChange, AppliedOrder, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License, LicenseEnd,
+    LicenseState, NewLicense, OldKeyFate, Origin, SoldSpec,
 };
 pub use machine::{COMMITMENT_BYTES, Commitment, Component, Machine};
 pub use merchant::Merchant;
@@ -51,7 +51,7 @@ pub use purchase::{
 };
 pub use purchase_event::{
     Charging, InstanceInfo, InstanceStatus, OrderDetails, OrderKind, OrderLineDetails, OrderRef, PeriodUnit,
-    PurchaseEvent, PurchaseOutcome, RefreshScene,
+    PurchaseEvent, PurchaseOutcome, RefreshScene, Target,
 };
 pub use quota::{NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, ResetWindow, WindowAlignment};
 pub use refusal::{NextAction, Refusal};

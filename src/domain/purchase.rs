@@ -68,6 +68,13 @@ pub enum EarlyEvent {
         /// What exactly.
         application: Application,
     },
+    /// A later order changed what was bought.
+    Changed {
+        /// When.
+        at: Instant,
+        /// That order.
+        order: OrderRef,
+    },
 }
 
 /// Where a purchase stands.
@@ -186,8 +193,10 @@ pub fn keep_early(early: &mut Vec<EarlyEvent>, event: EarlyEvent) -> EarlyKept {
         (EarlyEvent::Applied { application: own, .. }, EarlyEvent::Applied { application, .. }) => {
             own.request == application.request && own.fingerprint == application.fingerprint
         }
+        (EarlyEvent::Changed { order: own, .. }, EarlyEvent::Changed { order, .. }) => own == order,
         (
-            EarlyEvent::Frozen { .. }
+            EarlyEvent::Changed { .. }
+            | EarlyEvent::Frozen { .. }
             | EarlyEvent::Unfrozen { .. }
             | EarlyEvent::Refreshed { .. }
             | EarlyEvent::Applied { .. },

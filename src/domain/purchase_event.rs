@@ -71,6 +71,28 @@ pub enum PurchaseEvent {
         instance_id: String,
         application: Application,
     },
+    /// A later order changes what was bought, at once: another spec, or more of it.
+    Changed {
+        instance_id: String,
+        order: OrderRef,
+    },
+    /// May the instance become this at its renewal? Nothing is changed yet.
+    ChangeAsked {
+        instance_id: String,
+        target: Target,
+    },
+    /// An order was placed; what it is has to be asked for.
+    Noticed {
+        order: OrderRef,
+    },
+}
+
+/// What an instance should become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    pub product_id: String,
+    pub sku: String,
+    pub quantity: Option<u32>,
 }
 
 /// What the marketplace says about an order when it is asked.
@@ -153,6 +175,8 @@ pub enum PurchaseOutcome {
     EndRequired,
     /// A license that is bound to a machine is asked for without one.
     FingerprintRequired,
+    /// More is in use than what the instance should become.
+    ChangeRefused,
 }
 
 /// What the buyer is shown about an instance.

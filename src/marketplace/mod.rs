@@ -99,6 +99,9 @@ impl Call {
             PurchaseEvent::Refreshed { .. }
             | PurchaseEvent::StatusChanged { .. }
             | PurchaseEvent::Released { .. } => PurchaseOutcome::Done,
+            PurchaseEvent::Changed { .. }
+            | PurchaseEvent::ChangeAsked { .. }
+            | PurchaseEvent::Noticed { .. } => PurchaseOutcome::Done,
             PurchaseEvent::Applied { .. } => PurchaseOutcome::Processing,
         }
     }

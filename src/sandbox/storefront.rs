@@ -93,6 +93,13 @@ impl Storefront {
         self.extend(instance_id, OrderReason::TrialToFormal, "TRIAL_TO_FORMAL", period)
     }
 
+    /// A renewal that also changes what was bought.
+    pub fn renew_as(&self, instance_id: &str, basket: Basket, period: Period) -> Result<Purchase, CallError> {
+        let mut instance = self.known(instance_id);
+        instance.basket = basket;
+        self.extend_as(instance_id, instance, OrderReason::Renew, "RENEWAL_CHANGE", period)
+    }
+
     /// The last renewal is refunded: the end falls back to the one before.
     pub fn cancel_renewal(&self, instance_id: &str) -> Result<Purchase, CallError> {
         let mut instance = self.known(instance_id);
@@ -128,6 +135,42 @@ impl Storefront {
             "orderLineId": order.order_line_id,
         }))?;
         Ok(Purchase { order, answer })
+    }
+
+    /// Somebody buys more of it, or another spec, at once: a CHANGE order and its `upgradeInstance`.
+    pub fn upgrade(&self, instance_id: &str, basket: Basket) -> Result<Purchase, CallError> {
+        let order = self.place(OrderReason::Change, basket)?;
+        let answer = self.tell_upgrade(instance_id, &order)?;
+        Ok(Purchase { order, answer })
+    }
+
+    /// `upgradeInstance`, also again.
+    pub fn tell_upgrade(&self, instance_id: &str, order: &MockOrder) -> Result<CallAnswer, CallError> {
+        self.call(json!({
+            "activity": "upgradeInstance",
+            "instanceId": instance_id,
+            "orderId": order.order_id,
+            "orderLineId": order.order_line_id,
+        }))
+    }
+
+    /// `changeInstanceCheck`: may the instance become this at its renewal?
+    pub fn check_change(&self, instance_id: &str, basket: &Basket) -> Result<CallAnswer, CallError> {
+        let Basket { sku, product_id, quantity, .. } = basket;
+        self.call(json!({
+            "activity": "changeInstanceCheck",
+            "instanceId": instance_id,
+            "productInfo": { "productId": product_id, "skuCode": sku, "linearValue": quantity },
+        }))
+    }
+
+    /// `orderNotify`.
+    pub fn notify(&self, order: &MockOrder) -> Result<CallAnswer, CallError> {
+        self.call(json!({
+            "activity": "orderNotify",
+            "orderId": order.order_id,
+            "orderLineId": order.order_line_id,
+        }))
     }
 
     /// `getLicenseAsync`: somebody wants the License of an instance, for the machine of this fingerprint if there is
@@ -169,7 +212,17 @@ impl Storefront {
         scene: &str,
         period: Period,
     ) -> Result<Purchase, CallError> {
-        let mut instance = self.known(instance_id);
+        self.extend_as(instance_id, self.known(instance_id), reason, scene, period)
+    }
+
+    fn extend_as(
+        &self,
+        instance_id: &str,
+        mut instance: Instance,
+        reason: OrderReason,
+        scene: &str,
+        period: Period,
+    ) -> Result<Purchase, CallError> {
         instance.basket.billing = super::orders::Billing::Period(period);
         instance.basket.trial = false;
         let now = (self.clock)();

@@ -63,7 +63,10 @@ impl ResultCode {
             PurchaseOutcome::InstanceUnknown => Some(Self::InstanceUnknown),
             PurchaseOutcome::Processing => Some(Self::Processing),
             PurchaseOutcome::Unavailable => Some(Self::InternalError),
-            PurchaseOutcome::InvalidParameter => Some(Self::InvalidParameter),
+            // No page has a code for "no" to a change that is only thought of: the target is what does not fit.
+            PurchaseOutcome::InvalidParameter | PurchaseOutcome::ChangeRefused => {
+                Some(Self::InvalidParameter)
+            }
             PurchaseOutcome::NoPlaceFree => Some(Self::NoPlaceFree),
             PurchaseOutcome::OutsideValidity => Some(Self::WithinCurrentOrder),
             PurchaseOutcome::EndRequired => Some(Self::ExpiryRequired),

@@ -3,9 +3,9 @@
 use super::form::{Millis, Text};
 use super::handed_over::{ApplicationRow, HandedOverKeyRow};
 use super::mirror::{row, row_enum};
-use super::order::OrderLineKeyRow;
+use super::order::{OrderLineKeyRow, OrderRefRow};
 use crate::application::record::{Job, Task};
-use crate::domain::{InstanceId, JobId, LicenseId, Marketplace, MerchantId, RefreshScene};
+use crate::domain::{ChannelId, InstanceId, JobId, LicenseId, Marketplace, MerchantId, RefreshScene};
 
 row!(
     /// A job.
@@ -48,6 +48,12 @@ row_enum!(
             client: String = client,
         },
         ApplyForLicense { purchase: OrderLineKeyRow = purchase, application: ApplicationRow = application },
+        ApplyChange { purchase: OrderLineKeyRow = purchase, order: OrderRefRow = order },
+        LookAtOrder {
+            merchant: Text<MerchantId> = merchant,
+            channel: Text<ChannelId> = channel,
+            order: OrderRefRow = order,
+        },
         UploadLicense { key: HandedOverKeyRow = key },
     }
 );

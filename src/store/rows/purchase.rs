@@ -48,6 +48,7 @@ row_enum!(
             #[serde(skip_serializing_if = "Option::is_none")]
             ends_at_ms: Option<Millis> = ends_at,
         },
+        Changed { at_ms: Millis = at, order: OrderRefRow = order },
         Applied { at_ms: Millis = at, application: ApplicationRow = application },
     }
 );

@@ -31,6 +31,7 @@ row_enum!(
         OutsideValidity,
         EndRequired,
         FingerprintRequired,
+        ChangeRefused,
     }
 );
 

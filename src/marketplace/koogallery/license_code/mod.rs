@@ -9,6 +9,7 @@ mod release_license_code;
 mod update_license_code_status;
 
 use super::family::Family;
+use super::order_notify;
 
 pub static LICENSE_CODE: Family = Family {
     name: "license-code",
@@ -17,5 +18,6 @@ pub static LICENSE_CODE: Family = Family {
         refresh_license_code::ACTIVITY,
         update_license_code_status::ACTIVITY,
         release_license_code::ACTIVITY,
+        order_notify::ACTIVITY,
     ],
 };

@@ -5,11 +5,13 @@
 mod get_license_async;
 
 use super::family::Family;
+use super::order_notify;
 use super::saas_v2::{
     new_instance, query_instance, refresh_instance, release_instance, update_instance_status,
+    upgrade_instance,
 };
 
-/// `queryInstance` is named in the text of this guide and described in the SaaS one.
+/// `queryInstance` and `upgradeInstance` are named in the text of this guide and described in the SaaS one.
 pub static LICENSE_ONLINE: Family = Family {
     name: "license-online",
     activities: &[
@@ -19,5 +21,7 @@ pub static LICENSE_ONLINE: Family = Family {
         release_instance::ACTIVITY,
         get_license_async::ACTIVITY,
         query_instance::ACTIVITY,
+        upgrade_instance::ACTIVITY,
+        order_notify::ACTIVITY,
     ],
 };
