@@ -28,7 +28,9 @@ pub fn parse_printed(text: &str) -> Option<DateTime<Utc>> {
     let is_printed = without_zone.len() == "2023-10-27 10:30:15".len();
     let read = |form| NaiveDateTime::parse_from_str(without_zone, form).ok();
     let instant = read("%Y-%m-%d %H:%M:%S").or_else(|| read("%Y-%m-%dT%H:%M:%S"));
-    instant.filter(|_| is_printed).map(|instant| instant.and_utc())
+    // A second beyond 59 would be read as a leap second.
+    let exists = |instant: &NaiveDateTime| is_printed && instant.and_utc().timestamp_subsec_millis() < 1_000;
+    instant.filter(exists).map(|instant| instant.and_utc())
 }
 
 #[cfg(test)]
