@@ -207,6 +207,17 @@ fn an_unknown_sku_is_held_and_minted_once_a_spec_knows_it() {
 }
 
 #[test]
+fn the_end_is_the_marketplaces_own_also_where_the_order_estimates_another() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    let own = last_end(&shop, &sale.code) + TimeDelta::days(10);
+    shop.codes().change(&sale.code, |sold| sold.ends = vec![own]);
+    let (license, _) = redeem(&harness, &sale.code);
+    assert_eq!(end_of(&harness, &license), own);
+}
+
+#[test]
 fn two_codes_of_one_order_are_two_licenses() {
     let harness = Harness::start();
     let shop = harness.code_shop();
