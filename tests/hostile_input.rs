@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 
 use lictor::application::ports::Clock;
-use lictor::catalog::{parse_apply_file, sample};
+use lictor::catalog::{PROTOCOLS_SERVED, parse_apply_file, sample};
 use lictor::clock::SystemClock;
 use lictor::domain::{Amount, ClaimCode, LicenseId, OrderId, SecretRef, Term};
 use lictor::marketplace::koogallery::payload::sorted_payload;
-use lictor::marketplace::{AccessKey, RawRequest, protocol_for};
+use lictor::marketplace::{AccessKey, Protocol, RawRequest, protocol_for};
 use proptest::prelude::*;
 
 /// A secret where a reference should stand.
@@ -48,19 +48,20 @@ fn cuts() -> impl Strategy<Value = Vec<(usize, usize, String)>> {
 fn read_call(body: &[u8], query: &str) {
     let now = SystemClock.now();
     let key = AccessKey { id: "1".into(), secret: "access-key".to_owned().into() };
-    let protocol = protocol_for("saas-v2").expect("it is spoken");
-    let read = |query: &str| {
+    let read = |protocol: &dyn Protocol, query: &str| {
         let request = RawRequest { method: "POST", path_tail: "", query, headers: &|_| None, body };
         match protocol.read(&request, std::slice::from_ref(&key), now) {
             Ok(call) => drop(call.dial_test_outcome("https://portal.example")),
             Err(refusal) => drop(protocol.refuse(&refusal, std::slice::from_ref(&key))),
         }
     };
-    read(query);
     let (payload, time) = (sorted_payload(body).unwrap_or_default(), now.timestamp_millis().to_string());
     let mac = lictor::marketplace::koogallery::signature::sign(&key.secret, "n", &time, &payload);
     let mac: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
-    read(&format!("signature={mac}&timestamp={time}&nonce=n"));
+    for protocol in PROTOCOLS_SERVED.iter().filter_map(|name| protocol_for(name)) {
+        read(protocol, query);
+        read(protocol, &format!("signature={mac}&timestamp={time}&nonce=n"));
+    }
 }
 
 proptest! {

@@ -80,9 +80,7 @@ impl Merchant {
                 };
                 PurchaseOutcome::Instances(instance_ids.iter().map(info).collect())
             }
-            PurchaseEvent::Refreshed { .. }
-            | PurchaseEvent::StatusChanged { .. }
-            | PurchaseEvent::Released { .. } => PurchaseOutcome::Done,
+            _ => PurchaseOutcome::Done,
         }
     }
 }

@@ -320,6 +320,12 @@ mod sample {
             refreshed(RefreshScene::Renewal, Some(at(6))),
             refreshed(RefreshScene::CancelRenewal, None),
             refreshed(RefreshScene::RenewalChange, None),
+            EarlyEvent::Changed {
+                at: at(8),
+                order: OrderRef { order_id: "CS7".into(), order_line_id: None, product_id: None },
+            },
+            EarlyEvent::Applied { at: at(8), application: application(None) },
+            EarlyEvent::Applied { at: at(9), application: application(Some("04:7C:16||")) },
         ]
     }
 
@@ -333,12 +339,14 @@ mod sample {
             term,
             ordered_at: at(7),
             expires_at: Some(at(8)),
+            ends_at: Some(at(9)),
         };
         let bare_facts = PurchaseFacts {
             customer: None,
             sku: None,
             product_id: None,
             expires_at: None,
+            ends_at: None,
             ..facts(Charging::OnDemand, Term::Permanent)
         };
         vec![
@@ -401,6 +409,7 @@ mod sample {
             issued: vec![],
             license_key: String::new(),
             orders: vec![],
+            changes: vec![],
             created_at: at(0),
             updated_at: at(0),
         }
@@ -455,6 +464,10 @@ mod sample {
             issued: vec![issued(1, Some(at(8))), issued(2, None)],
             license_key: "e".repeat(1_023),
             orders: vec![order, bare_order],
+            changes: vec![
+                AppliedChange { order_id: "CS8".into(), ordered_at: None },
+                AppliedChange { order_id: "CS9".into(), ordered_at: Some(at(5)) },
+            ],
             ..license("acme", u128::MAX)
         };
         let revoked = License { end: LicenseEnd::Revoked { at: at(1), reason: None }, ..license("acme", 2) };
@@ -567,6 +580,88 @@ mod sample {
         }
     }
 
+    fn authorization_codes() -> Vec<AuthorizationCode> {
+        let code = |number: u8, state, early| AuthorizationCode {
+            merchant: acme(),
+            marketplace: Marketplace::KooGallery,
+            code: InstanceId::parse(&format!("PL{number}")).expect("valid"),
+            state,
+            early,
+        };
+        let bare_grant = CodeGrant {
+            channel: ChannelId::parse("codes").expect("valid"),
+            order_id: None,
+            product_id: None,
+            quantity: None,
+            ends_at: None,
+        };
+        let grant = CodeGrant {
+            order_id: Some(order("CS1")),
+            product_id: Some("OFFI1".into()),
+            quantity: Some(u32::MAX),
+            ends_at: Some(at(3)),
+            ..bare_grant.clone()
+        };
+        let states = [
+            AuthorizationCodeState::Asked { since: at(1) },
+            AuthorizationCodeState::Activated { grant: bare_grant },
+            AuthorizationCodeState::Activated { grant },
+            AuthorizationCodeState::Refused { again_at: at(2) },
+            AuthorizationCodeState::Redeemed { license: license_id(1), used_on: None },
+            AuthorizationCodeState::Redeemed { license: license_id(1), used_on: Some(u32::MAX) },
+            AuthorizationCodeState::Released { at: at(4) },
+        ];
+        let others = (2..).zip(states).map(|(number, state)| code(number, state, early_events()));
+        std::iter::once(code(1, AuthorizationCodeState::Unredeemed, Vec::new())).chain(others).collect()
+    }
+
+    fn application(fingerprint: Option<&str>) -> Application {
+        Application {
+            request: RequestId::parse("8a1be5694d0c4cc8").expect("valid"),
+            starts_at: at(1),
+            ends_at: fingerprint.map(|_| at(2)),
+            fingerprint: fingerprint.map(str::to_owned),
+        }
+    }
+
+    fn handed_over(fingerprint: Option<Commitment>) -> HandedOver {
+        HandedOver {
+            key: HandedOverKey {
+                merchant: acme(),
+                marketplace: Marketplace::KooGallery,
+                request: RequestId::parse("8a1be5694d0c4cc8").expect("valid"),
+                fingerprint,
+            },
+            channel: ChannelId::parse("online").expect("valid"),
+            license: license_id(1),
+            text: String::new(),
+            is_waiting: fingerprint.is_none(),
+        }
+    }
+
+    fn code_tasks() -> Vec<Task> {
+        let (merchant, license) = (acme(), license_id(1));
+        let code = InstanceId::parse("PL1").expect("valid");
+        vec![
+            Task::RedeemCode { merchant: merchant.clone(), marketplace: Marketplace::KooGallery, code },
+            Task::QueryCode { merchant: merchant.clone(), license: license.clone(), day: u32::MAX },
+            Task::ReportUse { merchant, license, client: "机器".into() },
+            Task::ApplyForLicense { purchase: line("CS1"), application: application(None) },
+            Task::ApplyForLicense { purchase: long_line(), application: application(Some("04:7C||码")) },
+            Task::ApplyChange {
+                purchase: line("CS1"),
+                order: OrderRef { order_id: "CS2".into(), order_line_id: Some("1".into()), product_id: None },
+            },
+            Task::LookAtOrder {
+                merchant: acme(),
+                channel: ChannelId::parse("c").expect("valid"),
+                order: OrderRef { order_id: "CS2".into(), order_line_id: None, product_id: None },
+            },
+            Task::UploadLicense { key: handed_over(None).key },
+            Task::UploadLicense { key: handed_over(Some([7; COMMITMENT_BYTES])).key },
+        ]
+    }
+
     fn jobs() -> Vec<Job> {
         let rank = |order_line_id: Option<&str>, scene| Task::RankOrder {
             purchase: long_line(),
@@ -581,7 +676,10 @@ mod sample {
             task: rank(Some(""), RefreshScene::CancelRenewal),
             ..job(at(-2), 2)
         };
-        vec![job(at(1), 1), full, Job { task: rank(None, RefreshScene::Renewal), ..job(at(2), 3) }]
+        let mut jobs =
+            vec![job(at(1), 1), full, Job { task: rank(None, RefreshScene::Renewal), ..job(at(2), 3) }];
+        jobs.extend((4..).zip(code_tasks()).map(|(number, task)| Job { task, ..job(at(2), number) }));
+        jobs
     }
 
     pub fn event(owner: &str, license: u128, number: u128) -> AuditEvent {
@@ -630,6 +728,11 @@ mod sample {
             PurchaseOutcome::Processing,
             PurchaseOutcome::Unavailable,
             PurchaseOutcome::InvalidParameter,
+            PurchaseOutcome::NoPlaceFree,
+            PurchaseOutcome::OutsideValidity,
+            PurchaseOutcome::EndRequired,
+            PurchaseOutcome::FingerprintRequired,
+            PurchaseOutcome::ChangeRefused,
         ];
         (0..).zip(outcomes).map(|(byte, outcome)| replay(byte, at(i64::from(byte)), outcome)).collect()
     }
@@ -652,6 +755,8 @@ mod sample {
         all.extend(records(api_tokens()));
         all.extend(records(purchases()));
         all.extend(records(instances()));
+        all.extend(records(authorization_codes()));
+        all.extend(records(vec![handed_over(None), handed_over(Some([0; COMMITMENT_BYTES]))]));
         all.extend(records(vec![pending("acme", 1), pending("acme", u128::MAX)]));
         all.extend(records(licenses()));
         all.extend(records(claim_targets()));
@@ -745,7 +850,7 @@ mod round_trip {
         let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
         let mut distinct = kinds.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), 19);
+        assert_eq!(distinct.len(), 21);
         // There is one restore record, under one key.
         let only_one = sample::all().last().map(std::mem::discriminant);
         for kind in distinct.into_iter().filter(|kind| Some(*kind) != only_one) {
@@ -955,7 +1060,9 @@ acme/cat/channel\x00c schema 1 until None {"merchant":"acme","channel":{"id":"c"
 acme/cat/product\x00p schema 1 until None {"merchant":"acme","product":{"id":"p","name":{},"front_end_url":"","memo":{"zh":"{claim_code} 许可证 \"\\\n"}}}
 acme/cat/spec\x00s schema 1 until None {"merchant":"acme","spec":{"id":"s","product":"renderer","skus":[],"product_ids":[],"name":{},"term":"as_ordered","machines":"unlimited","multiply":"none","entitlements":[],"attributes":{},"starts":"purchase","kind":"license","offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]}}
 acme/clm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","license":"lic_0000000000000000000000","generation":0}
+acme/cod/koogallery\x00PL1 schema 1 until None {"merchant":"acme","marketplace":"koogallery","code":"PL1","state":"unredeemed","early":[]}
 acme/evt/lic_0000000000000000000001\x00evt_0000000000000000000001 schema 1 until None {"id":"evt_0000000000000000000001","merchant":"acme","license":"lic_0000000000000000000001","at_ms":789,"actor":"server","kind":"license.issued","detail":{}}
+acme/hnd/koogallery\x008a1be5694d0c4cc8\x00 schema 1 until None {"key":{"merchant":"acme","marketplace":"koogallery","request":"8a1be5694d0c4cc8"},"channel":"online","license":"lic_0000000000000000000001","text":"","is_waiting":true}
 acme/idm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until Some(0) {"merchant":"acme","key_digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request_digest":"__________________________________________8","until_ms":-211,"license":"lic_0000000000000000000000"}
 acme/ins/generic\x00i schema 1 until None {"id":"i","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
 acme/ix_/pending\x00lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}

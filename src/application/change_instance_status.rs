@@ -26,7 +26,11 @@ impl App {
         status: InstanceStatus,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let Some(purchase) = self.purchase_of_instance(call, instance_id).await? else {
-            return Ok(PurchaseOutcome::InstanceUnknown);
+            let early = match status {
+                InstanceStatus::Freeze => EarlyEvent::Frozen { at: call.now },
+                InstanceStatus::Unfreeze => EarlyEvent::Unfrozen { at: call.now },
+            };
+            return self.keep_for_code(call, instance_id, early).await;
         };
         match (&purchase.value.state, status) {
             (PurchaseState::Ended { .. }, _) => return Ok(PurchaseOutcome::Done),

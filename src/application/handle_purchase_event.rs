@@ -86,6 +86,21 @@ impl App {
             PurchaseEvent::Released { instance_id, order: _ } => {
                 self.release_instance(call, &instance_id).await
             }
+            PurchaseEvent::Applied { instance_id, application } => {
+                self.apply_for_license(call, &instance_id, &application).await
+            }
+            PurchaseEvent::Changed { instance_id, order } => {
+                self.change_instance(call, &instance_id, &order).await
+            }
+            PurchaseEvent::ChangeAsked { instance_id, target } => {
+                self.check_change(call, &instance_id, &target).await
+            }
+            PurchaseEvent::Noticed { order } => self.notice_order(call, &order).await,
+            // The order's own id serves: it differs between orders and is the same for ever.
+            PurchaseEvent::Announced { order } => {
+                let instance_id = order.order_line_id.unwrap_or(order.order_id);
+                Ok(PurchaseOutcome::Accepted { instance_id, ready: true })
+            }
         };
         outcome.map(PurchaseAnswer::Outcome)
     }

@@ -38,7 +38,9 @@ impl App {
         refresh: &Refresh<'_>,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let Some(purchase) = self.purchase_of_instance(call, instance_id).await? else {
-            return Ok(PurchaseOutcome::InstanceUnknown);
+            let (order, scene, ends_at) = (refresh.order.clone(), refresh.scene, refresh.ends_at);
+            let early = EarlyEvent::Refreshed { at: call.now, order, scene, ends_at };
+            return self.keep_for_code(call, instance_id, early).await;
         };
         match purchase.value.state {
             PurchaseState::Minted => self.refresh_license(call, &purchase.value, refresh).await,
@@ -59,12 +61,17 @@ impl App {
         early: EarlyEvent,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let Versioned { value: mut purchase, revision } = purchase;
-        let (kind, detail, urgency) = match &early {
-            EarlyEvent::Frozen { .. } => (EventKind::LicenseSuspended, Vec::new(), Urgency::Essential),
-            EarlyEvent::Unfrozen { .. } => (EventKind::LicenseResumed, Vec::new(), Urgency::Essential),
-            EarlyEvent::Refreshed { order, scene, .. } => {
-                (EventKind::LicenseRenewed, vec![("order_id", order.order_id.clone())], urgency_of(*scene))
+        let urgency = urgency_of_early(&early);
+        let (kind, detail) = match &early {
+            EarlyEvent::Frozen { .. } => (EventKind::LicenseSuspended, Vec::new()),
+            EarlyEvent::Unfrozen { .. } => (EventKind::LicenseResumed, Vec::new()),
+            EarlyEvent::Refreshed { order, .. } => {
+                (EventKind::LicenseRenewed, vec![("order_id", order.order_id.clone())])
             }
+            EarlyEvent::Changed { order, .. } => {
+                (EventKind::LicenseChanged, vec![("order_id", order.order_id.clone())])
+            }
+            EarlyEvent::Applied { .. } => (EventKind::LicenseRequested, Vec::new()),
         };
         match purchase.keep_early(early) {
             EarlyKept::Repeat => return Ok(PurchaseOutcome::Done),
@@ -136,6 +143,15 @@ impl App {
             }
             (crate::domain::EndChange::Unchanged, false) => None,
         }
+    }
+}
+
+/// What came early waits as it would have later.
+pub(super) fn urgency_of_early(early: &EarlyEvent) -> Urgency {
+    match early {
+        EarlyEvent::Frozen { .. } | EarlyEvent::Unfrozen { .. } => Urgency::Essential,
+        EarlyEvent::Refreshed { scene, .. } => urgency_of(*scene),
+        EarlyEvent::Changed { .. } | EarlyEvent::Applied { .. } => Urgency::Grow,
     }
 }
 

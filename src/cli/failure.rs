@@ -29,6 +29,9 @@ pub enum Failure {
     /// The store of a running service met damage.
     #[error("{0}")]
     StoreDamaged(String),
+    /// The answer is not there yet.
+    #[error("{0}")]
+    Pending(String),
     /// The server said no.
     #[error("{0}")]
     Problem(Box<Problem>),
@@ -40,9 +43,9 @@ impl Failure {
         ExitCode::from(match self {
             Self::Refused(_) => 1,
             Self::Usage(_) => 2,
-            Self::Unreachable(_) | Self::Lost(_) => 3,
             Self::StoreDamaged(_) => 4,
             Self::StoreFailed(_) => 5,
+            Self::Unreachable(_) | Self::Lost(_) | Self::Pending(_) => 3,
             Self::Problem(problem) if problem.is_unavailable() => 3,
             Self::Problem(_) => 1,
         })
@@ -57,6 +60,7 @@ impl Failure {
             Self::Lost(reason) => json!({ "code": "outcome_unknown", "reason": reason }),
             Self::StoreDamaged(reason) => json!({ "code": "store_damaged", "reason": reason }),
             Self::StoreFailed(reason) => json!({ "code": "store_failed", "reason": reason }),
+            Self::Pending(reason) => json!({ "code": "pending", "reason": reason }),
             Self::Problem(problem) => problem.to_json(),
         }
     }

@@ -1,9 +1,9 @@
 //! One order line as received.
 
 use super::{
-    ChannelId, Charging, CustomerId, Env, FOREIGN_ID_BYTES_MAX, InstanceId, Instant, LicenseId, Marketplace,
-    MerchantId, OrderDetails, OrderId, OrderLineDetails, OrderLineId, OrderRef, PeriodUnit, RefreshScene,
-    Sku, Term,
+    Application, ChannelId, Charging, CustomerId, Env, FOREIGN_ID_BYTES_MAX, InstanceId, Instant, LicenseId,
+    Marketplace, MerchantId, OrderDetails, OrderId, OrderLineDetails, OrderLineId, OrderRef, PeriodUnit,
+    RefreshScene, Sku, Term,
 };
 
 /// What makes a purchase unique. The channel is recorded, never part of it.
@@ -61,6 +61,20 @@ pub enum EarlyEvent {
         /// The end it dictates.
         ends_at: Option<Instant>,
     },
+    /// Its text or file was asked for.
+    Applied {
+        /// When.
+        at: Instant,
+        /// What exactly.
+        application: Application,
+    },
+    /// A later order changed what was bought.
+    Changed {
+        /// When.
+        at: Instant,
+        /// That order.
+        order: OrderRef,
+    },
 }
 
 /// Where a purchase stands.
@@ -101,6 +115,8 @@ pub struct PurchaseFacts {
     pub ordered_at: Instant,
     /// The end that the marketplace estimates.
     pub expires_at: Option<Instant>,
+    /// The end that the marketplace has fixed already; then nothing is counted.
+    pub ends_at: Option<Instant>,
 }
 
 impl PurchaseFacts {
@@ -115,6 +131,7 @@ impl PurchaseFacts {
             term: term_of(line),
             ordered_at: order.created_at,
             expires_at: line.expires_at,
+            ends_at: None,
         }
     }
 }
@@ -159,33 +176,49 @@ pub struct Purchase {
 pub const EARLY_EVENTS_MAX: usize = 64;
 
 impl Purchase {
-    /// Keeps an early event. A repeat of the last freeze or of a (order, scene) changes nothing, nor does the end
-    /// of a freeze that never was. What finds no room is not kept, and its caller must hear so.
+    /// Keeps an early event; see [`keep_early`].
     pub fn keep_early(&mut self, event: EarlyEvent) -> EarlyKept {
-        let repeats = |kept: &EarlyEvent| match (kept, &event) {
-            (
-                EarlyEvent::Refreshed { order: own, scene: kept_scene, .. },
-                EarlyEvent::Refreshed { order, scene, .. },
-            ) => own == order && kept_scene == scene,
-            (EarlyEvent::Frozen { .. } | EarlyEvent::Unfrozen { .. } | EarlyEvent::Refreshed { .. }, _) => {
-                false
-            }
-        };
-        let last_status = self.early.iter().rev().find(|kept| !matches!(kept, EarlyEvent::Refreshed { .. }));
-        let same_status = matches!(
-            (last_status, &event),
-            (Some(EarlyEvent::Frozen { .. }), EarlyEvent::Frozen { .. })
-                | (None | Some(EarlyEvent::Unfrozen { .. }), EarlyEvent::Unfrozen { .. })
-        );
-        if same_status || self.early.iter().any(repeats) {
-            return EarlyKept::Repeat;
-        }
-        if self.early.len() >= EARLY_EVENTS_MAX {
-            return EarlyKept::NoRoom;
-        }
-        self.early.push(event);
-        EarlyKept::Kept
+        keep_early(&mut self.early, event)
     }
+}
+
+/// Keeps an early event. A repeat of the last freeze, of an (order, scene) or of an application changes
+/// nothing, nor does the end of a freeze that never was. What finds no room is not kept, and its caller must hear so.
+pub fn keep_early(early: &mut Vec<EarlyEvent>, event: EarlyEvent) -> EarlyKept {
+    let repeats = |kept: &EarlyEvent| match (kept, &event) {
+        (
+            EarlyEvent::Refreshed { order: own, scene: kept_scene, .. },
+            EarlyEvent::Refreshed { order, scene, .. },
+        ) => own == order && kept_scene == scene,
+        (EarlyEvent::Applied { application: own, .. }, EarlyEvent::Applied { application, .. }) => {
+            own.request == application.request && own.fingerprint == application.fingerprint
+        }
+        (EarlyEvent::Changed { order: own, .. }, EarlyEvent::Changed { order, .. }) => own == order,
+        (
+            EarlyEvent::Changed { .. }
+            | EarlyEvent::Frozen { .. }
+            | EarlyEvent::Unfrozen { .. }
+            | EarlyEvent::Refreshed { .. }
+            | EarlyEvent::Applied { .. },
+            _,
+        ) => false,
+    };
+    let is_status =
+        |kept: &&EarlyEvent| matches!(kept, EarlyEvent::Frozen { .. } | EarlyEvent::Unfrozen { .. });
+    let last_status = early.iter().rev().find(is_status);
+    let same_status = matches!(
+        (last_status, &event),
+        (Some(EarlyEvent::Frozen { .. }), EarlyEvent::Frozen { .. })
+            | (None | Some(EarlyEvent::Unfrozen { .. }), EarlyEvent::Unfrozen { .. })
+    );
+    if same_status || early.iter().any(repeats) {
+        return EarlyKept::Repeat;
+    }
+    if early.len() >= EARLY_EVENTS_MAX {
+        return EarlyKept::NoRoom;
+    }
+    early.push(event);
+    EarlyKept::Kept
 }
 
 /// What became of an early event.

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use super::Application;
+
 /// Names the order behind an event. What makes a purchase unique is the order id together with the line id;
 /// families without line ids use the order id alone, pay-per-use ones the order id together with the product id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +62,37 @@ pub enum PurchaseEvent {
         instance_id: String,
         order: Option<OrderRef>,
     },
+    /// Somebody bought and will redeem a code that the marketplace gives out itself: nothing is owed yet.
+    Announced {
+        order: OrderRef,
+    },
+    /// Somebody asks for the license of an instance as a text or file.
+    Applied {
+        instance_id: String,
+        application: Application,
+    },
+    /// A later order changes what was bought, at once: another spec, or more of it.
+    Changed {
+        instance_id: String,
+        order: OrderRef,
+    },
+    /// May the instance become this at its renewal? Nothing is changed yet.
+    ChangeAsked {
+        instance_id: String,
+        target: Target,
+    },
+    /// An order was placed; what it is has to be asked for.
+    Noticed {
+        order: OrderRef,
+    },
+}
+
+/// What an instance should become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    pub product_id: String,
+    pub sku: String,
+    pub quantity: Option<u32>,
 }
 
 /// What the marketplace says about an order when it is asked.
@@ -134,6 +167,16 @@ pub enum PurchaseOutcome {
     Unavailable,
     /// The call contradicts what is known about the order or instance.
     InvalidParameter,
+    /// Every machine that was bought has its license.
+    NoPlaceFree,
+    /// What is asked for lies outside what was bought.
+    OutsideValidity,
+    /// A license that ends is asked for without its end.
+    EndRequired,
+    /// A license that is bound to a machine is asked for without one.
+    FingerprintRequired,
+    /// More is in use than what the instance should become.
+    ChangeRefused,
 }
 
 /// What the buyer is shown about an instance.

@@ -61,7 +61,9 @@ pub trait Protocol: Sync {
 /// The family that speaks for a channel's `protocol`, if there is one.
 pub fn protocol_for(name: &str) -> Option<&'static dyn Protocol> {
     match name {
-        "saas-v2" => Some(&koogallery::saas_v2::SaasV2),
+        "saas-v2" => Some(&koogallery::saas_v2::SAAS_V2),
+        "license-online" => Some(&koogallery::license_online::LICENSE_ONLINE),
+        "license-code" => Some(&koogallery::license_code::LICENSE_CODE),
         _ => None,
     }
 }
@@ -90,9 +92,17 @@ impl Call {
             PurchaseEvent::Queried { instance_ids } => PurchaseOutcome::Instances(
                 instance_ids.iter().map(|id| dial_test_info(id, front_end_url)).collect(),
             ),
+            PurchaseEvent::Announced { order } => {
+                let instance_id = order.order_line_id.as_ref().unwrap_or(&order.order_id).clone();
+                PurchaseOutcome::Accepted { instance_id, ready: true }
+            }
             PurchaseEvent::Refreshed { .. }
             | PurchaseEvent::StatusChanged { .. }
             | PurchaseEvent::Released { .. } => PurchaseOutcome::Done,
+            PurchaseEvent::Changed { .. }
+            | PurchaseEvent::ChangeAsked { .. }
+            | PurchaseEvent::Noticed { .. } => PurchaseOutcome::Done,
+            PurchaseEvent::Applied { .. } => PurchaseOutcome::Processing,
         }
     }
 

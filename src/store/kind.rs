@@ -9,10 +9,14 @@ pub enum Kind {
     Purchase,
     /// A marketplace's instance id, pointing to its purchase.
     Instance,
+    /// An authorization code of a marketplace.
+    AuthorizationCode,
     /// A license.
     License,
     /// The digest of a claim code, pointing to its license.
     ClaimCode,
+    /// A license handed over through a marketplace.
+    HandedOver,
     /// Which activations hold a place of a license.
     Places,
     /// A license on a machine.
@@ -47,12 +51,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Activation,
         Self::Catalog,
         Self::ClaimCode,
+        Self::AuthorizationCode,
         Self::Escrow,
         Self::Event,
+        Self::HandedOver,
         Self::Idempotency,
         Self::Instance,
         Self::Index,
@@ -74,8 +80,10 @@ impl Kind {
         match self {
             Self::Purchase => *b"pur",
             Self::Instance => *b"ins",
+            Self::AuthorizationCode => *b"cod",
             Self::License => *b"lic",
             Self::ClaimCode => *b"clm",
+            Self::HandedOver => *b"hnd",
             Self::Places => *b"plc",
             Self::Activation => *b"act",
             Self::Quota => *b"qty",

@@ -232,6 +232,8 @@ impl State {
                 assert!(before.is_none_or(|before| before.body == after.body), "{key} is pointed elsewhere");
             }
             Kind::Purchase
+            | Kind::AuthorizationCode
+            | Kind::HandedOver
             | Kind::License
             | Kind::ClaimCode
             | Kind::Places

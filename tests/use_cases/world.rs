@@ -418,7 +418,7 @@ impl World {
                 let held = purchase.filter(|known| matches!(known.state, PurchaseState::Held { .. }));
                 held.is_some_and(|purchase| !is_mapped(purchase)) && job.leased_until.is_none()
             }
-            Task::RankOrder { .. } => false,
+            _ => false,
         };
         !records.jobs.is_empty() && records.jobs.iter().all(waits)
     }

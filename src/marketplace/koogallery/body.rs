@@ -27,6 +27,46 @@ impl Parameters<'_> {
         }
     }
 
+    /// An object that must be there; a list of one stands for it.
+    pub fn mandatory_object(&self, name: &'static str) -> Result<&Object<'_>, RefusalCause> {
+        match self.0.get(name) {
+            None | Some(Json::Null) => Err(RefusalCause::ParameterMissing(name)),
+            Some(Json::Object(object)) => Ok(object),
+            Some(Json::List(items)) => match items.as_slice() {
+                [Json::Object(object)] => Ok(object),
+                _ => Err(RefusalCause::ParameterMalformed(name)),
+            },
+            Some(Json::Bool(_) | Json::Number(_) | Json::Text(_)) => {
+                Err(RefusalCause::ParameterMalformed(name))
+            }
+        }
+    }
+
+    /// A whole number or its text that may be absent; `10.0` is 10.
+    pub fn optional_count(&self, name: &'static str) -> Result<Option<u32>, RefusalCause> {
+        let text = match self.0.get(name) {
+            None | Some(Json::Null) => return Ok(None),
+            Some(Json::Number(text)) => text,
+            Some(Json::Text(text)) if text.is_empty() => return Ok(None),
+            Some(Json::Text(text)) => text.as_str(),
+            Some(Json::Bool(_) | Json::List(_) | Json::Object(_)) => {
+                return Err(RefusalCause::ParameterMalformed(name));
+            }
+        };
+        let whole = match text.split_once('.') {
+            Some((whole, fraction))
+                if !fraction.is_empty() && fraction.bytes().all(|digit| digit == b'0') =>
+            {
+                whole
+            }
+            Some(_) => return Err(RefusalCause::ParameterMalformed(name)),
+            None => text,
+        };
+        let digits = !whole.is_empty() && whole.bytes().all(|digit| digit.is_ascii_digit());
+        let count = whole.parse().ok().filter(|_| digits);
+        count.map(Some).ok_or(RefusalCause::ParameterMalformed(name))
+    }
+
     /// Absent, `0` or `1`, as text or number: the pages print both.
     pub fn test_flag(&self) -> Result<bool, RefusalCause> {
         match self.0.get("testFlag") {

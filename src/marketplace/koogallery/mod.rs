@@ -4,8 +4,12 @@
 
 mod answer;
 mod body;
+mod family;
 mod json;
+pub mod license_code;
+pub mod license_online;
 pub mod open_api;
+mod order_notify;
 pub mod payload;
 mod query;
 pub mod result_code;

@@ -3,6 +3,7 @@
 //! Source: zh-cn_topic_0070649421 (SaaS V2), zh-cn_topic_0070649057 and zh-cn_topic_0070649114 (V1 guides),
 //! zh-cn_topic_0070649288 (online License: `0009xx`).
 
+use crate::domain::PurchaseOutcome;
 use crate::marketplace::RefusalCause;
 
 /// A result code of the marketplace.
@@ -54,6 +55,25 @@ impl ResultCode {
         Self::ExpiryRequired,
         Self::FingerprintRequired,
     ];
+
+    /// The code for an outcome; none for outcomes that are answered with members of their own.
+    pub fn of(outcome: &PurchaseOutcome) -> Option<Self> {
+        match outcome {
+            PurchaseOutcome::Done => Some(Self::Success),
+            PurchaseOutcome::InstanceUnknown => Some(Self::InstanceUnknown),
+            PurchaseOutcome::Processing => Some(Self::Processing),
+            PurchaseOutcome::Unavailable => Some(Self::InternalError),
+            // No page has a code for "no" to a change that is only thought of: the target is what does not fit.
+            PurchaseOutcome::InvalidParameter | PurchaseOutcome::ChangeRefused => {
+                Some(Self::InvalidParameter)
+            }
+            PurchaseOutcome::NoPlaceFree => Some(Self::NoPlaceFree),
+            PurchaseOutcome::OutsideValidity => Some(Self::WithinCurrentOrder),
+            PurchaseOutcome::EndRequired => Some(Self::ExpiryRequired),
+            PurchaseOutcome::FingerprintRequired => Some(Self::FingerprintRequired),
+            PurchaseOutcome::Accepted { .. } | PurchaseOutcome::Instances(_) => None,
+        }
+    }
 
     /// Six digits.
     pub fn code(self) -> &'static str {

@@ -2,7 +2,7 @@
 //!
 //! Source: zh-cn_topic_0070649429 (one printed example has 17 digits).
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
 /// Reads 14 or 17 digits; nothing else, and no day, hour or second that does not exist.
 pub fn parse(text: &str) -> Option<DateTime<Utc>> {
@@ -17,6 +17,22 @@ pub fn parse(text: &str) -> Option<DateTime<Utc>> {
         .map(|instant| instant.and_utc())
 }
 
+/// Reads the form that the application for a License has, such as `2023-10-27 10:30:15 z`; also without its zone, which
+/// is always UTC, and in digits alone.
+pub fn parse_printed(text: &str) -> Option<DateTime<Utc>> {
+    if let Some(instant) = parse(text) {
+        return Some(instant);
+    }
+    let text = text.trim();
+    let without_zone = text.strip_suffix(['z', 'Z']).unwrap_or(text).trim_end();
+    let is_printed = without_zone.len() == "2023-10-27 10:30:15".len();
+    let read = |form| NaiveDateTime::parse_from_str(without_zone, form).ok();
+    let instant = read("%Y-%m-%d %H:%M:%S").or_else(|| read("%Y-%m-%dT%H:%M:%S"));
+    // A second beyond 59 would be read as a leap second.
+    let exists = |instant: &NaiveDateTime| is_printed && instant.and_utc().timestamp_subsec_millis() < 1_000;
+    instant.filter(exists).map(|instant| instant.and_utc())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,6 +42,33 @@ mod tests {
         assert_eq!(parse("20230523201932").unwrap().to_rfc3339(), "2023-05-23T20:19:32+00:00");
         assert_eq!(parse("20221124023618256").unwrap().to_rfc3339(), "2022-11-24T02:36:18.256+00:00");
         assert!(parse("20240229000000").is_some());
+    }
+
+    #[test]
+    fn the_printed_form_is_utc_with_or_without_its_zone() {
+        for text in [
+            "2023-10-27 10:30:15 z",
+            "2023-10-27 10:30:15Z",
+            "2023-10-27 10:30:15",
+            "2023-10-27T10:30:15Z",
+            " 2023-10-27 10:30:15 z ",
+            "20231027103015",
+        ] {
+            assert_eq!(parse_printed(text).unwrap().to_rfc3339(), "2023-10-27T10:30:15+00:00", "{text}");
+        }
+        for text in [
+            "",
+            "z",
+            "2023-10-27",
+            "2023-10-27 10:30",
+            "2023-10-27 10:30:60 z",
+            "2023-02-30 10:30:15 z",
+            "2023-10-27 10:30:15 +08:00",
+            "2023-10-27 10:30:15 CST",
+            "023-10-27 10:30:15z",
+        ] {
+            assert_eq!(parse_printed(text), None, "{text}");
+        }
     }
 
     #[test]

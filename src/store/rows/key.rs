@@ -6,7 +6,7 @@
 
 use crate::application::ports::StoreError;
 use crate::application::record::{CounterKey, RecordKey};
-use crate::domain::{Instant, LicenseId, Marketplace, OrderId, OrderLineKey, StatusSlot};
+use crate::domain::{HandedOverKey, Instant, LicenseId, Marketplace, OrderId, OrderLineKey, StatusSlot};
 use crate::store::{KeyError, Kind, RecordKey as RawKey};
 
 /// The merchant part of what belongs to the installation.
@@ -48,11 +48,22 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             let own = joined(&[marketplace.as_str().as_bytes(), &[PART_END], id.as_str().as_bytes()]);
             (merchant.as_str(), Kind::Instance, own)
         }
+        RecordKey::AuthorizationCode(merchant, marketplace, code) => {
+            let own = joined(&[marketplace.as_str().as_bytes(), &[PART_END], code.as_str().as_bytes()]);
+            (merchant.as_str(), Kind::AuthorizationCode, own)
+        }
         RecordKey::PendingLicense(merchant, id) => {
             (merchant.as_str(), Kind::Index, joined(&[INDEX_PENDING, id.as_str().as_bytes()]))
         }
         RecordKey::License(merchant, id) => (merchant.as_str(), Kind::License, id.as_str().into()),
         RecordKey::ClaimCode(merchant, digest) => (merchant.as_str(), Kind::ClaimCode, digest.to_vec()),
+        RecordKey::HandedOver(key) => {
+            let HandedOverKey { merchant, marketplace, request, fingerprint } = key;
+            let machine = fingerprint.map(|value| value.to_vec()).unwrap_or_default();
+            let (marketplace, request) = (marketplace.as_str().as_bytes(), request.as_str().as_bytes());
+            let own = joined(&[marketplace, &[PART_END], request, &[PART_END], &machine]);
+            (merchant.as_str(), Kind::HandedOver, own)
+        }
         RecordKey::Places(merchant, license) => (merchant.as_str(), Kind::Places, license.as_str().into()),
         RecordKey::Activation(merchant, license, id) => {
             (merchant.as_str(), Kind::Activation, joined(&[&own_of_license(license), id.as_str().as_bytes()]))

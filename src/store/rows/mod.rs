@@ -8,10 +8,12 @@
 
 mod activation;
 mod api_token;
+mod authorization_code;
 mod channel;
 mod claim_target;
 mod event;
 mod form;
+mod handed_over;
 mod idempotency;
 mod instance;
 mod job;

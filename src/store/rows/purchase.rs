@@ -1,6 +1,7 @@
 //! Purchases.
 
 use super::form::{Millis, Text};
+use super::handed_over::ApplicationRow;
 use super::mirror::{row, row_enum};
 use super::order::{OrderLineKeyRow, OrderRefRow};
 use super::validity::TermRow;
@@ -47,6 +48,8 @@ row_enum!(
             #[serde(skip_serializing_if = "Option::is_none")]
             ends_at_ms: Option<Millis> = ends_at,
         },
+        Changed { at_ms: Millis = at, order: OrderRefRow = order },
+        Applied { at_ms: Millis = at, application: ApplicationRow = application },
     }
 );
 
@@ -65,5 +68,7 @@ row!(
         ordered_at_ms: Millis = ordered_at,
         #[serde(skip_serializing_if = "Option::is_none")]
         expires_at_ms: Option<Millis> = expires_at,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ends_at_ms: Option<Millis> = ends_at,
     }
 );

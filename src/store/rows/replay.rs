@@ -27,6 +27,11 @@ row_enum!(
         Processing,
         Unavailable,
         InvalidParameter,
+        NoPlaceFree,
+        OutsideValidity,
+        EndRequired,
+        FingerprintRequired,
+        ChangeRefused,
     }
 );
 

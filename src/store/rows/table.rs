@@ -5,9 +5,11 @@ use serde::de::DeserializeOwned;
 
 use super::activation::ActivationRow;
 use super::api_token::ApiTokenRow;
+use super::authorization_code::AuthorizationCodeRow;
 use super::channel::OwnedChannelRow;
 use super::claim_target::ClaimTargetRow;
 use super::event::AuditEventRow;
+use super::handed_over::HandedOverRow;
 use super::idempotency::IdempotencyRow;
 use super::instance::InstanceRow;
 use super::job::JobRow;
@@ -29,8 +31,8 @@ use crate::application::record::{
     Stored, Versioned,
 };
 use crate::domain::{
-    Activation, ApiToken, AuditEvent, Channel, Instant, License, Merchant, Product, Purchase, Restore, Spec,
-    StatusFlip, StatusList,
+    Activation, ApiToken, AuditEvent, AuthorizationCode, Channel, HandedOver, Instant, License, Merchant,
+    Product, Purchase, Restore, Spec, StatusFlip, StatusList,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -81,9 +83,11 @@ tables! {
     ApiToken = "API token", schema 1, ApiToken as ApiTokenRow;
     Purchase = "purchase", schema 1, Purchase as PurchaseRow;
     Instance = "instance", schema 1, Instance as InstanceRow;
+    AuthorizationCode = "authorization code", schema 1, AuthorizationCode as AuthorizationCodeRow;
     PendingLicense = "pending license", schema 1, PendingLicense as PendingLicenseRow;
     License = "license", schema 1, License as LicenseRow;
     ClaimTarget = "claim code", schema 1, ClaimTarget as ClaimTargetRow;
+    HandedOver = "handed-over license", schema 1, HandedOver as HandedOverRow;
     Places = "places", schema 1, LicensePlaces as LicensePlacesRow;
     Activation = "activation", schema 2, Activation as ActivationRow;
     StatusList = "status list", schema 1, StatusList as StatusListRow;
@@ -132,9 +136,11 @@ impl Table {
             RecordKey::ApiToken(..) => Self::ApiToken,
             RecordKey::Purchase(..) => Self::Purchase,
             RecordKey::Instance(..) => Self::Instance,
+            RecordKey::AuthorizationCode(..) => Self::AuthorizationCode,
             RecordKey::PendingLicense(..) => Self::PendingLicense,
             RecordKey::License(..) => Self::License,
             RecordKey::ClaimCode(..) => Self::ClaimTarget,
+            RecordKey::HandedOver(..) => Self::HandedOver,
             RecordKey::Places(..) => Self::Places,
             RecordKey::Activation(..) => Self::Activation,
             RecordKey::StatusList(..) => Self::StatusList,

@@ -4,8 +4,8 @@ use super::form::Word;
 use crate::domain::{
     AccessKeyUse, ActivationId, ApiTokenId, Binding, ChannelId, Charging, Component, CustomerId, EndCause,
     Enforcement, Env, EventId, EventKind, InstanceId, JobId, LicenseId, Marketplace, MerchantId, Multiply,
-    NoTotal, OrderId, OrderLineId, Overage, ProductId, ReadyRule, RefreshScene, ResetWindow, Scope, Sku,
-    SpecId, SpecKind, Starts, Status, StatusPolicy, TokenId, WhenFull, WindowAlignment,
+    NoTotal, OrderId, OrderLineId, Overage, ProductId, ReadyRule, RefreshScene, RequestId, ResetWindow,
+    Scope, Sku, SpecId, SpecKind, Starts, Status, StatusPolicy, TokenId, WhenFull, WindowAlignment,
 };
 
 /// What the domain reads and writes itself.
@@ -72,6 +72,7 @@ ids!(
     OrderId,
     OrderLineId,
     ProductId,
+    RequestId,
     Sku,
     SpecId,
     TokenId,

@@ -4,11 +4,11 @@
 
 use serde::Serialize;
 
-use super::{Activity, plain_answer};
 use crate::domain::{InstanceInfo, PurchaseEvent, PurchaseOutcome};
 use crate::marketplace::RefusalCause;
 use crate::marketplace::koogallery::answer::{Answer, within};
 use crate::marketplace::koogallery::body::{ID_LIMIT_CHARS, Parameters};
+use crate::marketplace::koogallery::family::{Activity, plain_answer};
 use crate::marketplace::koogallery::result_code::ResultCode;
 
 pub const ACTIVITY: Activity = Activity { name: "queryInstance", read, answer, changes_state: false };
@@ -42,11 +42,7 @@ fn answer(outcome: &PurchaseOutcome) -> Answer {
             }
         }
         PurchaseOutcome::Done => Answer::fault("a query needs its instances"),
-        PurchaseOutcome::Accepted { .. }
-        | PurchaseOutcome::InstanceUnknown
-        | PurchaseOutcome::Processing
-        | PurchaseOutcome::Unavailable
-        | PurchaseOutcome::InvalidParameter => plain_answer(outcome),
+        other => plain_answer(other),
     }
 }
 

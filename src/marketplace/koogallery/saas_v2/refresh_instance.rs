@@ -2,10 +2,10 @@
 //!
 //! Source: zh-cn_topic_0070649429, en-us_topic_000011.
 
-use super::{Activity, mandatory_order, plain_answer};
 use crate::domain::{PurchaseEvent, RefreshScene};
 use crate::marketplace::RefusalCause;
 use crate::marketplace::koogallery::body::{ID_LIMIT_CHARS, Parameters};
+use crate::marketplace::koogallery::family::{Activity, mandatory_order, plain_answer};
 use crate::marketplace::koogallery::time;
 
 pub const ACTIVITY: Activity =
