@@ -333,6 +333,7 @@ mod sample {
             term,
             ordered_at: at(7),
             expires_at: Some(at(8)),
+            extend_params: Vec::new(),
         };
         let bare_facts = PurchaseFacts {
             customer: None,
@@ -529,6 +530,7 @@ mod sample {
             token: String::new(),
             published_at: at(0),
             expires_at: at(1),
+            extend_params: Vec::new(),
         }
     }
 
@@ -616,6 +618,7 @@ mod sample {
             instance_id: "i".into(),
             front_end_url: "https://portal.example/?a=1&b=2".into(),
             memo: "领取码".repeat(300),
+            sign_in: None,
         };
         let outcomes = [
             PurchaseOutcome::Done,

@@ -24,6 +24,8 @@ mod run_jobs;
 mod settle_purchase;
 mod status_slots;
 mod sweep_lapsed;
+mod sync_kit;
+mod upgrade_instance;
 mod validate;
 mod view_licenses;
 

@@ -2,9 +2,9 @@
 
 use crate::domain::{
     Activation, ActivationId, ApiToken, AuditEvent, Channel, ChannelId, ClaimDigest, EventId, InstanceId,
-    Instant, JobId, License, LicenseId, Marketplace, Merchant, MerchantId, OrderLineKey, Places, Product,
-    ProductId, Purchase, PurchaseOutcome, RefreshScene, Spec, SpecId, StatusFlip, StatusList,
-    StatusListNumber, StatusSlot, TokenDigest,
+    Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId, OrderLineKey,
+    Places, Product, ProductId, Purchase, PurchaseOutcome, RefreshScene, Spec, SpecId, StatusFlip,
+    StatusList, StatusListNumber, StatusSlot, TokenDigest,
 };
 
 /// The key of one record.
@@ -51,6 +51,17 @@ pub enum RecordKey {
     Replay(MerchantId, ChannelId, [u8; 32]),
     /// A request of the merchant API that was answered, by the digest of its idempotency key.
     Idempotency(MerchantId, [u8; 32]),
+    /// What a marketplace told of a company.
+    Kit {
+        /// To whom.
+        merchant: MerchantId,
+        /// Which marketplace.
+        marketplace: Marketplace,
+        /// Of what.
+        interface: KitInterface,
+        /// What names it.
+        id: Vec<String>,
+    },
 }
 
 /// A counter that many commits add to.
@@ -128,6 +139,25 @@ pub struct Idempotency {
     pub until: Instant,
     /// What the request made or changed.
     pub license: LicenseId,
+}
+
+/// What a marketplace told of a company, as it was received last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KitRecord {
+    /// To whom.
+    pub merchant: MerchantId,
+    /// Which marketplace.
+    pub marketplace: Marketplace,
+    /// Of what.
+    pub interface: KitInterface,
+    /// What names it: the instance first.
+    pub id: Vec<String>,
+    /// Through which address.
+    pub channel: ChannelId,
+    /// The text as received; secrets in it are encrypted for the merchant alone.
+    pub body: String,
+    /// When.
+    pub received_at: Instant,
 }
 
 /// Which purchase an instance id means.
@@ -234,7 +264,8 @@ impl Record {
             | Self::StatusList(_)
             | Self::StatusFlip(_)
             | Self::Job(_)
-            | Self::Event(_) => None,
+            | Self::Event(_)
+            | Self::Kit(_) => None,
         }
     }
 }
@@ -274,4 +305,10 @@ records! {
     };
     Replay(Replay) = |it| RecordKey::Replay(it.merchant.clone(), it.channel.clone(), it.digest);
     Idempotency(Idempotency) = |it| RecordKey::Idempotency(it.merchant.clone(), it.key_digest);
+    Kit(KitRecord) = |it| RecordKey::Kit {
+        merchant: it.merchant.clone(),
+        marketplace: it.marketplace,
+        interface: it.interface,
+        id: it.id.clone(),
+    };
 }

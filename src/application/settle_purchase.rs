@@ -40,6 +40,14 @@ struct Settling<'a> {
     now: Instant,
 }
 
+/// What became of it, not stored yet.
+struct Decided {
+    commit: Commit,
+    purchase: Purchase,
+    /// When it was minted.
+    license: Option<License>,
+}
+
 impl App {
     /// Asks the marketplace what the order says, then mints or holds. May be repeated at any time. What an order
     /// said before, or with the purchase itself, counts where it cannot be asked for.
@@ -99,7 +107,7 @@ impl App {
         };
         purchase.value.facts = Some(facts);
         let settling = Settling { merchant, channel, purchase, actor: Actor::Server, now: self.now() };
-        let (commit, purchase) = self.decide(settling).await?;
+        let Decided { commit, purchase, license: _ } = self.decide(settling).await?;
         self.store.commit(commit).await?;
         self.signals.flips.notify_one();
         self.signals.jobs.notify_one();
@@ -129,8 +137,11 @@ impl App {
             actor: call.actor(),
             now: call.now,
         };
-        let (rest, purchase) = self.decide(settling).await?;
-        let outcome = accepted(&purchase);
+        let Decided { commit: rest, purchase, license } = self.decide(settling).await?;
+        let outcome = match &license {
+            Some(license) => self.delivery(&purchase, license, &merchant.locale).await?,
+            None => accepted(&purchase),
+        };
         let mut commit = Commit { changes: first_sight.changes.into_iter().chain(rest.changes).collect() };
         if is_open(&purchase) {
             commit = commit.put(self.job(Task::SettlePurchase { purchase: purchase.key }, call.now), ABSENT);
@@ -139,27 +150,32 @@ impl App {
         Ok(outcome)
     }
 
-    async fn decide(&self, settling: Settling<'_>) -> Result<(Commit, Purchase), UseCaseError> {
-        let specs: Vec<Versioned<Owned<Spec>>> =
-            list(self.store.as_ref(), &Listing::Specs(settling.merchant.id.clone()), 1_000).await?;
-        let facts = settling.purchase.value.facts.clone();
-        let meant = |spec: &Spec| {
-            let facts = facts.as_ref();
-            settling.channel.products.contains(&spec.product)
-                && spec.is_meant_by(
-                    facts.and_then(|facts| facts.sku.as_ref()),
-                    facts.and_then(|facts| facts.product_id.as_deref()),
-                )
-        };
-        let spec = specs.into_iter().map(|spec| spec.value.value).find(meant);
-        match (spec, facts) {
-            (Some(spec), Some(facts)) => self.mint(settling, &spec, &facts).await,
-            (None, _) | (_, None) => Ok(self.hold(settling)),
+    async fn decide(&self, settling: Settling<'_>) -> Result<Decided, UseCaseError> {
+        let Some(facts) = settling.purchase.value.facts.clone() else { return Ok(self.hold(settling)) };
+        match self.spec_meant(&settling.merchant.id, settling.channel, &facts).await? {
+            Some(spec) => self.mint(settling, &spec, &facts).await,
+            None => Ok(self.hold(settling)),
         }
     }
 
+    /// The spec that an order means, among those of the channel's products.
+    pub(super) async fn spec_meant(
+        &self,
+        merchant: &MerchantId,
+        channel: &Channel,
+        facts: &PurchaseFacts,
+    ) -> Result<Option<Spec>, UseCaseError> {
+        let specs: Vec<Versioned<Owned<Spec>>> =
+            list(self.store.as_ref(), &Listing::Specs(merchant.clone()), 1_000).await?;
+        let meant = |spec: &Spec| {
+            channel.products.contains(&spec.product)
+                && spec.is_meant_by(facts.sku.as_ref(), facts.product_id.as_deref())
+        };
+        Ok(specs.into_iter().map(|spec| spec.value.value).find(meant))
+    }
+
     /// Not refused: a refusal becomes a refund. It is everyone's first day.
-    fn hold(&self, settling: Settling<'_>) -> (Commit, Purchase) {
+    fn hold(&self, settling: Settling<'_>) -> Decided {
         let Settling { purchase: Versioned { value: mut purchase, revision }, actor, now, .. } = settling;
         let already = matches!(purchase.state, PurchaseState::Held { .. });
         if !already {
@@ -177,7 +193,7 @@ impl App {
             commit = commit
                 .put(self.event(merchant, &purchase.license, &actor, EventKind::OrderHeld, &detail), ABSENT);
         }
-        (commit, purchase)
+        Decided { commit, purchase, license: None }
     }
 
     async fn mint(
@@ -185,7 +201,7 @@ impl App {
         settling: Settling<'_>,
         spec: &Spec,
         facts: &PurchaseFacts,
-    ) -> Result<(Commit, Purchase), UseCaseError> {
+    ) -> Result<Decided, UseCaseError> {
         let Settling { merchant, channel, purchase: Versioned { value: mut purchase, revision }, actor, now } =
             settling;
         let term = term_of(spec, facts.term);
@@ -216,11 +232,11 @@ impl App {
         purchase.state = PurchaseState::Minted;
         let commit = self.minted(&license, &actor, now).put(purchase.clone(), revision);
         let pending = RecordKey::PendingLicense(merchant.id.clone(), license.id.clone());
-        let mut commit = commit.with(Change::Remove(pending)).put(license, ABSENT);
+        let mut commit = commit.with(Change::Remove(pending)).put(license.clone(), ABSENT);
         for job in jobs {
             commit = commit.put(job, ABSENT);
         }
-        Ok((commit, purchase))
+        Ok(Decided { commit, purchase, license: Some(license) })
     }
 
     /// What is written with every new license, besides the license itself.
@@ -311,7 +327,7 @@ fn is_open(purchase: &Purchase) -> bool {
 }
 
 /// What the order says of this purchase: its line, or the line of its product, or the only one.
-fn facts_for(key: &OrderLineKey, details: &OrderDetails) -> Option<PurchaseFacts> {
+pub(super) fn facts_for(key: &OrderLineKey, details: &OrderDetails) -> Option<PurchaseFacts> {
     let by_line = key
         .line_id
         .as_ref()

@@ -10,6 +10,7 @@ mod audit_event;
 mod channel;
 mod claim_code;
 mod ids;
+mod kit;
 mod license;
 mod machine;
 mod merchant;
@@ -34,6 +35,7 @@ pub use channel::{
 };
 pub use claim_code::{CLAIM_CODE_BITS, ClaimCode, ClaimCodeError, ClaimDigest};
 pub use ids::*;
+pub use kit::{KitEntity, KitInterface, KitSync};
 pub use license::{
     AppliedOrder, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License, LicenseEnd, LicenseState,
     NewLicense, OldKeyFate, Origin, SoldSpec,
@@ -47,7 +49,7 @@ pub use purchase::{
 };
 pub use purchase_event::{
     Charging, InstanceInfo, InstanceStatus, OrderDetails, OrderKind, OrderLineDetails, OrderRef, PeriodUnit,
-    PurchaseEvent, PurchaseOutcome, RefreshScene,
+    PurchaseEvent, PurchaseOutcome, RefreshScene, SignIn,
 };
 pub use quota::{NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, ResetWindow, WindowAlignment};
 pub use refusal::{NextAction, Refusal};

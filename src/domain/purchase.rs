@@ -101,6 +101,8 @@ pub struct PurchaseFacts {
     pub ordered_at: Instant,
     /// The end that the marketplace estimates.
     pub expires_at: Option<Instant>,
+    /// What the buyer was asked at checkout: name and answer.
+    pub extend_params: Vec<(String, String)>,
 }
 
 impl PurchaseFacts {
@@ -115,6 +117,7 @@ impl PurchaseFacts {
             term: term_of(line),
             ordered_at: order.created_at,
             expires_at: line.expires_at,
+            extend_params: order.extend_params.clone(),
         }
     }
 }

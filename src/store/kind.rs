@@ -41,13 +41,15 @@ pub enum Kind {
     Index,
     /// Catalog: product, spec, channel, API token.
     Catalog,
+    /// What a marketplace tells of the companies that use what they bought.
+    Kit,
     /// What the installation remembers about itself.
     Meta,
 }
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Activation,
         Self::Catalog,
         Self::ClaimCode,
@@ -57,6 +59,7 @@ impl Kind {
         Self::Instance,
         Self::Index,
         Self::Job,
+        Self::Kit,
         Self::License,
         Self::Meta,
         Self::Nonce,
@@ -90,6 +93,7 @@ impl Kind {
             Self::Event => *b"evt",
             Self::Index => *b"ix_",
             Self::Catalog => *b"cat",
+            Self::Kit => *b"kit",
             Self::Meta => *b"met",
         }
     }

@@ -67,6 +67,7 @@ impl Records {
             Record::Merchant(_)
             | Record::Product(_)
             | Record::ApiToken(_)
+            | Record::Kit(_)
             | Record::Replay(_)
             | Record::Idempotency(_) => {}
         }
@@ -85,7 +86,12 @@ impl Records {
             Kind::StatusListFlip => Some(self.flips.len()),
             Kind::Job => Some(self.jobs.len()),
             Kind::Event => Some(self.events.len()),
-            Kind::Nonce | Kind::Idempotency | Kind::StatusListSlots | Kind::Catalog | Kind::Meta => None,
+            Kind::Nonce
+            | Kind::Idempotency
+            | Kind::StatusListSlots
+            | Kind::Catalog
+            | Kind::Kit
+            | Kind::Meta => None,
             Kind::Quota | Kind::Escrow | Kind::Reservation => Some(0),
         }
     }
@@ -188,6 +194,7 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         | Kind::Job
         | Kind::Event
         | Kind::Catalog
+        | Kind::Kit
         | Kind::Meta => None,
     }
 }

@@ -3,14 +3,23 @@
 //! Sources are named by the topic ids of the marketplace's own pages.
 
 mod answer;
+pub mod auth_token;
 mod body;
+mod extend_params;
+mod get_call;
+mod get_order;
 mod json;
+pub mod kit;
+pub mod license_v1;
 pub mod open_api;
 pub mod payload;
 mod query;
+mod query_parameters;
 pub mod result_code;
+pub mod saas_v1;
 pub mod saas_v2;
 pub mod sdk_hmac;
+pub mod sensitive;
 pub mod signature;
 mod time;
 

@@ -65,5 +65,7 @@ row!(
         ordered_at_ms: Millis = ordered_at,
         #[serde(skip_serializing_if = "Option::is_none")]
         expires_at_ms: Option<Millis> = expires_at,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        extend_params: Vec<(String, String)> = extend_params,
     }
 );

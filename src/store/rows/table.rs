@@ -12,6 +12,7 @@ use super::idempotency::IdempotencyRow;
 use super::instance::InstanceRow;
 use super::job::JobRow;
 use super::key::raw_key;
+use super::kit::KitRow;
 use super::license::LicenseRow;
 use super::merchant::MerchantRow;
 use super::pending_license::PendingLicenseRow;
@@ -24,8 +25,8 @@ use super::status_flip::StatusFlipRow;
 use super::status_list::StatusListRow;
 use crate::application::ports::StoreError;
 use crate::application::record::{
-    ClaimTarget, Idempotency, Instance, Job, LicensePlaces, Owned, PendingLicense, Record, RecordKey, Replay,
-    Stored, Versioned,
+    ClaimTarget, Idempotency, Instance, Job, KitRecord, LicensePlaces, Owned, PendingLicense, Record,
+    RecordKey, Replay, Stored, Versioned,
 };
 use crate::domain::{
     Activation, ApiToken, AuditEvent, Channel, Instant, License, Merchant, Product, Purchase, Spec,
@@ -78,7 +79,7 @@ tables! {
     Spec = "spec", schema 1, Owned<Spec> as OwnedSpecRow;
     Channel = "channel", schema 1, Owned<Channel> as OwnedChannelRow;
     ApiToken = "API token", schema 1, ApiToken as ApiTokenRow;
-    Purchase = "purchase", schema 1, Purchase as PurchaseRow;
+    Purchase = "purchase", schema 2, Purchase as PurchaseRow;
     Instance = "instance", schema 1, Instance as InstanceRow;
     PendingLicense = "pending license", schema 1, PendingLicense as PendingLicenseRow;
     License = "license", schema 1, License as LicenseRow;
@@ -89,8 +90,9 @@ tables! {
     StatusFlip = "status flip", schema 1, StatusFlip as StatusFlipRow;
     Job = "job", schema 1, Job as JobRow;
     Event = "event", schema 1, AuditEvent as AuditEventRow;
-    Replay = "replay", schema 1, Replay as ReplayRow;
+    Replay = "replay", schema 2, Replay as ReplayRow;
     Idempotency = "idempotency", schema 1, Idempotency as IdempotencyRow;
+    Kit = "kit", schema 1, KitRecord as KitRow;
 }
 
 /// A record as the raw store takes it.
@@ -141,6 +143,7 @@ impl Table {
             RecordKey::Event(..) => Self::Event,
             RecordKey::Replay(..) => Self::Replay,
             RecordKey::Idempotency(..) => Self::Idempotency,
+            RecordKey::Kit { .. } => Self::Kit,
         }
     }
 

@@ -13,10 +13,11 @@ use chrono::{DateTime, Utc};
 use super::answer::{self, Answer};
 use super::body::{ID_LIMIT_CHARS, Parameters};
 use super::json::{self, Json, Object};
+use super::kit;
 use super::query::Query;
 use super::result_code::ResultCode;
 use super::signature::{UnverifiedSignature, VerifiedSignature};
-use crate::domain::{OrderRef, PurchaseEvent, PurchaseOutcome};
+use crate::domain::{AccessKeyUse, OrderRef, PurchaseEvent, PurchaseOutcome};
 use crate::marketplace::{AccessKey, Call, CallRefusal, Protocol, RawAnswer, RawRequest, RefusalCause};
 
 pub struct SaasV2;
@@ -42,12 +43,19 @@ impl Protocol for SaasV2 {
         "saas-v2"
     }
 
+    fn key_use(&self, path_tail: &str) -> AccessKeyUse {
+        kit::key_use(path_tail)
+    }
+
     fn read(
         &self,
         request: &RawRequest<'_>,
         keys: &[AccessKey],
         now: DateTime<Utc>,
     ) -> Result<Call, CallRefusal> {
+        if kit::is_kit_path(request.path_tail) {
+            return kit::read(request, keys, now);
+        }
         let members = readable(request).map_err(unattributed)?;
         let activity = claimed_activity(&members);
         let test = Parameters(&members).test_flag();
@@ -70,6 +78,7 @@ impl Protocol for SaasV2 {
     fn answer(&self, call: &Call, outcome: &PurchaseOutcome, keys: &[AccessKey]) -> RawAnswer {
         let answer = match ACTIVITIES.iter().find(|activity| activity.name == call.activity) {
             Some(activity) => (activity.answer)(outcome),
+            None if kit::is_kit_activity(call.activity) => kit::answer(outcome),
             None => Answer::fault("an activity of another protocol"),
         };
         answer.sign(keys.get(call.signed_by))
@@ -134,8 +143,8 @@ fn plain_answer(outcome: &PurchaseOutcome) -> Answer {
         PurchaseOutcome::Processing => Answer::new(ResultCode::Processing),
         PurchaseOutcome::Unavailable => Answer::new(ResultCode::InternalError),
         PurchaseOutcome::InvalidParameter => Answer::new(ResultCode::InvalidParameter),
-        PurchaseOutcome::Accepted { .. } | PurchaseOutcome::Instances(_) => {
-            Answer::fault("an outcome that does not answer this activity")
-        }
+        PurchaseOutcome::Accepted { .. }
+        | PurchaseOutcome::Delivered { .. }
+        | PurchaseOutcome::Instances(_) => Answer::fault("an outcome that does not answer this activity"),
     }
 }

@@ -30,7 +30,8 @@ fn answer(outcome: &PurchaseOutcome) -> Answer {
             Answer::new(result).text("instanceId", instance_id, ID_LIMIT_CHARS)
         }
         PurchaseOutcome::Done => Answer::fault("a new instance needs its id"),
-        PurchaseOutcome::Instances(_)
+        PurchaseOutcome::Delivered { .. }
+        | PurchaseOutcome::Instances(_)
         | PurchaseOutcome::InstanceUnknown
         | PurchaseOutcome::Processing
         | PurchaseOutcome::Unavailable

@@ -1,0 +1,110 @@
+//! A later order changes what was bought: another spec, or more of the same. Instance and end stay.
+
+use super::app::{App, UseCaseError, decided};
+use super::handle_purchase_event::PurchaseCall;
+use super::license_change::flips_between;
+use super::mint::sold_spec;
+use super::ports::{ABSENT, Commit, Versioned};
+use super::settle_purchase::facts_for;
+use crate::domain::{
+    AppliedOrder, EventKind, LicenseEnd, OldKeyFate, OrderDetails, OrderRef, Purchase, PurchaseFacts,
+    PurchaseOutcome, PurchaseState, RefreshScene,
+};
+
+/// What an upgrade is remembered as among a license's orders.
+const SCENE: RefreshScene = RefreshScene::RenewalChange;
+
+impl App {
+    pub(super) async fn upgrade_instance(
+        &self,
+        call: &PurchaseCall<'_>,
+        instance_id: &str,
+        order: &OrderRef,
+        details: &OrderDetails,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let _turn = self.turn(&instance_id).await;
+        decided!(self, self.try_upgrade(call, instance_id, order, details))
+    }
+
+    async fn try_upgrade(
+        &self,
+        call: &PurchaseCall<'_>,
+        instance_id: &str,
+        order: &OrderRef,
+        details: &OrderDetails,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let Some(mut purchase) = self.purchase_of_instance(call, instance_id).await? else {
+            return Ok(PurchaseOutcome::InstanceUnknown);
+        };
+        let Some(says) = facts_for(&purchase.value.key, details) else {
+            return Ok(PurchaseOutcome::InvalidParameter);
+        };
+        purchase.value.facts = Some(upgraded(purchase.value.facts.take(), says, details));
+        match purchase.value.state {
+            PurchaseState::Received | PurchaseState::Held { .. } => {
+                let commit = Commit::new().put(purchase.value, purchase.revision);
+                self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
+                Ok(PurchaseOutcome::Done)
+            }
+            PurchaseState::Minted => self.upgrade_license(call, purchase, order).await,
+            PurchaseState::Ended { .. } => Ok(PurchaseOutcome::Done),
+        }
+    }
+
+    /// Not refused when no spec knows the SKU: a refusal becomes a refund, and the marketplace asks again.
+    async fn upgrade_license(
+        &self,
+        call: &PurchaseCall<'_>,
+        purchase: Versioned<Purchase>,
+        order: &OrderRef,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let Versioned { value: purchase, revision: purchase_revision } = purchase;
+        let Versioned { value: before, revision } =
+            self.load_license(call.merchant, &purchase.license).await?;
+        if before.knows_order(&order.order_id, SCENE) || before.end != LicenseEnd::Running {
+            return Ok(PurchaseOutcome::Done);
+        }
+        let Some(facts) = purchase.facts.as_ref() else { return Ok(PurchaseOutcome::InvalidParameter) };
+        let Some(spec) = self.spec_meant(call.merchant, call.channel, facts).await? else {
+            return Ok(PurchaseOutcome::Processing);
+        };
+        let mut license = before.clone();
+        license.sold =
+            sold_spec(&spec, facts.sku.clone(), before.sold.term, facts.quantity, before.validity)?;
+        license.orders.push(AppliedOrder {
+            order_id: order.order_id.clone(),
+            scene: Some(SCENE),
+            ordered_at: None,
+            received_at: call.now,
+            ends_at: before.validity.ends_at,
+            in_force: false,
+        });
+        let merchant = self.merchant(call.merchant).await?;
+        self.sign_new_key(&merchant, &mut license, OldKeyFate::StaysValid, call.now).await?;
+        license.updated_at = call.now;
+        let detail = [("order_id", order.order_id.clone()), ("spec", spec.id.to_string())];
+        let event =
+            self.event(call.merchant, &license.id, &call.actor(), EventKind::LicenseReissued, &detail);
+        let flips = flips_between(Some(&before), &license, call.now);
+        let commit = Commit::new()
+            .put(license, revision)
+            .put(purchase, purchase_revision)
+            .put(event, ABSENT)
+            .set_all(flips);
+        self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
+        self.signals.flips.notify_one();
+        Ok(PurchaseOutcome::Done)
+    }
+}
+
+/// What is bought from now on; what the later order does not say stays.
+fn upgraded(known: Option<PurchaseFacts>, says: PurchaseFacts, details: &OrderDetails) -> PurchaseFacts {
+    let Some(known) = known else { return says };
+    let quantity = details.lines.iter().find_map(|line| line.quantity);
+    PurchaseFacts {
+        sku: says.sku.or(known.sku),
+        product_id: says.product_id.or(known.product_id),
+        quantity: quantity.map_or(known.quantity, |quantity| quantity.max(1)),
+        ..known
+    }
+}
