@@ -82,6 +82,8 @@ impl Merchant {
                 PurchaseOutcome::Instances(instance_ids.iter().map(info).collect())
             }
             PurchaseEvent::Refreshed { .. }
+            | PurchaseEvent::Upgraded { .. }
+            | PurchaseEvent::KitSynced(_)
             | PurchaseEvent::StatusChanged { .. }
             | PurchaseEvent::Released { .. } => PurchaseOutcome::Done,
         }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use lictor::application::ports::{ABSENT, Change, Commit, Listing, Store, StoreError, find, list};
 use lictor::application::record::{
-    ClaimTarget, CounterKey, Idempotency, Instance, Job, LicensePlaces, Owned, PendingLicense, Record,
-    RecordKey, Replay, Stored, Task, Versioned,
+    ClaimTarget, CounterKey, Idempotency, Instance, Job, KitRecord, LicensePlaces, Owned, PendingLicense,
+    Record, RecordKey, Replay, Stored, Task, Versioned,
 };
 use lictor::domain::*;
 use lictor::store::{
@@ -333,13 +333,14 @@ mod sample {
             term,
             ordered_at: at(7),
             expires_at: Some(at(8)),
-            extend_params: Vec::new(),
+            extend_params: vec![("emailDomainName".into(), "test.example".into())],
         };
         let bare_facts = PurchaseFacts {
             customer: None,
             sku: None,
             product_id: None,
             expires_at: None,
+            extend_params: Vec::new(),
             ..facts(Charging::OnDemand, Term::Permanent)
         };
         vec![
@@ -530,7 +531,6 @@ mod sample {
             token: String::new(),
             published_at: at(0),
             expires_at: at(1),
-            extend_params: Vec::new(),
         }
     }
 
@@ -620,9 +620,15 @@ mod sample {
             memo: "领取码".repeat(300),
             sign_in: None,
         };
+        let signed_in = InstanceInfo {
+            sign_in: Some(SignIn { user_name: "admin".into(), password: "密码".into() }),
+            ..info.clone()
+        };
         let outcomes = [
             PurchaseOutcome::Done,
             PurchaseOutcome::Accepted { instance_id: "i".into(), ready: true },
+            PurchaseOutcome::Delivered { info: info.clone(), license_key: None },
+            PurchaseOutcome::Delivered { info: signed_in, license_key: Some("eyJ".repeat(340)) },
             PurchaseOutcome::Instances(vec![]),
             PurchaseOutcome::Instances(vec![info; 20]),
             PurchaseOutcome::InstanceUnknown,
@@ -631,6 +637,27 @@ mod sample {
             PurchaseOutcome::InvalidParameter,
         ];
         (0..).zip(outcomes).map(|(byte, outcome)| replay(byte, at(i64::from(byte)), outcome)).collect()
+    }
+
+    pub fn kit(id: &str) -> KitRecord {
+        KitRecord {
+            merchant: acme(),
+            marketplace: Marketplace::KooGallery,
+            interface: KitInterface::Tenant,
+            id: vec![id.into()],
+            channel: ChannelId::parse("c").expect("valid"),
+            body: "{}".into(),
+            received_at: at(789),
+        }
+    }
+
+    fn kits() -> Vec<KitRecord> {
+        use KitInterface::{Application, Authorization, Department, Departments};
+        let long = ["公司".repeat(64), String::new(), "\0".into()];
+        let of = |interface| KitRecord { interface, id: long.clone().into(), ..kit("t") };
+        let mut kits = vec![kit("t")];
+        kits.extend([Application, Authorization, Department, Departments].map(of));
+        kits
     }
 
     pub fn idempotency(byte: u8, until: Instant) -> Idempotency {
@@ -661,6 +688,7 @@ mod sample {
         all.extend(records(jobs()));
         all.extend(records(events()));
         all.extend(records(replays()));
+        all.extend(records(kits()));
         all.extend(records(vec![idempotency(0, at(-1)), idempotency(255, at(1))]));
         all
     }
@@ -743,7 +771,7 @@ mod round_trip {
         let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
         let mut distinct = kinds.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), 18);
+        assert_eq!(distinct.len(), 19);
         for kind in distinct {
             assert!(kinds.iter().filter(|other| **other == kind).count() >= 2, "a bare one and a full one");
         }
@@ -954,10 +982,11 @@ acme/evt/lic_0000000000000000000001\x00evt_0000000000000000000001 schema 1 until
 acme/idm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until Some(0) {"merchant":"acme","key_digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request_digest":"__________________________________________8","until_ms":-211,"license":"lic_0000000000000000000000"}
 acme/ins/generic\x00i schema 1 until None {"id":"i","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
 acme/ix_/pending\x00lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
+acme/kit/koogallery\x00tenant\x00i\xa3(\x84Uj\xebw\x98\xf2\xcfE\xfc]w,\x96\xe1&W,\"\xe6\xb4[\xfe\xb9\xf0\xbdJ\xe4x schema 1 until None {"merchant":"acme","marketplace":"koogallery","interface":"tenant","id":["t"],"channel":"c","body":"{}","received_at_ms":789789}
 acme/lic/lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","merchant":"acme","product":"renderer","origin":{"issued":{"by":""}},"label":"","env":"live","sold":{"spec":"s","term":"permanent","machines":"unlimited","entitlements":[],"attributes":{},"offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]},"validity":{"starts_at_ms":0,"anchor_ms":0},"holds":{},"end":"running","generation":0,"issued":[],"license_key":"","orders":[],"created_at_ms":789,"updated_at_ms":789}
-acme/non/koogallery-1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until Some(789) {"merchant":"acme","channel":"koogallery-1","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request":"__________________________________________8","until_ms":789,"outcome":"done"}
+acme/non/koogallery-1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 2 until Some(789) {"merchant":"acme","channel":"koogallery-1","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request":"__________________________________________8","until_ms":789,"outcome":"done"}
 acme/plc/lic_0000000000000000000001 schema 1 until None {"merchant":"acme","license":"lic_0000000000000000000001","places":{"held":[]}}
-acme/pur/generic\x00CS1\x00 schema 1 until None {"key":{"merchant":"acme","marketplace":"generic","order_id":"CS1"},"license":"lic_0000000000000000000001","instance":"i","channel":"c","received_at_ms":789,"env":"live","state":"received","early":[]}
+acme/pur/generic\x00CS1\x00 schema 2 until None {"key":{"merchant":"acme","marketplace":"generic","order_id":"CS1"},"license":"lic_0000000000000000000001","instance":"i","channel":"c","received_at_ms":789,"env":"live","state":"received","early":[]}
 acme/slb/\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","number":0,"bits":"","seq":0,"token":"","published_at_ms":789,"expires_at_ms":1789}
 acme/slf/\xff\xff\xff\xff\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","slot":{"list":4294967295,"idx":0},"status":"valid"}
 "#;
