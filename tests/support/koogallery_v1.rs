@@ -12,7 +12,7 @@ pub const KEY: &str = "isv-demo-key-0001";
 pub const OLD_KEY: &str = "isv-demo-key-0000";
 
 pub fn now() -> DateTime<Utc> {
-    "2025-07-25T02:51:13.409Z".parse().unwrap()
+    "2025-07-25T02:51:13.409Z".parse().expect("a test writes valid instants")
 }
 
 pub fn keys() -> Vec<AccessKey> {
@@ -21,7 +21,8 @@ pub fn keys() -> Vec<AccessKey> {
 }
 
 pub fn hmac(key: &str, message: &[u8]) -> [u8; 32] {
-    let mut mac: Hmac<Sha256> = Hmac::new_from_slice(key.as_bytes()).unwrap();
+    let mut mac: Hmac<Sha256> =
+        Hmac::new_from_slice(key.as_bytes()).expect("HMAC takes keys of every length");
     mac.update(message);
     mac.finalize().into_bytes().into()
 }
@@ -90,5 +91,5 @@ pub fn text_of(answer: RawAnswer) -> (String, Option<String>) {
     assert_eq!(header(&answer, "Content-Type"), Some("application/json"));
     assert_eq!(header(&answer, "Body-Sign"), Some(body_sign(KEY, &answer.body).as_str()));
     assert!(answer.body.is_ascii());
-    (String::from_utf8(answer.body).unwrap(), answer.fault)
+    (String::from_utf8(answer.body).expect("answers are ASCII"), answer.fault)
 }

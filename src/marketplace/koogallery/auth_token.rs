@@ -29,8 +29,7 @@ const TIME: &str = "timeStamp";
 pub struct UnverifiedToken {
     token: [u8; 32],
     time_stamp: String,
-    /// When the marketplace sent the call, by its own clock.
-    pub sent_at: DateTime<Utc>,
+    sent_at: DateTime<Utc>,
 }
 
 impl UnverifiedToken {
@@ -88,7 +87,6 @@ impl UnverifiedToken {
 /// A query whose token fits, read the way it was signed.
 pub struct VerifiedQuery {
     pub query: Query,
-    pub sent_at: DateTime<Utc>,
     pub signature: VerifiedSignature,
 }
 
@@ -110,7 +108,7 @@ pub fn verify_query(
         let (token, time_stamp) = (query.get(TOKEN), query.get(TIME));
         let unverified = UnverifiedToken::read(token, time_stamp, Zone::Utc, now, window_millis)?;
         let signature = unverified.verify(&message(query.pairs()), keys, now, window_millis)?;
-        Ok(VerifiedQuery { query, sent_at: unverified.sent_at, signature })
+        Ok(VerifiedQuery { query, signature })
     };
     match verified(Plus::Itself) {
         Err(RefusalCause::SignatureWrong) if raw.contains('+') => verified(Plus::Blank),

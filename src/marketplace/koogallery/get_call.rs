@@ -25,8 +25,9 @@ pub struct Activity {
 /// What an activity is read from.
 pub struct GetCall<'a> {
     pub parameters: QueryParameters<'a>,
-    /// When the marketplace sent it; the nearest that V1 says to the time of an order.
-    pub sent_at: DateTime<Utc>,
+    /// V1 does not say when an order was ordered. When it came is near enough, and by the clock that dates the
+    /// orders after it.
+    pub received_at: DateTime<Utc>,
 }
 
 /// Verifies a call and reads it. The Kit's sub-paths are answered on the same address.
@@ -49,13 +50,13 @@ pub fn read(
         signed_by,
     };
     let verified = auth_token::verify_query(request.query, keys, now, WINDOW_MILLIS);
-    let VerifiedQuery { query, sent_at, signature } = verified.map_err(|cause| refusal(cause, None))?;
+    let VerifiedQuery { query, signature } = verified.map_err(|cause| refusal(cause, None))?;
     let signed_by = signature.signed_by;
     let refusal = |cause| refusal(cause, Some(signed_by));
     let activity = activity.ok_or_else(|| refusal(unknown_activity(&query)))?;
     let test = test.clone().map_err(refusal)?;
-    let event =
-        (activity.read)(&GetCall { parameters: QueryParameters(&query), sent_at }).map_err(refusal)?;
+    let event = (activity.read)(&GetCall { parameters: QueryParameters(&query), received_at: now })
+        .map_err(refusal)?;
     let replay = (activity.changes_state && !test).then_some(signature.replay);
     Ok(Call { event, test, replay, activity: activity.name, signed_by })
 }

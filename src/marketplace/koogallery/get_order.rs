@@ -40,7 +40,7 @@ pub fn bought(call: &GetCall<'_>) -> Result<PurchaseEvent, RefusalCause> {
     let details = OrderDetails {
         order_id: order.order_id.clone(),
         kind: if parameters.flag("trialFlag")? { OrderKind::Trial } else { OrderKind::New },
-        created_at: call.sent_at,
+        created_at: call.received_at,
         customer: Some(customer),
         lines: vec![line],
         extend_params: extend_params::read(parameters)?,
@@ -55,7 +55,7 @@ pub fn line(call: &GetCall<'_>) -> Result<OrderLineDetails, RefusalCause> {
     let expires_at = parameters.time("expireTime")?;
     let period = match (charging, parameters.period()?, expires_at) {
         (Charging::Period | Charging::OnDemandPackage, None, Some(ends_at)) => {
-            Some(days_until(ends_at, call.sent_at))
+            Some(days_until(ends_at, call.received_at))
         }
         (_, period, _) => period,
     };

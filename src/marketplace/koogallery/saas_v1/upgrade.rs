@@ -20,7 +20,7 @@ fn read(call: &GetCall<'_>) -> Result<PurchaseEvent, RefusalCause> {
     let details = OrderDetails {
         order_id: order.order_id.clone(),
         kind: OrderKind::Change,
-        created_at: call.sent_at,
+        created_at: call.received_at,
         customer: None,
         lines: vec![get_order::line(call)?],
         extend_params: extend_params::read(parameters)?,
