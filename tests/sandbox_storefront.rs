@@ -82,7 +82,7 @@ impl Merchant {
                 PurchaseOutcome::Instances(instance_ids.iter().map(info).collect())
             }
             PurchaseEvent::Refreshed { .. }
-            | PurchaseEvent::Upgraded { .. }
+            | PurchaseEvent::Changed { .. }
             | PurchaseEvent::KitSynced(_)
             | PurchaseEvent::StatusChanged { .. }
             | PurchaseEvent::Released { .. } => PurchaseOutcome::Done,

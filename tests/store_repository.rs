@@ -300,6 +300,7 @@ mod sample {
             received_at: at(0),
             env: Env::Live,
             state: PurchaseState::Received,
+            upgrades: vec![],
             early: vec![],
             facts: None,
         }
@@ -348,6 +349,7 @@ mod sample {
             Purchase {
                 env: Env::Test,
                 state: PurchaseState::Held { since: at(-1) },
+                upgrades: vec!["CS7".into()],
                 early: early_events(),
                 facts: Some(facts(Charging::Period, Term::Days(3_650))),
                 ..purchase(long_line())

@@ -82,7 +82,7 @@ impl App {
                 let refresh = Refresh { order: &order, scene, ends_at, resumes };
                 self.refresh_instance(call, &instance_id, &refresh).await
             }
-            PurchaseEvent::Upgraded { instance_id, order, details } => {
+            PurchaseEvent::Changed { instance_id, order, details } => {
                 self.upgrade_instance(call, &instance_id, &order, &details).await
             }
             PurchaseEvent::KitSynced(sync) => self.sync_kit(call, &sync).await,

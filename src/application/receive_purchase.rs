@@ -101,6 +101,7 @@ impl App {
             state: PurchaseState::Received,
             early: Vec::new(),
             facts: None,
+            upgrades: Vec::new(),
         })
     }
 

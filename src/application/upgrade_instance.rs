@@ -7,12 +7,9 @@ use super::mint::sold_spec;
 use super::ports::{ABSENT, Commit, Versioned};
 use super::settle_purchase::facts_for;
 use crate::domain::{
-    AppliedOrder, EventKind, LicenseEnd, OldKeyFate, OrderDetails, OrderRef, Purchase, PurchaseFacts,
-    PurchaseOutcome, PurchaseState, RefreshScene,
+    EventKind, LicenseEnd, OldKeyFate, OrderDetails, OrderRef, Purchase, PurchaseFacts, PurchaseOutcome,
+    PurchaseState,
 };
-
-/// What an upgrade is remembered as among a license's orders.
-const SCENE: RefreshScene = RefreshScene::RenewalChange;
 
 impl App {
     pub(super) async fn upgrade_instance(
@@ -36,10 +33,14 @@ impl App {
         let Some(mut purchase) = self.purchase_of_instance(call, instance_id).await? else {
             return Ok(PurchaseOutcome::InstanceUnknown);
         };
+        if purchase.value.upgrades.contains(&order.order_id) {
+            return Ok(PurchaseOutcome::Done);
+        }
         let Some(says) = facts_for(&purchase.value.key, details) else {
             return Ok(PurchaseOutcome::InvalidParameter);
         };
         purchase.value.facts = Some(upgraded(purchase.value.facts.take(), says, details));
+        purchase.value.upgrades.push(order.order_id.clone());
         match purchase.value.state {
             PurchaseState::Received | PurchaseState::Held { .. } => {
                 let commit = Commit::new().put(purchase.value, purchase.revision);
@@ -61,7 +62,7 @@ impl App {
         let Versioned { value: purchase, revision: purchase_revision } = purchase;
         let Versioned { value: before, revision } =
             self.load_license(call.merchant, &purchase.license).await?;
-        if before.knows_order(&order.order_id, SCENE) || before.end != LicenseEnd::Running {
+        if before.end != LicenseEnd::Running {
             return Ok(PurchaseOutcome::Done);
         }
         let Some(facts) = purchase.facts.as_ref() else { return Ok(PurchaseOutcome::InvalidParameter) };
@@ -71,20 +72,12 @@ impl App {
         let mut license = before.clone();
         license.sold =
             sold_spec(&spec, facts.sku.clone(), before.sold.term, facts.quantity, before.validity)?;
-        license.orders.push(AppliedOrder {
-            order_id: order.order_id.clone(),
-            scene: Some(SCENE),
-            ordered_at: None,
-            received_at: call.now,
-            ends_at: before.validity.ends_at,
-            in_force: false,
-        });
         let merchant = self.merchant(call.merchant).await?;
         self.sign_new_key(&merchant, &mut license, OldKeyFate::StaysValid, call.now).await?;
         license.updated_at = call.now;
         let detail = [("order_id", order.order_id.clone()), ("spec", spec.id.to_string())];
         let event =
-            self.event(call.merchant, &license.id, &call.actor(), EventKind::LicenseReissued, &detail);
+            self.event(call.merchant, &license.id, &call.actor(), EventKind::LicenseUpgraded, &detail);
         let flips = flips_between(Some(&before), &license, call.now);
         let commit = Commit::new()
             .put(license, revision)

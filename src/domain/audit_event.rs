@@ -44,6 +44,8 @@ named!(
         LicenseIssued = "license.issued",
         /// Its end moved.
         LicenseRenewed = "license.renewed",
+        /// What was bought changed: another spec, or more of the same.
+        LicenseUpgraded = "license.upgraded",
         /// It was stopped.
         LicenseSuspended = "license.suspended",
         /// It goes on.

@@ -154,8 +154,10 @@ pub struct Purchase {
     pub state: PurchaseState,
     /// What came before the license existed, in order of arrival.
     pub early: Vec<EarlyEvent>,
-    /// What the order says, once known.
+    /// What the order says, once known; later orders may have changed it.
     pub facts: Option<PurchaseFacts>,
+    /// Later orders that changed what was bought: each counts once.
+    pub upgrades: Vec<String>,
 }
 
 /// Most early events that are kept; the marketplace repeats itself for hours, a purchase need not grow with it.
@@ -224,6 +226,7 @@ mod tests {
             state: PurchaseState::Received,
             early: Vec::new(),
             facts: None,
+            upgrades: Vec::new(),
         }
     }
 

@@ -56,7 +56,7 @@ pub enum PurchaseEvent {
         resumes: bool,
     },
     /// A later order changes what was bought; instance and end stay. `details` say what it is from now on.
-    Upgraded {
+    Changed {
         instance_id: String,
         order: OrderRef,
         details: OrderDetails,

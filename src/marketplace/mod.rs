@@ -103,7 +103,7 @@ impl Call {
                 instance_ids.iter().map(|id| dial_test_info(id, front_end_url)).collect(),
             ),
             PurchaseEvent::Refreshed { .. }
-            | PurchaseEvent::Upgraded { .. }
+            | PurchaseEvent::Changed { .. }
             | PurchaseEvent::StatusChanged { .. }
             | PurchaseEvent::KitSynced(_)
             | PurchaseEvent::Released { .. } => PurchaseOutcome::Done,

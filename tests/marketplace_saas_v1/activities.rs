@@ -92,8 +92,9 @@ fn saas_extend_params_are_url_encoded_base64_of_a_json_list() {
     let expected = vec![pair("emailDomainName", "test.xxxx.com"), pair("主机", "~?>")];
     for activity in ["newInstance", "upgrade"] {
         let read = |value: &str| match event(activity, "saasExtendParams", value) {
-            PurchaseEvent::Bought { details: Some(details), .. }
-            | PurchaseEvent::Upgraded { details, .. } => details.extend_params,
+            PurchaseEvent::Bought { details: Some(details), .. } | PurchaseEvent::Changed { details, .. } => {
+                details.extend_params
+            }
             other => panic!("{other:?}"),
         };
         for arrives in [base64.clone(), encoded(&base64), base64.replace('+', " ")] {
@@ -173,7 +174,7 @@ fn upgrade_says_what_it_is_from_now_on() {
             extend_params: Vec::new(),
         };
         let (instance_id, order) = ("i-1".to_owned(), order("CS3"));
-        assert_eq!(event("upgrade", name, value), PurchaseEvent::Upgraded { instance_id, order, details });
+        assert_eq!(event("upgrade", name, value), PurchaseEvent::Changed { instance_id, order, details });
     }
 }
 

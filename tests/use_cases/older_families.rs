@@ -48,7 +48,7 @@ async fn freeze(world: &World) -> PurchaseOutcome {
 async fn upgrade(world: &World, details: OrderDetails) -> PurchaseOutcome {
     let (instance_id, order) = ("i-1".to_owned(), without_line(&details.order_id));
     let nonce = world.fresh(&details.order_id);
-    world.call_on(0, &channel(), &nonce, PurchaseEvent::Upgraded { instance_id, order, details }).await
+    world.call_on(0, &channel(), &nonce, PurchaseEvent::Changed { instance_id, order, details }).await
 }
 
 fn month(order_id: &str) -> OrderDetails {
@@ -205,7 +205,7 @@ async fn what_never_got_a_license_is_delivered_without_one() {
     let records = world.records().await;
     assert!(matches!(records.purchases[0].state, PurchaseState::Ended { .. }));
     assert_eq!(records.licenses, []);
-    let nobody = PurchaseEvent::Upgraded {
+    let nobody = PurchaseEvent::Changed {
         instance_id: "unknown".into(),
         order: without_line("CS9"),
         details: with_line(month("CS9"), |line| line.sku = Some(SKU.into())),

@@ -22,6 +22,8 @@ row!(
         early: Vec<EarlyEventRow> = early,
         #[serde(skip_serializing_if = "Option::is_none")]
         facts: Option<PurchaseFactsRow> = facts,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        upgrades: Vec<String> = upgrades,
     }
 );
 

@@ -25,5 +25,5 @@ fn read(call: &GetCall<'_>) -> Result<PurchaseEvent, RefusalCause> {
         lines: vec![get_order::line(call)?],
         extend_params: extend_params::read(parameters)?,
     };
-    Ok(PurchaseEvent::Upgraded { instance_id, order, details })
+    Ok(PurchaseEvent::Changed { instance_id, order, details })
 }
