@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use lictor::application::ports::{ABSENT, Change, Commit, Listing, Store, StoreError, find, list};
 use lictor::application::record::{
-    ClaimTarget, CounterKey, Idempotency, Instance, Job, LicensePlaces, Owned, PendingLicense, Record,
-    RecordKey, Replay, Stored, Task, Versioned,
+    ClaimTarget, CounterKey, Idempotency, Instance, Job, KitRecord, LicensePlaces, Owned, PendingLicense,
+    Record, RecordKey, Replay, Stored, Task, Versioned,
 };
 use lictor::domain::*;
 use lictor::store::{
@@ -300,6 +300,7 @@ mod sample {
             received_at: at(0),
             env: Env::Live,
             state: PurchaseState::Received,
+            upgrades: vec![],
             early: vec![],
             facts: None,
         }
@@ -340,6 +341,7 @@ mod sample {
             ordered_at: at(7),
             expires_at: Some(at(8)),
             ends_at: Some(at(9)),
+            extend_params: vec![("emailDomainName".into(), "test.example".into())],
         };
         let bare_facts = PurchaseFacts {
             customer: None,
@@ -347,6 +349,7 @@ mod sample {
             product_id: None,
             expires_at: None,
             ends_at: None,
+            extend_params: Vec::new(),
             ..facts(Charging::OnDemand, Term::Permanent)
         };
         vec![
@@ -354,6 +357,7 @@ mod sample {
             Purchase {
                 env: Env::Test,
                 state: PurchaseState::Held { since: at(-1) },
+                upgrades: vec!["CS7".into()],
                 early: early_events(),
                 facts: Some(facts(Charging::Period, Term::Days(3_650))),
                 ..purchase(long_line())
@@ -718,10 +722,17 @@ mod sample {
             instance_id: "i".into(),
             front_end_url: "https://portal.example/?a=1&b=2".into(),
             memo: "领取码".repeat(300),
+            sign_in: None,
+        };
+        let signed_in = InstanceInfo {
+            sign_in: Some(SignIn { user_name: "admin".into(), password: "密码".into() }),
+            ..info.clone()
         };
         let outcomes = [
             PurchaseOutcome::Done,
             PurchaseOutcome::Accepted { instance_id: "i".into(), ready: true },
+            PurchaseOutcome::Delivered { info: info.clone(), license_key: None },
+            PurchaseOutcome::Delivered { info: signed_in, license_key: Some("eyJ".repeat(340)) },
             PurchaseOutcome::Instances(vec![]),
             PurchaseOutcome::Instances(vec![info; 20]),
             PurchaseOutcome::InstanceUnknown,
@@ -735,6 +746,27 @@ mod sample {
             PurchaseOutcome::ChangeRefused,
         ];
         (0..).zip(outcomes).map(|(byte, outcome)| replay(byte, at(i64::from(byte)), outcome)).collect()
+    }
+
+    pub fn kit(id: &str) -> KitRecord {
+        KitRecord {
+            merchant: acme(),
+            marketplace: Marketplace::KooGallery,
+            interface: KitInterface::Tenant,
+            id: vec![id.into()],
+            channel: ChannelId::parse("c").expect("valid"),
+            body: "{}".into(),
+            received_at: at(789),
+        }
+    }
+
+    fn kits() -> Vec<KitRecord> {
+        use KitInterface::{Application, Authorization, Department, Departments};
+        let long = ["公司".repeat(64), String::new(), "\0".into()];
+        let of = |interface| KitRecord { interface, id: long.clone().into(), ..kit("t") };
+        let mut kits = vec![kit("t")];
+        kits.extend([Application, Authorization, Department, Departments].map(of));
+        kits
     }
 
     pub fn idempotency(byte: u8, until: Instant) -> Idempotency {
@@ -767,6 +799,7 @@ mod sample {
         all.extend(records(jobs()));
         all.extend(records(events()));
         all.extend(records(replays()));
+        all.extend(records(kits()));
         all.extend(records(vec![idempotency(0, at(-1)), idempotency(255, at(1))]));
         all.extend(records(vec![Restore { taken_at: at(0), restored_at: at(1) }]));
         all
@@ -850,7 +883,7 @@ mod round_trip {
         let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
         let mut distinct = kinds.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), 21);
+        assert_eq!(distinct.len(), 22);
         // There is one restore record, under one key.
         let only_one = sample::all().last().map(std::mem::discriminant);
         for kind in distinct.into_iter().filter(|kind| Some(*kind) != only_one) {
@@ -1053,7 +1086,7 @@ mod stored_form {
     /// and goes on reading the old ones.
     const BARE: &str = r#"/cat/merchant\x00m schema 1 until None {"id":"m","name":{},"issuer":"","time_zone":"","locale":""}
 /cat/token\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"id":"tok_0000000000000000000000","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","name":"","owner":"server","scopes":[],"created_at_ms":789}
-/job/\x80\x00\x00\x00\x00\x00\x06\xfdjob_0000000000000000000001 schema 1 until None {"id":"job_0000000000000000000001","due_at_ms":1789,"attempts":0,"task":{"settle_purchase":{"purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}}}
+/job/\x80\x00\x00\x00\x00\x00\x06\xfdjob_0000000000000000000001 schema 2 until None {"id":"job_0000000000000000000001","due_at_ms":1789,"attempts":0,"task":{"settle_purchase":{"purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}}}
 /met/restore schema 1 until None {"taken_at_ms":789,"restored_at_ms":1789}
 acme/act/lic_0000000000000000000001\x00act_0000000000000000000001 schema 2 until None {"id":"act_0000000000000000000001","merchant":"acme","license":"lic_0000000000000000000001","machine":{},"name":"","slot":{"list":0,"idx":0},"created_at_ms":789,"state":{"ended":{"at_ms":1789,"cause":"holder"}}}
 acme/cat/channel\x00c schema 1 until None {"merchant":"acme","channel":{"id":"c","marketplace":"generic","protocol":"","products":[],"access_keys":[],"ready":"minted"}}
@@ -1066,10 +1099,11 @@ acme/hnd/koogallery\x008a1be5694d0c4cc8\x00 schema 1 until None {"key":{"merchan
 acme/idm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until Some(0) {"merchant":"acme","key_digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request_digest":"__________________________________________8","until_ms":-211,"license":"lic_0000000000000000000000"}
 acme/ins/generic\x00i schema 1 until None {"id":"i","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
 acme/ix_/pending\x00lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
-acme/lic/lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","merchant":"acme","product":"renderer","origin":{"issued":{"by":""}},"label":"","env":"live","sold":{"spec":"s","term":"permanent","machines":"unlimited","entitlements":[],"attributes":{},"offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]},"validity":{"starts_at_ms":0,"anchor_ms":0},"holds":{},"end":"running","generation":0,"issued":[],"license_key":"","orders":[],"created_at_ms":789,"updated_at_ms":789}
-acme/non/koogallery-1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until Some(789) {"merchant":"acme","channel":"koogallery-1","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request":"__________________________________________8","until_ms":789,"outcome":"done"}
+acme/kit/koogallery\x00tenant\x00i\xa3(\x84Uj\xebw\x98\xf2\xcfE\xfc]w,\x96\xe1&W,\"\xe6\xb4[\xfe\xb9\xf0\xbdJ\xe4x schema 1 until None {"merchant":"acme","marketplace":"koogallery","interface":"tenant","id":["t"],"channel":"c","body":"{}","received_at_ms":789789}
+acme/lic/lic_0000000000000000000001 schema 2 until None {"id":"lic_0000000000000000000001","merchant":"acme","product":"renderer","origin":{"issued":{"by":""}},"label":"","env":"live","sold":{"spec":"s","term":"permanent","machines":"unlimited","entitlements":[],"attributes":{},"offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]},"validity":{"starts_at_ms":0,"anchor_ms":0},"holds":{},"end":"running","generation":0,"issued":[],"license_key":"","orders":[],"created_at_ms":789,"updated_at_ms":789}
+acme/non/koogallery-1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 2 until Some(789) {"merchant":"acme","channel":"koogallery-1","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request":"__________________________________________8","until_ms":789,"outcome":"done"}
 acme/plc/lic_0000000000000000000001 schema 1 until None {"merchant":"acme","license":"lic_0000000000000000000001","places":{"held":[]}}
-acme/pur/generic\x00CS1\x00 schema 1 until None {"key":{"merchant":"acme","marketplace":"generic","order_id":"CS1"},"license":"lic_0000000000000000000001","instance":"i","channel":"c","received_at_ms":789,"env":"live","state":"received","early":[]}
+acme/pur/generic\x00CS1\x00 schema 2 until None {"key":{"merchant":"acme","marketplace":"generic","order_id":"CS1"},"license":"lic_0000000000000000000001","instance":"i","channel":"c","received_at_ms":789,"env":"live","state":"received","early":[]}
 acme/slb/\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","number":0,"bits":"","seq":0,"token":"","published_at_ms":789,"expires_at_ms":1789}
 acme/slf/\xff\xff\xff\xff\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","slot":{"list":4294967295,"idx":0},"status":"valid"}
 "#;

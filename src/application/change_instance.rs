@@ -8,10 +8,18 @@ use super::ports::{ABSENT, Commit, OrderSourceError, Urgency, Versioned, find};
 use super::record::{Owned, RecordKey, Task};
 use super::settle_purchase::{Settled, facts_for};
 use crate::domain::{
-    Actor, AppliedChange, Channel, Charging, EarlyEvent, EventKind, License, LicenseEnd, Merchant,
+    Actor, AppliedChange, Channel, Charging, EarlyEvent, EventKind, Instant, License, LicenseEnd, Merchant,
     OldKeyFate, OrderLineKey, OrderRef, Purchase, PurchaseFacts, PurchaseOutcome, PurchaseState, Sku,
     SoldSpec, Spec, Target,
 };
+
+/// What changes a license.
+pub(super) struct OrderedChange<'a> {
+    pub(super) merchant: &'a Merchant,
+    pub(super) order: &'a OrderRef,
+    pub(super) actor: &'a Actor,
+    pub(super) now: Instant,
+}
 
 impl App {
     /// Answered at once; the order is asked for afterwards. A repeat is answered by how far that has come.
@@ -38,7 +46,7 @@ impl App {
             PurchaseState::Ended { .. } => return Ok(PurchaseOutcome::Done),
             PurchaseState::Received | PurchaseState::Held { .. } => {
                 let early = EarlyEvent::Changed { at: call.now, order: order.clone() };
-                let kept = self.keep_early(call, purchase, early).await?;
+                let kept = self.keep_early(call, purchase, early, None).await?;
                 return Ok(if kept == PurchaseOutcome::Done { PurchaseOutcome::Processing } else { kept });
             }
             PurchaseState::Minted => {}
@@ -103,7 +111,7 @@ impl App {
     ) -> Result<(), UseCaseError> {
         let found = self.find_license(&merchant.id, &purchase.license).await?;
         let Some(Versioned { value: before, revision }) = found else { return Ok(()) };
-        let (now, mut license) = (self.now(), before.clone());
+        let (now, mut license) = (self.now(), before);
         let is_latest = license
             .changes
             .iter()
@@ -117,18 +125,31 @@ impl App {
         }
         let mut commit = Commit::new();
         if is_latest && license.end == LicenseEnd::Running {
-            license.sold = changed(&license, spec, facts)?;
-            let fate = fate_of(&before.sold, &license.sold);
-            self.sign_new_key(merchant, &mut license, fate, now).await?;
-            license.updated_at = now;
-            let detail = [("order_id", order.order_id.clone()), ("spec", spec.id.to_string())];
-            let event =
-                self.event(&merchant.id, &license.id, &Actor::Server, EventKind::LicenseChanged, &detail);
-            commit = commit.put(event, ABSENT).set_all(flips_between(Some(&before), &license, now));
+            let sold = changed(&license, spec, facts)?;
+            let change = OrderedChange { merchant, order, actor: &Actor::Server, now };
+            commit = self.change_license(&change, &mut license, sold).await?;
         }
         self.store.commit(commit.put(license, revision)).await?;
         self.signals.flips.notify_one();
         Ok(())
+    }
+
+    /// Lets a license grant what an order has made of it, and signs it: what is written besides the license.
+    pub(super) async fn change_license(
+        &self,
+        change: &OrderedChange<'_>,
+        license: &mut License,
+        sold: SoldSpec,
+    ) -> Result<Commit, UseCaseError> {
+        let OrderedChange { merchant, order, actor, now } = *change;
+        let before = license.clone();
+        license.sold = sold;
+        let fate = fate_of(&before.sold, &license.sold);
+        self.sign_new_key(merchant, license, fate, now).await?;
+        license.updated_at = now;
+        let detail = [("order_id", order.order_id.clone()), ("spec", license.sold.spec.to_string())];
+        let event = self.event(&merchant.id, &license.id, actor, EventKind::LicenseChanged, &detail);
+        Ok(Commit::new().put(event, ABSENT).set_all(flips_between(Some(&before), license, now)))
     }
 
     /// Whether an instance could become what its buyer thinks of: the machines in use have to fit. What no spec knows
@@ -194,5 +215,6 @@ fn target_facts(target: &Target, call: &PurchaseCall<'_>) -> PurchaseFacts {
         ordered_at: call.now,
         expires_at: None,
         ends_at: None,
+        extend_params: Vec::new(),
     }
 }

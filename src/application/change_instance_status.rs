@@ -35,10 +35,10 @@ impl App {
         match (&purchase.value.state, status) {
             (PurchaseState::Ended { .. }, _) => return Ok(PurchaseOutcome::Done),
             (PurchaseState::Received | PurchaseState::Held { .. }, InstanceStatus::Freeze) => {
-                return self.keep_early(call, purchase, EarlyEvent::Frozen { at: call.now }).await;
+                return self.keep_early(call, purchase, EarlyEvent::Frozen { at: call.now }, None).await;
             }
             (PurchaseState::Received | PurchaseState::Held { .. }, InstanceStatus::Unfreeze) => {
-                return self.keep_early(call, purchase, EarlyEvent::Unfrozen { at: call.now }).await;
+                return self.keep_early(call, purchase, EarlyEvent::Unfrozen { at: call.now }, None).await;
             }
             (PurchaseState::Minted, InstanceStatus::Freeze | InstanceStatus::Unfreeze) => {}
         }

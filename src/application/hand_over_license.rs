@@ -58,7 +58,8 @@ impl App {
         match purchase.value.state {
             PurchaseState::Received | PurchaseState::Held { .. } => {
                 let (at, application) = (call.now, application.clone());
-                let kept = self.keep_early(call, purchase, EarlyEvent::Applied { at, application }).await?;
+                let kept =
+                    self.keep_early(call, purchase, EarlyEvent::Applied { at, application }, None).await?;
                 Ok(if kept == PurchaseOutcome::Done { PurchaseOutcome::Processing } else { kept })
             }
             PurchaseState::Ended { .. } => Ok(PurchaseOutcome::OutsideValidity),
@@ -136,7 +137,7 @@ impl App {
         }
         let span = match span_of(application, license, now) {
             Ok(span) => span,
-            Err(outcome) => return Ok(Verdict::Answer(outcome)),
+            Err(outcome) => return Ok(Verdict::Answer(*outcome)),
         };
         let handing = Handing { purchase, key, span, now };
         match machine {
@@ -353,20 +354,24 @@ fn is_bound(license: &License) -> bool {
 }
 
 /// The span that was asked for, which has to lie within the license's.
-fn span_of(application: &Application, license: &License, now: Instant) -> Result<Validity, PurchaseOutcome> {
+fn span_of(
+    application: &Application,
+    license: &License,
+    now: Instant,
+) -> Result<Validity, Box<PurchaseOutcome>> {
     let own = &license.validity;
     let asked = Validity::between(application.starts_at, application.ends_at);
     if asked.has_ended(application.starts_at) {
-        return Err(PurchaseOutcome::InvalidParameter);
+        return Err(PurchaseOutcome::InvalidParameter.into());
     }
     if application.ends_at.is_none() && own.ends_at.is_some() {
-        return Err(PurchaseOutcome::EndRequired);
+        return Err(PurchaseOutcome::EndRequired.into());
     }
     let earliest = own.starts_at - TimeDelta::hours(EARLY_START_HOURS);
     let begins_before = !Validity::between(earliest, None).holds_at(application.starts_at);
     let stopped = !matches!(license.check(now), Ok(()) | Err(Refusal::LicenseNotStarted));
     if stopped || begins_before || own.ends_before(&asked) {
-        return Err(PurchaseOutcome::OutsideValidity);
+        return Err(PurchaseOutcome::OutsideValidity.into());
     }
     Ok(Validity::between(application.starts_at.max(own.starts_at), application.ends_at))
 }

@@ -33,6 +33,8 @@ mod settle_code;
 mod settle_purchase;
 mod status_slots;
 mod sweep_lapsed;
+mod sync_kit;
+mod upgrade_instance;
 mod validate;
 mod view_licenses;
 

@@ -2,9 +2,9 @@
 
 use crate::domain::{
     Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, Channel, ChannelId,
-    ClaimDigest, EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, License, LicenseId,
-    Marketplace, Merchant, MerchantId, OrderLineKey, OrderRef, Places, Product, ProductId, Purchase,
-    PurchaseOutcome, RefreshScene, Restore, Spec, SpecId, StatusFlip, StatusList, StatusListNumber,
+    ClaimDigest, EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KitInterface, License,
+    LicenseId, Marketplace, Merchant, MerchantId, OrderLineKey, OrderRef, Places, Product, ProductId,
+    Purchase, PurchaseOutcome, RefreshScene, Restore, Spec, SpecId, StatusFlip, StatusList, StatusListNumber,
     StatusSlot, TokenDigest,
 };
 
@@ -58,6 +58,17 @@ pub enum RecordKey {
     Idempotency(MerchantId, [u8; 32]),
     /// The last restore of this store, if there was one.
     Restore,
+    /// What a marketplace told of a company.
+    Kit {
+        /// To whom.
+        merchant: MerchantId,
+        /// Which marketplace.
+        marketplace: Marketplace,
+        /// Of what.
+        interface: KitInterface,
+        /// What names it.
+        id: Vec<String>,
+    },
 }
 
 /// A counter that many commits add to.
@@ -210,6 +221,25 @@ pub struct Idempotency {
     pub license: LicenseId,
 }
 
+/// What a marketplace told of a company, as it was received last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KitRecord {
+    /// To whom.
+    pub merchant: MerchantId,
+    /// Which marketplace.
+    pub marketplace: Marketplace,
+    /// Of what.
+    pub interface: KitInterface,
+    /// What names it: the instance first.
+    pub id: Vec<String>,
+    /// Through which address.
+    pub channel: ChannelId,
+    /// The text as received; secrets in it are encrypted for the merchant alone.
+    pub body: String,
+    /// When.
+    pub received_at: Instant,
+}
+
 /// Which purchase an instance id means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
@@ -317,7 +347,8 @@ impl Record {
             | Self::StatusFlip(_)
             | Self::Job(_)
             | Self::Event(_)
-            | Self::Restore(_) => None,
+            | Self::Restore(_)
+            | Self::Kit(_) => None,
         }
     }
 }
@@ -362,4 +393,10 @@ records! {
     Replay(Replay) = |it| RecordKey::Replay(it.merchant.clone(), it.channel.clone(), it.digest);
     Idempotency(Idempotency) = |it| RecordKey::Idempotency(it.merchant.clone(), it.key_digest);
     Restore(Restore) = |_it| RecordKey::Restore;
+    Kit(KitRecord) = |it| RecordKey::Kit {
+        merchant: it.merchant.clone(),
+        marketplace: it.marketplace,
+        interface: it.interface,
+        id: it.id.clone(),
+    };
 }

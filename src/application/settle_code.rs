@@ -197,11 +197,12 @@ impl App {
             state: PurchaseState::Received,
             early: std::mem::take(&mut record.early),
             facts: Some(facts),
+            upgrades: Vec::new(),
         };
         let call = PurchaseCall { merchant: &merchant, channel, replay: None, now };
         record.state = AuthorizationCodeState::Redeemed { license: purchase.license.clone(), used_on: None };
-        let (commit, _) = self.settled_at_once(&call, purchase).await?;
-        self.store.commit(commit.put(record, revision)).await?;
+        let settled = self.settled_at_once(&call, purchase).await?;
+        self.store.commit(settled.commit.put(record, revision)).await?;
         self.signals.jobs.notify_one();
         Ok(())
     }
@@ -285,6 +286,7 @@ impl<'a> Bought<'a> {
             ordered_at: now,
             expires_at: None,
             ends_at: None,
+            extend_params: Vec::new(),
         });
         facts.quantity = quantity.map_or(facts.quantity, |quantity| quantity.max(1));
         facts.ends_at = self.grant.ends_at;

@@ -40,6 +40,14 @@ struct Settling<'a> {
     now: Instant,
 }
 
+/// What became of it, not stored yet.
+pub(super) struct Decided {
+    pub(super) commit: Commit,
+    purchase: Purchase,
+    /// When it was minted.
+    license: Option<License>,
+}
+
 impl App {
     /// Asks the marketplace what the order says, then mints or holds. May be repeated at any time. What an order
     /// said before, or with the purchase itself, counts where it cannot be asked for.
@@ -97,11 +105,9 @@ impl App {
         let Some(mut purchase) = known.filter(|purchase| is_open(&purchase.value)) else {
             return Ok(Settled::Done);
         };
-        // An end that the marketplace has fixed does not stand in the order.
-        let fixed = purchase.value.facts.as_ref().and_then(|facts| facts.ends_at);
-        purchase.value.facts = Some(PurchaseFacts { ends_at: fixed.or(facts.ends_at), ..facts });
+        purchase.value.facts = Some(purchase.value.facts_with(facts));
         let settling = Settling { merchant, channel, purchase, actor: Actor::Server, now: self.now() };
-        let (commit, purchase) = self.decide(settling).await?;
+        let Decided { commit, purchase, license: _ } = self.decide(settling).await?;
         self.store.commit(commit).await?;
         self.signals.flips.notify_one();
         self.signals.jobs.notify_one();
@@ -122,8 +128,14 @@ impl App {
             return Ok(PurchaseOutcome::InvalidParameter);
         };
         purchase.facts = Some(facts);
-        let (commit, purchase) = self.settled_at_once(call, purchase).await?;
-        let outcome = accepted(&purchase);
+        let Decided { commit, purchase, license } = self.settled_at_once(call, purchase).await?;
+        let outcome = match &license {
+            Some(license) => {
+                let locale = self.merchant(call.merchant).await?.locale;
+                self.delivery(&purchase, license, &locale).await?
+            }
+            None => accepted(&purchase),
+        };
         self.store.commit(call.remembered(commit, &outcome)).await?;
         Ok(outcome)
     }
@@ -133,7 +145,7 @@ impl App {
         &self,
         call: &PurchaseCall<'_>,
         purchase: Purchase,
-    ) -> Result<(Commit, Purchase), UseCaseError> {
+    ) -> Result<Decided, UseCaseError> {
         let merchant = self.merchant(call.merchant).await?;
         let first_sight = self.first_sight(call, &purchase);
         let settling = Settling {
@@ -143,17 +155,17 @@ impl App {
             actor: call.actor(),
             now: call.now,
         };
-        let (rest, purchase) = self.decide(settling).await?;
+        let Decided { commit: rest, purchase, license } = self.decide(settling).await?;
         let mut commit = first_sight;
         commit.changes.extend(rest.changes);
         if is_open(&purchase) {
             let task = Task::SettlePurchase { purchase: purchase.key.clone() };
             commit = commit.put(self.job(task, call.now), ABSENT);
         }
-        Ok((commit, purchase))
+        Ok(Decided { commit, purchase, license })
     }
 
-    async fn decide(&self, settling: Settling<'_>) -> Result<(Commit, Purchase), UseCaseError> {
+    async fn decide(&self, settling: Settling<'_>) -> Result<Decided, UseCaseError> {
         let Some(facts) = settling.purchase.value.facts.clone() else { return Ok(self.hold(settling)) };
         match self.spec_meant(&settling.merchant.id, settling.channel, &facts).await? {
             Some(spec) => self.mint(settling, &spec, &facts).await,
@@ -178,7 +190,7 @@ impl App {
     }
 
     /// Not refused: a refusal becomes a refund. It is everyone's first day.
-    fn hold(&self, settling: Settling<'_>) -> (Commit, Purchase) {
+    fn hold(&self, settling: Settling<'_>) -> Decided {
         let Settling { purchase: Versioned { value: mut purchase, revision }, actor, now, .. } = settling;
         let already = matches!(purchase.state, PurchaseState::Held { .. });
         if !already {
@@ -196,7 +208,7 @@ impl App {
             commit = commit
                 .put(self.event(merchant, &purchase.license, &actor, EventKind::OrderHeld, &detail), ABSENT);
         }
-        (commit, purchase)
+        Decided { commit, purchase, license: None }
     }
 
     async fn mint(
@@ -204,7 +216,7 @@ impl App {
         settling: Settling<'_>,
         spec: &Spec,
         facts: &PurchaseFacts,
-    ) -> Result<(Commit, Purchase), UseCaseError> {
+    ) -> Result<Decided, UseCaseError> {
         let Settling { merchant, channel, purchase: Versioned { value: mut purchase, revision }, actor, now } =
             settling;
         let term = term_of(spec, facts.term);
@@ -235,11 +247,11 @@ impl App {
         purchase.state = PurchaseState::Minted;
         let commit = self.minted(&license, &actor, now).put(purchase.clone(), revision);
         let pending = RecordKey::PendingLicense(merchant.id.clone(), license.id.clone());
-        let mut commit = commit.with(Change::Remove(pending)).put(license, ABSENT);
+        let mut commit = commit.with(Change::Remove(pending)).put(license.clone(), ABSENT);
         for job in jobs {
             commit = commit.put(job, ABSENT);
         }
-        Ok((commit, purchase))
+        Ok(Decided { commit, purchase, license: Some(license) })
     }
 
     /// What is written with every new license, besides the license itself.

@@ -54,7 +54,7 @@ named!(
         LicenseRevoked = "license.revoked",
         /// It got a new license key.
         LicenseReissued = "license.reissued",
-        /// What it grants changed.
+        /// What it grants changed: another spec, or more or less of the same.
         LicenseChanged = "license.changed",
         /// Its text or file was asked for at the marketplace.
         LicenseRequested = "license.requested",

@@ -12,6 +12,7 @@ mod channel;
 mod claim_code;
 mod handed_over;
 mod ids;
+mod kit;
 mod license;
 mod machine;
 mod merchant;
@@ -39,6 +40,7 @@ pub use channel::{
 pub use claim_code::{CLAIM_CODE_BITS, ClaimCode, ClaimCodeError, ClaimDigest};
 pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
+pub use kit::{KitEntity, KitInterface, KitSync};
 pub use license::{
     AppliedChange, AppliedOrder, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License, LicenseEnd,
     LicenseState, NewLicense, OldKeyFate, Origin, SoldSpec,
@@ -52,7 +54,7 @@ pub use purchase::{
 };
 pub use purchase_event::{
     Charging, InstanceInfo, InstanceStatus, OrderDetails, OrderKind, OrderLineDetails, OrderRef, PeriodUnit,
-    PurchaseEvent, PurchaseOutcome, RefreshScene, Target,
+    PurchaseEvent, PurchaseOutcome, RefreshScene, SignIn, Target,
 };
 pub use quota::{NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, ResetWindow, WindowAlignment};
 pub use refusal::{NextAction, Refusal};

@@ -117,6 +117,8 @@ pub struct PurchaseFacts {
     pub expires_at: Option<Instant>,
     /// The end that the marketplace has fixed already; then nothing is counted.
     pub ends_at: Option<Instant>,
+    /// What the buyer was asked at checkout: name and answer.
+    pub extend_params: Vec<(String, String)>,
 }
 
 impl PurchaseFacts {
@@ -132,6 +134,7 @@ impl PurchaseFacts {
             ordered_at: order.created_at,
             expires_at: line.expires_at,
             ends_at: None,
+            extend_params: order.extend_params.clone(),
         }
     }
 }
@@ -168,14 +171,31 @@ pub struct Purchase {
     pub state: PurchaseState,
     /// What came before the license existed, in order of arrival.
     pub early: Vec<EarlyEvent>,
-    /// What the order says, once known.
+    /// What the order says, once known; later orders may have changed it.
     pub facts: Option<PurchaseFacts>,
+    /// Later orders that changed what was bought: each counts once.
+    pub upgrades: Vec<String>,
 }
 
 /// Most early events that are kept; the marketplace repeats itself for hours, a purchase need not grow with it.
 pub const EARLY_EVENTS_MAX: usize = 64;
 
 impl Purchase {
+    /// What was bought, now that the order has been asked for. An end that the marketplace has fixed, what a later order
+    /// has changed and what came with the call itself do not stand in the order.
+    pub fn facts_with(&self, order: PurchaseFacts) -> PurchaseFacts {
+        match &self.facts {
+            Some(known) if !self.upgrades.is_empty() => known.clone(),
+            Some(known) => {
+                let ends_at = known.ends_at.or(order.ends_at);
+                let is_silent = order.extend_params.is_empty();
+                let extend_params = if is_silent { known.extend_params.clone() } else { order.extend_params };
+                PurchaseFacts { ends_at, extend_params, ..order }
+            }
+            None => order,
+        }
+    }
+
     /// Keeps an early event; see [`keep_early`].
     pub fn keep_early(&mut self, event: EarlyEvent) -> EarlyKept {
         keep_early(&mut self.early, event)
@@ -254,6 +274,7 @@ mod tests {
             state: PurchaseState::Received,
             early: Vec::new(),
             facts: None,
+            upgrades: Vec::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Application;
+use super::{Application, KitSync};
 
 /// Names the order behind an event. What makes a purchase unique is the order id together with the line id;
 /// families without line ids use the order id alone, pay-per-use ones the order id together with the product id.
@@ -46,12 +46,21 @@ pub enum PurchaseEvent {
         instance_ids: Vec<String>,
     },
     /// `ends_at` is absolute and may lie before the present end. `product_id` is there when the kind of term changed.
+    /// `resumes`: it also ends the marketplace's stop, because no call of its own will.
     Refreshed {
         instance_id: String,
         order: OrderRef,
         scene: RefreshScene,
         ends_at: Option<DateTime<Utc>>,
         product_id: Option<String>,
+        resumes: bool,
+    },
+    /// A later order changes what was bought, at once: another spec, or more of it; instance and end stay.
+    /// `details` come with the families that carry the order; the others ask the marketplace afterwards.
+    Changed {
+        instance_id: String,
+        order: OrderRef,
+        details: Option<OrderDetails>,
     },
     StatusChanged {
         instance_id: String,
@@ -71,11 +80,6 @@ pub enum PurchaseEvent {
         instance_id: String,
         application: Application,
     },
-    /// A later order changes what was bought, at once: another spec, or more of it.
-    Changed {
-        instance_id: String,
-        order: OrderRef,
-    },
     /// May the instance become this at its renewal? Nothing is changed yet.
     ChangeAsked {
         instance_id: String,
@@ -85,6 +89,8 @@ pub enum PurchaseEvent {
     Noticed {
         order: OrderRef,
     },
+    /// What the companies behind the purchases look like.
+    KitSynced(KitSync),
 }
 
 /// What an instance should become.
@@ -106,6 +112,8 @@ pub struct OrderDetails {
     pub customer: Option<String>,
     /// A line that names several products stands here once per product.
     pub lines: Vec<OrderLineDetails>,
+    /// What the buyer was asked at checkout: name and answer.
+    pub extend_params: Vec<(String, String)>,
 }
 
 /// What made the order.
@@ -155,6 +163,9 @@ pub enum PeriodUnit {
 pub enum PurchaseOutcome {
     /// Answers [`PurchaseEvent::Bought`]. `ready`: the license is minted; otherwise it is being worked on.
     Accepted { instance_id: String, ready: bool },
+    /// Answers [`PurchaseEvent::Bought`] of the families that carry the order, once the license is minted.
+    /// `license_key` is the current text; none when the purchase was released before it had one.
+    Delivered { info: InstanceInfo, license_key: Option<String> },
     /// Answers [`PurchaseEvent::Queried`].
     Instances(Vec<InstanceInfo>),
     /// Answers every event that changes an instance, also a repeated one.
@@ -187,4 +198,15 @@ pub struct InstanceInfo {
     pub front_end_url: String,
     /// Free text for the buyer. At most 1,024 characters.
     pub memo: String,
+    /// How the buyer signs in there, if the product says.
+    pub sign_in: Option<SignIn>,
+}
+
+/// A first user of a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignIn {
+    /// At most 128 characters, also encrypted.
+    pub user_name: String,
+    /// Likewise.
+    pub password: String,
 }

@@ -45,13 +45,15 @@ pub enum Kind {
     Index,
     /// Catalog: product, spec, channel, API token.
     Catalog,
+    /// What a marketplace tells of the companies that use what they bought.
+    Kit,
     /// What the installation remembers about itself.
     Meta,
 }
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Activation,
         Self::Catalog,
         Self::ClaimCode,
@@ -63,6 +65,7 @@ impl Kind {
         Self::Instance,
         Self::Index,
         Self::Job,
+        Self::Kit,
         Self::License,
         Self::Meta,
         Self::Nonce,
@@ -98,6 +101,7 @@ impl Kind {
             Self::Event => *b"evt",
             Self::Index => *b"ix_",
             Self::Catalog => *b"cat",
+            Self::Kit => *b"kit",
             Self::Meta => *b"met",
         }
     }

@@ -248,6 +248,7 @@ impl State {
             | Kind::Event
             | Kind::Index
             | Kind::Catalog
+            | Kind::Kit
             | Kind::Meta => {}
         }
         self.position.revision = after.revision;

@@ -100,7 +100,14 @@ fn refresh_instance_has_four_scenes_and_an_absolute_end() {
         let (instance_id, order) = ("i-1".to_owned(), order("CS2"));
         assert_eq!(
             event("refreshInstance", "scene", json!(word)),
-            PurchaseEvent::Refreshed { instance_id, order, scene: expected, ends_at, product_id: None }
+            PurchaseEvent::Refreshed {
+                instance_id,
+                order,
+                scene: expected,
+                ends_at,
+                product_id: None,
+                resumes: false
+            }
         );
     }
     let PurchaseEvent::Refreshed { product_id, .. } = event("refreshInstance", "productId", json!("P2"))
@@ -148,7 +155,7 @@ fn release_instance_names_the_unsubscribing_order_if_there_is_one() {
 
 #[test]
 fn upgrade_instance_names_the_changing_order() {
-    let changed = PurchaseEvent::Changed { instance_id: "i-1".into(), order: order("CS4") };
+    let changed = PurchaseEvent::Changed { instance_id: "i-1".into(), order: order("CS4"), details: None };
     assert_eq!(event("upgradeInstance", "x", json!(1)), changed);
     assert_eq!(event("orderNotify", "x", json!(1)), PurchaseEvent::Noticed { order: order("CS5") });
 }
@@ -316,6 +323,7 @@ fn answers_are_exact() {
         instance_id: "i-1".into(),
         front_end_url: "https://a.example/portal".into(),
         memo: "激活码 ABC".into(),
+        sign_in: None,
     };
     assert_eq!(
         answered("queryInstance", &PurchaseOutcome::Instances(vec![info])).0,
@@ -349,7 +357,7 @@ fn answers_are_exact() {
 #[test]
 fn what_breaks_a_documented_length_becomes_an_internal_error_with_a_reason_for_the_log() {
     let info = |id: String, url: String, memo: String| {
-        let info = InstanceInfo { instance_id: id, front_end_url: url, memo };
+        let info = InstanceInfo { instance_id: id, front_end_url: url, memo, sign_in: None };
         answered("queryInstance", &PurchaseOutcome::Instances(vec![info]))
     };
     let (id, url) = ("i".repeat(64), "u".repeat(512));
@@ -376,6 +384,7 @@ fn a_hundred_instances_with_full_memos_fit_one_answer() {
         instance_id: format!("{n:064}"),
         front_end_url: "u".repeat(512),
         memo: "码".repeat(1024),
+        sign_in: None,
     };
     let (body, fault) = answered("queryInstance", &PurchaseOutcome::Instances((0..100).map(full).collect()));
     assert_eq!((body.matches("appInfo").count(), fault), (100, None));

@@ -69,6 +69,7 @@ impl Records {
             | Record::ApiToken(_)
             | Record::AuthorizationCode(_)
             | Record::HandedOver(_)
+            | Record::Kit(_)
             | Record::Replay(_)
             | Record::Idempotency(_)
             | Record::Restore(_) => {}
@@ -94,6 +95,7 @@ impl Records {
             | Kind::Idempotency
             | Kind::StatusListSlots
             | Kind::Catalog
+            | Kind::Kit
             | Kind::Meta => None,
             Kind::Quota | Kind::Escrow | Kind::Reservation => Some(0),
         }
@@ -199,6 +201,7 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         | Kind::Job
         | Kind::Event
         | Kind::Catalog
+        | Kind::Kit
         | Kind::Meta => None,
     }
 }

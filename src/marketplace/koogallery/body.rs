@@ -6,17 +6,37 @@ use crate::marketplace::RefusalCause;
 /// `orderId`, `orderLineId`, `instanceId`, `businessId`, `productId` on every page.
 pub const ID_LIMIT_CHARS: usize = 64;
 
+/// The table's "length 100" of `instanceId` in a query cannot hold 100 ids: it is the number of ids.
+pub const INSTANCE_IDS_LIMIT: usize = 100;
+/// Room for that many, with a comma and a blank each.
+pub const INSTANCE_IDS_LIMIT_CHARS: usize = INSTANCE_IDS_LIMIT * (ID_LIMIT_CHARS + 2);
+
+/// One to 100 ids, separated by commas.
+pub fn instance_ids(text: &str) -> Result<Vec<String>, RefusalCause> {
+    let instance_ids: Vec<String> = text.split(',').map(|id| id.trim().to_owned()).collect();
+    if instance_ids.len() > INSTANCE_IDS_LIMIT {
+        return Err(RefusalCause::ParameterTooLong { name: "instanceId", limit: INSTANCE_IDS_LIMIT });
+    }
+    if instance_ids.iter().any(|id| id.chars().count() > ID_LIMIT_CHARS) {
+        return Err(RefusalCause::ParameterTooLong { name: "instanceId", limit: ID_LIMIT_CHARS });
+    }
+    if instance_ids.iter().any(String::is_empty) {
+        return Err(RefusalCause::ParameterMalformed("instanceId"));
+    }
+    Ok(instance_ids)
+}
+
 /// The members of a signed body. Members that no page names are ignored; null counts as absent.
 pub struct Parameters<'a>(pub &'a Object<'a>);
 
-impl Parameters<'_> {
+impl<'a> Parameters<'a> {
     /// A string that must be there.
-    pub fn mandatory(&self, name: &'static str, limit: usize) -> Result<&str, RefusalCause> {
+    pub fn mandatory(&self, name: &'static str, limit: usize) -> Result<&'a str, RefusalCause> {
         self.optional(name, limit)?.ok_or(RefusalCause::ParameterMissing(name))
     }
 
     /// A string that may be absent; an empty one is.
-    pub fn optional(&self, name: &'static str, limit: usize) -> Result<Option<&str>, RefusalCause> {
+    pub fn optional(&self, name: &'static str, limit: usize) -> Result<Option<&'a str>, RefusalCause> {
         match self.0.get(name) {
             None | Some(Json::Null) => Ok(None),
             Some(Json::Text(text)) if text.is_empty() => Ok(None),

@@ -7,10 +7,11 @@ use chrono::{DateTime, Utc};
 use super::answer::{self, Answer};
 use super::body::{ID_LIMIT_CHARS, Parameters};
 use super::json::{self, Json, Object};
+use super::kit;
 use super::query::Query;
 use super::result_code::ResultCode;
 use super::signature::{UnverifiedSignature, VerifiedSignature};
-use crate::domain::{InstanceStatus, OrderRef, PurchaseEvent, PurchaseOutcome};
+use crate::domain::{AccessKeyUse, InstanceStatus, OrderRef, PurchaseEvent, PurchaseOutcome};
 use crate::marketplace::{AccessKey, Call, CallRefusal, Protocol, RawAnswer, RawRequest, RefusalCause};
 
 const STATUS_LIMIT_CHARS: usize = 32;
@@ -36,12 +37,19 @@ impl Protocol for Family {
         self.name
     }
 
+    fn key_use(&self, path_tail: &str) -> AccessKeyUse {
+        kit::key_use(path_tail)
+    }
+
     fn read(
         &self,
         request: &RawRequest<'_>,
         keys: &[AccessKey],
         now: DateTime<Utc>,
     ) -> Result<Call, CallRefusal> {
+        if kit::is_kit_path(request.path_tail) {
+            return kit::read(request, keys, now);
+        }
         let members = readable(request).map_err(unattributed)?;
         let activity = self.claimed_activity(&members);
         let test = Parameters(&members).test_flag();
@@ -64,6 +72,7 @@ impl Protocol for Family {
     fn answer(&self, call: &Call, outcome: &PurchaseOutcome, keys: &[AccessKey]) -> RawAnswer {
         let answer = match self.activities.iter().find(|activity| activity.name == call.activity) {
             Some(activity) => (activity.answer)(outcome),
+            None if kit::is_kit_activity(call.activity) => kit::answer(outcome),
             None => Answer::fault("an activity of another protocol"),
         };
         answer.sign(keys.get(call.signed_by))

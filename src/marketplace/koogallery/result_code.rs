@@ -71,7 +71,9 @@ impl ResultCode {
             PurchaseOutcome::OutsideValidity => Some(Self::WithinCurrentOrder),
             PurchaseOutcome::EndRequired => Some(Self::ExpiryRequired),
             PurchaseOutcome::FingerprintRequired => Some(Self::FingerprintRequired),
-            PurchaseOutcome::Accepted { .. } | PurchaseOutcome::Instances(_) => None,
+            PurchaseOutcome::Accepted { .. }
+            | PurchaseOutcome::Delivered { .. }
+            | PurchaseOutcome::Instances(_) => None,
         }
     }
 
@@ -118,7 +120,9 @@ pub enum Wording {
 pub fn wording(cause: &RefusalCause) -> Wording {
     match cause {
         RefusalCause::UnknownSubPath => Wording::Plain { status: 404, code: "not_found" },
-        RefusalCause::WrongMethod => Wording::Plain { status: 405, code: "method_not_allowed" },
+        RefusalCause::WrongMethod | RefusalCause::NotGet => {
+            Wording::Plain { status: 405, code: "method_not_allowed" }
+        }
         RefusalCause::BodyTooLarge { .. } => Wording::Plain { status: 413, code: "too_large" },
         RefusalCause::MalformedJson | RefusalCause::NestedTooDeep { .. } => {
             Wording::Plain { status: 400, code: "malformed_json" }
@@ -130,6 +134,8 @@ pub fn wording(cause: &RefusalCause) -> Wording {
         RefusalCause::UnreadableQuery(_)
         | RefusalCause::QueryParameterMissing(_)
         | RefusalCause::QueryParameterMalformed(_)
+        | RefusalCause::HeaderMissing(_)
+        | RefusalCause::HeaderMalformed(_)
         | RefusalCause::StaleTimestamp { .. }
         | RefusalCause::NonceReused
         | RefusalCause::ParameterMissing(_)

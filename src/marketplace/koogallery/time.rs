@@ -1,8 +1,35 @@
-//! The marketplace's instants: `yyyyMMddHHmmss`, with or without three digits of milliseconds, UTC.
+//! The marketplace's instants: `yyyyMMddHHmmss`, with or without three digits of milliseconds; UTC except in the Kit.
 //!
-//! Source: zh-cn_topic_0070649429 (one printed example has 17 digits).
+//! Source: zh-cn_topic_0070649429 (one printed example has 17 digits), zh-cn_topic_0070649109 (Kit: UTC+8).
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+
+/// What the digits mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zone {
+    Utc,
+    /// Beijing, all year round.
+    UtcPlus8,
+}
+
+impl Zone {
+    fn ahead(self) -> TimeDelta {
+        match self {
+            Self::Utc => TimeDelta::zero(),
+            Self::UtcPlus8 => TimeDelta::hours(8),
+        }
+    }
+}
+
+/// Reads digits that are written in a zone, as [`parse`] does.
+pub fn parse_in(text: &str, zone: Zone) -> Option<DateTime<Utc>> {
+    parse(text)?.checked_sub_signed(zone.ahead())
+}
+
+/// Away from zero: a call 60.2 s off is "61 s" off, never the 60 s that are allowed.
+pub fn whole_secs(millis: i64) -> i64 {
+    millis.signum() * ((millis.abs() + 999) / 1000)
+}
 
 /// Reads 14 or 17 digits; nothing else, and no day, hour or second that does not exist.
 pub fn parse(text: &str) -> Option<DateTime<Utc>> {
@@ -69,6 +96,14 @@ mod tests {
         ] {
             assert_eq!(parse_printed(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_kit_writes_beijing_time() {
+        let instant = parse_in("20220420114117642", Zone::UtcPlus8).unwrap();
+        assert_eq!(instant.to_rfc3339(), "2022-04-20T03:41:17.642+00:00");
+        assert_eq!(parse_in("20220420114117642", Zone::Utc), parse("20220420114117642"));
+        assert_eq!(parse_in("2022", Zone::UtcPlus8), None);
     }
 
     #[test]

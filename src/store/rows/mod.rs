@@ -18,6 +18,7 @@ mod idempotency;
 mod instance;
 mod job;
 mod key;
+mod kit;
 mod license;
 mod listing;
 mod machine;

@@ -23,6 +23,8 @@ row!(
         early: Vec<EarlyEventRow> = early,
         #[serde(skip_serializing_if = "Option::is_none")]
         facts: Option<PurchaseFactsRow> = facts,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        upgrades: Vec<String> = upgrades,
     }
 );
 
@@ -70,5 +72,7 @@ row!(
         expires_at_ms: Option<Millis> = expires_at,
         #[serde(skip_serializing_if = "Option::is_none")]
         ends_at_ms: Option<Millis> = ends_at,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        extend_params: Vec<(String, String)> = extend_params,
     }
 );

@@ -22,7 +22,8 @@ fn read(parameters: &Parameters<'_>) -> Result<PurchaseEvent, RefusalCause> {
     let product_id = parameters.optional("productId", ID_LIMIT_CHARS)?.map(str::to_owned);
     let ends_at = time::parse(parameters.mandatory("expireTime", TIME_LIMIT_CHARS)?)
         .ok_or(RefusalCause::ParameterMalformed("expireTime"))?;
-    Ok(PurchaseEvent::Refreshed { instance_id, order, scene, ends_at: Some(ends_at), product_id })
+    let ends_at = Some(ends_at);
+    Ok(PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id, resumes: false })
 }
 
 fn scene(text: &str) -> Result<RefreshScene, RefusalCause> {

@@ -59,6 +59,7 @@ fn order(info: &Value) -> Read<OrderDetails> {
         order_line(line, &mut lines)?;
     }
     Ok(OrderDetails {
+        extend_params: Vec::new(),
         order_id: text(info, "orderId").ok_or("orderId")?,
         kind: kind(&text(info, "orderType").unwrap_or_default())?,
         created_at: text(info, "createTime").and_then(|time| time::parse(&time)).ok_or("createTime")?,

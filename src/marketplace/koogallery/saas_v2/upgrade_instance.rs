@@ -12,5 +12,5 @@ pub const ACTIVITY: Activity =
 
 fn read(parameters: &Parameters<'_>) -> Result<PurchaseEvent, RefusalCause> {
     let instance_id = parameters.mandatory("instanceId", ID_LIMIT_CHARS)?.to_owned();
-    Ok(PurchaseEvent::Changed { instance_id, order: mandatory_order(parameters)? })
+    Ok(PurchaseEvent::Changed { instance_id, order: mandatory_order(parameters)?, details: None })
 }
