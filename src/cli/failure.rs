@@ -38,7 +38,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// 1 refused or not found, 2 usage, 3 unreachable or 503; of a service that ran, 4 damage met and 5 store failed.
+    /// 1 refused or not found, 2 usage, 3 unreachable, 503 or not there yet; of a service that ran, 4 damage met and 5 store failed.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Refused(_) => 1,

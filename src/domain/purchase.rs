@@ -293,4 +293,32 @@ mod tests {
         assert_eq!(purchase.keep_early(renewal(EARLY_EVENTS_MAX)), EarlyKept::NoRoom);
         assert_eq!(purchase.early.len(), EARLY_EVENTS_MAX);
     }
+
+    fn facts(quantity: u32) -> PurchaseFacts {
+        PurchaseFacts {
+            customer: None,
+            sku: None,
+            product_id: None,
+            quantity,
+            charging: Charging::Period,
+            term: Term::Permanent,
+            ordered_at: Instant::UNIX_EPOCH,
+            expires_at: None,
+            ends_at: None,
+            extend_params: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_order_that_is_asked_for_does_not_take_back_what_came_with_the_calls() {
+        let mut purchase = waiting();
+        assert_eq!(purchase.facts_with(facts(2)), facts(2));
+        let fixed = Some(Instant::UNIX_EPOCH);
+        let extend_params = vec![("emailDomainName".to_owned(), "test.example".to_owned())];
+        purchase.facts = Some(PurchaseFacts { ends_at: fixed, extend_params, ..facts(1) });
+        let known = purchase.facts_with(facts(2));
+        assert_eq!((known.quantity, known.ends_at, known.extend_params.len()), (2, fixed, 1));
+        purchase.upgrades.push("CS2".into());
+        assert_eq!(purchase.facts_with(facts(2)).quantity, 1, "the order says what was bought first");
+    }
 }

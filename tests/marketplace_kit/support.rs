@@ -12,7 +12,7 @@ use super::v1::{self, KEY, keys, now};
 /// The interfaces and a complete body of each.
 pub const INTERFACES: [&str; 5] =
     ["tenantSync", "applicationSync", "authSync", "singleOrgSync", "allOrgSync"];
-pub const FAMILIES: [&str; 3] = ["license-v1", "saas-v1", "saas-v2"];
+pub const FAMILIES: &[&str] = lictor::catalog::PROTOCOLS_SERVED;
 const NONCE: &str = "50D83FDECAED6CCD8EF597F2A577950527928BA287D04E6036E92B2806FD17DA";
 
 #[derive(Debug, Clone)]

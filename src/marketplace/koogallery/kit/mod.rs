@@ -106,8 +106,10 @@ fn readable<'a>(request: &RawRequest<'a>) -> Result<Object<'a>, RefusalCause> {
 
 /// Words an outcome.
 pub fn answer(outcome: &PurchaseOutcome) -> Answer {
-    match ResultCode::of(outcome) {
-        Some(result) => Answer::new(result),
-        None => Answer::fault("an outcome that does not answer the Kit"),
+    match (outcome, ResultCode::of(outcome)) {
+        (PurchaseOutcome::InstanceUnknown, _) | (_, None) => {
+            Answer::fault("an outcome that does not answer the Kit")
+        }
+        (_, Some(result)) => Answer::new(result),
     }
 }
