@@ -181,6 +181,13 @@ impl KeyRange {
         self
     }
 
+    /// The part of this range after all of another one.
+    #[must_use]
+    pub fn beyond(mut self, other: &Self) -> Self {
+        self.start = self.start.max(other.end.clone());
+        self
+    }
+
     /// First key inside.
     pub fn start(&self) -> &[u8] {
         &self.start

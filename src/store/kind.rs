@@ -78,6 +78,9 @@ impl Kind {
         Self::StatusListSlots,
     ];
 
+    /// The kinds whose keys are digests, scattered without an order.
+    pub const DIGESTS: [Self; 3] = [Self::ClaimCode, Self::Idempotency, Self::Nonce];
+
     /// The bytes that stand for this kind in a key.
     pub const fn bytes(self) -> [u8; KIND_BYTES] {
         match self {

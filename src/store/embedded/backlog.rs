@@ -14,14 +14,15 @@ use super::super::engine::Batch;
 /// between two checkpoints.
 pub(super) const BACKLOG_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
-/// Less than this is applied only after [`GATHERING`]: 4 MiB of journal.
-const GROUP_BYTES_MIN: u64 = 4 * 1024 * 1024;
+/// What is applied in one go at least, if it waits: 16 MiB of journal.
+const GROUP_BYTES_MIN: u64 = 16 * 1024 * 1024;
 
 /// What is applied in one go at most: 32 MiB of journal.
 pub(super) const GROUP_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
-/// How long the first of a small group waits for others: nobody waits for it, the overlay shows it.
-const GATHERING: Duration = Duration::from_millis(200);
+/// Commits go first: while they come, nothing is applied before the backlog is half full. They have stopped coming when
+/// none has come for this long.
+const LULL: Duration = Duration::from_millis(50);
 
 /// A batch that is durable and visible.
 pub(super) struct Durable {
@@ -40,6 +41,8 @@ pub(super) struct Backlog {
 struct State {
     waiting: VecDeque<Durable>,
     bytes: u64,
+    /// How many were ever added.
+    added: u64,
     ended: bool,
     paused: bool,
 }
@@ -48,7 +51,7 @@ impl Backlog {
     /// A backlog in which these batches wait already.
     pub fn holding(waiting: VecDeque<Durable>, bytes_max: u64) -> Self {
         let bytes = waiting.iter().map(|durable| durable.frame_bytes).sum();
-        let state = State { waiting, bytes, ended: false, paused: false };
+        let state = State { waiting, bytes, added: 0, ended: false, paused: false };
         Self { bytes_max, state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -61,13 +64,17 @@ impl Backlog {
             return false;
         }
         state.bytes += durable.frame_bytes;
+        state.added += 1;
         state.waiting.push_back(durable);
-        self.changed.notify_all();
+        // Whoever takes waits for the first, or for many.
+        if state.waiting.len() == 1 || state.bytes >= self.bytes_max / 2 {
+            self.changed.notify_all();
+        }
         true
     }
 
-    /// Takes the oldest batches: at least one, and up to half of what waits. Waits while there is none, a moment while
-    /// there is little, and while the backlog is paused and not full. Empty once the backlog has ended and all is
+    /// Takes the oldest batches: at least one, and up to half of what waits. Waits while there is none, while others come
+    /// and the backlog is not half full, and while it is paused and not full. Empty once the backlog has ended and all is
     /// taken, or has ended while paused. What is taken still counts until [`Backlog::done`].
     pub fn take(&self) -> Vec<Durable> {
         let idle = |state: &mut State| {
@@ -76,14 +83,25 @@ impl Backlog {
         };
         let waited = self.changed.wait_while(self.lock(), idle);
         let state = waited.unwrap_or_else(PoisonError::into_inner);
-        let little = |state: &mut State| state.bytes < GROUP_BYTES_MIN.min(self.bytes_max) && !state.ended;
-        let waited = self.changed.wait_timeout_while(state, GATHERING, little);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.at_a_lull(state);
         if state.paused && state.ended {
             return Vec::new();
         }
         let bytes_max = (state.bytes / 2).clamp(GROUP_BYTES_MIN, GROUP_BYTES_MAX);
         taken(&mut state.waiting, bytes_max)
+    }
+
+    fn at_a_lull<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        loop {
+            let added = state.added;
+            let can_wait = |state: &mut State| state.bytes < self.bytes_max / 2 && !state.ended;
+            let waited = self.changed.wait_timeout_while(state, LULL, can_wait);
+            let (after, lull) = waited.unwrap_or_else(PoisonError::into_inner);
+            if !lull.timed_out() || after.added == added {
+                return after;
+            }
+            state = after;
+        }
     }
 
     /// So many bytes have reached the index.
@@ -157,7 +175,7 @@ mod tests {
     #[test]
     fn the_more_waits_the_larger_the_group() {
         const MIB: u64 = 1024 * 1024;
-        for (waiting, group) in [(1, 1), (2, 2), (8, 4), (40, 20), (64, 32), (100, 32)] {
+        for (waiting, group) in [(1, 1), (8, 8), (20, 16), (40, 20), (64, 32), (100, 32)] {
             let backlog = backlog(200 * MIB, &vec![MIB; waiting]);
             assert_eq!(backlog.take().len(), group, "{waiting} MiB wait");
         }

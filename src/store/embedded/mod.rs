@@ -7,6 +7,7 @@ mod applier;
 mod backlog;
 mod compact;
 mod compare;
+mod digests;
 mod folder;
 mod greatest;
 mod index;
@@ -97,6 +98,7 @@ impl EmbeddedEngine {
         let shared = Arc::new(shared::Shared::new(opened.folder, opened.index.clone(), position));
         let positions = (opened.seen, opened.checkpointed);
         let applier = Applier::start(Arc::clone(&shared), opened.index, positions, opened.replayed, options)?;
+        digests::learn_behind(&shared);
         let writer = Writer { journal: opened.journal, applier, lock: opened.lock };
         Ok(Self { shared, writer: Mutex::new(Some(writer)) })
     }

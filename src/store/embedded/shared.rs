@@ -7,6 +7,7 @@ use super::super::error::StoreError;
 use super::super::key::{KeyRange, RecordKey};
 use super::super::record::Record;
 use super::super::snapshot::Tap;
+use super::digests::Digests;
 use super::folder::Folder;
 use super::greatest::Greatest;
 use super::index::{Index, IndexError};
@@ -29,6 +30,7 @@ pub(super) struct Shared {
 pub(super) struct View {
     pub overlay: Overlay,
     pub greatest: Greatest,
+    pub digests: Digests,
     /// `None` once closed.
     pub index: Option<Index>,
 }
@@ -42,7 +44,12 @@ struct Shown {
 impl Shared {
     /// `position` is where the journal stands.
     pub fn new(folder: Folder, index: Index, position: Position) -> Self {
-        let view = View { overlay: Overlay::default(), greatest: Greatest::default(), index: Some(index) };
+        let view = View {
+            overlay: Overlay::default(),
+            greatest: Greatest::default(),
+            digests: Digests::default(),
+            index: Some(index),
+        };
         let shown = Shown { position, taps: Vec::new() };
         Self {
             folder,
@@ -98,9 +105,15 @@ impl Shared {
         let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
         view.overlay.add(batch);
         view.greatest.rise(batch);
+        view.digests.add(batch);
         drop(view);
         shown.position = batch.position;
         shown.taps.iter().for_each(|tap| tap.keep(batch));
+    }
+
+    /// Changes the filter of digests; nobody looks meanwhile.
+    pub fn with_digests(&self, change: impl FnOnce(&mut Digests)) {
+        change(&mut self.view.write().unwrap_or_else(PoisonError::into_inner).digests);
     }
 
     /// Where readers see the store.
@@ -171,7 +184,8 @@ impl Shared {
 impl View {
     /// The record, or that there is none; `None` when the index must be asked.
     pub fn known(&self, key: &RecordKey) -> Option<Option<&Arc<Record>>> {
-        self.overlay.get(key).or_else(|| self.greatest.is_below(key).then_some(None))
+        let is_absent = || self.digests.is_absent(key) || self.greatest.is_below(key);
+        self.overlay.get(key).or_else(|| is_absent().then_some(None))
     }
 
     /// The record under a key, asking the index where nothing else is known.
@@ -179,7 +193,7 @@ impl View {
         if let Some(known) = self.overlay.get(key) {
             return Ok(known.cloned());
         }
-        if self.greatest.learn(key, &self.overlay, index)? {
+        if self.digests.is_absent(key) || self.greatest.learn(key, &self.overlay, index)? {
             return Ok(None);
         }
         Ok(index.get(key)?.map(Arc::new))

@@ -154,8 +154,7 @@ fn bytes_max(key: &[u8]) -> usize {
     let prefix = prefix(key);
     let kind = prefix.len().checked_sub(KIND_BYTES).and_then(|at| Kind::from_bytes(&prefix[at..]));
     match kind {
-        // Looked up by a digest.
-        Some(Kind::ClaimCode | Kind::Nonce | Kind::Idempotency) => SCATTERED_BYTES_MAX,
+        Some(kind) if Kind::DIGESTS.contains(&kind) => SCATTERED_BYTES_MAX,
         Some(_) | None => BLOCK_BYTES_MAX,
     }
 }

@@ -34,8 +34,9 @@ pub(super) trait Ordered {
     fn remove(&self, key: &[u8]) -> Result<(), IndexError>;
 }
 
-/// How often a reader looks before it calls what it sees damage. What it can meet is one step of the writer.
-const LOOKS_MAX: usize = 4;
+/// How often a reader looks before it calls what it sees damage. What it can meet is one step of the writer, rarely
+/// two: a store that is whole must not be stopped.
+const LOOKS_MAX: usize = 64;
 
 /// Above every record key: those start with UTF-8 or zero. The marks of the index lie there.
 pub(super) const END: &[u8] = b"\xff";

@@ -27,6 +27,7 @@ use super::super::record::{Record, Revision};
 use block::Block;
 use blocks::{Blocks, Ordered};
 use sums::Sums;
+pub(super) use sums::hash;
 
 /// Memory that sled may use for its pages: 256 MiB.
 const CACHE_BYTES: u64 = 256 * 1024 * 1024;
@@ -268,8 +269,8 @@ impl Ordered for Guarded {
 }
 
 /// A scan under way: what is left lies from `from`, up to and not at `to`.
-struct Scan {
-    blocks: Arc<Blocks<Guarded>>,
+struct Scan<O> {
+    blocks: Arc<Blocks<O>>,
     direction: Direction,
     from: Vec<u8>,
     to: Vec<u8>,
@@ -277,7 +278,7 @@ struct Scan {
     done: bool,
 }
 
-impl Scan {
+impl<O: Ordered> Scan<O> {
     fn next(&mut self) -> Result<Option<(RecordKey, Record)>, IndexError> {
         while self.read.is_empty() && !self.done {
             let read = match self.direction {
@@ -302,6 +303,8 @@ impl Scan {
         let end = self.blocks.end_of(&placed)?.filter(|end| end.as_ref() < self.to.as_slice());
         self.take(&placed.1, &self.from.clone(), end.as_deref().unwrap_or(&self.to).to_vec())?;
         match end {
+            // The block was split below `from` since it was read: the piece that holds `from` comes next.
+            Some(end) if end.as_ref() <= self.from.as_slice() => {}
             Some(end) => self.from = end.to_vec(),
             None => self.done = true,
         }

@@ -111,7 +111,7 @@ impl Sums {
 }
 
 /// FNV-1a: two keys that meet by accident would look like damage, which is safe, and among 10^7 do with odds of 10^-5.
-pub(super) fn hash(lower: &[u8]) -> u64 {
+pub(in crate::store::embedded) fn hash(lower: &[u8]) -> u64 {
     lower.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })

@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::super::Scan;
 use super::*;
+use crate::store::{Direction, Kind, Record, RecordKey, Revision};
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -17,6 +19,8 @@ struct Fake {
     history: RefCell<Vec<Written>>,
     /// Writes until the process ends; `None`: it lives.
     left: Cell<Option<usize>>,
+    /// What the map is once somebody asks for a key above another: the writer's work between two looks.
+    soon: RefCell<Option<Map>>,
 }
 
 impl Fake {
@@ -49,6 +53,9 @@ impl Ordered for Fake {
     }
 
     fn key_after(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
+        if let Some(soon) = self.soon.take() {
+            *self.map.borrow_mut() = soon;
+        }
         let above = (std::ops::Bound::Excluded(key.to_vec()), std::ops::Bound::Unbounded);
         Ok(self.map.borrow().range(above).next().map(|entry| owned(entry).0))
     }
@@ -269,4 +276,31 @@ proptest! {
             prop_assert_eq!(&read, &expected);
         }
     }
+}
+
+#[test]
+#[expect(clippy::arc_with_non_send_sync, reason = "a scan shares its blocks; this one stays on its thread")]
+fn a_block_that_is_split_under_a_scan_does_not_send_it_back() {
+    let key = |n: u8| RecordKey::new("m", Kind::License, [n]).expect("short");
+    let records = |numbers: std::ops::Range<u8>| -> Group {
+        let stored = |n: u8| {
+            let record =
+                Record { revision: Revision::from_number(1), until_ms: None, schema: 1, body: vec![n; 300] };
+            (key(n).as_bytes().to_vec(), Some(record.encode(&key(n))))
+        };
+        numbers.map(stored).collect()
+    };
+    let blocks = Blocks::over(Fake::default(), Sums::default());
+    apply(&blocks, &records(20..40)).expect("written");
+    let whole = blocks.entries.map.borrow().clone();
+    apply(&blocks, &records(0..20)).expect("written");
+    let split = blocks.entries.map.replace(whole);
+    assert!(split.len() > blocks.entries.map.borrow().len(), "the second group has split the block");
+    blocks.entries.soon.replace(Some(split));
+
+    let (from, to) = (key(35).as_bytes().to_vec(), END.to_vec());
+    let (direction, read) = (Direction::Forward, std::collections::VecDeque::new());
+    let mut scan = Scan { blocks: std::sync::Arc::new(blocks), direction, from, to, read, done: false };
+    let found: Vec<_> = std::iter::from_fn(|| scan.next().expect("whole")).map(|(key, _)| key).collect();
+    assert_eq!(found, (35..40).map(key).collect::<Vec<_>>());
 }
