@@ -77,12 +77,11 @@ impl Merchant {
                     instance_id: id.clone(),
                     front_end_url: "https://a.example/portal".into(),
                     memo: "激活码 ABC".into(),
+                    sign_in: None,
                 };
                 PurchaseOutcome::Instances(instance_ids.iter().map(info).collect())
             }
-            PurchaseEvent::Refreshed { .. }
-            | PurchaseEvent::StatusChanged { .. }
-            | PurchaseEvent::Released { .. } => PurchaseOutcome::Done,
+            _ => PurchaseOutcome::Done,
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use lictor::application::ports::{ABSENT, Change, Commit, Listing, Store, StoreError, find, list};
 use lictor::application::record::{
-    ClaimTarget, CounterKey, Idempotency, Instance, Job, LicensePlaces, Owned, PendingLicense, Record,
-    RecordKey, Replay, Stored, Task, Versioned,
+    ClaimTarget, CounterKey, Idempotency, Instance, Job, KitRecord, LicensePlaces, Owned, PendingLicense,
+    Record, RecordKey, Replay, Stored, Task, Versioned,
 };
 use lictor::domain::*;
 use lictor::store::{
@@ -300,6 +300,7 @@ mod sample {
             received_at: at(0),
             env: Env::Live,
             state: PurchaseState::Received,
+            upgrades: vec![],
             early: vec![],
             facts: None,
         }
@@ -320,6 +321,12 @@ mod sample {
             refreshed(RefreshScene::Renewal, Some(at(6))),
             refreshed(RefreshScene::CancelRenewal, None),
             refreshed(RefreshScene::RenewalChange, None),
+            EarlyEvent::Changed {
+                at: at(8),
+                order: OrderRef { order_id: "CS7".into(), order_line_id: None, product_id: None },
+            },
+            EarlyEvent::Applied { at: at(8), application: application(None) },
+            EarlyEvent::Applied { at: at(9), application: application(Some("04:7C:16||")) },
         ]
     }
 
@@ -333,12 +340,16 @@ mod sample {
             term,
             ordered_at: at(7),
             expires_at: Some(at(8)),
+            ends_at: Some(at(9)),
+            extend_params: vec![("emailDomainName".into(), "test.example".into())],
         };
         let bare_facts = PurchaseFacts {
             customer: None,
             sku: None,
             product_id: None,
             expires_at: None,
+            ends_at: None,
+            extend_params: Vec::new(),
             ..facts(Charging::OnDemand, Term::Permanent)
         };
         vec![
@@ -346,6 +357,7 @@ mod sample {
             Purchase {
                 env: Env::Test,
                 state: PurchaseState::Held { since: at(-1) },
+                upgrades: vec!["CS7".into()],
                 early: early_events(),
                 facts: Some(facts(Charging::Period, Term::Days(3_650))),
                 ..purchase(long_line())
@@ -401,6 +413,7 @@ mod sample {
             issued: vec![],
             license_key: String::new(),
             orders: vec![],
+            changes: vec![],
             created_at: at(0),
             updated_at: at(0),
         }
@@ -455,6 +468,10 @@ mod sample {
             issued: vec![issued(1, Some(at(8))), issued(2, None)],
             license_key: "e".repeat(1_023),
             orders: vec![order, bare_order],
+            changes: vec![
+                AppliedChange { order_id: "CS8".into(), ordered_at: None },
+                AppliedChange { order_id: "CS9".into(), ordered_at: Some(at(5)) },
+            ],
             ..license("acme", u128::MAX)
         };
         let revoked = License { end: LicenseEnd::Revoked { at: at(1), reason: None }, ..license("acme", 2) };
@@ -567,6 +584,88 @@ mod sample {
         }
     }
 
+    fn authorization_codes() -> Vec<AuthorizationCode> {
+        let code = |number: u8, state, early| AuthorizationCode {
+            merchant: acme(),
+            marketplace: Marketplace::KooGallery,
+            code: InstanceId::parse(&format!("PL{number}")).expect("valid"),
+            state,
+            early,
+        };
+        let bare_grant = CodeGrant {
+            channel: ChannelId::parse("codes").expect("valid"),
+            order_id: None,
+            product_id: None,
+            quantity: None,
+            ends_at: None,
+        };
+        let grant = CodeGrant {
+            order_id: Some(order("CS1")),
+            product_id: Some("OFFI1".into()),
+            quantity: Some(u32::MAX),
+            ends_at: Some(at(3)),
+            ..bare_grant.clone()
+        };
+        let states = [
+            AuthorizationCodeState::Asked { since: at(1) },
+            AuthorizationCodeState::Activated { grant: bare_grant },
+            AuthorizationCodeState::Activated { grant },
+            AuthorizationCodeState::Refused { again_at: at(2) },
+            AuthorizationCodeState::Redeemed { license: license_id(1), used_on: None },
+            AuthorizationCodeState::Redeemed { license: license_id(1), used_on: Some(u32::MAX) },
+            AuthorizationCodeState::Released { at: at(4) },
+        ];
+        let others = (2..).zip(states).map(|(number, state)| code(number, state, early_events()));
+        std::iter::once(code(1, AuthorizationCodeState::Unredeemed, Vec::new())).chain(others).collect()
+    }
+
+    fn application(fingerprint: Option<&str>) -> Application {
+        Application {
+            request: RequestId::parse("8a1be5694d0c4cc8").expect("valid"),
+            starts_at: at(1),
+            ends_at: fingerprint.map(|_| at(2)),
+            fingerprint: fingerprint.map(str::to_owned),
+        }
+    }
+
+    fn handed_over(fingerprint: Option<Commitment>) -> HandedOver {
+        HandedOver {
+            key: HandedOverKey {
+                merchant: acme(),
+                marketplace: Marketplace::KooGallery,
+                request: RequestId::parse("8a1be5694d0c4cc8").expect("valid"),
+                fingerprint,
+            },
+            channel: ChannelId::parse("online").expect("valid"),
+            license: license_id(1),
+            text: String::new(),
+            is_waiting: fingerprint.is_none(),
+        }
+    }
+
+    fn code_tasks() -> Vec<Task> {
+        let (merchant, license) = (acme(), license_id(1));
+        let code = InstanceId::parse("PL1").expect("valid");
+        vec![
+            Task::RedeemCode { merchant: merchant.clone(), marketplace: Marketplace::KooGallery, code },
+            Task::QueryCode { merchant: merchant.clone(), license: license.clone(), day: u32::MAX },
+            Task::ReportUse { merchant, license, client: "机器".into() },
+            Task::ApplyForLicense { purchase: line("CS1"), application: application(None) },
+            Task::ApplyForLicense { purchase: long_line(), application: application(Some("04:7C||码")) },
+            Task::ApplyChange {
+                purchase: line("CS1"),
+                order: OrderRef { order_id: "CS2".into(), order_line_id: Some("1".into()), product_id: None },
+            },
+            Task::LookAtOrder {
+                merchant: acme(),
+                channel: ChannelId::parse("c").expect("valid"),
+                order: OrderRef { order_id: "CS2".into(), order_line_id: None, product_id: None },
+            },
+            Task::UploadLicense { key: handed_over(None).key },
+            Task::UploadLicense { key: handed_over(Some([7; COMMITMENT_BYTES])).key },
+        ]
+    }
+
     fn jobs() -> Vec<Job> {
         let rank = |order_line_id: Option<&str>, scene| Task::RankOrder {
             purchase: long_line(),
@@ -581,7 +680,10 @@ mod sample {
             task: rank(Some(""), RefreshScene::CancelRenewal),
             ..job(at(-2), 2)
         };
-        vec![job(at(1), 1), full, Job { task: rank(None, RefreshScene::Renewal), ..job(at(2), 3) }]
+        let mut jobs =
+            vec![job(at(1), 1), full, Job { task: rank(None, RefreshScene::Renewal), ..job(at(2), 3) }];
+        jobs.extend((4..).zip(code_tasks()).map(|(number, task)| Job { task, ..job(at(2), number) }));
+        jobs
     }
 
     pub fn event(owner: &str, license: u128, number: u128) -> AuditEvent {
@@ -620,18 +722,51 @@ mod sample {
             instance_id: "i".into(),
             front_end_url: "https://portal.example/?a=1&b=2".into(),
             memo: "领取码".repeat(300),
+            sign_in: None,
+        };
+        let signed_in = InstanceInfo {
+            sign_in: Some(SignIn { user_name: "admin".into(), password: "密码".into() }),
+            ..info.clone()
         };
         let outcomes = [
             PurchaseOutcome::Done,
             PurchaseOutcome::Accepted { instance_id: "i".into(), ready: true },
+            PurchaseOutcome::Delivered { info: info.clone(), license_key: None },
+            PurchaseOutcome::Delivered { info: signed_in, license_key: Some("eyJ".repeat(340)) },
             PurchaseOutcome::Instances(vec![]),
             PurchaseOutcome::Instances(vec![info; 20]),
             PurchaseOutcome::InstanceUnknown,
             PurchaseOutcome::Processing,
             PurchaseOutcome::Unavailable,
             PurchaseOutcome::InvalidParameter,
+            PurchaseOutcome::NoPlaceFree,
+            PurchaseOutcome::OutsideValidity,
+            PurchaseOutcome::EndRequired,
+            PurchaseOutcome::FingerprintRequired,
+            PurchaseOutcome::ChangeRefused,
         ];
         (0..).zip(outcomes).map(|(byte, outcome)| replay(byte, at(i64::from(byte)), outcome)).collect()
+    }
+
+    pub fn kit(id: &str) -> KitRecord {
+        KitRecord {
+            merchant: acme(),
+            marketplace: Marketplace::KooGallery,
+            interface: KitInterface::Tenant,
+            id: vec![id.into()],
+            channel: ChannelId::parse("c").expect("valid"),
+            body: "{}".into(),
+            received_at: at(789),
+        }
+    }
+
+    fn kits() -> Vec<KitRecord> {
+        use KitInterface::{Application, Authorization, Department, Departments};
+        let long = ["公司".repeat(64), String::new(), "\0".into()];
+        let of = |interface| KitRecord { interface, id: long.clone().into(), ..kit("t") };
+        let mut kits = vec![kit("t")];
+        kits.extend([Application, Authorization, Department, Departments].map(of));
+        kits
     }
 
     pub fn idempotency(byte: u8, until: Instant) -> Idempotency {
@@ -652,6 +787,8 @@ mod sample {
         all.extend(records(api_tokens()));
         all.extend(records(purchases()));
         all.extend(records(instances()));
+        all.extend(records(authorization_codes()));
+        all.extend(records(vec![handed_over(None), handed_over(Some([0; COMMITMENT_BYTES]))]));
         all.extend(records(vec![pending("acme", 1), pending("acme", u128::MAX)]));
         all.extend(records(licenses()));
         all.extend(records(claim_targets()));
@@ -662,6 +799,7 @@ mod sample {
         all.extend(records(jobs()));
         all.extend(records(events()));
         all.extend(records(replays()));
+        all.extend(records(kits()));
         all.extend(records(vec![idempotency(0, at(-1)), idempotency(255, at(1))]));
         all.extend(records(vec![Restore { taken_at: at(0), restored_at: at(1) }]));
         all
@@ -745,7 +883,7 @@ mod round_trip {
         let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
         let mut distinct = kinds.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), 19);
+        assert_eq!(distinct.len(), 22);
         // There is one restore record, under one key.
         let only_one = sample::all().last().map(std::mem::discriminant);
         for kind in distinct.into_iter().filter(|kind| Some(*kind) != only_one) {
@@ -948,21 +1086,24 @@ mod stored_form {
     /// and goes on reading the old ones.
     const BARE: &str = r#"/cat/merchant\x00m schema 1 until None {"id":"m","name":{},"issuer":"","time_zone":"","locale":""}
 /cat/token\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"id":"tok_0000000000000000000000","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","name":"","owner":"server","scopes":[],"created_at_ms":789}
-/job/\x80\x00\x00\x00\x00\x00\x06\xfdjob_0000000000000000000001 schema 1 until None {"id":"job_0000000000000000000001","due_at_ms":1789,"attempts":0,"task":{"settle_purchase":{"purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}}}
+/job/\x80\x00\x00\x00\x00\x00\x06\xfdjob_0000000000000000000001 schema 2 until None {"id":"job_0000000000000000000001","due_at_ms":1789,"attempts":0,"task":{"settle_purchase":{"purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}}}
 /met/restore schema 1 until None {"taken_at_ms":789,"restored_at_ms":1789}
 acme/act/lic_0000000000000000000001\x00act_0000000000000000000001 schema 2 until None {"id":"act_0000000000000000000001","merchant":"acme","license":"lic_0000000000000000000001","machine":{},"name":"","slot":{"list":0,"idx":0},"created_at_ms":789,"state":{"ended":{"at_ms":1789,"cause":"holder"}}}
 acme/cat/channel\x00c schema 1 until None {"merchant":"acme","channel":{"id":"c","marketplace":"generic","protocol":"","products":[],"access_keys":[],"ready":"minted"}}
 acme/cat/product\x00p schema 1 until None {"merchant":"acme","product":{"id":"p","name":{},"front_end_url":"","memo":{"zh":"{claim_code} 许可证 \"\\\n"}}}
 acme/cat/spec\x00s schema 1 until None {"merchant":"acme","spec":{"id":"s","product":"renderer","skus":[],"product_ids":[],"name":{},"term":"as_ordered","machines":"unlimited","multiply":"none","entitlements":[],"attributes":{},"starts":"purchase","kind":"license","offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]}}
 acme/clm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","license":"lic_0000000000000000000000","generation":0}
+acme/cod/koogallery\x00PL1 schema 1 until None {"merchant":"acme","marketplace":"koogallery","code":"PL1","state":"unredeemed","early":[]}
 acme/evt/lic_0000000000000000000001\x00evt_0000000000000000000001 schema 1 until None {"id":"evt_0000000000000000000001","merchant":"acme","license":"lic_0000000000000000000001","at_ms":789,"actor":"server","kind":"license.issued","detail":{}}
+acme/hnd/koogallery\x008a1be5694d0c4cc8\x00 schema 1 until None {"key":{"merchant":"acme","marketplace":"koogallery","request":"8a1be5694d0c4cc8"},"channel":"online","license":"lic_0000000000000000000001","text":"","is_waiting":true}
 acme/idm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until Some(0) {"merchant":"acme","key_digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request_digest":"__________________________________________8","until_ms":-211,"license":"lic_0000000000000000000000"}
 acme/ins/generic\x00i schema 1 until None {"id":"i","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
 acme/ix_/pending\x00lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
-acme/lic/lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","merchant":"acme","product":"renderer","origin":{"issued":{"by":""}},"label":"","env":"live","sold":{"spec":"s","term":"permanent","machines":"unlimited","entitlements":[],"attributes":{},"offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]},"validity":{"starts_at_ms":0,"anchor_ms":0},"holds":{},"end":"running","generation":0,"issued":[],"license_key":"","orders":[],"created_at_ms":789,"updated_at_ms":789}
-acme/non/koogallery-1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until Some(789) {"merchant":"acme","channel":"koogallery-1","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request":"__________________________________________8","until_ms":789,"outcome":"done"}
+acme/kit/koogallery\x00tenant\x00i\xa3(\x84Uj\xebw\x98\xf2\xcfE\xfc]w,\x96\xe1&W,\"\xe6\xb4[\xfe\xb9\xf0\xbdJ\xe4x schema 1 until None {"merchant":"acme","marketplace":"koogallery","interface":"tenant","id":["t"],"channel":"c","body":"{}","received_at_ms":789789}
+acme/lic/lic_0000000000000000000001 schema 2 until None {"id":"lic_0000000000000000000001","merchant":"acme","product":"renderer","origin":{"issued":{"by":""}},"label":"","env":"live","sold":{"spec":"s","term":"permanent","machines":"unlimited","entitlements":[],"attributes":{},"offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]},"validity":{"starts_at_ms":0,"anchor_ms":0},"holds":{},"end":"running","generation":0,"issued":[],"license_key":"","orders":[],"created_at_ms":789,"updated_at_ms":789}
+acme/non/koogallery-1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 2 until Some(789) {"merchant":"acme","channel":"koogallery-1","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request":"__________________________________________8","until_ms":789,"outcome":"done"}
 acme/plc/lic_0000000000000000000001 schema 1 until None {"merchant":"acme","license":"lic_0000000000000000000001","places":{"held":[]}}
-acme/pur/generic\x00CS1\x00 schema 1 until None {"key":{"merchant":"acme","marketplace":"generic","order_id":"CS1"},"license":"lic_0000000000000000000001","instance":"i","channel":"c","received_at_ms":789,"env":"live","state":"received","early":[]}
+acme/pur/generic\x00CS1\x00 schema 2 until None {"key":{"merchant":"acme","marketplace":"generic","order_id":"CS1"},"license":"lic_0000000000000000000001","instance":"i","channel":"c","received_at_ms":789,"env":"live","state":"received","early":[]}
 acme/slb/\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","number":0,"bits":"","seq":0,"token":"","published_at_ms":789,"expires_at_ms":1789}
 acme/slf/\xff\xff\xff\xff\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","slot":{"list":4294967295,"idx":0},"status":"valid"}
 "#;

@@ -71,7 +71,9 @@ impl App {
     /// again gets the same certificate.
     pub async fn activate(&self, command: &Activate) -> Result<Activated, UseCaseError> {
         let _turn = self.turn(&command.license).await;
-        decided!(self, self.try_activate(command))
+        let activated = decided!(self, self.try_activate(command))?;
+        self.note_use(&command.merchant, &command.license, activated.activation.as_str()).await;
+        Ok(activated)
     }
 
     async fn try_activate(&self, command: &Activate) -> Result<Activated, UseCaseError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard, Notify};
 
-use super::ports::{Clock, IdSource, OrderSource, Signer, SigningError, Store, StoreError};
+use super::ports::{Clock, IdSource, MarketplaceCalls, OrderSource, Signer, SigningError, Store, StoreError};
 use super::status_slots::StatusSlots;
 use crate::domain::{
     Actor, AuditEvent, EventId, EventKind, Instant, LicenseId, Merchant, MerchantId, Refusal, whole_seconds,
@@ -56,6 +56,7 @@ pub struct App {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) orders: Arc<dyn OrderSource>,
+    pub(super) marketplaces: Option<Arc<dyn MarketplaceCalls>>,
     pub(super) slots: StatusSlots,
     /// What woke up.
     pub signals: Signals,
@@ -73,7 +74,15 @@ impl App {
     ) -> Self {
         let queue = (0..QUEUE_SHARDS).map(|_| Mutex::new(())).collect();
         let (slots, signals) = (StatusSlots::default(), Signals::default());
-        Self { store, signer, clock, ids, orders, slots, signals, queue }
+        let marketplaces = None;
+        Self { store, signer, clock, ids, orders, marketplaces, slots, signals, queue }
+    }
+
+    /// With marketplaces that can be asked for and told more than orders. Without them their codes cannot be redeemed.
+    #[must_use]
+    pub fn with_marketplaces(mut self, marketplaces: Arc<dyn MarketplaceCalls>) -> Self {
+        self.marketplaces = Some(marketplaces);
+        self
     }
 
     /// The present instant, in whole seconds: what tokens and answers carry.

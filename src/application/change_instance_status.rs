@@ -26,15 +26,19 @@ impl App {
         status: InstanceStatus,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let Some(purchase) = self.purchase_of_instance(call, instance_id).await? else {
-            return Ok(PurchaseOutcome::InstanceUnknown);
+            let early = match status {
+                InstanceStatus::Freeze => EarlyEvent::Frozen { at: call.now },
+                InstanceStatus::Unfreeze => EarlyEvent::Unfrozen { at: call.now },
+            };
+            return self.keep_for_code(call, instance_id, early).await;
         };
         match (&purchase.value.state, status) {
             (PurchaseState::Ended { .. }, _) => return Ok(PurchaseOutcome::Done),
             (PurchaseState::Received | PurchaseState::Held { .. }, InstanceStatus::Freeze) => {
-                return self.keep_early(call, purchase, EarlyEvent::Frozen { at: call.now }).await;
+                return self.keep_early(call, purchase, EarlyEvent::Frozen { at: call.now }, None).await;
             }
             (PurchaseState::Received | PurchaseState::Held { .. }, InstanceStatus::Unfreeze) => {
-                return self.keep_early(call, purchase, EarlyEvent::Unfrozen { at: call.now }).await;
+                return self.keep_early(call, purchase, EarlyEvent::Unfrozen { at: call.now }, None).await;
             }
             (PurchaseState::Minted, InstanceStatus::Freeze | InstanceStatus::Unfreeze) => {}
         }

@@ -4,6 +4,7 @@ use super::app::{App, UseCaseError};
 use super::ports::Versioned;
 use super::ports::{Change, Commit, find};
 use super::record::{Instance, Record, RecordKey, Replay};
+use super::refresh_instance::Refresh;
 use crate::domain::{
     Actor, Channel, InstanceId, Instant, MerchantId, Purchase, PurchaseEvent, PurchaseOutcome,
 };
@@ -77,14 +78,34 @@ impl App {
                 self.receive_purchase(call, &order, &business_id, details.as_ref()).await
             }
             PurchaseEvent::Queried { instance_ids } => self.query_instances(call, &instance_ids).await,
-            PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id: _ } => {
-                self.refresh_instance(call, &instance_id, &order, scene, ends_at).await
+            PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id: _, resumes } => {
+                let refresh = Refresh { order: &order, scene, ends_at, resumes };
+                self.refresh_instance(call, &instance_id, &refresh).await
             }
+            PurchaseEvent::Changed { instance_id, order, details: Some(details) } => {
+                self.upgrade_instance(call, &instance_id, &order, &details).await
+            }
+            PurchaseEvent::Changed { instance_id, order, details: None } => {
+                self.change_instance(call, &instance_id, &order).await
+            }
+            PurchaseEvent::KitSynced(sync) => self.sync_kit(call, &sync).await,
             PurchaseEvent::StatusChanged { instance_id, status } => {
                 self.change_instance_status(call, &instance_id, status).await
             }
             PurchaseEvent::Released { instance_id, order: _ } => {
                 self.release_instance(call, &instance_id).await
+            }
+            PurchaseEvent::Applied { instance_id, application } => {
+                self.apply_for_license(call, &instance_id, &application).await
+            }
+            PurchaseEvent::ChangeAsked { instance_id, target } => {
+                self.check_change(call, &instance_id, &target).await
+            }
+            PurchaseEvent::Noticed { order } => self.notice_order(call, &order).await,
+            // The order's own id serves: it differs between orders and is the same for ever.
+            PurchaseEvent::Announced { order } => {
+                let instance_id = order.order_line_id.unwrap_or(order.order_id);
+                Ok(PurchaseOutcome::Accepted { instance_id, ready: true })
             }
         };
         outcome.map(PurchaseAnswer::Outcome)

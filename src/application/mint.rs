@@ -71,6 +71,9 @@ pub(super) fn validity_of(
     let ordered_just_now = age >= TimeDelta::zero() && age <= TimeDelta::hours(ORDER_AGE_HOURS);
     let starts_at = if ordered_just_now { facts.ordered_at } else { purchase.received_at };
     let counted = Validity::lasting(term, starts_at).map_err(|error| invalid("/term", error))?;
+    if let (Some(_), Some(fixed)) = (counted.ends_at, facts.ends_at) {
+        return Ok(counted.with_end(Some(fixed)));
+    }
     let rounded = match (facts.charging, counted.ends_at, facts.expires_at) {
         (Charging::Period, Some(end), Some(expires_at)) => {
             let rounding = expires_at - end;

@@ -8,9 +8,9 @@ pub use super::disk_room::{DiskLevel, DiskState, Urgency};
 pub use super::record::Versioned;
 use super::record::{CounterKey, Record, RecordKey, Stored};
 use crate::domain::{
-    Activation, Channel, ClaimCode, ClaimDigest, Instant, License, LicenseId, Marketplace, Merchant,
-    MerchantId, OrderDetails, OrderId, Product, SecretRef, StatusList, StatusListNumber, StatusSlot,
-    TokenDigest, TokenId,
+    Activation, Channel, ClaimCode, ClaimDigest, CodeGrant, Commitment, InstanceId, Instant, License,
+    LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, Product, ProductId, RequestId,
+    SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
 };
 
 /// Revision that means "there is no such record".
@@ -318,6 +318,10 @@ pub trait Signer: Send + Sync {
     /// The digest under which a claim code is found.
     fn claim_digest(&self, code: &ClaimCode) -> ClaimDigest;
 
+    /// The commitment of a fingerprint in a marketplace's own form, as client software makes it; none of a text that
+    /// says nothing about a machine.
+    fn commit_fingerprint(&self, merchant: &Merchant, product: &ProductId, text: &str) -> Option<Commitment>;
+
     /// The bytes of an API token that a request under this idempotency key makes: the same for the same key, and
     /// nothing that anybody else can compute.
     fn token_bytes(&self, key_digest: &[u8; 32]) -> [u8; 32];
@@ -361,6 +365,81 @@ pub trait OrderSource: Send + Sync {
         order_id: &str,
         order_line_id: Option<&str>,
     ) -> Result<OrderDetails, OrderSourceError>;
+}
+
+/// How a redeemed code stands at the marketplace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeStanding {
+    /// Whether the marketplace has released it.
+    pub released: bool,
+    /// Its end.
+    pub ends_at: Option<Instant>,
+    /// Whose order it is, where the marketplace tells.
+    pub order_id: Option<OrderId>,
+    /// The marketplace's product id, likewise.
+    pub product_id: Option<String>,
+    /// How much was bought, likewise.
+    pub quantity: Option<u32>,
+}
+
+/// Why the marketplace did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MarketplaceCallError {
+    /// No answer, or a passing fault: whether it was done is not known; again later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The call itself was refused: the merchant must mend its settings, or the marketplace wants none of it.
+    #[error("{0}")]
+    Refused(String),
+    /// The channel has no access to the marketplace.
+    #[error("the channel has no open_api, so the marketplace cannot be asked")]
+    NotConfigured,
+    /// There is no such code, or it is another merchant's.
+    #[error("the marketplace does not know the code")]
+    CodeUnknown,
+    /// The buyer has not taken the code yet.
+    #[error("the buyer has not received the code yet")]
+    CodeNotReceived,
+    /// The marketplace does not take a license for this application, and will not later.
+    #[error("the marketplace refused the license: {0}")]
+    RequestClosed(String),
+    /// Activated when it was activated before; queried when it was not.
+    #[error("the code is not in a state for this")]
+    CodeState,
+}
+
+/// What a marketplace is asked for and told beyond its orders. Each call takes at most some seconds.
+#[async_trait]
+pub trait MarketplaceCalls: Send + Sync {
+    /// Activates a code. Not idempotent on the other side: after a lost answer it says [`MarketplaceCallError::CodeState`].
+    async fn activate_code(
+        &self,
+        channel: &Channel,
+        code: &InstanceId,
+    ) -> Result<CodeGrant, MarketplaceCallError>;
+
+    /// Asks how an activated code stands. Counts as the sign of life of a day.
+    async fn query_code(
+        &self,
+        channel: &Channel,
+        code: &InstanceId,
+    ) -> Result<CodeStanding, MarketplaceCallError>;
+
+    /// Tells that `client` has used the software today.
+    async fn report_use(
+        &self,
+        channel: &Channel,
+        code: &InstanceId,
+        client: &str,
+    ) -> Result<(), MarketplaceCallError>;
+
+    /// Hands over the license that was asked for. Repeating it replaces what was handed over.
+    async fn upload_license(
+        &self,
+        channel: &Channel,
+        request: &RequestId,
+        text: &str,
+    ) -> Result<(), MarketplaceCallError>;
 }
 
 /// A secret that cannot be used: which one, and what is wrong with it. Never the secret itself.

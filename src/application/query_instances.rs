@@ -32,7 +32,7 @@ impl App {
         Ok(PurchaseOutcome::Instances(infos))
     }
 
-    async fn instance_info(
+    pub(super) async fn instance_info(
         &self,
         purchase: &Purchase,
         license: &License,
@@ -50,12 +50,12 @@ impl App {
             None => (String::new(), code),
         };
         let front_end_url = if front_end_url.is_empty() { portal_url } else { front_end_url };
-        Ok(InstanceInfo { instance_id: purchase.instance.to_string(), front_end_url, memo })
+        Ok(InstanceInfo { instance_id: purchase.instance.to_string(), front_end_url, memo, sign_in: None })
     }
 
     /// What was released before its license existed has nothing to show but where to ask.
-    fn ended(&self, purchase: &Purchase) -> InstanceInfo {
+    pub(super) fn ended(&self, purchase: &Purchase) -> InstanceInfo {
         let (instance_id, front_end_url) = (purchase.instance.to_string(), self.signer.portal_url());
-        InstanceInfo { instance_id, front_end_url, memo: String::new() }
+        InstanceInfo { instance_id, front_end_url, memo: String::new(), sign_in: None }
     }
 }

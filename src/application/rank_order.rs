@@ -1,6 +1,7 @@
 //! When was a later order placed? The latest one gives the end, whenever it arrived.
 
 use super::app::{App, UseCaseError, decided};
+use super::change_instance::{changed, fate_of};
 use super::license_change::flips_between;
 use super::ports::{ABSENT, Commit, OrderSourceError, Versioned, find};
 use super::record::{Owned, RecordKey};
@@ -8,7 +9,7 @@ use super::refresh_instance::end_text;
 use super::settle_purchase::Settled;
 use crate::domain::{
     Actor, Channel, EventKind, LicenseEnd, Merchant, OrderDetails, OrderLineKey, Purchase, PurchaseFacts,
-    RefreshScene, Term,
+    RefreshScene, Spec, Term,
 };
 
 /// A later order of a purchase.
@@ -29,6 +30,8 @@ pub struct LaterOrder<'a> {
 struct Ranking {
     ordered_at: Option<crate::domain::Instant>,
     term: Option<Term>,
+    /// What the order changes, when its scene says that it does.
+    change: Option<(Spec, PurchaseFacts)>,
 }
 
 impl App {
@@ -44,7 +47,16 @@ impl App {
             Some(channel) => {
                 let channel = channel.value.value;
                 match self.orders.order(&key.merchant, &channel, later.order_id, later.order_line_id).await {
-                    Ok(details) => ranking_of(&details, later.order_line_id),
+                    Ok(details) => {
+                        let mut ranking = ranking_of(&details, later.order_line_id);
+                        if later.scene == RefreshScene::RenewalChange {
+                            let Some(change) = self.change_in(key, &channel, later, &details).await? else {
+                                return Ok(Settled::Later("no spec knows the SKU yet".into()));
+                            };
+                            ranking.change = Some(change);
+                        }
+                        ranking
+                    }
                     Err(OrderSourceError::UnknownOrder | OrderSourceError::NotConfigured) => {
                         Ranking::default()
                     }
@@ -58,6 +70,21 @@ impl App {
         let merchant = self.merchant(&key.merchant).await?;
         let _turn = self.turn(&purchase.instance.as_str()).await;
         decided!(self, self.try_rank(&merchant, &purchase, later, &ranking)).map(|()| Settled::Done)
+    }
+
+    /// What a renewal that also changes what was bought makes of it; none while no spec knows.
+    async fn change_in(
+        &self,
+        key: &OrderLineKey,
+        channel: &Channel,
+        later: LaterOrder<'_>,
+        details: &OrderDetails,
+    ) -> Result<Option<(Spec, PurchaseFacts)>, UseCaseError> {
+        let line = details.lines.iter().find(|line| Some(line.order_line_id.as_str()) == later.order_line_id);
+        let Some(line) = line.or(details.lines.first()) else { return Ok(None) };
+        let facts = PurchaseFacts::of(details, line);
+        let spec = self.spec_meant(&key.merchant, channel, &facts).await?;
+        Ok(spec.map(|spec| (spec, facts)))
     }
 
     async fn try_rank(
@@ -75,8 +102,13 @@ impl App {
         let gives_term = license.gives_term(later.order_id, later.scene);
         let term = ranking.term.filter(|term| gives_term && *term != license.sold.term);
         license.sold.term = term.unwrap_or(license.sold.term);
+        let mut granted = None;
+        if let Some((spec, facts)) = ranking.change.as_ref().filter(|_| gives_term) {
+            license.sold = changed(&license, spec, facts)?;
+            granted = (license.sold != before.sold).then(|| fate_of(&before.sold, &license.sold));
+        }
         let running = license.end == LicenseEnd::Running;
-        if let Some(fate) = Self::key_fate(term.is_some(), change).filter(|_| running) {
+        if let Some(fate) = granted.or(Self::key_fate(term.is_some(), change)).filter(|_| running) {
             self.sign_new_key(merchant, &mut license, fate, now).await?;
         }
         if license == before {
@@ -100,5 +132,6 @@ fn ranking_of(details: &OrderDetails, line_id: Option<&str>) -> Ranking {
     let line = details.lines.iter().find(|line| Some(line.order_line_id.as_str()) == line_id);
     let line = line.or(details.lines.first()).filter(|line| line.period.is_some());
     let term = line.map(|line| PurchaseFacts::of(details, line).term);
-    Ranking { ordered_at: Some(details.created_at), term: term.filter(|term| *term != Term::Permanent) }
+    let term = term.filter(|term| *term != Term::Permanent);
+    Ranking { ordered_at: Some(details.created_at), term, change: None }
 }

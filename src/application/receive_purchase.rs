@@ -5,8 +5,8 @@ use super::handle_purchase_event::PurchaseCall;
 use super::ports::{ABSENT, Commit, Urgency, Versioned, find};
 use super::record::{Instance, PendingLicense, RecordKey, Task};
 use crate::domain::{
-    Env, EventKind, InstanceId, LicenseId, OrderDetails, OrderLineKey, OrderRef, Purchase, PurchaseOutcome,
-    PurchaseState,
+    Env, EventKind, InstanceId, License, LicenseId, OrderDetails, OrderLineKey, OrderRef, Purchase,
+    PurchaseOutcome, PurchaseState,
 };
 
 impl App {
@@ -34,13 +34,46 @@ impl App {
         let known: Option<Versioned<Purchase>> =
             find(self.store.as_ref(), RecordKey::Purchase(key.clone())).await?;
         if let Some(known) = known {
-            return Ok(accepted(&known.value));
+            return match details {
+                Some(_) => self.delivered(call, &known.value).await,
+                None => Ok(accepted(&known.value)),
+            };
         }
         let purchase = self.new_purchase(call, key, business_id).await?;
         match details {
             Some(details) => self.mint_at_once(call, purchase, details).await,
             None => self.keep_purchase(call, purchase).await,
         }
+    }
+
+    /// What a family that carries the order is told of a purchase that is known: as it stands now.
+    async fn delivered(
+        &self,
+        call: &PurchaseCall<'_>,
+        purchase: &Purchase,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        match purchase.state {
+            PurchaseState::Received | PurchaseState::Held { .. } => Ok(accepted(purchase)),
+            PurchaseState::Ended { .. } => {
+                Ok(PurchaseOutcome::Delivered { info: self.ended(purchase), license_key: None })
+            }
+            PurchaseState::Minted => {
+                let locale = self.merchant(call.merchant).await?.locale;
+                let license = self.load_license(call.merchant, &purchase.license).await?.value;
+                self.delivery(purchase, &license, &locale).await
+            }
+        }
+    }
+
+    /// The license key itself, and what the buyer is shown.
+    pub(super) async fn delivery(
+        &self,
+        purchase: &Purchase,
+        license: &License,
+        locale: &str,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let info = self.instance_info(purchase, license, locale).await?;
+        Ok(PurchaseOutcome::Delivered { info, license_key: Some(license.license_key.clone()) })
     }
 
     async fn new_purchase(
@@ -68,6 +101,7 @@ impl App {
             state: PurchaseState::Received,
             early: Vec::new(),
             facts: None,
+            upgrades: Vec::new(),
         })
     }
 

@@ -1,10 +1,11 @@
 //! What is stored, in domain words: one record per noun, found by a typed key.
 
 use crate::domain::{
-    Activation, ActivationId, ApiToken, AuditEvent, Channel, ChannelId, ClaimDigest, EventId, InstanceId,
-    Instant, JobId, License, LicenseId, Marketplace, Merchant, MerchantId, OrderLineKey, Places, Product,
-    ProductId, Purchase, PurchaseOutcome, RefreshScene, Restore, Spec, SpecId, StatusFlip, StatusList,
-    StatusListNumber, StatusSlot, TokenDigest,
+    Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, Channel, ChannelId,
+    ClaimDigest, EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KitInterface, License,
+    LicenseId, Marketplace, Merchant, MerchantId, OrderLineKey, OrderRef, Places, Product, ProductId,
+    Purchase, PurchaseOutcome, RefreshScene, Restore, Spec, SpecId, StatusFlip, StatusList, StatusListNumber,
+    StatusSlot, TokenDigest,
 };
 
 /// The key of one record.
@@ -24,12 +25,16 @@ pub enum RecordKey {
     Purchase(OrderLineKey),
     /// Which purchase an instance id means.
     Instance(MerchantId, Marketplace, InstanceId),
+    /// A code that the marketplace gave a buyer.
+    AuthorizationCode(MerchantId, Marketplace, InstanceId),
     /// Which purchase will become this license; deleted when it is minted.
     PendingLicense(MerchantId, LicenseId),
     /// A license.
     License(MerchantId, LicenseId),
     /// Which license a claim code means.
     ClaimCode(MerchantId, ClaimDigest),
+    /// A license handed over through a marketplace.
+    HandedOver(HandedOverKey),
     /// The places of a license.
     Places(MerchantId, LicenseId),
     /// An activation of a license.
@@ -53,6 +58,17 @@ pub enum RecordKey {
     Idempotency(MerchantId, [u8; 32]),
     /// The last restore of this store, if there was one.
     Restore,
+    /// What a marketplace told of a company.
+    Kit {
+        /// To whom.
+        merchant: MerchantId,
+        /// Which marketplace.
+        marketplace: Marketplace,
+        /// Of what.
+        interface: KitInterface,
+        /// What names it.
+        id: Vec<String>,
+    },
 }
 
 /// A counter that many commits add to.
@@ -98,6 +114,79 @@ pub enum Task {
         /// What it was for.
         scene: RefreshScene,
     },
+    /// Ask the marketplace to activate a code, and what its order says, then mint or hold.
+    RedeemCode {
+        /// Whose.
+        merchant: MerchantId,
+        /// Who made it.
+        marketplace: Marketplace,
+        /// The code.
+        code: InstanceId,
+    },
+    /// Ask the marketplace how a redeemed code stands, and follow it.
+    QueryCode {
+        /// Whose.
+        merchant: MerchantId,
+        /// The license that it opened.
+        license: LicenseId,
+        /// The marketplace's day on which the question came up.
+        day: u32,
+    },
+    /// Tell the marketplace that the software was used.
+    ReportUse {
+        /// Whose.
+        merchant: MerchantId,
+        /// Which license.
+        license: LicenseId,
+        /// Who used it; opaque.
+        client: String,
+    },
+    /// Decide about an application that came before the license did.
+    ApplyForLicense {
+        /// Of which purchase.
+        purchase: OrderLineKey,
+        /// What was asked for.
+        application: Application,
+    },
+    /// Ask the marketplace what a changing order says, then change the license.
+    ApplyChange {
+        /// Of which purchase.
+        purchase: OrderLineKey,
+        /// Which order.
+        order: OrderRef,
+    },
+    /// Ask the marketplace what an order is, and receive it if it is a purchase.
+    LookAtOrder {
+        /// Whose.
+        merchant: MerchantId,
+        /// Through which address it was told of.
+        channel: ChannelId,
+        /// Which order.
+        order: OrderRef,
+    },
+    /// Hand a license over to the marketplace.
+    UploadLicense {
+        /// Which.
+        key: HandedOverKey,
+    },
+}
+
+impl Task {
+    /// Whose it is and what it is about, for the log: never a code.
+    pub fn subject(&self) -> (&MerchantId, &str) {
+        match self {
+            Self::SettlePurchase { purchase } => (&purchase.merchant, purchase.order_id.as_str()),
+            Self::RankOrder { purchase, order_id, .. } => (&purchase.merchant, order_id),
+            Self::RedeemCode { merchant, .. } => (merchant, "an authorization code"),
+            Self::QueryCode { merchant, license, .. } | Self::ReportUse { merchant, license, .. } => {
+                (merchant, license.as_str())
+            }
+            Self::ApplyForLicense { purchase, .. } => (&purchase.merchant, purchase.order_id.as_str()),
+            Self::ApplyChange { purchase, order } => (&purchase.merchant, order.order_id.as_str()),
+            Self::LookAtOrder { merchant, order, .. } => (merchant, order.order_id.as_str()),
+            Self::UploadLicense { key } => (&key.merchant, key.request.as_str()),
+        }
+    }
 }
 
 /// A call of a marketplace that was answered.
@@ -130,6 +219,25 @@ pub struct Idempotency {
     pub until: Instant,
     /// What the request made or changed.
     pub license: LicenseId,
+}
+
+/// What a marketplace told of a company, as it was received last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KitRecord {
+    /// To whom.
+    pub merchant: MerchantId,
+    /// Which marketplace.
+    pub marketplace: Marketplace,
+    /// Of what.
+    pub interface: KitInterface,
+    /// What names it: the instance first.
+    pub id: Vec<String>,
+    /// Through which address.
+    pub channel: ChannelId,
+    /// The text as received; secrets in it are encrypted for the merchant alone.
+    pub body: String,
+    /// When.
+    pub received_at: Instant,
 }
 
 /// Which purchase an instance id means.
@@ -228,16 +336,19 @@ impl Record {
             | Self::ApiToken(_)
             | Self::Purchase(_)
             | Self::Instance(_)
+            | Self::AuthorizationCode(_)
             | Self::PendingLicense(_)
             | Self::License(_)
             | Self::ClaimTarget(_)
+            | Self::HandedOver(_)
             | Self::Places(_)
             | Self::Activation(_)
             | Self::StatusList(_)
             | Self::StatusFlip(_)
             | Self::Job(_)
             | Self::Event(_)
-            | Self::Restore(_) => None,
+            | Self::Restore(_)
+            | Self::Kit(_) => None,
         }
     }
 }
@@ -260,11 +371,15 @@ records! {
     Instance(Instance) = |it| {
         RecordKey::Instance(it.purchase.merchant.clone(), it.purchase.marketplace, it.id.clone())
     };
+    AuthorizationCode(AuthorizationCode) = |it| {
+        RecordKey::AuthorizationCode(it.merchant.clone(), it.marketplace, it.code.clone())
+    };
     PendingLicense(PendingLicense) = |it| {
         RecordKey::PendingLicense(it.purchase.merchant.clone(), it.id.clone())
     };
     License(License) = |it| RecordKey::License(it.merchant.clone(), it.id.clone());
     ClaimTarget(ClaimTarget) = |it| RecordKey::ClaimCode(it.merchant.clone(), it.digest);
+    HandedOver(HandedOver) = |it| RecordKey::HandedOver(it.key.clone());
     Places(LicensePlaces) = |it| RecordKey::Places(it.merchant.clone(), it.license.clone());
     Activation(Activation) = |it| {
         RecordKey::Activation(it.merchant.clone(), it.license.clone(), it.id.clone())
@@ -278,4 +393,10 @@ records! {
     Replay(Replay) = |it| RecordKey::Replay(it.merchant.clone(), it.channel.clone(), it.digest);
     Idempotency(Idempotency) = |it| RecordKey::Idempotency(it.merchant.clone(), it.key_digest);
     Restore(Restore) = |_it| RecordKey::Restore;
+    Kit(KitRecord) = |it| RecordKey::Kit {
+        merchant: it.merchant.clone(),
+        marketplace: it.marketplace,
+        interface: it.interface,
+        id: it.id.clone(),
+    };
 }

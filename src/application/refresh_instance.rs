@@ -6,15 +6,17 @@ use super::license_change::flips_between;
 use super::ports::{ABSENT, Commit, Urgency, Versioned};
 use super::record::Task;
 use crate::domain::{
-    AppliedOrder, EarlyEvent, EarlyKept, EventKind, Instant, License, LicenseEnd, OldKeyFate, OrderRef,
-    Purchase, PurchaseOutcome, PurchaseState, RefreshScene,
+    AppliedOrder, EarlyEvent, EarlyKept, EventKind, HoldBy, Instant, License, LicenseEnd, OldKeyFate,
+    OrderRef, Purchase, PurchaseOutcome, PurchaseState, RefreshScene,
 };
 
 /// What a refresh says.
-struct Refresh<'a> {
-    order: &'a OrderRef,
-    scene: RefreshScene,
-    ends_at: Option<Instant>,
+pub(super) struct Refresh<'a> {
+    pub(super) order: &'a OrderRef,
+    pub(super) scene: RefreshScene,
+    pub(super) ends_at: Option<Instant>,
+    /// It also ends the marketplace's stop.
+    pub(super) resumes: bool,
 }
 
 impl App {
@@ -22,13 +24,10 @@ impl App {
         &self,
         call: &PurchaseCall<'_>,
         instance_id: &str,
-        order: &OrderRef,
-        scene: RefreshScene,
-        ends_at: Option<Instant>,
+        refresh: &Refresh<'_>,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let _turn = self.turn(&instance_id).await;
-        let refresh = Refresh { order, scene, ends_at };
-        decided!(self, self.try_refresh(call, instance_id, &refresh))
+        decided!(self, self.try_refresh(call, instance_id, refresh))
     }
 
     async fn try_refresh(
@@ -38,39 +37,51 @@ impl App {
         refresh: &Refresh<'_>,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let Some(purchase) = self.purchase_of_instance(call, instance_id).await? else {
-            return Ok(PurchaseOutcome::InstanceUnknown);
+            let (order, scene, ends_at) = (refresh.order.clone(), refresh.scene, refresh.ends_at);
+            let early = EarlyEvent::Refreshed { at: call.now, order, scene, ends_at };
+            return self.keep_for_code(call, instance_id, early).await;
         };
         match purchase.value.state {
             PurchaseState::Minted => self.refresh_license(call, &purchase.value, refresh).await,
             PurchaseState::Received | PurchaseState::Held { .. } => {
                 let (order, scene, ends_at) = (refresh.order.clone(), refresh.scene, refresh.ends_at);
-                self.keep_early(call, purchase, EarlyEvent::Refreshed { at: call.now, order, scene, ends_at })
-                    .await
+                let refreshed = EarlyEvent::Refreshed { at: call.now, order, scene, ends_at };
+                let resumed = refresh.resumes.then_some(EarlyEvent::Unfrozen { at: call.now });
+                self.keep_early(call, purchase, refreshed, resumed).await
             }
             PurchaseState::Ended { .. } => Ok(PurchaseOutcome::Done),
         }
     }
 
-    /// Keeps what came before the license existed, and tells of it as if the license did.
+    /// Keeps what came before the license existed, and tells of it as if the license did. `follows` comes with it.
     pub(super) async fn keep_early(
         &self,
         call: &PurchaseCall<'_>,
         purchase: Versioned<Purchase>,
         early: EarlyEvent,
+        follows: Option<EarlyEvent>,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let Versioned { value: mut purchase, revision } = purchase;
-        let (kind, detail, urgency) = match &early {
-            EarlyEvent::Frozen { .. } => (EventKind::LicenseSuspended, Vec::new(), Urgency::Essential),
-            EarlyEvent::Unfrozen { .. } => (EventKind::LicenseResumed, Vec::new(), Urgency::Essential),
-            EarlyEvent::Refreshed { order, scene, .. } => {
-                (EventKind::LicenseRenewed, vec![("order_id", order.order_id.clone())], urgency_of(*scene))
+        let urgency = urgency_of_early(&early);
+        let (kind, detail) = match &early {
+            EarlyEvent::Frozen { .. } => (EventKind::LicenseSuspended, Vec::new()),
+            EarlyEvent::Unfrozen { .. } => (EventKind::LicenseResumed, Vec::new()),
+            EarlyEvent::Refreshed { order, .. } => {
+                (EventKind::LicenseRenewed, vec![("order_id", order.order_id.clone())])
             }
+            EarlyEvent::Changed { order, .. } => {
+                (EventKind::LicenseChanged, vec![("order_id", order.order_id.clone())])
+            }
+            EarlyEvent::Applied { .. } => (EventKind::LicenseRequested, Vec::new()),
         };
         match purchase.keep_early(early) {
             EarlyKept::Repeat => return Ok(PurchaseOutcome::Done),
             // Not "done": the marketplace sends it again, and by then the license may exist.
             EarlyKept::NoRoom => return Ok(PurchaseOutcome::Unavailable),
             EarlyKept::Kept => {}
+        }
+        if follows.is_some_and(|event| purchase.keep_early(event) == EarlyKept::NoRoom) {
+            return Ok(PurchaseOutcome::Unavailable);
         }
         let event = self.event(call.merchant, &purchase.license, &call.actor(), kind, &detail);
         let commit = Commit::new().with_urgency(urgency).put(purchase, revision).put(event, ABSENT);
@@ -106,12 +117,19 @@ impl App {
         } else {
             EventKind::OrderPaidAfterRevocation
         };
+        let resumed =
+            refresh.resumes && license.end == LicenseEnd::Running && license.resume(HoldBy::Marketplace)?;
         license.updated_at = call.now;
         let detail = [("order_id", refresh.order.order_id.clone()), ("ends_at", end_text(&license))];
         let event = self.event(call.merchant, &license.id, &call.actor(), kind, &detail);
         let flips = flips_between(Some(&before), &license, call.now);
+        let (merchant, id) = (call.merchant, license.id.clone());
         let commit = Commit::new().with_urgency(urgency_of(refresh.scene));
         let mut commit = commit.put(license, revision).put(event, ABSENT).set_all(flips);
+        if resumed {
+            let event = self.event(merchant, &id, &call.actor(), EventKind::LicenseResumed, &[]);
+            commit = commit.put(event, ABSENT);
+        }
         if ranked_later {
             let task = Task::RankOrder {
                 purchase: purchase.key.clone(),
@@ -136,6 +154,15 @@ impl App {
             }
             (crate::domain::EndChange::Unchanged, false) => None,
         }
+    }
+}
+
+/// What came early waits as it would have later.
+pub(super) fn urgency_of_early(early: &EarlyEvent) -> Urgency {
+    match early {
+        EarlyEvent::Frozen { .. } | EarlyEvent::Unfrozen { .. } => Urgency::Essential,
+        EarlyEvent::Refreshed { scene, .. } => urgency_of(*scene),
+        EarlyEvent::Changed { .. } | EarlyEvent::Applied { .. } => Urgency::Grow,
     }
 }
 

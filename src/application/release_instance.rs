@@ -22,7 +22,7 @@ impl App {
         instance_id: &str,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let Some(purchase) = self.purchase_of_instance(call, instance_id).await? else {
-            return Ok(PurchaseOutcome::InstanceUnknown);
+            return self.release_code(call, instance_id).await;
         };
         match purchase.value.state {
             PurchaseState::Ended { .. } => Ok(PurchaseOutcome::Done),

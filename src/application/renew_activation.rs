@@ -50,7 +50,9 @@ impl App {
     /// without a new paste.
     pub async fn renew_activation(&self, command: &RenewActivation) -> Result<Activated, UseCaseError> {
         let _turn = self.turn(&command.license).await;
-        decided!(self, self.try_renew(command))
+        let renewed = decided!(self, self.try_renew(command))?;
+        self.note_use(&command.merchant, &command.license, command.activation.as_str()).await;
+        Ok(renewed)
     }
 
     async fn try_renew(&self, command: &RenewActivation) -> Result<Activated, UseCaseError> {

@@ -68,6 +68,19 @@ impl App {
                     LaterOrder { purchase, order_id, order_line_id: order_line_id.as_deref(), scene: *scene };
                 self.rank_order(later).await
             }
+            Task::RedeemCode { merchant, marketplace, code } => {
+                self.settle_code(merchant, *marketplace, code).await
+            }
+            Task::QueryCode { merchant, license, day } => self.query_code(merchant, license, *day).await,
+            Task::ApplyForLicense { purchase, application } => {
+                self.settle_application(purchase, application).await
+            }
+            Task::ApplyChange { purchase, order } => self.apply_change(purchase, order).await,
+            Task::LookAtOrder { merchant, channel, order } => {
+                self.look_at_order(merchant, channel, order).await
+            }
+            Task::UploadLicense { key } => self.upload_license(key).await,
+            Task::ReportUse { merchant, license, client } => self.report_use(merchant, license, client).await,
         };
         match outcome {
             Ok(Settled::Done) => self.finish(leased).await,
@@ -101,9 +114,8 @@ impl App {
         let attempts = job.value.attempts + 1;
         // One that waits for days is told of ever more seldom.
         if attempts.is_power_of_two() {
-            let (Task::SettlePurchase { purchase } | Task::RankOrder { purchase, .. }) = &job.value.task;
-            let (merchant, order) = (purchase.merchant.as_str(), purchase.order_id.as_str());
-            tracing::warn!(merchant, order, attempts, why, "a purchase waits and will be looked at again");
+            let (merchant, subject) = job.value.task.subject();
+            tracing::warn!(%merchant, subject, attempts, why, "a job waits and will be looked at again");
         }
         let pause = PAUSE_MAX_SECS.min(1 << attempts.min(16));
         let jitter = i64::from(self.ids.random_bytes()[0]) * pause / 1_024;

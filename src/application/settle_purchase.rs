@@ -10,9 +10,9 @@ use super::ports::{ABSENT, Change, Commit, Listing, OrderSourceError, StoreError
 use super::receive_purchase::accepted;
 use super::record::{ClaimTarget, Job, Owned, RecordKey, Task};
 use crate::domain::{
-    Actor, AppliedOrder, Channel, EarlyEvent, EventKind, HoldBy, Instant, License, Merchant, MerchantId,
-    NewLicense, OrderDetails, OrderLineKey, Origin, Purchase, PurchaseFacts, PurchaseOutcome, PurchaseState,
-    Spec, Validity,
+    Actor, AppliedChange, AppliedOrder, Channel, EarlyEvent, EventKind, HoldBy, Instant, License, Merchant,
+    MerchantId, NewLicense, OrderDetails, OrderLineKey, Origin, Purchase, PurchaseFacts, PurchaseOutcome,
+    PurchaseState, Spec, Validity,
 };
 
 /// Most jobs that are moved at a time; the others come by themselves.
@@ -38,6 +38,14 @@ struct Settling<'a> {
     purchase: Versioned<Purchase>,
     actor: Actor,
     now: Instant,
+}
+
+/// What became of it, not stored yet.
+pub(super) struct Decided {
+    pub(super) commit: Commit,
+    purchase: Purchase,
+    /// When it was minted.
+    license: Option<License>,
 }
 
 impl App {
@@ -97,9 +105,9 @@ impl App {
         let Some(mut purchase) = known.filter(|purchase| is_open(&purchase.value)) else {
             return Ok(Settled::Done);
         };
-        purchase.value.facts = Some(facts);
+        purchase.value.facts = Some(purchase.value.facts_with(facts));
         let settling = Settling { merchant, channel, purchase, actor: Actor::Server, now: self.now() };
-        let (commit, purchase) = self.decide(settling).await?;
+        let Decided { commit, purchase, license: _ } = self.decide(settling).await?;
         self.store.commit(commit).await?;
         self.signals.flips.notify_one();
         self.signals.jobs.notify_one();
@@ -120,6 +128,24 @@ impl App {
             return Ok(PurchaseOutcome::InvalidParameter);
         };
         purchase.facts = Some(facts);
+        let Decided { commit, purchase, license } = self.settled_at_once(call, purchase).await?;
+        let outcome = match &license {
+            Some(license) => {
+                let locale = self.merchant(call.merchant).await?.locale;
+                self.delivery(&purchase, license, &locale).await?
+            }
+            None => accepted(&purchase),
+        };
+        self.store.commit(call.remembered(commit, &outcome)).await?;
+        Ok(outcome)
+    }
+
+    /// A new purchase whose order is known, and its license unless it is held: what is written for both.
+    pub(super) async fn settled_at_once(
+        &self,
+        call: &PurchaseCall<'_>,
+        purchase: Purchase,
+    ) -> Result<Decided, UseCaseError> {
         let merchant = self.merchant(call.merchant).await?;
         let first_sight = self.first_sight(call, &purchase);
         let settling = Settling {
@@ -129,38 +155,42 @@ impl App {
             actor: call.actor(),
             now: call.now,
         };
-        let (rest, purchase) = self.decide(settling).await?;
-        let outcome = accepted(&purchase);
+        let Decided { commit: rest, purchase, license } = self.decide(settling).await?;
         let mut commit = first_sight;
         commit.changes.extend(rest.changes);
         if is_open(&purchase) {
-            commit = commit.put(self.job(Task::SettlePurchase { purchase: purchase.key }, call.now), ABSENT);
+            let task = Task::SettlePurchase { purchase: purchase.key.clone() };
+            commit = commit.put(self.job(task, call.now), ABSENT);
         }
-        self.store.commit(call.remembered(commit, &outcome)).await?;
-        Ok(outcome)
+        Ok(Decided { commit, purchase, license })
     }
 
-    async fn decide(&self, settling: Settling<'_>) -> Result<(Commit, Purchase), UseCaseError> {
-        let specs: Vec<Versioned<Owned<Spec>>> =
-            list(self.store.as_ref(), &Listing::Specs(settling.merchant.id.clone()), 1_000).await?;
-        let facts = settling.purchase.value.facts.clone();
-        let meant = |spec: &Spec| {
-            let facts = facts.as_ref();
-            settling.channel.products.contains(&spec.product)
-                && spec.is_meant_by(
-                    facts.and_then(|facts| facts.sku.as_ref()),
-                    facts.and_then(|facts| facts.product_id.as_deref()),
-                )
-        };
-        let spec = specs.into_iter().map(|spec| spec.value.value).find(meant);
-        match (spec, facts) {
-            (Some(spec), Some(facts)) => self.mint(settling, &spec, &facts).await,
-            (None, _) | (_, None) => Ok(self.hold(settling)),
+    async fn decide(&self, settling: Settling<'_>) -> Result<Decided, UseCaseError> {
+        let Some(facts) = settling.purchase.value.facts.clone() else { return Ok(self.hold(settling)) };
+        match self.spec_meant(&settling.merchant.id, settling.channel, &facts).await? {
+            Some(spec) => self.mint(settling, &spec, &facts).await,
+            None => Ok(self.hold(settling)),
         }
+    }
+
+    /// What was bought through a channel, if a spec knows it.
+    pub(super) async fn spec_meant(
+        &self,
+        merchant: &MerchantId,
+        channel: &Channel,
+        facts: &PurchaseFacts,
+    ) -> Result<Option<Spec>, UseCaseError> {
+        let listing = Listing::Specs(merchant.clone());
+        let specs: Vec<Versioned<Owned<Spec>>> = list(self.store.as_ref(), &listing, 1_000).await?;
+        let meant = |spec: &Spec| {
+            channel.products.contains(&spec.product)
+                && spec.is_meant_by(facts.sku.as_ref(), facts.product_id.as_deref())
+        };
+        Ok(specs.into_iter().map(|spec| spec.value.value).find(meant))
     }
 
     /// Not refused: a refusal becomes a refund. It is everyone's first day.
-    fn hold(&self, settling: Settling<'_>) -> (Commit, Purchase) {
+    fn hold(&self, settling: Settling<'_>) -> Decided {
         let Settling { purchase: Versioned { value: mut purchase, revision }, actor, now, .. } = settling;
         let already = matches!(purchase.state, PurchaseState::Held { .. });
         if !already {
@@ -178,7 +208,7 @@ impl App {
             commit = commit
                 .put(self.event(merchant, &purchase.license, &actor, EventKind::OrderHeld, &detail), ABSENT);
         }
-        (commit, purchase)
+        Decided { commit, purchase, license: None }
     }
 
     async fn mint(
@@ -186,7 +216,7 @@ impl App {
         settling: Settling<'_>,
         spec: &Spec,
         facts: &PurchaseFacts,
-    ) -> Result<(Commit, Purchase), UseCaseError> {
+    ) -> Result<Decided, UseCaseError> {
         let Settling { merchant, channel, purchase: Versioned { value: mut purchase, revision }, actor, now } =
             settling;
         let term = term_of(spec, facts.term);
@@ -217,11 +247,11 @@ impl App {
         purchase.state = PurchaseState::Minted;
         let commit = self.minted(&license, &actor, now).put(purchase.clone(), revision);
         let pending = RecordKey::PendingLicense(merchant.id.clone(), license.id.clone());
-        let mut commit = commit.with(Change::Remove(pending)).put(license, ABSENT);
+        let mut commit = commit.with(Change::Remove(pending)).put(license.clone(), ABSENT);
         for job in jobs {
             commit = commit.put(job, ABSENT);
         }
-        Ok((commit, purchase))
+        Ok(Decided { commit, purchase, license: Some(license) })
     }
 
     /// What is written with every new license, besides the license itself.
@@ -259,6 +289,15 @@ impl App {
             EarlyEvent::Unfrozen { .. } => {
                 license.resume(HoldBy::Marketplace)?;
                 Ok(None)
+            }
+            EarlyEvent::Changed { at: _, order } => {
+                let order_id = order.order_id.clone();
+                license.changes.push(AppliedChange { order_id, ordered_at: None });
+                Ok(Some(self.job(Task::ApplyChange { purchase: key.clone(), order }, now)))
+            }
+            EarlyEvent::Applied { at: _, application } => {
+                let task = Task::ApplyForLicense { purchase: key.clone(), application };
+                Ok(Some(self.job(task, now)))
             }
             EarlyEvent::Refreshed { at, order, scene, ends_at } => {
                 let can_rank = channel.open_api.is_some();
@@ -312,7 +351,7 @@ fn is_open(purchase: &Purchase) -> bool {
 }
 
 /// What the order says of this purchase: its line, or the line of its product, or the only one.
-fn facts_for(key: &OrderLineKey, details: &OrderDetails) -> Option<PurchaseFacts> {
+pub(super) fn facts_for(key: &OrderLineKey, details: &OrderDetails) -> Option<PurchaseFacts> {
     let by_line = key
         .line_id
         .as_ref()

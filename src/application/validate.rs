@@ -30,6 +30,7 @@ impl App {
                 return Err(Refusal::MachineMismatch.into());
             }
         }
+        self.note_use(merchant, &license.id, license.id.as_str()).await;
         Ok(license)
     }
 }

@@ -86,6 +86,20 @@ open_api = { base_url = "https://mkt.myhuaweicloud.com", access_key = "env:ACME_
 ready = "minted"                             # or "app-info": not ready until you have set the instance's app info
 "#;
 
+/// Families whose calls carry the order: nothing has to be asked for.
+const V1_CHANNEL: &str = r#"# One [[channel]] for each production address. Paste into the marketplace's console:
+#   <public_url>/marketplace/acme/cad-koogallery
+[[channel]]
+id = "cad-koogallery"
+marketplace = "koogallery"
+protocol = "{protocol}"
+products = ["acme-cad"]
+[[channel.access_key]]                       # env:NAME or file:PATH of the server; newest first, old ones may stay
+id = "acme-2026"                             # the marketplace's key id
+use = "callbacks"                            # callbacks | kit: the Kit below the address has a key of its own
+value = "env:ACME_KOOGALLERY_KEY"
+"#;
+
 const GENERIC_CHANNEL: &str = r#"# One [[channel]] for each production address. Your shop sends Standard Webhooks to:
 #   <public_url>/marketplace/acme/cad-shop
 [[channel]]
@@ -109,6 +123,10 @@ pub fn sample(protocol: &str) -> Option<String> {
     if !PROTOCOLS.contains(&protocol) {
         return None;
     }
-    let channel = if protocol == "standard-webhooks" { GENERIC_CHANNEL } else { CHANNEL };
+    let channel = match protocol {
+        "standard-webhooks" => GENERIC_CHANNEL,
+        "license-v1" | "saas-v1" => V1_CHANNEL,
+        _ => CHANNEL,
+    };
     Some(format!("{HEAD}{}{TAIL}", channel.replace("{protocol}", protocol)))
 }

@@ -29,20 +29,23 @@ pub enum Failure {
     /// The store of a running service met damage.
     #[error("{0}")]
     StoreDamaged(String),
+    /// The answer is not there yet.
+    #[error("{0}")]
+    Pending(String),
     /// The server said no.
     #[error("{0}")]
     Problem(Box<Problem>),
 }
 
 impl Failure {
-    /// 1 refused or not found, 2 usage, 3 unreachable or 503; of a service that ran, 4 damage met and 5 store failed.
+    /// 1 refused or not found, 2 usage, 3 unreachable, 503 or not there yet; of a service that ran, 4 damage met and 5 store failed.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Refused(_) => 1,
             Self::Usage(_) => 2,
-            Self::Unreachable(_) | Self::Lost(_) => 3,
             Self::StoreDamaged(_) => 4,
             Self::StoreFailed(_) => 5,
+            Self::Unreachable(_) | Self::Lost(_) | Self::Pending(_) => 3,
             Self::Problem(problem) if problem.is_unavailable() => 3,
             Self::Problem(_) => 1,
         })
@@ -57,6 +60,7 @@ impl Failure {
             Self::Lost(reason) => json!({ "code": "outcome_unknown", "reason": reason }),
             Self::StoreDamaged(reason) => json!({ "code": "store_damaged", "reason": reason }),
             Self::StoreFailed(reason) => json!({ "code": "store_failed", "reason": reason }),
+            Self::Pending(reason) => json!({ "code": "pending", "reason": reason }),
             Self::Problem(problem) => problem.to_json(),
         }
     }

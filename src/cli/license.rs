@@ -1,5 +1,7 @@
 //! `lictor license …`
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
@@ -24,6 +26,18 @@ pub enum License {
     },
     /// Issue a license by hand.
     Issue(Box<Issue>),
+    /// Redeem a claim code, or a marketplace's authorization code, for the license key. Needs no API token.
+    Redeem {
+        /// The code.
+        #[arg(value_name = "CODE")]
+        code: String,
+        /// Only if it is for this product.
+        #[arg(long, value_name = "PRODUCT")]
+        product: Option<String>,
+        /// How long to wait while the marketplace is asked, in seconds.
+        #[arg(long, default_value_t = 30, value_name = "SECS", value_parser = clap::value_parser!(u32).range(0..=600))]
+        wait_secs: u32,
+    },
     /// Stop a license; it can be resumed.
     Suspend(Act),
     /// Lift the merchant's own suspension.
@@ -139,6 +153,9 @@ impl License {
                 output.answer(&api.get(&path)?, details);
             }
             Self::Issue(issue) => output.answer(&issue.ask(&api)?, details),
+            Self::Redeem { code, product, wait_secs } => {
+                output.answer(&redeemed(&api, &code, product.as_deref(), wait_secs)?, details);
+            }
             Self::Suspend(act) => output.answer(&act.ask(&api, "suspend", None)?, outcome),
             Self::Resume { act, lift_all } => {
                 let lift_all = lift_all.then_some(("override", Value::Bool(true)));
@@ -204,6 +221,29 @@ impl Act {
         }
         let path = format!("/v1/merchant/licenses/{}/{act}", escaped(&self.id));
         api.post_as(&path, &Value::Object(body), self.idempotency_key.as_deref())
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a person waits as long as the server says, between two requests"
+)]
+/// Asks until the marketplace has answered, or the time is up.
+fn redeemed(api: &Api, code: &str, product: Option<&str>, wait_secs: u32) -> Result<Value, Failure> {
+    let mut body = json!({ "claim_code": code });
+    if let Some(product) = product {
+        body["product"] = product.into();
+    }
+    let mut left_secs = u64::from(wait_secs);
+    loop {
+        let answer = api.post("/v1/claims", &body)?;
+        let Some(pause_secs) = answer["retry_after_secs"].as_u64() else { return Ok(answer) };
+        if pause_secs > left_secs {
+            let reason = format!("the marketplace is still being asked\nnext: repeat in {pause_secs} s");
+            return Err(Failure::Pending(reason));
+        }
+        std::thread::sleep(Duration::from_secs(pause_secs));
+        left_secs -= pause_secs;
     }
 }
 

@@ -54,6 +54,10 @@ named!(
         LicenseRevoked = "license.revoked",
         /// It got a new license key.
         LicenseReissued = "license.reissued",
+        /// What it grants changed: another spec, or more or less of the same.
+        LicenseChanged = "license.changed",
+        /// Its text or file was asked for at the marketplace.
+        LicenseRequested = "license.requested",
         /// A machine took a place.
         ActivationCreated = "activation.created",
         /// A machine gave its place back or lost it.

@@ -1,6 +1,6 @@
 //! Production addresses.
 
-use super::{ChannelId, ProductId};
+use super::{ChannelId, Instant, ProductId};
 
 /// Where it was bought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +20,15 @@ impl Marketplace {
         }
     }
 
+    /// The number of the day, as the marketplace counts days: KooGallery's begin at midnight in Beijing.
+    pub fn day_of(self, now: Instant) -> u32 {
+        let zone_secs = match self {
+            Self::KooGallery => 8 * 3_600,
+            Self::Generic => 0,
+        };
+        u32::try_from((now.timestamp() + zone_secs).div_euclid(86_400)).unwrap_or(0)
+    }
+
     /// Reads the name.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::KooGallery, Self::Generic].into_iter().find(|marketplace| marketplace.as_str() == text)
@@ -29,6 +38,13 @@ impl Marketplace {
 /// Which family of interfaces a channel speaks, as `contract` names it, such as `saas-v2`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProtocolName(pub String);
+
+impl ProtocolName {
+    /// Whether buyers get an authorization code from the marketplace and redeem it here.
+    pub fn has_authorization_codes(&self) -> bool {
+        self.0 == "license-code"
+    }
+}
 
 /// Where a secret is found; the reference is stored, never the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]

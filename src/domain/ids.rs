@@ -115,6 +115,8 @@ id!(/// The marketplace's order line id.
     OrderLineId, "1 to 128 visible ASCII characters", is_foreign);
 id!(/// What the marketplace calls the thing it sold: answered to its first call, the same for ever.
     InstanceId, "1 to 128 visible ASCII characters", is_foreign);
+id!(/// What the marketplace calls an application for a license.
+    RequestId, "1 to 128 visible ASCII characters", is_foreign);
 id!(/// Who bought; opaque.
     CustomerId, "1 to 128 visible ASCII characters", is_foreign);
 own_id!(/// A license; never reused.

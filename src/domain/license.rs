@@ -9,7 +9,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use keys::{IssuedKey, OldKeyFate};
-pub use orders::{AppliedOrder, EndChange};
+pub use orders::{AppliedChange, AppliedOrder, EndChange};
 pub use stop::{Hold, HoldBy, Holds, LicenseEnd};
 
 use super::{
@@ -183,6 +183,8 @@ pub struct License {
     pub license_key: String,
     /// The purchase and every later order, in order of arrival.
     pub orders: Vec<AppliedOrder>,
+    /// The orders that changed what was bought, in order of arrival.
+    pub changes: Vec<AppliedChange>,
     /// When it was minted.
     pub created_at: Instant,
     /// When it last changed.
@@ -216,6 +218,7 @@ impl License {
             issued: Vec::new(),
             license_key: String::new(),
             orders: purchase.into_iter().collect(),
+            changes: Vec::new(),
             created_at: now,
             updated_at: now,
         }

@@ -7,9 +7,12 @@ mod activation;
 mod amount;
 mod api_token;
 mod audit_event;
+mod authorization_code;
 mod channel;
 mod claim_code;
+mod handed_over;
 mod ids;
+mod kit;
 mod license;
 mod machine;
 mod merchant;
@@ -30,25 +33,28 @@ pub use activation::{Activation, ActivationState, EndCause, GENERATION_FIRST, Le
 pub use amount::{AMOUNT_UNITS_MAX, Amount, AmountError, TEN_THOUSANDTHS_PER_UNIT};
 pub use api_token::{ApiToken, Scope, TokenDigest, TokenOwner};
 pub use audit_event::{Actor, AuditEvent, EventKind};
+pub use authorization_code::{AuthorizationCode, AuthorizationCodeState, CodeGrant, authorization_code};
 pub use channel::{
     AccessKeyRef, AccessKeyUse, Channel, Marketplace, OpenApi, ProtocolName, ReadyRule, SecretRef,
 };
 pub use claim_code::{CLAIM_CODE_BITS, ClaimCode, ClaimCodeError, ClaimDigest};
+pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
+pub use kit::{KitEntity, KitInterface, KitSync};
 pub use license::{
-    AppliedOrder, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License, LicenseEnd, LicenseState,
-    NewLicense, OldKeyFate, Origin, SoldSpec,
+    AppliedChange, AppliedOrder, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License, LicenseEnd,
+    LicenseState, NewLicense, OldKeyFate, Origin, SoldSpec,
 };
 pub use machine::{COMMITMENT_BYTES, Commitment, Component, Machine};
 pub use merchant::Merchant;
 pub use places::{PLACES_MAX, Place, PlaceDecision, Places};
 pub use product::Product;
 pub use purchase::{
-    EARLY_EVENTS_MAX, EarlyEvent, EarlyKept, OrderLineKey, Purchase, PurchaseFacts, PurchaseState,
+    EARLY_EVENTS_MAX, EarlyEvent, EarlyKept, OrderLineKey, Purchase, PurchaseFacts, PurchaseState, keep_early,
 };
 pub use purchase_event::{
     Charging, InstanceInfo, InstanceStatus, OrderDetails, OrderKind, OrderLineDetails, OrderRef, PeriodUnit,
-    PurchaseEvent, PurchaseOutcome, RefreshScene,
+    PurchaseEvent, PurchaseOutcome, RefreshScene, SignIn, Target,
 };
 pub use quota::{NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, ResetWindow, WindowAlignment};
 pub use refusal::{NextAction, Refusal};

@@ -1,9 +1,9 @@
 //! One order line as received.
 
 use super::{
-    ChannelId, Charging, CustomerId, Env, FOREIGN_ID_BYTES_MAX, InstanceId, Instant, LicenseId, Marketplace,
-    MerchantId, OrderDetails, OrderId, OrderLineDetails, OrderLineId, OrderRef, PeriodUnit, RefreshScene,
-    Sku, Term,
+    Application, ChannelId, Charging, CustomerId, Env, FOREIGN_ID_BYTES_MAX, InstanceId, Instant, LicenseId,
+    Marketplace, MerchantId, OrderDetails, OrderId, OrderLineDetails, OrderLineId, OrderRef, PeriodUnit,
+    RefreshScene, Sku, Term,
 };
 
 /// What makes a purchase unique. The channel is recorded, never part of it.
@@ -61,6 +61,20 @@ pub enum EarlyEvent {
         /// The end it dictates.
         ends_at: Option<Instant>,
     },
+    /// Its text or file was asked for.
+    Applied {
+        /// When.
+        at: Instant,
+        /// What exactly.
+        application: Application,
+    },
+    /// A later order changed what was bought.
+    Changed {
+        /// When.
+        at: Instant,
+        /// That order.
+        order: OrderRef,
+    },
 }
 
 /// Where a purchase stands.
@@ -101,6 +115,10 @@ pub struct PurchaseFacts {
     pub ordered_at: Instant,
     /// The end that the marketplace estimates.
     pub expires_at: Option<Instant>,
+    /// The end that the marketplace has fixed already; then nothing is counted.
+    pub ends_at: Option<Instant>,
+    /// What the buyer was asked at checkout: name and answer.
+    pub extend_params: Vec<(String, String)>,
 }
 
 impl PurchaseFacts {
@@ -115,6 +133,8 @@ impl PurchaseFacts {
             term: term_of(line),
             ordered_at: order.created_at,
             expires_at: line.expires_at,
+            ends_at: None,
+            extend_params: order.extend_params.clone(),
         }
     }
 }
@@ -151,41 +171,74 @@ pub struct Purchase {
     pub state: PurchaseState,
     /// What came before the license existed, in order of arrival.
     pub early: Vec<EarlyEvent>,
-    /// What the order says, once known.
+    /// What the order says, once known; later orders may have changed it.
     pub facts: Option<PurchaseFacts>,
+    /// Later orders that changed what was bought: each counts once.
+    pub upgrades: Vec<String>,
 }
 
 /// Most early events that are kept; the marketplace repeats itself for hours, a purchase need not grow with it.
 pub const EARLY_EVENTS_MAX: usize = 64;
 
 impl Purchase {
-    /// Keeps an early event. A repeat of the last freeze or of a (order, scene) changes nothing, nor does the end
-    /// of a freeze that never was. What finds no room is not kept, and its caller must hear so.
-    pub fn keep_early(&mut self, event: EarlyEvent) -> EarlyKept {
-        let repeats = |kept: &EarlyEvent| match (kept, &event) {
-            (
-                EarlyEvent::Refreshed { order: own, scene: kept_scene, .. },
-                EarlyEvent::Refreshed { order, scene, .. },
-            ) => own == order && kept_scene == scene,
-            (EarlyEvent::Frozen { .. } | EarlyEvent::Unfrozen { .. } | EarlyEvent::Refreshed { .. }, _) => {
-                false
+    /// What was bought, now that the order has been asked for. An end that the marketplace has fixed, what a later order
+    /// has changed and what came with the call itself do not stand in the order.
+    pub fn facts_with(&self, order: PurchaseFacts) -> PurchaseFacts {
+        match &self.facts {
+            Some(known) if !self.upgrades.is_empty() => known.clone(),
+            Some(known) => {
+                let ends_at = known.ends_at.or(order.ends_at);
+                let is_silent = order.extend_params.is_empty();
+                let extend_params = if is_silent { known.extend_params.clone() } else { order.extend_params };
+                PurchaseFacts { ends_at, extend_params, ..order }
             }
-        };
-        let last_status = self.early.iter().rev().find(|kept| !matches!(kept, EarlyEvent::Refreshed { .. }));
-        let same_status = matches!(
-            (last_status, &event),
-            (Some(EarlyEvent::Frozen { .. }), EarlyEvent::Frozen { .. })
-                | (None | Some(EarlyEvent::Unfrozen { .. }), EarlyEvent::Unfrozen { .. })
-        );
-        if same_status || self.early.iter().any(repeats) {
-            return EarlyKept::Repeat;
+            None => order,
         }
-        if self.early.len() >= EARLY_EVENTS_MAX {
-            return EarlyKept::NoRoom;
-        }
-        self.early.push(event);
-        EarlyKept::Kept
     }
+
+    /// Keeps an early event; see [`keep_early`].
+    pub fn keep_early(&mut self, event: EarlyEvent) -> EarlyKept {
+        keep_early(&mut self.early, event)
+    }
+}
+
+/// Keeps an early event. A repeat of the last freeze, of an (order, scene) or of an application changes
+/// nothing, nor does the end of a freeze that never was. What finds no room is not kept, and its caller must hear so.
+pub fn keep_early(early: &mut Vec<EarlyEvent>, event: EarlyEvent) -> EarlyKept {
+    let repeats = |kept: &EarlyEvent| match (kept, &event) {
+        (
+            EarlyEvent::Refreshed { order: own, scene: kept_scene, .. },
+            EarlyEvent::Refreshed { order, scene, .. },
+        ) => own == order && kept_scene == scene,
+        (EarlyEvent::Applied { application: own, .. }, EarlyEvent::Applied { application, .. }) => {
+            own.request == application.request && own.fingerprint == application.fingerprint
+        }
+        (EarlyEvent::Changed { order: own, .. }, EarlyEvent::Changed { order, .. }) => own == order,
+        (
+            EarlyEvent::Changed { .. }
+            | EarlyEvent::Frozen { .. }
+            | EarlyEvent::Unfrozen { .. }
+            | EarlyEvent::Refreshed { .. }
+            | EarlyEvent::Applied { .. },
+            _,
+        ) => false,
+    };
+    let is_status =
+        |kept: &&EarlyEvent| matches!(kept, EarlyEvent::Frozen { .. } | EarlyEvent::Unfrozen { .. });
+    let last_status = early.iter().rev().find(is_status);
+    let same_status = matches!(
+        (last_status, &event),
+        (Some(EarlyEvent::Frozen { .. }), EarlyEvent::Frozen { .. })
+            | (None | Some(EarlyEvent::Unfrozen { .. }), EarlyEvent::Unfrozen { .. })
+    );
+    if same_status || early.iter().any(repeats) {
+        return EarlyKept::Repeat;
+    }
+    if early.len() >= EARLY_EVENTS_MAX {
+        return EarlyKept::NoRoom;
+    }
+    early.push(event);
+    EarlyKept::Kept
 }
 
 /// What became of an early event.
@@ -221,6 +274,7 @@ mod tests {
             state: PurchaseState::Received,
             early: Vec::new(),
             facts: None,
+            upgrades: Vec::new(),
         }
     }
 
@@ -238,5 +292,33 @@ mod tests {
         assert_eq!(purchase.keep_early(renewal(0)), EarlyKept::Repeat);
         assert_eq!(purchase.keep_early(renewal(EARLY_EVENTS_MAX)), EarlyKept::NoRoom);
         assert_eq!(purchase.early.len(), EARLY_EVENTS_MAX);
+    }
+
+    fn facts(quantity: u32) -> PurchaseFacts {
+        PurchaseFacts {
+            customer: None,
+            sku: None,
+            product_id: None,
+            quantity,
+            charging: Charging::Period,
+            term: Term::Permanent,
+            ordered_at: Instant::UNIX_EPOCH,
+            expires_at: None,
+            ends_at: None,
+            extend_params: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_order_that_is_asked_for_does_not_take_back_what_came_with_the_calls() {
+        let mut purchase = waiting();
+        assert_eq!(purchase.facts_with(facts(2)), facts(2));
+        let fixed = Some(Instant::UNIX_EPOCH);
+        let extend_params = vec![("emailDomainName".to_owned(), "test.example".to_owned())];
+        purchase.facts = Some(PurchaseFacts { ends_at: fixed, extend_params, ..facts(1) });
+        let known = purchase.facts_with(facts(2));
+        assert_eq!((known.quantity, known.ends_at, known.extend_params.len()), (2, fixed, 1));
+        purchase.upgrades.push("CS2".into());
+        assert_eq!(purchase.facts_with(facts(2)).quantity, 1, "the order says what was bought first");
     }
 }

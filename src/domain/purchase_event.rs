@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use super::{Application, KitSync};
+
 /// Names the order behind an event. What makes a purchase unique is the order id together with the line id;
 /// families without line ids use the order id alone, pay-per-use ones the order id together with the product id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +46,21 @@ pub enum PurchaseEvent {
         instance_ids: Vec<String>,
     },
     /// `ends_at` is absolute and may lie before the present end. `product_id` is there when the kind of term changed.
+    /// `resumes`: it also ends the marketplace's stop, because no call of its own will.
     Refreshed {
         instance_id: String,
         order: OrderRef,
         scene: RefreshScene,
         ends_at: Option<DateTime<Utc>>,
         product_id: Option<String>,
+        resumes: bool,
+    },
+    /// A later order changes what was bought, at once: another spec, or more of it; instance and end stay.
+    /// `details` come with the families that carry the order; the others ask the marketplace afterwards.
+    Changed {
+        instance_id: String,
+        order: OrderRef,
+        details: Option<OrderDetails>,
     },
     StatusChanged {
         instance_id: String,
@@ -60,6 +71,34 @@ pub enum PurchaseEvent {
         instance_id: String,
         order: Option<OrderRef>,
     },
+    /// Somebody bought and will redeem a code that the marketplace gives out itself: nothing is owed yet.
+    Announced {
+        order: OrderRef,
+    },
+    /// Somebody asks for the license of an instance as a text or file.
+    Applied {
+        instance_id: String,
+        application: Application,
+    },
+    /// May the instance become this at its renewal? Nothing is changed yet.
+    ChangeAsked {
+        instance_id: String,
+        target: Target,
+    },
+    /// An order was placed; what it is has to be asked for.
+    Noticed {
+        order: OrderRef,
+    },
+    /// What the companies behind the purchases look like.
+    KitSynced(KitSync),
+}
+
+/// What an instance should become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    pub product_id: String,
+    pub sku: String,
+    pub quantity: Option<u32>,
 }
 
 /// What the marketplace says about an order when it is asked.
@@ -73,6 +112,8 @@ pub struct OrderDetails {
     pub customer: Option<String>,
     /// A line that names several products stands here once per product.
     pub lines: Vec<OrderLineDetails>,
+    /// What the buyer was asked at checkout: name and answer.
+    pub extend_params: Vec<(String, String)>,
 }
 
 /// What made the order.
@@ -122,6 +163,9 @@ pub enum PeriodUnit {
 pub enum PurchaseOutcome {
     /// Answers [`PurchaseEvent::Bought`]. `ready`: the license is minted; otherwise it is being worked on.
     Accepted { instance_id: String, ready: bool },
+    /// Answers [`PurchaseEvent::Bought`] of the families that carry the order, once the license is minted.
+    /// `license_key` is the current text; none when the purchase was released before it had one.
+    Delivered { info: InstanceInfo, license_key: Option<String> },
     /// Answers [`PurchaseEvent::Queried`].
     Instances(Vec<InstanceInfo>),
     /// Answers every event that changes an instance, also a repeated one.
@@ -134,6 +178,16 @@ pub enum PurchaseOutcome {
     Unavailable,
     /// The call contradicts what is known about the order or instance.
     InvalidParameter,
+    /// Every machine that was bought has its license.
+    NoPlaceFree,
+    /// What is asked for lies outside what was bought.
+    OutsideValidity,
+    /// A license that ends is asked for without its end.
+    EndRequired,
+    /// A license that is bound to a machine is asked for without one.
+    FingerprintRequired,
+    /// More is in use than what the instance should become.
+    ChangeRefused,
 }
 
 /// What the buyer is shown about an instance.
@@ -144,4 +198,15 @@ pub struct InstanceInfo {
     pub front_end_url: String,
     /// Free text for the buyer. At most 1,024 characters.
     pub memo: String,
+    /// How the buyer signs in there, if the product says.
+    pub sign_in: Option<SignIn>,
+}
+
+/// A first user of a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignIn {
+    /// At most 128 characters, also encrypted.
+    pub user_name: String,
+    /// Likewise.
+    pub password: String,
 }

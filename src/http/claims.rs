@@ -1,22 +1,30 @@
-//! A claim code becomes the license key.
+//! A claim code, or a marketplace's authorization code, becomes the license key.
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 
 use super::body;
 use super::error::ApiError;
-use super::presented::{claim_code, credential};
+use super::presented::credential;
 use super::reply::{Reply, ok};
 use super::state::HttpState;
-use crate::domain::ProductId;
+use crate::application::Redeemed;
+use crate::domain::{License, ProductId};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ClaimRequest {
     claim_code: Option<String>,
     product: Option<String>,
+}
+
+#[derive(Serialize)]
+struct AskingAnswer {
+    retry_after_secs: u32,
 }
 
 #[derive(Serialize)]
@@ -28,9 +36,18 @@ struct ClaimAnswer {
 /// `POST /v1/claims`
 pub async fn redeem(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
     let request: ClaimRequest = body::parse(&body)?;
-    let code = claim_code(credential(&headers, &[("/claim_code", request.claim_code.as_deref())])?)?;
+    let text = credential(&headers, &[("/claim_code", request.claim_code.as_deref())])?;
     let product = request.product.as_deref().map(ProductId::parse).transpose();
     let product = product.map_err(|error| ApiError::invalid("/product", error.to_string()))?;
-    let license = state.app.redeem_claim(&code, product.as_ref()).await?;
-    ok(&ClaimAnswer { license_key: license.license_key, license_id: license.id.to_string() })
+    match state.redeem(text, product.as_ref()).await? {
+        Redeemed::License(license) => {
+            let License { license_key, id, .. } = *license;
+            ok(&ClaimAnswer { license_key, license_id: id.to_string() })
+        }
+        Redeemed::Asking { retry_after_secs } => {
+            let retry_after = [(header::RETRY_AFTER, HeaderValue::from(retry_after_secs))];
+            let answer = Json(AskingAnswer { retry_after_secs });
+            Ok((StatusCode::ACCEPTED, retry_after, answer).into_response())
+        }
+    }
 }

@@ -55,7 +55,7 @@ async fn answer(
     parts: &Parts,
     body: &[u8],
 ) -> Reply {
-    let address = address(state, merchant, channel).await?;
+    let address = address(state, merchant, channel, path_tail).await?;
     let raw = RawRequest {
         method: parts.method.as_str(),
         path_tail,
@@ -71,21 +71,33 @@ async fn answer(
 }
 
 /// Unknown merchants, unknown channels and protocols that nobody speaks look the same.
-async fn address(state: &HttpState, merchant: &str, channel: &str) -> Result<Address, ApiError> {
+async fn address(
+    state: &HttpState,
+    merchant: &str,
+    channel: &str,
+    path_tail: &str,
+) -> Result<Address, ApiError> {
     let unknown = || ApiError::not_found("production address");
     let merchant = MerchantId::parse(merchant).map_err(|_| unknown())?;
     let channel = ChannelId::parse(channel).map_err(|_| unknown())?;
     let channel = state.channel(&merchant, &channel).await?.ok_or_else(unknown)?;
     let protocol = protocol_for(&channel.protocol.0).ok_or_else(unknown)?;
-    let keys = access_keys(state, &merchant, &channel);
+    let keys = access_keys(state, &merchant, &channel, protocol.key_use(path_tail));
     Ok(Address { merchant, channel, protocol, keys })
 }
 
-/// The keys that sign callbacks, newest first. One that cannot be resolved is left out and named in the log: the
-/// others still let calls in.
-fn access_keys(state: &HttpState, merchant: &MerchantId, channel: &Channel) -> Vec<AccessKey> {
-    let for_callbacks = channel.access_keys.iter().filter(|key| key.used_for == AccessKeyUse::Callbacks);
-    let resolved = for_callbacks.filter_map(|key| match state.secrets.resolve(&key.value) {
+/// The keys of a use, newest first; where the channel has none for it, those that sign callbacks. One that cannot
+/// be resolved is left out and named in the log: the others still let calls in.
+fn access_keys(
+    state: &HttpState,
+    merchant: &MerchantId,
+    channel: &Channel,
+    wanted: AccessKeyUse,
+) -> Vec<AccessKey> {
+    let own = channel.access_keys.iter().any(|key| key.used_for == wanted);
+    let used_for = if own { wanted } else { AccessKeyUse::Callbacks };
+    let keys = channel.access_keys.iter().filter(|key| key.used_for == used_for);
+    let resolved = keys.filter_map(|key| match state.secrets.resolve(&key.value) {
         Ok(secret) => Some(AccessKey { id: key.id.clone(), secret }),
         Err(fault) => {
             let (key, channel) = (&key.id, &channel.id);

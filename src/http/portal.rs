@@ -1,4 +1,4 @@
-//! The customer's page: a claim code becomes the license key. No account, no JavaScript; codes travel in the body.
+//! The customer's page: a claim code, or a marketplace's authorization code, becomes the license key. No account, no JavaScript; codes travel in the body.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -6,12 +6,12 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode;
 
+use super::error::ApiError;
 use super::language::Language;
-use super::presented::claim_code;
 use super::reply::instant;
 use super::state::HttpState;
 use super::wording::{self, PortalWords};
-use crate::application::UseCaseError;
+use crate::application::Redeemed;
 use crate::domain::{License, Refusal};
 
 /// Longest form that is read, in bytes.
@@ -29,18 +29,22 @@ pub async fn show(headers: HeaderMap) -> Response {
 /// `POST /portal`
 pub async fn redeem(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Response {
     let language = Language::of(&headers);
-    let redeemed = match typed_code(&body).and_then(|text| claim_code(&text).ok()) {
-        Some(code) => state.app.redeem_claim(&code, None).await,
+    let redeemed = match typed_code(&body) {
+        Some(text) => state.redeem(&text, None).await,
         None => Err(Refusal::LicenseKeyRefused.into()),
     };
     match redeemed {
-        Ok(license) => page(StatusCode::OK, language, &license_part(&license, language)),
-        Err(UseCaseError::Refused(refusal)) => {
+        Ok(Redeemed::License(license)) => page(StatusCode::OK, language, &license_part(&license, language)),
+        Ok(Redeemed::Asking { .. }) => {
+            let asking = PortalWords::of(language).asking;
+            page(StatusCode::ACCEPTED, language, &format!("<p role=status>{asking}</p>"))
+        }
+        Err(ApiError::Refused(refusal)) => {
             let reason = escaped(&wording::refusal_reason(&refusal, language));
             page(StatusCode::OK, language, &format!("<p class=refused role=alert>{reason}</p>"))
         }
         Err(error) => {
-            tracing::error!(error = %error, "the portal could not redeem a claim code");
+            tracing::error!(code = error.code(), "the portal could not redeem a code");
             let later = PortalWords::of(language).later;
             page(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -82,7 +86,7 @@ fn page(status: StatusCode, language: Language, part: &str) -> Response {
          textarea{{font-family:monospace;overflow-wrap:anywhere}}button{{margin-top:.75rem}}\
          .refused{{border-left:.25rem solid;padding-left:.75rem}}</style>\
          <main><h1>{title}</h1>{part}<form method=post action=/portal>\
-         <label for=code>{code_label}</label><input id=code name=code required maxlength=64 autocomplete=off \
+         <label for=code>{code_label}</label><input id=code name=code required maxlength=128 autocomplete=off \
          placeholder=\"XXXXX-XXXXX-XXXXX-XXXXX-XXXXX\"><button>{show}</button></form></main></html>",
         tag = language.tag(),
         title = words.title,

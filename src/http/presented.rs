@@ -15,7 +15,12 @@ use super::error::ApiError;
 use super::machine::enrolled;
 use super::state::HttpState;
 use super::verifying_keys::MerchantKeys;
-use crate::domain::{ActivationId, ClaimCode, License, LicenseId, Machine, MerchantId, Refusal, TokenId};
+use crate::application::ports::StoreError;
+use crate::application::{Redeemed, UseCaseError};
+use crate::domain::{
+    ActivationId, ClaimCode, License, LicenseId, Machine, MerchantId, ProductId, Refusal, TokenId,
+    authorization_code,
+};
 
 /// Longest text that is looked at, white space included, in bytes: a token of 8 KiB, wrapped.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
@@ -67,7 +72,11 @@ impl HttpState {
         if text.contains('.') {
             return self.key_holder(text);
         }
-        let license = self.app.redeem_claim(&claim_code(text)?, None).await?;
+        let license = match self.redeem(text, None).await? {
+            Redeemed::License(license) => *license,
+            // Told like any other "not now": the caller tries the same again.
+            Redeemed::Asking { .. } => return Err(ApiError::Store(StoreError::Busy)),
+        };
         let merchant = self.merchant(&license.merchant).await?.ok_or(Refusal::LicenseKeyRefused)?;
         let License { id, product, .. } = license;
         Ok(Holder {
@@ -77,6 +86,20 @@ impl HttpState {
             license: id,
             token_id: None,
         })
+    }
+
+    /// What a claim code, or a marketplace's authorization code, opens.
+    pub(super) async fn redeem(&self, text: &str, product: Option<&ProductId>) -> Result<Redeemed, ApiError> {
+        let claimed = match ClaimCode::parse(text) {
+            Ok(code) => self.app.redeem_claim(&code, product).await,
+            Err(_) => Err(Refusal::LicenseKeyRefused.into()),
+        };
+        match (claimed, authorization_code(text)) {
+            (Err(UseCaseError::Refused(Refusal::LicenseKeyRefused)), Some(code)) => {
+                Ok(self.app.redeem_code(&code, product).await?)
+            }
+            (claimed, _) => Ok(Redeemed::License(Box::new(claimed?))),
+        }
     }
 
     /// The holder of a license key.
@@ -111,11 +134,6 @@ impl HttpState {
         let token = unverified.verify::<C>(&known.keys).map_err(|_why| Refusal::LicenseKeyRefused)?;
         Ok((known, token))
     }
-}
-
-/// What people type as a claim code.
-pub fn claim_code(text: &str) -> Result<ClaimCode, ApiError> {
-    ClaimCode::parse(text).map_err(|_why| Refusal::LicenseKeyRefused.into())
 }
 
 fn holder(

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 pub use order_source::MarketplaceOrders;
 pub use refusal::{CallRefusal, QueryDefect, RefusalCause};
 
-use crate::domain::{InstanceInfo, PurchaseEvent, PurchaseOutcome};
+use crate::domain::{AccessKeyUse, InstanceInfo, PurchaseEvent, PurchaseOutcome};
 
 /// A call as it came over the wire. Nothing in it is trusted.
 pub struct RawRequest<'a> {
@@ -43,6 +43,12 @@ pub trait Protocol: Sync {
     /// The channel's `protocol`.
     fn name(&self) -> &'static str;
 
+    /// Which of the channel's access keys sign what is called below `path_tail`; where the channel has none for
+    /// that use, those for callbacks do.
+    fn key_use(&self, _path_tail: &str) -> AccessKeyUse {
+        AccessKeyUse::Callbacks
+    }
+
     /// Authenticates and reads a call. `keys` are the live access keys of the channel, newest first.
     fn read(
         &self,
@@ -61,7 +67,11 @@ pub trait Protocol: Sync {
 /// The family that speaks for a channel's `protocol`, if there is one.
 pub fn protocol_for(name: &str) -> Option<&'static dyn Protocol> {
     match name {
-        "saas-v2" => Some(&koogallery::saas_v2::SaasV2),
+        "saas-v2" => Some(&koogallery::saas_v2::SAAS_V2),
+        "license-online" => Some(&koogallery::license_online::LICENSE_ONLINE),
+        "license-code" => Some(&koogallery::license_code::LICENSE_CODE),
+        "license-v1" => Some(&koogallery::license_v1::LicenseV1),
+        "saas-v1" => Some(&koogallery::saas_v1::SaasV1),
         _ => None,
     }
 }
@@ -84,15 +94,28 @@ impl Call {
     /// What to answer to a probe: success for whatever it names, without looking anything up.
     pub fn dial_test_outcome(&self, front_end_url: &str) -> PurchaseOutcome {
         match &self.event {
-            PurchaseEvent::Bought { business_id, .. } => {
+            PurchaseEvent::Bought { business_id, details: None, .. } => {
                 PurchaseOutcome::Accepted { instance_id: business_id.clone(), ready: true }
             }
+            PurchaseEvent::Bought { business_id, details: Some(_), .. } => PurchaseOutcome::Delivered {
+                info: dial_test_info(business_id, front_end_url),
+                license_key: Some(DIAL_TEST_WORDS.to_owned()),
+            },
             PurchaseEvent::Queried { instance_ids } => PurchaseOutcome::Instances(
                 instance_ids.iter().map(|id| dial_test_info(id, front_end_url)).collect(),
             ),
+            PurchaseEvent::Announced { order } => {
+                let instance_id = order.order_line_id.as_ref().unwrap_or(&order.order_id).clone();
+                PurchaseOutcome::Accepted { instance_id, ready: true }
+            }
             PurchaseEvent::Refreshed { .. }
+            | PurchaseEvent::Changed { .. }
+            | PurchaseEvent::ChangeAsked { .. }
+            | PurchaseEvent::Noticed { .. }
             | PurchaseEvent::StatusChanged { .. }
+            | PurchaseEvent::KitSynced(_)
             | PurchaseEvent::Released { .. } => PurchaseOutcome::Done,
+            PurchaseEvent::Applied { .. } => PurchaseOutcome::Processing,
         }
     }
 
@@ -102,11 +125,15 @@ impl Call {
     }
 }
 
+/// What a probe reads where a buyer would read something.
+const DIAL_TEST_WORDS: &str = "debugging call";
+
 fn dial_test_info(instance_id: &str, front_end_url: &str) -> InstanceInfo {
     InstanceInfo {
         instance_id: instance_id.to_owned(),
         front_end_url: front_end_url.to_owned(),
-        memo: "debugging call".to_owned(),
+        memo: DIAL_TEST_WORDS.to_owned(),
+        sign_in: None,
     }
 }
 

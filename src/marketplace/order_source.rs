@@ -1,13 +1,17 @@
-//! Asks the marketplace of a channel what an order says.
+//! Asks the marketplace of a channel what an order says, and does there what codes need.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::koogallery::open_api::{OpenApi, OpenApiError};
-use crate::application::ports::{Clock, OrderSource, OrderSourceError, SecretSource};
-use crate::domain::{Channel, Marketplace, MerchantId, OrderDetails};
+use super::koogallery::open_api::{CodeFacts, OpenApi, OpenApiError};
+use crate::application::ports::{
+    Clock, CodeStanding, MarketplaceCallError, MarketplaceCalls, OrderSource, OrderSourceError, SecretSource,
+};
+use crate::domain::{
+    Channel, CodeGrant, InstanceId, Instant, Marketplace, MerchantId, OrderDetails, OrderId, RequestId,
+};
 
 /// The open APIs of all marketplaces, each called as its channel says.
 pub struct MarketplaceOrders {
@@ -32,29 +36,124 @@ impl OrderSource for MarketplaceOrders {
         order_id: &str,
         order_line_id: Option<&str>,
     ) -> Result<OrderDetails, OrderSourceError> {
-        let open_api = channel.open_api.as_ref().ok_or(OrderSourceError::NotConfigured)?;
+        let (order_id, order_line_id) = (order_id.to_owned(), order_line_id.map(str::to_owned));
+        let asking =
+            move |open_api: &OpenApi<'_>, now| open_api.query_order(&order_id, order_line_id.as_deref(), now);
+        self.call(channel, asking).await.map_err(|fault| match fault {
+            Fault::NotConfigured => OrderSourceError::NotConfigured,
+            Fault::Error(OpenApiError::Retry(why)) => OrderSourceError::Unavailable(why),
+            Fault::Error(OpenApiError::NotFound) => OrderSourceError::UnknownOrder,
+            Fault::Error(
+                error @ (OpenApiError::Refused(_)
+                | OpenApiError::RequestClosed(_)
+                | OpenApiError::CodeUnknown
+                | OpenApiError::CodeNotReceived
+                | OpenApiError::CodeState),
+            ) => OrderSourceError::Refused(error.to_string()),
+        })
+    }
+}
+
+#[async_trait]
+impl MarketplaceCalls for MarketplaceOrders {
+    async fn activate_code(
+        &self,
+        channel: &Channel,
+        code: &InstanceId,
+    ) -> Result<CodeGrant, MarketplaceCallError> {
+        let asked = code.to_string();
+        let facts = self.call(channel, move |open_api, now| open_api.activate_code(&asked, now)).await?;
+        let CodeFacts { released: _, ends_at, order_id, product_id, quantity } = facts;
+        let order_id = order_id.and_then(|id| OrderId::parse(&id).ok());
+        Ok(CodeGrant { channel: channel.id.clone(), order_id, product_id, quantity, ends_at })
+    }
+
+    async fn query_code(
+        &self,
+        channel: &Channel,
+        code: &InstanceId,
+    ) -> Result<CodeStanding, MarketplaceCallError> {
+        let asked = code.to_string();
+        let facts = self.call(channel, move |open_api, now| open_api.query_code(&asked, now)).await?;
+        let CodeFacts { released, ends_at, order_id, product_id, quantity } = facts;
+        let order_id = order_id.and_then(|id| OrderId::parse(&id).ok());
+        Ok(CodeStanding { released, ends_at, order_id, product_id, quantity })
+    }
+
+    async fn report_use(
+        &self,
+        channel: &Channel,
+        code: &InstanceId,
+        client: &str,
+    ) -> Result<(), MarketplaceCallError> {
+        let (code, client) = (code.to_string(), client.to_owned());
+        Ok(self.call(channel, move |open_api, now| open_api.report_use(&code, &client, now)).await?)
+    }
+
+    async fn upload_license(
+        &self,
+        channel: &Channel,
+        request: &RequestId,
+        text: &str,
+    ) -> Result<(), MarketplaceCallError> {
+        let (event_id, text) = (request.to_string(), text.to_owned());
+        Ok(self.call(channel, move |open_api, now| open_api.upload_license(&event_id, &text, now)).await?)
+    }
+}
+
+impl MarketplaceOrders {
+    /// One call as the channel's settings say, where blocking is allowed.
+    async fn call<T: Send + 'static>(
+        &self,
+        channel: &Channel,
+        calling: impl FnOnce(&OpenApi<'_>, Instant) -> Result<T, OpenApiError> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let open_api = channel.open_api.as_ref().ok_or(Fault::NotConfigured)?;
         match channel.marketplace {
             Marketplace::KooGallery => {}
-            Marketplace::Generic => return Err(OrderSourceError::NotConfigured),
+            Marketplace::Generic => return Err(Fault::NotConfigured),
         }
         let resolve = |reference| {
-            self.secrets.resolve(reference).map_err(|fault| OrderSourceError::Refused(fault.to_string()))
+            self.secrets
+                .resolve(reference)
+                .map_err(|fault| Fault::from(OpenApiError::Refused(fault.to_string())))
         };
         let (access_key, secret_key) = (resolve(&open_api.access_key)?, resolve(&open_api.secret_key)?);
-        let (base_url, order_id) = (open_api.base_url.clone(), order_id.to_owned());
-        let (order_line_id, now) = (order_line_id.map(str::to_owned), self.clock.now());
-        let call_time = self.call_time;
-        let asking = tokio::task::spawn_blocking(move || {
+        let (base_url, now, call_time) = (open_api.base_url.clone(), self.clock.now(), self.call_time);
+        let called = tokio::task::spawn_blocking(move || {
             let access_key = secrecy::ExposeSecret::expose_secret(&access_key);
             let open_api = OpenApi { base_url: &base_url, access_key, secret_key: &secret_key, call_time };
-            open_api.query_order(&order_id, order_line_id.as_deref(), now)
+            calling(&open_api, now)
         });
-        let asked =
-            asking.await.map_err(|_| OrderSourceError::Unavailable("the query was cut off".into()))?;
-        asked.map_err(|error| match error {
-            OpenApiError::Retry(why) => OrderSourceError::Unavailable(why),
-            OpenApiError::NotFound => OrderSourceError::UnknownOrder,
-            OpenApiError::Refused(why) => OrderSourceError::Refused(why),
-        })
+        let cut_off = |_| Fault::from(OpenApiError::Retry("the call was cut off".into()));
+        Ok(called.await.map_err(cut_off)??)
+    }
+}
+
+/// Why a call was not done.
+enum Fault {
+    NotConfigured,
+    Error(OpenApiError),
+}
+
+impl From<OpenApiError> for Fault {
+    fn from(error: OpenApiError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<Fault> for MarketplaceCallError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::NotConfigured => Self::NotConfigured,
+            Fault::Error(OpenApiError::Retry(why)) => Self::Unavailable(why),
+            Fault::Error(OpenApiError::RequestClosed(why)) => Self::RequestClosed(why),
+            Fault::Error(OpenApiError::CodeUnknown) => Self::CodeUnknown,
+            Fault::Error(OpenApiError::CodeNotReceived) => Self::CodeNotReceived,
+            Fault::Error(OpenApiError::CodeState) => Self::CodeState,
+            Fault::Error(error @ (OpenApiError::NotFound | OpenApiError::Refused(_))) => {
+                Self::Refused(error.to_string())
+            }
+        }
     }
 }

@@ -26,6 +26,10 @@ pub enum RefusalCause {
         "called by another method than POST: a GET with a query is the old SaaS V1 or License 1.0 family"
     )]
     WrongMethod,
+    #[error(
+        "called by another method than GET: a POST with JSON is the SaaS V2 family or a newer License one"
+    )]
+    NotGet,
     #[error("the body has {bytes} bytes, at most {limit} are read")]
     BodyTooLarge { bytes: usize, limit: usize },
     #[error("the body is no JSON object")]
@@ -40,6 +44,10 @@ pub enum RefusalCause {
     QueryParameterMissing(&'static str),
     #[error("the query parameter {0} does not have its documented form")]
     QueryParameterMalformed(&'static str),
+    #[error("the header {0} is missing")]
+    HeaderMissing(&'static str),
+    #[error("the header {0} does not have its documented form")]
+    HeaderMalformed(&'static str),
     /// Positive: the call's time lies ahead of ours.
     #[error("{}", stale_words(*skew_secs))]
     StaleTimestamp { skew_secs: i64 },

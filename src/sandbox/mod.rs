@@ -5,10 +5,13 @@
 //! same vectors, so that one misreading cannot hide in both.
 
 pub mod caller;
+mod code_shop;
+pub mod codes;
 pub mod open_api;
 pub mod orders;
 pub mod signer;
 mod storefront;
+pub mod uploads;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -20,9 +23,12 @@ use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use caller::Caller;
+pub use code_shop::{CodeSale, CodeShop};
+use codes::Codes;
 use open_api::{OpenApi, Trouble};
 use orders::{MockOrder, Orders};
 pub use storefront::{Purchase, Storefront};
+use uploads::Uploads;
 
 /// Tells the time to everything in the sandbox; tests pass a clock that they move.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -40,6 +46,8 @@ pub struct Sandbox {
     address: SocketAddr,
     clock: Clock,
     orders: Arc<Orders>,
+    codes: Arc<Codes>,
+    uploads: Arc<Uploads>,
     open_api: Arc<OpenApi>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -51,7 +59,16 @@ impl Sandbox {
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
         let orders = Arc::new(Orders::default());
-        let open_api = Arc::new(OpenApi::new(keys, Arc::clone(&orders), Arc::clone(&clock)));
+        let codes = Arc::new(Codes::default());
+        let uploads = Arc::new(Uploads::default());
+        let open_api = OpenApi::new(
+            keys,
+            Arc::clone(&orders),
+            Arc::clone(&codes),
+            Arc::clone(&uploads),
+            Arc::clone(&clock),
+        );
+        let open_api = Arc::new(open_api);
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let serving = open_api::serve(listener, Arc::clone(&open_api), stopped);
@@ -59,7 +76,7 @@ impl Sandbox {
             runtime.block_on(serving);
             runtime.shutdown_background();
         })?;
-        Ok(Self { address, clock, orders, open_api, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, clock, orders, codes, uploads, open_api, stop: Some(stop), thread: Some(thread) })
     }
 
     /// The merchant's `open_api.base_url`.
@@ -70,7 +87,14 @@ impl Sandbox {
     /// Sells through one production address, whose calls are signed with `access_key`.
     pub fn storefront(&self, production_address: &str, access_key: SecretString) -> Storefront {
         let caller = Caller::new(production_address, access_key, Arc::clone(&self.clock));
-        Storefront::new(caller, Arc::clone(&self.orders), Arc::clone(&self.clock))
+        Storefront::new(caller, Arc::clone(&self.orders), Arc::clone(&self.uploads), Arc::clone(&self.clock))
+    }
+
+    /// Sells authorization codes and tells one production address of them.
+    pub fn code_shop(&self, production_address: &str, access_key: SecretString) -> CodeShop {
+        let caller = Caller::new(production_address, access_key, Arc::clone(&self.clock));
+        let (orders, codes) = (Arc::clone(&self.orders), Arc::clone(&self.codes));
+        CodeShop::new(caller, orders, codes, Arc::clone(&self.clock))
     }
 
     /// Makes an order known to the order query without telling anybody.
@@ -80,7 +104,12 @@ impl Sandbox {
 
     /// The next `calls` calls of the open API go wrong.
     pub fn trouble(&self, trouble: Trouble, calls: u32) {
-        self.open_api.trouble(trouble, calls);
+        self.open_api.trouble(0, trouble, calls);
+    }
+
+    /// The same after `skip` calls that go well.
+    pub fn trouble_after(&self, skip: u32, trouble: Trouble, calls: u32) {
+        self.open_api.trouble(skip, trouble, calls);
     }
 
     /// How many calls the open API has answered or left hanging, authenticated or not.

@@ -1,4 +1,4 @@
-//! The marketplace's open API: the order query, for callers whose AK/SK signature fits. On request it misbehaves.
+//! The marketplace's open API: the order query and what authorization codes need, for callers whose AK/SK signature fits. On request it misbehaves.
 //!
 //! Source: zh-cn_topic_0070649466, zh-cn_topic_0070649463; error codes: zh-cn_topic_0070649352 and en-us_topic_000033.
 
@@ -14,18 +14,24 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use chrono::{NaiveDateTime, TimeDelta};
 use percent_encoding::percent_decode_str;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::codes::{CodeAnswer, Codes};
 use super::orders::Orders;
 use super::signer::{OpenApiCall, open_api_signature};
+use super::uploads::Uploads;
 use super::{Clock, OpenApiKeys};
 
 const ORDER_QUERY_PATH: &str = "/api/mkp-openapi-public/global/v1/order/query";
+const MARKET_EVENT_PATH: &str = "/api/mkp-openapi-public/global/v1/market-event/";
+const ACTIVATE_PATH: &str = "/api/mkp-openapi-public/global/v1/license/activate";
+const HEARTBEAT_PATH: &str = "/api/mkp-openapi-public/global/v1/license/heartbeat";
+const USAGE_INFO_PATH: &str = "/api/mkp-openapi-public/global/v2/license/software-usage-info";
 /// The usual tolerance of this signing scheme; no page states it.
 const DATE_TOLERANCE: TimeDelta = TimeDelta::minutes(15);
 
@@ -36,27 +42,46 @@ pub enum Trouble {
     Delay(Duration),
     /// Never answers.
     Hang,
+    /// Does what was asked and loses the answer: the caller reads a gateway's 504.
+    AnswerLost,
     /// Answers with this status, usually 5xx or 429, and `MKT.0999`.
     Status(u16),
+}
+
+/// Trouble for `left` calls, after `skip` that go well.
+#[derive(Debug, Clone, Copy)]
+struct PlannedTrouble {
+    skip: u32,
+    trouble: Trouble,
+    left: u32,
 }
 
 /// The open API's state.
 pub struct OpenApi {
     keys: OpenApiKeys,
     orders: Arc<Orders>,
+    codes: Arc<Codes>,
+    uploads: Arc<Uploads>,
     clock: Clock,
-    trouble: Mutex<Option<(Trouble, u32)>>,
+    trouble: Mutex<Option<PlannedTrouble>>,
     calls: AtomicU64,
 }
 
 impl OpenApi {
-    pub fn new(keys: OpenApiKeys, orders: Arc<Orders>, clock: Clock) -> Self {
-        Self { keys, orders, clock, trouble: Mutex::default(), calls: AtomicU64::new(0) }
+    pub fn new(
+        keys: OpenApiKeys,
+        orders: Arc<Orders>,
+        codes: Arc<Codes>,
+        uploads: Arc<Uploads>,
+        clock: Clock,
+    ) -> Self {
+        Self { keys, orders, codes, uploads, clock, trouble: Mutex::default(), calls: AtomicU64::new(0) }
     }
 
-    /// The next `calls` calls go wrong; 0 ends what was asked for before.
-    pub fn trouble(&self, trouble: Trouble, calls: u32) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some((trouble, calls));
+    /// `calls` calls go wrong, after `skip` that do not; 0 ends what was asked for before.
+    pub fn trouble(&self, skip: u32, trouble: Trouble, calls: u32) {
+        let planned = PlannedTrouble { skip, trouble, left: calls };
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(planned);
     }
 
     pub fn calls(&self) -> u64 {
@@ -65,8 +90,12 @@ impl OpenApi {
 
     fn next_trouble(&self) -> Option<Trouble> {
         let mut planned = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let (trouble, left) = (*planned)?;
-        *planned = left.checked_sub(1).map(|left| (trouble, left));
+        let PlannedTrouble { skip, trouble, left } = (*planned)?;
+        if skip > 0 {
+            *planned = Some(PlannedTrouble { skip: skip - 1, trouble, left });
+            return None;
+        }
+        *planned = left.checked_sub(1).map(|left| PlannedTrouble { skip, trouble, left });
         (left > 0).then_some(trouble)
     }
 
@@ -74,7 +103,43 @@ impl OpenApi {
         if let Err(why) = self.authenticate(method, uri, headers, body) {
             return gateway_refusal(why);
         }
-        let query = uri.query().unwrap_or_default();
+        match (method, uri.path()) {
+            (&Method::GET, ORDER_QUERY_PATH) => self.order(uri.query().unwrap_or_default()),
+            (_, path) => {
+                match path.strip_prefix(MARKET_EVENT_PATH).and_then(|rest| rest.strip_suffix("/file")) {
+                    Some(event_id) => self.upload(event_id, headers, body),
+                    None => self.code(path, headers, body),
+                }
+            }
+        }
+    }
+
+    fn upload(&self, event_id: &str, headers: &HeaderMap, body: &[u8]) -> Response {
+        let event_id = percent_decode_str(event_id).decode_utf8_lossy();
+        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let (status, code) = self.uploads.take(&event_id, content_type.unwrap_or_default(), body);
+        json_response(status, &json!({ "error_code": code, "error_msg": "see the code" }))
+    }
+
+    fn code(&self, path: &str, headers: &HeaderMap, body: &[u8]) -> Response {
+        let is_json = headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.starts_with("application/json"));
+        if !is_json {
+            return code_response((415, "95000003", None));
+        }
+        let Ok(request) = serde_json::from_slice::<Value>(body) else {
+            return code_response((400, "95000004", None));
+        };
+        code_response(match path {
+            ACTIVATE_PATH => self.codes.activate(&request, (self.clock)()),
+            HEARTBEAT_PATH => self.codes.query(&request, (self.clock)()),
+            _ => self.codes.report(&request),
+        })
+    }
+
+    fn order(&self, query: &str) -> Response {
         let Some(order_id) = parameter(query, "orderId").filter(|id| id.chars().count() <= 64) else {
             return coded(400, "MKT.0101", "Invalid parameter");
         };
@@ -137,7 +202,14 @@ pub(super) async fn serve(listener: TcpListener, api: Arc<OpenApi>, stopped: one
 
 /// For whoever wants to serve the open API beside something else.
 pub fn router(api: Arc<OpenApi>) -> Router {
-    Router::new().route(ORDER_QUERY_PATH, get(handle)).with_state(api)
+    let codes = || post(handle).fallback(|| async { code_response((405, "95000002", None)) });
+    Router::new()
+        .route(ORDER_QUERY_PATH, get(handle))
+        .route(ACTIVATE_PATH, codes())
+        .route(HEARTBEAT_PATH, codes())
+        .route(USAGE_INFO_PATH, codes())
+        .route(&format!("{MARKET_EVENT_PATH}{{event_id}}/file"), post(handle))
+        .with_state(api)
 }
 
 async fn handle(State(api): State<Arc<OpenApi>>, parts: Parts, body: Bytes) -> Response {
@@ -146,6 +218,10 @@ async fn handle(State(api): State<Arc<OpenApi>>, parts: Parts, body: Bytes) -> R
         Some(Trouble::Status(status)) => return coded(status, "MKT.0999", "Internal error"),
         Some(Trouble::Hang) => std::future::pending::<()>().await,
         Some(Trouble::Delay(delay)) => tokio::time::sleep(delay).await,
+        Some(Trouble::AnswerLost) => {
+            drop(api.answer(&parts.method, &parts.uri, &parts.headers, &body));
+            return coded(504, "APIGW.0201", "Backend timeout");
+        }
         None => {}
     }
     api.answer(&parts.method, &parts.uri, &parts.headers, &body)
@@ -191,6 +267,16 @@ fn gateway_refusal(why: &str) -> Response {
 
 fn coded(status: u16, code: &str, message: &str) -> Response {
     json_response(status, &json!({ "resultCode": code, "resultMsg": message }))
+}
+
+/// Codes have their own members, and their own codes.
+fn code_response((status, code, data): CodeAnswer) -> Response {
+    let message = if code == "92020000" { "success" } else { "refused" };
+    let mut body = json!({ "error_code": code, "error_msg": message });
+    if let Some(data) = data {
+        body["data"] = data;
+    }
+    json_response(status, &body)
 }
 
 fn json_response(status: u16, body: &Value) -> Response {

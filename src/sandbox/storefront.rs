@@ -11,11 +11,13 @@ use serde_json::{Map, Value, json};
 use super::Clock;
 use super::caller::{CallAnswer, CallError, Caller, random_text};
 use super::orders::{Basket, MockOrder, OrderReason, Orders, Period, digits};
+use super::uploads::{Upload, Uploads};
 
 /// Sells, renews, freezes and releases. Every method blocks until the production address has answered.
 pub struct Storefront {
     caller: Caller,
     orders: Arc<Orders>,
+    uploads: Arc<Uploads>,
     clock: Clock,
     /// By instance id: what was bought, and the ends that each paid term reached, the latest last.
     instances: Mutex<HashMap<String, Instance>>,
@@ -35,8 +37,8 @@ pub struct Purchase {
 }
 
 impl Storefront {
-    pub(super) fn new(caller: Caller, orders: Arc<Orders>, clock: Clock) -> Self {
-        Self { caller, orders, clock, instances: Mutex::default() }
+    pub(super) fn new(caller: Caller, orders: Arc<Orders>, uploads: Arc<Uploads>, clock: Clock) -> Self {
+        Self { caller, orders, uploads, clock, instances: Mutex::default() }
     }
 
     /// For calls that are not as they should be.
@@ -91,6 +93,13 @@ impl Storefront {
         self.extend(instance_id, OrderReason::TrialToFormal, "TRIAL_TO_FORMAL", period)
     }
 
+    /// A renewal that also changes what was bought.
+    pub fn renew_as(&self, instance_id: &str, basket: Basket, period: Period) -> Result<Purchase, CallError> {
+        let mut instance = self.known(instance_id);
+        instance.basket = basket;
+        self.extend_as(instance_id, instance, OrderReason::Renew, "RENEWAL_CHANGE", period)
+    }
+
     /// The last renewal is refunded: the end falls back to the one before.
     pub fn cancel_renewal(&self, instance_id: &str) -> Result<Purchase, CallError> {
         let mut instance = self.known(instance_id);
@@ -128,6 +137,68 @@ impl Storefront {
         Ok(Purchase { order, answer })
     }
 
+    /// Somebody buys more of it, or another spec, at once: a CHANGE order and its `upgradeInstance`.
+    pub fn upgrade(&self, instance_id: &str, basket: Basket) -> Result<Purchase, CallError> {
+        let order = self.place(OrderReason::Change, basket)?;
+        let answer = self.tell_upgrade(instance_id, &order)?;
+        Ok(Purchase { order, answer })
+    }
+
+    /// `upgradeInstance`, also again.
+    pub fn tell_upgrade(&self, instance_id: &str, order: &MockOrder) -> Result<CallAnswer, CallError> {
+        self.call(json!({
+            "activity": "upgradeInstance",
+            "instanceId": instance_id,
+            "orderId": order.order_id,
+            "orderLineId": order.order_line_id,
+        }))
+    }
+
+    /// `changeInstanceCheck`: may the instance become this at its renewal?
+    pub fn check_change(&self, instance_id: &str, basket: &Basket) -> Result<CallAnswer, CallError> {
+        let Basket { sku, product_id, quantity, .. } = basket;
+        self.call(json!({
+            "activity": "changeInstanceCheck",
+            "instanceId": instance_id,
+            "productInfo": { "productId": product_id, "skuCode": sku, "linearValue": quantity },
+        }))
+    }
+
+    /// `orderNotify`.
+    pub fn notify(&self, order: &MockOrder) -> Result<CallAnswer, CallError> {
+        self.call(json!({
+            "activity": "orderNotify",
+            "orderId": order.order_id,
+            "orderLineId": order.order_line_id,
+        }))
+    }
+
+    /// `getLicenseAsync`: somebody wants the License of an instance, for the machine of this fingerprint if there is
+    /// one. Both instants as the page prints them.
+    pub fn apply(
+        &self,
+        instance_id: &str,
+        event_id: &str,
+        (from, to): (DateTime<Utc>, Option<DateTime<Utc>>),
+        fingerprint: Option<&str>,
+    ) -> Result<CallAnswer, CallError> {
+        self.uploads.expect(event_id);
+        let printed = |instant: DateTime<Utc>| instant.format("%Y-%m-%d %H:%M:%S z").to_string();
+        self.call(json!({
+            "activity": "getLicenseAsync",
+            "instanceId": instance_id,
+            "effectiveTime": printed(from),
+            "expireTime": to.map(printed),
+            "eventId": event_id,
+            "deviceFingerprint": fingerprint,
+        }))
+    }
+
+    /// What was uploaded for an application, in order of arrival.
+    pub fn uploads(&self, event_id: &str) -> Vec<Upload> {
+        self.uploads.of(event_id)
+    }
+
     /// Replays the saved debugging cases, as happens every morning and afternoon: activity and answer of each.
     pub fn dial_test(&self) -> Result<Vec<(&'static str, CallAnswer)>, CallError> {
         let cases = dial_test_cases(&digits((self.clock)()), &business_id()?);
@@ -141,7 +212,17 @@ impl Storefront {
         scene: &str,
         period: Period,
     ) -> Result<Purchase, CallError> {
-        let mut instance = self.known(instance_id);
+        self.extend_as(instance_id, self.known(instance_id), reason, scene, period)
+    }
+
+    fn extend_as(
+        &self,
+        instance_id: &str,
+        mut instance: Instance,
+        reason: OrderReason,
+        scene: &str,
+        period: Period,
+    ) -> Result<Purchase, CallError> {
         instance.basket.billing = super::orders::Billing::Period(period);
         instance.basket.trial = false;
         let now = (self.clock)();

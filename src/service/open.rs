@@ -115,13 +115,17 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     }
     let maintenance = start_maintenance(&engine, Arc::clone(&options.clock))?;
     let records = RecordStore::start(engine).with_reserve(Arc::clone(&reserve));
-    let app = Arc::new(App::new(
+    let clock = Arc::clone(&options.clock);
+    let marketplaces =
+        Arc::new(MarketplaceOrders::new(options.secrets, options.clock, options.marketplace_timeout));
+    let app = App::new(
         Arc::new(Repository::new(records.clone())),
         Arc::clone(&keyring) as _,
-        Arc::clone(&options.clock),
+        clock,
         Arc::new(SystemRandomness::default()),
-        Arc::new(MarketplaceOrders::new(options.secrets, options.clock, options.marketplace_timeout)),
-    ));
+        Arc::clone(&marketplaces) as _,
+    );
+    let app = Arc::new(app.with_marketplaces(marketplaces));
     match begin(&app, &keyring, &data, &keys).await {
         Ok(first_start) => {
             reserve.watch();

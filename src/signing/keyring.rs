@@ -13,7 +13,8 @@ use super::key_file::{KeyFileError, make_folder};
 use super::merchant_keys::MerchantKeys;
 use crate::application::ports::{CertificateOrder, LicenseKeyOrder, Signer, SigningError};
 use crate::domain::{
-    ClaimCode, ClaimDigest, LicenseId, Merchant, MerchantId, StatusList, StatusListNumber, StatusSlot,
+    ClaimCode, ClaimDigest, Commitment, LicenseId, Merchant, MerchantId, ProductId, StatusList,
+    StatusListNumber, StatusSlot,
 };
 
 /// Makes 32 unpredictable bytes.
@@ -134,6 +135,12 @@ impl Signer for Keyring {
         let keys = MerchantKeys::create(&folder, &merchant.issuer, || (self.settings.randomness)());
         self.remember(&merchant.id, keys.map_err(|error| SigningError(error.to_string()))?);
         Ok(true)
+    }
+
+    fn commit_fingerprint(&self, merchant: &Merchant, product: &ProductId, text: &str) -> Option<Commitment> {
+        let component = license_token::Component::Fp;
+        license_token::machine::commit(&merchant.issuer, product.as_str(), component, text)
+            .map(|value| value.0)
     }
 
     fn license_key(&self, order: &LicenseKeyOrder<'_>) -> Result<String, SigningError> {

@@ -9,10 +9,14 @@ pub enum Kind {
     Purchase,
     /// A marketplace's instance id, pointing to its purchase.
     Instance,
+    /// An authorization code of a marketplace.
+    AuthorizationCode,
     /// A license.
     License,
     /// The digest of a claim code, pointing to its license.
     ClaimCode,
+    /// A license handed over through a marketplace.
+    HandedOver,
     /// Which activations hold a place of a license.
     Places,
     /// A license on a machine.
@@ -41,22 +45,27 @@ pub enum Kind {
     Index,
     /// Catalog: product, spec, channel, API token.
     Catalog,
+    /// What a marketplace tells of the companies that use what they bought.
+    Kit,
     /// What the installation remembers about itself.
     Meta,
 }
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::Activation,
         Self::Catalog,
         Self::ClaimCode,
+        Self::AuthorizationCode,
         Self::Escrow,
         Self::Event,
+        Self::HandedOver,
         Self::Idempotency,
         Self::Instance,
         Self::Index,
         Self::Job,
+        Self::Kit,
         Self::License,
         Self::Meta,
         Self::Nonce,
@@ -77,8 +86,10 @@ impl Kind {
         match self {
             Self::Purchase => *b"pur",
             Self::Instance => *b"ins",
+            Self::AuthorizationCode => *b"cod",
             Self::License => *b"lic",
             Self::ClaimCode => *b"clm",
+            Self::HandedOver => *b"hnd",
             Self::Places => *b"plc",
             Self::Activation => *b"act",
             Self::Quota => *b"qty",
@@ -93,6 +104,7 @@ impl Kind {
             Self::Event => *b"evt",
             Self::Index => *b"ix_",
             Self::Catalog => *b"cat",
+            Self::Kit => *b"kit",
             Self::Meta => *b"met",
         }
     }

@@ -232,6 +232,8 @@ impl State {
                 assert!(before.is_none_or(|before| before.body == after.body), "{key} is pointed elsewhere");
             }
             Kind::Purchase
+            | Kind::AuthorizationCode
+            | Kind::HandedOver
             | Kind::License
             | Kind::ClaimCode
             | Kind::Places
@@ -246,6 +248,7 @@ impl State {
             | Kind::Event
             | Kind::Index
             | Kind::Catalog
+            | Kind::Kit
             | Kind::Meta => {}
         }
         self.position.revision = after.revision;

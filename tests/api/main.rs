@@ -7,9 +7,13 @@ mod callbacks;
 mod failures;
 mod licenses;
 mod offline_material;
+mod older_families;
 mod portal;
 mod refusals;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens_and_apply;
+#[path = "../support/koogallery_v1.rs"]
+#[expect(dead_code, reason = "only what signs is used here")]
+mod v1;
 mod wire;

@@ -2,7 +2,9 @@
 
 use super::support::*;
 use chrono::DateTime;
-use lictor::domain::{InstanceInfo, InstanceStatus, OrderRef, PurchaseEvent, PurchaseOutcome, RefreshScene};
+use lictor::domain::{
+    InstanceInfo, InstanceStatus, OrderRef, PurchaseEvent, PurchaseOutcome, RefreshScene, Target,
+};
 use lictor::marketplace::koogallery::result_code::ResultCode;
 use lictor::marketplace::{Call, CallRefusal, RefusalCause, protocol_for};
 use lictor::sandbox::signer;
@@ -18,12 +20,25 @@ fn complete(activity: &str) -> Value {
             "orderLineId": "CS2-000001", "instanceId": "i-1", "expireTime": "20230523201932" }),
         "updateInstanceStatus" => json!({ "activity": activity, "instanceId": "i-1", "status": "FREEZE" }),
         "releaseInstance" => json!({ "activity": activity, "instanceId": "i-1" }),
+        "upgradeInstance" => json!({ "activity": activity, "instanceId": "i-1", "orderId": "CS4",
+            "orderLineId": "CS4-000001" }),
+        "changeInstanceCheck" => json!({ "activity": activity, "instanceId": "i-1",
+            "productInfo": { "productId": "P1", "skuCode": "S1", "linearValue": 2 } }),
+        "orderNotify" => json!({ "activity": activity, "orderId": "CS5", "orderLineId": "CS5-000001" }),
         _ => panic!("{activity}"),
     }
 }
 
-const ACTIVITIES: [&str; 5] =
-    ["newInstance", "queryInstance", "refreshInstance", "updateInstanceStatus", "releaseInstance"];
+const ACTIVITIES: [&str; 8] = [
+    "newInstance",
+    "queryInstance",
+    "refreshInstance",
+    "updateInstanceStatus",
+    "releaseInstance",
+    "upgradeInstance",
+    "changeInstanceCheck",
+    "orderNotify",
+];
 
 fn with(activity: &str, name: &str, value: Value) -> Result<Call, CallRefusal> {
     let mut body = complete(activity);
@@ -85,7 +100,14 @@ fn refresh_instance_has_four_scenes_and_an_absolute_end() {
         let (instance_id, order) = ("i-1".to_owned(), order("CS2"));
         assert_eq!(
             event("refreshInstance", "scene", json!(word)),
-            PurchaseEvent::Refreshed { instance_id, order, scene: expected, ends_at, product_id: None }
+            PurchaseEvent::Refreshed {
+                instance_id,
+                order,
+                scene: expected,
+                ends_at,
+                product_id: None,
+                resumes: false
+            }
         );
     }
     let PurchaseEvent::Refreshed { product_id, .. } = event("refreshInstance", "productId", json!("P2"))
@@ -131,6 +153,56 @@ fn release_instance_names_the_unsubscribing_order_if_there_is_one() {
     assert_eq!(read(&signed(&body.to_string())).unwrap().event, released(Some(order("CS3"))));
 }
 
+#[test]
+fn upgrade_instance_names_the_changing_order() {
+    let changed = PurchaseEvent::Changed { instance_id: "i-1".into(), order: order("CS4"), details: None };
+    assert_eq!(event("upgradeInstance", "x", json!(1)), changed);
+    assert_eq!(event("orderNotify", "x", json!(1)), PurchaseEvent::Noticed { order: order("CS5") });
+}
+
+#[test]
+fn change_instance_check_names_its_target() {
+    let asked = |product: Value| with("changeInstanceCheck", "productInfo", product);
+    let target = |product: Value| match asked(product).unwrap().event {
+        PurchaseEvent::ChangeAsked { instance_id, target } if instance_id == "i-1" => target,
+        other => panic!("{other:?}"),
+    };
+    let expected = |quantity| Target { product_id: "P1".into(), sku: "S1".into(), quantity };
+    for (value, quantity) in [
+        (json!(null), None),
+        (json!(""), None),
+        (json!(3), Some(3)),
+        (json!("4"), Some(4)),
+        (json!(5.0), Some(5)),
+    ] {
+        let product = json!({ "productId": "P1", "skuCode": "S1", "linearValue": value, "productName": "x" });
+        assert_eq!(target(product.clone()), expected(quantity));
+        assert_eq!(target(json!([product])), expected(quantity), "a list of one");
+    }
+    for odd in [json!(-1), json!(1.5), json!("x"), json!([1]), json!(true), json!(99_999_999_999_u64)] {
+        let refusal = asked(json!({ "productId": "P1", "skuCode": "S1", "linearValue": odd })).unwrap_err();
+        assert_eq!(refusal.cause, RefusalCause::ParameterMalformed("linearValue"));
+    }
+    for (name, limit) in [("productId", 64), ("skuCode", 64)] {
+        let with_member = |value: Value| {
+            let mut product = json!({ "productId": "P1", "skuCode": "S1" });
+            product[name] = value;
+            asked(product).err().map(|refusal| refusal.cause)
+        };
+        assert_eq!(with_member(json!(null)), Some(RefusalCause::ParameterMissing(name)));
+        assert_eq!(with_member(json!(7)), Some(RefusalCause::ParameterMalformed(name)));
+        let too_long = RefusalCause::ParameterTooLong { name, limit };
+        assert_eq!(with_member(json!("1".repeat(limit + 1))), Some(too_long));
+        assert_eq!(with_member(json!("1".repeat(limit))), None);
+    }
+    assert_eq!(asked(json!(null)).unwrap_err().cause, RefusalCause::ParameterMissing("productInfo"));
+    for odd in [json!("x"), json!([]), json!([{}, {}]), json!(1)] {
+        assert_eq!(asked(odd).unwrap_err().cause, RefusalCause::ParameterMalformed("productInfo"));
+    }
+    let call = asked(json!({ "productId": "P1", "skuCode": "S1" })).unwrap();
+    assert_eq!(call.replay, None, "a question changes nothing");
+}
+
 /// activity, parameter, length, mandatory: the rows of the tables.
 const ROWS: &[(&str, &str, usize, bool)] = &[
     ("newInstance", "orderId", 64, true),
@@ -149,6 +221,12 @@ const ROWS: &[(&str, &str, usize, bool)] = &[
     ("releaseInstance", "instanceId", 64, true),
     ("releaseInstance", "orderId", 64, false),
     ("releaseInstance", "orderLineId", 64, false),
+    ("upgradeInstance", "instanceId", 64, true),
+    ("upgradeInstance", "orderId", 64, true),
+    ("upgradeInstance", "orderLineId", 64, true),
+    ("changeInstanceCheck", "instanceId", 64, true),
+    ("orderNotify", "orderId", 64, true),
+    ("orderNotify", "orderLineId", 64, true),
 ];
 
 #[test]
@@ -245,6 +323,7 @@ fn answers_are_exact() {
         instance_id: "i-1".into(),
         front_end_url: "https://a.example/portal".into(),
         memo: "激活码 ABC".into(),
+        sign_in: None,
     };
     assert_eq!(
         answered("queryInstance", &PurchaseOutcome::Instances(vec![info])).0,
@@ -262,7 +341,14 @@ fn answers_are_exact() {
             assert_eq!(answered(activity, &outcome), (expected, None), "{activity}");
         }
     }
-    for activity in ["refreshInstance", "updateInstanceStatus", "releaseInstance"] {
+    for activity in [
+        "refreshInstance",
+        "updateInstanceStatus",
+        "releaseInstance",
+        "upgradeInstance",
+        "changeInstanceCheck",
+        "orderNotify",
+    ] {
         let success = r#"{"resultCode":"000000","resultMsg":"success."}"#.to_owned();
         assert_eq!(answered(activity, &PurchaseOutcome::Done), (success, None));
     }
@@ -271,7 +357,7 @@ fn answers_are_exact() {
 #[test]
 fn what_breaks_a_documented_length_becomes_an_internal_error_with_a_reason_for_the_log() {
     let info = |id: String, url: String, memo: String| {
-        let info = InstanceInfo { instance_id: id, front_end_url: url, memo };
+        let info = InstanceInfo { instance_id: id, front_end_url: url, memo, sign_in: None };
         answered("queryInstance", &PurchaseOutcome::Instances(vec![info]))
     };
     let (id, url) = ("i".repeat(64), "u".repeat(512));
@@ -298,6 +384,7 @@ fn a_hundred_instances_with_full_memos_fit_one_answer() {
         instance_id: format!("{n:064}"),
         front_end_url: "u".repeat(512),
         memo: "码".repeat(1024),
+        sign_in: None,
     };
     let (body, fault) = answered("queryInstance", &PurchaseOutcome::Instances((0..100).map(full).collect()));
     assert_eq!((body.matches("appInfo").count(), fault), (100, None));

@@ -21,7 +21,7 @@ use lictor::domain::{MerchantId, Scope, SecretRef, TokenOwner};
 use lictor::http::{HttpLimits, HttpParts, HttpState, router, serve, token_digest};
 use lictor::marketplace::MarketplaceOrders;
 use lictor::randomness::{SystemRandomness, random_bytes};
-use lictor::sandbox::{OpenApiKeys, Sandbox, Storefront};
+use lictor::sandbox::{CodeShop, OpenApiKeys, Sandbox, Storefront};
 use lictor::service::{CatalogApplier, ServerBackups, new_token_text};
 use lictor::signing::{Keyring, KeyringSettings};
 use lictor::store::{EmbeddedEngine, MemoryEngine, RecordStore, Repository};
@@ -173,7 +173,9 @@ impl Harness {
             Arc::clone(&clock),
             Duration::from_secs(10),
         ));
-        let app = Arc::new(App::new(Arc::clone(&store) as _, keyring, clock, Arc::clone(&ids) as _, orders));
+        let marketplaces = Arc::clone(&orders) as _;
+        let app = App::new(Arc::clone(&store) as _, keyring, clock, Arc::clone(&ids) as _, orders);
+        let app = Arc::new(app.with_marketplaces(marketplaces));
         let applier = Arc::new(CatalogApplier::new(Arc::clone(&app), Arc::clone(&secrets)));
         let parts = HttpParts {
             app: Arc::clone(&app),
@@ -281,6 +283,37 @@ impl Harness {
         let address = format!("{}/marketplace/acme/cad-koogallery", self.url);
         self.world.sandbox.storefront(&address, ACCESS_KEY.to_owned().into())
     }
+}
+
+impl Harness {
+    /// Applies a channel `cad-codes` that speaks `license-code`, and opens its shop.
+    pub fn code_shop(&self) -> CodeShop {
+        self.apply(&channel_speaking("license-code", "cad-codes", &self.world.sandbox));
+        let address = format!("{}/marketplace/acme/cad-codes", self.url);
+        self.world.sandbox.code_shop(&address, ACCESS_KEY.to_owned().into())
+    }
+}
+
+/// One more address of `acme`.
+pub fn channel_speaking(protocol: &str, id: &str, sandbox: &Sandbox) -> String {
+    let base_url = sandbox.base_url();
+    format!(
+        r#"
+[merchant]
+id = "acme"
+name = {{ zh = "艾克米软件", en = "Acme Software" }}
+issuer = "https://license.acme.example"
+time_zone = "Asia/Shanghai"
+locale = "en"
+
+[[channel]]
+id = "{id}"
+protocol = "{protocol}"
+products = ["acme-cad"]
+access_keys = ["env:CALLBACK_KEY"]
+open_api = {{ base_url = "{base_url}", access_key = "env:OPEN_API_AK", secret_key = "env:OPEN_API_SK" }}
+"#
+    )
 }
 
 impl Drop for Harness {

@@ -128,6 +128,7 @@ pub fn catalog_with_new_sku() -> Catalog {
 /// An order as the marketplace tells it: one line of one month of `SKU`, unless changed.
 pub fn order(order_id: &str, created_at: &str) -> OrderDetails {
     OrderDetails {
+        extend_params: Vec::new(),
         order_id: order_id.into(),
         kind: OrderKind::New,
         created_at: at(created_at),

@@ -8,6 +8,7 @@ mod chapters;
 mod exactly_once;
 mod invariants;
 mod life_cycle;
+mod older_families;
 mod race;
 mod records;
 mod restored;

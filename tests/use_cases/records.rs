@@ -67,6 +67,9 @@ impl Records {
             Record::Merchant(_)
             | Record::Product(_)
             | Record::ApiToken(_)
+            | Record::AuthorizationCode(_)
+            | Record::HandedOver(_)
+            | Record::Kit(_)
             | Record::Replay(_)
             | Record::Idempotency(_)
             | Record::Restore(_) => {}
@@ -86,7 +89,14 @@ impl Records {
             Kind::StatusListFlip => Some(self.flips.len()),
             Kind::Job => Some(self.jobs.len()),
             Kind::Event => Some(self.events.len()),
-            Kind::Nonce | Kind::Idempotency | Kind::StatusListSlots | Kind::Catalog | Kind::Meta => None,
+            Kind::AuthorizationCode
+            | Kind::HandedOver
+            | Kind::Nonce
+            | Kind::Idempotency
+            | Kind::StatusListSlots
+            | Kind::Catalog
+            | Kind::Kit
+            | Kind::Meta => None,
             Kind::Quota | Kind::Escrow | Kind::Reservation => Some(0),
         }
     }
@@ -176,7 +186,9 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         Kind::License => Some(RecordKey::License(merchant, license(&text(own)))),
         Kind::ClaimCode => Some(RecordKey::ClaimCode(merchant, own.try_into().expect("a digest"))),
         Kind::Places => Some(RecordKey::Places(merchant, license(&text(own)))),
-        Kind::Purchase
+        Kind::AuthorizationCode
+        | Kind::HandedOver
+        | Kind::Purchase
         | Kind::Activation
         | Kind::Quota
         | Kind::Escrow
@@ -189,6 +201,7 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         | Kind::Job
         | Kind::Event
         | Kind::Catalog
+        | Kind::Kit
         | Kind::Meta => None,
     }
 }

@@ -94,6 +94,12 @@ impl License {
         self.license_key = license_key;
     }
 
+    /// Adds a key beside the current one, which stays the current one.
+    pub fn add_key(&mut self, key: IssuedKey) {
+        let before_current = self.issued.len().saturating_sub(1);
+        self.issued.insert(before_current, key);
+    }
+
     /// What the status list says of one key text.
     pub fn status_of(&self, key: &IssuedKey) -> Status {
         match (&self.end, key.superseded, self.holds.is_empty()) {

@@ -20,6 +20,15 @@ pub struct AppliedOrder {
     pub in_force: bool,
 }
 
+/// A later order that changed, or is to change, what was bought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedChange {
+    /// The marketplace's order id.
+    pub order_id: String,
+    /// When it was ordered; none while the marketplace is being asked.
+    pub ordered_at: Option<Instant>,
+}
+
 impl AppliedOrder {
     /// Orders are sorted by their time of ordering; one whose time is unknown counts as just ordered.
     fn rank(&self) -> (Instant, Instant) {

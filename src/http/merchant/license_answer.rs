@@ -253,7 +253,7 @@ fn early_holds(purchase: &Purchase) -> Holds {
     let marketplace = purchase.early.iter().fold(None, |hold, event| match event {
         EarlyEvent::Frozen { at } => hold.or(Some(Hold { since: *at, reason: None })),
         EarlyEvent::Unfrozen { .. } => None,
-        EarlyEvent::Refreshed { .. } => hold,
+        EarlyEvent::Refreshed { .. } | EarlyEvent::Changed { .. } | EarlyEvent::Applied { .. } => hold,
     });
     Holds { marketplace, merchant: None }
 }

@@ -2,6 +2,7 @@
 //!
 //! The signature covers a re-rendered form of the body, so what is read must be what was signed: one tree serves both.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -25,6 +26,14 @@ pub enum Json<'a> {
     Object(Object<'a>),
 }
 
+/// What a name that stands twice in one object means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duplicates {
+    Refused,
+    /// The last one counts: printed examples of the Kit have such.
+    LastWins,
+}
+
 /// Members in the order received, no name twice.
 #[derive(Debug, Default, PartialEq)]
 pub struct Object<'a>(pub Vec<(String, Json<'a>)>);
@@ -37,28 +46,44 @@ impl<'a> Object<'a> {
 
 /// Reads a body. Whatever is wrong with it, it cannot be read at all: a plain 4xx.
 pub fn read_object(body: &[u8]) -> Result<Object<'_>, RefusalCause> {
-    if body.len() > BODY_LIMIT_BYTES {
-        return Err(RefusalCause::BodyTooLarge { bytes: body.len(), limit: BODY_LIMIT_BYTES });
-    }
-    let text = std::str::from_utf8(body).map_err(|_| RefusalCause::MalformedJson)?;
-    object(text, 1)
+    read_object_as(body, BODY_LIMIT_BYTES, Duplicates::Refused)
 }
 
-fn object(text: &str, level: usize) -> Result<Object<'_>, RefusalCause> {
+/// The same within another limit.
+pub fn read_object_as(body: &[u8], limit: usize, duplicates: Duplicates) -> Result<Object<'_>, RefusalCause> {
+    if body.len() > limit {
+        return Err(RefusalCause::BodyTooLarge { bytes: body.len(), limit });
+    }
+    let text = std::str::from_utf8(body).map_err(|_| RefusalCause::MalformedJson)?;
+    object(text, 1, duplicates)
+}
+
+/// Reads a list that came as the text of a member; duplicates as in the body around it.
+pub fn read_list(text: &str, duplicates: Duplicates) -> Result<Vec<Json<'_>>, RefusalCause> {
+    list(text, 1, duplicates)
+}
+
+fn object(text: &str, level: usize, duplicates: Duplicates) -> Result<Object<'_>, RefusalCause> {
     if level > DEPTH_LIMIT_LEVELS {
         return Err(RefusalCause::NestedTooDeep { limit: DEPTH_LIMIT_LEVELS });
     }
     let Members(members) = parse(text)?;
-    refuse_duplicates(&members)?;
-    let members = members.into_iter().map(|(name, raw)| Ok((name, value(raw, level)?)));
+    let members = match duplicates {
+        Duplicates::Refused => {
+            refuse_duplicates(&members)?;
+            members
+        }
+        Duplicates::LastWins => last_of_each(members),
+    };
+    let members = members.into_iter().map(|(name, raw)| Ok((name, value(raw, level, duplicates)?)));
     Ok(Object(members.collect::<Result<_, RefusalCause>>()?))
 }
 
-fn value(raw: &RawValue, level: usize) -> Result<Json<'_>, RefusalCause> {
+fn value(raw: &RawValue, level: usize, duplicates: Duplicates) -> Result<Json<'_>, RefusalCause> {
     let text = raw.get();
     Ok(match text.as_bytes().first() {
-        Some(b'{') => Json::Object(object(text, level + 1)?),
-        Some(b'[') => list(text, level + 1)?,
+        Some(b'{') => Json::Object(object(text, level + 1, duplicates)?),
+        Some(b'[') => Json::List(list(text, level + 1, duplicates)?),
         Some(b'"') => Json::Text(parse(text)?),
         Some(b't') => Json::Bool(true),
         Some(b'f') => Json::Bool(false),
@@ -67,12 +92,12 @@ fn value(raw: &RawValue, level: usize) -> Result<Json<'_>, RefusalCause> {
     })
 }
 
-fn list(text: &str, level: usize) -> Result<Json<'_>, RefusalCause> {
+fn list(text: &str, level: usize, duplicates: Duplicates) -> Result<Vec<Json<'_>>, RefusalCause> {
     if level > DEPTH_LIMIT_LEVELS {
         return Err(RefusalCause::NestedTooDeep { limit: DEPTH_LIMIT_LEVELS });
     }
     let items: Vec<&RawValue> = parse(text)?;
-    Ok(Json::List(items.into_iter().map(|raw| value(raw, level)).collect::<Result<_, _>>()?))
+    items.into_iter().map(|raw| value(raw, level, duplicates)).collect()
 }
 
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, RefusalCause> {
@@ -86,6 +111,22 @@ fn refuse_duplicates(members: &[(String, &RawValue)]) -> Result<(), RefusalCause
         return Err(RefusalCause::DuplicateMember);
     }
     Ok(())
+}
+
+/// Each name once, where it stood first, with what it said last.
+fn last_of_each(members: Vec<(String, &RawValue)>) -> Vec<(String, &RawValue)> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut kept: Vec<(String, &RawValue)> = Vec::new();
+    for (name, raw) in members {
+        match places.get(&name) {
+            Some(at) => kept[*at].1 = raw,
+            None => {
+                places.insert(name.clone(), kept.len());
+                kept.push((name, raw));
+            }
+        }
+    }
+    kept
 }
 
 /// The members of one object, their values unread.

@@ -19,6 +19,26 @@ pub fn sorted_payload(body: &[u8]) -> Result<Vec<u8>, RefusalCause> {
     Ok(Form::SortedAtTop.render(&json::read_object(body)?))
 }
 
+/// One object without blanks, members in the order received.
+pub(super) fn compact(members: &Object<'_>) -> String {
+    let mut out = String::new();
+    Form::SortedAtTop.object(members, false, &mut out);
+    out
+}
+
+/// A value as a Java map prints it: texts bare, the rest as JSON; nothing for null.
+pub(super) fn plain_text(value: &Json<'_>) -> Option<String> {
+    match value {
+        Json::Null => None,
+        Json::Text(content) => Some(content.clone()),
+        Json::Bool(_) | Json::Number(_) | Json::List(_) | Json::Object(_) => {
+            let mut out = String::new();
+            Form::SortedAtTop.value(value, &mut out);
+            Some(out)
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
     SortedAtTop,

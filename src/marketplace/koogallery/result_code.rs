@@ -3,6 +3,7 @@
 //! Source: zh-cn_topic_0070649421 (SaaS V2), zh-cn_topic_0070649057 and zh-cn_topic_0070649114 (V1 guides),
 //! zh-cn_topic_0070649288 (online License: `0009xx`).
 
+use crate::domain::PurchaseOutcome;
 use crate::marketplace::RefusalCause;
 
 /// A result code of the marketplace.
@@ -55,6 +56,27 @@ impl ResultCode {
         Self::FingerprintRequired,
     ];
 
+    /// The code for an outcome; none for outcomes that are answered with members of their own.
+    pub fn of(outcome: &PurchaseOutcome) -> Option<Self> {
+        match outcome {
+            PurchaseOutcome::Done => Some(Self::Success),
+            PurchaseOutcome::InstanceUnknown => Some(Self::InstanceUnknown),
+            PurchaseOutcome::Processing => Some(Self::Processing),
+            PurchaseOutcome::Unavailable => Some(Self::InternalError),
+            // No page has a code for "no" to a change that is only thought of: the target is what does not fit.
+            PurchaseOutcome::InvalidParameter | PurchaseOutcome::ChangeRefused => {
+                Some(Self::InvalidParameter)
+            }
+            PurchaseOutcome::NoPlaceFree => Some(Self::NoPlaceFree),
+            PurchaseOutcome::OutsideValidity => Some(Self::WithinCurrentOrder),
+            PurchaseOutcome::EndRequired => Some(Self::ExpiryRequired),
+            PurchaseOutcome::FingerprintRequired => Some(Self::FingerprintRequired),
+            PurchaseOutcome::Accepted { .. }
+            | PurchaseOutcome::Delivered { .. }
+            | PurchaseOutcome::Instances(_) => None,
+        }
+    }
+
     /// Six digits.
     pub fn code(self) -> &'static str {
         self.row().0
@@ -98,7 +120,9 @@ pub enum Wording {
 pub fn wording(cause: &RefusalCause) -> Wording {
     match cause {
         RefusalCause::UnknownSubPath => Wording::Plain { status: 404, code: "not_found" },
-        RefusalCause::WrongMethod => Wording::Plain { status: 405, code: "method_not_allowed" },
+        RefusalCause::WrongMethod | RefusalCause::NotGet => {
+            Wording::Plain { status: 405, code: "method_not_allowed" }
+        }
         RefusalCause::BodyTooLarge { .. } => Wording::Plain { status: 413, code: "too_large" },
         RefusalCause::MalformedJson | RefusalCause::NestedTooDeep { .. } => {
             Wording::Plain { status: 400, code: "malformed_json" }
@@ -110,6 +134,8 @@ pub fn wording(cause: &RefusalCause) -> Wording {
         RefusalCause::UnreadableQuery(_)
         | RefusalCause::QueryParameterMissing(_)
         | RefusalCause::QueryParameterMalformed(_)
+        | RefusalCause::HeaderMissing(_)
+        | RefusalCause::HeaderMalformed(_)
         | RefusalCause::StaleTimestamp { .. }
         | RefusalCause::NonceReused
         | RefusalCause::ParameterMissing(_)

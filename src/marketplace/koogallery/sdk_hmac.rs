@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::signature::{encode_hex, keyed};
 
 /// RFC 3986, section 2.3: everything but unreserved characters is encoded.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(super) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A call to be signed. All of `headers` are signed; `host` and `x-sdk-date` have to be among them.
 pub struct Signable<'a> {

@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq;
 use super::json::Object;
 use super::payload::payload_forms;
 use super::query::Query;
+use super::time;
 use crate::marketplace::{AccessKey, RefusalCause, ReplayIdentity};
 
 /// A call's time may differ from ours by this much, either way.
@@ -19,7 +20,20 @@ pub const WINDOW_MILLIS: i64 = 60_000;
 /// Printed nonces have 16, 32 and 64 characters.
 pub const NONCE_LIMIT_BYTES: usize = 128;
 
-/// The three query parameters of a signed call, in their documented forms and in time; the signature is not checked yet.
+/// Where a call carries its signature, and under which names.
+pub struct Carrier<'a> {
+    pub get: &'a dyn Fn(&str) -> Option<&'a str>,
+    pub signature: &'static str,
+    pub timestamp: &'static str,
+    pub nonce: &'static str,
+    pub missing: fn(&'static str) -> RefusalCause,
+    pub malformed: fn(&'static str) -> RefusalCause,
+}
+
+/// What a signature is made of: key, nonce, timestamp, payload.
+pub type Signing = fn(&SecretString, &str, &str, &[u8]) -> [u8; 32];
+
+/// The three parts of a signed call, in their documented forms and in time; the signature is not checked yet.
 pub struct UnverifiedSignature {
     signature: [u8; 32],
     timestamp: String,
@@ -34,19 +48,32 @@ pub struct VerifiedSignature {
 }
 
 impl UnverifiedSignature {
-    /// Reads and bounds the parameters, in the order in which the marketplace's sample project checks them.
+    /// Reads them from the query string.
     pub fn read(query: &Query, now: DateTime<Utc>) -> Result<Self, RefusalCause> {
-        let timestamp = query.get("timestamp").ok_or(RefusalCause::QueryParameterMissing("timestamp"))?;
-        let sent_at = read_timestamp(timestamp).ok_or(RefusalCause::QueryParameterMalformed("timestamp"))?;
+        let carrier = Carrier {
+            get: &|name| query.get(name),
+            signature: "signature",
+            timestamp: "timestamp",
+            nonce: "nonce",
+            missing: RefusalCause::QueryParameterMissing,
+            malformed: RefusalCause::QueryParameterMalformed,
+        };
+        Self::carried(&carrier, now)
+    }
+
+    /// Reads and bounds the parts, in the order in which the marketplace's sample project checks them.
+    pub fn carried(carrier: &Carrier<'_>, now: DateTime<Utc>) -> Result<Self, RefusalCause> {
+        let timestamp = (carrier.get)(carrier.timestamp).ok_or((carrier.missing)(carrier.timestamp))?;
+        let sent_at = read_timestamp(timestamp).ok_or((carrier.malformed)(carrier.timestamp))?;
         let skew_millis = sent_at.timestamp_millis() - now.timestamp_millis();
         if skew_millis.abs() > WINDOW_MILLIS {
-            return Err(RefusalCause::StaleTimestamp { skew_secs: whole_secs(skew_millis) });
+            return Err(RefusalCause::StaleTimestamp { skew_secs: time::whole_secs(skew_millis) });
         }
-        let nonce = query.get("nonce").ok_or(RefusalCause::QueryParameterMissing("nonce"))?;
+        let nonce = (carrier.get)(carrier.nonce).ok_or((carrier.missing)(carrier.nonce))?;
         if nonce.len() > NONCE_LIMIT_BYTES || !nonce.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(RefusalCause::QueryParameterMalformed("nonce"));
+            return Err((carrier.malformed)(carrier.nonce));
         }
-        let signature = query.get("signature").ok_or(RefusalCause::SignatureMissing)?;
+        let signature = (carrier.get)(carrier.signature).ok_or(RefusalCause::SignatureMissing)?;
         let signature = decode_hex(signature).ok_or(RefusalCause::SignatureWrong)?;
         Ok(Self { signature, timestamp: timestamp.to_owned(), sent_at, nonce: nonce.to_owned() })
     }
@@ -59,18 +86,30 @@ impl UnverifiedSignature {
         keys: &[AccessKey],
         now: DateTime<Utc>,
     ) -> Result<VerifiedSignature, RefusalCause> {
+        self.verify_made_by(sign, body, members, keys, now)
+    }
+
+    /// The same for another way of signing.
+    pub fn verify_made_by(
+        &self,
+        signing: Signing,
+        body: &[u8],
+        members: &Object<'_>,
+        keys: &[AccessKey],
+        now: DateTime<Utc>,
+    ) -> Result<VerifiedSignature, RefusalCause> {
         if keys.is_empty() {
             return Err(RefusalCause::NoAccessKey);
         }
         let signed_by = payload_forms(body, members)
             .iter()
-            .find_map(|payload| keys.iter().position(|key| self.fits(payload, &key.secret)))
+            .find_map(|payload| keys.iter().position(|key| self.fits(signing, payload, &key.secret)))
             .ok_or(RefusalCause::SignatureWrong)?;
         Ok(VerifiedSignature { signed_by, replay: self.replay_identity(now) })
     }
 
-    fn fits(&self, payload: &[u8], secret: &SecretString) -> bool {
-        let expected = sign(secret, &self.nonce, &self.timestamp, payload);
+    fn fits(&self, signing: Signing, payload: &[u8], secret: &SecretString) -> bool {
+        let expected = signing(secret, &self.nonce, &self.timestamp, payload);
         expected.ct_eq(&self.signature).into()
     }
 
@@ -116,11 +155,6 @@ fn read_timestamp(text: &str) -> Option<DateTime<Utc>> {
         13 => DateTime::from_timestamp_millis(text.parse().ok()?),
         _ => None,
     }
-}
-
-/// Away from zero: a call 60.2 s off is "61 s" off, never the 60 s that are allowed.
-fn whole_secs(millis: i64) -> i64 {
-    millis.signum() * ((millis.abs() + 999) / 1000)
 }
 
 pub(super) fn encode_hex(bytes: &[u8]) -> String {

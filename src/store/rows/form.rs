@@ -51,6 +51,16 @@ impl<T, F: Form<T>> Form<Option<T>> for Option<F> {
     }
 }
 
+impl<A, B, FA: Form<A>, FB: Form<B>> Form<(A, B)> for (FA, FB) {
+    fn of((first, second): (A, B)) -> Self {
+        (FA::of(first), FB::of(second))
+    }
+
+    fn value(self) -> (A, B) {
+        (self.0.value(), self.1.value())
+    }
+}
+
 impl<T, F: Form<T>> Form<Vec<T>> for Vec<F> {
     fn of(values: Vec<T>) -> Self {
         values.into_iter().map(F::of).collect()

@@ -1,10 +1,11 @@
 //! Work to do after an answer.
 
 use super::form::{Millis, Text};
+use super::handed_over::{ApplicationRow, HandedOverKeyRow};
 use super::mirror::{row, row_enum};
-use super::order::OrderLineKeyRow;
+use super::order::{OrderLineKeyRow, OrderRefRow};
 use crate::application::record::{Job, Task};
-use crate::domain::{JobId, RefreshScene};
+use crate::domain::{ChannelId, InstanceId, JobId, LicenseId, Marketplace, MerchantId, RefreshScene};
 
 row!(
     /// A job.
@@ -31,5 +32,28 @@ row_enum!(
             order_line_id: Option<String> = order_line_id,
             scene: Text<RefreshScene> = scene,
         },
+        RedeemCode {
+            merchant: Text<MerchantId> = merchant,
+            marketplace: Text<Marketplace> = marketplace,
+            code: Text<InstanceId> = code,
+        },
+        QueryCode {
+            merchant: Text<MerchantId> = merchant,
+            license: Text<LicenseId> = license,
+            day: u32 = day,
+        },
+        ReportUse {
+            merchant: Text<MerchantId> = merchant,
+            license: Text<LicenseId> = license,
+            client: String = client,
+        },
+        ApplyForLicense { purchase: OrderLineKeyRow = purchase, application: ApplicationRow = application },
+        ApplyChange { purchase: OrderLineKeyRow = purchase, order: OrderRefRow = order },
+        LookAtOrder {
+            merchant: Text<MerchantId> = merchant,
+            channel: Text<ChannelId> = channel,
+            order: OrderRefRow = order,
+        },
+        UploadLicense { key: HandedOverKeyRow = key },
     }
 );

@@ -4,9 +4,11 @@
 //! that something follows is ended by a byte that none of them has. What belongs to no merchant lies under the
 //! empty one.
 
+use sha2::{Digest, Sha256};
+
 use crate::application::ports::StoreError;
 use crate::application::record::{CounterKey, RecordKey};
-use crate::domain::{Instant, LicenseId, Marketplace, OrderId, OrderLineKey, StatusSlot};
+use crate::domain::{HandedOverKey, Instant, LicenseId, Marketplace, OrderId, OrderLineKey, StatusSlot};
 use crate::store::{KeyError, Kind, RecordKey as RawKey};
 
 /// The merchant part of what belongs to the installation.
@@ -48,11 +50,22 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             let own = joined(&[marketplace.as_str().as_bytes(), &[PART_END], id.as_str().as_bytes()]);
             (merchant.as_str(), Kind::Instance, own)
         }
+        RecordKey::AuthorizationCode(merchant, marketplace, code) => {
+            let own = joined(&[marketplace.as_str().as_bytes(), &[PART_END], code.as_str().as_bytes()]);
+            (merchant.as_str(), Kind::AuthorizationCode, own)
+        }
         RecordKey::PendingLicense(merchant, id) => {
             (merchant.as_str(), Kind::Index, joined(&[INDEX_PENDING, id.as_str().as_bytes()]))
         }
         RecordKey::License(merchant, id) => (merchant.as_str(), Kind::License, id.as_str().into()),
         RecordKey::ClaimCode(merchant, digest) => (merchant.as_str(), Kind::ClaimCode, digest.to_vec()),
+        RecordKey::HandedOver(key) => {
+            let HandedOverKey { merchant, marketplace, request, fingerprint } = key;
+            let machine = fingerprint.map(|value| value.to_vec()).unwrap_or_default();
+            let (marketplace, request) = (marketplace.as_str().as_bytes(), request.as_str().as_bytes());
+            let own = joined(&[marketplace, &[PART_END], request, &[PART_END], &machine]);
+            (merchant.as_str(), Kind::HandedOver, own)
+        }
         RecordKey::Places(merchant, license) => (merchant.as_str(), Kind::Places, license.as_str().into()),
         RecordKey::Activation(merchant, license, id) => {
             (merchant.as_str(), Kind::Activation, joined(&[&own_of_license(license), id.as_str().as_bytes()]))
@@ -71,6 +84,11 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
         }
         RecordKey::Replay(merchant, channel, digest) => {
             (merchant.as_str(), Kind::Nonce, joined(&[channel.as_str().as_bytes(), &[PART_END], digest]))
+        }
+        RecordKey::Kit { merchant, marketplace, interface, id } => {
+            let (marketplace, interface) = (marketplace.as_str().as_bytes(), interface.as_str().as_bytes());
+            let own = joined(&[marketplace, &[PART_END], interface, &[PART_END], &digest_of(id)]);
+            (merchant.as_str(), Kind::Kit, own)
         }
         RecordKey::Idempotency(merchant, digest) => (merchant.as_str(), Kind::Idempotency, digest.to_vec()),
         RecordKey::Restore => (INSTALLATION, Kind::Meta, META_RESTORE.to_vec()),
@@ -119,6 +137,16 @@ fn own_of_slot(slot: StatusSlot) -> Vec<u8> {
 /// Big-endian with the sign bit flipped: bytes sort as the instants do, also before 1970.
 fn sortable_millis(instant: Instant) -> [u8; 8] {
     (instant.timestamp_millis() ^ i64::MIN).to_be_bytes()
+}
+
+/// Names from outside may have any letters and more of them than a key has room for.
+fn digest_of(id: &[String]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for part in id {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part.as_bytes());
+    }
+    digest.finalize().into()
 }
 
 fn joined(parts: &[&[u8]]) -> Vec<u8> {

@@ -11,8 +11,8 @@ use super::quota::QuotaPackageRow;
 use super::status_flip::StatusSlotRow;
 use super::validity::{TermRow, ValidityRow};
 use crate::domain::{
-    AppliedOrder, ChannelId, CustomerId, Env, Hold, Holds, InstanceId, IssuedKey, License, LicenseEnd,
-    LicenseId, MerchantId, Origin, ProductId, RefreshScene, Sku, SoldSpec, SpecId, TokenId,
+    AppliedChange, AppliedOrder, ChannelId, CustomerId, Env, Hold, Holds, InstanceId, IssuedKey, License,
+    LicenseEnd, LicenseId, MerchantId, Origin, ProductId, RefreshScene, Sku, SoldSpec, SpecId, TokenId,
 };
 
 row!(
@@ -34,6 +34,8 @@ row!(
         issued: Vec<IssuedKeyRow> = issued,
         license_key: String = license_key,
         orders: Vec<AppliedOrderRow> = orders,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<AppliedChangeRow> = changes,
         created_at_ms: Millis = created_at,
         updated_at_ms: Millis = updated_at,
     }
@@ -111,6 +113,15 @@ row!(
         ends_at_ms: Option<Millis> = ends_at,
         superseded: bool = superseded,
         leaked: bool = leaked,
+    }
+);
+
+row!(
+    /// A later order that changed what was bought.
+    AppliedChangeRow for AppliedChange {
+        order_id: String = order_id,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ordered_at_ms: Option<Millis> = ordered_at,
     }
 );
 

@@ -8,14 +8,17 @@
 
 mod activation;
 mod api_token;
+mod authorization_code;
 mod channel;
 mod claim_target;
 mod event;
 mod form;
+mod handed_over;
 mod idempotency;
 mod instance;
 mod job;
 mod key;
+mod kit;
 mod license;
 mod listing;
 mod machine;

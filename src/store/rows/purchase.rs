@@ -1,6 +1,7 @@
 //! Purchases.
 
 use super::form::{Millis, Text};
+use super::handed_over::ApplicationRow;
 use super::mirror::{row, row_enum};
 use super::order::{OrderLineKeyRow, OrderRefRow};
 use super::validity::TermRow;
@@ -22,6 +23,8 @@ row!(
         early: Vec<EarlyEventRow> = early,
         #[serde(skip_serializing_if = "Option::is_none")]
         facts: Option<PurchaseFactsRow> = facts,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        upgrades: Vec<String> = upgrades,
     }
 );
 
@@ -47,6 +50,8 @@ row_enum!(
             #[serde(skip_serializing_if = "Option::is_none")]
             ends_at_ms: Option<Millis> = ends_at,
         },
+        Changed { at_ms: Millis = at, order: OrderRefRow = order },
+        Applied { at_ms: Millis = at, application: ApplicationRow = application },
     }
 );
 
@@ -65,5 +70,9 @@ row!(
         ordered_at_ms: Millis = ordered_at,
         #[serde(skip_serializing_if = "Option::is_none")]
         expires_at_ms: Option<Millis> = expires_at,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ends_at_ms: Option<Millis> = ends_at,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        extend_params: Vec<(String, String)> = extend_params,
     }
 );

@@ -3,7 +3,7 @@
 use super::form::{Base64, Millis, Text};
 use super::mirror::{row, row_enum};
 use crate::application::record::Replay;
-use crate::domain::{ChannelId, InstanceInfo, MerchantId, PurchaseOutcome};
+use crate::domain::{ChannelId, InstanceInfo, MerchantId, PurchaseOutcome, SignIn};
 
 row!(
     /// An answered call.
@@ -21,12 +21,22 @@ row_enum!(
     /// What was answered.
     PurchaseOutcomeRow for PurchaseOutcome {
         Accepted { instance_id: String = instance_id, ready: bool = ready },
+        Delivered {
+            info: InstanceInfoRow = info,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            license_key: Option<String> = license_key,
+        },
         Instances(instances: Vec<InstanceInfoRow>),
         Done,
         InstanceUnknown,
         Processing,
         Unavailable,
         InvalidParameter,
+        NoPlaceFree,
+        OutsideValidity,
+        EndRequired,
+        FingerprintRequired,
+        ChangeRefused,
     }
 );
 
@@ -36,5 +46,15 @@ row!(
         instance_id: String = instance_id,
         front_end_url: String = front_end_url,
         memo: String = memo,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sign_in: Option<SignInRow> = sign_in,
+    }
+);
+
+row!(
+    /// A first user.
+    SignInRow for SignIn {
+        user_name: String = user_name,
+        password: String = password,
     }
 );

@@ -5,13 +5,16 @@ use serde::de::DeserializeOwned;
 
 use super::activation::ActivationRow;
 use super::api_token::ApiTokenRow;
+use super::authorization_code::AuthorizationCodeRow;
 use super::channel::OwnedChannelRow;
 use super::claim_target::ClaimTargetRow;
 use super::event::AuditEventRow;
+use super::handed_over::HandedOverRow;
 use super::idempotency::IdempotencyRow;
 use super::instance::InstanceRow;
 use super::job::JobRow;
 use super::key::raw_key;
+use super::kit::KitRow;
 use super::license::LicenseRow;
 use super::merchant::MerchantRow;
 use super::pending_license::PendingLicenseRow;
@@ -25,12 +28,12 @@ use super::status_flip::StatusFlipRow;
 use super::status_list::StatusListRow;
 use crate::application::ports::StoreError;
 use crate::application::record::{
-    ClaimTarget, Idempotency, Instance, Job, LicensePlaces, Owned, PendingLicense, Record, RecordKey, Replay,
-    Stored, Versioned,
+    ClaimTarget, Idempotency, Instance, Job, KitRecord, LicensePlaces, Owned, PendingLicense, Record,
+    RecordKey, Replay, Stored, Versioned,
 };
 use crate::domain::{
-    Activation, ApiToken, AuditEvent, Channel, Instant, License, Merchant, Product, Purchase, Restore, Spec,
-    StatusFlip, StatusList,
+    Activation, ApiToken, AuditEvent, AuthorizationCode, Channel, HandedOver, Instant, License, Merchant,
+    Product, Purchase, Restore, Spec, StatusFlip, StatusList,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -79,20 +82,23 @@ tables! {
     Spec = "spec", schema 1, Owned<Spec> as OwnedSpecRow;
     Channel = "channel", schema 1, Owned<Channel> as OwnedChannelRow;
     ApiToken = "API token", schema 1, ApiToken as ApiTokenRow;
-    Purchase = "purchase", schema 1, Purchase as PurchaseRow;
+    Purchase = "purchase", schema 2, Purchase as PurchaseRow;
     Instance = "instance", schema 1, Instance as InstanceRow;
+    AuthorizationCode = "authorization code", schema 1, AuthorizationCode as AuthorizationCodeRow;
     PendingLicense = "pending license", schema 1, PendingLicense as PendingLicenseRow;
-    License = "license", schema 1, License as LicenseRow;
+    License = "license", schema 2, License as LicenseRow;
     ClaimTarget = "claim code", schema 1, ClaimTarget as ClaimTargetRow;
+    HandedOver = "handed-over license", schema 1, HandedOver as HandedOverRow;
     Places = "places", schema 1, LicensePlaces as LicensePlacesRow;
     Activation = "activation", schema 2, Activation as ActivationRow;
     StatusList = "status list", schema 1, StatusList as StatusListRow;
     StatusFlip = "status flip", schema 1, StatusFlip as StatusFlipRow;
-    Job = "job", schema 1, Job as JobRow;
+    Job = "job", schema 2, Job as JobRow;
     Event = "event", schema 1, AuditEvent as AuditEventRow;
-    Replay = "replay", schema 1, Replay as ReplayRow;
+    Replay = "replay", schema 2, Replay as ReplayRow;
     Idempotency = "idempotency", schema 1, Idempotency as IdempotencyRow;
     Restore = "restore", schema 1, Restore as RestoreRow;
+    Kit = "kit", schema 1, KitRecord as KitRow;
 }
 
 /// A record as the raw store takes it.
@@ -132,9 +138,11 @@ impl Table {
             RecordKey::ApiToken(..) => Self::ApiToken,
             RecordKey::Purchase(..) => Self::Purchase,
             RecordKey::Instance(..) => Self::Instance,
+            RecordKey::AuthorizationCode(..) => Self::AuthorizationCode,
             RecordKey::PendingLicense(..) => Self::PendingLicense,
             RecordKey::License(..) => Self::License,
             RecordKey::ClaimCode(..) => Self::ClaimTarget,
+            RecordKey::HandedOver(..) => Self::HandedOver,
             RecordKey::Places(..) => Self::Places,
             RecordKey::Activation(..) => Self::Activation,
             RecordKey::StatusList(..) => Self::StatusList,
@@ -144,6 +152,7 @@ impl Table {
             RecordKey::Replay(..) => Self::Replay,
             RecordKey::Idempotency(..) => Self::Idempotency,
             RecordKey::Restore => Self::Restore,
+            RecordKey::Kit { .. } => Self::Kit,
         }
     }
 

@@ -3,9 +3,10 @@
 use super::form::Word;
 use crate::domain::{
     AccessKeyUse, ActivationId, ApiTokenId, Binding, ChannelId, Charging, Component, CustomerId, EndCause,
-    Enforcement, Env, EventId, EventKind, InstanceId, JobId, LicenseId, Marketplace, MerchantId, Multiply,
-    NoTotal, OrderId, OrderLineId, Overage, ProductId, ReadyRule, RefreshScene, ResetWindow, Scope, Sku,
-    SpecId, SpecKind, Starts, Status, StatusPolicy, TokenId, WhenFull, WindowAlignment,
+    Enforcement, Env, EventId, EventKind, InstanceId, JobId, KitInterface, LicenseId, Marketplace,
+    MerchantId, Multiply, NoTotal, OrderId, OrderLineId, Overage, ProductId, ReadyRule, RefreshScene,
+    RequestId, ResetWindow, Scope, Sku, SpecId, SpecKind, Starts, Status, StatusPolicy, TokenId, WhenFull,
+    WindowAlignment,
 };
 
 /// What the domain reads and writes itself.
@@ -72,6 +73,7 @@ ids!(
     OrderId,
     OrderLineId,
     ProductId,
+    RequestId,
     Sku,
     SpecId,
     TokenId,
@@ -85,6 +87,7 @@ words_of_the_domain!(
     Enforcement,
     Env,
     EventKind,
+    KitInterface,
     Marketplace,
     Multiply,
     Overage,

@@ -2,18 +2,29 @@
 //!
 //! Source: zh-cn_topic_0070649466, zh-cn_topic_0070649350 (order query).
 
+mod license_code;
 mod order;
 mod transport;
+mod upload;
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
+use serde_json::{Value, json};
 use thiserror::Error;
+
+pub use license_code::CodeFacts;
 
 use crate::domain::OrderDetails;
 
 const ORDER_QUERY_PATH: &str = "/api/mkp-openapi-public/global/v1/order/query";
+const ACTIVATE_PATH: &str = "/api/mkp-openapi-public/global/v1/license/activate";
+const HEARTBEAT_PATH: &str = "/api/mkp-openapi-public/global/v1/license/heartbeat";
+const USAGE_INFO_PATH: &str = "/api/mkp-openapi-public/global/v2/license/software-usage-info";
+
+/// `id` of a usage entry.
+const CLIENT_LIMIT_CHARS: usize = 256;
 
 /// Why the marketplace did not tell. The words are for the merchant's engineer and hold no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -24,6 +35,18 @@ pub enum OpenApiError {
     /// The marketplace knows no such order or line.
     #[error("the marketplace knows no such order")]
     NotFound,
+    /// The marketplace knows no such authorization code.
+    #[error("the marketplace knows no such code")]
+    CodeUnknown,
+    /// The buyer has not taken the code yet.
+    #[error("the buyer has not received the code yet")]
+    CodeNotReceived,
+    /// Activated when it was activated before, or asked for when it was not.
+    #[error("the code is not in a state for this")]
+    CodeState,
+    /// The marketplace does not take a License for this application.
+    #[error("the marketplace does not take the license: {0}")]
+    RequestClosed(String),
     /// Stays until somebody changes a setting: access key refused, address wrong, an answer that cannot be understood.
     #[error("the marketplace refused: {0}")]
     Refused(String),
@@ -55,5 +78,41 @@ impl OpenApi<'_> {
         let endpoint = transport::Endpoint::parse(self.base_url, self.call_time)?;
         let answer = endpoint.get(ORDER_QUERY_PATH, &query, self.access_key, self.secret_key, now)?;
         order::read(&answer, order_id, order_line_id)
+    }
+
+    /// Activates an authorization code: once, a second time the marketplace says [`OpenApiError::CodeState`].
+    pub fn activate_code(&self, code: &str, now: DateTime<Utc>) -> Result<CodeFacts, OpenApiError> {
+        let answer = self.post(ACTIVATE_PATH, &json!({ "license": code }), now)?;
+        license_code::read_activated(&answer)
+    }
+
+    /// Asks how an activated code stands: the sign of life of a day.
+    pub fn query_code(&self, code: &str, now: DateTime<Utc>) -> Result<CodeFacts, OpenApiError> {
+        let answer = self.post(HEARTBEAT_PATH, &json!({ "license": code }), now)?;
+        license_code::read_standing(&answer)
+    }
+
+    /// Tells that a client has used the software today. `software_usage_Info` is the page's own spelling.
+    pub fn report_use(&self, code: &str, client: &str, now: DateTime<Utc>) -> Result<(), OpenApiError> {
+        let client: String = client.chars().take(CLIENT_LIMIT_CHARS).collect();
+        let info = json!({ "license": code, "software_usage_Info": [{ "id": client }] });
+        let answer = self.post(USAGE_INFO_PATH, &json!({ "usage_info": [info] }), now)?;
+        license_code::read_reported(&answer)
+    }
+
+    /// Hands over the License of an application: as characters while they fit, else as a file.
+    pub fn upload_license(&self, event_id: &str, text: &str, now: DateTime<Utc>) -> Result<(), OpenApiError> {
+        let form = upload::Form::of(text);
+        let path = upload::path(event_id);
+        let endpoint = transport::Endpoint::parse(self.base_url, self.call_time)?;
+        let (access, secret) = (self.access_key, self.secret_key);
+        let answer = endpoint.post(&path, &form.content_type, &form.body, access, secret, now)?;
+        upload::read(&answer)
+    }
+
+    fn post(&self, path: &str, body: &Value, now: DateTime<Utc>) -> Result<transport::Answer, OpenApiError> {
+        let endpoint = transport::Endpoint::parse(self.base_url, self.call_time)?;
+        let body = body.to_string();
+        endpoint.post(path, "application/json", body.as_bytes(), self.access_key, self.secret_key, now)
     }
 }

@@ -46,7 +46,7 @@ fn misunderstood(member: &'static str) -> OpenApiError {
 }
 
 /// What an unknown peer sends goes into a log line: short and plain.
-fn presentable(code: &str) -> String {
+pub(super) fn presentable(code: &str) -> String {
     code.chars().filter(|character| character.is_ascii_graphic()).take(32).collect()
 }
 
@@ -59,6 +59,7 @@ fn order(info: &Value) -> Read<OrderDetails> {
         order_line(line, &mut lines)?;
     }
     Ok(OrderDetails {
+        extend_params: Vec::new(),
         order_id: text(info, "orderId").ok_or("orderId")?,
         kind: kind(&text(info, "orderType").unwrap_or_default())?,
         created_at: text(info, "createTime").and_then(|time| time::parse(&time)).ok_or("createTime")?,
@@ -132,7 +133,7 @@ fn optional_time(holder: &Value, name: &'static str) -> Read<Option<chrono::Date
 }
 
 /// A text; an empty one counts as absent.
-fn text(holder: &Value, name: &str) -> Option<String> {
+pub(super) fn text(holder: &Value, name: &str) -> Option<String> {
     holder.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
@@ -146,7 +147,7 @@ fn list<'a>(holder: &'a Value, name: &str) -> &'a [Value] {
 }
 
 /// A number or its text, also `10.0`. What is no whole number decides over machines and quota: never guessed.
-fn whole_number(holder: &Value, name: &'static str) -> Read<Option<u32>> {
+pub(super) fn whole_number(holder: &Value, name: &'static str) -> Read<Option<u32>> {
     let source = match holder.get(name) {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Number(number)) => number.to_string(),

@@ -1,4 +1,4 @@
-//! One signed GET: bounded in time and size, certificates verified, no redirects followed.
+//! One signed call: bounded in time and size, certificates verified, no redirects followed.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -68,6 +68,27 @@ impl Endpoint {
             request = request.header(name, value);
         }
         let response = request.header("Authorization", authorization(&call, access_key, secret_key)).call();
+        read(response.map_err(|error| OpenApiError::Retry(error.to_string()))?)
+    }
+
+    pub fn post(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+        access_key: &str,
+        secret_key: &SecretString,
+        now: DateTime<Utc>,
+    ) -> Result<Answer, OpenApiError> {
+        let date = sdk_date(now);
+        let headers = [("Content-Type", content_type), ("Host", &self.authority), ("X-Sdk-Date", &date)];
+        let call = Signable { method: "POST", path, query: &[], headers: &headers, body };
+        let mut request = self.agent().post(format!("{}{path}", self.origin));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let authorization = authorization(&call, access_key, secret_key);
+        let response = request.header("Authorization", authorization).send(body);
         read(response.map_err(|error| OpenApiError::Retry(error.to_string()))?)
     }
 

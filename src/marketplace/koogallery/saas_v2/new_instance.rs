@@ -2,11 +2,11 @@
 //!
 //! Source: zh-cn_topic_0070649427, en-us_topic_000009.
 
-use super::{Activity, mandatory_order, plain_answer};
 use crate::domain::{PurchaseEvent, PurchaseOutcome};
 use crate::marketplace::RefusalCause;
 use crate::marketplace::koogallery::answer::Answer;
 use crate::marketplace::koogallery::body::{ID_LIMIT_CHARS, Parameters};
+use crate::marketplace::koogallery::family::{Activity, mandatory_order, plain_answer};
 use crate::marketplace::koogallery::result_code::ResultCode;
 
 pub const ACTIVITY: Activity = Activity { name: "newInstance", read, answer, changes_state: true };
@@ -30,10 +30,6 @@ fn answer(outcome: &PurchaseOutcome) -> Answer {
             Answer::new(result).text("instanceId", instance_id, ID_LIMIT_CHARS)
         }
         PurchaseOutcome::Done => Answer::fault("a new instance needs its id"),
-        PurchaseOutcome::Instances(_)
-        | PurchaseOutcome::InstanceUnknown
-        | PurchaseOutcome::Processing
-        | PurchaseOutcome::Unavailable
-        | PurchaseOutcome::InvalidParameter => plain_answer(outcome),
+        other => plain_answer(other),
     }
 }

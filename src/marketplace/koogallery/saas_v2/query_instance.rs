@@ -4,33 +4,24 @@
 
 use serde::Serialize;
 
-use super::{Activity, plain_answer};
 use crate::domain::{InstanceInfo, PurchaseEvent, PurchaseOutcome};
 use crate::marketplace::RefusalCause;
 use crate::marketplace::koogallery::answer::{Answer, within};
-use crate::marketplace::koogallery::body::{ID_LIMIT_CHARS, Parameters};
+use crate::marketplace::koogallery::body::{
+    ID_LIMIT_CHARS, INSTANCE_IDS_LIMIT_CHARS, Parameters, instance_ids,
+};
+use crate::marketplace::koogallery::family::{Activity, plain_answer};
 use crate::marketplace::koogallery::result_code::ResultCode;
 
 pub const ACTIVITY: Activity = Activity { name: "queryInstance", read, answer, changes_state: false };
 
-/// The table's "length 100" cannot hold 100 ids: it is the number of ids.
-const IDS_LIMIT: usize = 100;
 const FRONT_END_URL_LIMIT_CHARS: usize = 512;
 const MEMO_LIMIT_CHARS: usize = 1024;
+const SIGN_IN_LIMIT_CHARS: usize = 128;
 
 fn read(parameters: &Parameters<'_>) -> Result<PurchaseEvent, RefusalCause> {
-    let text = parameters.mandatory("instanceId", IDS_LIMIT * (ID_LIMIT_CHARS + 2))?;
-    let instance_ids: Vec<String> = text.split(',').map(|id| id.trim().to_owned()).collect();
-    if instance_ids.len() > IDS_LIMIT {
-        return Err(RefusalCause::ParameterTooLong { name: "instanceId", limit: IDS_LIMIT });
-    }
-    if instance_ids.iter().any(|id| id.chars().count() > ID_LIMIT_CHARS) {
-        return Err(RefusalCause::ParameterTooLong { name: "instanceId", limit: ID_LIMIT_CHARS });
-    }
-    if instance_ids.iter().any(String::is_empty) {
-        return Err(RefusalCause::ParameterMalformed("instanceId"));
-    }
-    Ok(PurchaseEvent::Queried { instance_ids })
+    let text = parameters.mandatory("instanceId", INSTANCE_IDS_LIMIT_CHARS)?;
+    Ok(PurchaseEvent::Queried { instance_ids: instance_ids(text)? })
 }
 
 fn answer(outcome: &PurchaseOutcome) -> Answer {
@@ -42,11 +33,7 @@ fn answer(outcome: &PurchaseOutcome) -> Answer {
             }
         }
         PurchaseOutcome::Done => Answer::fault("a query needs its instances"),
-        PurchaseOutcome::Accepted { .. }
-        | PurchaseOutcome::InstanceUnknown
-        | PurchaseOutcome::Processing
-        | PurchaseOutcome::Unavailable
-        | PurchaseOutcome::InvalidParameter => plain_answer(outcome),
+        other => plain_answer(other),
     }
 }
 
@@ -61,17 +48,27 @@ struct WireInstance<'a> {
 #[serde(rename_all = "camelCase")]
 struct WireAppInfo<'a> {
     front_end_url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<&'a str>,
     memo: &'a str,
 }
 
-/// `frontEndUrl` is mandatory inside `appInfo`.
+/// `frontEndUrl` is mandatory inside `appInfo`; `userName` and `password` are plain.
 fn wire(instance: &InstanceInfo) -> Result<WireInstance<'_>, String> {
-    let InstanceInfo { instance_id, front_end_url, memo } = instance;
+    let InstanceInfo { instance_id, front_end_url, memo, sign_in } = instance;
     within("instanceId", instance_id, ID_LIMIT_CHARS)?;
     within("frontEndUrl", front_end_url, FRONT_END_URL_LIMIT_CHARS)?;
     within("memo", memo, MEMO_LIMIT_CHARS)?;
     if front_end_url.is_empty() {
         return Err("frontEndUrl would be empty, the marketplace wants one".to_owned());
     }
-    Ok(WireInstance { instance_id, app_info: WireAppInfo { front_end_url, memo } })
+    let (user_name, password) = match sign_in {
+        Some(sign_in) => (Some(sign_in.user_name.as_str()), Some(sign_in.password.as_str())),
+        None => (None, None),
+    };
+    within("userName", user_name.unwrap_or_default(), SIGN_IN_LIMIT_CHARS)?;
+    within("password", password.unwrap_or_default(), SIGN_IN_LIMIT_CHARS)?;
+    Ok(WireInstance { instance_id, app_info: WireAppInfo { front_end_url, user_name, password, memo } })
 }

@@ -2,10 +2,10 @@
 //!
 //! Source: zh-cn_topic_0070649429, en-us_topic_000011.
 
-use super::{Activity, mandatory_order, plain_answer};
 use crate::domain::{PurchaseEvent, RefreshScene};
 use crate::marketplace::RefusalCause;
 use crate::marketplace::koogallery::body::{ID_LIMIT_CHARS, Parameters};
+use crate::marketplace::koogallery::family::{Activity, mandatory_order, plain_answer};
 use crate::marketplace::koogallery::time;
 
 pub const ACTIVITY: Activity =
@@ -21,7 +21,8 @@ fn read(parameters: &Parameters<'_>) -> Result<PurchaseEvent, RefusalCause> {
     let product_id = parameters.optional("productId", ID_LIMIT_CHARS)?.map(str::to_owned);
     let ends_at = time::parse(parameters.mandatory("expireTime", TIME_LIMIT_CHARS)?)
         .ok_or(RefusalCause::ParameterMalformed("expireTime"))?;
-    Ok(PurchaseEvent::Refreshed { instance_id, order, scene, ends_at: Some(ends_at), product_id })
+    let ends_at = Some(ends_at);
+    Ok(PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id, resumes: false })
 }
 
 fn scene(text: &str) -> Result<RefreshScene, RefusalCause> {

@@ -1,0 +1,94 @@
+//! A later order changes what was bought, and its call carries it: the license is changed in the commit of the call.
+
+use super::app::{App, UseCaseError, decided};
+use super::change_instance::OrderedChange;
+use super::handle_purchase_event::PurchaseCall;
+use super::mint::sold_spec;
+use super::ports::{Commit, Urgency, Versioned};
+use super::settle_purchase::facts_for;
+use crate::domain::{
+    LicenseEnd, OrderDetails, OrderRef, Purchase, PurchaseFacts, PurchaseOutcome, PurchaseState,
+};
+
+impl App {
+    pub(super) async fn upgrade_instance(
+        &self,
+        call: &PurchaseCall<'_>,
+        instance_id: &str,
+        order: &OrderRef,
+        details: &OrderDetails,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let _turn = self.turn(&instance_id).await;
+        decided!(self, self.try_upgrade(call, instance_id, order, details))
+    }
+
+    async fn try_upgrade(
+        &self,
+        call: &PurchaseCall<'_>,
+        instance_id: &str,
+        order: &OrderRef,
+        details: &OrderDetails,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let Some(mut purchase) = self.purchase_of_instance(call, instance_id).await? else {
+            return Ok(PurchaseOutcome::InstanceUnknown);
+        };
+        if purchase.value.upgrades.contains(&order.order_id) {
+            return Ok(PurchaseOutcome::Done);
+        }
+        let Some(says) = facts_for(&purchase.value.key, details) else {
+            return Ok(PurchaseOutcome::InvalidParameter);
+        };
+        purchase.value.facts = Some(upgraded(purchase.value.facts.take(), says, details));
+        purchase.value.upgrades.push(order.order_id.clone());
+        match purchase.value.state {
+            PurchaseState::Received | PurchaseState::Held { .. } => {
+                let commit = Commit::new().with_urgency(Urgency::Grow);
+                let commit = commit.put(purchase.value, purchase.revision);
+                self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
+                Ok(PurchaseOutcome::Done)
+            }
+            PurchaseState::Minted => self.upgrade_license(call, purchase, order).await,
+            PurchaseState::Ended { .. } => Ok(PurchaseOutcome::Done),
+        }
+    }
+
+    /// Not refused when no spec knows the SKU: a refusal becomes a refund, and the marketplace asks again.
+    async fn upgrade_license(
+        &self,
+        call: &PurchaseCall<'_>,
+        purchase: Versioned<Purchase>,
+        order: &OrderRef,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let Versioned { value: purchase, revision: purchase_revision } = purchase;
+        let Versioned { value: mut license, revision } =
+            self.load_license(call.merchant, &purchase.license).await?;
+        if license.end != LicenseEnd::Running {
+            return Ok(PurchaseOutcome::Done);
+        }
+        let Some(facts) = purchase.facts.as_ref() else { return Ok(PurchaseOutcome::InvalidParameter) };
+        let Some(spec) = self.spec_meant(call.merchant, call.channel, facts).await? else {
+            return Ok(PurchaseOutcome::Processing);
+        };
+        let merchant = self.merchant(call.merchant).await?;
+        let sold = sold_spec(&spec, facts.sku.clone(), license.sold.term, facts.quantity, license.validity)?;
+        let change = OrderedChange { merchant: &merchant, order, actor: &call.actor(), now: call.now };
+        let commit = self.change_license(&change, &mut license, sold).await?;
+        let commit = commit.with_urgency(Urgency::Grow);
+        let commit = commit.put(license, revision).put(purchase, purchase_revision);
+        self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
+        self.signals.flips.notify_one();
+        Ok(PurchaseOutcome::Done)
+    }
+}
+
+/// What is bought from now on; what the later order does not say stays.
+fn upgraded(known: Option<PurchaseFacts>, says: PurchaseFacts, details: &OrderDetails) -> PurchaseFacts {
+    let Some(known) = known else { return says };
+    let quantity = details.lines.iter().find_map(|line| line.quantity);
+    PurchaseFacts {
+        sku: says.sku.or(known.sku),
+        product_id: says.product_id.or(known.product_id),
+        quantity: quantity.map_or(known.quantity, |quantity| quantity.max(1)),
+        ..known
+    }
+}

@@ -1,0 +1,446 @@
+//! The life of authorization codes over real HTTP: sold by the marketplace, redeemed here, renewed, stopped, released,
+//! and what the marketplace is told of their use.
+
+mod support;
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use lictor::domain::Instant;
+use lictor::sandbox::CodeShop;
+use lictor::sandbox::open_api::Trouble;
+use lictor::sandbox::orders::{Basket, Billing, Period};
+use serde_json::json;
+use support::Harness;
+use support::api::Answer;
+use support::people::{activate, command};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn monthly() -> Basket {
+    Basket::of("CAD-MONTH", Billing::Period(Period::Months(1)))
+}
+
+fn claim(harness: &Harness, code: &str) -> Answer {
+    harness.anonymous().post("/v1/claims", &json!({ "claim_code": code }))
+}
+
+/// Redeems a code: asked for, settled, and then the license key.
+fn redeem(harness: &Harness, code: &str) -> (String, String) {
+    let asked = claim(harness, code).expect(202);
+    assert_eq!(asked.at("/retry_after_secs"), json!(2));
+    assert_eq!(asked.header("retry-after"), Some("2"));
+    harness.settle();
+    let claimed = claim(harness, code).expect(200);
+    (claimed.text_at("/license_id"), claimed.text_at("/license_key"))
+}
+
+fn shown(harness: &Harness, license: &str) -> Answer {
+    harness.merchant().get(&format!("/v1/merchant/licenses/{license}")).expect(200)
+}
+
+fn end_of(harness: &Harness, license: &str) -> Instant {
+    shown(harness, license).text_at("/ends_at").parse().expect("an instant")
+}
+
+fn licenses(harness: &Harness) -> usize {
+    harness.merchant().get("/v1/merchant/licenses").expect(200).at("/items").as_array().map_or(0, Vec::len)
+}
+
+fn last_end(shop: &CodeShop, code: &str) -> Instant {
+    shop.codes().find(code).and_then(|sold| sold.ends.last().copied()).expect("a period")
+}
+
+fn success(answer: &lictor::sandbox::caller::CallAnswer) {
+    assert_eq!((answer.status, answer.result_code()), (200, "000000"), "{answer:?}");
+}
+
+#[test]
+fn a_code_is_redeemed_once_and_opens_the_same_license_for_ever() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    let (license, key) = redeem(&harness, &sale.code);
+    let shown = shown(&harness, &license);
+    assert_eq!(shown.text_at("/state"), "active");
+    assert_eq!(shown.text_at("/order_id"), sale.order.order_id);
+    assert_eq!(shown.text_at("/order_line_id"), sale.order.order_line_id);
+    assert_eq!(shown.text_at("/instance_id"), sale.code);
+    assert_eq!(end_of(&harness, &license), last_end(&shop, &sale.code));
+    assert!(shop.codes().find(&sale.code).is_some_and(|sold| sold.activated_at.is_some()));
+    for text in [sale.code.clone(), format!(" {} \n", sale.code)] {
+        let again = claim(&harness, &text).expect(200);
+        assert_eq!(
+            (again.text_at("/license_id"), again.text_at("/license_key")),
+            (license.clone(), key.clone())
+        );
+    }
+    assert_eq!(licenses(&harness), 1);
+}
+
+#[test]
+fn an_unknown_code_is_refused_like_any_unknown_key_and_asked_for_again_only_later() {
+    let harness = Harness::start();
+    let _shop = harness.code_shop();
+    claim(&harness, "PLNOBODYSOLDTHIS").expect(202);
+    harness.settle();
+    let calls = harness.world.sandbox.open_api_calls();
+    let refused = claim(&harness, "PLNOBODYSOLDTHIS").expect_problem(401, "license_key_refused");
+    let malformed = claim(&harness, "no code at all").expect_problem(401, "license_key_refused");
+    assert_eq!(refused.without_request_id(), malformed.without_request_id());
+    harness.settle();
+    assert_eq!(harness.world.sandbox.open_api_calls(), calls, "the marketplace is left in peace");
+    harness.world.clock.advance(Duration::from_secs(600));
+    claim(&harness, "PLNOBODYSOLDTHIS").expect(202);
+    harness.settle();
+    assert!(harness.world.sandbox.open_api_calls() > calls);
+    claim(&harness, "PLNOBODYSOLDTHIS").expect_problem(401, "license_key_refused");
+}
+
+#[test]
+fn without_an_address_for_codes_a_code_is_refused_and_nothing_is_kept() {
+    let harness = Harness::start();
+    claim(&harness, "PL230523").expect_problem(401, "license_key_refused");
+    harness.settle();
+    assert_eq!(harness.world.sandbox.open_api_calls(), 0);
+}
+
+#[test]
+fn a_marketplace_that_is_down_for_a_day_loses_no_redemption_and_is_not_stormed() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let codes: Vec<_> = (0..5).map(|_| shop.sell(monthly()).expect("sold").code).collect();
+    harness.world.sandbox.trouble(Trouble::Status(503), u32::MAX);
+    codes.iter().for_each(|code| drop(claim(&harness, code).expect(202)));
+    for _ in 0..24 * 60 {
+        harness.settle();
+        harness.world.clock.advance(Duration::from_secs(60));
+    }
+    let calls = harness.world.sandbox.open_api_calls();
+    // Every ten minutes at most, once the pauses have grown.
+    assert!(calls <= 5 * (24 * 6 + 12), "{calls} calls");
+    harness.world.sandbox.trouble(Trouble::Status(503), 0);
+    harness.world.clock.advance(Duration::from_secs(800));
+    harness.settle();
+    for code in codes {
+        claim(&harness, &code).expect(200);
+    }
+    assert_eq!(licenses(&harness), 5);
+}
+
+#[test]
+fn an_activation_whose_answer_is_lost_is_found_out_by_a_query() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let sale = shop.sell(Basket::of("CAD-YEAR", Billing::Period(Period::Years(1)))).expect("sold");
+    harness.world.sandbox.trouble(Trouble::AnswerLost, 1);
+    claim(&harness, &sale.code).expect(202);
+    harness.settle();
+    assert!(shop.codes().find(&sale.code).is_some_and(|sold| sold.activated_at.is_some()));
+    harness.world.clock.advance(Duration::from_secs(10));
+    harness.settle();
+    // The query names neither order nor product: the purchase is held for the merchant, never refused or forgotten.
+    let waiting = claim(&harness, &sale.code).expect(202);
+    assert_eq!(waiting.at("/retry_after_secs"), json!(60));
+    let found =
+        harness.merchant().get(&format!("/v1/merchant/licenses?instance_id={}", sale.code)).expect(200);
+    assert_eq!(found.text_at("/items/0/state"), "pending");
+    assert_eq!(found.text_at("/items/0/order_id"), sale.code);
+}
+
+#[test]
+fn a_lost_answer_of_any_later_call_changes_nothing() {
+    // First the activation, then the query, then the order: of the three only the first cannot be repeated.
+    for skip in 1..=2 {
+        let harness = Harness::start();
+        let shop = harness.code_shop();
+        let sale = shop.sell(monthly()).expect("sold");
+        claim(&harness, &sale.code).expect(202);
+        harness.world.sandbox.trouble_after(skip, Trouble::AnswerLost, 1);
+        harness.settle();
+        claim(&harness, &sale.code).expect(202);
+        harness.world.clock.advance(Duration::from_secs(60));
+        harness.settle();
+        claim(&harness, &sale.code).expect(200);
+        assert_eq!(licenses(&harness), 1);
+    }
+}
+
+#[test]
+fn a_code_that_the_buyer_has_not_received_waits_until_it_is_received() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    shop.codes().change(&sale.code, |sold| sold.received = false);
+    claim(&harness, &sale.code).expect(202);
+    harness.settle();
+    claim(&harness, &sale.code).expect(202);
+    shop.codes().change(&sale.code, |sold| sold.received = true);
+    harness.world.clock.advance(Duration::from_secs(60));
+    harness.settle();
+    claim(&harness, &sale.code).expect(200);
+}
+
+#[test]
+fn an_unknown_sku_is_held_and_minted_once_a_spec_knows_it() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let basket = Basket { quantity: Some(2), ..Basket::of("CAD-NEW", Billing::Period(Period::Months(1))) };
+    let sale = shop.sell(basket).expect("sold");
+    claim(&harness, &sale.code).expect(202);
+    harness.settle();
+    assert_eq!(claim(&harness, &sale.code).expect(202).at("/retry_after_secs"), json!(60));
+    let found = harness.merchant().get("/v1/merchant/licenses").expect(200);
+    assert_eq!(
+        (found.text_at("/items/0/state"), found.text_at("/items/0/sku")),
+        ("pending".into(), "CAD-NEW".into())
+    );
+    let channel = support::channel_speaking("license-code", "cad-codes", &harness.world.sandbox);
+    harness.apply(&format!(
+        "{channel}\n[[spec]]\nid = \"cad-new\"\nproduct = \"acme-cad\"\nsku = \"CAD-NEW\"\nmachines = 3\n"
+    ));
+    harness.world.clock.advance(Duration::from_secs(900));
+    harness.settle();
+    let license = claim(&harness, &sale.code).expect(200).text_at("/license_id");
+    assert_eq!(shown(&harness, &license).at("/machines"), json!(6), "the amount multiplies");
+    assert_eq!(end_of(&harness, &license), last_end(&shop, &sale.code));
+}
+
+#[test]
+fn the_end_is_the_marketplaces_own_also_where_the_order_estimates_another() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    let own = last_end(&shop, &sale.code) + TimeDelta::days(10);
+    shop.codes().change(&sale.code, |sold| sold.ends = vec![own]);
+    let (license, _) = redeem(&harness, &sale.code);
+    assert_eq!(end_of(&harness, &license), own);
+}
+
+#[test]
+fn two_codes_of_one_order_are_two_licenses() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let first = shop.sell(monthly()).expect("sold");
+    let second = shop.one_more(&first.order).expect("sold");
+    let (one, other) = (redeem(&harness, &first.code).0, redeem(&harness, &second.code).0);
+    assert_ne!(one, other);
+    assert_eq!(licenses(&harness), 2);
+}
+
+#[test]
+fn the_callbacks_of_a_redeemed_code_reach_its_license() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    let (license, key) = redeem(&harness, &sale.code);
+    let first_end = end_of(&harness, &license);
+    harness.world.clock.advance(DAY);
+    success(&shop.renew(&sale.code, Period::Months(1)).expect("answered"));
+    harness.settle();
+    assert_eq!(end_of(&harness, &license), last_end(&shop, &sale.code));
+    assert!(end_of(&harness, &license) > first_end);
+    harness.world.clock.advance(DAY);
+    success(&shop.cancel_renewal(&sale.code).expect("answered"));
+    harness.settle();
+    assert_eq!(end_of(&harness, &license), first_end);
+    success(&shop.freeze(&sale.code).expect("answered"));
+    assert_eq!(shown(&harness, &license).text_at("/state"), "suspended");
+    claim(&harness, &sale.code).expect_problem(403, "license_suspended");
+    success(&shop.unfreeze(&sale.code).expect("answered"));
+    assert_eq!(shown(&harness, &license).text_at("/state"), "active");
+    for _ in 0..2 {
+        success(&shop.release(&sale.code).expect("answered"));
+        assert_eq!(shown(&harness, &license).text_at("/state"), "released");
+    }
+    claim(&harness, &sale.code).expect_problem(403, "license_released");
+    activate(&harness.anonymous(), &key, 1, "late").expect_problem(403, "license_released");
+}
+
+#[test]
+fn what_is_said_of_a_code_before_it_is_redeemed_is_not_lost() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let renewed = shop.sell(monthly()).expect("sold");
+    success(&shop.announce(&renewed.order).expect("answered"));
+    success(&shop.renew(&renewed.code, Period::Months(1)).expect("answered"));
+    let (license, _) = redeem(&harness, &renewed.code);
+    assert_eq!(end_of(&harness, &license), last_end(&shop, &renewed.code));
+
+    let frozen = shop.sell(monthly()).expect("sold");
+    success(&shop.freeze(&frozen.code).expect("answered"));
+    claim(&harness, &frozen.code).expect(202);
+    harness.settle();
+    claim(&harness, &frozen.code).expect_problem(403, "license_suspended");
+    success(&shop.unfreeze(&frozen.code).expect("answered"));
+    claim(&harness, &frozen.code).expect(200);
+
+    let released = shop.sell(monthly()).expect("sold");
+    success(&shop.release(&released.code).expect("answered"));
+    claim(&harness, &released.code).expect_problem(403, "license_released");
+    assert_eq!(licenses(&harness), 2);
+}
+
+#[test]
+fn a_code_released_while_the_marketplace_is_asked_opens_nothing() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    claim(&harness, &sale.code).expect(202);
+    success(&shop.release(&sale.code).expect("answered"));
+    harness.settle();
+    claim(&harness, &sale.code).expect_problem(403, "license_released");
+    assert_eq!(licenses(&harness), 0);
+}
+
+#[test]
+fn an_announcement_and_the_dial_tests_leave_nothing_behind() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    let first = shop.announce(&sale.order).expect("answered");
+    success(&first);
+    let again = shop.announce(&sale.order).expect("answered");
+    assert_eq!(first.instance_id(), again.instance_id());
+    for (activity, answer) in shop.dial_test().expect("answered") {
+        assert_eq!(answer.result_code(), "000000", "{activity}");
+    }
+    harness.settle();
+    assert_eq!(licenses(&harness), 0);
+    assert_eq!(harness.world.sandbox.open_api_calls(), 0);
+}
+
+#[test]
+fn callbacks_of_a_code_at_an_address_of_another_family_name_an_unknown_instance() {
+    let harness = Harness::start();
+    let answer = harness.storefront().freeze("PL230523").expect("answered");
+    assert_eq!(answer.result_code(), "000003");
+}
+
+#[test]
+fn the_first_use_of_a_day_is_told_to_the_marketplace_and_only_the_first() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let sale = shop.sell(Basket::of("CAD-YEAR", Billing::Period(Period::Years(1)))).expect("sold");
+    let (_, key) = redeem(&harness, &sale.code);
+    let queried = shop.codes().queries().len();
+    let customer = harness.anonymous();
+    let held = activate(&customer, &key, 1, "n1").expect(201);
+    harness.settle();
+    let activation = held.text_at("/activation_id");
+    assert_eq!(shop.codes().uses(), [(sale.code.clone(), activation.clone())]);
+    assert_eq!(shop.codes().queries().len(), queried + 1);
+    activate(&customer, &key, 2, "n2").expect(201);
+    customer.post("/v1/validate", &json!({ "license_key": key })).expect(200);
+    harness.settle();
+    assert_eq!(shop.codes().uses().len(), 1, "once a day");
+    // 08:00 UTC is 16:00 in Beijing, where the next day begins eight hours later.
+    harness.world.clock.advance(Duration::from_secs(8 * 3_600 - 1));
+    customer.post("/v1/validate", &json!({ "license_key": key })).expect(200);
+    harness.settle();
+    assert_eq!(shop.codes().uses().len(), 1);
+    harness.world.clock.advance(Duration::from_secs(1));
+    let renewal = json!({ "certificate": held.text_at("/certificate"), "nonce": "n3" });
+    customer.post(&format!("/v1/activations/{activation}/renew"), &renewal).expect(200);
+    harness.settle();
+    assert_eq!(shop.codes().uses().len(), 2);
+    assert_eq!(shop.codes().queries().len(), queried + 2);
+    harness.world.clock.advance(DAY * 3);
+    harness.settle();
+    assert_eq!(shop.codes().uses().len(), 2, "nothing is called on days without use");
+}
+
+#[test]
+fn a_use_is_never_held_up_by_a_marketplace_that_is_down_and_is_told_later() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    let (_, key) = redeem(&harness, &sale.code);
+    harness.world.sandbox.trouble(Trouble::Status(503), u32::MAX);
+    activate(&harness.anonymous(), &key, 1, "n1").expect(201);
+    harness.settle();
+    assert_eq!(shop.codes().uses(), []);
+    harness.world.sandbox.trouble(Trouble::Status(503), 0);
+    harness.world.clock.advance(Duration::from_secs(3_600));
+    harness.settle();
+    assert_eq!(shop.codes().uses().len(), 1);
+}
+
+#[test]
+fn what_the_marketplace_says_of_a_used_code_wins_also_when_its_callback_was_lost() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    let (license, key) = redeem(&harness, &sale.code);
+    let later = end_of(&harness, &license) + TimeDelta::days(30);
+    shop.codes().change(&sale.code, |sold| sold.ends.push(later));
+    harness.world.clock.advance(DAY);
+    activate(&harness.anonymous(), &key, 1, "n1").expect(201);
+    harness.settle();
+    assert_eq!(end_of(&harness, &license), later);
+    shop.codes().change(&sale.code, |sold| sold.released = true);
+    harness.world.clock.advance(DAY);
+    let customer = harness.anonymous();
+    customer.post("/v1/validate", &json!({ "license_key": key })).expect(200);
+    harness.settle();
+    assert_eq!(shown(&harness, &license).text_at("/state"), "released");
+    let verdict = customer.post("/v1/validate", &json!({ "license_key": key })).expect(200);
+    assert_eq!(verdict.text_at("/code"), "license_released");
+}
+
+#[test]
+fn a_revoked_license_stays_revoked_whatever_the_marketplace_says() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    let (license, _) = redeem(&harness, &sale.code);
+    command(&harness, &license, "revoke", &json!({ "reason": "fraud" })).expect(200);
+    success(&shop.renew(&sale.code, Period::Months(1)).expect("answered"));
+    success(&shop.unfreeze(&sale.code).expect("answered"));
+    harness.settle();
+    assert_eq!(shown(&harness, &license).text_at("/state"), "revoked");
+    claim(&harness, &sale.code).expect_problem(403, "license_revoked");
+}
+
+#[test]
+fn a_code_serves_as_credential_of_an_activation_and_on_the_portal() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    let form = format!("code={}", sale.code);
+    let portal = |form: &str| harness.anonymous().send("POST", "/portal", form.as_bytes());
+    assert_eq!(portal(&form).status, 202);
+    let request = json!({ "claim_code": sale.code, "machine": support::people::machine(1), "nonce": "n" });
+    harness.anonymous().post("/v1/activations", &request).expect_problem(503, "unavailable");
+    harness.settle();
+    let key = claim(&harness, &sale.code).expect(200).text_at("/license_key");
+    let page = portal(&form);
+    assert!(page.status == 200 && page.text.contains(&key), "{page:?}");
+    let made = harness.anonymous().post("/v1/activations", &request).expect(201);
+    assert_eq!(made.text_at("/license_key"), key);
+}
+
+#[test]
+fn a_code_of_another_product_is_refused() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    redeem(&harness, &sale.code);
+    let asked = |product: &str| {
+        harness.anonymous().post("/v1/claims", &json!({ "claim_code": sale.code, "product": product }))
+    };
+    asked("acme-cad").expect(200);
+    asked("acme-cam").expect_problem(401, "license_key_refused");
+}
+
+#[test]
+fn codes_that_nobody_answers_for_do_not_fill_the_store() {
+    let harness = Harness::start();
+    let _shop = harness.code_shop();
+    harness.world.sandbox.trouble(Trouble::Status(503), u32::MAX);
+    for number in 0..200 {
+        claim(&harness, &format!("PLMADEUP{number}")).expect(202);
+    }
+    claim(&harness, "PLONETOOMANY").expect_problem(503, "unavailable");
+    claim(&harness, "PLMADEUP0").expect(202);
+}
