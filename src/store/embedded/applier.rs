@@ -36,7 +36,7 @@ impl Applier {
             shared.show(&durable.batch);
         }
         let adopted = replayed.is_empty();
-        let backlog = Arc::new(Backlog::holding(replayed, BACKLOG_BYTES_MAX));
+        let backlog = Arc::new(Backlog::holding(replayed, BACKLOG_BYTES_MAX, options.checkpoint_bytes));
         let mut applying = Applying {
             shared,
             index,

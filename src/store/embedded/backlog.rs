@@ -20,8 +20,8 @@ const GROUP_BYTES_MIN: u64 = 16 * 1024 * 1024;
 /// What is applied in one go at most: 32 MiB of journal.
 pub(super) const GROUP_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
-/// Commits go first: while they come, nothing is applied before the backlog is half full. They have stopped coming when
-/// none has come for this long.
+/// Commits go first: while they come, nothing is applied before as much waits as makes a checkpoint, or the backlog is
+/// half full. They have stopped coming when none has come for this long.
 const LULL: Duration = Duration::from_millis(50);
 
 /// A batch that is durable and visible.
@@ -34,6 +34,8 @@ pub(super) struct Durable {
 /// A queue between the group commit and the applier.
 pub(super) struct Backlog {
     bytes_max: u64,
+    /// So much may wait while commits come.
+    patience_bytes: u64,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -49,10 +51,11 @@ struct State {
 
 impl Backlog {
     /// A backlog in which these batches wait already.
-    pub fn holding(waiting: VecDeque<Durable>, bytes_max: u64) -> Self {
+    pub fn holding(waiting: VecDeque<Durable>, bytes_max: u64, checkpoint_bytes: u64) -> Self {
         let bytes = waiting.iter().map(|durable| durable.frame_bytes).sum();
         let state = State { waiting, bytes, added: 0, ended: false, paused: false };
-        Self { bytes_max, state: Mutex::new(state), changed: Condvar::new() }
+        let patience_bytes = checkpoint_bytes.min(bytes_max / 2);
+        Self { bytes_max, patience_bytes, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Adds a batch, waiting while the backlog is full. False when nobody takes from it any more.
@@ -67,14 +70,14 @@ impl Backlog {
         state.added += 1;
         state.waiting.push_back(durable);
         // Whoever takes waits for the first, or for many.
-        if state.waiting.len() == 1 || state.bytes >= self.bytes_max / 2 {
+        if state.waiting.len() == 1 || state.bytes >= self.patience_bytes {
             self.changed.notify_all();
         }
         true
     }
 
     /// Takes the oldest batches: at least one, and up to half of what waits. Waits while there is none, while others come
-    /// and the backlog is not half full, and while it is paused and not full. Empty once the backlog has ended and all is
+    /// and no checkpoint's worth waits, and while it is paused and not full. Empty once the backlog has ended and all is
     /// taken, or has ended while paused. What is taken still counts until [`Backlog::done`].
     pub fn take(&self) -> Vec<Durable> {
         let idle = |state: &mut State| {
@@ -94,7 +97,7 @@ impl Backlog {
     fn at_a_lull<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         loop {
             let added = state.added;
-            let can_wait = |state: &mut State| state.bytes < self.bytes_max / 2 && !state.ended;
+            let can_wait = |state: &mut State| state.bytes < self.patience_bytes && !state.ended;
             let waited = self.changed.wait_timeout_while(state, LULL, can_wait);
             let (after, lull) = waited.unwrap_or_else(PoisonError::into_inner);
             if !lull.timed_out() || after.added == added {
@@ -160,7 +163,7 @@ mod tests {
     }
 
     fn backlog(bytes_max: u64, waiting: &[u64]) -> Backlog {
-        Backlog::holding(waiting.iter().map(|bytes| durable(*bytes)).collect(), bytes_max)
+        Backlog::holding(waiting.iter().map(|bytes| durable(*bytes)).collect(), bytes_max, u64::MAX)
     }
 
     #[test]
