@@ -312,15 +312,20 @@ mod sample {
             order_line_id: Some(String::new()),
             product_id: Some("p".into()),
         };
-        let refreshed =
-            |scene, ends_at| EarlyEvent::Refreshed { at: at(5), order: order.clone(), scene, ends_at };
+        let refreshed = |scene, ends_at, term| EarlyEvent::Refreshed {
+            at: at(5),
+            order: order.clone(),
+            scene,
+            ends_at,
+            term,
+        };
         vec![
             EarlyEvent::Frozen { at: at(3) },
             EarlyEvent::Unfrozen { at: at(4) },
-            refreshed(RefreshScene::TrialToFormal, None),
-            refreshed(RefreshScene::Renewal, Some(at(6))),
-            refreshed(RefreshScene::CancelRenewal, None),
-            refreshed(RefreshScene::RenewalChange, None),
+            refreshed(RefreshScene::TrialToFormal, None, None),
+            refreshed(RefreshScene::Renewal, Some(at(6)), Some(Term::Years(2))),
+            refreshed(RefreshScene::CancelRenewal, None, None),
+            refreshed(RefreshScene::RenewalChange, None, Some(Term::Permanent)),
             EarlyEvent::Changed {
                 at: at(8),
                 order: OrderRef { order_id: "CS7".into(), order_line_id: None, product_id: None },
@@ -434,10 +439,17 @@ mod sample {
             ordered_at: Some(at(2)),
             received_at: at(3),
             ends_at: Some(at(4)),
+            term: Some(Term::Months(3)),
             in_force: true,
         };
-        let bare_order =
-            AppliedOrder { scene: None, ordered_at: None, ends_at: None, in_force: false, ..order.clone() };
+        let bare_order = AppliedOrder {
+            scene: None,
+            ordered_at: None,
+            ends_at: None,
+            term: None,
+            in_force: false,
+            ..order.clone()
+        };
         let hold = |reason: Option<&str>| Some(Hold { since: at(5), reason: reason.map(str::to_owned) });
         let bare = license("acme", 1);
         let full = License {

@@ -78,8 +78,8 @@ impl App {
                 self.receive_purchase(call, &order, &business_id, details.as_ref()).await
             }
             PurchaseEvent::Queried { instance_ids } => self.query_instances(call, &instance_ids).await,
-            PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id: _, resumes } => {
-                let refresh = Refresh { order: &order, scene, ends_at, resumes };
+            PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id: _, term, resumes } => {
+                let refresh = Refresh { order: &order, scene, ends_at, term, resumes };
                 self.refresh_instance(call, &instance_id, &refresh).await
             }
             PurchaseEvent::Changed { instance_id, order, details: Some(details) } => {

@@ -299,7 +299,7 @@ impl App {
                 let task = Task::ApplyForLicense { purchase: key.clone(), application };
                 Ok(Some(self.job(task, now)))
             }
-            EarlyEvent::Refreshed { at, order, scene, ends_at } => {
+            EarlyEvent::Refreshed { at, order, scene, ends_at, term } => {
                 let can_rank = channel.open_api.is_some();
                 let applied = AppliedOrder {
                     order_id: order.order_id.clone(),
@@ -307,6 +307,7 @@ impl App {
                     ordered_at: None,
                     received_at: at,
                     ends_at,
+                    term,
                     in_force: false,
                 };
                 license.apply_order(applied, can_rank);

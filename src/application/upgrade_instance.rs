@@ -1,9 +1,8 @@
 //! A later order changes what was bought, and its call carries it: the license is changed in the commit of the call.
 
 use super::app::{App, UseCaseError, decided};
-use super::change_instance::OrderedChange;
+use super::change_instance::{OrderedChange, changed};
 use super::handle_purchase_event::PurchaseCall;
-use super::mint::sold_spec;
 use super::ports::{Commit, Urgency, Versioned};
 use super::settle_purchase::facts_for;
 use crate::domain::{
@@ -70,7 +69,7 @@ impl App {
             return Ok(PurchaseOutcome::Processing);
         };
         let merchant = self.merchant(call.merchant).await?;
-        let sold = sold_spec(&spec, facts.sku.clone(), license.sold.term, facts.quantity, license.validity)?;
+        let sold = changed(&license, &spec, facts)?;
         let change = OrderedChange { merchant: &merchant, order, actor: &call.actor(), now: call.now };
         let commit = self.change_license(&change, &mut license, sold).await?;
         let commit = commit.with_urgency(Urgency::Grow);

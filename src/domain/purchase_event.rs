@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Application, KitSync};
+use super::{Application, KitSync, Term};
 
 /// Names the order behind an event. What makes a purchase unique is the order id together with the line id;
 /// families without line ids use the order id alone, pay-per-use ones the order id together with the product id.
@@ -46,6 +46,7 @@ pub enum PurchaseEvent {
         instance_ids: Vec<String>,
     },
     /// `ends_at` is absolute and may lie before the present end. `product_id` is there when the kind of term changed.
+    /// `term`: what was bought, from the families that say it; the others are asked for the order afterwards.
     /// `resumes`: it also ends the marketplace's stop, because no call of its own will.
     Refreshed {
         instance_id: String,
@@ -53,6 +54,7 @@ pub enum PurchaseEvent {
         scene: RefreshScene,
         ends_at: Option<DateTime<Utc>>,
         product_id: Option<String>,
+        term: Option<Term>,
         resumes: bool,
     },
     /// A later order changes what was bought, at once: another spec, or more of it; instance and end stay.

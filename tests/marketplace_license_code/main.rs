@@ -86,7 +86,15 @@ fn refresh_license_code_has_two_scenes_and_an_absolute_end() {
         let (instance_id, order) = ("PL1".to_owned(), order("CS2"));
         assert_eq!(
             event("refreshLicenseCode", "scene", json!(word)),
-            PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id: None, resumes: false }
+            PurchaseEvent::Refreshed {
+                instance_id,
+                order,
+                scene,
+                ends_at,
+                product_id: None,
+                term: None,
+                resumes: false
+            }
         );
     }
     let PurchaseEvent::Refreshed { product_id, .. } = event("refreshLicenseCode", "productId", json!("P2"))

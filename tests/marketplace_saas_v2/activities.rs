@@ -106,6 +106,7 @@ fn refresh_instance_has_four_scenes_and_an_absolute_end() {
                 scene: expected,
                 ends_at,
                 product_id: None,
+                term: None,
                 resumes: false
             }
         );

@@ -659,7 +659,15 @@ pub fn refreshed(
     ends_at: Option<Instant>,
 ) -> PurchaseEvent {
     let (instance_id, order) = (format!("i-{bought_by}"), order_ref(order_id));
-    PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id: None, resumes: false }
+    PurchaseEvent::Refreshed {
+        instance_id,
+        order,
+        scene,
+        ends_at,
+        product_id: None,
+        term: None,
+        resumes: false,
+    }
 }
 
 /// The only line of an order.
