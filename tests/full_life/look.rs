@@ -83,7 +83,7 @@ impl<'a> Looker<'a> {
     }
 
     /// Everything that has to be alike in two licenses of one story.
-    pub fn state(&self, shop: &Shop, life: &Life, lists: &mut Lists<'_>) -> Value {
+    pub fn state(&self, shop: &Shop, life: &Life, lists: &mut Lists<'_>) -> (Seen, Value) {
         let seen = self.license(life).unwrap_or_else(|| panic!("{} has a license", life.id));
         let found = self.merchant.get(&format!("/v1/merchant/licenses?instance_id={}", life.known_as()));
         assert_eq!(found.expect(200).at("/items").as_array().map(Vec::len), Some(1), "{}", life.id);
@@ -96,11 +96,12 @@ impl<'a> Looker<'a> {
             .map(|one| json!([one["name"], one["state"], format!("{:?}", lists.of_shown(&one["status"]))]))
             .collect();
         places.sort_by_key(ToString::to_string);
-        json!({
+        let state = json!({
             "license": shown, "suspended_by": by, "places": places,
             "key": promise(&seen.claims), "key_status": self.running_status(&seen.claims, lists),
             "asked": self.asked(shop, life, &seen),
-        })
+        });
+        (seen, state)
     }
 
     /// The entry of a key; of one that has ended by itself nobody asks.

@@ -177,12 +177,11 @@ impl<'a> Stage<'a> {
         let mut lists = self.looker.lists();
         let mut first: Option<Value> = None;
         for played in &self.lives {
-            let state = self.looker.state(&self.shop, &played.life, &mut lists);
+            let (seen, state) = self.looker.state(&self.shop, &played.life, &mut lists);
             let state = without_name_of_sku(&state);
             let first = first.get_or_insert_with(|| state.clone());
             assert_eq!(&state, first, "{} is not as {}", played.what, self.lives[0].what);
             let model = Model::after(&played.life.script, self.shop.family.renewal_lifts(), &steps);
-            let seen = self.looker.license(&played.life).expect("minted");
             self.looker.agrees(&played.life, &seen, model.now(), &played.what);
             for key in &played.keys {
                 let said = lists.of(key);
