@@ -84,7 +84,26 @@ in_every_family! {
     license_code: LICENSE_CODE,
     license_v1: LICENSE_V1,
     saas_v1: SAAS_V1,
-    saas_v1_with_order_query: SAAS_V1_ASKED,
+}
+
+/// What asking for orders adds to a family whose calls do not say when they were placed.
+mod saas_v1_with_order_query {
+    use crate::family::SAAS_V1_ASKED as FAMILY;
+
+    #[test]
+    fn a_call_that_comes_late_ends_in_the_same_state() {
+        crate::late(&FAMILY);
+    }
+
+    #[test]
+    fn every_order_of_arrival_that_can_be_told_apart_ends_in_the_same_state() {
+        crate::every_arrival(&FAMILY);
+    }
+
+    #[test]
+    fn what_comes_before_a_spec_knows_the_sku_counts_after_it() {
+        crate::held(&FAMILY);
+    }
 }
 
 /// The life without its ends.
@@ -304,6 +323,20 @@ fn redeemed_late(family: &'static Family) {
         let mut arrivals = one_after_another(&whole(&arrival));
         arrivals[0].at = at_hour(22 * 24 + 12);
         stage.add(&format!("{arrival:?}, then redeemed"), family.life, BASIC, arrivals);
+    }
+    to_the_end(&mut stage);
+    // Its end is then that of the renewal, whether that was told of or not.
+    let harness = opened(family);
+    let mut stage = Stage::new(&harness, family, Work::AtOnce);
+    let renewed = [Step::Renew.happens_at(), at_hour(18 * 24), at_hour(21 * 24)];
+    for renewed_at in renewed {
+        let told = |step: &Step| match step {
+            Step::Buy => Arrival::once(*step, at_hour(11 * 24)),
+            Step::Renew => Arrival::once(*step, renewed_at),
+            _ => Arrival::once(*step, step.happens_at()),
+        };
+        let arrivals = family.life.iter().map(told).collect();
+        stage.add(&format!("renewed, redeemed, told at {renewed_at}"), family.life, BASIC, arrivals);
     }
     to_the_end(&mut stage);
 }
