@@ -245,6 +245,8 @@ impl App {
         }
         self.sign_new_key(merchant, &mut license, crate::domain::OldKeyFate::StaysValid, now).await?;
         purchase.state = PurchaseState::Minted;
+        let upgraded = purchase.upgrades.drain(..);
+        license.changes.extend(upgraded.map(|order_id| AppliedChange { order_id, ordered_at: Some(now) }));
         let commit = self.minted(&license, &actor, now).put(purchase.clone(), revision);
         let pending = RecordKey::PendingLicense(merchant.id.clone(), license.id.clone());
         let mut commit = commit.with(Change::Remove(pending)).put(license.clone(), ABSENT);

@@ -6,7 +6,8 @@ use super::handle_purchase_event::PurchaseCall;
 use super::ports::{Commit, Urgency, Versioned};
 use super::settle_purchase::facts_for;
 use crate::domain::{
-    LicenseEnd, OrderDetails, OrderRef, Purchase, PurchaseFacts, PurchaseOutcome, PurchaseState,
+    AppliedChange, LicenseEnd, OrderDetails, OrderRef, Purchase, PurchaseFacts, PurchaseOutcome,
+    PurchaseState,
 };
 
 impl App {
@@ -38,9 +39,9 @@ impl App {
             return Ok(PurchaseOutcome::InvalidParameter);
         };
         purchase.value.facts = Some(upgraded(purchase.value.facts.take(), says, details));
-        purchase.value.upgrades.push(order.order_id.clone());
         match purchase.value.state {
             PurchaseState::Received | PurchaseState::Held { .. } => {
+                purchase.value.upgrades.push(order.order_id.clone());
                 let commit = Commit::new().with_urgency(Urgency::Grow);
                 let commit = commit.put(purchase.value, purchase.revision);
                 self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
@@ -61,7 +62,8 @@ impl App {
         let Versioned { value: purchase, revision: purchase_revision } = purchase;
         let Versioned { value: mut license, revision } =
             self.load_license(call.merchant, &purchase.license).await?;
-        if license.end != LicenseEnd::Running {
+        let is_known = license.changes.iter().any(|known| known.order_id == order.order_id);
+        if is_known || license.end != LicenseEnd::Running {
             return Ok(PurchaseOutcome::Done);
         }
         let Some(facts) = purchase.facts.as_ref() else { return Ok(PurchaseOutcome::InvalidParameter) };
@@ -70,6 +72,8 @@ impl App {
         };
         let merchant = self.merchant(call.merchant).await?;
         let sold = changed(&license, &spec, facts)?;
+        let ordered_at = Some(call.now);
+        license.changes.push(AppliedChange { order_id: order.order_id.clone(), ordered_at });
         let change = OrderedChange { merchant: &merchant, order, actor: &call.actor(), now: call.now };
         let commit = self.change_license(&change, &mut license, sold).await?;
         let commit = commit.with_urgency(Urgency::Grow);

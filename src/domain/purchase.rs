@@ -171,7 +171,8 @@ pub struct Purchase {
     pub early: Vec<EarlyEvent>,
     /// What the order says, once known; later orders may have changed it.
     pub facts: Option<PurchaseFacts>,
-    /// Later orders that changed what was bought: each counts once.
+    /// Later orders whose calls have changed what was bought before the license existed: each counts once. From then on
+    /// the license knows them.
     pub upgrades: Vec<String>,
 }
 
