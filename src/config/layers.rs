@@ -131,7 +131,8 @@ impl Layers {
         let mut warnings = unknown_variables(&self.environment);
         if settings.tls_cert_file.is_some() && settings.public_base_url().starts_with("http://") {
             let url = settings.public_base_url();
-            warnings.push(format!("tls_cert_file is set, but public_url is {url}: nobody answers plain HTTP"));
+            warnings
+                .push(format!("tls_cert_file is set, but public_url is {url}: nobody answers plain HTTP"));
         }
         if settings.public_url.is_none() && !settings.listen.ip().is_loopback() {
             let url = settings.public_base_url();
@@ -215,7 +216,8 @@ impl<'a> Reading<'a> {
         let given = |name: &str| self.resolved.iter().any(|it| it.name == name && !it.shown.is_empty());
         let http2 = self.resolved.iter().any(|it| it.name == "tls_http2" && it.shown == "on");
         if http2 && !given("tls_cert_file") && !given("tls_key_file") {
-            let message = "is on, but HTTP/2 is spoken over TLS only; set tls_cert_file and tls_key_file, or write off";
+            let message =
+                "is on, but HTTP/2 is spoken over TLS only; set tls_cert_file and tls_key_file, or write off";
             self.mistakes.push(ConfigMistake { place: "tls_http2".to_owned(), message: message.to_owned() });
         }
         for (one, other) in [("tls_cert_file", "tls_key_file"), ("tls_key_file", "tls_cert_file")] {

@@ -45,7 +45,9 @@ fn network(word: &str) -> Result<IpNet, String> {
         format!("{word:?} is neither an address such as 127.0.0.1 nor a network such as 10.0.0.0/8")
     })?;
     if network.prefix_len() == 0 {
-        return Err(format!("{word} is everybody, and anybody could then call for anybody; name the proxies"));
+        return Err(format!(
+            "{word} is everybody, and anybody could then call for anybody; name the proxies"
+        ));
     }
     if network.addr() != network.network() {
         return Err(format!("{word} has bits beyond its length; write {}", network.trunc()));

@@ -34,8 +34,8 @@ mod verifying_keys;
 mod wording;
 
 pub use access::{token_digest, token_text};
-pub use router::router;
 pub use client_address::{ClientAddress, client_address};
+pub use router::router;
 pub use server::{serve, serve_as};
 pub use state::{HttpLimits, HttpParts, HttpState};
 pub use tls::{Tls, TlsError, TlsFiles, TlsWarning};

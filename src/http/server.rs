@@ -48,7 +48,9 @@ pub async fn serve_as(
     let server = axum_server::from_tcp(listener)?.handle(handle.clone());
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let serving: Pin<Box<dyn Future<Output = io::Result<()>> + Send>> = match &tls {
-        None => Box::pin(bounded(server.acceptor(NoDelayAcceptor::new()).http1_only(), limits).serve(service)),
+        None => {
+            Box::pin(bounded(server.acceptor(NoDelayAcceptor::new()).http1_only(), limits).serve(service))
+        }
         Some(tls) => {
             let acceptor = tls.acceptor(limits.handshake_time);
             if tls.offers_http2() {

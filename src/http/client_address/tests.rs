@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use super::*;
 
 fn trusted() -> TrustedProxies {
-    TrustedProxies::of(["127.0.0.1/32", "10.0.0.0/8", "fd00::/8"].map(|it| it.parse::<IpNet>().expect("valid")))
+    TrustedProxies::of(
+        ["127.0.0.1/32", "10.0.0.0/8", "fd00::/8"].map(|it| it.parse::<IpNet>().expect("valid")),
+    )
 }
 
 fn ip(text: &str) -> IpAddr {

@@ -94,7 +94,8 @@ impl CertificateWatch {
             format!("the TLS certificate in {path} has ended at {ends_at}, and callers refuse it: {next}")
         } else {
             let days = left.num_days();
-            format!("the TLS certificate in {path} ends in {days} days, at {ends_at}: {next}")
+            let s = if days == 1 { "" } else { "s" };
+            format!("the TLS certificate in {path} ends in {days} day{s}, at {ends_at}: {next}")
         })
     }
 }
