@@ -9,6 +9,8 @@ mod bytes;
 mod calls;
 #[path = "support/certificates.rs"]
 mod certificates;
+#[path = "reachable/command_line.rs"]
+mod command_line;
 #[path = "reachable/curl.rs"]
 mod curl;
 #[path = "reachable/everywhere.rs"]

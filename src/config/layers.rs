@@ -16,7 +16,8 @@ use super::{SETTINGS, Setting, Settings, Shape};
 /// Longest settings file.
 const FILE_BYTES_MAX: usize = 256 * 1024;
 /// Variables of this program that are no settings of the service.
-const OTHER_VARIABLES: &[&str] = &["LICTOR_CONFIG", "LICTOR_URL", "LICTOR_TOKEN", "LICTOR_MERCHANT"];
+const OTHER_VARIABLES: &[&str] =
+    &["LICTOR_CONFIG", "LICTOR_CA_FILE", "LICTOR_URL", "LICTOR_TOKEN", "LICTOR_MERCHANT"];
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -68,7 +68,7 @@ fn bytes_are_kept(kind: Kind) {
         },
         {
             // As long as a whole order in a query may be.
-            let padding = "&padding=".to_owned() + &"0123456789abcdef".repeat(800);
+            let padding = "&padding=".to_owned() + &"0123456789abcdef".repeat(940);
             let target = unusual_get("cad-license") + &padding + "&x=%2b%7E%c3%9F;a=%25+//..%2F&empty=&&y";
             (get(&target), target, Vec::new())
         },

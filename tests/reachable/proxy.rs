@@ -18,11 +18,20 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn program(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
             Self::Haproxy => "haproxy",
         }
+    }
+
+    /// Where it is installed; `/usr/sbin` is not on everybody's path.
+    fn program(self) -> Option<String> {
+        let places = [self.name().to_owned(), format!("/usr/sbin/{}", self.name())];
+        let runs = |program: &String| {
+            Command::new(program).arg("-v").stderr(Stdio::null()).stdout(Stdio::null()).status().is_ok()
+        };
+        places.into_iter().find(runs)
     }
 
     fn shipped(self) -> &'static str {
@@ -43,20 +52,14 @@ pub struct Proxy {
 impl Proxy {
     /// Puts it in front of `upstream`. `None` where the proxy is not installed, which is said.
     pub fn start(kind: Kind, upstream: SocketAddr, leaf: &Leaf) -> Option<Self> {
-        if Command::new(kind.program())
-            .arg("-v")
-            .stderr(Stdio::null())
-            .stdout(Stdio::null())
-            .status()
-            .is_err()
-        {
-            not_run_here(kind.program());
+        let Some(program) = kind.program() else {
+            not_run_here(kind.name());
             return None;
-        }
+        };
         let (folder, address) = (tempfile::tempdir().expect("a folder"), free_address());
         let file = folder.path().join("proxy.conf");
         std::fs::write(&file, placed(kind, address, upstream, folder.path(), leaf)).expect("writable");
-        let mut command = Command::new(kind.program());
+        let mut command = Command::new(program);
         match kind {
             Kind::Nginx => command.arg("-p").arg(folder.path()).args(["-g", "daemon off;", "-c"]).arg(&file),
             Kind::Haproxy => command.args(["-db", "-f"]).arg(&file),
