@@ -25,8 +25,9 @@ pub struct ClientAddress(pub IpAddr);
 /// it is that hop: the last one that somebody has vouched for.
 pub fn client_address(trusted: &TrustedProxies, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
     let mut client = peer.to_canonical();
-    let (name, address_of): (_, fn(&[u8]) -> Option<IpAddr>) =
-        if headers.contains_key(X_FORWARDED_FOR) { (X_FORWARDED_FOR, node) } else { (FORWARDED, forwarded) };
+    let says_for_whom = headers.contains_key(X_FORWARDED_FOR);
+    let name = if says_for_whom { X_FORWARDED_FOR } else { FORWARDED };
+    let address_of = if says_for_whom { node } else { forwarded };
     let lines: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
     let hops = lines.into_iter().rev().flat_map(|line| FromTheRight { rest: Some(line), separator: b',' });
     for hop in hops.take(HOPS_MAX) {

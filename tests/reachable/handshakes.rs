@@ -1,11 +1,17 @@
 //! Handshakes: which versions and protocols, and those that lead nowhere.
 
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lictor::clock::SystemClock;
+use lictor::http::{HttpLimits, Tls, TlsFiles, serve_as};
 
 use crate::calls::get;
+use crate::certificates::chain;
 use crate::front::{FRONTS, Service};
-use crate::wire::{Connection, socket};
+use crate::wire::{Address, Connection, socket};
 
 const OWN: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// RFC 5246 7.2.2
@@ -99,6 +105,29 @@ fn handshakes_that_hang_or_are_none_end_and_leave_no_trace() {
         }
         assert!(service.server.terminate().success());
     }
+}
+
+#[test]
+fn who_sends_no_request_is_cut_off_over_tls_too() {
+    let (root, _, leaf) = chain();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (cert_file, key_file) = leaf.put(folder.path());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    for (http2, said) in [(false, &b""[..]), (false, b"GET /healthz HT"), (true, b""), (true, b"PRI * HT")] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let socket = listener.local_addr().expect("bound");
+        let files = TlsFiles { cert_file: cert_file.clone(), key_file: key_file.clone(), public_url: None };
+        let tls = Tls::load(files, http2, Arc::new(SystemClock)).expect("a valid certificate");
+        let limits = HttpLimits { header_time: Duration::from_millis(200), ..HttpLimits::default() };
+        let serving = serve_as(Some(tls), listener, axum::Router::new(), limits, std::future::pending());
+        let serving = runtime.spawn(serving);
+        let mut connection = Connection::to(&Address { socket, root: Some(root.certificate.der().clone()) });
+        connection.send(said);
+        assert!(!connection.rest().starts_with(b"HTTP/1.1 2"), "{http2} {said:?}");
+        serving.abort();
+    }
+    runtime.shutdown_background();
 }
 
 #[test]

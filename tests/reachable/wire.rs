@@ -86,6 +86,17 @@ impl Connection {
         Ok(Self { stream: Box::new(stream), protocol, leaf })
     }
 
+    /// What still comes until the other side ends the connection, however it does that.
+    pub fn rest(mut self) -> Vec<u8> {
+        let mut read = Vec::new();
+        self.stream.read_to_end(&mut read).ok();
+        read
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).and_then(|()| self.stream.flush()).expect("written");
+    }
+
     pub fn ask(&mut self, request: &[u8]) -> Answer {
         self.try_ask(request).expect("an answer")
     }
