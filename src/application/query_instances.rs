@@ -4,7 +4,7 @@ use super::app::{App, UseCaseError};
 use super::handle_purchase_event::PurchaseCall;
 use super::ports::{Versioned, find, memo_for};
 use super::record::{Owned, RecordKey};
-use crate::domain::{InstanceInfo, License, Product, Purchase, PurchaseOutcome, PurchaseState};
+use crate::domain::{InstanceInfo, License, LicenseShown, Product, Purchase, PurchaseOutcome, PurchaseState};
 
 impl App {
     pub(super) async fn query_instances(
@@ -47,15 +47,23 @@ impl App {
                 let front_end_url = product.front_end_url.clone();
                 (front_end_url, memo_for(&product, locale, &code, &portal_url))
             }
-            None => (String::new(), code),
+            None => (String::new(), code.clone()),
         };
         let front_end_url = if front_end_url.is_empty() { portal_url } else { front_end_url };
-        Ok(InstanceInfo { instance_id: purchase.instance.to_string(), front_end_url, memo, sign_in: None })
+        let license = Some(LicenseShown {
+            id: license.id.clone(),
+            state: license.state(self.now()),
+            ends_at: license.validity.ends_at,
+            license_key: license.license_key.clone(),
+            claim_code: code,
+        });
+        let instance_id = purchase.instance.to_string();
+        Ok(InstanceInfo { instance_id, front_end_url, memo, sign_in: None, license })
     }
 
     /// What was released before its license existed has nothing to show but where to ask.
     pub(super) fn ended(&self, purchase: &Purchase) -> InstanceInfo {
         let (instance_id, front_end_url) = (purchase.instance.to_string(), self.signer.portal_url());
-        InstanceInfo { instance_id, front_end_url, memo: String::new(), sign_in: None }
+        InstanceInfo { instance_id, front_end_url, memo: String::new(), sign_in: None, license: None }
     }
 }

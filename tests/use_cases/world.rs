@@ -21,7 +21,7 @@ use lictor::application::{
 use lictor::domain::{
     ActivationId, Actor, COMMITMENT_BYTES, Channel, Component, Env, InstanceStatus, Instant, License,
     LicenseId, Machine, Marketplace, MerchantId, OrderDetails, OrderId, OrderRef, Purchase, PurchaseEvent,
-    PurchaseOutcome, PurchaseState, RefreshScene, Refusal, Term, TokenId,
+    PurchaseOutcome, PurchaseState, RefreshScene, Refusal, Repeat, Term, TokenId,
 };
 use lictor::randomness::{SystemRandomness, random_bytes};
 use lictor::signing::{Keyring, KeyringSettings};
@@ -321,8 +321,13 @@ impl World {
         let answer = self.ask(replica, async |app| {
             let now = app.now();
             let keep_until = now + TimeDelta::minutes(2);
-            let replay = Some(ReplayIdentity { digest: digest(nonce), request, keep_until });
-            let call = PurchaseCall { merchant: &catalog::acme(), channel, replay, now };
+            let replay = Some(ReplayIdentity {
+                digest: digest(nonce),
+                request,
+                keep_until,
+                repeat: Repeat::StoredAnswer,
+            });
+            let call = PurchaseCall { merchant: &catalog::acme(), channel, replay, occurred_at: None, now };
             app.handle_purchase_event(&call, event.clone()).await
         });
         match answer.await.expect("a marketplace is answered, not refused") {
@@ -659,7 +664,8 @@ pub fn refreshed(
     ends_at: Option<Instant>,
 ) -> PurchaseEvent {
     let (instance_id, order) = (format!("i-{bought_by}"), order_ref(order_id));
-    PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id: None, resumes: false }
+    let (product_id, term, resumes) = (None, None, false);
+    PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id, term, resumes }
 }
 
 /// The only line of an order.
