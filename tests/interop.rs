@@ -1,7 +1,8 @@
 //! What we issue verifies with the JOSE libraries that merchants already have, and what was tampered with does not.
 //!
-//! The oracles are PyJWT and `jose` for Node, each asked once per test with all its questions (`tests/interop/`);
-//! `./scripts/test` installs them. The third judge is `license-token`, which must also refuse what those are lenient about.
+//! The oracles are PyJWT and `jose` for Node, and the Standard Webhooks libraries of both languages, each asked once per test
+//! with all its questions (`tests/interop/`); `./scripts/test` installs them. The third judge of tokens is `license-token`,
+//! which must also refuse what those are lenient about.
 
 #[path = "interop/issued.rs"]
 mod issued;
