@@ -57,6 +57,11 @@ impl PurchaseCall<'_> {
         self.occurred_at.unwrap_or(self.now)
     }
 
+    /// Whether a repeat gets the same answer, which is kept for that.
+    pub(super) fn stores_its_answer(&self) -> bool {
+        self.replay.is_some_and(|identity| identity.repeat == Repeat::StoredAnswer)
+    }
+
     /// The commit, with the replay identity and its answer in it.
     pub(super) fn remembered(&self, commit: Commit, outcome: &PurchaseOutcome) -> Commit {
         let Some(identity) = self.replay else { return commit };
@@ -91,6 +96,7 @@ impl App {
                 self.receive_purchase(call, &order, &business_id, details.as_ref()).await
             }
             PurchaseEvent::Queried { instance_ids } => self.query_instances(call, &instance_ids).await,
+            PurchaseEvent::LicenseAsked { instance_id } => self.license_asked(call, &instance_id).await,
             PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id: _, term, resumes } => {
                 let refresh = Refresh { order: &order, scene, ends_at, term, resumes };
                 self.refresh_instance(call, &instance_id, &refresh).await

@@ -128,7 +128,7 @@ impl App {
         let outcome = match &license {
             Some(license) => {
                 let locale = self.merchant(call.merchant).await?.locale;
-                self.delivery(&purchase, license, &locale).await?
+                self.delivery(call, &purchase, license, &locale).await?
             }
             None => accepted(&purchase),
         };

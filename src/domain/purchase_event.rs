@@ -45,6 +45,10 @@ pub enum PurchaseEvent {
     Queried {
         instance_ids: Vec<String>,
     },
+    /// The license of one instance is asked for, as it stands, by whoever hands it to the buyer.
+    LicenseAsked {
+        instance_id: String,
+    },
     /// `ends_at` is absolute and may lie before the present end. `product_id` is there when the kind of term changed.
     /// `resumes`: it also ends the marketplace's stop, because no call of its own will. `term` is there where the call
     /// itself says for how long was paid.
@@ -176,7 +180,8 @@ pub enum Repeat {
 pub enum PurchaseOutcome {
     /// Answers [`PurchaseEvent::Bought`]. `ready`: the license is minted; otherwise it is being worked on.
     Accepted { instance_id: String, ready: bool },
-    /// Answers [`PurchaseEvent::Bought`] of the families that carry the order, once the license is minted.
+    /// Answers [`PurchaseEvent::Bought`] of the families that carry the order, and [`PurchaseEvent::LicenseAsked`], once
+    /// the license is minted.
     /// `license_key` is the current text; none when the purchase was released before it had one.
     Delivered { info: InstanceInfo, license_key: Option<String> },
     /// Answers [`PurchaseEvent::Queried`].
@@ -213,7 +218,8 @@ pub struct InstanceInfo {
     pub memo: String,
     /// How the buyer signs in there, if the product says.
     pub sign_in: Option<SignIn>,
-    /// For whoever hands licenses to buyers itself; none when there is no license. Never stored with an answer.
+    /// For whoever hands licenses to buyers itself; none when there is no license, and in every answer that is stored
+    /// for its repeat.
     pub license: Option<LicenseShown>,
 }
 

@@ -112,6 +112,10 @@ impl Call {
                 info: dial_test_info(business_id, front_end_url),
                 license_key: Some(DIAL_TEST_WORDS.to_owned()),
             },
+            PurchaseEvent::LicenseAsked { instance_id } => PurchaseOutcome::Delivered {
+                info: dial_test_info(instance_id, front_end_url),
+                license_key: Some(DIAL_TEST_WORDS.to_owned()),
+            },
             PurchaseEvent::Queried { instance_ids } => PurchaseOutcome::Instances(
                 instance_ids.iter().map(|id| dial_test_info(id, front_end_url)).collect(),
             ),

@@ -57,10 +57,11 @@ fn minted() -> Value {
 fn a_purchase_and_a_query_are_answered_with_the_license() {
     let delivered = PurchaseOutcome::Delivered { info: info(), license_key: Some("eyJ".into()) };
     assert_eq!(answered("purchase.created", &delivered), (200, minted()));
-    assert_eq!(answered("purchase.queried", &PurchaseOutcome::Instances(vec![info()])), (200, minted()));
+    assert_eq!(answered("purchase.queried", &delivered), (200, minted()));
     let mut for_good = info();
     for_good.license.as_mut().unwrap().ends_at = None;
-    let answer = answered("purchase.queried", &PurchaseOutcome::Instances(vec![for_good]));
+    let answer =
+        answered("purchase.queried", &PurchaseOutcome::Delivered { info: for_good, license_key: None });
     assert_eq!(answer.1["ends_at"], Value::Null);
     let ended = InstanceInfo { license: None, memo: String::new(), ..info() };
     let (status, body) =
@@ -73,7 +74,7 @@ fn what_waits_for_a_sku_is_accepted_when_it_is_kept_and_asked_for_again_when_it_
     let held = PurchaseOutcome::Accepted { instance_id: "A-1001#1".into(), ready: false };
     let waits = json!({ "result": "held", "instance_id": "A-1001#1" });
     assert_eq!(answered("purchase.created", &held), (202, waits.clone()));
-    assert_eq!(answered("purchase.queried", &PurchaseOutcome::Processing), (202, waits));
+    assert_eq!(answered("purchase.queried", &held), (202, waits));
     let answer = protocol().answer(&call("purchase.changed"), &PurchaseOutcome::Processing, &keys());
     assert_eq!(words(&answer).0, 503);
     assert_eq!(answer.result_code, Some("sku_not_mapped"));

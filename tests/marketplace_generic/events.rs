@@ -143,7 +143,7 @@ fn the_other_events_need_the_purchase_alone() {
     assert_eq!(read(&event("purchase.resumed")), status(InstanceStatus::Unfreeze));
     let released = PurchaseEvent::Released { instance_id: instance_id(), order: None };
     assert_eq!(read(&event("purchase.released")), released);
-    let queried = PurchaseEvent::Queried { instance_ids: vec![instance_id()] };
+    let queried = PurchaseEvent::LicenseAsked { instance_id: instance_id() };
     assert_eq!(read(&event("purchase.queried")), queried);
 }
 

@@ -112,6 +112,7 @@ fn every_cause_has_its_code_and_words() {
         RefusalCause::UnknownSubPath,
         RefusalCause::WrongMethod,
         RefusalCause::NotGet,
+        RefusalCause::NotPost,
         RefusalCause::BodyTooLarge { bytes: 2, limit: 1 },
         RefusalCause::MalformedJson,
         RefusalCause::NestedTooDeep { limit: 16 },
@@ -136,7 +137,7 @@ fn every_cause_has_its_code_and_words() {
     for cause in causes {
         let expected = match &cause {
             RefusalCause::UnknownSubPath => (404, None),
-            RefusalCause::WrongMethod | RefusalCause::NotGet => (405, None),
+            RefusalCause::WrongMethod | RefusalCause::NotGet | RefusalCause::NotPost => (405, None),
             RefusalCause::BodyTooLarge { .. } => (413, None),
             RefusalCause::MalformedJson
             | RefusalCause::NestedTooDeep { .. }

@@ -177,7 +177,7 @@ fn released(event: &Envelope<'_>) -> Result<PurchaseEvent, RefusalCause> {
 }
 
 fn queried(event: &Envelope<'_>) -> Result<PurchaseEvent, RefusalCause> {
-    Ok(PurchaseEvent::Queried { instance_ids: vec![instance(&event.data()?)?] })
+    Ok(PurchaseEvent::LicenseAsked { instance_id: instance(&event.data()?)? })
 }
 
 fn test(_event: &Envelope<'_>) -> Result<PurchaseEvent, RefusalCause> {
