@@ -74,7 +74,7 @@ impl App {
         locale: &str,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let mut info = self.instance_info(purchase, license, locale).await?;
-        info.license = (!call.stores_its_answer()).then(|| self.license_shown(license));
+        info.license = (!call.stores_its_answer()).then(|| Box::new(self.license_shown(license)));
         Ok(PurchaseOutcome::Delivered { info, license_key: Some(license.license_key.clone()) })
     }
 

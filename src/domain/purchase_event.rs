@@ -220,7 +220,7 @@ pub struct InstanceInfo {
     pub sign_in: Option<SignIn>,
     /// For whoever hands licenses to buyers itself; none when there is no license, and in every answer that is stored
     /// for its repeat.
-    pub license: Option<LicenseShown>,
+    pub license: Option<Box<LicenseShown>>,
 }
 
 /// A license as it stands.

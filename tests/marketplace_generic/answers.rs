@@ -29,13 +29,13 @@ fn info() -> InstanceInfo {
         front_end_url: "https://license.acme.example/portal".into(),
         memo: "激活码 ABC".into(),
         sign_in: None,
-        license: Some(LicenseShown {
+        license: Some(Box::new(LicenseShown {
             id: LicenseId::from_uuid(1),
             state: LicenseState::Active,
             ends_at: Some("2027-01-31T08:00:00Z".parse().unwrap()),
             license_key: "eyJ".into(),
             claim_code: "ABCDE-FGHJK".into(),
-        }),
+        })),
     }
 }
 
