@@ -312,15 +312,20 @@ mod sample {
             order_line_id: Some(String::new()),
             product_id: Some("p".into()),
         };
-        let refreshed =
-            |scene, ends_at| EarlyEvent::Refreshed { at: at(5), order: order.clone(), scene, ends_at };
+        let refreshed = |scene, ends_at, term| EarlyEvent::Refreshed {
+            at: at(5),
+            order: order.clone(),
+            scene,
+            ends_at,
+            term,
+        };
         vec![
             EarlyEvent::Frozen { at: at(3) },
             EarlyEvent::Unfrozen { at: at(4) },
-            refreshed(RefreshScene::TrialToFormal, None),
-            refreshed(RefreshScene::Renewal, Some(at(6))),
-            refreshed(RefreshScene::CancelRenewal, None),
-            refreshed(RefreshScene::RenewalChange, None),
+            refreshed(RefreshScene::TrialToFormal, None, None),
+            refreshed(RefreshScene::Renewal, Some(at(6)), Some(Term::Years(2))),
+            refreshed(RefreshScene::CancelRenewal, None, None),
+            refreshed(RefreshScene::RenewalChange, None, Some(Term::Permanent)),
             EarlyEvent::Changed {
                 at: at(8),
                 order: OrderRef { order_id: "CS7".into(), order_line_id: None, product_id: None },
@@ -437,10 +442,17 @@ mod sample {
             ordered_at: Some(at(2)),
             received_at: at(3),
             ends_at: Some(at(4)),
+            term: Some(Term::Months(3)),
             in_force: true,
         };
-        let bare_order =
-            AppliedOrder { scene: None, ordered_at: None, ends_at: None, in_force: false, ..order.clone() };
+        let bare_order = AppliedOrder {
+            scene: None,
+            ordered_at: None,
+            ends_at: None,
+            term: None,
+            in_force: false,
+            ..order.clone()
+        };
         let hold = |reason: Option<&str>| Some(Hold { since: at(5), reason: reason.map(str::to_owned) });
         let bare = license("acme", 1);
         let full = License {
@@ -1105,10 +1117,10 @@ acme/idm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x0
 acme/ins/generic\x00i schema 1 until None {"id":"i","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
 acme/ix_/pending\x00lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
 acme/kit/koogallery\x00tenant\x00i\xa3(\x84Uj\xebw\x98\xf2\xcfE\xfc]w,\x96\xe1&W,\"\xe6\xb4[\xfe\xb9\xf0\xbdJ\xe4x schema 1 until None {"merchant":"acme","marketplace":"koogallery","interface":"tenant","id":["t"],"channel":"c","body":"{}","received_at_ms":789789}
-acme/lic/lic_0000000000000000000001 schema 2 until None {"id":"lic_0000000000000000000001","merchant":"acme","product":"renderer","origin":{"issued":{"by":""}},"label":"","env":"live","sold":{"spec":"s","term":"permanent","machines":"unlimited","entitlements":[],"attributes":{},"offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]},"validity":{"starts_at_ms":0,"anchor_ms":0},"holds":{},"end":"running","generation":0,"issued":[],"license_key":"","orders":[],"created_at_ms":789,"updated_at_ms":789}
+acme/lic/lic_0000000000000000000001 schema 3 until None {"id":"lic_0000000000000000000001","merchant":"acme","product":"renderer","origin":{"issued":{"by":""}},"label":"","env":"live","sold":{"spec":"s","term":"permanent","machines":"unlimited","entitlements":[],"attributes":{},"offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]},"validity":{"starts_at_ms":0,"anchor_ms":0},"holds":{},"end":"running","generation":0,"issued":[],"license_key":"","orders":[],"created_at_ms":789,"updated_at_ms":789}
 acme/non/koogallery-1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 2 until Some(789) {"merchant":"acme","channel":"koogallery-1","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request":"__________________________________________8","until_ms":789,"outcome":"done"}
 acme/plc/lic_0000000000000000000001 schema 1 until None {"merchant":"acme","license":"lic_0000000000000000000001","places":{"held":[]}}
-acme/pur/generic\x00CS1\x00 schema 2 until None {"key":{"merchant":"acme","marketplace":"generic","order_id":"CS1"},"license":"lic_0000000000000000000001","instance":"i","channel":"c","received_at_ms":789,"env":"live","state":"received","early":[]}
+acme/pur/generic\x00CS1\x00 schema 3 until None {"key":{"merchant":"acme","marketplace":"generic","order_id":"CS1"},"license":"lic_0000000000000000000001","instance":"i","channel":"c","received_at_ms":789,"env":"live","state":"received","early":[]}
 acme/slb/\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","number":0,"bits":"","seq":0,"token":"","published_at_ms":789,"expires_at_ms":1789}
 acme/slf/\xff\xff\xff\xff\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","slot":{"list":4294967295,"idx":0},"status":"valid"}
 "#;

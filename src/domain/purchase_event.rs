@@ -50,8 +50,8 @@ pub enum PurchaseEvent {
         instance_id: String,
     },
     /// `ends_at` is absolute and may lie before the present end. `product_id` is there when the kind of term changed.
-    /// `resumes`: it also ends the marketplace's stop, because no call of its own will. `term` is there where the call
-    /// itself says for how long was paid.
+    /// `term`: what was bought, from the families that say it; the others are asked for the order afterwards.
+    /// `resumes`: it also ends the marketplace's stop, because no call of its own will.
     Refreshed {
         instance_id: String,
         order: OrderRef,

@@ -82,11 +82,11 @@ tables! {
     Spec = "spec", schema 1, Owned<Spec> as OwnedSpecRow;
     Channel = "channel", schema 1, Owned<Channel> as OwnedChannelRow;
     ApiToken = "API token", schema 1, ApiToken as ApiTokenRow;
-    Purchase = "purchase", schema 2, Purchase as PurchaseRow;
+    Purchase = "purchase", schema 3, Purchase as PurchaseRow;
     Instance = "instance", schema 1, Instance as InstanceRow;
     AuthorizationCode = "authorization code", schema 1, AuthorizationCode as AuthorizationCodeRow;
     PendingLicense = "pending license", schema 1, PendingLicense as PendingLicenseRow;
-    License = "license", schema 2, License as LicenseRow;
+    License = "license", schema 3, License as LicenseRow;
     ClaimTarget = "claim code", schema 1, ClaimTarget as ClaimTargetRow;
     HandedOver = "handed-over license", schema 1, HandedOver as HandedOverRow;
     Places = "places", schema 1, LicensePlaces as LicensePlacesRow;
