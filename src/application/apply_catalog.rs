@@ -8,8 +8,8 @@ use super::app::{App, UseCaseError, decided};
 use super::ports::{ABSENT, Change, Commit, Listing, SigningError, Versioned, find, list};
 use super::record::{Owned, RecordKey, Stored};
 use crate::domain::{
-    AccessKeyRef, ApiToken, Channel, CustomerId, Env, License, LicenseId, Merchant, MerchantId, NewLicense, Origin,
-    Product, Refusal, Spec, SpecTerm, Term, Validity,
+    AccessKeyRef, ApiToken, Channel, CustomerId, Env, License, LicenseId, Merchant, MerchantId, NewLicense,
+    Origin, Product, Refusal, Spec, SpecTerm, Term, Validity,
 };
 
 /// What an apply file says, for one merchant.
@@ -153,7 +153,12 @@ fn key_changes(known: &Channel, given: &Channel) -> Vec<String> {
             continue;
         };
         if old.value != key.value {
-            changes.push(format!("access key {} is read from {}, not from {}", name(key), key.value, old.value));
+            changes.push(format!(
+                "access key {} is read from {}, not from {}",
+                name(key),
+                key.value,
+                old.value
+            ));
         }
         match (old.retired, key.retired) {
             (false, true) => changes.push(format!("access key {} retired", name(key))),
@@ -162,7 +167,9 @@ fn key_changes(known: &Channel, given: &Channel) -> Vec<String> {
         }
     }
     let is_gone = |old: &&AccessKeyRef| !given.access_keys.iter().any(|key| same(old, key));
-    changes.extend(known.access_keys.iter().filter(is_gone).map(|old| format!("access key {} removed", name(old))));
+    changes.extend(
+        known.access_keys.iter().filter(is_gone).map(|old| format!("access key {} removed", name(old))),
+    );
     changes
 }
 

@@ -73,8 +73,9 @@ impl CallLog {
     ) -> bool {
         let mut channels = self.lock();
         let waiting = channels.entry(address.clone()).or_default();
-        let standing =
-            waiting.standing.get_or_insert_with(|| ChannelStanding::new(address.0.clone(), address.1.clone()));
+        let standing = waiting
+            .standing
+            .get_or_insert_with(|| ChannelStanding::new(address.0.clone(), address.1.clone()));
         standing.note(&call);
         if let Some(name) = key_name {
             standing.note_key(name, call.at);
@@ -212,9 +213,7 @@ impl Waiting {
 
     /// Forgets the oldest of what nobody has room for.
     fn bound(&mut self) {
-        for (calls, max) in
-            [(&mut self.signed, SIGNED_CALLS_MAX), (&mut self.unsigned, UNSIGNED_CALLS_MAX)]
-        {
+        for (calls, max) in [(&mut self.signed, SIGNED_CALLS_MAX), (&mut self.unsigned, UNSIGNED_CALLS_MAX)] {
             let over = calls.len().saturating_sub(max);
             let forgotten: u64 = calls.drain(..over).map(|call| call.count).sum();
             self.dropped = self.dropped.saturating_add(forgotten);

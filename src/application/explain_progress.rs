@@ -8,7 +8,12 @@ use crate::domain::{CallCause, Channel, InstanceId, MerchantId, Purchase, Purcha
 impl App {
     /// Whether the instance's order is still being asked for, or waits for its SKU. A store that cannot tell makes no
     /// difference to the call: it was answered.
-    pub async fn explain_progress(&self, merchant: &MerchantId, channel: &Channel, instance: &str) -> CallCause {
+    pub async fn explain_progress(
+        &self,
+        merchant: &MerchantId,
+        channel: &Channel,
+        instance: &str,
+    ) -> CallCause {
         match self.held_sku(merchant, channel, instance).await {
             Ok(Some(sku)) => CallCause::OrderHeld { sku },
             Ok(None) | Err(_) => CallCause::InProgress,

@@ -41,10 +41,8 @@ impl App {
         let key = RecordKey::Standing(merchant.clone(), channel.clone());
         let stored: Option<Versioned<ChannelStanding>> = find(self.store.as_ref(), key).await?;
         let revision = stored.as_ref().map_or(ABSENT, |stored| stored.revision);
-        let mut standing = stored.map_or_else(
-            || ChannelStanding::new(merchant.clone(), channel.clone()),
-            |stored| stored.value,
-        );
+        let mut standing = stored
+            .map_or_else(|| ChannelStanding::new(merchant.clone(), channel.clone()), |stored| stored.value);
         standing.merge(&batch.standing);
         // The first to give way when the disk fills up.
         let commit = Commit::new().with_urgency(Urgency::Grow);
@@ -64,8 +62,7 @@ impl App {
         }
         let (merchant, channel) = batch.address.clone();
         let listing = Listing::Notices(merchant, channel);
-        let told: Vec<Versioned<ChannelNotice>> =
-            list(self.store.as_ref(), &listing, NOTICES_MAX).await?;
+        let told: Vec<Versioned<ChannelNotice>> = list(self.store.as_ref(), &listing, NOTICES_MAX).await?;
         let is_told = |notice: &ChannelNotice| {
             told.iter().any(|told| {
                 let told = &told.value;
@@ -86,7 +83,8 @@ impl App {
             let mut newer = 0;
             for chunk in list::<CallChunk>(self.store.as_ref(), &listing, PAGE).await? {
                 if newer >= max {
-                    commit = commit.with(Change::Remove(super::record::Record::Calls(chunk.value.clone()).key()));
+                    commit =
+                        commit.with(Change::Remove(super::record::Record::Calls(chunk.value.clone()).key()));
                 }
                 newer += chunk.value.calls.len();
             }

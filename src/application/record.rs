@@ -1,11 +1,11 @@
 //! What is stored, in domain words: one record per noun, found by a typed key.
 
 use crate::domain::{
-    Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, CallChunk, CallId, Channel,
-    ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KitInterface, License,
-    LicenseId, Marketplace, Merchant, MerchantId, NoticeId, OrderLineKey, OrderRef, Places, Product, ProductId,
-    Purchase, PurchaseOutcome, RefreshScene, Restore, Spec, SpecId, StatusFlip, StatusList, StatusListNumber,
-    StatusSlot, TokenDigest,
+    Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, CallChunk, CallId,
+    Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, EventId, HandedOver, HandedOverKey,
+    InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId,
+    NoticeId, OrderLineKey, OrderRef, Places, Product, ProductId, Purchase, PurchaseOutcome, RefreshScene,
+    Restore, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest,
 };
 
 /// The key of one record.

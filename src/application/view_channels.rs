@@ -60,6 +60,11 @@ impl App {
         Ok(views)
     }
 
+    /// Every channel of a merchant, as the catalog has it.
+    pub async fn channels(&self, merchant: &MerchantId) -> Result<Vec<Channel>, UseCaseError> {
+        Ok(self.channels_of(merchant).await?)
+    }
+
     /// One channel.
     pub async fn view_channel(
         &self,
@@ -87,7 +92,9 @@ impl App {
         }
         let [signed, unsigned] = of_memory;
         let mut all = BTreeMap::new();
-        for (signed, waiting, max) in [(true, signed, SIGNED_CALLS_MAX), (false, unsigned, UNSIGNED_CALLS_MAX)] {
+        for (signed, waiting, max) in
+            [(true, signed, SIGNED_CALLS_MAX), (false, unsigned, UNSIGNED_CALLS_MAX)]
+        {
             let mut calls: BTreeMap<_, _> = waiting.into_iter().map(|call| (call.id.clone(), call)).collect();
             let (merchant, channel) = address.clone();
             let listing = Listing::Calls { merchant, channel, signed };

@@ -21,7 +21,11 @@ impl App {
     }
 
     /// The notice and that it was told: one commit, so that one process of several tells it.
-    async fn try_tell_silence(&self, merchant: &MerchantId, channel: &ChannelId) -> Result<bool, UseCaseError> {
+    async fn try_tell_silence(
+        &self,
+        merchant: &MerchantId,
+        channel: &ChannelId,
+    ) -> Result<bool, UseCaseError> {
         let now = self.clock.now();
         let key = RecordKey::Standing(merchant.clone(), channel.clone());
         let stored: Option<Versioned<ChannelStanding>> = find(self.store.as_ref(), key).await?;

@@ -140,7 +140,8 @@ impl Channel {
     /// The keys whose signature lets in a call for this use, newest first; where the channel has none for it, those that
     /// sign callbacks do.
     pub fn live_keys(&self, wanted: AccessKeyUse) -> impl Iterator<Item = &AccessKeyRef> {
-        let live = |used_for| self.access_keys.iter().filter(move |key| !key.retired && key.used_for == used_for);
+        let live =
+            |used_for| self.access_keys.iter().filter(move |key| !key.retired && key.used_for == used_for);
         let used_for = if live(wanted).next().is_some() { wanted } else { AccessKeyUse::Callbacks };
         live(used_for)
     }

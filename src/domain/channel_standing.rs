@@ -152,7 +152,8 @@ mod tests {
 
     #[test]
     fn silence_is_36_hours_without_a_success_and_is_told_once() {
-        let mut standing = standing(&[call(0, true, None), call(12, true, Some(CallCause::SignatureMissing))]);
+        let mut standing =
+            standing(&[call(0, true, None), call(12, true, Some(CallCause::SignatureMissing))]);
         assert_eq!(standing.silent_since(at(35)), None);
         assert_eq!(standing.silent_since(at(36)), Some(at(0)), "a failing test is no success");
         standing.silence_told = Some(at(0));
@@ -163,9 +164,13 @@ mod tests {
 
     #[test]
     fn tests_that_only_ever_failed_are_missed_from_the_first_one() {
-        let standing = standing(&[call(5, true, Some(CallCause::NonceReused)), call(3, true, Some(CallCause::CutOff))]);
+        let standing =
+            standing(&[call(5, true, Some(CallCause::NonceReused)), call(3, true, Some(CallCause::CutOff))]);
         assert_eq!(standing.silent_since(at(39)), Some(at(3)));
         let activity = &standing.activities["newInstance"];
-        assert_eq!((activity.test_failed_at, &activity.test_failure), (Some(at(5)), &Some(CallCause::NonceReused)));
+        assert_eq!(
+            (activity.test_failed_at, &activity.test_failure),
+            (Some(at(5)), &Some(CallCause::NonceReused))
+        );
     }
 }

@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 
 use crate::application::ports::StoreError;
 use crate::application::record::{CounterKey, RecordKey};
-use crate::domain::{ChannelId, HandedOverKey, Instant, LicenseId, Marketplace, OrderId, OrderLineKey, StatusSlot};
+use crate::domain::{
+    ChannelId, HandedOverKey, Instant, LicenseId, Marketplace, OrderId, OrderLineKey, StatusSlot,
+};
 use crate::store::{KeyError, Kind, RecordKey as RawKey};
 
 /// The merchant part of what belongs to the installation.

@@ -35,8 +35,8 @@ use crate::application::record::{
     RecordKey, Replay, Stored, Versioned,
 };
 use crate::domain::{
-    Activation, ApiToken, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice, ChannelStanding, HandedOver, Instant, License, Merchant,
-    Product, Purchase, Restore, Spec, StatusFlip, StatusList,
+    Activation, ApiToken, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice, ChannelStanding,
+    HandedOver, Instant, License, Merchant, Product, Purchase, Restore, Spec, StatusFlip, StatusList,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 

@@ -2,11 +2,11 @@
 
 use super::form::Word;
 use crate::domain::{
-    AccessKeyUse, ActivationId, ApiTokenId, Binding, CallId, ChannelId, Charging, Component, CustomerId, EndCause,
-    Enforcement, Env, EventId, EventKind, InstanceId, JobId, KitInterface, LicenseId, Marketplace,
-    MerchantId, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay, OrderId, OrderLineId, OurFault, Overage, ParameterPlace, ProductId, ReadyRule, RefreshScene,
-    RequestId, ResetWindow, Scope, Sku, SpecId, SpecKind, Starts, Status, StatusPolicy, TokenId, WhenFull,
-    WindowAlignment,
+    AccessKeyUse, ActivationId, ApiTokenId, Binding, CallId, ChannelId, Charging, Component, CustomerId,
+    EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KitInterface, LicenseId, Marketplace,
+    MerchantId, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay, OrderId, OrderLineId, OurFault, Overage,
+    ParameterPlace, ProductId, ReadyRule, RefreshScene, RequestId, ResetWindow, Scope, Sku, SpecId, SpecKind,
+    Starts, Status, StatusPolicy, TokenId, WhenFull, WindowAlignment,
 };
 
 /// What the domain reads and writes itself.
