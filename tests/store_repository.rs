@@ -780,7 +780,12 @@ mod sample {
         let key = || "cad-2025 \u{1f511}".to_owned();
         let mut causes = vec![
             UnknownSubPath,
-            WrongMethod { method: "GET".into(), protocol: "p".into(), wanted: "POST".into(), looks_like: None },
+            WrongMethod {
+                method: "GET".into(),
+                protocol: "p".into(),
+                wanted: "POST".into(),
+                looks_like: None,
+            },
             BodyTooLarge { limit: u64::MAX },
             MalformedJson,
             NestedTooDeep { limit: 0 },

@@ -309,7 +309,8 @@ fn cause_of(outcome: &PurchaseOutcome) -> Option<CallCause> {
     }
 }
 
-/// A call that is being answered. Dropped unfinished it is noted as cut off: the caller hung up, or the time was over.
+/// A call that is being answered. Dropped unfinished it is noted as cut off: the caller hung up, or the time was over; or as
+/// ours, when something broke.
 struct OpenCall {
     state: HttpState,
     merchant: MerchantId,
@@ -377,7 +378,13 @@ impl OpenCall {
 
 impl Drop for OpenCall {
     fn drop(&mut self) {
-        if !self.is_finished {
+        if self.is_finished {
+            return;
+        }
+        if std::thread::panicking() {
+            self.cause = Some(CallCause::Unavailable { fault: OurFault::Broken });
+            self.note(StatusCode::INTERNAL_SERVER_ERROR.as_u16(), None);
+        } else {
             self.cause = Some(CallCause::CutOff);
             self.note(0, None);
         }
