@@ -98,6 +98,7 @@ products = ["acme-cad"]
 id = "acme-2026"                             # the marketplace's key id
 use = "callbacks"                            # callbacks | kit: the Kit below the address has a key of its own
 value = "env:ACME_KOOGALLERY_KEY"
+# retired = true                             # lets nothing in any more, but says so when it is used
 "#;
 
 const GENERIC_CHANNEL: &str = r#"# One [[channel]] for each production address. Your shop sends Standard Webhooks to:

@@ -175,6 +175,7 @@ fn fault_in_english(fault: OurFault) -> &'static str {
             "internal error: whether it was stored is not known; the marketplace calls again"
         }
         OurFault::StoreFailed => "internal error: the store failed; see the server's log",
+        OurFault::Broken => "internal error: something broke; see the server's log",
         OurFault::SigningFailed => {
             "internal error: the license key could not be signed; see the server's log"
         }

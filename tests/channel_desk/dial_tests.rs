@@ -17,6 +17,7 @@ fn notices(desk: &Desk) -> Vec<(String, String, Value)> {
 }
 
 fn watch(desk: &Desk) -> usize {
+    desk.flush();
     desk.harness.block_on(desk.harness.app.watch_channels()).expect("the store answers")
 }
 
@@ -71,6 +72,28 @@ fn a_channel_that_saw_dial_tests_and_sees_none_for_36_hours_is_told_silent_once(
     let text = desk.harness.anonymous().get("/metrics").text;
     let line = "lictor_channel_notices_total{channel=\"acme/cad-koogallery\",kind=\"channel.silent\"} 2";
     assert!(text.lines().any(|written| written == line), "{text}");
+}
+
+#[test]
+fn a_test_that_is_not_stored_yet_ends_a_silence_too() {
+    let desk = Desk::open();
+    desk.send(&desk.v2(CAD, good(), 0, &dial_test()));
+    desk.flush();
+    desk.harness.world.clock.advance(37 * HOUR);
+    desk.send(&desk.v2(CAD, good(), 0, &dial_test()));
+    assert_eq!(desk.harness.block_on(desk.harness.app.watch_channels()), Ok(0));
+}
+
+#[test]
+fn a_stranger_who_says_that_it_is_a_dial_test_makes_one_notice_and_no_more() {
+    let desk = Desk::open();
+    for activity in ["newInstance", "queryInstance", "releaseInstance", "orderNotify"] {
+        let body = json!({ "activity": activity, "testFlag": "1" });
+        desk.send(&desk.v2(CAD, "a guess", 0, &body));
+        desk.send(&desk.v2(CAD, "a guess", 500, &body));
+    }
+    let told = notices(&desk);
+    assert_eq!((told.len(), told[0].0.as_str()), (1, "channel.dial_test_failed"), "{told:?}");
 }
 
 #[test]
