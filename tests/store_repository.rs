@@ -1813,8 +1813,8 @@ mod unreadable {
     async fn a_channel_of_schema_1_is_still_read_and_none_of_its_keys_is_retired() {
         let of_schema_1 = r#"{"merchant":"acme","channel":{"id":"c","marketplace":"koogallery","protocol":"saas-v2","products":[],"access_keys":[{"id":"1","used_for":"callbacks","value":{"env":"K"}}],"ready":"minted"}}"#;
         let asked = RecordKey::Channel(acme(), ChannelId::parse("c").expect("valid"));
-        let channels = sample::all().into_iter().filter(|record| record.key() == asked);
-        let (key, _) = stored(&channels.last().expect("a sample has this key")).await;
+        let sample = sample::all().into_iter().find(|record| record.key() == asked);
+        let (key, _) = stored(&sample.expect("a sample has this key")).await;
         let read = read(&asked, key, 1, of_schema_1.into()).await.expect("readable").expect("it is there");
         let channel = <Owned<Channel>>::from_record(read.value).expect("a channel").value;
         assert_eq!((channel.access_keys[0].id.as_str(), channel.access_keys[0].retired), ("1", false));
