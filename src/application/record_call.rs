@@ -63,6 +63,7 @@ impl CallSubject {
             | PurchaseEvent::Changed { instance_id, order, .. } => (Some(order), Some(instance_id)),
             PurchaseEvent::Released { instance_id, order } => (order.as_ref(), Some(instance_id)),
             PurchaseEvent::StatusChanged { instance_id, .. }
+            | PurchaseEvent::LicenseAsked { instance_id }
             | PurchaseEvent::Applied { instance_id, .. }
             | PurchaseEvent::ChangeAsked { instance_id, .. } => (None, Some(instance_id)),
             PurchaseEvent::KitSynced(_) => (None, None),

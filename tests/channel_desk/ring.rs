@@ -111,6 +111,20 @@ fn the_list_survives_a_restart_and_goes_on() {
 }
 
 #[test]
+fn the_worker_writes_what_is_left_when_it_is_stopped() {
+    let desk = Desk::open();
+    let workers = desk.harness.block_on(async { lictor::workers::Workers::start(&desk.harness.app) });
+    desk.send(&desk.v2(CAD, good(), 0, &dial_test()));
+    desk.send(&garbage(&desk, 0));
+    desk.harness.block_on(workers.stop());
+    let kinds: Vec<_> = desk.engine.records().into_iter().map(|(key, _)| key.kind()).collect();
+    for kind in [Kind::Call, Kind::Standing, Kind::Notice] {
+        assert!(kinds.contains(&kind), "{kind}");
+    }
+    assert_eq!(items(&desk.calls(CAD, "")).len(), 2);
+}
+
+#[test]
 fn every_replica_shows_the_calls_of_all() {
     let desk = Desk::open();
     let other = desk.replica();

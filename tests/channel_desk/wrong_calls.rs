@@ -403,3 +403,59 @@ fn causes_are_told_in_the_reader_s_language() {
     assert_eq!(notice["kind"], "callback.rejected");
     assert_eq!(notice["cause"], "签名与已停用的密钥 cad-2025 匹配");
 }
+
+/// The other marketplace's calls are explained by the same means: nothing of them is KooGallery's.
+#[test]
+fn an_event_of_a_shop_is_explained_too() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    let desk = Desk::open();
+    let secret = |letter: u8| format!("whsec_{}", STANDARD.encode([letter; 32]));
+    desk.harness.world.set_secret("SHOP_NEW", &secret(b'n'));
+    desk.harness.world.set_secret("SHOP_OLD", &secret(b'o'));
+    let channel = "[[channel]]\nid = \"shop\"\nprotocol = \"standard-webhooks\"\nproducts = [\"acme-cad\"]\n\
+        [[channel.access_key]]\nid = \"new\"\nvalue = \"env:SHOP_NEW\"\n\
+        [[channel.access_key]]\nid = \"old\"\nvalue = \"env:SHOP_OLD\"\nretired = true\n";
+    desk.harness.apply(&format!("{}\n{channel}", desk.catalog()));
+    let event = |letter: u8, skew_secs: i64, body: &str| {
+        let timestamp = (desk.now().timestamp() + skew_secs).to_string();
+        let mut mac: Hmac<sha2::Sha256> = Hmac::new_from_slice(&[letter; 32]).expect("any length");
+        mac.update(format!("msg_1.{timestamp}.{body}").as_bytes());
+        let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+        Sent {
+            method: "POST",
+            path: "/marketplace/acme/shop".to_owned(),
+            headers: vec![
+                ("webhook-id", "msg_1".to_owned()),
+                ("webhook-timestamp", timestamp),
+                ("webhook-signature", signature),
+            ],
+            body: body.as_bytes().to_vec(),
+        }
+    };
+    let test = r#"{"type":"test","timestamp":"2026-01-31T08:00:00Z","data":{}}"#;
+    let other = r#"{"type":"newInstance","timestamp":"2026-01-31T08:00:00Z","data":{}}"#;
+    let cases = [
+        (event(b'o', 0, test), "signature fits the retired key old"),
+        (event(b'x', 0, test), "the signature does not fit the channel's access key"),
+        (event(b'n', 4_000, test), "your clock is 4000 s behind the marketplace's"),
+        (
+            event(b'n', 0, other),
+            "the activity is none of standard-webhooks's but of saas-v2, license-online, license-code, saas-v1: \
+             is the channel's protocol right?",
+        ),
+        (
+            Sent { method: "GET", body: vec![], ..event(b'n', 0, test) },
+            "called by GET, but standard-webhooks takes POST: no marketplace calls so",
+        ),
+    ];
+    let before = desk.records();
+    for (sent, words) in cases {
+        assert!(desk.send(&sent).status >= 400, "{words}");
+        assert_eq!(desk.newest("shop")["cause"], words);
+        assert_eq!(desk.records(), before);
+    }
+    assert_eq!(desk.send(&event(b'n', 0, test)).status, 200);
+    assert_eq!(desk.show("shop")["activities"][9]["passed"], true);
+}
