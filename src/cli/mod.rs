@@ -6,6 +6,7 @@ pub mod api;
 mod api_token;
 mod apply;
 mod backup;
+mod channel;
 mod client_example;
 mod config;
 mod demo;
@@ -104,6 +105,9 @@ enum Command {
     /// Licenses: list, show, issue, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
+    /// Production addresses: list, show, calls, test-code.
+    #[command(subcommand)]
+    Channel(channel::Channel),
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -155,6 +159,7 @@ impl Cli {
             Command::ConfigSample => config::sample(output),
             Command::Apply(command) => command.run(&self.common),
             Command::License(command) => command.run(&self.common),
+            Command::Channel(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),
             Command::Restore(command) => command.run(output),
