@@ -21,6 +21,7 @@ mod product;
 mod purchase;
 mod purchase_event;
 mod quota;
+mod refund;
 mod refusal;
 mod restore;
 mod spec;
@@ -57,6 +58,7 @@ pub use purchase_event::{
     PurchaseEvent, PurchaseOutcome, RefreshScene, SignIn, Target,
 };
 pub use quota::{NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, ResetWindow, WindowAlignment};
+pub use refund::RefundRule;
 pub use refusal::{NextAction, Refusal};
 pub use restore::Restore;
 pub use spec::{
