@@ -8,8 +8,8 @@ use super::app::{App, UseCaseError, decided};
 use super::ports::{ABSENT, Change, Commit, Listing, SigningError, Versioned, find, list};
 use super::record::{Mapping, MarketplaceCode, Owned, RecordKey, Stored};
 use crate::domain::{
-    ApiToken, Channel, CustomerId, Env, FOREIGN_ID_BYTES_MAX, License, LicenseId, Merchant, MerchantId, NewLicense, Origin,
-    Product, Refusal, Spec, SpecTerm, Term, Validity,
+    ApiToken, Channel, CustomerId, Env, FOREIGN_ID_BYTES_MAX, License, LicenseId, Merchant, MerchantId,
+    NewLicense, Origin, Product, Refusal, Spec, SpecTerm, Term, Validity,
 };
 
 /// What an apply file says, for one merchant.

@@ -92,12 +92,24 @@ impl Drop for Permit<'_> {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
-    Working { failures: u32 },
-    Broken { until: Instant, pause: TimeDelta },
+    Working {
+        failures: u32,
+    },
+    Broken {
+        until: Instant,
+        pause: TimeDelta,
+    },
     /// The probe of a marketplace that was broken is under way.
-    Probing { since: Instant, pause: TimeDelta },
+    Probing {
+        since: Instant,
+        pause: TimeDelta,
+    },
     /// The backlog of an outage is being done.
-    Returning { rate: f64, tokens: f64, filled_at: Instant },
+    Returning {
+        rate: f64,
+        tokens: f64,
+        filled_at: Instant,
+    },
 }
 
 #[derive(Debug)]
@@ -290,7 +302,10 @@ fn millis(span: TimeDelta) -> f64 {
 
 /// Rounded up, so that a wait is never cut short; at least a millisecond.
 fn whole(millis: f64) -> i64 {
-    #[expect(clippy::cast_possible_truncation, reason = "at most one call of the slowest rate, in milliseconds")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "at most one call of the slowest rate, in milliseconds"
+    )]
     let whole = millis.ceil() as i64;
     whole.max(1)
 }

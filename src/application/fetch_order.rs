@@ -55,14 +55,17 @@ impl App {
             return Ok(Fetched::Received(self.views(merchant, vec![known]).await?));
         }
         if channel.protocol.has_authorization_codes() {
-            let why = "orders of this family are received when their code is redeemed: lictor license redeem CODE";
+            let why =
+                "orders of this family are received when their code is redeemed: lictor license redeem CODE";
             return Err(Refusal::IllegalState { why }.into());
         }
         let asked = self.orders.order(merchant, &channel, order_id, line_id);
         let asked = tokio::time::timeout(WAIT_MAX, asked).await;
         match asked {
             Ok(Ok(details)) => self.receive_fetched(merchant, &channel, &named, &details).await,
-            Ok(Err(OrderSourceError::Unavailable(why))) => self.ask_later(&channel, merchant, named, why).await,
+            Ok(Err(OrderSourceError::Unavailable(why))) => {
+                self.ask_later(&channel, merchant, named, why).await
+            }
             Err(_elapsed) => {
                 let why = format!("no answer within {} s", WAIT_MAX.as_secs());
                 self.ask_later(&channel, merchant, named, why).await

@@ -167,8 +167,7 @@ impl App {
             list(self.store.as_ref(), &Listing::JobsWithoutLane, PAGE).await?;
         let jobs = self.jobs_of_merchant(merchant, PAGES_MOVED_MAX).await?;
         for job in jobs.into_iter().chain(without_lane) {
-            let settles =
-                matches!(&job.value.task, Task::SettlePurchase { purchase } if purchase.merchant == *merchant);
+            let settles = matches!(&job.value.task, Task::SettlePurchase { purchase } if purchase.merchant == *merchant);
             let is_due = Validity::between(job.value.due_at, None).holds_at(now);
             if settles && !is_due && job.value.leased_until.is_none() {
                 count += usize::from(self.move_job(&job, Rank::Purchase, now).await?);

@@ -4,8 +4,8 @@ use super::app::{App, UseCaseError};
 use super::ports::{LicenseKeyOrder, StoreError, Versioned, find};
 use super::record::{Job, Lane, RecordKey, Task};
 use crate::domain::{
-    ChannelId, EndChange, Instant, IssuedKey, JobId, License, LicenseId, Merchant, MerchantId, OldKeyFate, Refusal,
-    Status, StatusFlip, TokenId,
+    ChannelId, EndChange, Instant, IssuedKey, JobId, License, LicenseId, Merchant, MerchantId, OldKeyFate,
+    Refusal, Status, StatusFlip, TokenId,
 };
 
 impl App {

@@ -77,7 +77,8 @@ impl App {
                 return Ok(&line.value);
             }
         }
-        let state = lines.first().map_or("gone", |line| super::view_orders::OrderState::of(&line.value).as_str());
+        let state =
+            lines.first().map_or("gone", |line| super::view_orders::OrderState::of(&line.value).as_str());
         Err(Refusal::OrderNotHeld { state }.into())
     }
 
@@ -112,7 +113,8 @@ impl App {
             list(self.store.as_ref(), &Listing::Specs(map.merchant.clone()), 1_000).await?;
         let specs: Vec<Spec> = specs.into_iter().map(|spec| spec.value.value).collect();
         let spec = specs.iter().find(|spec| spec.id == *map.spec);
-        let spec = spec.ok_or_else(|| invalid(format!("there is no spec {}: see the apply file", map.spec)))?;
+        let spec =
+            spec.ok_or_else(|| invalid(format!("there is no spec {}: see the apply file", map.spec)))?;
         let key = RecordKey::Channel(map.merchant.clone(), line.channel.clone());
         let channel: Option<Versioned<Owned<Channel>>> = find(self.store.as_ref(), key).await?;
         let channel = channel.ok_or_else(|| UseCaseError::Refused(Refusal::NotFound { what: "channel" }))?;
@@ -199,7 +201,8 @@ pub(super) fn code_of(purchase: &Purchase) -> Option<MarketplaceCode> {
 
 /// The SKU, else the product id.
 pub(super) fn code_in(facts: &PurchaseFacts) -> Option<MarketplaceCode> {
-    let product_id = || facts.product_id.clone().filter(|id| !id.is_empty() && id.len() <= FOREIGN_ID_BYTES_MAX);
+    let product_id =
+        || facts.product_id.clone().filter(|id| !id.is_empty() && id.len() <= FOREIGN_ID_BYTES_MAX);
     facts.sku.clone().map(MarketplaceCode::Sku).or_else(|| product_id().map(MarketplaceCode::ProductId))
 }
 

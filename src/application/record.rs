@@ -4,8 +4,8 @@ use crate::domain::{
     Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, Channel, ChannelId,
     ClaimDigest, EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KitInterface, License,
     LicenseId, Marketplace, Merchant, MerchantId, OrderLineKey, OrderRef, Places, Product, ProductId,
-    Purchase, PurchaseOutcome, RefreshScene, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber,
-    StatusSlot, TokenDigest,
+    Purchase, PurchaseOutcome, RefreshScene, Restore, Sku, Spec, SpecId, StatusFlip, StatusList,
+    StatusListNumber, StatusSlot, TokenDigest,
 };
 
 /// The key of one record.

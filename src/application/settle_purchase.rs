@@ -282,7 +282,7 @@ impl App {
     }
 
     /// What came before the license existed. Freezes count when the license is not suspended already.
-    fn apply_early(
+    pub(super) fn apply_early(
         &self,
         license: &mut License,
         key: &OrderLineKey,

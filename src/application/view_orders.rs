@@ -295,8 +295,7 @@ impl App {
     ) -> Result<Vec<OrderView>, UseCaseError> {
         let listing = Listing::Channels(merchant.clone());
         let channels: Vec<Versioned<Owned<Channel>>> = list(self.store.as_ref(), &listing, 1_000).await?;
-        let has_held =
-            purchases.iter().any(|purchase| OrderState::of(&purchase.value) == OrderState::Held);
+        let has_held = purchases.iter().any(|purchase| OrderState::of(&purchase.value) == OrderState::Held);
         let specs: Vec<Versioned<Owned<Spec>>> = if has_held {
             list(self.store.as_ref(), &Listing::Specs(merchant.clone()), 1_000).await?
         } else {

@@ -162,9 +162,7 @@ impl App {
         key: &OrderLineKey,
     ) -> Result<Option<Versioned<Job>>, UseCaseError> {
         let jobs = self.jobs_of_merchant(merchant, PAGES_SEARCHED_MAX).await?;
-        let settles = |job: &Versioned<Job>| {
-            matches!(&job.value.task, Task::SettlePurchase { purchase } if purchase == key)
-        };
+        let settles = |job: &Versioned<Job>| matches!(&job.value.task, Task::SettlePurchase { purchase } if purchase == key);
         Ok(jobs.into_iter().find(settles))
     }
 
@@ -189,7 +187,8 @@ impl App {
         let mut entries = Vec::with_capacity(jobs.len());
         for job in jobs {
             let until = waits(&job);
-            let (order, mut license, mut instance) = (line_of(&job.task).cloned(), license_of(&job.task), None);
+            let (order, mut license, mut instance) =
+                (line_of(&job.task).cloned(), license_of(&job.task), None);
             let purchase = order.as_ref().and_then(|_| purchases.next().flatten());
             if let Some(purchase) = purchase.and_then(|record| Purchase::from_record(record.value)) {
                 (license, instance) = (Some(purchase.license), Some(purchase.instance));

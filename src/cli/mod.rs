@@ -10,9 +10,12 @@ mod client_example;
 mod config;
 mod demo;
 mod failure;
+mod import;
 mod init;
 mod keys;
 mod license;
+mod order;
+mod outbox;
 mod output;
 mod problem;
 mod progress;
@@ -99,9 +102,15 @@ enum Command {
     ConfigSample,
     /// Create and change a merchant's catalog from a file; never deletes.
     Apply(apply::Apply),
-    /// Licenses: list, show, issue, suspend, resume, revoke, reissue.
+    /// Licenses: list, show, issue, import, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
+    /// Orders of marketplaces: list, show, map, retry, fetch.
+    #[command(subcommand)]
+    Order(order::Order),
+    /// Work that waits for a marketplace: list, retry.
+    #[command(subcommand)]
+    Outbox(outbox::Outbox),
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -150,6 +159,8 @@ impl Cli {
             Command::ConfigSample => config::sample(output),
             Command::Apply(command) => command.run(&self.common),
             Command::License(command) => command.run(&self.common),
+            Command::Order(command) => command.run(&self.common),
+            Command::Outbox(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),
             Command::Restore(command) => command.run(output),

@@ -44,7 +44,9 @@ fn production_addresses() -> Router<HttpState> {
 }
 
 fn apply_files() -> Router<HttpState> {
-    Router::new().route("/v1/merchant/apply", post(merchant::apply::apply))
+    Router::new()
+        .route("/v1/merchant/apply", post(merchant::apply::apply))
+        .route("/v1/merchant/licenses/import", post(merchant::imports::import))
 }
 
 fn everything_else() -> Router<HttpState> {
@@ -69,6 +71,13 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/licenses/{id}/resume", post(merchant::commands::resume))
         .route("/v1/merchant/licenses/{id}/revoke", post(merchant::commands::revoke))
         .route("/v1/merchant/licenses/{id}/reissue", post(merchant::commands::reissue))
+        .route("/v1/merchant/orders", get(merchant::orders::list))
+        .route("/v1/merchant/orders/fetch", post(merchant::orders::fetch))
+        .route("/v1/merchant/orders/{order}", get(merchant::orders::show))
+        .route("/v1/merchant/orders/{order}/map", post(merchant::orders::map))
+        .route("/v1/merchant/orders/{order}/retry", post(merchant::orders::retry))
+        .route("/v1/merchant/outbox", get(merchant::outbox::list))
+        .route("/v1/merchant/outbox/{id}/retry", post(merchant::outbox::retry))
         .route("/v1/merchant/api-tokens", get(merchant::api_tokens::list).post(merchant::api_tokens::create))
         .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
         .route("/v1/merchant/keys", get(merchant::keys::list))

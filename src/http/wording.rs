@@ -72,9 +72,9 @@ pub fn reason(error: &ApiError, language: Language) -> String {
         ApiError::Refused(refusal) => refusal_reason(refusal, language),
         ApiError::Mistakes(mistakes) => match language {
             Language::English => {
-                format!("The apply file has {} mistake(s); nothing was changed.", mistakes.len())
+                format!("The file has {} mistake(s); nothing was changed.", mistakes.len())
             }
-            Language::Chinese => format!("配置文件中有 {} 处错误，未做任何更改。", mistakes.len()),
+            Language::Chinese => format!("文件中有 {} 处错误，未做任何更改。", mistakes.len()),
         },
         ApiError::TooLarge { max_bytes } => match language {
             Language::English => format!("At most {max_bytes} bytes are read."),

@@ -46,7 +46,9 @@ fn one_probe_goes_at_a_time_and_ever_more_seldom() {
     let (breakers, mut now, mut pauses) = (Breakers::default(), 0, Vec::new());
     fail(&breakers, "a", 3, 0);
     for _ in 0..8 {
-        let Entry::Wait(until) = breakers.enter(&destination("a"), at(now), 0) else { panic!("it is broken") };
+        let Entry::Wait(until) = breakers.enter(&destination("a"), at(now), 0) else {
+            panic!("it is broken")
+        };
         pauses.push((until - at(now)).num_seconds());
         now = until.timestamp_millis();
         let probe = breakers.enter(&destination("a"), until, 0);

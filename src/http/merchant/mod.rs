@@ -3,6 +3,9 @@
 pub mod api_tokens;
 pub mod apply;
 pub mod commands;
+pub mod imports;
 pub mod keys;
 mod license_answer;
 pub mod licenses;
+pub mod orders;
+pub mod outbox;

@@ -2,8 +2,8 @@
 
 use super::key::{
     CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING,
-    INSTALLATION, LANES_END, no_key, own_of_lane, own_of_license, own_of_merchants_jobs, own_of_order, raw_key,
-    sortable_millis,
+    INSTALLATION, LANES_END, no_key, own_of_lane, own_of_license, own_of_merchants_jobs, own_of_order,
+    raw_key, sortable_millis,
 };
 use super::table::Table;
 use crate::application::ports::{Listing, StoreError};
