@@ -135,29 +135,34 @@ impl App {
         lanes: &[Lane],
         next: &mut Soonest,
     ) -> Result<VecDeque<Versioned<Job>>, UseCaseError> {
-        let mut due: VecDeque<Versioned<Job>> = VecDeque::new();
-        let in_time = self.now() - TimeDelta::hours(PURCHASE_WINDOW_HOURS);
-        let purchases = lanes.iter().filter(|lane| lane.rank == Rank::Purchase);
-        let by_hand = lanes.iter().filter(|lane| lane.rank == Rank::ByHand);
-        let in_time = purchases.map(|lane| (lane, Some(in_time)));
-        let in_order = by_hand.map(|lane| (lane, None)).chain(in_time);
-        for (lane, from) in in_order.chain(lanes.iter().map(|lane| (lane, None))) {
-            if due.len() >= BATCH {
-                break;
-            }
-            let listing = Listing::JobsOfLane { lane: lane.clone(), from };
-            let page: Vec<Versioned<Job>> = list(self.store.as_ref(), &listing, WINDOW).await?;
-            for job in page {
-                let free_at =
-                    job.value.leased_until.map_or(job.value.due_at, |until| until.max(job.value.due_at));
-                if !Validity::between(free_at, None).holds_at(self.now()) {
-                    next.note(free_at);
-                } else if due.len() < BATCH && due.iter().all(|known| known.value.id != job.value.id) {
-                    due.push_back(job);
+        let mut due: Vec<Versioned<Job>> = Vec::new();
+        let (now, in_time) = (self.now(), self.now() - TimeDelta::hours(PURCHASE_WINDOW_HOURS));
+        for lane in lanes {
+            // What was never tried is due since it came: the ones in time are found without those before them.
+            let parts: &[Option<Instant>] =
+                if lane.rank == Rank::Purchase { &[Some(in_time), None] } else { &[None] };
+            for from in parts {
+                if due.len() >= BATCH {
+                    break;
+                }
+                let listing = Listing::JobsOfLane { lane: lane.clone(), from: *from };
+                let page: Vec<Versioned<Job>> = list(self.store.as_ref(), &listing, WINDOW).await?;
+                for job in page {
+                    let free_at =
+                        job.value.leased_until.map_or(job.value.due_at, |until| until.max(job.value.due_at));
+                    if !Validity::between(free_at, None).holds_at(now) {
+                        next.note(free_at);
+                    } else if due.iter().all(|known| known.value.id != job.value.id) {
+                        due.push(job);
+                    }
                 }
             }
         }
-        Ok(due)
+        let rank = |job: &Versioned<Job>| job.value.lane.as_ref().map(|lane| lane.rank);
+        let is_late = |job: &Versioned<Job>| job.value.since.is_none_or(|since| since < in_time);
+        due.sort_by_key(|job| (rank(job), is_late(job), job.value.since));
+        due.truncate(BATCH);
+        Ok(due.into())
     }
 
     async fn run_job(&self, job: Versioned<Job>) -> Result<(), UseCaseError> {
