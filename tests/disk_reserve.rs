@@ -6,6 +6,8 @@ mod mount;
 mod process;
 mod support;
 
+#[path = "disk_reserve/admitted.rs"]
+mod admitted;
 #[path = "disk_reserve/ground.rs"]
 mod ground;
 #[path = "disk_reserve/levels.rs"]

@@ -45,6 +45,11 @@ fn import_twice(merchant: &Api, rows: &[Value]) {
     }
 }
 
+/// Where every renewal of these tests leads.
+fn renewed_end() -> DateTime<Utc> {
+    "2027-06-15T15:59:59Z".parse().expect("an instant")
+}
+
 /// A license as its merchant sees it, without what differs between any two.
 fn likeness(merchant: &Api, instance: &str) -> Value {
     let found = merchant.get(&format!("/v1/merchant/licenses?instance_id={instance}")).expect(200);
@@ -94,6 +99,7 @@ fn scene(protocol: &str, channel: &str) -> (Harness, Api) {
 struct GetShop<'a> {
     harness: &'a Harness,
     channel: &'a str,
+    is_saas: bool,
 }
 
 impl GetShop<'_> {
@@ -136,9 +142,8 @@ fn live_by_get(
     words: [&str; 3],
 ) -> Vec<Value> {
     let [refresh, expire, release] = words;
-    let later = format!("R{order}");
-    let end = shop.harness.world.clock.now() + TimeDelta::days(500);
-    let end = DateTime::from_timestamp(end.timestamp(), 0).expect("in the calendar");
+    let (later, latest) = (format!("R{order}"), format!("S{order}"));
+    let end = renewed_end();
     let own = |activity, order_id, more: &[(&str, &str)]| {
         let parameters = [("activity", activity), ("orderId", order_id), ("instanceId", instance)];
         assert_eq!(code(&shop.call(&[&parameters, more].concat())), "000000", "{activity} {instance}");
@@ -146,11 +151,24 @@ fn live_by_get(
     let state = || likeness(merchant, instance)["state"].clone();
     own(refresh, &later, &[("expireTime", &digits(end))]);
     assert_eq!(end_of(merchant, instance), text(end), "renewed");
+    if shop.is_saas {
+        for (status, state_then) in [("FREEZE", "suspended"), ("NORMAL", "active")] {
+            own("instanceStatus", order, &[("instanceStatus", status)]);
+            assert_eq!(state(), state_then);
+        }
+        let queried = shop.call(&[("activity", "queryInstance"), ("instanceId", instance)]);
+        let info = queried.to_string();
+        assert!(code(&queried) == "000000" && info.contains(instance) && info.contains("memo"), "{queried}");
+    } else {
+        let license = shop.buy("getLicense", order, "the buyer looks at it");
+        assert_eq!((code(&license), &license["instanceId"]), ("000000", &json!(instance)));
+        assert!(license["license"].as_str().is_some_and(|key| key.len() > 100), "{license}");
+    }
     own(expire, order, &[]);
     assert_eq!(state(), "suspended");
     // A renewal ends the stop: no call of its own will.
     let further = end + TimeDelta::days(365);
-    own(refresh, &format!("S{order}"), &[("expireTime", &digits(further))]);
+    own(refresh, &latest, &[("expireTime", &digits(further))]);
     let renewed = likeness(merchant, instance);
     assert_eq!((&renewed["state"], end_of(merchant, instance)), (&json!("active"), text(further)));
     own(release, order, &[]);
@@ -160,7 +178,7 @@ fn live_by_get(
 
 fn get_family(protocol: &str, buy: &'static str, words: [&'static str; 3]) {
     let (harness, merchant) = scene(protocol, "cad-old");
-    let shop = GetShop { harness: &harness, channel: "cad-old" };
+    let shop = GetShop { harness: &harness, channel: "cad-old", is_saas: protocol == "saas-v1" };
     let rows = rows(INSTANCES, |number| {
         json!({ "channel": "cad-old", "instance_id": format!("old-{number}"), "order_id": format!("CSOLD{number}"),
             "sku": "CAD-YEAR", "product_id": "00301-666666-0--0", "term": "P1Y", "starts_at": "2025-06-01T00:00:00Z",
@@ -208,7 +226,7 @@ fn live_by_post(harness: &Harness, merchant: &Api, channel: &str, instance: &str
     let state = || likeness(merchant, instance)["state"].clone();
     queried();
     let basket = Basket::of("CAD-YEAR", Billing::Period(Period::Years(1)));
-    let end = harness.world.clock.now() + TimeDelta::days(500);
+    let end = renewed_end();
     let renewal = shop.place(OrderReason::Renew, basket).expect("placed");
     call(json!({ "activity": "refreshInstance", "scene": "RENEWAL", "orderId": renewal.order_id,
         "orderLineId": renewal.order_line_id, "instanceId": instance, "expireTime": digits(end) }));
@@ -288,7 +306,7 @@ fn live_by_code(
 ) -> Vec<Value> {
     let opened = harness.anonymous().post("/v1/claims", &json!({ "claim_code": code })).expect(200);
     assert!(opened.text_at("/license_key").len() > 100);
-    let end = harness.world.clock.now() + TimeDelta::days(90);
+    let end = renewed_end();
     let renewal = MockOrder::new(
         &format!("R{code}"),
         OrderReason::Renew,
