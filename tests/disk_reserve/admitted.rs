@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lictor::application::ports::Clock;
 use lictor::http::HttpLimits;
 use lictor::sandbox::caller::CallAnswer;
 use lictor::sandbox::orders::{Basket, Billing, OrderReason, Period, digits};
@@ -84,6 +85,19 @@ fn success(answer: &CallAnswer) -> bool {
     code != "000005"
 }
 
+/// A company is told of.
+fn kit(scene: &Scene) -> Answer {
+    let time = scene.harness.world.clock.now() + chrono::TimeDelta::hours(8);
+    let body = json!({ "instanceId": "i-1", "orderId": "CS1", "tenantId": "t-1", "tenantCode": "c-1", "name": "n", "domainName": "d",
+        "flag": 1, "testFlag": 0, "timeStamp": time.format("%Y%m%d%H%M%S%3f").to_string() });
+    let members = body.as_object().expect("an object").iter();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let pairs: Vec<_> = members.map(|(name, value)| (name.clone(), text(value))).collect();
+    let token = crate::v1::token(ACCESS_KEY, &pairs);
+    let path = "/marketplace/acme/cad-koogallery/produceAPI/tenantSync";
+    scene.harness.anonymous().with("authToken", &token).post(path, &body)
+}
+
 fn done(answer: &Answer) -> bool {
     assert!(matches!(answer.status, 200..=202 | 503), "{answer:?}");
     answer.status != 503
@@ -91,7 +105,11 @@ fn done(answer: &Answer) -> bool {
 
 const CASES: &[Case] = &[
     // Purchases, and what grows with them.
-    Case { name: "newInstance", passes: Passes::WithRoomOnly, ask: |it| success(&it.shop.buy(year()).expect("answers").answer) },
+    Case {
+        name: "newInstance",
+        passes: Passes::WithRoomOnly,
+        ask: |it| success(&it.shop.buy(year()).expect("answers").answer),
+    },
     Case {
         name: "orderNotify",
         passes: Passes::WithRoomOnly,
@@ -132,7 +150,9 @@ const CASES: &[Case] = &[
             let end = digits("2027-01-01T00:00:00Z".parse().expect("an instant"));
             let members = json!({ "activity": "refreshLicenseCode", "scene": "RENEWAL", "orderId": "CSR", "orderLineId": "1",
                 "license": "PLNEVERSEEN1", "expireTime": end });
-            success(&it.codes.caller().call(members.as_object().cloned().expect("an object")).expect("answers"))
+            success(
+                &it.codes.caller().call(members.as_object().cloned().expect("an object")).expect("answers"),
+            )
         },
     },
     Case {
@@ -163,6 +183,16 @@ const CASES: &[Case] = &[
     },
     // What keeps going what is there.
     Case {
+        name: "Kit tenantSync",
+        passes: Passes::UnlessFull,
+        ask: |it| {
+            let answer = kit(it);
+            let code = answer.text_at("/resultCode");
+            assert!(answer.status == 200 && matches!(code.as_str(), "000000" | "000005"), "{answer:?}");
+            code == "000000"
+        },
+    },
+    Case {
         name: "refreshInstance UNSUBSCRIBE_RENEWAL_PERIOD",
         passes: Passes::UnlessFull,
         ask: |it| success(&it.shop.cancel_renewal(&it.instance).expect("answers").answer),
@@ -171,7 +201,10 @@ const CASES: &[Case] = &[
         name: "order map",
         passes: Passes::UnlessFull,
         ask: |it| {
-            done(&it.post(&format!("/v1/merchant/orders/{}/map", it.held_order), &json!({ "spec": "cad-key-only" })))
+            done(&it.post(
+                &format!("/v1/merchant/orders/{}/map", it.held_order),
+                &json!({ "spec": "cad-key-only" }),
+            ))
         },
     },
     Case {
@@ -233,7 +266,8 @@ const CASES: &[Case] = &[
 
 #[test]
 fn each_call_passes_on_the_levels_that_its_purpose_allows_and_else_leaves_no_trace() {
-    let levels = [("roomy", 8_000, true, true), ("short", SHORT_MIB, false, true), ("full", FULL_MIB, false, false)];
+    let levels =
+        [("roomy", 8_000, true, true), ("short", SHORT_MIB, false, true), ("full", FULL_MIB, false, false)];
     for (level, free_mib, with_room, unless_full) in levels {
         for case in CASES {
             let scene = Scene::new();
@@ -264,6 +298,7 @@ fn what_waits_in_the_outbox_is_done_once_there_is_room_again() {
     scene.harness.settle();
     let shown = scene.merchant.get(&format!("/v1/merchant/orders/{}", order.order_id)).expect(200);
     assert_eq!(shown.text_at("/state"), "minted");
-    let answer = scene.call(json!({ "activity": "queryInstance", "instanceId": shown.text_at("/instance_id") }));
+    let answer =
+        scene.call(json!({ "activity": "queryInstance", "instanceId": shown.text_at("/instance_id") }));
     assert!(success(&answer) && !ACCESS_KEY.is_empty());
 }
