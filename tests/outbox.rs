@@ -44,7 +44,13 @@ fn channel(harness: &Harness, id: &str) -> Channel {
 /// The marketplace tells of an order, as the production address hands it on.
 fn tell(harness: &Harness, channel: &Channel, order: &MockOrder) -> Result<(), UseCaseError> {
     let merchant = merchant_id();
-    let call = PurchaseCall { merchant: &merchant, channel, replay: None, now: harness.app.now() };
+    let call = PurchaseCall {
+        merchant: &merchant,
+        channel,
+        replay: None,
+        now: harness.app.now(),
+        occurred_at: None,
+    };
     let reference = OrderRef {
         order_id: order.order_id.clone(),
         order_line_id: Some(order.order_line_id.clone()),

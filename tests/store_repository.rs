@@ -342,6 +342,7 @@ mod sample {
             expires_at: Some(at(8)),
             ends_at: Some(at(9)),
             extend_params: vec![("emailDomainName".into(), "test.example".into())],
+            changed_at: Some(at(6)),
         };
         let bare_facts = PurchaseFacts {
             customer: None,
@@ -350,6 +351,7 @@ mod sample {
             expires_at: None,
             ends_at: None,
             extend_params: Vec::new(),
+            changed_at: None,
             ..facts(Charging::OnDemand, Term::Permanent)
         };
         vec![
@@ -408,6 +410,7 @@ mod sample {
             },
             validity: for_ever(),
             holds: Holds::default(),
+            status_told_at: None,
             end: LicenseEnd::Running,
             generation: 0,
             issued: vec![],
@@ -463,6 +466,7 @@ mod sample {
             },
             validity: validity(),
             holds: Holds { marketplace: hold(None), merchant: hold(Some("欠款")) },
+            status_told_at: Some(at(5)),
             end: LicenseEnd::Revoked { at: at(7), reason: Some("fraud".into()) },
             generation: u32::MAX,
             issued: vec![issued(1, Some(at(8))), issued(2, None)],
@@ -743,6 +747,7 @@ mod sample {
             front_end_url: "https://portal.example/?a=1&b=2".into(),
             memo: "领取码".repeat(300),
             sign_in: None,
+            license: None,
         };
         let signed_in = InstanceInfo {
             sign_in: Some(SignIn { user_name: "admin".into(), password: "密码".into() }),

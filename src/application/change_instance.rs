@@ -217,5 +217,6 @@ fn target_facts(target: &Target, call: &PurchaseCall<'_>) -> PurchaseFacts {
         expires_at: None,
         ends_at: None,
         extend_params: Vec::new(),
+        changed_at: None,
     }
 }

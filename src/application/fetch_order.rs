@@ -107,7 +107,7 @@ impl App {
             );
             return Err(Refusal::OrderNotTaken { why }.into());
         }
-        let call = PurchaseCall { merchant, channel, replay: None, now: self.now() };
+        let call = PurchaseCall { merchant, channel, replay: None, now: self.now(), occurred_at: None };
         let mut views = Vec::new();
         for order in lines_bought(channel, named, details) {
             self.receive_purchase(&call, &order, "", Some(details)).await?;

@@ -534,6 +534,7 @@ fn facts_of(row: &ImportRow, term: Term, validity: Validity) -> PurchaseFacts {
         expires_at: None,
         ends_at: validity.ends_at,
         extend_params: Vec::new(),
+        changed_at: None,
     }
 }
 

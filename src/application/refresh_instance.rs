@@ -7,7 +7,7 @@ use super::ports::{ABSENT, Commit, Urgency, Versioned};
 use super::record::Task;
 use crate::domain::{
     AppliedOrder, EarlyEvent, EarlyKept, EventKind, HoldBy, Instant, License, LicenseEnd, OldKeyFate,
-    OrderRef, Purchase, PurchaseOutcome, PurchaseState, RefreshScene,
+    OrderRef, Purchase, PurchaseOutcome, PurchaseState, RefreshScene, Term,
 };
 
 /// What a refresh says.
@@ -15,6 +15,8 @@ pub(super) struct Refresh<'a> {
     pub(super) order: &'a OrderRef,
     pub(super) scene: RefreshScene,
     pub(super) ends_at: Option<Instant>,
+    /// For how long was paid, where the call says it.
+    pub(super) term: Option<Term>,
     /// It also ends the marketplace's stop.
     pub(super) resumes: bool,
 }
@@ -38,14 +40,14 @@ impl App {
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let Some(purchase) = self.purchase_of_instance(call, instance_id).await? else {
             let (order, scene, ends_at) = (refresh.order.clone(), refresh.scene, refresh.ends_at);
-            let early = EarlyEvent::Refreshed { at: call.now, order, scene, ends_at };
+            let early = EarlyEvent::Refreshed { at: call.happened_at(), order, scene, ends_at };
             return self.keep_for_code(call, instance_id, early).await;
         };
         match purchase.value.state {
             PurchaseState::Minted => self.refresh_license(call, &purchase.value, refresh).await,
             PurchaseState::Received | PurchaseState::Held { .. } => {
                 let (order, scene, ends_at) = (refresh.order.clone(), refresh.scene, refresh.ends_at);
-                let refreshed = EarlyEvent::Refreshed { at: call.now, order, scene, ends_at };
+                let refreshed = EarlyEvent::Refreshed { at: call.happened_at(), order, scene, ends_at };
                 let resumed = refresh.resumes.then_some(EarlyEvent::Unfrozen { at: call.now });
                 self.keep_early(call, purchase, refreshed, resumed).await
             }
@@ -105,14 +107,19 @@ impl App {
         let order = AppliedOrder {
             order_id: refresh.order.order_id.clone(),
             scene: Some(refresh.scene),
-            ordered_at: None,
+            ordered_at: call.occurred_at,
             received_at: call.now,
             ends_at: refresh.ends_at,
             in_force: false,
         };
         let change = license.apply_order(order, ranked_later);
+        let gives_term = license.gives_term(&refresh.order.order_id, refresh.scene);
+        let term = refresh.term.filter(|term| gives_term && *term != license.sold.term);
+        license.sold.term = term.unwrap_or(license.sold.term);
         let kind = if license.end == LicenseEnd::Running {
-            self.follow_end(&self.merchant(call.merchant).await?, &mut license, change, call.now).await?;
+            if let Some(fate) = Self::key_fate(term.is_some(), change) {
+                self.sign_new_key(&self.merchant(call.merchant).await?, &mut license, fate, call.now).await?;
+            }
             EventKind::LicenseRenewed
         } else {
             EventKind::OrderPaidAfterRevocation

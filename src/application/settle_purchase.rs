@@ -130,7 +130,7 @@ impl App {
         let outcome = match &license {
             Some(license) => {
                 let locale = self.merchant(call.merchant).await?.locale;
-                self.delivery(&purchase, license, &locale).await?
+                self.delivery(call, &purchase, license, &locale).await?
             }
             None => accepted(&purchase),
         };
@@ -208,11 +208,9 @@ impl App {
         if !already {
             let sku = purchase.facts.as_ref().and_then(|facts| facts.sku.as_ref());
             let refund_at = channel.protocol.refund_rule().refund_at(purchase.received_at);
-            let refund_at = refund_at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
-            let detail = [
-                ("sku", sku.map_or_else(String::new, ToString::to_string)),
-                ("refund_at", refund_at.unwrap_or_else(|| "never".into())),
-            ];
+            let mut detail = vec![("sku", sku.map_or_else(String::new, ToString::to_string))];
+            let text = refund_at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+            detail.extend(text.map(|at| ("refund_at", at)));
             let merchant = &purchase.key.merchant;
             commit = commit
                 .put(self.event(merchant, &purchase.license, &actor, EventKind::OrderHeld, &detail), ABSENT);
@@ -293,10 +291,12 @@ impl App {
         match early {
             EarlyEvent::Frozen { at } => {
                 license.suspend(HoldBy::Marketplace, None, at)?;
+                license.status_told_at = Some(at);
                 Ok(None)
             }
-            EarlyEvent::Unfrozen { .. } => {
+            EarlyEvent::Unfrozen { at } => {
                 license.resume(HoldBy::Marketplace)?;
+                license.status_told_at = Some(at);
                 Ok(None)
             }
             EarlyEvent::Changed { at: _, order } => {

@@ -107,7 +107,7 @@ id = "cad-shop"
 marketplace = "generic"
 protocol = "{protocol}"
 products = ["acme-cad"]
-access_keys = ["env:ACME_WEBHOOK_SECRET"]    # env:NAME or file:PATH of the server; newest first, old ones may stay
+access_keys = ["env:ACME_WEBHOOK_SECRET"]    # env:NAME or file:PATH of a `whsec_…`; newest first, old ones may stay
 "#;
 
 const TAIL: &str = r#"

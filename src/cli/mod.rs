@@ -12,6 +12,7 @@ mod demo;
 mod failure;
 mod import;
 mod init;
+mod json_lines;
 mod keys;
 mod license;
 mod order;
@@ -26,6 +27,7 @@ mod setting_flags;
 mod store;
 mod table;
 mod token;
+mod webhook;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -127,6 +129,9 @@ enum Command {
     /// Verify or look into a license key, certificate or status list; needs no server.
     #[command(subcommand)]
     Token(token::Token),
+    /// Sign or verify events of Standard Webhooks; needs no server.
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
     /// Run the example client; what `demo` runs as the customer's software.
     #[command(hide = true, disable_help_flag = true)]
     ClientExample {
@@ -167,6 +172,7 @@ impl Cli {
             Command::Store(command) => command.run(output),
             Command::ApiToken(command) => command.run(&self.common),
             Command::Token(command) => return token::run(command, output),
+            Command::Webhook(command) => return webhook::run(command, output),
             Command::ClientExample { args } => return client_example::run(args),
             Command::Sandbox(command) => command.run(&self.common),
         };

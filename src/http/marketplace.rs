@@ -13,7 +13,7 @@ use super::path::PathOf;
 use super::reply::Reply;
 use super::state::HttpState;
 use crate::application::{PurchaseAnswer, PurchaseCall, ReplayIdentity, UseCaseError};
-use crate::domain::{AccessKeyUse, Channel, ChannelId, MerchantId, PurchaseOutcome};
+use crate::domain::{AccessKeyRef, AccessKeyUse, Channel, ChannelId, MerchantId, PurchaseOutcome};
 use crate::marketplace::{
     AccessKey, Call, CallRefusal, Protocol, RawAnswer, RawRequest, RefusalCause, protocol_for,
 };
@@ -60,7 +60,7 @@ async fn answer(
         method: parts.method.as_str(),
         path_tail,
         query: parts.uri.query().unwrap_or_default(),
-        headers: &|name| parts.headers.get(name).and_then(|value| value.to_str().ok()),
+        headers: &|name| only_header(parts, name),
         body,
     };
     let answer = match address.protocol.read(&raw, &address.keys, state.app.now()) {
@@ -82,8 +82,15 @@ async fn address(
     let channel = ChannelId::parse(channel).map_err(|_| unknown())?;
     let channel = state.channel(&merchant, &channel).await?.ok_or_else(unknown)?;
     let protocol = protocol_for(&channel.protocol.0).ok_or_else(unknown)?;
-    let keys = access_keys(state, &merchant, &channel, protocol.key_use(path_tail));
+    let keys = access_keys(state, &merchant, &channel, protocol, path_tail);
     Ok(Address { merchant, channel, protocol, keys })
+}
+
+/// A header that stands there once.
+fn only_header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    let mut values = parts.headers.get_all(name).iter();
+    let only = values.next().filter(|_| values.next().is_none())?;
+    only.to_str().ok()
 }
 
 /// The keys of a use, newest first; where the channel has none for it, those that sign callbacks. One that cannot
@@ -92,16 +99,25 @@ fn access_keys(
     state: &HttpState,
     merchant: &MerchantId,
     channel: &Channel,
-    wanted: AccessKeyUse,
+    protocol: &dyn Protocol,
+    path_tail: &str,
 ) -> Vec<AccessKey> {
+    let wanted = protocol.key_use(path_tail);
     let own = channel.access_keys.iter().any(|key| key.used_for == wanted);
     let used_for = if own { wanted } else { AccessKeyUse::Callbacks };
     let keys = channel.access_keys.iter().filter(|key| key.used_for == used_for);
-    let resolved = keys.filter_map(|key| match state.secrets.resolve(&key.value) {
-        Ok(secret) => Some(AccessKey { id: key.id.clone(), secret }),
+    let usable = |key: &AccessKeyRef| {
+        let secret = state.secrets.resolve(&key.value).map_err(|fault| fault.to_string())?;
+        match protocol.key_fault(&secret) {
+            Some(fault) => Err(format!("{}: {fault}", key.value)),
+            None => Ok(AccessKey { id: key.id.clone(), secret }),
+        }
+    };
+    let resolved = keys.filter_map(|key| match usable(key) {
+        Ok(key) => Some(key),
         Err(fault) => {
             let (key, channel) = (&key.id, &channel.id);
-            tracing::error!(%merchant, %channel, key, %fault, "an access key cannot be used");
+            tracing::error!(%merchant, %channel, key, fault, "an access key cannot be used");
             None
         }
     });
@@ -121,7 +137,9 @@ impl Address {
                 digest: replay.digest,
                 request: replay.request,
                 keep_until: replay.keep_until,
+                repeat: replay.repeat,
             }),
+            occurred_at: call.occurred_at,
             now: state.app.now(),
         };
         match state.app.handle_purchase_event(&purchase_call, call.event.clone()).await {

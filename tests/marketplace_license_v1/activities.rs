@@ -29,6 +29,7 @@ fn get_license_carries_the_order() {
         order_line_id: String::new(),
         charging: Charging::OneTime,
         expires_at: None,
+        ends_at: None,
         period: None,
         product_id: Some("00301-666666-0--0".into()),
         sku: None,
@@ -95,6 +96,7 @@ fn refresh_license_moves_the_end_and_lifts_the_stop() {
         scene,
         ends_at,
         product_id,
+        term: None,
         resumes: true,
     };
     let event = |name, value| license_v1().with("refreshLicense", name, value).unwrap().event;
@@ -157,6 +159,7 @@ fn info(instance_id: &str) -> InstanceInfo {
         front_end_url: "https://a.example".into(),
         memo: "激活码".into(),
         sign_in: None,
+        license: None,
     }
 }
 

@@ -31,6 +31,7 @@ fn bare_line() -> OrderLineDetails {
         order_line_id: String::new(),
         charging: Charging::OneTime,
         expires_at: None,
+        ends_at: None,
         period: None,
         product_id: Some("00301-666666-0--0".into()),
         sku: None,
@@ -124,6 +125,7 @@ fn refresh_instance_says_its_scene_by_a_flag_or_a_refund() {
         scene,
         ends_at: Some("2026-07-25T15:59:59Z".parse().unwrap()),
         product_id: None,
+        term: None,
         resumes,
     };
     let renewal = refreshed(RefreshScene::Renewal, true);

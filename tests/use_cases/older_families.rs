@@ -35,6 +35,7 @@ async fn refresh(world: &World, order_id: &str, ends_at: &str, resumes: bool) ->
         scene: RefreshScene::Renewal,
         ends_at: Some(at(ends_at)),
         product_id: None,
+        term: None,
         resumes,
     };
     world.call_on(0, &channel(), &world.fresh(order_id), event).await

@@ -9,7 +9,7 @@ mod extend_params;
 mod family;
 mod get_call;
 mod get_order;
-mod json;
+
 pub mod kit;
 pub mod license_code;
 pub mod license_online;
@@ -28,3 +28,5 @@ pub mod signature;
 mod time;
 
 pub use answer::body_sign;
+
+use super::json;
