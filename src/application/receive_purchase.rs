@@ -114,7 +114,8 @@ impl App {
         purchase: Purchase,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let outcome = accepted(&purchase);
-        let job = self.job(Task::SettlePurchase { purchase: purchase.key.clone() }, call.now);
+        let task = Task::SettlePurchase { purchase: purchase.key.clone() };
+        let job = self.job_through(&purchase.channel, task, call.now);
         let commit = self.first_sight(call, &purchase).put(job, ABSENT).put(purchase, ABSENT);
         self.store.commit(call.remembered(commit, &outcome)).await?;
         self.signals.jobs.notify_one();

@@ -144,7 +144,7 @@ impl App {
                 order_line_id: refresh.order.order_line_id.clone(),
                 scene: refresh.scene,
             };
-            commit = commit.put(self.job(task, call.now), ABSENT);
+            commit = commit.put(self.job_through(&purchase.channel, task, call.now), ABSENT);
         }
         self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
         self.signals.flips.notify_one();

@@ -11,10 +11,13 @@ mod client_example;
 mod config;
 mod demo;
 mod failure;
+mod import;
 mod init;
 mod json_lines;
 mod keys;
 mod license;
+mod order;
+mod outbox;
 mod output;
 mod problem;
 mod progress;
@@ -102,12 +105,18 @@ enum Command {
     ConfigSample,
     /// Create and change a merchant's catalog from a file; never deletes.
     Apply(apply::Apply),
-    /// Licenses: list, show, issue, suspend, resume, revoke, reissue.
+    /// Licenses: list, show, issue, import, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
     /// Production addresses: list, show, calls, test-code.
     #[command(subcommand)]
     Channel(channel::Channel),
+    /// Orders of marketplaces: list, show, map, retry, fetch.
+    #[command(subcommand)]
+    Order(order::Order),
+    /// Work that waits for a marketplace: list, retry.
+    #[command(subcommand)]
+    Outbox(outbox::Outbox),
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -160,6 +169,8 @@ impl Cli {
             Command::Apply(command) => command.run(&self.common),
             Command::License(command) => command.run(&self.common),
             Command::Channel(command) => command.run(&self.common),
+            Command::Order(command) => command.run(&self.common),
+            Command::Outbox(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),
             Command::Restore(command) => command.run(output),

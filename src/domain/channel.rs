@@ -29,15 +29,6 @@ impl Marketplace {
         u32::try_from((now.timestamp() + zone_secs).div_euclid(86_400)).unwrap_or(0)
     }
 
-    /// After how long it refunds what is not delivered. KooGallery (SaaS V2) tries for 3 hours, then the order fails; a
-    /// shop does as it likes.
-    pub fn refunds_after_hours(self) -> Option<i64> {
-        match self {
-            Self::KooGallery => Some(3),
-            Self::Generic => None,
-        }
-    }
-
     /// Reads the name.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::KooGallery, Self::Generic].into_iter().find(|marketplace| marketplace.as_str() == text)
@@ -52,6 +43,11 @@ impl ProtocolName {
     /// Whether buyers get an authorization code from the marketplace and redeem it here.
     pub fn has_authorization_codes(&self) -> bool {
         self.0 == "license-code"
+    }
+
+    /// Whether each call of a purchase names its order line; families without line ids have one line per order.
+    pub fn has_order_lines(&self) -> bool {
+        matches!(self.0.as_str(), "saas-v2" | "license-online")
     }
 }
 

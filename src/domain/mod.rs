@@ -25,6 +25,7 @@ mod product;
 mod purchase;
 mod purchase_event;
 mod quota;
+mod refund;
 mod refusal;
 mod restore;
 mod spec;
@@ -67,6 +68,7 @@ pub use purchase_event::{
     OrderRef, PeriodUnit, PurchaseEvent, PurchaseOutcome, RefreshScene, Repeat, SignIn, Target,
 };
 pub use quota::{NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, ResetWindow, WindowAlignment};
+pub use refund::RefundRule;
 pub use refusal::{NextAction, Refusal};
 pub use restore::Restore;
 pub use spec::{
