@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use lictor::application::ports::{ABSENT, Change, Commit, Listing, Store, StoreError, find, list};
 use lictor::application::record::{
-    ClaimTarget, CounterKey, Idempotency, Instance, Job, KitRecord, LicensePlaces, Owned, PendingLicense,
-    Record, RecordKey, Replay, Stored, Task, Versioned,
+    ClaimTarget, CounterKey, Idempotency, Instance, Job, KitRecord, LicensePlaces, NamedUsage, Owned,
+    PendingLicense, Record, RecordKey, Replay, Stored, Task, UsageOutbox, Versioned, WaitingUsage,
 };
 use lictor::domain::*;
 use lictor::store::{
@@ -245,6 +245,7 @@ mod sample {
             access_keys: vec![],
             open_api: None,
             ready: ReadyRule::Minted,
+            usage: UsageRules::default(),
         };
         let full = Channel {
             id: ChannelId::parse("koogallery-1").expect("valid"),
@@ -262,6 +263,11 @@ mod sample {
                 secret_key: SecretRef::File("sk".into()),
             }),
             ready: ReadyRule::AppInfo,
+            usage: UsageRules {
+                push: UsagePush::Old,
+                billing: UsageBilling::Daily,
+                packages: PackageKind::StopBeforeExcess,
+            },
         };
         [bare, full].map(|value| Owned { merchant: acme(), value }).into()
     }
@@ -662,6 +668,7 @@ mod sample {
                 order: OrderRef { order_id: "CS2".into(), order_line_id: None, product_id: None },
             },
             Task::UploadLicense { key: handed_over(None).key },
+            Task::PushUsage { merchant: acme(), channel: ChannelId::parse("c").expect("valid") },
             Task::UploadLicense { key: handed_over(Some([7; COMMITMENT_BYTES])).key },
         ]
     }
@@ -723,9 +730,24 @@ mod sample {
             front_end_url: "https://portal.example/?a=1&b=2".into(),
             memo: "领取码".repeat(300),
             sign_in: None,
+            usage: Vec::new(),
         };
         let signed_in = InstanceInfo {
             sign_in: Some(SignIn { user_name: "admin".into(), password: "密码".into() }),
+            usage: vec![
+                InstanceUsage {
+                    related_instance_id: None,
+                    value: greatest_amount(),
+                    as_of: at(1),
+                    dashboard_url: String::new(),
+                },
+                InstanceUsage {
+                    related_instance_id: Some("meter".into()),
+                    value: amount(0),
+                    as_of: at(-1),
+                    dashboard_url: "https://portal.example".into(),
+                },
+            ],
             ..info.clone()
         };
         let outcomes = [
@@ -779,6 +801,89 @@ mod sample {
         }
     }
 
+    pub fn usage_key(instance: &str, begin: i64) -> UsageKey {
+        UsageKey {
+            merchant: acme(),
+            marketplace: Marketplace::KooGallery,
+            instance: InstanceId::parse(instance).expect("valid"),
+            begin: at(begin),
+            end: at(begin + 3_600),
+        }
+    }
+
+    pub fn usage(key: UsageKey, state: UsageState) -> UsageRecord {
+        UsageRecord {
+            key,
+            id: UsageId::from_uuid(7),
+            license: license_id(1),
+            channel: ChannelId::parse("c").expect("valid"),
+            product_id: None,
+            package: None,
+            value: amount(1),
+            metering_sn: UsageId::from_uuid(7).metering_sn(),
+            recorded_at: at(0),
+            due_at: at(1),
+            state,
+        }
+    }
+
+    fn usages() -> Vec<UsageRecord> {
+        let full = UsageRecord {
+            product_id: Some("OFFI 1 产品".into()),
+            package: Some(InstanceId::parse(&longest('p')).expect("valid")),
+            value: greatest_amount(),
+            metering_sn: MeteringSn::parse(&"s".repeat(METERING_SN_BYTES_MAX)).expect("valid"),
+            ..usage(usage_key(&longest('i'), 3), UsageState::Pushed { at: at(9) })
+        };
+        let dropped = UsageState::Dropped { at: at(9), why: "太旧".into() };
+        vec![usage(usage_key("i", 1), UsageState::Waiting), full, usage(usage_key("i", 2), dropped)]
+    }
+
+    fn named_usages() -> Vec<NamedUsage> {
+        let name = |text: &str| MeteringSn::parse(text).expect("valid");
+        vec![
+            NamedUsage { metering_sn: name("1"), record: usage_key("i", 1) },
+            NamedUsage { metering_sn: name(&"s".repeat(METERING_SN_BYTES_MAX)), record: usage_key("i", 3) },
+        ]
+    }
+
+    pub fn waiting(channel: &str, due_at: i64, number: u128) -> WaitingUsage {
+        WaitingUsage {
+            channel: ChannelId::parse(channel).expect("valid"),
+            due_at: at(due_at),
+            id: UsageId::from_uuid(number),
+            record: usage_key("i", due_at),
+        }
+    }
+
+    fn usage_outboxes() -> Vec<UsageOutbox> {
+        let bare = UsageOutbox {
+            merchant: acme(),
+            channel: ChannelId::parse("c").expect("valid"),
+            next_at: None,
+            batch_end: None,
+            batch_max: 1,
+            set_aside: 0,
+        };
+        let full = UsageOutbox {
+            channel: ChannelId::parse("d").expect("valid"),
+            next_at: Some(at(1)),
+            batch_end: Some((at(2), UsageId::from_uuid(3))),
+            batch_max: u32::MAX,
+            set_aside: u32::MAX,
+            ..bare.clone()
+        };
+        vec![bare, full]
+    }
+
+    fn usage_sums() -> Vec<UsageSum> {
+        let id = |text: &str| InstanceId::parse(text).expect("valid");
+        let bare = UsageSum::new(acme(), Marketplace::KooGallery, id("i"), at(0));
+        let used = |related: Option<&str>, count| UsedFor { related: related.map(id), amount: amount(count) };
+        let used = vec![used(None, 0), used(Some("meter"), 12_345)];
+        vec![bare.clone(), UsageSum { instance: id(&longest('i')), used, as_of: at(9), ..bare }]
+    }
+
     pub fn all() -> Vec<Record> {
         let mut all = records(merchants());
         all.extend(records(vec![product("acme", "p"), product("acme", &"q".repeat(SLUG_BYTES_MAX))]));
@@ -800,6 +905,11 @@ mod sample {
         all.extend(records(events()));
         all.extend(records(replays()));
         all.extend(records(kits()));
+        all.extend(records(usages()));
+        all.extend(records(named_usages()));
+        all.extend(records(vec![waiting("c", 1, 1), waiting("c-1", -1, u128::MAX)]));
+        all.extend(records(usage_outboxes()));
+        all.extend(records(usage_sums()));
         all.extend(records(vec![idempotency(0, at(-1)), idempotency(255, at(1))]));
         all.extend(records(vec![Restore { taken_at: at(0), restored_at: at(1) }]));
         all

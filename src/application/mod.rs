@@ -14,14 +14,17 @@ mod handle_purchase_event;
 mod issue_license;
 mod license_change;
 mod merchant_commands;
+mod metered_instances;
 mod mint;
 mod notice_order;
 pub mod ports;
 mod publish_status_lists;
+mod push_usage;
 mod query_instances;
 mod rank_order;
 mod receive_purchase;
 pub mod record;
+mod record_usage;
 mod redeem_claim;
 mod redeem_code;
 mod refresh_instance;
@@ -37,6 +40,7 @@ mod sync_kit;
 mod upgrade_instance;
 mod validate;
 mod view_licenses;
+mod view_usage;
 
 pub use activate::{Activate, Activated};
 pub use app::{App, Signals, UseCaseError};
@@ -50,7 +54,11 @@ pub use issue_license::IssueLicense;
 pub use merchant_commands::{IdempotencyIdentity, KeepActivations, LicenseAction, MerchantCommand};
 pub use publish_status_lists::{Published, STATUS_LIST_LIFETIME_DAYS, STATUS_LIST_TTL_HOURS};
 pub use rank_order::LaterOrder;
+pub use record_usage::{
+    RecordUsage, RecordUsageFault, RecordedUsage, USAGE_ITEMS_MAX, UsageItem, UsageItemMistake, UsageOf,
+};
 pub use redeem_code::Redeemed;
 pub use renew_activation::{Credential, RenewActivation};
 pub use settle_purchase::Settled;
 pub use view_licenses::{LicenseFilter, LicenseOrPurchase, marketplace_ids};
+pub use view_usage::UsageFilter;

@@ -3,9 +3,9 @@
 use crate::domain::{
     Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, Channel, ChannelId,
     ClaimDigest, EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KitInterface, License,
-    LicenseId, Marketplace, Merchant, MerchantId, OrderLineKey, OrderRef, Places, Product, ProductId,
-    Purchase, PurchaseOutcome, RefreshScene, Restore, Spec, SpecId, StatusFlip, StatusList, StatusListNumber,
-    StatusSlot, TokenDigest,
+    LicenseId, Marketplace, Merchant, MerchantId, MeteringSn, OrderLineKey, OrderRef, Places, Product,
+    ProductId, Purchase, PurchaseOutcome, RefreshScene, Restore, Spec, SpecId, StatusFlip, StatusList,
+    StatusListNumber, StatusSlot, TokenDigest, UsageId, UsageKey, UsageRecord, UsageSum,
 };
 
 /// The key of one record.
@@ -69,6 +69,25 @@ pub enum RecordKey {
         /// What names it.
         id: Vec<String>,
     },
+    /// A record of usage.
+    UsageRecord(UsageKey),
+    /// Which record of usage has a name that its merchant gave it.
+    MeteringSn(MerchantId, MeteringSn),
+    /// A place in the queue of a channel's usage; sorted by `due_at`, then by the order of recording.
+    WaitingUsage {
+        /// Whose.
+        merchant: MerchantId,
+        /// Through which channel it is pushed.
+        channel: ChannelId,
+        /// Not before.
+        due_at: Instant,
+        /// Which.
+        id: UsageId,
+    },
+    /// How far the usage of a channel was pushed.
+    UsageOutbox(MerchantId, ChannelId),
+    /// What was used of an instance in all.
+    UsageSum(MerchantId, Marketplace, InstanceId),
 }
 
 /// A counter that many commits add to.
@@ -169,6 +188,13 @@ pub enum Task {
         /// Which.
         key: HandedOverKey,
     },
+    /// Push what waits of a channel's usage.
+    PushUsage {
+        /// Whose.
+        merchant: MerchantId,
+        /// Which channel.
+        channel: ChannelId,
+    },
 }
 
 impl Task {
@@ -185,6 +211,7 @@ impl Task {
             Self::ApplyChange { purchase, order } => (&purchase.merchant, order.order_id.as_str()),
             Self::LookAtOrder { merchant, order, .. } => (merchant, order.order_id.as_str()),
             Self::UploadLicense { key } => (&key.merchant, key.request.as_str()),
+            Self::PushUsage { merchant, channel } => (merchant, channel.as_str()),
         }
     }
 }
@@ -238,6 +265,45 @@ pub struct KitRecord {
     pub body: String,
     /// When.
     pub received_at: Instant,
+}
+
+/// Which record of usage has a name that its merchant gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedUsage {
+    /// The name.
+    pub metering_sn: MeteringSn,
+    /// The record.
+    pub record: UsageKey,
+}
+
+/// A place in the queue of a channel's usage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingUsage {
+    /// Through which channel it is pushed.
+    pub channel: ChannelId,
+    /// Not before.
+    pub due_at: Instant,
+    /// Its place in the order of recording.
+    pub id: UsageId,
+    /// The record.
+    pub record: UsageKey,
+}
+
+/// How far the usage of a channel was pushed. Whoever adds to its queue commits against this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageOutbox {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Which channel.
+    pub channel: ChannelId,
+    /// When its job is due; none when nothing waits. Of several jobs the one that is due then does the work.
+    pub next_at: Option<Instant>,
+    /// The last place of the batch that is on its way: the same batch again until there is an answer.
+    pub batch_end: Option<(Instant, UsageId)>,
+    /// Most records of the next batch.
+    pub batch_max: u32,
+    /// How many records in a row were set aside because the marketplace refused them alone.
+    pub set_aside: u32,
 }
 
 /// Which purchase an instance id means.
@@ -348,7 +414,12 @@ impl Record {
             | Self::Job(_)
             | Self::Event(_)
             | Self::Restore(_)
-            | Self::Kit(_) => None,
+            | Self::Kit(_)
+            | Self::UsageRecord(_)
+            | Self::NamedUsage(_)
+            | Self::WaitingUsage(_)
+            | Self::UsageOutbox(_)
+            | Self::UsageSum(_) => None,
         }
     }
 }
@@ -398,5 +469,21 @@ records! {
         marketplace: it.marketplace,
         interface: it.interface,
         id: it.id.clone(),
+    };
+    UsageRecord(UsageRecord) = |it| RecordKey::UsageRecord(it.key.clone());
+    NamedUsage(NamedUsage) = |it| {
+        RecordKey::MeteringSn(it.record.merchant.clone(), it.metering_sn.clone())
+    };
+    WaitingUsage(WaitingUsage) = |it| RecordKey::WaitingUsage {
+        merchant: it.record.merchant.clone(),
+        channel: it.channel.clone(),
+        due_at: it.due_at,
+        id: it.id.clone(),
+    };
+    UsageOutbox(UsageOutbox) = |it| {
+        RecordKey::UsageOutbox(it.merchant.clone(), it.channel.clone())
+    };
+    UsageSum(UsageSum) = |it| {
+        RecordKey::UsageSum(it.merchant.clone(), it.marketplace, it.instance.clone())
     };
 }

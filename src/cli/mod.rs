@@ -23,6 +23,7 @@ mod setting_flags;
 mod store;
 mod table;
 mod token;
+mod usage;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -102,6 +103,9 @@ enum Command {
     /// Licenses: list, show, issue, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
+    /// Usage of pay-per-use instances: record it for the marketplace, list it.
+    #[command(subcommand)]
+    Usage(usage::Usage),
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -150,6 +154,7 @@ impl Cli {
             Command::ConfigSample => config::sample(output),
             Command::Apply(command) => command.run(&self.common),
             Command::License(command) => command.run(&self.common),
+            Command::Usage(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),
             Command::Restore(command) => command.run(output),

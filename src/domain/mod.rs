@@ -20,6 +20,7 @@ mod places;
 mod product;
 mod purchase;
 mod purchase_event;
+mod push_window;
 mod quota;
 mod refusal;
 mod restore;
@@ -27,6 +28,9 @@ mod spec;
 mod status_list;
 mod term;
 mod text;
+mod usage_record;
+mod usage_rules;
+mod usage_sum;
 mod validity;
 
 pub use activation::{Activation, ActivationState, EndCause, GENERATION_FIRST, Lease, RenewalDecision};
@@ -56,6 +60,7 @@ pub use purchase_event::{
     Charging, InstanceInfo, InstanceStatus, OrderDetails, OrderKind, OrderLineDetails, OrderRef, PeriodUnit,
     PurchaseEvent, PurchaseOutcome, RefreshScene, SignIn, Target,
 };
+pub use push_window::PushWindow;
 pub use quota::{NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, ResetWindow, WindowAlignment};
 pub use refusal::{NextAction, Refusal};
 pub use restore::Restore;
@@ -66,4 +71,9 @@ pub use spec::{
 pub use status_list::{STATUS_SLOTS_PER_LIST, Status, StatusFlip, StatusList, StatusListNumber, StatusSlot};
 pub use term::{Term, TermError};
 pub use text::LocalizedText;
+pub use usage_record::{
+    Metered, Reading, USAGE_VALUE_MAX_TEN_THOUSANDTHS, UsageKey, UsageMistake, UsageRecord, UsageState,
+};
+pub use usage_rules::{PackageKind, UsageBilling, UsagePush, UsageRules};
+pub use usage_sum::{InstanceUsage, UsageSum, UsedFor};
 pub use validity::{Instant, Phase, Validity, whole_seconds};

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Application, KitSync};
+use super::{Application, InstanceUsage, KitSync};
 
 /// Names the order behind an event. What makes a purchase unique is the order id together with the line id;
 /// families without line ids use the order id alone, pay-per-use ones the order id together with the product id.
@@ -200,6 +200,8 @@ pub struct InstanceInfo {
     pub memo: String,
     /// How the buyer signs in there, if the product says.
     pub sign_in: Option<SignIn>,
+    /// What was used of a pay-per-use instance or a package; empty for what is bought for a time or for good.
+    pub usage: Vec<InstanceUsage>,
 }
 
 /// A first user of a product.

@@ -22,6 +22,7 @@ pub fn router(state: HttpState) -> Router {
     Router::new()
         .merge(within(marketplace::BODY_BYTES_MAX, production_addresses()))
         .merge(within(limits.apply_body_bytes, apply_files()))
+        .merge(within(merchant::usage::BODY_BYTES_MAX, usage_records()))
         .merge(within(limits.body_bytes, everything_else()))
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
@@ -45,6 +46,10 @@ fn production_addresses() -> Router<HttpState> {
 
 fn apply_files() -> Router<HttpState> {
     Router::new().route("/v1/merchant/apply", post(merchant::apply::apply))
+}
+
+fn usage_records() -> Router<HttpState> {
+    Router::new().route("/v1/merchant/usage-records", get(merchant::usage::list).post(merchant::usage::record))
 }
 
 fn everything_else() -> Router<HttpState> {

@@ -134,6 +134,7 @@ fn dial_test_info(instance_id: &str, front_end_url: &str) -> InstanceInfo {
         front_end_url: front_end_url.to_owned(),
         memo: DIAL_TEST_WORDS.to_owned(),
         sign_in: None,
+        usage: Vec::new(),
     }
 }
 

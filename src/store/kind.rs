@@ -49,11 +49,13 @@ pub enum Kind {
     Kit,
     /// What the installation remembers about itself.
     Meta,
+    /// Usage: records, their queue, their sums.
+    Usage,
 }
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Activation,
         Self::Catalog,
         Self::ClaimCode,
@@ -76,6 +78,7 @@ impl Kind {
         Self::StatusListBits,
         Self::StatusListFlip,
         Self::StatusListSlots,
+        Self::Usage,
     ];
 
     /// The kinds whose keys are digests, scattered without an order.
@@ -106,6 +109,7 @@ impl Kind {
             Self::Catalog => *b"cat",
             Self::Kit => *b"kit",
             Self::Meta => *b"met",
+            Self::Usage => *b"usg",
         }
     }
 

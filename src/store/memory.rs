@@ -249,7 +249,8 @@ impl State {
             | Kind::Index
             | Kind::Catalog
             | Kind::Kit
-            | Kind::Meta => {}
+            | Kind::Meta
+            | Kind::Usage => {}
         }
         self.position.revision = after.revision;
         self.records.insert(key.clone(), Arc::clone(after));

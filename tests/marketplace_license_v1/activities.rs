@@ -157,6 +157,7 @@ fn info(instance_id: &str) -> InstanceInfo {
         front_end_url: "https://a.example".into(),
         memo: "激活码".into(),
         sign_in: None,
+        usage: Vec::new(),
     }
 }
 

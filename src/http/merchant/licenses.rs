@@ -127,7 +127,7 @@ fn order(request: IssueRequest, caller: &Caller) -> Result<IssueLicense, ApiErro
 }
 
 /// RFC 3339 UTC with `Z` and whole seconds, from 1970: tokens count seconds from there. A leap second cannot be counted.
-fn instant(text: &str) -> Result<Instant, &'static str> {
+pub(super) fn instant(text: &str) -> Result<Instant, &'static str> {
     let rule = "an instant is RFC 3339 in UTC with whole seconds from 1970 on, such as 2026-01-31T08:00:00Z";
     let read = DateTime::parse_from_rfc3339(text).map_err(|_| rule)?.to_utc();
     let whole = whole_seconds(read) == read && !text.contains(['.', ',']) && !text.contains(":60");

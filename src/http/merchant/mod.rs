@@ -6,3 +6,4 @@ pub mod commands;
 pub mod keys;
 mod license_answer;
 pub mod licenses;
+pub mod usage;

@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 
 use crate::application::ports::StoreError;
 use crate::application::record::{CounterKey, RecordKey};
-use crate::domain::{HandedOverKey, Instant, LicenseId, Marketplace, OrderId, OrderLineKey, StatusSlot};
+use crate::domain::{
+    ChannelId, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace, OrderId, OrderLineKey, StatusSlot,
+};
 use crate::store::{KeyError, Kind, RecordKey as RawKey};
 
 /// The merchant part of what belongs to the installation.
@@ -26,6 +28,12 @@ pub(super) const CATALOG_CHANNEL: &[u8] = b"channel\0";
 pub(super) const CATALOG_TOKEN: &[u8] = b"token\0";
 /// What the installation remembers of its last restore.
 const META_RESTORE: &[u8] = b"restore";
+/// First own part of each thing about usage.
+pub(super) const USAGE_RECORD: &[u8] = b"record\0";
+pub(super) const USAGE_WAITING: &[u8] = b"waiting\0";
+const USAGE_NAME: &[u8] = b"name\0";
+const USAGE_OUTBOX: &[u8] = b"outbox\0";
+const USAGE_SUM: &[u8] = b"sum\0";
 /// First own part of the index of licenses that are not minted yet.
 pub(super) const INDEX_PENDING: &[u8] = b"pending\0";
 
@@ -92,6 +100,25 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
         }
         RecordKey::Idempotency(merchant, digest) => (merchant.as_str(), Kind::Idempotency, digest.to_vec()),
         RecordKey::Restore => (INSTALLATION, Kind::Meta, META_RESTORE.to_vec()),
+        RecordKey::UsageRecord(key) => {
+            let instance = own_of_metered(key.marketplace, &key.instance);
+            let own = joined(&[&instance, &sortable_millis(key.begin), &sortable_millis(key.end)]);
+            (key.merchant.as_str(), Kind::Usage, own)
+        }
+        RecordKey::MeteringSn(merchant, name) => {
+            (merchant.as_str(), Kind::Usage, joined(&[USAGE_NAME, name.as_str().as_bytes()]))
+        }
+        RecordKey::WaitingUsage { merchant, channel, due_at, id } => {
+            let (queue, due_at) = (own_of_queue(channel), sortable_millis(*due_at));
+            (merchant.as_str(), Kind::Usage, joined(&[&queue, &due_at, id.as_str().as_bytes()]))
+        }
+        RecordKey::UsageOutbox(merchant, channel) => {
+            (merchant.as_str(), Kind::Usage, joined(&[USAGE_OUTBOX, channel.as_str().as_bytes()]))
+        }
+        RecordKey::UsageSum(merchant, marketplace, instance) => {
+            let (marketplace, instance) = (marketplace.as_str().as_bytes(), instance.as_str().as_bytes());
+            (merchant.as_str(), Kind::Usage, joined(&[USAGE_SUM, marketplace, &[PART_END], instance]))
+        }
     };
     RawKey::new(merchant, kind, own).map_err(|error| no_key(&error))
 }
@@ -112,6 +139,17 @@ pub(super) fn no_key(error: &KeyError) -> StoreError {
 /// What the activations and events of one license start with.
 pub(super) fn own_of_license(license: &LicenseId) -> Vec<u8> {
     joined(&[license.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the records of usage of one instance start with, and those of no other.
+pub(super) fn own_of_metered(marketplace: Marketplace, instance: &InstanceId) -> Vec<u8> {
+    let (marketplace, instance) = (marketplace.as_str().as_bytes(), instance.as_str().as_bytes());
+    joined(&[USAGE_RECORD, marketplace, &[PART_END], instance, &[PART_END]])
+}
+
+/// What the places in the queue of one channel start with, and those of no other.
+pub(super) fn own_of_queue(channel: &ChannelId) -> Vec<u8> {
+    joined(&[USAGE_WAITING, channel.as_str().as_bytes(), &[PART_END]])
 }
 
 /// What the purchases of one order start with, and those of no other.

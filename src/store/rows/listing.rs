@@ -2,7 +2,7 @@
 
 use super::key::{
     CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING,
-    INSTALLATION, no_key, own_of_license, own_of_order, raw_key,
+    INSTALLATION, USAGE_RECORD, no_key, own_of_license, own_of_metered, own_of_order, own_of_queue, raw_key,
 };
 use super::table::Table;
 use crate::application::ports::{Listing, StoreError};
@@ -69,6 +69,17 @@ impl Scan {
             }
             Listing::Events(merchant, license) => {
                 forward(Table::Event, merchant.as_str(), Kind::Event, &own_of_license(license))
+            }
+            Listing::UsageRecords { merchant, instance, before } => {
+                let own = match instance {
+                    Some((marketplace, instance)) => own_of_metered(*marketplace, instance),
+                    None => USAGE_RECORD.to_vec(),
+                };
+                let before = before.clone().map(RecordKey::UsageRecord);
+                forward(Table::UsageRecord, merchant.as_str(), Kind::Usage, &own)?.newest_first(before)
+            }
+            Listing::WaitingUsage(merchant, channel) => {
+                forward(Table::WaitingUsage, merchant.as_str(), Kind::Usage, &own_of_queue(channel))
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Calls of a marketplace that were answered.
 
-use super::form::{Base64, Millis, Text};
+use super::form::{Base64, Millis, TenThousandths, Text};
 use super::mirror::{row, row_enum};
 use crate::application::record::Replay;
-use crate::domain::{ChannelId, InstanceInfo, MerchantId, PurchaseOutcome, SignIn};
+use crate::domain::{ChannelId, InstanceInfo, InstanceUsage, MerchantId, PurchaseOutcome, SignIn};
 
 row!(
     /// An answered call.
@@ -48,6 +48,19 @@ row!(
         memo: String = memo,
         #[serde(skip_serializing_if = "Option::is_none")]
         sign_in: Option<SignInRow> = sign_in,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        usage: Vec<InstanceUsageRow> = usage,
+    }
+);
+
+row!(
+    /// What was used of it.
+    InstanceUsageRow for InstanceUsage {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        related_instance_id: Option<String> = related_instance_id,
+        value: TenThousandths = value,
+        as_of_ms: Millis = as_of,
+        dashboard_url: String = dashboard_url,
     }
 );
 

@@ -26,14 +26,15 @@ use super::restore::RestoreRow;
 use super::spec::OwnedSpecRow;
 use super::status_flip::StatusFlipRow;
 use super::status_list::StatusListRow;
+use super::usage::{NamedUsageRow, UsageOutboxRow, UsageRecordRow, UsageSumRow, WaitingUsageRow};
 use crate::application::ports::StoreError;
 use crate::application::record::{
-    ClaimTarget, Idempotency, Instance, Job, KitRecord, LicensePlaces, Owned, PendingLicense, Record,
-    RecordKey, Replay, Stored, Versioned,
+    ClaimTarget, Idempotency, Instance, Job, KitRecord, LicensePlaces, NamedUsage, Owned, PendingLicense,
+    Record, RecordKey, Replay, Stored, UsageOutbox, Versioned, WaitingUsage,
 };
 use crate::domain::{
     Activation, ApiToken, AuditEvent, AuthorizationCode, Channel, HandedOver, Instant, License, Merchant,
-    Product, Purchase, Restore, Spec, StatusFlip, StatusList,
+    Product, Purchase, Restore, Spec, StatusFlip, StatusList, UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -80,7 +81,7 @@ tables! {
     Merchant = "merchant", schema 1, Merchant as MerchantRow;
     Product = "product", schema 1, Owned<Product> as OwnedProductRow;
     Spec = "spec", schema 1, Owned<Spec> as OwnedSpecRow;
-    Channel = "channel", schema 1, Owned<Channel> as OwnedChannelRow;
+    Channel = "channel", schema 2, Owned<Channel> as OwnedChannelRow;
     ApiToken = "API token", schema 1, ApiToken as ApiTokenRow;
     Purchase = "purchase", schema 2, Purchase as PurchaseRow;
     Instance = "instance", schema 1, Instance as InstanceRow;
@@ -99,6 +100,11 @@ tables! {
     Idempotency = "idempotency", schema 1, Idempotency as IdempotencyRow;
     Restore = "restore", schema 1, Restore as RestoreRow;
     Kit = "kit", schema 1, KitRecord as KitRow;
+    UsageRecord = "usage record", schema 1, UsageRecord as UsageRecordRow;
+    NamedUsage = "usage name", schema 1, NamedUsage as NamedUsageRow;
+    WaitingUsage = "waiting usage", schema 1, WaitingUsage as WaitingUsageRow;
+    UsageOutbox = "usage outbox", schema 1, UsageOutbox as UsageOutboxRow;
+    UsageSum = "usage sum", schema 1, UsageSum as UsageSumRow;
 }
 
 /// A record as the raw store takes it.
@@ -153,6 +159,11 @@ impl Table {
             RecordKey::Idempotency(..) => Self::Idempotency,
             RecordKey::Restore => Self::Restore,
             RecordKey::Kit { .. } => Self::Kit,
+            RecordKey::UsageRecord(..) => Self::UsageRecord,
+            RecordKey::MeteringSn(..) => Self::NamedUsage,
+            RecordKey::WaitingUsage { .. } => Self::WaitingUsage,
+            RecordKey::UsageOutbox(..) => Self::UsageOutbox,
+            RecordKey::UsageSum(..) => Self::UsageSum,
         }
     }
 

@@ -4,9 +4,9 @@ use super::form::Word;
 use crate::domain::{
     AccessKeyUse, ActivationId, ApiTokenId, Binding, ChannelId, Charging, Component, CustomerId, EndCause,
     Enforcement, Env, EventId, EventKind, InstanceId, JobId, KitInterface, LicenseId, Marketplace,
-    MerchantId, Multiply, NoTotal, OrderId, OrderLineId, Overage, ProductId, ReadyRule, RefreshScene,
-    RequestId, ResetWindow, Scope, Sku, SpecId, SpecKind, Starts, Status, StatusPolicy, TokenId, WhenFull,
-    WindowAlignment,
+    MerchantId, MeteringSn, Multiply, NoTotal, OrderId, OrderLineId, Overage, PackageKind, ProductId,
+    ReadyRule, RefreshScene, RequestId, ResetWindow, Scope, Sku, SpecId, SpecKind, Starts, Status,
+    StatusPolicy, TokenId, UsageBilling, UsageId, UsagePush, WhenFull, WindowAlignment,
 };
 
 /// What the domain reads and writes itself.
@@ -70,6 +70,7 @@ ids!(
     JobId,
     LicenseId,
     MerchantId,
+    MeteringSn,
     OrderId,
     OrderLineId,
     ProductId,
@@ -77,6 +78,7 @@ ids!(
     Sku,
     SpecId,
     TokenId,
+    UsageId,
 );
 
 words_of_the_domain!(
@@ -91,11 +93,14 @@ words_of_the_domain!(
     Marketplace,
     Multiply,
     Overage,
+    PackageKind,
     ResetWindow,
     Scope,
     SpecKind,
     Starts,
     StatusPolicy,
+    UsageBilling,
+    UsagePush,
     WhenFull,
     WindowAlignment,
 );
