@@ -993,7 +993,7 @@ mod round_trip {
         let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
         let mut distinct = kinds.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), 22);
+        assert_eq!(distinct.len(), 27);
         // There is one restore record, under one key.
         let only_one = sample::all().last().map(std::mem::discriminant);
         for kind in distinct.into_iter().filter(|kind| Some(*kind) != only_one) {
@@ -1341,6 +1341,43 @@ mod listings {
         };
         let found: BTreeSet<_> = keys(&store, &listing, 1_000).await.into_iter().collect();
         assert_eq!(found, own.into_iter().map(RecordKey::Purchase).collect());
+    }
+
+    #[tokio::test]
+    async fn usage_is_listed_newest_first_of_one_instance_or_of_all() {
+        let (store, _, _) = repository();
+        let nouns = [("i", 2), ("i", 3), ("i", 1), ("i2", 9), ("h", 9)]
+            .map(|(instance, begin)| sample::usage(sample::usage_key(instance, begin), UsageState::Waiting));
+        put_nouns(&store, nouns).await;
+        let key = |(instance, begin)| RecordKey::UsageRecord(sample::usage_key(instance, begin));
+        let of = |instance: Option<&str>, before: Option<i64>| Listing::UsageRecords {
+            merchant: acme(),
+            instance: instance.map(|id| (Marketplace::KooGallery, InstanceId::parse(id).expect("valid"))),
+            before: before.map(|begin| sample::usage_key("i", begin)),
+        };
+        let one = keys(&store, &of(Some("i"), None), 9).await;
+        assert_eq!(one, [("i", 3), ("i", 2), ("i", 1)].map(key));
+        assert_eq!(keys(&store, &of(Some("i"), Some(3)), 1).await, [key(("i", 2))]);
+        let all = keys(&store, &of(None, None), 9).await;
+        assert_eq!(all, [("i2", 9), ("i", 3), ("i", 2), ("i", 1), ("h", 9)].map(key));
+        assert_eq!(keys(&store, &of(None, Some(1)), 9).await, [key(("h", 9))]);
+    }
+
+    #[tokio::test]
+    async fn a_queue_of_usage_is_listed_by_the_time_it_is_due_and_of_one_channel() {
+        let (store, _, _) = repository();
+        let places = [("c", 2, 1), ("c", 1, 3), ("c", 1, 2), ("c", -1, 9), ("c-1", 0, 4)];
+        put_nouns(&store, places.map(|(channel, due_at, number)| sample::waiting(channel, due_at, number)))
+            .await;
+        let channel = ChannelId::parse("c").expect("valid");
+        let key = |(due_at, number)| RecordKey::WaitingUsage {
+            merchant: acme(),
+            channel: channel.clone(),
+            due_at: at(due_at),
+            id: UsageId::from_uuid(number),
+        };
+        let listing = Listing::WaitingUsage(acme(), channel.clone());
+        assert_eq!(keys(&store, &listing, 9).await, [(-1, 9), (1, 2), (1, 3), (2, 1)].map(key));
     }
 
     #[tokio::test]

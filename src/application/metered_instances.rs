@@ -136,8 +136,8 @@ fn minted(purchase: &Purchase, license: Option<License>) -> Result<MeteredInstan
         (Some(license), Some(facts)) => {
             Ok(MeteredInstance { purchase: purchase.clone(), facts: facts.clone(), license })
         }
-        (None, _) | (_, None) => {
-            Err("the instance is not ready: its order is being asked for, or its SKU is not mapped; try again later")
-        }
+        (None, _) | (_, None) => Err(
+            "the instance is not ready: its order is being asked for, or its SKU is not mapped; try again later",
+        ),
     }
 }

@@ -8,9 +8,10 @@ pub use super::disk_room::{DiskLevel, DiskState, Urgency};
 pub use super::record::Versioned;
 use super::record::{CounterKey, Record, RecordKey, Stored};
 use crate::domain::{
-    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, InstanceId, Instant, License,
-    LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, Product, ProductId, RequestId,
-    SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId, UsageKey, UsageRecord,
+    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, InstanceId, Instant,
+    License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, Product, ProductId,
+    RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId, UsageKey,
+    UsageRecord,
 };
 
 /// Revision that means "there is no such record".

@@ -40,7 +40,11 @@ struct Batch {
 
 impl App {
     /// Pushes one batch of a channel, if one is due, and plans the next.
-    pub async fn push_usage(&self, merchant: &MerchantId, channel: &ChannelId) -> Result<Settled, UseCaseError> {
+    pub async fn push_usage(
+        &self,
+        merchant: &MerchantId,
+        channel: &ChannelId,
+    ) -> Result<Settled, UseCaseError> {
         let _turn = self.turn(&("usage push", merchant.as_str(), channel.as_str())).await;
         let batch = match decided!(self, self.prepare_push(merchant, channel))? {
             Prepared::Nothing => return Ok(Settled::Done),
@@ -93,7 +97,8 @@ impl App {
             return Ok(Prepared::Nothing);
         };
         let window = self.window(&channel, now);
-        let can_wait = |record: &Versioned<UsageRecord>| record.value.key.unless_too_old(window, now) == window;
+        let can_wait =
+            |record: &Versioned<UsageRecord>| record.value.key.unless_too_old(window, now) == window;
         if !window.is_open(now) && records.iter().all(can_wait) {
             let next = self.window_start(&channel, now);
             self.plan(Commit::new(), Versioned { value: outbox, revision }, Some(next)).await?;
@@ -127,7 +132,9 @@ impl App {
             Err(UsagePushError::TooMany) if is_alone => {
                 return Ok(Settled::Later("the marketplace takes not even one record".into()));
             }
-            Err(UsagePushError::TooMany | UsagePushError::TooOld | UsagePushError::Unwanted(_)) if !is_alone => {
+            Err(UsagePushError::TooMany | UsagePushError::TooOld | UsagePushError::Unwanted(_))
+                if !is_alone =>
+            {
                 let half = count / 2;
                 outbox.batch_max = u32::try_from(half).unwrap_or(BATCH_MAX);
                 let last = records.get(half - 1).map(|record| &record.value);
@@ -187,7 +194,11 @@ impl App {
         PushWindow::from(channel.marketplace, channel.usage.billing, at)
     }
 
-    async fn usage_queue(&self, outbox: &UsageOutbox, limit: usize) -> Result<Vec<WaitingUsage>, UseCaseError> {
+    async fn usage_queue(
+        &self,
+        outbox: &UsageOutbox,
+        limit: usize,
+    ) -> Result<Vec<WaitingUsage>, UseCaseError> {
         let listing = Listing::WaitingUsage(outbox.merchant.clone(), outbox.channel.clone());
         let queue: Vec<Versioned<WaitingUsage>> = list(self.store.as_ref(), &listing, limit).await?;
         Ok(queue.into_iter().map(|place| place.value).collect())
@@ -296,7 +307,9 @@ impl App {
 fn settled(mut commit: Commit, records: &[Versioned<UsageRecord>], state: &UsageState) -> Commit {
     for Versioned { value: record, revision } in records {
         let place = place_of(record).into_record().key();
-        commit = commit.with(Change::Remove(place)).put(UsageRecord { state: state.clone(), ..record.clone() }, *revision);
+        commit = commit
+            .with(Change::Remove(place))
+            .put(UsageRecord { state: state.clone(), ..record.clone() }, *revision);
     }
     commit
 }

@@ -101,7 +101,8 @@ impl App {
     ) -> Result<Result<RecordedUsage, Vec<UsageItemMistake>>, UseCaseError> {
         let is_repeat = self.repeated(&order.merchant, order.idempotency).await?.is_some();
         let known = self.known_usage(order).await?;
-        let mut recording = Recording { order, now: self.now(), known, fresh: Vec::new(), sums: Sums::default() };
+        let mut recording =
+            Recording { order, now: self.now(), known, fresh: Vec::new(), sums: Sums::default() };
         let mut decided = Vec::with_capacity(order.items.len());
         let mut mistakes = Vec::new();
         for (index, item) in order.items.iter().enumerate() {
@@ -321,7 +322,10 @@ impl MeteredInstances {
             UsageOf::License(id) => self.instance_of(id),
         };
         let Some(instance) = instance.cloned() else {
-            return mistaken("license_id", "there is no such license, or it was not bought at a marketplace that meters");
+            return mistaken(
+                "license_id",
+                "there is no such license, or it was not bought at a marketplace that meters",
+            );
         };
         let Reading { begin, end, value: _ } = item.reading;
         Ok(UsageKey { merchant: merchant.clone(), marketplace: METERING_MARKETPLACE, instance, begin, end })
@@ -364,14 +368,18 @@ impl Recording<'_> {
         let of = item.of.member();
         let instance = self.known.instances.instance(&key.instance).or_else(|why| mistaken(of, why))?;
         if !instance.is_pay_per_use() {
-            return mistaken(of, "the instance is not pay-per-use: usage is recorded of pay-per-use instances only");
+            return mistaken(
+                of,
+                "the instance is not pay-per-use: usage is recorded of pay-per-use instances only",
+            );
         }
         item.reading.check(&instance.metered(), self.now)?;
         let Some(channel) = self.known.instances.channel(&instance.purchase.channel) else {
             return mistaken(of, "the channel that the instance was bought through is gone");
         };
         if channel.open_api.is_none() {
-            let why = format!("the channel {} has no open_api, so usage cannot be pushed: add it", channel.id);
+            let why =
+                format!("the channel {} has no open_api, so usage cannot be pushed: add it", channel.id);
             return mistaken(of, why);
         }
         if let Some(package) = &item.package {
@@ -383,7 +391,8 @@ impl Recording<'_> {
                 return mistaken("package_instance_id", why);
             }
             (_, PackageKind::StopBeforeExcess, None) => {
-                let why = "the channel sells stop-before-excess packages: name the one that this was used from";
+                let why =
+                    "the channel sells stop-before-excess packages: name the one that this was used from";
                 return mistaken("package_instance_id", why);
             }
             (UsagePush::Old, _, None) if instance.product_id().is_none() => {
@@ -448,7 +457,9 @@ impl Recording<'_> {
                 known.unwrap_or_else(|| UsageSum::new(merchant, marketplace, instance.clone(), begin))
             });
             let added = sum.add(related, record.value, record.key.end);
-            added.or_else(|_| mistaken("value", "with this value the sum of the instance would be too large"))?;
+            added.or_else(|_| {
+                mistaken("value", "with this value the sum of the instance would be too large")
+            })?;
         }
         Ok(())
     }

@@ -30,7 +30,8 @@ impl App {
         let (mut page, mut looked_at) = (Vec::new(), 0);
         loop {
             let instance = filter.instance.clone().map(|instance| (METERING_MARKETPLACE, instance));
-            let listing = Listing::UsageRecords { merchant: merchant.clone(), instance, before: before.clone() };
+            let listing =
+                Listing::UsageRecords { merchant: merchant.clone(), instance, before: before.clone() };
             let records: Vec<Versioned<UsageRecord>> = list(self.store.as_ref(), &listing, BATCH).await?;
             let is_last = records.len() < BATCH;
             looked_at += records.len();

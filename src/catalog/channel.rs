@@ -6,8 +6,8 @@ use super::PROTOCOLS;
 use super::values::{base_url, filled_line, id, or, secret, word};
 use crate::config::{Member, Place, Section};
 use crate::domain::{
-    AccessKeyRef, AccessKeyUse, Channel, ChannelId, Marketplace, OpenApi, PackageKind, ProductId, ProtocolName,
-    ReadyRule, UsageBilling, UsagePush, UsageRules,
+    AccessKeyRef, AccessKeyUse, Channel, ChannelId, Marketplace, OpenApi, PackageKind, ProductId,
+    ProtocolName, ReadyRule, UsageBilling, UsagePush, UsageRules,
 };
 
 /// Where KooGallery's own interfaces are.
@@ -77,8 +77,10 @@ fn usage(channel: &Section<'_>, marketplace: Marketplace) -> UsageRules {
     let usual = UsageRules::default();
     let Some(section) = channel.section("usage") else { return usual };
     let push = or(&section, "push", usual.push, |m| word(m, UsagePush::NAMES, UsagePush::parse));
-    let billing = or(&section, "billing", usual.billing, |m| word(m, UsageBilling::NAMES, UsageBilling::parse));
-    let packages = or(&section, "packages", usual.packages, |m| word(m, PackageKind::NAMES, PackageKind::parse));
+    let billing =
+        or(&section, "billing", usual.billing, |m| word(m, UsageBilling::NAMES, UsageBilling::parse));
+    let packages =
+        or(&section, "packages", usual.packages, |m| word(m, PackageKind::NAMES, PackageKind::parse));
     if marketplace != Marketplace::KooGallery {
         section.mistake(format!("`{}` takes no usage: leave this out", marketplace.as_str()));
     }

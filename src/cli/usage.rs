@@ -90,7 +90,8 @@ fn pushed(api: &Api, lines: &[Line], json: bool) -> Result<Value, Failure> {
     let (mut recorded, mut repeated, mut done) = (0, 0, 0_u64);
     for part in lines.chunks(USAGE_ITEMS_MAX) {
         let items: Vec<&Value> = part.iter().map(|line| &line.record).collect();
-        let answer = api.post(PATH, &json!({ "items": items })).map_err(|failure| told(failure, part, recorded))?;
+        let answer =
+            api.post(PATH, &json!({ "items": items })).map_err(|failure| told(failure, part, recorded))?;
         recorded += answer["recorded"].as_u64().unwrap_or(0);
         repeated += answer["repeated"].as_u64().unwrap_or(0);
         done += u64::try_from(part.len()).unwrap_or(0);
@@ -115,7 +116,11 @@ fn told(failure: Failure, part: &[Line], recorded: u64) -> Failure {
     if words.is_empty() {
         return failure;
     }
-    let before = if recorded > 0 { format!("; the {recorded} records before them are recorded") } else { String::new() };
+    let before = if recorded > 0 {
+        format!("; the {recorded} records before them are recorded")
+    } else {
+        String::new()
+    };
     words.push(format!("next: correct these lines and send the file again{before}"));
     Failure::Refused(words.join("\n"))
 }
@@ -140,7 +145,8 @@ fn records(text: &str) -> Result<Vec<Line>, Failure> {
 
 fn json_line((number, line): (usize, &str)) -> Result<Line, Failure> {
     let wrong = |why: String| Failure::Usage(format!("line {number} is no JSON object: {why}"));
-    let mut members: Map<String, Value> = serde_json::from_str(line).map_err(|error| wrong(error.to_string()))?;
+    let mut members: Map<String, Value> =
+        serde_json::from_str(line).map_err(|error| wrong(error.to_string()))?;
     // A number is sent as it is written, never through a float.
     let raw: std::collections::BTreeMap<String, &serde_json::value::RawValue> =
         serde_json::from_str(line).map_err(|error| wrong(error.to_string()))?;
@@ -234,7 +240,8 @@ mod tests {
     #[test]
     fn a_mistake_is_told_by_its_line() {
         let part: Vec<Line> = records("instance_id,value\n\ni,0\n").expect("valid");
-        let body = r#"{"code":"invalid_request","mistakes":[{"pointer":"/items/0/value","message":"more than 0"}]}"#;
+        let body =
+            r#"{"code":"invalid_request","mistakes":[{"pointer":"/items/0/value","message":"more than 0"}]}"#;
         let problem = Failure::Problem(Box::new(super::super::Problem::read(422, body)));
         assert!(told(problem, &part, 0).to_string().starts_with("line 3, value: more than 0\nnext: correct"));
     }

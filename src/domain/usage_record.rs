@@ -223,7 +223,12 @@ impl UsageRecord {
     }
 
     /// Whether the same was recorded before under the same key.
-    pub fn says(&self, value: Amount, package: Option<&InstanceId>, metering_sn: Option<&MeteringSn>) -> bool {
+    pub fn says(
+        &self,
+        value: Amount,
+        package: Option<&InstanceId>,
+        metering_sn: Option<&MeteringSn>,
+    ) -> bool {
         let same_name = metering_sn.is_none_or(|given| *given == self.metering_sn);
         self.value == value && self.package.as_ref() == package && same_name
     }
@@ -242,8 +247,7 @@ mod tests {
     }
 
     fn checked(reading: Reading, released_at: Option<&str>) -> Result<(), UsageMistake> {
-        let metered =
-            Metered { starts_at: at("2026-03-01T00:00:00Z"), released_at: released_at.map(at) };
+        let metered = Metered { starts_at: at("2026-03-01T00:00:00Z"), released_at: released_at.map(at) };
         reading.check(&metered, at("2026-03-21T10:00:00Z"))
     }
 

@@ -49,7 +49,12 @@ impl UsageSum {
     }
 
     /// Adds what was measured up to `end`.
-    pub fn add(&mut self, related: Option<&InstanceId>, amount: Amount, end: Instant) -> Result<(), AmountError> {
+    pub fn add(
+        &mut self,
+        related: Option<&InstanceId>,
+        amount: Amount,
+        end: Instant,
+    ) -> Result<(), AmountError> {
         let is_full = self.used.len() >= SHARERS_MAX;
         match self.used.iter_mut().find(|part| part.related.as_ref() == related) {
             Some(part) => part.amount = part.amount.plus(amount)?,

@@ -49,7 +49,8 @@ fn apply_files() -> Router<HttpState> {
 }
 
 fn usage_records() -> Router<HttpState> {
-    Router::new().route("/v1/merchant/usage-records", get(merchant::usage::list).post(merchant::usage::record))
+    Router::new()
+        .route("/v1/merchant/usage-records", get(merchant::usage::list).post(merchant::usage::record))
 }
 
 fn everything_else() -> Router<HttpState> {

@@ -74,9 +74,14 @@ pub fn reason(error: &ApiError, language: Language) -> String {
         },
         ApiError::ItemMistakes(mistakes) => match language {
             Language::English => {
-                format!("The request has {} mistake(s); nothing was recorded. Correct them and send all of it again.", mistakes.len())
+                format!(
+                    "The request has {} mistake(s); nothing was recorded. Correct them and send all of it again.",
+                    mistakes.len()
+                )
             }
-            Language::Chinese => format!("请求中有 {} 处错误，未记录任何内容。请改正后整体重新发送。", mistakes.len()),
+            Language::Chinese => {
+                format!("请求中有 {} 处错误，未记录任何内容。请改正后整体重新发送。", mistakes.len())
+            }
         },
         ApiError::TooLarge { max_bytes } => match language {
             Language::English => format!("At most {max_bytes} bytes are read."),

@@ -27,6 +27,7 @@ struct State {
     instances: HashMap<String, Metered>,
     nonces: HashSet<String>,
     pushes: Vec<Push>,
+    unwanted: HashSet<String>,
     records_max: usize,
     age_max: TimeDelta,
 }
@@ -38,6 +39,7 @@ impl Default for State {
             instances: HashMap::new(),
             nonces: HashSet::new(),
             pushes: Vec::new(),
+            unwanted: HashSet::new(),
             records_max: RECORDS_MAX,
             age_max: AGE_MAX,
         }
@@ -134,6 +136,16 @@ impl UsageLedger {
         }
     }
 
+    /// Refuses every call that names this instance, as one that it does not find, or no longer.
+    pub fn finds(&self, instance_id: &str, is_found: bool) {
+        let mut state = self.lock();
+        if is_found {
+            state.unwanted.remove(instance_id);
+        } else {
+            state.unwanted.insert(instance_id.to_owned());
+        }
+    }
+
     /// Takes at most so many records in one call from now on.
     pub fn takes_at_most(&self, records: usize) {
         self.lock().records_max = records;
@@ -165,8 +177,10 @@ impl UsageLedger {
         }
         // "Signed after natural sorting": of the sorted, compact form, whatever was sent.
         let sorted = read.to_string();
-        let is_signed =
-            state.keys.iter().any(|key| usage_signature(key.expose_secret(), ts, nonce, &sorted) == signature);
+        let is_signed = state
+            .keys
+            .iter()
+            .any(|key| usage_signature(key.expose_secret(), ts, nonce, &sorted) == signature);
         if !is_signed || !state.nonces.insert(nonce.to_owned()) {
             return (400, "MKT.0102");
         }
@@ -216,6 +230,9 @@ impl State {
         }
         if records.len() > self.records_max {
             return (500, "MKT.9003");
+        }
+        if records.iter().any(|record| self.unwanted.contains(text(record, "instance_id"))) {
+            return (500, "MKT.9001");
         }
         let oldest = records.iter().filter_map(|record| instant(text(record, "begin_time"))).min();
         if oldest.is_some_and(|oldest| now - oldest > self.age_max) {
@@ -273,7 +290,8 @@ fn judge(
     if push.interface == Interface::New && !seen.names.insert(name.to_owned()) {
         return Err("005");
     }
-    let interval = (id.to_owned(), text(record, "begin_time").to_owned(), text(record, "end_time").to_owned());
+    let interval =
+        (id.to_owned(), text(record, "begin_time").to_owned(), text(record, "end_time").to_owned());
     if seen.intervals.insert(interval) { Ok(()) } else { Err("010") }
 }
 
@@ -329,7 +347,12 @@ mod tests {
 
     fn push(ledger: &UsageLedger, records: &[Value]) -> UsageReply {
         let body = json!({ "usage_records": records });
-        ledger.lock().take(Interface::New, &body, body.to_string().as_bytes(), instant(RECEIVED).expect("now"))
+        ledger.lock().take(
+            Interface::New,
+            &body,
+            body.to_string().as_bytes(),
+            instant(RECEIVED).expect("now"),
+        )
     }
 
     #[test]
@@ -386,12 +409,17 @@ mod tests {
             ledger.accept_key(SecretString::from(part("key").to_owned()));
             let headers = |signature: &str| {
                 let mut headers = HeaderMap::new();
-                for (name, value) in [("signature", signature), ("ts", part("ts")), ("nonce", part("nonce"))] {
-                    headers.insert(name.parse::<axum::http::HeaderName>().expect("a name"), value.parse().expect("a value"));
+                for (name, value) in [("signature", signature), ("ts", part("ts")), ("nonce", part("nonce"))]
+                {
+                    headers.insert(
+                        name.parse::<axum::http::HeaderName>().expect("a name"),
+                        value.parse().expect("a value"),
+                    );
                 }
                 headers
             };
-            let now = DateTime::from_timestamp_millis(part("ts").parse().expect("digits")).expect("an instant");
+            let now =
+                DateTime::from_timestamp_millis(part("ts").parse().expect("digits")).expect("an instant");
             ledger.takes_no_older_than(TimeDelta::days(1_000));
             let body = part("body").as_bytes();
             let taken = |signature: &str, body: &[u8]| ledger.take_new(&headers(signature), body, now);

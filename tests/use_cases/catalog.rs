@@ -6,7 +6,8 @@ use lictor::application::Catalog;
 use lictor::domain::{
     Binding, Channel, ChannelId, Charging, LocalizedText, MachineLimit, MachinePolicy, Marketplace, Merchant,
     MerchantId, Multiply, OfflinePolicy, OpenApi, OrderDetails, OrderKind, OrderLineDetails, PeriodUnit,
-    Product, ProductId, ProtocolName, ReadyRule, SecretRef, Sku, Spec, SpecId, SpecKind, SpecTerm, Starts, UsageRules,
+    Product, ProductId, ProtocolName, ReadyRule, SecretRef, Sku, Spec, SpecId, SpecKind, SpecTerm, Starts,
+    UsageRules,
 };
 
 use super::world::at;

@@ -13,8 +13,8 @@ use crate::application::{
     RecordUsage, RecordUsageFault, USAGE_ITEMS_MAX, UsageFilter, UsageItem, UsageItemMistake, UsageOf,
 };
 use crate::domain::{
-    Amount, InstanceId, LicenseId, Marketplace, MerchantId, MeteringSn, Reading, Scope, UsageKey, UsageRecord,
-    UsageState,
+    Amount, InstanceId, LicenseId, Marketplace, MerchantId, MeteringSn, Reading, Scope, UsageKey,
+    UsageRecord, UsageState,
 };
 use crate::http::body;
 use crate::http::conditional::idempotency;
@@ -126,10 +126,11 @@ pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     })?;
     let is_state = |text: &str| UsageState::NAMES.contains(&text).then(|| text.to_owned());
     let filter = UsageFilter {
-        instance: parameters
-            .get("instance_id", "an instance id is 1 to 128 visible ASCII characters", |text| {
-                InstanceId::parse(text).ok()
-            })?,
+        instance: parameters.get(
+            "instance_id",
+            "an instance id is 1 to 128 visible ASCII characters",
+            |text| InstanceId::parse(text).ok(),
+        )?,
         state: parameters.get("state", "a state is waiting, pushed or dropped", is_state)?,
     };
     let limit = limit.unwrap_or(LIMIT_DEFAULT);
@@ -162,8 +163,12 @@ fn item(request: ItemRequest, wrong: &mut impl FnMut(&str, &str)) -> Option<Usag
             let of = LicenseId::parse(id).ok().map(UsageOf::License);
             or_wrong(of, wrong, "license_id", "there is no such license")
         }
-        (Some(_), Some(_)) => or_wrong(None, wrong, "license_id", "name the instance or the license, not both"),
-        (None, None) => or_wrong(None, wrong, "instance_id", "name the instance by instance_id or license_id"),
+        (Some(_), Some(_)) => {
+            or_wrong(None, wrong, "license_id", "name the instance or the license, not both")
+        }
+        (None, None) => {
+            or_wrong(None, wrong, "instance_id", "name the instance by instance_id or license_id")
+        }
     };
     let begin = licenses::instant(&request.begin).map_err(|why| wrong("begin", why)).ok();
     let end = licenses::instant(&request.end).map_err(|why| wrong("end", why)).ok();
@@ -185,12 +190,7 @@ fn item(request: ItemRequest, wrong: &mut impl FnMut(&str, &str)) -> Option<Usag
     Some(UsageItem { of: of?, reading, package: package?, metering_sn: metering_sn? })
 }
 
-fn or_wrong<T>(
-    value: Option<T>,
-    wrong: &mut impl FnMut(&str, &str),
-    member: &str,
-    why: &str,
-) -> Option<T> {
+fn or_wrong<T>(value: Option<T>, wrong: &mut impl FnMut(&str, &str), member: &str, why: &str) -> Option<T> {
     if value.is_none() {
         wrong(member, why);
     }

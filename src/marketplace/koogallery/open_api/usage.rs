@@ -225,9 +225,14 @@ mod tests {
         for (status, code) in [(500, "MKT.9001"), (500, "MKT.9002"), (400, "MKT.0101"), (400, "CBC.0199")] {
             assert!(matches!(said(status, code), Ok(UsageAnswer::Unwanted(_))), "{code}");
         }
-        for (status, code) in
-            [(406, "MKT.0250"), (500, "MKT.0999"), (500, "MKT.0100"), (503, "APIGW.0201"), (429, "x"), (200, "")]
-        {
+        for (status, code) in [
+            (406, "MKT.0250"),
+            (500, "MKT.0999"),
+            (500, "MKT.0100"),
+            (503, "APIGW.0201"),
+            (429, "x"),
+            (200, ""),
+        ] {
             assert!(matches!(said(status, code), Err(OpenApiError::Retry(_))), "{status} {code}");
         }
         for (status, code) in [
