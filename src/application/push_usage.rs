@@ -9,8 +9,9 @@ use super::app::{App, UseCaseError, decided};
 use super::ports::{
     ABSENT, Change, Commit, Listing, MarketplaceCallError, UsagePushError, Versioned, find, find_all, list,
 };
+use super::queue_usage::{BATCH_MAX, place_of, sum_key};
 use super::record::{Owned, RecordKey, Stored, UsageOutbox, WaitingUsage};
-use super::record_usage::{BATCH_MAX, USAGE_ITEMS_MAX, place_of, sum_key};
+use super::record_usage::USAGE_ITEMS_MAX;
 use super::settle_purchase::Settled;
 use crate::domain::{
     Actor, Channel, ChannelId, EventKind, InstanceId, Instant, MerchantId, PushWindow, UsageRecord,

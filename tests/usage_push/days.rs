@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{TimeDelta, Timelike};
 use lictor::sandbox::open_api::Trouble;
+use lictor::store::Fault;
 use serde_json::json;
 
 use crate::ground::{Ground, at, hour};
@@ -87,6 +88,34 @@ fn a_lost_answer_is_repeated_byte_for_byte_though_more_has_come_and_the_service_
     let codes: Vec<_> = ground.checked().iter().map(|record| record.code).collect();
     assert_eq!(codes, [None, None, None, Some("005"), Some("005"), Some("005"), None]);
     assert_eq!(ground.listed("pushed").len(), 4);
+}
+
+#[test]
+fn wherever_the_service_ends_each_record_is_counted_once() {
+    for (write, fault) in
+        (1..=7).flat_map(|write| [(write, Fault::Lost), (write, Fault::KeptButReportedLost)])
+    {
+        let ground = Ground::new();
+        let meter = ground.meter();
+        ground.run_until(at("2026-01-31T10:00:00Z"));
+        let ends = ["2026-01-31T09:00:00Z", "2026-01-31T10:00:00Z"].map(at);
+        let items = ends.map(|end| hour(&meter, end, "8"));
+        // Of the writes that follow: the records, the lease, the batch, what became of it, the end of the job.
+        let (body, merchant) = (json!({ "items": items }), ground.harness.merchant());
+        ground.engine.fail_write(write, fault);
+        merchant.post("/v1/merchant/usage-records", &body);
+        ground.run_until_it_fails(at("2026-01-31T10:13:00Z"));
+        let ground = ground.restarted();
+        ground.harness.block_on(ground.harness.app.take_back_job_leases()).expect("leases are taken back");
+        // Whoever read no answer sends it again.
+        ground.record(&items).expect(200);
+        ground.run_until(at("2026-01-31T11:14:00Z"));
+        let counted = ground.counted();
+        assert_eq!((counted.len(), counted.values().sum::<usize>()), (2, 2), "write {write}, {fault:?}");
+        assert!(ground.checked().iter().all(|record| matches!(record.code, None | Some("005"))));
+        assert_eq!(ground.listed("pushed").len(), 2, "write {write}, {fault:?}");
+        assert_eq!(ground.usage_info(&meter)[0]["usageValue"], json!(16), "write {write}, {fault:?}");
+    }
 }
 
 #[test]

@@ -110,6 +110,19 @@ impl Ground {
         }
     }
 
+    /// The same, up to a fault of the store.
+    pub fn run_until_it_fails(&self, end: Instant) {
+        let clock = Arc::clone(&self.harness.world.clock);
+        while let Ok(next) = self.harness.block_on(self.harness.app.run_due_jobs()) {
+            let left = (end - clock.now()).to_std().unwrap_or(Duration::ZERO);
+            let step = next.unwrap_or(left).min(left);
+            if step == Duration::ZERO && next != Some(Duration::ZERO) {
+                return;
+            }
+            clock.advance(step);
+        }
+    }
+
     pub fn run_for(&self, minutes: i64) {
         self.run_until(self.now() + TimeDelta::minutes(minutes));
     }

@@ -64,6 +64,8 @@ fn a_thousand_records_are_one_call_and_one_more_is_refused() {
             "begin": text(start + TimeDelta::seconds(number)),
             "end": text(start + TimeDelta::seconds(number + 1)),
             "value": "0.0001",
+            // As long as it may be.
+            "metering_sn": format!("{number:064}"),
         })
     };
     let items: Vec<Value> = (0..1_001).map(item).collect();
