@@ -1199,7 +1199,7 @@ mod stored_form {
 /job/\x80\x00\x00\x00\x00\x00\x06\xfdjob_0000000000000000000001 schema 2 until None {"id":"job_0000000000000000000001","due_at_ms":1789,"attempts":0,"task":{"settle_purchase":{"purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}}}
 /met/restore schema 1 until None {"taken_at_ms":789,"restored_at_ms":1789}
 acme/act/lic_0000000000000000000001\x00act_0000000000000000000001 schema 2 until None {"id":"act_0000000000000000000001","merchant":"acme","license":"lic_0000000000000000000001","machine":{},"name":"","slot":{"list":0,"idx":0},"created_at_ms":789,"state":{"ended":{"at_ms":1789,"cause":"holder"}}}
-acme/cat/channel\x00c schema 1 until None {"merchant":"acme","channel":{"id":"c","marketplace":"generic","protocol":"","products":[],"access_keys":[],"ready":"minted"}}
+acme/cat/channel\x00c schema 2 until None {"merchant":"acme","channel":{"id":"c","marketplace":"generic","protocol":"","products":[],"access_keys":[],"ready":"minted"}}
 acme/cat/product\x00p schema 1 until None {"merchant":"acme","product":{"id":"p","name":{},"front_end_url":"","memo":{"zh":"{claim_code} 许可证 \"\\\n"}}}
 acme/cat/spec\x00s schema 1 until None {"merchant":"acme","spec":{"id":"s","product":"renderer","skus":[],"product_ids":[],"name":{},"term":"as_ordered","machines":"unlimited","multiply":"none","entitlements":[],"attributes":{},"starts":"purchase","kind":"license","offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]}}
 acme/clm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","license":"lic_0000000000000000000000","generation":0}
@@ -1216,6 +1216,11 @@ acme/plc/lic_0000000000000000000001 schema 1 until None {"merchant":"acme","lice
 acme/pur/generic\x00CS1\x00 schema 2 until None {"key":{"merchant":"acme","marketplace":"generic","order_id":"CS1"},"license":"lic_0000000000000000000001","instance":"i","channel":"c","received_at_ms":789,"env":"live","state":"received","early":[]}
 acme/slb/\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","number":0,"bits":"","seq":0,"token":"","published_at_ms":789,"expires_at_ms":1789}
 acme/slf/\xff\xff\xff\xff\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","slot":{"list":4294967295,"idx":0},"status":"valid"}
+acme/usg/name\x001 schema 1 until None {"metering_sn":"1","record":{"merchant":"acme","marketplace":"koogallery","instance":"i","begin_ms":1789,"end_ms":3601789}}
+acme/usg/outbox\x00c schema 1 until None {"merchant":"acme","channel":"c","batch_max":1,"set_aside":0}
+acme/usg/record\x00koogallery\x00i\x00\x80\x00\x00\x00\x00\x00\x06\xfd\x80\x00\x00\x00\x006\xf5} schema 1 until None {"key":{"merchant":"acme","marketplace":"koogallery","instance":"i","begin_ms":1789,"end_ms":3601789},"id":"usg_0000000000000000000007","license":"lic_0000000000000000000001","channel":"c","value":1,"metering_sn":"usg_0000000000000000000007","recorded_at_ms":789,"due_at_ms":1789,"state":"waiting"}
+acme/usg/sum\x00koogallery\x00i schema 1 until None {"merchant":"acme","marketplace":"koogallery","instance":"i","used":[],"as_of_ms":789}
+acme/usg/waiting\x00c\x00\x80\x00\x00\x00\x00\x00\x06\xfdusg_0000000000000000000001 schema 1 until None {"channel":"c","due_at_ms":1789,"id":"usg_0000000000000000000001","record":{"merchant":"acme","marketplace":"koogallery","instance":"i","begin_ms":1789,"end_ms":3601789}}
 "#;
 
     #[tokio::test]
