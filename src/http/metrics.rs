@@ -10,13 +10,14 @@ use super::reply::Reply;
 use super::state::HttpState;
 use crate::application::Gauges;
 use crate::application::ports::DiskState;
-use crate::telemetry::{COMMIT_DURATION, HistogramReading};
+use crate::telemetry::{CERTIFICATE_EXPIRY, COMMIT_DURATION, HistogramReading};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// `GET /metrics`
 pub async fn show(State(state): State<HttpState>) -> Reply {
-    let text = written(&COMMIT_DURATION.reading(), state.store.disk(), &state.app.gauges().await?);
+    let mut text = written(&COMMIT_DURATION.reading(), state.store.disk(), &state.app.gauges().await?);
+    certificate(&mut text, CERTIFICATE_EXPIRY.reading());
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }
 
@@ -40,6 +41,14 @@ fn written(commits: &HistogramReading, disk: Option<DiskState>, gauges: &Gauges)
     let oldest = "How long the oldest job has been due.";
     gauge(&mut text, "lictor_outbox_oldest_seconds", oldest, gauges.oldest_due.as_secs());
     text
+}
+
+/// Left out where a proxy has the certificate.
+fn certificate(text: &mut String, ends_at: Option<i64>) {
+    if let Some(ends_at) = ends_at {
+        let meaning = "When the served TLS certificate, or an intermediate of it, ends.";
+        gauge(text, "lictor_certificate_expiry_timestamp_seconds", meaning, ends_at);
+    }
 }
 
 fn head(text: &mut String, name: &str, kind: &str, meaning: &str) {
@@ -103,6 +112,11 @@ mod tests {
         ] {
             assert!(text.lines().any(|written| written == line), "{line} in\n{text}");
         }
+        let (mut with, mut without) = (String::new(), String::new());
+        certificate(&mut with, Some(1_800_000_000));
+        certificate(&mut without, None);
+        assert!(with.ends_with("lictor_certificate_expiry_timestamp_seconds 1800000000\n"), "{with}");
+        assert_eq!(without, "", "without TLS there is no such series");
         assert!(!written(&commits, None, &gauges).contains("free_bytes"), "what is not known is left out");
     }
 }
