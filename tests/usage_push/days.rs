@@ -105,6 +105,7 @@ fn wherever_the_service_ends_each_record_is_counted_once() {
         ground.engine.fail_write(write, fault);
         merchant.post("/v1/merchant/usage-records", &body);
         ground.run_until_it_fails(at("2026-01-31T10:13:00Z"));
+        ground.engine.fail_write(u64::MAX, Fault::Lost);
         let ground = ground.restarted();
         ground.harness.block_on(ground.harness.app.take_back_job_leases()).expect("leases are taken back");
         // Whoever read no answer sends it again.
