@@ -8,7 +8,8 @@ use std::time::Duration;
 use lictor::application::ports::{ABSENT, Change, Commit, Listing, Store, StoreError, find, list};
 use lictor::application::record::{
     ClaimTarget, CounterKey, Idempotency, Instance, Job, KitRecord, Lane, LicensePlaces, Mapping,
-    MarketplaceCode, Owned, PendingLicense, Rank, Record, RecordKey, Replay, Stored, Task, Versioned,
+    MarketplaceCode, NamedUsage, Owned, PendingLicense, Rank, Record, RecordKey, Replay, Stored, Task,
+    UsageOutbox, Versioned, WaitingUsage,
 };
 use lictor::domain::*;
 use lictor::store::{
@@ -246,6 +247,7 @@ mod sample {
             access_keys: vec![],
             open_api: None,
             ready: ReadyRule::Minted,
+            usage: UsageRules::default(),
         };
         let full = Channel {
             id: ChannelId::parse("koogallery-1").expect("valid"),
@@ -264,6 +266,11 @@ mod sample {
                 secret_key: SecretRef::File("sk".into()),
             }),
             ready: ReadyRule::AppInfo,
+            usage: UsageRules {
+                push: UsagePush::Old,
+                billing: UsageBilling::Daily,
+                packages: PackageKind::StopBeforeExcess,
+            },
         };
         [bare, full].map(|value| Owned { merchant: acme(), value }).into()
     }
@@ -696,6 +703,7 @@ mod sample {
                 order: OrderRef { order_id: "CS2".into(), order_line_id: None, product_id: None },
             },
             Task::UploadLicense { key: handed_over(None).key },
+            Task::PushUsage { merchant: acme(), channel: ChannelId::parse("c").expect("valid") },
             Task::UploadLicense { key: handed_over(Some([7; COMMITMENT_BYTES])).key },
         ]
     }
@@ -762,9 +770,24 @@ mod sample {
             memo: "领取码".repeat(300),
             sign_in: None,
             license: None,
+            usage: Vec::new(),
         };
         let signed_in = InstanceInfo {
             sign_in: Some(SignIn { user_name: "admin".into(), password: "密码".into() }),
+            usage: vec![
+                InstanceUsage {
+                    related_instance_id: None,
+                    value: greatest_amount(),
+                    as_of: at(1),
+                    dashboard_url: String::new(),
+                },
+                InstanceUsage {
+                    related_instance_id: Some("meter".into()),
+                    value: amount(0),
+                    as_of: at(-1),
+                    dashboard_url: "https://portal.example".into(),
+                },
+            ],
             ..info.clone()
         };
         let outcomes = [
@@ -960,6 +983,89 @@ mod sample {
         }
     }
 
+    pub fn usage_key(instance: &str, begin: i64) -> UsageKey {
+        UsageKey {
+            merchant: acme(),
+            marketplace: Marketplace::KooGallery,
+            instance: InstanceId::parse(instance).expect("valid"),
+            begin: at(begin),
+            end: at(begin + 3_600),
+        }
+    }
+
+    pub fn usage(key: UsageKey, state: UsageState) -> UsageRecord {
+        UsageRecord {
+            key,
+            id: UsageId::from_uuid(7),
+            license: license_id(1),
+            channel: ChannelId::parse("c").expect("valid"),
+            product_id: None,
+            package: None,
+            value: amount(1),
+            metering_sn: UsageId::from_uuid(7).metering_sn(),
+            recorded_at: at(0),
+            due_at: at(1),
+            state,
+        }
+    }
+
+    fn usages() -> Vec<UsageRecord> {
+        let full = UsageRecord {
+            product_id: Some("OFFI 1 产品".into()),
+            package: Some(InstanceId::parse(&longest('p')).expect("valid")),
+            value: greatest_amount(),
+            metering_sn: MeteringSn::parse(&"s".repeat(METERING_SN_BYTES_MAX)).expect("valid"),
+            ..usage(usage_key(&longest('i'), 3), UsageState::Pushed { at: at(9) })
+        };
+        let dropped = UsageState::Dropped { at: at(9), why: "太旧".into() };
+        vec![usage(usage_key("i", 1), UsageState::Waiting), full, usage(usage_key("i", 2), dropped)]
+    }
+
+    fn named_usages() -> Vec<NamedUsage> {
+        let name = |text: &str| MeteringSn::parse(text).expect("valid");
+        vec![
+            NamedUsage { metering_sn: name("1"), record: usage_key("i", 1) },
+            NamedUsage { metering_sn: name(&"s".repeat(METERING_SN_BYTES_MAX)), record: usage_key("i", 3) },
+        ]
+    }
+
+    pub fn waiting(channel: &str, due_at: i64, number: u128) -> WaitingUsage {
+        WaitingUsage {
+            channel: ChannelId::parse(channel).expect("valid"),
+            due_at: at(due_at),
+            id: UsageId::from_uuid(number),
+            record: usage_key("i", due_at),
+        }
+    }
+
+    fn usage_outboxes() -> Vec<UsageOutbox> {
+        let bare = UsageOutbox {
+            merchant: acme(),
+            channel: ChannelId::parse("c").expect("valid"),
+            next_at: None,
+            batch_end: None,
+            batch_max: 1,
+            set_aside: 0,
+        };
+        let full = UsageOutbox {
+            channel: ChannelId::parse("d").expect("valid"),
+            next_at: Some(at(1)),
+            batch_end: Some((at(2), UsageId::from_uuid(3))),
+            batch_max: u32::MAX,
+            set_aside: u32::MAX,
+            ..bare.clone()
+        };
+        vec![bare, full]
+    }
+
+    fn usage_sums() -> Vec<UsageSum> {
+        let id = |text: &str| InstanceId::parse(text).expect("valid");
+        let bare = UsageSum::new(acme(), Marketplace::KooGallery, id("i"), at(0));
+        let used = |related: Option<&str>, count| UsedFor { related: related.map(id), amount: amount(count) };
+        let used = vec![used(None, 0), used(Some("meter"), 12_345)];
+        vec![bare.clone(), UsageSum { instance: id(&longest('i')), used, as_of: at(9), ..bare }]
+    }
+
     pub fn all() -> Vec<Record> {
         let mut all = records(merchants());
         all.extend(records(vec![product("acme", "p"), product("acme", &"q".repeat(SLUG_BYTES_MAX))]));
@@ -985,6 +1091,11 @@ mod sample {
         all.extend(records(chunks()));
         all.extend(records(standings()));
         all.extend(records(notices()));
+        all.extend(records(usages()));
+        all.extend(records(named_usages()));
+        all.extend(records(vec![waiting("c", 1, 1), waiting("c-1", -1, u128::MAX)]));
+        all.extend(records(usage_outboxes()));
+        all.extend(records(usage_sums()));
         all.extend(records(vec![idempotency(0, at(-1)), idempotency(255, at(1))]));
         all.extend(records(vec![Restore { taken_at: at(0), restored_at: at(1) }]));
         all
@@ -1068,7 +1179,7 @@ mod round_trip {
         let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
         let mut distinct = kinds.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), 26);
+        assert_eq!(distinct.len(), 31);
         // There is one restore record, under one key.
         let only_one = sample::all().last().map(std::mem::discriminant);
         for kind in distinct.into_iter().filter(|kind| Some(*kind) != only_one) {
@@ -1295,6 +1406,11 @@ acme/pur/generic\x00CS1\x00 schema 3 until None {"key":{"merchant":"acme","marke
 acme/slb/\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","number":0,"bits":"","seq":0,"token":"","published_at_ms":789,"expires_at_ms":1789}
 acme/slf/\xff\xff\xff\xff\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","slot":{"list":4294967295,"idx":0},"status":"valid"}
 acme/std/koogallery-1 schema 1 until None {"merchant":"acme","channel":"koogallery-1","activities":{},"keys":{}}
+acme/usg/name\x001 schema 1 until None {"metering_sn":"1","record":{"merchant":"acme","marketplace":"koogallery","instance":"i","begin_ms":1789,"end_ms":3601789}}
+acme/usg/outbox\x00c schema 1 until None {"merchant":"acme","channel":"c","batch_max":1,"set_aside":0}
+acme/usg/record\x00koogallery\x00i\x00\x80\x00\x00\x00\x00\x00\x06\xfd\x80\x00\x00\x00\x006\xf5} schema 1 until None {"key":{"merchant":"acme","marketplace":"koogallery","instance":"i","begin_ms":1789,"end_ms":3601789},"id":"usg_0000000000000000000007","license":"lic_0000000000000000000001","channel":"c","value":1,"metering_sn":"usg_0000000000000000000007","recorded_at_ms":789,"due_at_ms":1789,"state":"waiting"}
+acme/usg/sum\x00koogallery\x00i schema 1 until None {"merchant":"acme","marketplace":"koogallery","instance":"i","used":[],"as_of_ms":789}
+acme/usg/waiting\x00c\x00\x80\x00\x00\x00\x00\x00\x06\xfdusg_0000000000000000000001 schema 1 until None {"channel":"c","due_at_ms":1789,"id":"usg_0000000000000000000001","record":{"merchant":"acme","marketplace":"koogallery","instance":"i","begin_ms":1789,"end_ms":3601789}}
 "#;
 
     #[tokio::test]
@@ -1500,6 +1616,43 @@ mod listings {
         };
         let found: BTreeSet<_> = keys(&store, &listing, 1_000).await.into_iter().collect();
         assert_eq!(found, own.into_iter().map(RecordKey::Purchase).collect());
+    }
+
+    #[tokio::test]
+    async fn usage_is_listed_newest_first_of_one_instance_or_of_all() {
+        let (store, _, _) = repository();
+        let nouns = [("i", 2), ("i", 3), ("i", 1), ("i2", 9), ("h", 9)]
+            .map(|(instance, begin)| sample::usage(sample::usage_key(instance, begin), UsageState::Waiting));
+        put_nouns(&store, nouns).await;
+        let key = |(instance, begin)| RecordKey::UsageRecord(sample::usage_key(instance, begin));
+        let of = |instance: Option<&str>, before: Option<i64>| Listing::UsageRecords {
+            merchant: acme(),
+            instance: instance.map(|id| (Marketplace::KooGallery, InstanceId::parse(id).expect("valid"))),
+            before: before.map(|begin| sample::usage_key("i", begin)),
+        };
+        let one = keys(&store, &of(Some("i"), None), 9).await;
+        assert_eq!(one, [("i", 3), ("i", 2), ("i", 1)].map(key));
+        assert_eq!(keys(&store, &of(Some("i"), Some(3)), 1).await, [key(("i", 2))]);
+        let all = keys(&store, &of(None, None), 9).await;
+        assert_eq!(all, [("i2", 9), ("i", 3), ("i", 2), ("i", 1), ("h", 9)].map(key));
+        assert_eq!(keys(&store, &of(None, Some(1)), 9).await, [key(("h", 9))]);
+    }
+
+    #[tokio::test]
+    async fn a_queue_of_usage_is_listed_by_the_time_it_is_due_and_of_one_channel() {
+        let (store, _, _) = repository();
+        let places = [("c", 2, 1), ("c", 1, 3), ("c", 1, 2), ("c", -1, 9), ("c-1", 0, 4)];
+        put_nouns(&store, places.map(|(channel, due_at, number)| sample::waiting(channel, due_at, number)))
+            .await;
+        let channel = ChannelId::parse("c").expect("valid");
+        let key = |(due_at, number)| RecordKey::WaitingUsage {
+            merchant: acme(),
+            channel: channel.clone(),
+            due_at: at(due_at),
+            id: UsageId::from_uuid(number),
+        };
+        let listing = Listing::WaitingUsage(acme(), channel.clone());
+        assert_eq!(keys(&store, &listing, 9).await, [(-1, 9), (1, 2), (1, 3), (2, 1)].map(key));
     }
 
     #[tokio::test]

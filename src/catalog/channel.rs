@@ -6,7 +6,8 @@ use super::PROTOCOLS;
 use super::values::{base_url, filled_line, id, or, secret, word};
 use crate::config::{Member, Place, Section};
 use crate::domain::{
-    AccessKeyRef, AccessKeyUse, Channel, ChannelId, Marketplace, OpenApi, ProductId, ProtocolName, ReadyRule,
+    AccessKeyRef, AccessKeyUse, Channel, ChannelId, Marketplace, OpenApi, PackageKind, ProductId,
+    ProtocolName, ReadyRule, UsageBilling, UsagePush, UsageRules,
 };
 
 /// Where KooGallery's own interfaces are.
@@ -41,6 +42,7 @@ fn read(section: &Section<'_>) -> ReadChannel {
     let products = products(section);
     let access_keys = access_keys(section, marketplace);
     let open_api = section.section("open_api").and_then(|section| open_api(&section));
+    let usage = usage(section, marketplace);
     if marketplace == Marketplace::Generic {
         needs_no_open_api(section);
     }
@@ -54,6 +56,7 @@ fn read(section: &Section<'_>) -> ReadChannel {
         access_keys,
         open_api,
         ready,
+        usage,
     });
     ReadChannel { value, id_place, products }
 }
@@ -77,6 +80,25 @@ fn needs_no_open_api(section: &Section<'_>) {
     if let Some(member) = section.member("open_api") {
         member.mistake("a shop that sends Standard Webhooks is never called back: leave `open_api` out");
     }
+}
+
+/// `usage = { push = "new", billing = "hourly", packages = "pay-per-use" }`
+fn usage(channel: &Section<'_>, marketplace: Marketplace) -> UsageRules {
+    let usual = UsageRules::default();
+    let Some(section) = channel.section("usage") else { return usual };
+    let push = or(&section, "push", usual.push, |m| word(m, UsagePush::NAMES, UsagePush::parse));
+    let billing =
+        or(&section, "billing", usual.billing, |m| word(m, UsageBilling::NAMES, UsageBilling::parse));
+    let packages =
+        or(&section, "packages", usual.packages, |m| word(m, PackageKind::NAMES, PackageKind::parse));
+    if marketplace != Marketplace::KooGallery {
+        section.mistake(format!("`{}` takes no usage: leave this out", marketplace.as_str()));
+    }
+    if (push, packages) == (UsagePush::Old, PackageKind::StopBeforeExcess) {
+        section.mistake("the old push names no package: stop-before-excess packages need `push = \"new\"`");
+    }
+    section.finish();
+    UsageRules { push, billing, packages }
 }
 
 fn ready(text: &str) -> Option<ReadyRule> {

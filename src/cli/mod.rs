@@ -28,6 +28,7 @@ mod setting_flags;
 mod store;
 mod table;
 mod token;
+mod usage;
 mod webhook;
 
 use std::ffi::OsString;
@@ -117,6 +118,9 @@ enum Command {
     /// Work that waits for a marketplace: list, retry.
     #[command(subcommand)]
     Outbox(outbox::Outbox),
+    /// Usage of pay-per-use instances: record it for the marketplace, list it.
+    #[command(subcommand)]
+    Usage(usage::Usage),
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -171,6 +175,7 @@ impl Cli {
             Command::Channel(command) => command.run(&self.common),
             Command::Order(command) => command.run(&self.common),
             Command::Outbox(command) => command.run(&self.common),
+            Command::Usage(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),
             Command::Restore(command) => command.run(output),

@@ -1,6 +1,6 @@
 //! Production addresses.
 
-use super::{ChannelId, Instant, ProductId};
+use super::{ChannelId, Instant, ProductId, UsageRules};
 
 /// Where it was bought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,13 +20,17 @@ impl Marketplace {
         }
     }
 
-    /// The number of the day, as the marketplace counts days: KooGallery's begin at midnight in Beijing.
-    pub fn day_of(self, now: Instant) -> u32 {
-        let zone_secs = match self {
+    /// How far ahead of UTC the marketplace's days are, in seconds: KooGallery's begin at midnight in Beijing.
+    pub fn zone_secs(self) -> i64 {
+        match self {
             Self::KooGallery => 8 * 3_600,
             Self::Generic => 0,
-        };
-        u32::try_from((now.timestamp() + zone_secs).div_euclid(86_400)).unwrap_or(0)
+        }
+    }
+
+    /// The number of the day, as the marketplace counts days: KooGallery's begin at midnight in Beijing.
+    pub fn day_of(self, now: Instant) -> u32 {
+        u32::try_from((now.timestamp() + self.zone_secs()).div_euclid(86_400)).unwrap_or(0)
     }
 
     /// Reads the name.
@@ -169,4 +173,6 @@ pub struct Channel {
     pub open_api: Option<OpenApi>,
     /// When `queryInstance` answers success.
     pub ready: ReadyRule,
+    /// How usage of its pay-per-use instances is pushed.
+    pub usage: UsageRules,
 }

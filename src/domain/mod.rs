@@ -24,6 +24,7 @@ mod places;
 mod product;
 mod purchase;
 mod purchase_event;
+mod push_window;
 mod quota;
 mod refund;
 mod refusal;
@@ -32,6 +33,9 @@ mod spec;
 mod status_list;
 mod term;
 mod text;
+mod usage_record;
+mod usage_rules;
+mod usage_sum;
 mod validity;
 
 pub use activation::{Activation, ActivationState, EndCause, GENERATION_FIRST, Lease, RenewalDecision};
@@ -67,6 +71,7 @@ pub use purchase_event::{
     Charging, InstanceInfo, InstanceStatus, LicenseShown, OrderDetails, OrderKind, OrderLineDetails,
     OrderRef, PeriodUnit, PurchaseEvent, PurchaseOutcome, RefreshScene, Repeat, SignIn, Target,
 };
+pub use push_window::PushWindow;
 pub use quota::{NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, ResetWindow, WindowAlignment};
 pub use refund::RefundRule;
 pub use refusal::{NextAction, Refusal};
@@ -78,4 +83,9 @@ pub use spec::{
 pub use status_list::{STATUS_SLOTS_PER_LIST, Status, StatusFlip, StatusList, StatusListNumber, StatusSlot};
 pub use term::{Term, TermError};
 pub use text::LocalizedText;
+pub use usage_record::{
+    Metered, Reading, USAGE_VALUE_MAX_TEN_THOUSANDTHS, UsageKey, UsageMistake, UsageRecord, UsageState,
+};
+pub use usage_rules::{PackageKind, UsageBilling, UsagePush, UsageRules};
+pub use usage_sum::{InstanceUsage, UsageSum, UsedFor};
 pub use validity::{Instant, Phase, Validity, whole_seconds};

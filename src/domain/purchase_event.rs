@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Application, KitSync, LicenseId, LicenseState, Term};
+use super::{Application, InstanceUsage, KitSync, LicenseId, LicenseState, Term};
 
 /// Names the order behind an event. What makes a purchase unique is the order id together with the line id;
 /// families without line ids use the order id alone, pay-per-use ones the order id together with the product id.
@@ -221,6 +221,8 @@ pub struct InstanceInfo {
     /// For whoever hands licenses to buyers itself; none when there is no license, and in every answer that is stored
     /// for its repeat.
     pub license: Option<Box<LicenseShown>>,
+    /// What was used of a pay-per-use instance or a package; empty for what is bought for a time or for good.
+    pub usage: Vec<InstanceUsage>,
 }
 
 /// A license as it stands.

@@ -25,6 +25,7 @@ pub fn router(state: HttpState) -> Router {
                 .layer(from_fn_with_state(state.clone(), marketplace::watch)),
         )
         .merge(within(limits.apply_body_bytes, apply_files()))
+        .merge(within(merchant::usage::BODY_BYTES_MAX, usage_records()))
         .merge(within(limits.body_bytes, everything_else()))
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
@@ -50,6 +51,11 @@ fn apply_files() -> Router<HttpState> {
     Router::new()
         .route("/v1/merchant/apply", post(merchant::apply::apply))
         .route("/v1/merchant/licenses/import", post(merchant::imports::import))
+}
+
+fn usage_records() -> Router<HttpState> {
+    Router::new()
+        .route("/v1/merchant/usage-records", get(merchant::usage::list).post(merchant::usage::record))
 }
 
 fn everything_else() -> Router<HttpState> {

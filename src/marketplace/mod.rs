@@ -189,6 +189,7 @@ fn dial_test_info(instance_id: &str, front_end_url: &str) -> InstanceInfo {
         memo: DIAL_TEST_WORDS.to_owned(),
         sign_in: None,
         license: None,
+        usage: Vec::new(),
     }
 }
 

@@ -55,11 +55,13 @@ pub enum Kind {
     Standing,
     /// What a merchant should know of a channel.
     Notice,
+    /// Usage: records, their queue, their sums.
+    Usage,
 }
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Activation,
         Self::Call,
         Self::Catalog,
@@ -85,6 +87,7 @@ impl Kind {
         Self::StatusListFlip,
         Self::StatusListSlots,
         Self::Standing,
+        Self::Usage,
     ];
 
     /// The kinds whose keys are digests, scattered without an order.
@@ -118,6 +121,7 @@ impl Kind {
             Self::Call => *b"cal",
             Self::Standing => *b"std",
             Self::Notice => *b"ntc",
+            Self::Usage => *b"usg",
         }
     }
 

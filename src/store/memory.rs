@@ -252,7 +252,8 @@ impl State {
             | Kind::Meta
             | Kind::Call
             | Kind::Standing
-            | Kind::Notice => {}
+            | Kind::Notice
+            | Kind::Usage => {}
         }
         self.position.revision = after.revision;
         self.records.insert(key.clone(), Arc::clone(after));

@@ -161,6 +161,7 @@ fn info(instance_id: &str) -> InstanceInfo {
         memo: "激活码".into(),
         sign_in: None,
         license: None,
+        usage: Vec::new(),
     }
 }
 

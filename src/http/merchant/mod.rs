@@ -11,3 +11,4 @@ mod license_answer;
 pub mod licenses;
 pub mod orders;
 pub mod outbox;
+pub mod usage;

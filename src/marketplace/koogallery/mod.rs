@@ -27,6 +27,7 @@ pub mod sdk_hmac;
 pub mod sensitive;
 pub mod signature;
 mod time;
+mod usage_info;
 
 pub use answer::body_sign;
 

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 use crate::application::ports::StoreError;
 use crate::application::record::{CounterKey, Lane, MarketplaceCode, Rank, RecordKey};
 use crate::domain::{
-    ChannelId, HandedOverKey, Instant, LicenseId, Marketplace, MerchantId, OrderId, OrderLineKey, StatusSlot,
+    ChannelId, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace, MerchantId, OrderId, OrderLineKey,
+    StatusSlot,
 };
 use crate::store::{KeyError, Kind, RecordKey as RawKey};
 
@@ -34,6 +35,12 @@ pub(super) const CATALOG_TOKEN: &[u8] = b"token\0";
 pub(super) const CATALOG_MAPPING: &[u8] = b"mapping\0";
 /// What the installation remembers of its last restore.
 const META_RESTORE: &[u8] = b"restore";
+/// First own part of each thing about usage.
+pub(super) const USAGE_RECORD: &[u8] = b"record\0";
+pub(super) const USAGE_WAITING: &[u8] = b"waiting\0";
+const USAGE_NAME: &[u8] = b"name\0";
+const USAGE_OUTBOX: &[u8] = b"outbox\0";
+const USAGE_SUM: &[u8] = b"sum\0";
 /// First own part of the index of licenses that are not minted yet.
 pub(super) const INDEX_PENDING: &[u8] = b"pending\0";
 
@@ -119,6 +126,25 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             (merchant.as_str(), Kind::Notice, joined(&[&own_of_channel(channel), id.as_str().as_bytes()]))
         }
         RecordKey::Restore => (INSTALLATION, Kind::Meta, META_RESTORE.to_vec()),
+        RecordKey::UsageRecord(key) => {
+            let instance = own_of_metered(key.marketplace, &key.instance);
+            let own = joined(&[&instance, &sortable_millis(key.begin), &sortable_millis(key.end)]);
+            (key.merchant.as_str(), Kind::Usage, own)
+        }
+        RecordKey::MeteringSn(merchant, name) => {
+            (merchant.as_str(), Kind::Usage, joined(&[USAGE_NAME, name.as_str().as_bytes()]))
+        }
+        RecordKey::WaitingUsage { merchant, channel, due_at, id } => {
+            let (queue, due_at) = (own_of_queue(channel), sortable_millis(*due_at));
+            (merchant.as_str(), Kind::Usage, joined(&[&queue, &due_at, id.as_str().as_bytes()]))
+        }
+        RecordKey::UsageOutbox(merchant, channel) => {
+            (merchant.as_str(), Kind::Usage, joined(&[USAGE_OUTBOX, channel.as_str().as_bytes()]))
+        }
+        RecordKey::UsageSum(merchant, marketplace, instance) => {
+            let (marketplace, instance) = (marketplace.as_str().as_bytes(), instance.as_str().as_bytes());
+            (merchant.as_str(), Kind::Usage, joined(&[USAGE_SUM, marketplace, &[PART_END], instance]))
+        }
     };
     RawKey::new(merchant, kind, own).map_err(|error| no_key(&error))
 }
@@ -149,6 +175,17 @@ pub(super) fn own_of_channel(channel: &ChannelId) -> Vec<u8> {
 /// What the calls of one channel start with, those that were signed and those that were not.
 pub(super) fn own_of_calls(channel: &ChannelId, signed: bool) -> Vec<u8> {
     joined(&[&own_of_channel(channel), &[if signed { SIGNED } else { UNSIGNED }]])
+}
+
+/// What the records of usage of one instance start with, and those of no other.
+pub(super) fn own_of_metered(marketplace: Marketplace, instance: &InstanceId) -> Vec<u8> {
+    let (marketplace, instance) = (marketplace.as_str().as_bytes(), instance.as_str().as_bytes());
+    joined(&[USAGE_RECORD, marketplace, &[PART_END], instance, &[PART_END]])
+}
+
+/// What the places in the queue of one channel start with, and those of no other.
+pub(super) fn own_of_queue(channel: &ChannelId) -> Vec<u8> {
+    joined(&[USAGE_WAITING, channel.as_str().as_bytes(), &[PART_END]])
 }
 
 /// What the purchases of one order start with, and those of no other.

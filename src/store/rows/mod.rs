@@ -43,6 +43,7 @@ mod status_flip;
 mod status_list;
 mod table;
 mod text;
+mod usage;
 mod validity;
 mod word;
 

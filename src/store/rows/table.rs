@@ -30,14 +30,16 @@ use super::restore::RestoreRow;
 use super::spec::OwnedSpecRow;
 use super::status_flip::StatusFlipRow;
 use super::status_list::StatusListRow;
+use super::usage::{NamedUsageRow, UsageOutboxRow, UsageRecordRow, UsageSumRow, WaitingUsageRow};
 use crate::application::ports::StoreError;
 use crate::application::record::{
-    ClaimTarget, Idempotency, Instance, Job, KitRecord, LicensePlaces, Mapping, Owned, PendingLicense,
-    Record, RecordKey, Replay, Stored, Versioned,
+    ClaimTarget, Idempotency, Instance, Job, KitRecord, LicensePlaces, Mapping, NamedUsage, Owned,
+    PendingLicense, Record, RecordKey, Replay, Stored, UsageOutbox, Versioned, WaitingUsage,
 };
 use crate::domain::{
     Activation, ApiToken, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice, ChannelStanding,
     HandedOver, Instant, License, Merchant, Product, Purchase, Restore, Spec, StatusFlip, StatusList,
+    UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -107,6 +109,11 @@ tables! {
     Calls = "calls", schema 1, CallChunk as CallChunkRow;
     Standing = "standing", schema 1, ChannelStanding as ChannelStandingRow;
     Notice = "notice", schema 1, ChannelNotice as ChannelNoticeRow;
+    UsageRecord = "usage record", schema 1, UsageRecord as UsageRecordRow;
+    NamedUsage = "usage name", schema 1, NamedUsage as NamedUsageRow;
+    WaitingUsage = "waiting usage", schema 1, WaitingUsage as WaitingUsageRow;
+    UsageOutbox = "usage outbox", schema 1, UsageOutbox as UsageOutboxRow;
+    UsageSum = "usage sum", schema 1, UsageSum as UsageSumRow;
 }
 
 /// A record as the raw store takes it.
@@ -165,6 +172,11 @@ impl Table {
             RecordKey::Calls { .. } => Self::Calls,
             RecordKey::Standing(..) => Self::Standing,
             RecordKey::Notice(..) => Self::Notice,
+            RecordKey::UsageRecord(..) => Self::UsageRecord,
+            RecordKey::MeteringSn(..) => Self::NamedUsage,
+            RecordKey::WaitingUsage { .. } => Self::WaitingUsage,
+            RecordKey::UsageOutbox(..) => Self::UsageOutbox,
+            RecordKey::UsageSum(..) => Self::UsageSum,
         }
     }
 

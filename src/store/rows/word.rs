@@ -4,9 +4,10 @@ use super::form::Word;
 use crate::domain::{
     AccessKeyUse, ActivationId, ApiTokenId, Binding, CallId, ChannelId, Charging, Component, CustomerId,
     EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KitInterface, LicenseId, Marketplace,
-    MerchantId, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay, OrderId, OrderLineId, OurFault, Overage,
-    ParameterPlace, ProductId, ReadyRule, RefreshScene, RequestId, ResetWindow, Scope, Sku, SpecId, SpecKind,
-    Starts, Status, StatusPolicy, TokenId, WhenFull, WindowAlignment,
+    MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay, OrderId, OrderLineId,
+    OurFault, Overage, PackageKind, ParameterPlace, ProductId, ReadyRule, RefreshScene, RequestId,
+    ResetWindow, Scope, Sku, SpecId, SpecKind, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId,
+    UsagePush, WhenFull, WindowAlignment,
 };
 
 /// What the domain reads and writes itself.
@@ -72,6 +73,7 @@ ids!(
     LicenseId,
     MerchantId,
     NoticeId,
+    MeteringSn,
     OrderId,
     OrderLineId,
     ProductId,
@@ -79,6 +81,7 @@ ids!(
     Sku,
     SpecId,
     TokenId,
+    UsageId,
 );
 
 words_of_the_domain!(
@@ -97,11 +100,14 @@ words_of_the_domain!(
     OurFault,
     Overage,
     ParameterPlace,
+    PackageKind,
     ResetWindow,
     Scope,
     SpecKind,
     Starts,
     StatusPolicy,
+    UsageBilling,
+    UsagePush,
     WhenFull,
     WindowAlignment,
 );
