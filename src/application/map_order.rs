@@ -117,7 +117,7 @@ impl App {
             spec.ok_or_else(|| invalid(format!("there is no spec {}: see the apply file", map.spec)))?;
         let key = RecordKey::Channel(map.merchant.clone(), line.channel.clone());
         let channel: Option<Versioned<Owned<Channel>>> = find(self.store.as_ref(), key).await?;
-        let channel = channel.ok_or_else(|| UseCaseError::Refused(Refusal::NotFound { what: "channel" }))?;
+        let channel = channel.ok_or(UseCaseError::Refused(Refusal::NotFound { what: "channel" }))?;
         if !channel.value.value.products.contains(&spec.product) {
             return Err(invalid(format!(
                 "the channel {} does not sell {}, the product of the spec: add it to the channel's products, or name a spec of another product",

@@ -168,7 +168,7 @@ impl App {
 
     pub(super) async fn outbox_entry(&self, job: Job) -> Result<OutboxEntry, UseCaseError> {
         let entry = self.outbox_entries(vec![job]).await?.pop();
-        entry.ok_or_else(|| UseCaseError::Refused(Refusal::NotFound { what: "job" }))
+        entry.ok_or(UseCaseError::Refused(Refusal::NotFound { what: "job" }))
     }
 
     async fn outbox_entries(&self, jobs: Vec<Job>) -> Result<Vec<OutboxEntry>, UseCaseError> {

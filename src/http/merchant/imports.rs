@@ -110,18 +110,18 @@ fn numbered((request, number): (RowRequest, u32)) -> NumberedRow {
 fn read(request: RowRequest) -> Result<ImportRow, Vec<RowMistake>> {
     let mut mistakes = Vec::new();
     let mut reading = Reading(&mut mistakes);
-    let channel = reading.must("channel", request.channel, |text| ChannelId::parse(text));
-    let instance = reading.must("instance_id", request.instance_id, |text| InstanceId::parse(text));
-    let order_id = reading.must("order_id", request.order_id, |text| OrderId::parse(text));
-    let order_line_id = reading.may("order_line_id", request.order_line_id, |text| OrderLineId::parse(text));
+    let channel = reading.must("channel", request.channel, ChannelId::parse);
+    let instance = reading.must("instance_id", request.instance_id, InstanceId::parse);
+    let order_id = reading.must("order_id", request.order_id, OrderId::parse);
+    let order_line_id = reading.may("order_line_id", request.order_line_id, OrderLineId::parse);
     let product_id = reading.may("product_id", request.product_id, product_id);
-    let sku = reading.may("sku", request.sku, |text| Sku::parse(text));
-    let spec = reading.may("spec", request.spec, |text| SpecId::parse(text));
-    let term = reading.may("term", request.term, |text| Term::parse(text));
+    let sku = reading.may("sku", request.sku, Sku::parse);
+    let spec = reading.may("spec", request.spec, SpecId::parse);
+    let term = reading.may("term", request.term, Term::parse);
     let charging = reading.may("charging", request.charging, charging);
     let starts_at = reading.must("starts_at", request.starts_at, read_instant);
     let ends_at = reading.may("ends_at", request.ends_at, read_instant);
-    let customer = reading.may("customer", request.customer, |text| CustomerId::parse(text));
+    let customer = reading.may("customer", request.customer, CustomerId::parse);
     let is_suspended = reading.may("state", request.state, is_suspended).unwrap_or(false);
     let label = reading.may("label", request.label, label).unwrap_or_default();
     let quantity = request.quantity.unwrap_or(1);
