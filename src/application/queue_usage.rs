@@ -106,7 +106,7 @@ impl App {
         outbox.next_at = next_at;
         let Some(due_at) = next_at else { return commit };
         let task = Task::PushUsage { merchant: outbox.merchant.clone(), channel: outbox.channel.clone() };
-        commit.put(Job { due_at, ..self.job_through(&channel, task, self.now()) }, ABSENT)
+        commit.put(Job { due_at, ..self.job_through(&outbox.channel, task, self.now()) }, ABSENT)
     }
 }
 
