@@ -328,6 +328,16 @@ fn settings_are_checked_with_all_mistakes_and_no_secret_shown() {
     let answer: Value = serde_json::from_str(&out).expect("JSON");
     assert!(answer["warnings"][0].as_str().expect("a warning").contains("LICTOR_LISTEN"));
     assert!(!out.contains("geheim"));
+    // A secret that is there and can never sign is a mistake too.
+    let shop = file(
+        "shop.toml",
+        "[[product]]\nid = \"p\"\n[[channel]]\nid = \"c\"\nprotocol = \"standard-webhooks\"\nproducts = [\"p\"]\naccess_keys = [\"env:PRESENT\"]\n",
+    );
+    for (secret, expected) in [("geheim", 1), ("whsec_bGljdG9yIHRlc3Qgc2VjcmV0IG51bWJlciAxISEh", 0)] {
+        let (code, _, err) = run(lictor(&["check-config", "--bootstrap", &shop]).env("PRESENT", secret));
+        assert_eq!((code, err.contains("env:PRESENT cannot be used: ")), (expected, expected == 1), "{err}");
+        assert!(!err.contains("geheim"), "{err}");
+    }
     // What this version does not serve is refused by name, before anything is started or made.
     let args = ["--data-dir", "nowhere", "--keys-dir", "nowhere"];
     for command in ["check-config", "serve", "init"] {

@@ -70,7 +70,7 @@ impl App {
                 return Ok(Settled::Done);
             }
         }
-        let call = PurchaseCall { merchant, channel, replay: None, now: self.now() };
+        let call = PurchaseCall { merchant, channel, replay: None, occurred_at: None, now: self.now() };
         // Without a business id the license's own id becomes the instance id.
         self.receive_purchase(&call, order, "", Some(details)).await.map(|_| Settled::Done)
     }

@@ -171,6 +171,17 @@ pub enum Listing {
         /// Only those behind this one.
         after: Option<RecordKey>,
     },
+    /// Calls of a channel that were written together, newest first.
+    Calls {
+        /// Whose.
+        merchant: MerchantId,
+        /// At which address.
+        channel: ChannelId,
+        /// Whether a key of the merchant signed them.
+        signed: bool,
+    },
+    /// Notices about a channel, newest first.
+    Notices(MerchantId, ChannelId),
     /// Idempotency keys of a merchant, likewise.
     IdempotencyKeys {
         /// Whose.

@@ -5,8 +5,8 @@ use super::handle_purchase_event::PurchaseCall;
 use super::ports::{Versioned, find, memo_for};
 use super::record::{Owned, RecordKey};
 use crate::domain::{
-    Amount, Charging, InstanceId, InstanceInfo, InstanceUsage, License, OrderLineKey, Product, Purchase,
-    PurchaseOutcome, PurchaseState, UsageSum,
+    Amount, Charging, InstanceId, InstanceInfo, InstanceUsage, License, LicenseShown, OrderLineKey, Product,
+    Purchase, PurchaseOutcome, PurchaseState, UsageSum,
 };
 
 impl App {
@@ -37,6 +37,29 @@ impl App {
         Ok(PurchaseOutcome::Instances(infos))
     }
 
+    /// As it stands, and as a purchase is answered that is told again.
+    pub(super) async fn license_asked(
+        &self,
+        call: &PurchaseCall<'_>,
+        instance_id: &str,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        match self.purchase_of_instance(call, instance_id).await? {
+            Some(purchase) => self.delivered(call, &purchase.value).await,
+            None => Ok(PurchaseOutcome::InstanceUnknown),
+        }
+    }
+
+    /// For whoever hands the license over.
+    pub(super) fn license_shown(&self, license: &License) -> LicenseShown {
+        LicenseShown {
+            id: license.id.clone(),
+            state: license.state(self.now()),
+            ends_at: license.validity.ends_at,
+            license_key: license.license_key.clone(),
+            claim_code: self.signer.claim_code(&license.id, license.generation).reveal(),
+        }
+    }
+
     pub(super) async fn instance_info(
         &self,
         purchase: &Purchase,
@@ -55,8 +78,8 @@ impl App {
             None => (String::new(), code),
         };
         let front_end_url = if front_end_url.is_empty() { portal_url } else { front_end_url };
-        let (instance_id, usage) = (purchase.instance.to_string(), Vec::new());
-        Ok(InstanceInfo { instance_id, front_end_url, memo, sign_in: None, usage })
+        let instance_id = purchase.instance.to_string();
+        Ok(InstanceInfo { instance_id, front_end_url, memo, sign_in: None, license: None, usage: Vec::new() })
     }
 
     /// What was used: of a pay-per-use instance in all, of a package by the instances that used it.
@@ -86,7 +109,13 @@ impl App {
 
     /// What was released before its license existed has nothing to show but where to ask.
     pub(super) fn ended(&self, purchase: &Purchase) -> InstanceInfo {
-        let (instance_id, front_end_url) = (purchase.instance.to_string(), self.signer.portal_url());
-        InstanceInfo { instance_id, front_end_url, memo: String::new(), sign_in: None, usage: Vec::new() }
+        InstanceInfo {
+            instance_id: purchase.instance.to_string(),
+            front_end_url: self.signer.portal_url(),
+            memo: String::new(),
+            sign_in: None,
+            license: None,
+            usage: Vec::new(),
+        }
     }
 }

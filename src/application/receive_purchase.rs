@@ -47,7 +47,7 @@ impl App {
     }
 
     /// What a family that carries the order is told of a purchase that is known: as it stands now.
-    async fn delivered(
+    pub(super) async fn delivered(
         &self,
         call: &PurchaseCall<'_>,
         purchase: &Purchase,
@@ -60,19 +60,21 @@ impl App {
             PurchaseState::Minted => {
                 let locale = self.merchant(call.merchant).await?.locale;
                 let license = self.load_license(call.merchant, &purchase.license).await?.value;
-                self.delivery(purchase, &license, &locale).await
+                self.delivery(call, purchase, &license, &locale).await
             }
         }
     }
 
-    /// The license key itself, and what the buyer is shown.
+    /// The license key itself, and what the buyer is shown. An answer that will be stored does not hold the license twice.
     pub(super) async fn delivery(
         &self,
+        call: &PurchaseCall<'_>,
         purchase: &Purchase,
         license: &License,
         locale: &str,
     ) -> Result<PurchaseOutcome, UseCaseError> {
-        let info = self.instance_info(purchase, license, locale).await?;
+        let mut info = self.instance_info(purchase, license, locale).await?;
+        info.license = (!call.stores_its_answer()).then(|| Box::new(self.license_shown(license)));
         Ok(PurchaseOutcome::Delivered { info, license_key: Some(license.license_key.clone()) })
     }
 

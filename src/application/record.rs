@@ -1,11 +1,12 @@
 //! What is stored, in domain words: one record per noun, found by a typed key.
 
 use crate::domain::{
-    Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, Channel, ChannelId,
-    ClaimDigest, EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KitInterface, License,
-    LicenseId, Marketplace, Merchant, MerchantId, MeteringSn, OrderLineKey, OrderRef, Places, Product,
-    ProductId, Purchase, PurchaseOutcome, RefreshScene, Restore, Spec, SpecId, StatusFlip, StatusList,
-    StatusListNumber, StatusSlot, TokenDigest, UsageId, UsageKey, UsageRecord, UsageSum,
+    Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, CallChunk, CallId,
+    Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, EventId, HandedOver, HandedOverKey,
+    InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId,
+    MeteringSn, NoticeId, OrderLineKey, OrderRef, Places, Product, ProductId, Purchase, PurchaseOutcome,
+    RefreshScene, Restore, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest,
+    UsageId, UsageKey, UsageRecord, UsageSum,
 };
 
 /// The key of one record.
@@ -88,6 +89,21 @@ pub enum RecordKey {
     UsageOutbox(MerchantId, ChannelId),
     /// What was used of an instance in all.
     UsageSum(MerchantId, Marketplace, InstanceId),
+    /// Some calls at a production address.
+    Calls {
+        /// Whose.
+        merchant: MerchantId,
+        /// Which address.
+        channel: ChannelId,
+        /// Whether a key of the merchant signed them.
+        signed: bool,
+        /// The newest of them.
+        newest: CallId,
+    },
+    /// How a channel has fared.
+    Standing(MerchantId, ChannelId),
+    /// What a merchant should know of a channel.
+    Notice(MerchantId, ChannelId, NoticeId),
 }
 
 /// A counter that many commits add to.
@@ -419,7 +435,10 @@ impl Record {
             | Self::NamedUsage(_)
             | Self::WaitingUsage(_)
             | Self::UsageOutbox(_)
-            | Self::UsageSum(_) => None,
+            | Self::UsageSum(_)
+            | Self::Calls(_)
+            | Self::Standing(_)
+            | Self::Notice(_) => None,
         }
     }
 }
@@ -485,5 +504,15 @@ records! {
     };
     UsageSum(UsageSum) = |it| {
         RecordKey::UsageSum(it.merchant.clone(), it.marketplace, it.instance.clone())
+    };
+    Calls(CallChunk) = |it| RecordKey::Calls {
+        merchant: it.merchant.clone(),
+        channel: it.channel.clone(),
+        signed: it.signed,
+        newest: it.newest.clone(),
+    };
+    Standing(ChannelStanding) = |it| RecordKey::Standing(it.merchant.clone(), it.channel.clone());
+    Notice(ChannelNotice) = |it| {
+        RecordKey::Notice(it.merchant.clone(), it.channel.clone(), it.id.clone())
     };
 }

@@ -18,10 +18,6 @@ use crate::domain::{
 /// Most jobs that are moved at a time; the others come by themselves.
 const JOBS_MOVED_MAX: usize = 1_000;
 
-/// After how long the marketplace refunds what is not delivered (KooGallery SaaS V2: retries for 3 hours, then the
-/// order fails and is refunded).
-const REFUND_AFTER_HOURS: i64 = 3;
-
 /// What became of a try to settle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
@@ -132,7 +128,7 @@ impl App {
         let outcome = match &license {
             Some(license) => {
                 let locale = self.merchant(call.merchant).await?.locale;
-                self.delivery(&purchase, license, &locale).await?
+                self.delivery(call, &purchase, license, &locale).await?
             }
             None => accepted(&purchase),
         };
@@ -199,11 +195,11 @@ impl App {
         let mut commit = Commit::new().put(purchase.clone(), revision);
         if !already {
             let sku = purchase.facts.as_ref().and_then(|facts| facts.sku.as_ref());
-            let refund_at = purchase.received_at + TimeDelta::hours(REFUND_AFTER_HOURS);
-            let detail = [
-                ("sku", sku.map_or_else(String::new, ToString::to_string)),
-                ("refund_at", refund_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
-            ];
+            let mut detail = vec![("sku", sku.map_or_else(String::new, ToString::to_string))];
+            if let Some(hours) = purchase.key.marketplace.refunds_after_hours() {
+                let refund_at = purchase.received_at + TimeDelta::hours(hours);
+                detail.push(("refund_at", refund_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)));
+            }
             let merchant = &purchase.key.merchant;
             commit = commit
                 .put(self.event(merchant, &purchase.license, &actor, EventKind::OrderHeld, &detail), ABSENT);
@@ -245,6 +241,8 @@ impl App {
         }
         self.sign_new_key(merchant, &mut license, crate::domain::OldKeyFate::StaysValid, now).await?;
         purchase.state = PurchaseState::Minted;
+        let upgraded = purchase.upgrades.drain(..);
+        license.changes.extend(upgraded.map(|order_id| AppliedChange { order_id, ordered_at: Some(now) }));
         let commit = self.minted(&license, &actor, now).put(purchase.clone(), revision);
         let pending = RecordKey::PendingLicense(merchant.id.clone(), license.id.clone());
         let mut commit = commit.with(Change::Remove(pending)).put(license.clone(), ABSENT);
@@ -284,10 +282,12 @@ impl App {
         match early {
             EarlyEvent::Frozen { at } => {
                 license.suspend(HoldBy::Marketplace, None, at)?;
+                license.status_told_at = Some(at);
                 Ok(None)
             }
-            EarlyEvent::Unfrozen { .. } => {
+            EarlyEvent::Unfrozen { at } => {
                 license.resume(HoldBy::Marketplace)?;
+                license.status_told_at = Some(at);
                 Ok(None)
             }
             EarlyEvent::Changed { at: _, order } => {
@@ -299,7 +299,7 @@ impl App {
                 let task = Task::ApplyForLicense { purchase: key.clone(), application };
                 Ok(Some(self.job(task, now)))
             }
-            EarlyEvent::Refreshed { at, order, scene, ends_at } => {
+            EarlyEvent::Refreshed { at, order, scene, ends_at, term } => {
                 let can_rank = channel.open_api.is_some();
                 let applied = AppliedOrder {
                     order_id: order.order_id.clone(),
@@ -307,6 +307,7 @@ impl App {
                     ordered_at: None,
                     received_at: at,
                     ends_at,
+                    term,
                     in_force: false,
                 };
                 license.apply_order(applied, can_rank);

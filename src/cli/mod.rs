@@ -6,11 +6,13 @@ pub mod api;
 mod api_token;
 mod apply;
 mod backup;
+mod channel;
 mod client_example;
 mod config;
 mod demo;
 mod failure;
 mod init;
+mod json_lines;
 mod keys;
 mod license;
 mod output;
@@ -24,6 +26,7 @@ mod store;
 mod table;
 mod token;
 mod usage;
+mod webhook;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -106,6 +109,9 @@ enum Command {
     /// Usage of pay-per-use instances: record it for the marketplace, list it.
     #[command(subcommand)]
     Usage(usage::Usage),
+    /// Production addresses: list, show, calls, test-code.
+    #[command(subcommand)]
+    Channel(channel::Channel),
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -122,6 +128,9 @@ enum Command {
     /// Verify or look into a license key, certificate or status list; needs no server.
     #[command(subcommand)]
     Token(token::Token),
+    /// Sign or verify events of Standard Webhooks; needs no server.
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
     /// Run the example client; what `demo` runs as the customer's software.
     #[command(hide = true, disable_help_flag = true)]
     ClientExample {
@@ -155,12 +164,14 @@ impl Cli {
             Command::Apply(command) => command.run(&self.common),
             Command::License(command) => command.run(&self.common),
             Command::Usage(command) => command.run(&self.common),
+            Command::Channel(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),
             Command::Restore(command) => command.run(output),
             Command::Store(command) => command.run(output),
             Command::ApiToken(command) => command.run(&self.common),
             Command::Token(command) => return token::run(command, output),
+            Command::Webhook(command) => return webhook::run(command, output),
             Command::ClientExample { args } => return client_example::run(args),
             Command::Sandbox(command) => command.run(&self.common),
         };

@@ -33,6 +33,15 @@ impl Marketplace {
         u32::try_from((now.timestamp() + self.zone_secs()).div_euclid(86_400)).unwrap_or(0)
     }
 
+    /// After how long it refunds what is not delivered. KooGallery (SaaS V2) tries for 3 hours, then the order fails; a
+    /// shop does as it likes.
+    pub fn refunds_after_hours(self) -> Option<i64> {
+        match self {
+            Self::KooGallery => Some(3),
+            Self::Generic => None,
+        }
+    }
+
     /// Reads the name.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::KooGallery, Self::Generic].into_iter().find(|marketplace| marketplace.as_str() == text)
@@ -116,6 +125,8 @@ pub struct AccessKeyRef {
     pub used_for: AccessKeyUse,
     /// Where the key is found.
     pub value: SecretRef,
+    /// Lets no call in any more; it only explains why a call that it signed was turned away.
+    pub retired: bool,
 }
 
 /// How the marketplace's own interfaces are called.
@@ -138,6 +149,17 @@ pub enum ReadyRule {
     AppInfo,
 }
 
+impl Channel {
+    /// The keys whose signature lets in a call for this use, newest first; where the channel has none for it, those that
+    /// sign callbacks do.
+    pub fn live_keys(&self, wanted: AccessKeyUse) -> impl Iterator<Item = &AccessKeyRef> {
+        let live =
+            |used_for| self.access_keys.iter().filter(move |key| !key.retired && key.used_for == used_for);
+        let used_for = if live(wanted).next().is_some() { wanted } else { AccessKeyUse::Callbacks };
+        live(used_for)
+    }
+}
+
 /// One production address of one merchant at one marketplace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
@@ -149,7 +171,7 @@ pub struct Channel {
     pub protocol: ProtocolName,
     /// What is sold there.
     pub products: Vec<ProductId>,
-    /// Live keys, newest first.
+    /// Newest first; retired ones may stand among them.
     pub access_keys: Vec<AccessKeyRef>,
     /// For order queries and the like; without it a purchase that carries only ids cannot be minted.
     pub open_api: Option<OpenApi>,

@@ -137,6 +137,10 @@ own_id!(/// A record of usage; its order is that of recording.
     UsageId, "usg_");
 id!(/// What a record of usage is called towards the marketplace (`metering_sn`): the same for ever.
 MeteringSn, "1 to 64 visible ASCII characters", |text| is_foreign(text) && text.len() <= METERING_SN_BYTES_MAX);
+own_id!(/// A call at a production address.
+    CallId, "cal_");
+own_id!(/// Something that a merchant should know of a channel.
+    NoticeId, "ntc_");
 
 impl UsageId {
     /// The name towards the marketplace of a record that its merchant did not name.

@@ -1,5 +1,5 @@
 //! A stand-in for the KooGallery marketplace: it sells mock orders, calls a production address with real signatures
-//! and answers the open API. For demos, tests and merchants' dry runs.
+//! and answers the open API; and for a shop that sends Standard Webhooks. For demos, tests and merchants' dry runs.
 //!
 //! It shares no code with the server's own adapter: both are written from the marketplace's pages and held to the
 //! same vectors, so that one misreading cannot hide in both.
@@ -7,6 +7,7 @@
 pub mod caller;
 mod code_shop;
 pub mod codes;
+pub mod event_shop;
 pub mod open_api;
 pub mod orders;
 pub mod signer;

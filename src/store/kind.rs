@@ -51,12 +51,19 @@ pub enum Kind {
     Meta,
     /// Usage: records, their queue, their sums.
     Usage,
+    /// Calls at a production address, some in each record.
+    Call,
+    /// How a channel has fared.
+    Standing,
+    /// What a merchant should know of a channel.
+    Notice,
 }
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::Activation,
+        Self::Call,
         Self::Catalog,
         Self::ClaimCode,
         Self::AuthorizationCode,
@@ -71,6 +78,7 @@ impl Kind {
         Self::License,
         Self::Meta,
         Self::Nonce,
+        Self::Notice,
         Self::Places,
         Self::Purchase,
         Self::Quota,
@@ -78,6 +86,7 @@ impl Kind {
         Self::StatusListBits,
         Self::StatusListFlip,
         Self::StatusListSlots,
+        Self::Standing,
         Self::Usage,
     ];
 
@@ -110,6 +119,9 @@ impl Kind {
             Self::Kit => *b"kit",
             Self::Meta => *b"met",
             Self::Usage => *b"usg",
+            Self::Call => *b"cal",
+            Self::Standing => *b"std",
+            Self::Notice => *b"ntc",
         }
     }
 

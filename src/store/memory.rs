@@ -250,7 +250,10 @@ impl State {
             | Kind::Catalog
             | Kind::Kit
             | Kind::Meta
-            | Kind::Usage => {}
+            | Kind::Usage
+            | Kind::Call
+            | Kind::Standing
+            | Kind::Notice => {}
         }
         self.position.revision = after.revision;
         self.records.insert(key.clone(), Arc::clone(after));

@@ -19,6 +19,7 @@ fn info() -> InstanceInfo {
         memo: "激活码 ABC".into(),
         sign_in: None,
         usage: Vec::new(),
+        license: None,
     }
 }
 

@@ -107,6 +107,7 @@ fn refresh_instance_has_four_scenes_and_an_absolute_end() {
                 scene: expected,
                 ends_at,
                 product_id: None,
+                term: None,
                 resumes: false
             }
         );
@@ -326,6 +327,7 @@ fn answers_are_exact() {
         memo: "激活码 ABC".into(),
         sign_in: None,
         usage: Vec::new(),
+        license: None,
     };
     assert_eq!(
         answered("queryInstance", &PurchaseOutcome::Instances(vec![info.clone()])).0,
@@ -371,8 +373,14 @@ fn answers_are_exact() {
 #[test]
 fn what_breaks_a_documented_length_becomes_an_internal_error_with_a_reason_for_the_log() {
     let info = |id: String, url: String, memo: String| {
-        let info =
-            InstanceInfo { instance_id: id, front_end_url: url, memo, sign_in: None, usage: Vec::new() };
+        let info = InstanceInfo {
+            instance_id: id,
+            front_end_url: url,
+            memo,
+            sign_in: None,
+            license: None,
+            usage: Vec::new(),
+        };
         answered("queryInstance", &PurchaseOutcome::Instances(vec![info]))
     };
     let (id, url) = ("i".repeat(64), "u".repeat(512));
@@ -401,6 +409,7 @@ fn a_hundred_instances_with_full_memos_fit_one_answer() {
         memo: "码".repeat(1024),
         sign_in: None,
         usage: Vec::new(),
+        license: None,
     };
     let (body, fault) = answered("queryInstance", &PurchaseOutcome::Instances((0..100).map(full).collect()));
     assert_eq!((body.matches("appInfo").count(), fault), (100, None));

@@ -19,6 +19,8 @@ pub(super) const INSTALLATION: &str = "";
 const PART_END: u8 = 0;
 const LINE: u8 = b'l';
 const PRODUCT: u8 = b'p';
+const SIGNED: u8 = b's';
+const UNSIGNED: u8 = b'u';
 
 /// First own part of each catalog entry.
 pub(super) const CATALOG_MERCHANT: &[u8] = b"merchant\0";
@@ -99,6 +101,16 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             (merchant.as_str(), Kind::Kit, own)
         }
         RecordKey::Idempotency(merchant, digest) => (merchant.as_str(), Kind::Idempotency, digest.to_vec()),
+        RecordKey::Calls { merchant, channel, signed, newest } => {
+            let own = joined(&[&own_of_calls(channel, *signed), newest.as_str().as_bytes()]);
+            (merchant.as_str(), Kind::Call, own)
+        }
+        RecordKey::Standing(merchant, channel) => {
+            (merchant.as_str(), Kind::Standing, channel.as_str().into())
+        }
+        RecordKey::Notice(merchant, channel, id) => {
+            (merchant.as_str(), Kind::Notice, joined(&[&own_of_channel(channel), id.as_str().as_bytes()]))
+        }
         RecordKey::Restore => (INSTALLATION, Kind::Meta, META_RESTORE.to_vec()),
         RecordKey::UsageRecord(key) => {
             let instance = own_of_metered(key.marketplace, &key.instance);
@@ -150,6 +162,16 @@ pub(super) fn own_of_metered(marketplace: Marketplace, instance: &InstanceId) ->
 /// What the places in the queue of one channel start with, and those of no other.
 pub(super) fn own_of_queue(channel: &ChannelId) -> Vec<u8> {
     joined(&[USAGE_WAITING, channel.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the notices about one channel start with.
+pub(super) fn own_of_channel(channel: &ChannelId) -> Vec<u8> {
+    joined(&[channel.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the calls of one channel start with, those that were signed and those that were not.
+pub(super) fn own_of_calls(channel: &ChannelId, signed: bool) -> Vec<u8> {
+    joined(&[&own_of_channel(channel), &[if signed { SIGNED } else { UNSIGNED }]])
 }
 
 /// What the purchases of one order start with, and those of no other.

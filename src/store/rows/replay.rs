@@ -1,9 +1,9 @@
 //! Calls of a marketplace that were answered.
 
-use super::form::{Base64, Millis, TenThousandths, Text};
+use super::form::{Base64, Millis, Text, form};
 use super::mirror::{row, row_enum};
 use crate::application::record::Replay;
-use crate::domain::{ChannelId, InstanceInfo, InstanceUsage, MerchantId, PurchaseOutcome, SignIn};
+use crate::domain::{ChannelId, InstanceInfo, MerchantId, PurchaseOutcome, SignIn};
 
 row!(
     /// An answered call.
@@ -40,29 +40,34 @@ row_enum!(
     }
 );
 
-row!(
-    /// What the buyer is shown about an instance.
-    InstanceInfoRow for InstanceInfo {
-        instance_id: String = instance_id,
-        front_end_url: String = front_end_url,
-        memo: String = memo,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        sign_in: Option<SignInRow> = sign_in,
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        usage: Vec<InstanceUsageRow> = usage,
-    }
-);
+/// What the buyer is shown about an instance. The license and what was used of it stay where they are: their own records say
+/// how they stand.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InstanceInfoRow {
+    instance_id: String,
+    front_end_url: String,
+    memo: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign_in: Option<SignInRow>,
+}
 
-row!(
-    /// What was used of it.
-    InstanceUsageRow for InstanceUsage {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        related_instance_id: Option<String> = related_instance_id,
-        value: TenThousandths = value,
-        as_of_ms: Millis = as_of,
-        dashboard_url: String = dashboard_url,
+impl From<InstanceInfo> for InstanceInfoRow {
+    fn from(info: InstanceInfo) -> Self {
+        let InstanceInfo { instance_id, front_end_url, memo, sign_in, license: _, usage: _ } = info;
+        Self { instance_id, front_end_url, memo, sign_in: sign_in.map(Into::into) }
     }
-);
+}
+
+impl From<InstanceInfoRow> for InstanceInfo {
+    fn from(row: InstanceInfoRow) -> Self {
+        let InstanceInfoRow { instance_id, front_end_url, memo, sign_in } = row;
+        let (sign_in, usage) = (sign_in.map(Into::into), Vec::new());
+        Self { instance_id, front_end_url, memo, sign_in, license: None, usage }
+    }
+}
+
+form!(InstanceInfoRow => InstanceInfo);
 
 row!(
     /// A first user.

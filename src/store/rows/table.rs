@@ -7,6 +7,9 @@ use super::activation::ActivationRow;
 use super::api_token::ApiTokenRow;
 use super::authorization_code::AuthorizationCodeRow;
 use super::channel::OwnedChannelRow;
+use super::channel_call::CallChunkRow;
+use super::channel_notice::ChannelNoticeRow;
+use super::channel_standing::ChannelStandingRow;
 use super::claim_target::ClaimTargetRow;
 use super::event::AuditEventRow;
 use super::handed_over::HandedOverRow;
@@ -33,8 +36,9 @@ use crate::application::record::{
     Record, RecordKey, Replay, Stored, UsageOutbox, Versioned, WaitingUsage,
 };
 use crate::domain::{
-    Activation, ApiToken, AuditEvent, AuthorizationCode, Channel, HandedOver, Instant, License, Merchant,
-    Product, Purchase, Restore, Spec, StatusFlip, StatusList, UsageRecord, UsageSum,
+    Activation, ApiToken, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice, ChannelStanding,
+    HandedOver, Instant, License, Merchant, Product, Purchase, Restore, Spec, StatusFlip, StatusList,
+    UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -83,11 +87,11 @@ tables! {
     Spec = "spec", schema 1, Owned<Spec> as OwnedSpecRow;
     Channel = "channel", schema 2, Owned<Channel> as OwnedChannelRow;
     ApiToken = "API token", schema 1, ApiToken as ApiTokenRow;
-    Purchase = "purchase", schema 2, Purchase as PurchaseRow;
+    Purchase = "purchase", schema 3, Purchase as PurchaseRow;
     Instance = "instance", schema 1, Instance as InstanceRow;
     AuthorizationCode = "authorization code", schema 1, AuthorizationCode as AuthorizationCodeRow;
     PendingLicense = "pending license", schema 1, PendingLicense as PendingLicenseRow;
-    License = "license", schema 2, License as LicenseRow;
+    License = "license", schema 3, License as LicenseRow;
     ClaimTarget = "claim code", schema 1, ClaimTarget as ClaimTargetRow;
     HandedOver = "handed-over license", schema 1, HandedOver as HandedOverRow;
     Places = "places", schema 1, LicensePlaces as LicensePlacesRow;
@@ -105,6 +109,9 @@ tables! {
     WaitingUsage = "waiting usage", schema 1, WaitingUsage as WaitingUsageRow;
     UsageOutbox = "usage outbox", schema 1, UsageOutbox as UsageOutboxRow;
     UsageSum = "usage sum", schema 1, UsageSum as UsageSumRow;
+    Calls = "calls", schema 1, CallChunk as CallChunkRow;
+    Standing = "standing", schema 1, ChannelStanding as ChannelStandingRow;
+    Notice = "notice", schema 1, ChannelNotice as ChannelNoticeRow;
 }
 
 /// A record as the raw store takes it.
@@ -164,6 +171,9 @@ impl Table {
             RecordKey::WaitingUsage { .. } => Self::WaitingUsage,
             RecordKey::UsageOutbox(..) => Self::UsageOutbox,
             RecordKey::UsageSum(..) => Self::UsageSum,
+            RecordKey::Calls { .. } => Self::Calls,
+            RecordKey::Standing(..) => Self::Standing,
+            RecordKey::Notice(..) => Self::Notice,
         }
     }
 

@@ -2,11 +2,12 @@
 
 use super::form::Word;
 use crate::domain::{
-    AccessKeyUse, ActivationId, ApiTokenId, Binding, ChannelId, Charging, Component, CustomerId, EndCause,
-    Enforcement, Env, EventId, EventKind, InstanceId, JobId, KitInterface, LicenseId, Marketplace,
-    MerchantId, MeteringSn, Multiply, NoTotal, OrderId, OrderLineId, Overage, PackageKind, ProductId,
-    ReadyRule, RefreshScene, RequestId, ResetWindow, Scope, Sku, SpecId, SpecKind, Starts, Status,
-    StatusPolicy, TokenId, UsageBilling, UsageId, UsagePush, WhenFull, WindowAlignment,
+    AccessKeyUse, ActivationId, ApiTokenId, Binding, CallId, ChannelId, Charging, Component, CustomerId,
+    EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KitInterface, LicenseId, Marketplace,
+    MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay, OrderId, OrderLineId,
+    OurFault, Overage, PackageKind, ParameterPlace, ProductId, ReadyRule, RefreshScene, RequestId,
+    ResetWindow, Scope, Sku, SpecId, SpecKind, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId,
+    UsagePush, WhenFull, WindowAlignment,
 };
 
 /// What the domain reads and writes itself.
@@ -63,6 +64,7 @@ macro_rules! words_of_rows {
 ids!(
     ActivationId,
     ApiTokenId,
+    CallId,
     ChannelId,
     CustomerId,
     EventId,
@@ -71,6 +73,7 @@ ids!(
     LicenseId,
     MerchantId,
     MeteringSn,
+    NoticeId,
     OrderId,
     OrderLineId,
     ProductId,
@@ -92,8 +95,12 @@ words_of_the_domain!(
     KitInterface,
     Marketplace,
     Multiply,
+    NoticeKind,
+    OnTheWay,
+    OurFault,
     Overage,
     PackageKind,
+    ParameterPlace,
     ResetWindow,
     Scope,
     SpecKind,
