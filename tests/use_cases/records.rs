@@ -76,7 +76,12 @@ impl Records {
             | Record::Restore(_)
             | Record::Calls(_)
             | Record::Standing(_)
-            | Record::Notice(_) => {}
+            | Record::Notice(_)
+            | Record::UsageRecord(_)
+            | Record::NamedUsage(_)
+            | Record::WaitingUsage(_)
+            | Record::UsageOutbox(_)
+            | Record::UsageSum(_) => {}
         }
     }
 
@@ -104,7 +109,7 @@ impl Records {
             | Kind::Call
             | Kind::Standing
             | Kind::Notice => None,
-            Kind::Quota | Kind::Escrow | Kind::Reservation => Some(0),
+            Kind::Quota | Kind::Escrow | Kind::Reservation | Kind::Usage => Some(0),
         }
     }
 }
@@ -210,6 +215,7 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         | Kind::Catalog
         | Kind::Kit
         | Kind::Meta
+        | Kind::Usage
         | Kind::Call
         | Kind::Standing
         | Kind::Notice => None,
