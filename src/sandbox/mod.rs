@@ -7,6 +7,7 @@
 pub mod caller;
 mod code_shop;
 pub mod codes;
+pub mod judge;
 pub mod open_api;
 pub mod orders;
 pub mod signer;
