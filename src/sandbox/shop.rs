@@ -8,7 +8,7 @@ use super::Clock;
 use super::address::Address;
 use super::caller::{CallAnswer, CallError, random_text};
 use super::codes::Codes;
-use super::family::Family;
+use super::judge::Family;
 use super::orders::{Basket, Billing, MockOrder, OrderReason, Orders, Period};
 use super::sensitive::KeySize;
 use super::uploads::{Upload, Uploads};

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::caller::{CallError, random_text};
 use super::dice::Dice;
-use super::family::Family;
 use super::json_text::Tree;
+use super::judge::Family;
 use super::manner::{BodyForm, Manner, SignedForm, TokenPlus};
 use super::signer;
 use super::words::{Call, long_digits};
@@ -24,7 +24,7 @@ pub struct WrittenCall {
     pub family: Family,
     pub activity: &'static str,
     pub method: &'static str,
-    /// Below the production address; empty for everything but the Kit.
+    /// Below the production address, with its slash; empty for everything but the Kit.
     pub path_tail: String,
     pub query: String,
     pub headers: Vec<(&'static str, String)>,
@@ -212,7 +212,7 @@ fn signed_kit(
         let token = signer::auth_token(key, &pairs);
         let token = if manner.token_plus == TokenPlus::Blank { token.replace('+', " ") } else { token };
         return Ok(Parts {
-            path_tail: format!("produceAPI/{}", call.activity),
+            path_tail: format!("/produceAPI/{}", call.activity),
             headers: vec![json_type(), ("authToken", token)],
             body: body_of(&members, manner).0.into_bytes(),
             ..Parts::default()
@@ -222,7 +222,7 @@ fn signed_kit(
     let (timestamp, nonce) = (timestamp_of(sent_at, manner), random_text(32)?);
     let sign = signer::kit_sign(key, &timestamp, &nonce, payload.as_bytes());
     Ok(Parts {
-        path_tail: format!("produceAPI/v2/{}", call.activity),
+        path_tail: format!("/produceAPI/v2/{}", call.activity),
         headers: vec![json_type(), ("x-sign", sign), ("x-timestamp", timestamp), ("x-nonce", nonce)],
         body: body.into_bytes(),
         ..Parts::default()

@@ -1,0 +1,5 @@
+//! What was answered before, for the rules that hold from call to call.
+
+/// What is remembered.
+#[derive(Debug, Default)]
+pub struct Memory {}
