@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::exchange::Exchange;
-use super::family::Kind;
+use super::kind::Kind;
 use super::rule::Rule;
 use super::rules::{Looking, Read};
 

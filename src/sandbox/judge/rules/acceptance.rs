@@ -3,7 +3,7 @@
 use super::{Looking, Read};
 use crate::sandbox::judge::Rule;
 use crate::sandbox::judge::exchange::{Expected, Provocation, Twist};
-use crate::sandbox::judge::family::Kind;
+use crate::sandbox::judge::kind::Kind;
 use crate::sandbox::judge::memory::Memory;
 
 /// Holds an answer to what had to come of the call.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{Looking, length};
 use crate::sandbox::judge::Rule;
 use crate::sandbox::judge::exchange::WireAnswer;
-use crate::sandbox::judge::family::Kind;
+use crate::sandbox::judge::kind::Kind;
 
 const RESULT_MSG_CHARS_MAX: usize = 255;
 /// zh-cn_topic_0070649421, zh-cn_topic_0070649114.

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::{Looking, Read, length};
+use crate::sandbox::family::Family;
 use crate::sandbox::judge::Rule;
 use crate::sandbox::judge::exchange::Expected;
-use crate::sandbox::judge::family::{Family, Kind};
+use crate::sandbox::judge::kind::Kind;
 
 const ID_CHARS_MAX: usize = 64;
 const URL_CHARS_MAX: usize = 512;
