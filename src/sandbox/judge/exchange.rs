@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::family::{Family, Kind};
+use super::kind::Kind;
+use crate::sandbox::family::Family;
 
 /// One call to a production address, and what came of it.
 #[derive(Debug, Clone)]

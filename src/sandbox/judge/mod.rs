@@ -8,7 +8,7 @@
 //! No code is shared with the server's adapter: both are held to the marketplace's pages.
 
 mod exchange;
-mod family;
+mod kind;
 mod memory;
 mod report;
 mod rule;
@@ -19,8 +19,9 @@ use std::sync::Mutex;
 
 use secrecy::SecretString;
 
+pub use crate::sandbox::family::Family;
 pub use exchange::{CallFailure, Exchange, Expected, Phase, Provocation, Twist, WireAnswer};
-pub use family::{Family, Kind};
+pub use kind::Kind;
 pub use report::{Finding, Report};
 pub use rule::{Rule, Severity};
 

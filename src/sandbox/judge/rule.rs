@@ -1,6 +1,6 @@
 //! Every rule that an answer is held to.
 
-use super::family::Family;
+use crate::sandbox::family::Family;
 
 /// How much a broken rule matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,20 +1,10 @@
-//! The families of interfaces that are judged, and what kind of call each of their activities is.
+//! What kind of call each activity of a family is.
 //!
 //! Source: zh-cn_topic_0070649414 (SaaS 2.0), zh-cn_topic_0070649282 (online License), zh-cn_topic_0070649173
 //! (authorization codes), zh-cn_topic_0070649153 (License 1.0), saas_topic_0000001 (SaaS 1.0), zh-cn_topic_0070649109
 //! and zh-cn_topic_0070649433 (Kit).
 
-/// A family of interfaces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Family {
-    SaasV2,
-    LicenseOnline,
-    LicenseCode,
-    LicenseV1,
-    SaasV1,
-    KitV1,
-    KitV2,
-}
+use crate::sandbox::family::Family;
 
 /// What a call is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,45 +30,6 @@ pub enum Kind {
 }
 
 impl Family {
-    /// In the order of the documents.
-    pub const ALL: [Self; 7] = [
-        Self::SaasV2,
-        Self::LicenseOnline,
-        Self::LicenseCode,
-        Self::LicenseV1,
-        Self::SaasV1,
-        Self::KitV1,
-        Self::KitV2,
-    ];
-
-    /// As a channel's `protocol` names it; the Kit lies below the address of any.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SaasV2 => "saas-v2",
-            Self::LicenseOnline => "license-online",
-            Self::LicenseCode => "license-code",
-            Self::LicenseV1 => "license-v1",
-            Self::SaasV1 => "saas-v1",
-            Self::KitV1 => "kit-v1",
-            Self::KitV2 => "kit-v2",
-        }
-    }
-
-    /// The family of this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|family| family.name() == name)
-    }
-
-    /// Companies, people, departments.
-    pub fn is_kit(self) -> bool {
-        matches!(self, Self::KitV1 | Self::KitV2)
-    }
-
-    /// Called by GET, everything in the query.
-    pub fn is_get(self) -> bool {
-        matches!(self, Self::LicenseV1 | Self::SaasV1)
-    }
-
     /// Signed by `authToken`, whose time has no documented tolerance.
     pub fn has_auth_token(self) -> bool {
         matches!(self, Self::LicenseV1 | Self::SaasV1 | Self::KitV1)
