@@ -1,12 +1,15 @@
 //! One production address as the marketplace knows it: where it is and which keys are bound to it.
 
+use std::time::Duration;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::Clock;
 use super::caller::{CallAnswer, CallError};
-use super::judge::Family;
+use super::family::Family;
 use super::judge::wire::{HangUp, Wire, WireRequest};
+use super::judge::{CallFailure, Exchange, Expected};
 use super::manner::Manner;
 use super::sensitive::{self, KeySize};
 use super::transport::Transport;
@@ -80,6 +83,28 @@ impl Address {
     pub fn send(&self, call: &WrittenCall) -> Result<CallAnswer, CallError> {
         let answer = self.transport.send(&self.request(call)?)?;
         Ok(CallAnswer::of(answer, self.keys.of(call.family).expose_secret()))
+    }
+
+    /// Sends a written call and keeps everything that a judge looks at.
+    pub fn exchange(&self, call: &WrittenCall, expected: Expected) -> Result<Exchange, CallError> {
+        let request = self.request(call)?;
+        let began = self.wire().elapsed();
+        let outcome = self.transport.try_send(&request)?;
+        Ok(Exchange { expected, outcome, ..self.lost(call, began) })
+    }
+
+    /// A written call of which nothing is known but that it was sent.
+    pub fn lost(&self, call: &WrittenCall, began: Duration) -> Exchange {
+        Exchange {
+            family: call.family,
+            activity: call.activity.to_owned(),
+            is_test: call.is_test(),
+            sent: call.members.clone(),
+            expected: Expected::Documented,
+            outcome: Err(CallFailure::Closed),
+            began,
+            ended: self.wire().elapsed(),
+        }
     }
 
     /// Sends a written call and does not read what comes of it.

@@ -24,6 +24,8 @@ pub enum CallError {
     Unreachable(CallFailure),
     #[error(transparent)]
     NoAddress(TargetError),
+    #[error("order {0} was given no instance id")]
+    NoInstance(String),
     #[error("{family} has no such step as {step}")]
     NotInFamily { family: &'static str, step: &'static str },
 }

@@ -8,7 +8,7 @@ use super::Clock;
 use super::caller::{CallAnswer, CallError, Caller, random_text};
 use super::codes::{Codes, SoldCode};
 use super::dial_tests::saved_cases;
-use super::judge::Family;
+use super::family::Family;
 use super::orders::{Basket, Billing, MockOrder, OrderReason, Orders, Period};
 use super::words;
 use super::words::v2::Scene;

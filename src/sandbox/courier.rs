@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use super::caller::{CallAnswer, CallError};
-use super::judge::Family;
+use super::family::Family;
 use super::orders::MockOrder;
 use super::retry::{Afterwards, RetryRule, retry_rule};
 use super::shop::{Sale, Shop, Step};

@@ -7,7 +7,7 @@ use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
 
 use super::address::Address;
 use super::caller::{CallAnswer, CallError};
-use super::judge::Family;
+use super::family::Family;
 use super::orders::{Basket, Billing, MockOrder, OrderReason, Period};
 use super::words::kit::{Flag, Tenant};
 use super::words::v1::{Contact, Renewal};

@@ -6,11 +6,13 @@
 
 pub mod address;
 pub mod caller;
+pub mod chaos;
 mod code_shop;
 pub mod codes;
 pub mod courier;
 pub mod dial_tests;
 mod dice;
+pub mod family;
 mod json_text;
 pub mod judge;
 pub mod manner;
@@ -39,7 +41,7 @@ use address::{Address, AddressKeys};
 use caller::Caller;
 pub use code_shop::{CodeSale, CodeShop};
 use codes::Codes;
-use judge::Family;
+use family::Family;
 use open_api::{OpenApi, Trouble};
 use orders::{MockOrder, Orders};
 pub use shop::{Sale, Shop, Step};
@@ -118,6 +120,11 @@ impl Sandbox {
         let address = Address::new(production_address, keys, Arc::clone(&self.clock));
         let known = (Arc::clone(&self.orders), Arc::clone(&self.codes), Arc::clone(&self.uploads));
         Shop::new(family, address, known, Arc::clone(&self.clock))
+    }
+
+    /// What tells the time here.
+    pub fn clock(&self) -> Clock {
+        Arc::clone(&self.clock)
     }
 
     /// Makes an order known to the order query without telling anybody.

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::judge::Family;
+use super::family::Family;
 
 /// What happens when the last try failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::Clock;
 use super::caller::{CallAnswer, CallError, Caller, random_text};
 use super::dial_tests::saved_cases;
-use super::judge::Family;
+use super::family::Family;
 use super::orders::{Basket, MockOrder, OrderReason, Orders, Period};
 use super::uploads::{Upload, Uploads};
 use super::words::v2::{self, Scene};

@@ -33,6 +33,11 @@ impl Transport {
         Ok(self.wire.send(self.target()?, request)?)
     }
 
+    /// The same, a call that failed being a result like any other.
+    pub fn try_send(&self, request: &WireRequest) -> Result<Result<WireAnswer, CallFailure>, CallError> {
+        Ok(self.wire.send(self.target()?, request))
+    }
+
     /// Sends a request and does not read what comes of it.
     pub fn abandon(&self, request: &WireRequest, hang_up: HangUp) -> Result<(), CallError> {
         Ok(self.wire.abandon(self.target()?, request, hang_up)?)

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::caller::{CallError, random_text};
 use super::dice::Dice;
+use super::family::Family;
 use super::json_text::Tree;
-use super::judge::Family;
 use super::manner::{BodyForm, Manner, SignedForm, TokenPlus};
 use super::signer;
 use super::words::{Call, long_digits};
@@ -31,6 +31,13 @@ pub struct WrittenCall {
     pub body: Vec<u8>,
     /// What was said, with business id and whatever the manner added, without what signs it.
     pub members: Map<String, Value>,
+}
+
+impl WrittenCall {
+    /// Whether it is a debugging call.
+    pub fn is_test(&self) -> bool {
+        self.members.get("testFlag").is_some_and(|flag| *flag == "1" || *flag == 1)
+    }
 }
 
 /// Writes and signs a call of `now`.

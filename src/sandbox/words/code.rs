@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Call;
 use super::v2::Scene;
-use crate::sandbox::judge::Family;
+use crate::sandbox::family::Family;
 use crate::sandbox::orders::{MockOrder, digits};
 
 /// `newInstance`, which no table of this family names.

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::Call;
-use crate::sandbox::judge::Family;
+use crate::sandbox::family::Family;
 
 /// What becomes of an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

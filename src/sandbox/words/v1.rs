@@ -11,7 +11,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::Call;
-use crate::sandbox::judge::Family;
+use crate::sandbox::family::Family;
 use crate::sandbox::orders::{Basket, Billing, MockOrder, Period, digits};
 
 /// What a buyer lets the merchant know, encrypted already.

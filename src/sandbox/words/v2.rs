@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::Call;
-use crate::sandbox::judge::Family;
+use crate::sandbox::family::Family;
 use crate::sandbox::orders::{Basket, MockOrder, digits};
 
 /// Why `refreshInstance` is called.
