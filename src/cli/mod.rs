@@ -18,6 +18,7 @@ mod problem;
 mod progress;
 mod restore;
 mod sandbox;
+mod sandbox_chaos;
 mod serve;
 mod setting_flags;
 mod store;
