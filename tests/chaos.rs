@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use lictor::sandbox::address::AddressKeys;
 use lictor::sandbox::chaos::{Aftermath, EndState, LineEnd, Patience, Storm, StormTarget};
 use lictor::sandbox::family::Family;
@@ -238,7 +238,8 @@ fn fault_of(ground: &Ground, line: &LineEnd) -> Option<String> {
         return Some(format!("{} instead of {state}", license["state"]));
     }
     let end = license["ends_at"].as_str().and_then(|text| text.parse::<DateTime<Utc>>().ok());
-    if end != line.ends_at {
+    // Instants are shown in whole seconds.
+    if end != line.ends_at.map(|end| end.trunc_subsecs(0)) {
         return Some(format!("ends at {end:?} instead of {:?}", line.ends_at));
     }
     if license["sku"] != line.sale.basket.sku.as_str() {
