@@ -6,6 +6,7 @@ mod app;
 mod apply_catalog;
 mod change_instance;
 mod change_instance_status;
+mod check_channel;
 mod continue_after_restore;
 mod disk_room;
 mod gauges;
@@ -43,6 +44,7 @@ pub use app::{App, Signals, UseCaseError};
 pub use apply_catalog::{
     AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, Catalog, EntryChange,
 };
+pub use check_channel::{ChannelChecks, CheckFinding, CheckItem, CheckState, CheckedChannel, CheckedItem};
 pub use continue_after_restore::Continued;
 pub use gauges::{COUNTED_MAX, Gauges};
 pub use handle_purchase_event::{PurchaseAnswer, PurchaseCall, ReplayIdentity};

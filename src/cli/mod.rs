@@ -6,6 +6,8 @@ pub mod api;
 mod api_token;
 mod apply;
 mod backup;
+mod channel;
+mod channel_check;
 mod client_example;
 mod config;
 mod demo;
@@ -18,6 +20,7 @@ mod problem;
 mod progress;
 mod restore;
 mod sandbox;
+mod sandbox_judge;
 mod serve;
 mod setting_flags;
 mod store;
@@ -102,6 +105,9 @@ enum Command {
     /// Licenses: list, show, issue, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
+    /// Production addresses: check one as the marketplace meets it.
+    #[command(subcommand)]
+    Channel(channel::Channel),
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -150,6 +156,7 @@ impl Cli {
             Command::ConfigSample => config::sample(output),
             Command::Apply(command) => command.run(&self.common),
             Command::License(command) => command.run(&self.common),
+            Command::Channel(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),
             Command::Restore(command) => command.run(output),

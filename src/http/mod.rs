@@ -7,6 +7,7 @@ mod access;
 mod activations;
 mod backup;
 mod body;
+mod check_wording;
 mod claims;
 mod conditional;
 mod error;

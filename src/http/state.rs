@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::verifying_keys::VerifyingKeys;
 use crate::application::ports::{Backups, IdSource, SecretSource, Store, find};
 use crate::application::record::{Owned, RecordKey, Versioned};
-use crate::application::{App, ApplyFiles, UseCaseError};
+use crate::application::{App, ApplyFiles, ChannelChecks, UseCaseError};
 use crate::domain::{Channel, ChannelId, Merchant, MerchantId};
 
 /// Bounds on what callers may cost.
@@ -51,6 +51,8 @@ pub struct HttpParts {
     pub apply: Arc<dyn ApplyFiles>,
     /// Backups of that store.
     pub backups: Arc<dyn Backups>,
+    /// Checks production addresses from outside.
+    pub checks: Arc<dyn ChannelChecks>,
     /// Bounds.
     pub limits: HttpLimits,
 }

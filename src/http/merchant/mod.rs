@@ -2,6 +2,7 @@
 
 pub mod api_tokens;
 pub mod apply;
+pub mod channel_check;
 pub mod commands;
 pub mod keys;
 mod license_answer;

@@ -52,8 +52,6 @@ pub enum Twist {
     BlankInToken,
     /// The call's time is off by less than the tolerance.
     Skewed,
-    /// The very same call again, signature and all.
-    Replayed,
 }
 
 /// What is wrong about a call that has to be refused.
