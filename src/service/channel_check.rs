@@ -52,6 +52,13 @@ impl AddressChecks {
         Self { app, public_url, secrets, clock, trust: Trust::public(), one_at_a_time: Semaphore::new(1) }
     }
 
+    /// The same, believing these authorities.
+    #[must_use]
+    pub fn with_trust(mut self, trust: Trust) -> Self {
+        self.trust = trust;
+        self
+    }
+
     fn wire(&self) -> Wire {
         let limits = Limits { connect: CONNECT_TIME, whole: CALL_TIME, ..Limits::default() };
         Wire::new(limits).with_trust(self.trust.clone())

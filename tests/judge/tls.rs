@@ -11,15 +11,16 @@ use lictor::clock::SystemClock;
 use lictor::sandbox::address::AddressKeys;
 use lictor::sandbox::judge::wire::{CertificateFault, Limits, Target, TlsFacts, Trust, Wire, WireRequest};
 use lictor::sandbox::judge::{CallFailure, Examiner, Rule, Severity};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::NamedTempFile;
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> Authority {
+pub fn authority(name: &str) -> Authority {
     let mut params = CertificateParams::new(Vec::new()).expect("no names");
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("it signs itself")
 }
@@ -99,7 +100,7 @@ fn inspected(trusted: &Authority, signer: &Authority, shown: &Shown) -> TlsFacts
 
 #[test]
 fn a_believed_address_is_read_over_tls() {
-    let authority = authority();
+    let authority = authority("ours");
     let shown = Shown { alpn: &["h2", "http/1.1"], ..Shown::right() };
     let (target, serving) = server(&authority, &shown, 2);
     let wire = wire_trusting(&authority);
@@ -114,7 +115,7 @@ fn a_believed_address_is_read_over_tls() {
 
 #[test]
 fn what_is_wrong_with_a_certificate_is_told_apart_and_its_end_is_told_all_the_same() {
-    let (authority, stranger) = (authority(), authority());
+    let (authority, stranger) = (authority("ours"), authority("a stranger's"));
     let now = SystemClock.now();
     let unknown = inspected(&authority, &stranger, &Shown::right());
     assert_eq!(unknown.fault, Some(CertificateFault::UnknownIssuer));
@@ -138,7 +139,7 @@ fn what_is_wrong_with_a_certificate_is_told_apart_and_its_end_is_told_all_the_sa
 
 #[test]
 fn nothing_is_sent_to_an_address_that_is_not_believed() {
-    let (authority, stranger) = (authority(), authority());
+    let (authority, stranger) = (authority("ours"), authority("a stranger's"));
     let (target, serving) = server(&stranger, &Shown::right(), 1);
     assert!(matches!(wire_trusting(&authority).send(&target, &get()), Err(CallFailure::Tls(_))));
     serving.join().expect("it does not panic");

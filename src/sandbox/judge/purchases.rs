@@ -93,7 +93,7 @@ impl Examiner {
                 Some("000000") => {
                     self.judge().told(Rule::PurchaseSettles, None);
                     let instance =
-                        answer.and_then(|answer| Some(answer.object()?["instanceId"].as_str()?.to_owned()));
+                        answer.and_then(|answer| Some(answer.object()?.get("instanceId")?.as_str()?.to_owned()));
                     return Ok(instance.filter(|instance| !instance.is_empty()));
                 }
                 Some("000004") => {}
