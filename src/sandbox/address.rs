@@ -1,14 +1,18 @@
 //! One production address as the marketplace knows it: where it is and which keys are bound to it.
 
+use std::time::Duration;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::Clock;
 use super::caller::{CallAnswer, CallError};
 use super::family::Family;
+use super::judge::wire::{HangUp, Wire, WireRequest};
+use super::judge::{CallFailure, Exchange, Expected};
 use super::manner::Manner;
 use super::sensitive::{self, KeySize};
-use super::transport::{Sent, Transport};
+use super::transport::Transport;
 use super::words::Call;
 use super::written::{WrittenCall, written};
 
@@ -35,7 +39,6 @@ impl AddressKeys {
 /// Writes, signs and sends calls to one production address.
 #[derive(Clone)]
 pub struct Address {
-    url: String,
     keys: AddressKeys,
     clock: Clock,
     transport: Transport,
@@ -44,7 +47,7 @@ pub struct Address {
 impl Address {
     pub fn new(production_address: &str, keys: AddressKeys, clock: Clock) -> Self {
         let transport = Transport::new(production_address);
-        Self { url: production_address.to_owned(), keys, clock, transport }
+        Self { keys, clock, transport }
     }
 
     /// The same address after its keys were changed in the console.
@@ -53,8 +56,15 @@ impl Address {
         Self { keys, ..self.clone() }
     }
 
-    pub fn url(&self) -> &str {
-        &self.url
+    /// The same address by another client.
+    #[must_use]
+    pub fn with_wire(&self, wire: Wire) -> Self {
+        Self { transport: self.transport.clone().with_wire(wire), ..self.clone() }
+    }
+
+    /// The client that calls it.
+    pub fn wire(&self) -> &Wire {
+        self.transport.wire()
     }
 
     /// A call of now. New business id, nonce and time on every writing.
@@ -62,23 +72,44 @@ impl Address {
         written(call, manner, self.keys.of(call.family).expose_secret(), (self.clock)())
     }
 
-    /// Where a written call goes.
-    pub fn url_of(&self, call: &WrittenCall) -> String {
-        let (place, query) = match self.url.split_once('?') {
-            Some((place, query)) => (place, [query, "&", &call.query].concat()),
-            None => (self.url.as_str(), call.query.clone()),
-        };
-        let tail = if call.path_tail.is_empty() { String::new() } else { format!("/{}", call.path_tail) };
-        let place = format!("{}{tail}", place.trim_end_matches('/'));
-        if query.is_empty() { place } else { format!("{place}?{query}") }
+    /// A written call as a request.
+    pub fn request(&self, call: &WrittenCall) -> Result<WireRequest, CallError> {
+        let path_and_query = self.transport.path_and_query(&call.path_tail, &call.query)?;
+        let (headers, body) = (call.headers.clone(), call.body.clone());
+        Ok(WireRequest { method: call.method, path_and_query, headers, body })
     }
 
     /// Sends a written call as it is. Blocks.
     pub fn send(&self, call: &WrittenCall) -> Result<CallAnswer, CallError> {
-        let url = self.url_of(call);
-        let sent = Sent { method: call.method, url: &url, headers: &call.headers, body: &call.body };
-        let received = self.transport.send(&sent)?;
-        Ok(CallAnswer::of(received, self.keys.of(call.family).expose_secret()))
+        let answer = self.transport.send(&self.request(call)?)?;
+        Ok(CallAnswer::of(answer, self.keys.of(call.family).expose_secret()))
+    }
+
+    /// Sends a written call and keeps everything that a judge looks at.
+    pub fn exchange(&self, call: &WrittenCall, expected: Expected) -> Result<Exchange, CallError> {
+        let request = self.request(call)?;
+        let began = self.wire().elapsed();
+        let outcome = self.transport.try_send(&request)?;
+        Ok(Exchange { expected, outcome, ..self.lost(call, began) })
+    }
+
+    /// A written call of which nothing is known but that it was sent.
+    pub fn lost(&self, call: &WrittenCall, began: Duration) -> Exchange {
+        Exchange {
+            family: call.family,
+            activity: call.activity.to_owned(),
+            is_test: call.is_test(),
+            sent: call.members.clone(),
+            expected: Expected::Documented,
+            outcome: Err(CallFailure::Closed),
+            began,
+            ended: self.wire().elapsed(),
+        }
+    }
+
+    /// Sends a written call and does not read what comes of it.
+    pub fn abandon(&self, call: &WrittenCall, hang_up: HangUp) -> Result<(), CallError> {
+        self.transport.abandon(&self.request(call)?, hang_up)
     }
 
     /// Writes a call the usual way and sends it.

@@ -9,8 +9,10 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::Clock;
+use super::judge::wire::{TargetError, WireRequest};
+use super::judge::{CallFailure, WireAnswer};
 use super::signer::{self, CallbackSignature};
-use super::transport::{Received, Sent, Transport};
+use super::transport::Transport;
 use super::words::Call;
 
 /// The production address could not be reached or did not answer.
@@ -19,15 +21,13 @@ pub enum CallError {
     #[error("no randomness: {0}")]
     Randomness(String),
     #[error("the production address cannot be reached: {0}")]
-    Unreachable(Box<ureq::Error>),
+    Unreachable(CallFailure),
+    #[error(transparent)]
+    NoAddress(TargetError),
+    #[error("order {0} was given no instance id")]
+    NoInstance(String),
     #[error("{family} has no such step as {step}")]
     NotInFamily { family: &'static str, step: &'static str },
-}
-
-impl From<ureq::Error> for CallError {
-    fn from(error: ureq::Error) -> Self {
-        Self::Unreachable(Box::new(error))
-    }
 }
 
 /// A callback, signed. Sending it twice is a replay; its members may be altered to see that this is noticed.
@@ -49,7 +49,7 @@ impl SignedCall {
 #[derive(Debug, Clone)]
 pub struct CallAnswer {
     pub status: u16,
-    /// Names in lower case.
+    /// Names in the letter case in which they came.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
     /// The body, when it is JSON.
@@ -68,8 +68,8 @@ pub enum BodySign {
 
 impl CallAnswer {
     /// Judged as answered by whoever holds `access_key`.
-    pub(super) fn of(received: Received, access_key: &str) -> Self {
-        let Received { status, headers, body, took } = received;
+    pub(super) fn of(answer: WireAnswer, access_key: &str) -> Self {
+        let WireAnswer { status, headers, body, took } = answer;
         let json = serde_json::from_slice(&body).ok();
         let body_sign = judge_body_sign(access_key, &headers, &body);
         Self { status, headers, body, json, body_sign, took }
@@ -103,7 +103,6 @@ impl CallAnswer {
 /// Calls one production address.
 #[derive(Clone)]
 pub struct Caller {
-    production_address: String,
     access_key: SecretString,
     clock: Clock,
     transport: Transport,
@@ -112,7 +111,7 @@ pub struct Caller {
 impl Caller {
     pub fn new(production_address: &str, access_key: SecretString, clock: Clock) -> Self {
         let transport = Transport::new(production_address);
-        Self { production_address: production_address.to_owned(), access_key, clock, transport }
+        Self { access_key, clock, transport }
     }
 
     /// Signs a callback of now: members sorted, nulls dropped, a fresh nonce.
@@ -129,13 +128,13 @@ impl Caller {
 
     /// Sends a call as it is. Blocks.
     pub fn send(&self, call: &SignedCall) -> Result<CallAnswer, CallError> {
-        let joint = if self.production_address.contains('?') { '&' } else { '?' };
-        let url = format!("{}{joint}{}", self.production_address, call.query());
-        let headers = [
+        let headers = vec![
             ("Accept", "application/json".to_owned()),
             ("Content-Type", "application/json;charset=utf8".to_owned()),
         ];
-        let sent = Sent { method: "POST", url: &url, headers: &headers, body: &call.body };
+        let path_and_query = self.transport.path_and_query("", &call.query())?;
+        let body = call.body.clone();
+        let sent = WireRequest { method: "POST", path_and_query, headers, body };
         let received = self.transport.send(&sent)?;
         Ok(CallAnswer::of(received, self.access_key.expose_secret()))
     }

@@ -88,15 +88,7 @@ impl Default for Manner {
 const OPTIONAL: &[(&str, &[&str])] = &[
     (
         "newInstance",
-        &[
-            "testFlag",
-            "customerName",
-            "mobilePhone",
-            "email",
-            "orderAmount",
-            "provisionType",
-            "saasExtendParams",
-        ],
+        &["customerName", "mobilePhone", "email", "orderAmount", "provisionType", "saasExtendParams"],
     ),
     (
         "getLicense",

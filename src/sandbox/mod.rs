@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod caller;
+pub mod chaos;
 mod code_shop;
 pub mod codes;
 pub mod courier;
@@ -119,6 +120,11 @@ impl Sandbox {
         let address = Address::new(production_address, keys, Arc::clone(&self.clock));
         let known = (Arc::clone(&self.orders), Arc::clone(&self.codes), Arc::clone(&self.uploads));
         Shop::new(family, address, known, Arc::clone(&self.clock))
+    }
+
+    /// What tells the time here.
+    pub fn clock(&self) -> Clock {
+        Arc::clone(&self.clock)
     }
 
     /// Makes an order known to the order query without telling anybody.

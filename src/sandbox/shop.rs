@@ -9,6 +9,7 @@ use super::address::Address;
 use super::caller::{CallAnswer, CallError, random_text};
 use super::codes::Codes;
 use super::family::Family;
+use super::judge::wire::Wire;
 use super::orders::{Basket, Billing, MockOrder, OrderReason, Orders, Period};
 use super::sensitive::KeySize;
 use super::uploads::{Upload, Uploads};
@@ -99,6 +100,12 @@ impl Shop {
         clock: Clock,
     ) -> Self {
         Self { family, address, orders, codes, uploads, clock }
+    }
+
+    /// The same shop by another client.
+    #[must_use]
+    pub fn with_wire(self, wire: &Wire) -> Self {
+        Self { address: self.address.with_wire(wire.clone()), ..self }
     }
 
     pub fn family(&self) -> Family {

@@ -24,13 +24,20 @@ pub struct WrittenCall {
     pub family: Family,
     pub activity: &'static str,
     pub method: &'static str,
-    /// Below the production address; empty for everything but the Kit.
+    /// Below the production address, with its slash; empty for everything but the Kit.
     pub path_tail: String,
     pub query: String,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
     /// What was said, with business id and whatever the manner added, without what signs it.
     pub members: Map<String, Value>,
+}
+
+impl WrittenCall {
+    /// Whether it is a debugging call.
+    pub fn is_test(&self) -> bool {
+        self.members.get("testFlag").is_some_and(|flag| *flag == "1" || *flag == 1)
+    }
 }
 
 /// Writes and signs a call of `now`.
@@ -212,7 +219,7 @@ fn signed_kit(
         let token = signer::auth_token(key, &pairs);
         let token = if manner.token_plus == TokenPlus::Blank { token.replace('+', " ") } else { token };
         return Ok(Parts {
-            path_tail: format!("produceAPI/{}", call.activity),
+            path_tail: format!("/produceAPI/{}", call.activity),
             headers: vec![json_type(), ("authToken", token)],
             body: body_of(&members, manner).0.into_bytes(),
             ..Parts::default()
@@ -222,7 +229,7 @@ fn signed_kit(
     let (timestamp, nonce) = (timestamp_of(sent_at, manner), random_text(32)?);
     let sign = signer::kit_sign(key, &timestamp, &nonce, payload.as_bytes());
     Ok(Parts {
-        path_tail: format!("produceAPI/v2/{}", call.activity),
+        path_tail: format!("/produceAPI/v2/{}", call.activity),
         headers: vec![json_type(), ("x-sign", sign), ("x-timestamp", timestamp), ("x-nonce", nonce)],
         body: body.into_bytes(),
         ..Parts::default()

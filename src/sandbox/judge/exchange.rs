@@ -46,6 +46,12 @@ pub enum Twist {
     MissingOptional,
     /// The members of the body are not sorted; the signature covers the sorted form.
     Unsorted,
+    /// Members that are not there are there as null.
+    NullMember,
+    /// The signature covers another form of the body that the documents can be read to mean.
+    OtherReading,
+    /// `timestamp` is in seconds, as older pages say.
+    Seconds,
     /// Times have 17 digits.
     LongTime,
     /// A `+` of the token arrives as a blank.

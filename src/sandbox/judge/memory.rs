@@ -72,6 +72,15 @@ impl Memory {
         }
     }
 
+    /// What an answer would have told is not known: the change goes on until it is answered.
+    pub(super) fn unheard(&mut self, exchange: &Exchange) {
+        if matches!(exchange.kind(), Kind::Change | Kind::Release) && !exchange.is_test {
+            let changes = self.changes.entry(instance_of(exchange)).or_default();
+            changes.goes_on = true;
+            changes.shown.clear();
+        }
+    }
+
     fn look_at_purchase(&mut self, looking: &mut Looking<'_>, read: &Read) {
         let (order, instance) = (looking.exchange.order_identity(), read.text("instanceId").to_owned());
         if order.is_empty() || instance.is_empty() {

@@ -85,6 +85,11 @@ impl Judge {
         rules::look(exchange, keys.of(exchange.family), memory, report);
     }
 
+    /// Hears of a call whose answer nobody read: what it changes may show at any time from now on.
+    pub fn unheard(&self, exchange: &Exchange) {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).memory.unheard(exchange);
+    }
+
     /// Tells the report what no single exchange shows, such as facts of the address.
     pub fn told(&self, rule: Rule, broken: Option<String>) {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

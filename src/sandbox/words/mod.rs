@@ -9,7 +9,7 @@ pub mod v2;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::family::Family;
+use crate::sandbox::family::Family;
 
 /// A call before it is written and signed.
 #[derive(Debug, Clone, PartialEq)]

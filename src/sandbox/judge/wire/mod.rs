@@ -3,6 +3,7 @@
 //! One connection per call, as a marketplace's first call of the day; no redirects, no proxies, everything bounded.
 //! ALPN offers `http/1.1` only: that is what the marketplace speaks.
 
+mod abandon;
 mod reading;
 mod target;
 mod tls;
@@ -12,6 +13,7 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use abandon::HangUp;
 pub use target::{Target, TargetError};
 pub use tls::{CertificateFault, TlsFacts, Trust, TrustError};
 
