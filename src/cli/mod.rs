@@ -105,7 +105,7 @@ enum Command {
     /// Licenses: list, show, issue, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
-    /// Production addresses: check one as the marketplace meets it.
+    /// Production addresses: list, show, calls, check, test-code.
     #[command(subcommand)]
     Channel(channel::Channel),
     /// Signing keys.

@@ -66,7 +66,7 @@ impl AddressChecks {
 
     /// The keys that sign what the marketplace calls, each the newest of its use.
     fn keys(&self, channel: &Channel) -> Result<AddressKeys, CheckFinding> {
-        let newest = |wanted: AccessKeyUse| channel.access_keys.iter().find(|key| key.used_for == wanted);
+        let newest = |wanted: AccessKeyUse| channel.live_keys(wanted).find(|key| key.used_for == wanted);
         let resolve = |reference| {
             self.secrets.resolve(reference).map_err(|fault| CheckFinding::KeyUnusable(fault.to_string()))
         };

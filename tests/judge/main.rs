@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod channel_check;
 mod clean;
 mod command;
 mod merchant;

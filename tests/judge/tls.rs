@@ -16,7 +16,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::NamedTempFile;
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+pub type Authority = CertifiedIssuer<'static, KeyPair>;
 
 pub fn authority(name: &str) -> Authority {
     let mut params = CertificateParams::new(Vec::new()).expect("no names");
@@ -26,15 +26,15 @@ pub fn authority(name: &str) -> Authority {
 }
 
 /// What a server shows.
-struct Shown {
-    name: &'static str,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-    alpn: &'static [&'static str],
+pub struct Shown {
+    pub name: &'static str,
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    pub alpn: &'static [&'static str],
 }
 
 impl Shown {
-    fn right() -> Self {
+    pub fn right() -> Self {
         let now = SystemClock.now();
         Self {
             name: "localhost",
@@ -45,8 +45,8 @@ impl Shown {
     }
 }
 
-/// Serves TLS to `calls` callers, and answers each that asks something.
-fn server(authority: &Authority, shown: &Shown, calls: usize) -> (Target, JoinHandle<()>) {
+/// Serves TLS to `calls` callers, and answers each that asks something, wrongly.
+pub fn server(authority: &Authority, shown: &Shown, calls: usize) -> (Target, JoinHandle<()>) {
     let key = KeyPair::generate().expect("a key");
     let mut params = CertificateParams::new(vec![shown.name.to_owned()]).expect("a name");
     let day = |instant: DateTime<Utc>| {
@@ -81,10 +81,15 @@ fn server(authority: &Authority, shown: &Shown, calls: usize) -> (Target, JoinHa
     (Target::parse(&format!("https://localhost:{port}/")).expect("it is one"), serving)
 }
 
-fn wire_trusting(authority: &Authority) -> Wire {
+/// Believes this authority, too.
+pub fn trust(authority: &Authority) -> Trust {
     let mut file = NamedTempFile::new().expect("a file");
     file.write_all(authority.as_ref().pem().as_bytes()).expect("it can be written");
-    Wire::new(Limits::default()).with_trust(Trust::public().with_file(file.path()).expect("it is PEM"))
+    Trust::public().with_file(file.path()).expect("it is PEM")
+}
+
+fn wire_trusting(authority: &Authority) -> Wire {
+    Wire::new(Limits::default()).with_trust(trust(authority))
 }
 
 fn get() -> WireRequest {

@@ -58,6 +58,9 @@ pub enum Twist {
     BlankInToken,
     /// The call's time is off by less than the tolerance.
     Skewed,
+    /// The very same call again, signature and all. A server that keeps nonces may refuse it; one that keeps its answers
+    /// gives the same.
+    Replayed,
 }
 
 /// What is wrong about a call that has to be refused.

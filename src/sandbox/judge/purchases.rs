@@ -92,8 +92,8 @@ impl Examiner {
             match answer.map(|answer| answer.result_code()).as_deref() {
                 Some("000000") => {
                     self.judge().told(Rule::PurchaseSettles, None);
-                    let instance =
-                        answer.and_then(|answer| Some(answer.object()?.get("instanceId")?.as_str()?.to_owned()));
+                    let instance = answer
+                        .and_then(|answer| Some(answer.object()?.get("instanceId")?.as_str()?.to_owned()));
                     return Ok(instance.filter(|instance| !instance.is_empty()));
                 }
                 Some("000004") => {}

@@ -96,5 +96,6 @@ fn words(twist: Twist) -> &'static str {
         Twist::LongTime => "a time of 17 digits",
         Twist::BlankInToken => "a blank for a + in authToken",
         Twist::Skewed => "a clock that is a little off",
+        Twist::Replayed => "the same call sent again",
     }
 }
