@@ -55,6 +55,7 @@ fn rows() -> Vec<String> {
 #[test]
 fn the_page_lists_the_rules_as_they_are() {
     let page = include_str!("../../docs/judge.md");
-    let printed: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    let (_, table) = page.split_once("## The rules").expect("the table has its heading");
+    let printed: Vec<&str> = table.lines().filter(|line| line.starts_with("| `")).collect();
     assert_eq!(printed.join("\n"), rows().join("\n"), "put these rows into docs/judge.md");
 }

@@ -84,7 +84,7 @@ impl Examiner {
     /// Writes a call in some manner, sends it and shows what came of it to the judge.
     pub fn ask(&self, call: &Call, manner: &Manner, expected: Expected) -> Result<Exchange, CallError> {
         let call_written = self.write(call, manner)?;
-        Ok(self.send(&call_written, call.is_test(), expected))
+        Ok(self.send(&call_written, expected))
     }
 
     /// Writes and signs a call of now.
@@ -94,11 +94,10 @@ impl Examiner {
     }
 
     /// Sends a written call as it is, and shows what came of it to the judge.
-    pub fn send(&self, call: &WrittenCall, is_test: bool, expected: Expected) -> Exchange {
-        let below = if call.path_tail.is_empty() { String::new() } else { format!("/{}", call.path_tail) };
+    pub fn send(&self, call: &WrittenCall, expected: Expected) -> Exchange {
         let request = WireRequest {
             method: call.method,
-            path_and_query: self.target.path_and_query(&below, &call.query),
+            path_and_query: self.target.path_and_query(&call.path_tail, &call.query),
             headers: call.headers.clone(),
             body: call.body.clone(),
         };
@@ -107,7 +106,7 @@ impl Examiner {
         let exchange = Exchange {
             family: call.family,
             activity: call.activity.to_owned(),
-            is_test,
+            is_test: call.is_test(),
             sent: call.members.clone(),
             expected,
             outcome,

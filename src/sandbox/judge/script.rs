@@ -114,7 +114,7 @@ impl Examiner {
             // The business id is another one on every writing, and with it the token.
             let plain = self.write(call, &Manner { token_plus: TokenPlus::Bare, ..manner.clone() })?;
             if token_of(&plain).contains('+') {
-                self.send(&with_blanks(plain), true, expected);
+                self.send(&with_blanks(plain), expected);
                 break;
             }
         }
@@ -130,7 +130,7 @@ impl Examiner {
             refused(Provocation::WrongSignature),
         )?;
         let unsigned = without_signature(self.write(call, &Manner::default())?);
-        self.send(&unsigned, true, refused(Provocation::MissingSignature));
+        self.send(&unsigned, refused(Provocation::MissingSignature));
         for skew in [-LONG_AGO, LONG_AGO] {
             self.ask(call, &Manner { skew, ..Manner::default() }, refused(Provocation::StaleTime))?;
         }
