@@ -20,6 +20,7 @@ mod problem;
 mod progress;
 mod restore;
 mod sandbox;
+mod sandbox_chaos;
 mod sandbox_judge;
 mod serve;
 mod setting_flags;
