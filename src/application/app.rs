@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard, Notify};
 
+use super::call_log::CallLog;
 use super::ports::{Clock, IdSource, MarketplaceCalls, OrderSource, Signer, SigningError, Store, StoreError};
 use super::status_slots::StatusSlots;
 use crate::domain::{
@@ -58,6 +59,7 @@ pub struct App {
     pub(super) orders: Arc<dyn OrderSource>,
     pub(super) marketplaces: Option<Arc<dyn MarketplaceCalls>>,
     pub(super) slots: StatusSlots,
+    pub(super) calls: CallLog,
     /// What woke up.
     pub signals: Signals,
     queue: Vec<Mutex<()>>,
@@ -73,9 +75,9 @@ impl App {
         orders: Arc<dyn OrderSource>,
     ) -> Self {
         let queue = (0..QUEUE_SHARDS).map(|_| Mutex::new(())).collect();
-        let (slots, signals) = (StatusSlots::default(), Signals::default());
+        let (slots, calls, signals) = (StatusSlots::default(), CallLog::default(), Signals::default());
         let marketplaces = None;
-        Self { store, signer, clock, ids, orders, marketplaces, slots, signals, queue }
+        Self { store, signer, clock, ids, orders, marketplaces, slots, calls, signals, queue }
     }
 
     /// With marketplaces that can be asked for and told more than orders. Without them their codes cannot be redeemed.

@@ -8,9 +8,9 @@ pub use super::disk_room::{DiskLevel, DiskState, Urgency};
 pub use super::record::Versioned;
 use super::record::{CounterKey, Record, RecordKey, Stored};
 use crate::domain::{
-    Activation, Channel, ClaimCode, ClaimDigest, CodeGrant, Commitment, InstanceId, Instant, License,
-    LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, Product, ProductId, RequestId,
-    SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
+    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, InstanceId, Instant,
+    License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, Product, ProductId,
+    RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
 };
 
 /// Revision that means "there is no such record".
@@ -170,6 +170,17 @@ pub enum Listing {
         /// Only those behind this one.
         after: Option<RecordKey>,
     },
+    /// Calls of a channel that were written together, newest first.
+    Calls {
+        /// Whose.
+        merchant: MerchantId,
+        /// At which address.
+        channel: ChannelId,
+        /// Whether a key of the merchant signed them.
+        signed: bool,
+    },
+    /// Notices about a channel, newest first.
+    Notices(MerchantId, ChannelId),
     /// Idempotency keys of a merchant, likewise.
     IdempotencyKeys {
         /// Whose.

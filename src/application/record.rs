@@ -1,11 +1,11 @@
 //! What is stored, in domain words: one record per noun, found by a typed key.
 
 use crate::domain::{
-    Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, Channel, ChannelId,
-    ClaimDigest, EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KitInterface, License,
-    LicenseId, Marketplace, Merchant, MerchantId, OrderLineKey, OrderRef, Places, Product, ProductId,
-    Purchase, PurchaseOutcome, RefreshScene, Restore, Spec, SpecId, StatusFlip, StatusList, StatusListNumber,
-    StatusSlot, TokenDigest,
+    Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, CallChunk, CallId,
+    Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, EventId, HandedOver, HandedOverKey,
+    InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId,
+    NoticeId, OrderLineKey, OrderRef, Places, Product, ProductId, Purchase, PurchaseOutcome, RefreshScene,
+    Restore, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest,
 };
 
 /// The key of one record.
@@ -69,6 +69,21 @@ pub enum RecordKey {
         /// What names it.
         id: Vec<String>,
     },
+    /// Some calls at a production address.
+    Calls {
+        /// Whose.
+        merchant: MerchantId,
+        /// Which address.
+        channel: ChannelId,
+        /// Whether a key of the merchant signed them.
+        signed: bool,
+        /// The newest of them.
+        newest: CallId,
+    },
+    /// How a channel has fared.
+    Standing(MerchantId, ChannelId),
+    /// What a merchant should know of a channel.
+    Notice(MerchantId, ChannelId, NoticeId),
 }
 
 /// A counter that many commits add to.
@@ -348,7 +363,10 @@ impl Record {
             | Self::Job(_)
             | Self::Event(_)
             | Self::Restore(_)
-            | Self::Kit(_) => None,
+            | Self::Kit(_)
+            | Self::Calls(_)
+            | Self::Standing(_)
+            | Self::Notice(_) => None,
         }
     }
 }
@@ -398,5 +416,15 @@ records! {
         marketplace: it.marketplace,
         interface: it.interface,
         id: it.id.clone(),
+    };
+    Calls(CallChunk) = |it| RecordKey::Calls {
+        merchant: it.merchant.clone(),
+        channel: it.channel.clone(),
+        signed: it.signed,
+        newest: it.newest.clone(),
+    };
+    Standing(ChannelStanding) = |it| RecordKey::Standing(it.merchant.clone(), it.channel.clone());
+    Notice(ChannelNotice) = |it| {
+        RecordKey::Notice(it.merchant.clone(), it.channel.clone(), it.id.clone())
     };
 }

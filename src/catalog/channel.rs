@@ -11,7 +11,7 @@ use crate::domain::{
 
 /// Where KooGallery's own interfaces are.
 const OPEN_API_BASE_URL: &str = "https://mkt.myhuaweicloud.com";
-/// Most live keys of one channel: each is tried on every call.
+/// Most live keys of one channel, each tried on every call, and most retired ones, tried to explain a refusal.
 const ACCESS_KEYS_MAX: usize = 8;
 
 /// A channel with the places that rules need.
@@ -95,7 +95,7 @@ fn products(section: &Section<'_>) -> Vec<(ProductId, Place)> {
     products
 }
 
-/// `access_keys = ["env:…"]`, or `[[channel.access_key]]` with `id`, `use` and `value`.
+/// `access_keys = ["env:…"]`, or `[[channel.access_key]]` with `id`, `use`, `value` and `retired`.
 fn access_keys(section: &Section<'_>) -> Vec<AccessKeyRef> {
     let short = section.member("access_keys");
     let long = section.sections("access_key");
@@ -113,8 +113,11 @@ fn access_keys(section: &Section<'_>) -> Vec<AccessKeyRef> {
         }
         (None, long) => long_keys(long),
     };
-    if keys.len() > ACCESS_KEYS_MAX {
-        section.mistake(format!("has more than {ACCESS_KEYS_MAX} access keys; leave out the retired ones"));
+    let live = keys.iter().filter(|key| !key.retired).count();
+    if live > ACCESS_KEYS_MAX || keys.len() - live > ACCESS_KEYS_MAX {
+        section.mistake(format!(
+            "has more than {ACCESS_KEYS_MAX} live or {ACCESS_KEYS_MAX} retired access keys; leave out the oldest"
+        ));
         keys.truncate(ACCESS_KEYS_MAX);
     }
     keys
@@ -127,7 +130,7 @@ fn short_keys(member: &Member<'_>) -> Vec<AccessKeyRef> {
     }
     let key = |(index, item): (usize, Member<'_>)| {
         let id = (index + 1).to_string();
-        Some(AccessKeyRef { id, used_for: AccessKeyUse::Callbacks, value: secret(&item)? })
+        Some(AccessKeyRef { id, used_for: AccessKeyUse::Callbacks, value: secret(&item)?, retired: false })
     };
     items.into_iter().enumerate().filter_map(key).collect()
 }
@@ -140,14 +143,27 @@ fn long_keys(sections: &[Section<'_>]) -> Vec<AccessKeyRef> {
         let used_for = or(section, "use", AccessKeyUse::Callbacks, |m| word(m, &uses, AccessKeyUse::parse));
         let value =
             section.required("value", "\"env:ACME_KOOGALLERY_KEY\"").and_then(|member| secret(&member));
+        let retired = or(section, "retired", false, truth);
         section.finish();
         let Some((id, value)) = id.zip(value) else { continue };
         if keys.iter().any(|known| known.id == id && known.used_for == used_for) {
             section.mistake("another access key of this channel has this `id` and `use`");
         }
-        keys.push(AccessKeyRef { id, used_for, value });
+        keys.push(AccessKeyRef { id, used_for, value, retired });
+    }
+    if let (Some(first), true) = (sections.first(), keys.len() == sections.len())
+        && keys.iter().all(|key| key.retired)
+    {
+        first.mistake("every access key of this channel is retired: no call can be believed; keep one without `retired`");
     }
     keys
+}
+
+fn truth(member: &Member<'_>) -> Option<bool> {
+    match member.value() {
+        DeValue::Boolean(truth) => Some(*truth),
+        _ => member.wrong_type("true or false"),
+    }
 }
 
 fn open_api(section: &Section<'_>) -> Option<OpenApi> {

@@ -6,6 +6,8 @@ pub mod api;
 mod api_token;
 mod apply;
 mod backup;
+mod channel;
+mod channel_check;
 mod client_example;
 mod config;
 mod demo;
@@ -19,6 +21,7 @@ mod progress;
 mod restore;
 mod sandbox;
 mod sandbox_chaos;
+mod sandbox_judge;
 mod serve;
 mod setting_flags;
 mod store;
@@ -103,6 +106,9 @@ enum Command {
     /// Licenses: list, show, issue, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
+    /// Production addresses: list, show, calls, check, test-code.
+    #[command(subcommand)]
+    Channel(channel::Channel),
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -151,6 +157,7 @@ impl Cli {
             Command::ConfigSample => config::sample(output),
             Command::Apply(command) => command.run(&self.common),
             Command::License(command) => command.run(&self.common),
+            Command::Channel(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),
             Command::Restore(command) => command.run(output),

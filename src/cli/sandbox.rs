@@ -30,6 +30,8 @@ const BETWEEN_REPEATS: Duration = Duration::from_millis(400);
 pub enum Sandbox {
     /// Serve it: answers order queries, and buys at a production address with real signatures.
     Serve(Box<Serve>),
+    /// Judge any production address as the marketplace would: prints every rule, its source and what broke it.
+    Judge(Box<super::sandbox_judge::Judge>),
 }
 
 /// What it serves, and what it buys.
@@ -70,7 +72,7 @@ pub fn secret_ref(text: &str) -> Result<SecretRef, String> {
     SecretRef::parse(text).ok_or_else(|| "write env:NAME or file:PATH, never the secret itself".to_owned())
 }
 
-fn basket(text: &str) -> Result<Basket, String> {
+pub(super) fn basket(text: &str) -> Result<Basket, String> {
     let (sku, term) = text.rsplit_once('=').ok_or("write SKU=TERM, such as CAD-PRO=P1Y")?;
     let billing = match Term::parse(term).map_err(|error| error.to_string())? {
         Term::Days(count) => Billing::Period(Period::Days(count)),
@@ -91,6 +93,7 @@ impl Sandbox {
     pub fn run(self, common: &Common) -> Result<(), Failure> {
         match self {
             Self::Serve(serve) => serve.run(common.output()),
+            Self::Judge(judge) => judge.run(common.output()),
         }
     }
 }

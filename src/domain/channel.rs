@@ -112,6 +112,8 @@ pub struct AccessKeyRef {
     pub used_for: AccessKeyUse,
     /// Where the key is found.
     pub value: SecretRef,
+    /// Lets no call in any more; it only explains why a call that it signed was turned away.
+    pub retired: bool,
 }
 
 /// How the marketplace's own interfaces are called.
@@ -134,6 +136,17 @@ pub enum ReadyRule {
     AppInfo,
 }
 
+impl Channel {
+    /// The keys whose signature lets in a call for this use, newest first; where the channel has none for it, those that
+    /// sign callbacks do.
+    pub fn live_keys(&self, wanted: AccessKeyUse) -> impl Iterator<Item = &AccessKeyRef> {
+        let live =
+            |used_for| self.access_keys.iter().filter(move |key| !key.retired && key.used_for == used_for);
+        let used_for = if live(wanted).next().is_some() { wanted } else { AccessKeyUse::Callbacks };
+        live(used_for)
+    }
+}
+
 /// One production address of one merchant at one marketplace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
@@ -145,7 +158,7 @@ pub struct Channel {
     pub protocol: ProtocolName,
     /// What is sold there.
     pub products: Vec<ProductId>,
-    /// Live keys, newest first.
+    /// Newest first; retired ones may stand among them.
     pub access_keys: Vec<AccessKeyRef>,
     /// For order queries and the like; without it a purchase that carries only ids cannot be minted.
     pub open_api: Option<OpenApi>,

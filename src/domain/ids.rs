@@ -131,6 +131,10 @@ own_id!(/// One signed token (`jti`).
     TokenId, "jti_");
 own_id!(/// An API token, as shown in lists.
     ApiTokenId, "tok_");
+own_id!(/// A call at a production address.
+    CallId, "cal_");
+own_id!(/// Something that a merchant should know of a channel.
+    NoticeId, "ntc_");
 
 impl SpecId {
     /// The rule that merchants' slugs follow, for messages.

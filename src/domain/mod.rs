@@ -8,7 +8,11 @@ mod amount;
 mod api_token;
 mod audit_event;
 mod authorization_code;
+mod call_cause;
 mod channel;
+mod channel_call;
+mod channel_notice;
+mod channel_standing;
 mod claim_code;
 mod handed_over;
 mod ids;
@@ -34,9 +38,15 @@ pub use amount::{AMOUNT_UNITS_MAX, Amount, AmountError, TEN_THOUSANDTHS_PER_UNIT
 pub use api_token::{ApiToken, Scope, TokenDigest, TokenOwner};
 pub use audit_event::{Actor, AuditEvent, EventKind};
 pub use authorization_code::{AuthorizationCode, AuthorizationCodeState, CodeGrant, authorization_code};
+pub use call_cause::{CallCause, OnTheWay, OurFault, ParameterPlace};
 pub use channel::{
     AccessKeyRef, AccessKeyUse, Channel, Marketplace, OpenApi, ProtocolName, ReadyRule, SecretRef,
 };
+pub use channel_call::{
+    CALL_TEXT_CHARS_MAX, CallChunk, ChannelCall, SIGNED_CALLS_MAX, UNSIGNED_CALLS_MAX, call_text,
+};
+pub use channel_notice::{ChannelNotice, NOTICES_MAX, NoticeKind};
+pub use channel_standing::{ActivityStanding, ChannelStanding, SILENCE};
 pub use claim_code::{CLAIM_CODE_BITS, ClaimCode, ClaimCodeError, ClaimDigest};
 pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;

@@ -75,7 +75,8 @@ impl ApiError {
         Self::Refused(Refusal::NotFound { what })
     }
 
-    fn status(&self) -> StatusCode {
+    /// The status that it is answered with.
+    pub fn status(&self) -> StatusCode {
         match self {
             Self::Refused(refusal) => status_of(refusal),
             Self::Mistakes(_) => StatusCode::UNPROCESSABLE_ENTITY,

@@ -20,7 +20,10 @@ use super::{
 pub fn router(state: HttpState) -> Router {
     let limits = state.limits;
     Router::new()
-        .merge(within(marketplace::BODY_BYTES_MAX, production_addresses()))
+        .merge(
+            within(marketplace::BODY_BYTES_MAX, production_addresses())
+                .layer(from_fn_with_state(state.clone(), marketplace::watch)),
+        )
         .merge(within(limits.apply_body_bytes, apply_files()))
         .merge(within(limits.body_bytes, everything_else()))
         .layer(DefaultBodyLimit::disable())
@@ -69,8 +72,13 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/licenses/{id}/resume", post(merchant::commands::resume))
         .route("/v1/merchant/licenses/{id}/revoke", post(merchant::commands::revoke))
         .route("/v1/merchant/licenses/{id}/reissue", post(merchant::commands::reissue))
+        .route("/v1/merchant/channels", get(merchant::channels::list))
+        .route("/v1/merchant/channels/{id}", get(merchant::channels::show))
+        .route("/v1/merchant/channels/{id}/calls", get(merchant::channels::calls))
+        .route("/v1/merchant/channels/{id}/test-code", post(merchant::channels::test_code))
         .route("/v1/merchant/api-tokens", get(merchant::api_tokens::list).post(merchant::api_tokens::create))
         .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
+        .route("/v1/merchant/channels/{id}/check", post(merchant::channel_check::check))
         .route("/v1/merchant/keys", get(merchant::keys::list))
         // Operation
         .route("/v1/server/backup", get(backup::download))

@@ -193,6 +193,7 @@ fn noun_in_chinese(what: &str) -> &'static str {
         "status list" => "该状态列表",
         "API token" => "该 API 令牌",
         "production address" => "该生产地址",
+        "channel" => "该通道",
         "address" => "该地址",
         _ => "该资源",
     }

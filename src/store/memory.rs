@@ -249,7 +249,10 @@ impl State {
             | Kind::Index
             | Kind::Catalog
             | Kind::Kit
-            | Kind::Meta => {}
+            | Kind::Meta
+            | Kind::Call
+            | Kind::Standing
+            | Kind::Notice => {}
         }
         self.position.revision = after.revision;
         self.records.insert(key.clone(), Arc::clone(after));

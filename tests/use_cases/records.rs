@@ -72,7 +72,10 @@ impl Records {
             | Record::Kit(_)
             | Record::Replay(_)
             | Record::Idempotency(_)
-            | Record::Restore(_) => {}
+            | Record::Restore(_)
+            | Record::Calls(_)
+            | Record::Standing(_)
+            | Record::Notice(_) => {}
         }
     }
 
@@ -96,7 +99,10 @@ impl Records {
             | Kind::StatusListSlots
             | Kind::Catalog
             | Kind::Kit
-            | Kind::Meta => None,
+            | Kind::Meta
+            | Kind::Call
+            | Kind::Standing
+            | Kind::Notice => None,
             Kind::Quota | Kind::Escrow | Kind::Reservation => Some(0),
         }
     }
@@ -202,7 +208,10 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         | Kind::Event
         | Kind::Catalog
         | Kind::Kit
-        | Kind::Meta => None,
+        | Kind::Meta
+        | Kind::Call
+        | Kind::Standing
+        | Kind::Notice => None,
     }
 }
 

@@ -2,6 +2,9 @@
 
 pub mod api_tokens;
 pub mod apply;
+mod channel_answer;
+pub mod channel_check;
+pub mod channels;
 pub mod commands;
 pub mod keys;
 mod license_answer;

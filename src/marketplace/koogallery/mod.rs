@@ -5,10 +5,12 @@
 mod answer;
 pub mod auth_token;
 mod body;
+mod debugging;
 mod extend_params;
 mod family;
 mod get_call;
 mod get_order;
+mod guesses;
 mod json;
 pub mod kit;
 pub mod license_code;

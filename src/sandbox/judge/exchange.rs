@@ -58,7 +58,8 @@ pub enum Twist {
     BlankInToken,
     /// The call's time is off by less than the tolerance.
     Skewed,
-    /// The very same call again, signature and all.
+    /// The very same call again, signature and all. A server that keeps nonces may refuse it; one that keeps its answers
+    /// gives the same.
     Replayed,
 }
 
@@ -166,14 +167,14 @@ impl Exchange {
     }
 
     /// What makes the purchase unique: order and line, in families without lines the order, and for pay-per-use the
-    /// product beside it. Empty when no order was named.
+    /// product beside it, which only such calls name in the newer families. Empty when no order was named.
     pub fn order_identity(&self) -> String {
         let order = self.text("orderId");
         if order.is_empty() {
             return order;
         }
-        let pay_per_use = self.text("chargingMode") == "0";
-        let rest = if self.family.is_get() && pay_per_use { "productId" } else { "orderLineId" };
-        format!("{order}/{}", self.text(rest))
+        let names_product = !self.family.is_get() || self.text("chargingMode") == "0";
+        let product = if names_product { self.text("productId") } else { String::new() };
+        format!("{order}/{}/{product}", self.text("orderLineId"))
     }
 }

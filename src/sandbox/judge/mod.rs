@@ -7,12 +7,15 @@
 //!
 //! No code is shared with the server's adapter: both are held to the marketplace's pages.
 
+mod examiner;
 mod exchange;
 mod kind;
 mod memory;
+mod purchases;
 mod report;
 mod rule;
 mod rules;
+mod script;
 pub mod wire;
 
 use std::sync::Mutex;
@@ -20,8 +23,10 @@ use std::sync::Mutex;
 use secrecy::SecretString;
 
 pub use crate::sandbox::family::Family;
+pub use examiner::{Examiner, Unreachable};
 pub use exchange::{CallFailure, Exchange, Expected, Phase, Provocation, Twist, WireAnswer};
 pub use kind::Kind;
+pub use purchases::{Purchases, Shelf};
 pub use report::{Finding, Report};
 pub use rule::{Rule, Severity};
 

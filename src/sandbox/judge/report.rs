@@ -49,6 +49,28 @@ impl Report {
         self.broken(Severity::Violation).is_empty()
     }
 
+    /// Every rule that was looked at as a table, and each broken one in both languages.
+    pub fn to_text(&self) -> String {
+        let mut text = format!("{:<38}{:>8}{:>8}  SOURCE\n", "RULE", "LOOKED", "BROKEN");
+        for (rule, finding) in &self.by_rule {
+            let Finding { looked, broken, .. } = finding;
+            text.push_str(&format!("{:<38}{looked:>8}{broken:>8}  {}\n", rule.id(), rule.source()));
+        }
+        for (rule, finding) in self.by_rule.iter().filter(|(_, finding)| finding.broken > 0) {
+            let (severity, id, example) = (rule.severity().name(), rule.id(), finding.example.as_deref());
+            text.push_str(&format!("\n{severity}: {id} ({})\n", rule.source()));
+            text.push_str(&format!("  {}\n  {}\n", rule.english(), rule.chinese()));
+            text.push_str(&format!("  first: {}\n", example.unwrap_or_default()));
+        }
+        let (violated, advised) =
+            (self.broken(Severity::Violation).len(), self.broken(Severity::Advice).len());
+        text.push_str(&format!(
+            "\n{} rules looked at, {violated} violated, {advised} with advice\n",
+            self.by_rule.len()
+        ));
+        text
+    }
+
     /// Every rule that was looked at.
     pub fn to_json(&self) -> Value {
         let rules = self.by_rule.iter().map(|(rule, finding)| {

@@ -442,8 +442,8 @@ impl Rule {
             },
             Self::UsageInfoComplete => Row {
                 id: "usage-info-complete",
-                english: "Each entry of usageInfo has usageValue (12 digits, 4 of them decimals) and statisticalTime (yyyyMMddHHmmssSSS).",
-                chinese: "usageInfo 每项都有 usageValue(12 位,其中 4 位小数)和 statisticalTime(yyyyMMddHHmmssSSS)。",
+                english: "Each entry of usageInfo has usageValue (at most 4 decimals) and statisticalTime (yyyyMMddHHmmssSSS).",
+                chinese: "usageInfo 每项都有 usageValue(最多 4 位小数)和 statisticalTime(yyyyMMddHHmmssSSS)。",
                 source: "en-us_topic_000034",
                 families: SAAS,
                 severity: Severity::Violation,
@@ -474,8 +474,8 @@ impl Rule {
             },
             Self::VariationsAccepted => Row {
                 id: "variations-accepted",
-                english: "What the documents write in more than one way is understood: order of members, times of 14 or 17 digits, a blank for a + in authToken, absent optional members, a time within the tolerance, the same call again.",
-                chinese: "文档中的各种写法都能识别:参数顺序、14 或 17 位时间、authToken 中 + 变空格、缺少可选参数、时间偏差在容差内、同一请求重发。",
+                english: "What the documents write in more than one way is understood: order of members, times of 14 or 17 digits, a blank for a + in authToken, absent optional members, a time within the tolerance.",
+                chinese: "文档中的各种写法都能识别:参数顺序、14 或 17 位时间、authToken 中 + 变空格、缺少可选参数、时间偏差在容差内。",
                 source: "zh-cn_topic_0070649248",
                 families: EVERY,
                 severity: Severity::Violation,

@@ -54,6 +54,8 @@ row!(
         id: String = id,
         used_for: Text<AccessKeyUse> = used_for,
         value: SecretRefRow = value,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        retired: bool = retired,
     }
 );
 

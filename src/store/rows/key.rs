@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 
 use crate::application::ports::StoreError;
 use crate::application::record::{CounterKey, RecordKey};
-use crate::domain::{HandedOverKey, Instant, LicenseId, Marketplace, OrderId, OrderLineKey, StatusSlot};
+use crate::domain::{
+    ChannelId, HandedOverKey, Instant, LicenseId, Marketplace, OrderId, OrderLineKey, StatusSlot,
+};
 use crate::store::{KeyError, Kind, RecordKey as RawKey};
 
 /// The merchant part of what belongs to the installation.
@@ -17,6 +19,8 @@ pub(super) const INSTALLATION: &str = "";
 const PART_END: u8 = 0;
 const LINE: u8 = b'l';
 const PRODUCT: u8 = b'p';
+const SIGNED: u8 = b's';
+const UNSIGNED: u8 = b'u';
 
 /// First own part of each catalog entry.
 pub(super) const CATALOG_MERCHANT: &[u8] = b"merchant\0";
@@ -91,6 +95,16 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             (merchant.as_str(), Kind::Kit, own)
         }
         RecordKey::Idempotency(merchant, digest) => (merchant.as_str(), Kind::Idempotency, digest.to_vec()),
+        RecordKey::Calls { merchant, channel, signed, newest } => {
+            let own = joined(&[&own_of_calls(channel, *signed), newest.as_str().as_bytes()]);
+            (merchant.as_str(), Kind::Call, own)
+        }
+        RecordKey::Standing(merchant, channel) => {
+            (merchant.as_str(), Kind::Standing, channel.as_str().into())
+        }
+        RecordKey::Notice(merchant, channel, id) => {
+            (merchant.as_str(), Kind::Notice, joined(&[&own_of_channel(channel), id.as_str().as_bytes()]))
+        }
         RecordKey::Restore => (INSTALLATION, Kind::Meta, META_RESTORE.to_vec()),
     };
     RawKey::new(merchant, kind, own).map_err(|error| no_key(&error))
@@ -112,6 +126,16 @@ pub(super) fn no_key(error: &KeyError) -> StoreError {
 /// What the activations and events of one license start with.
 pub(super) fn own_of_license(license: &LicenseId) -> Vec<u8> {
     joined(&[license.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the notices about one channel start with.
+pub(super) fn own_of_channel(channel: &ChannelId) -> Vec<u8> {
+    joined(&[channel.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the calls of one channel start with, those that were signed and those that were not.
+pub(super) fn own_of_calls(channel: &ChannelId, signed: bool) -> Vec<u8> {
+    joined(&[&own_of_channel(channel), &[if signed { SIGNED } else { UNSIGNED }]])
 }
 
 /// What the purchases of one order start with, and those of no other.

@@ -2,7 +2,7 @@
 
 use super::key::{
     CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING,
-    INSTALLATION, no_key, own_of_license, own_of_order, raw_key,
+    INSTALLATION, no_key, own_of_calls, own_of_channel, own_of_license, own_of_order, raw_key,
 };
 use super::table::Table;
 use crate::application::ports::{Listing, StoreError};
@@ -66,6 +66,14 @@ impl Scan {
             }
             Listing::IdempotencyKeys { merchant, after } => {
                 forward(Table::Idempotency, merchant.as_str(), Kind::Idempotency, &[])?.behind(after.as_ref())
+            }
+            Listing::Calls { merchant, channel, signed } => {
+                let own = own_of_calls(channel, *signed);
+                forward(Table::Calls, merchant.as_str(), Kind::Call, &own)?.newest_first(None)
+            }
+            Listing::Notices(merchant, channel) => {
+                let own = own_of_channel(channel);
+                forward(Table::Notice, merchant.as_str(), Kind::Notice, &own)?.newest_first(None)
             }
             Listing::Events(merchant, license) => {
                 forward(Table::Event, merchant.as_str(), Kind::Event, &own_of_license(license))

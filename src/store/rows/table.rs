@@ -7,6 +7,9 @@ use super::activation::ActivationRow;
 use super::api_token::ApiTokenRow;
 use super::authorization_code::AuthorizationCodeRow;
 use super::channel::OwnedChannelRow;
+use super::channel_call::CallChunkRow;
+use super::channel_notice::ChannelNoticeRow;
+use super::channel_standing::ChannelStandingRow;
 use super::claim_target::ClaimTargetRow;
 use super::event::AuditEventRow;
 use super::handed_over::HandedOverRow;
@@ -32,8 +35,8 @@ use crate::application::record::{
     RecordKey, Replay, Stored, Versioned,
 };
 use crate::domain::{
-    Activation, ApiToken, AuditEvent, AuthorizationCode, Channel, HandedOver, Instant, License, Merchant,
-    Product, Purchase, Restore, Spec, StatusFlip, StatusList,
+    Activation, ApiToken, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice, ChannelStanding,
+    HandedOver, Instant, License, Merchant, Product, Purchase, Restore, Spec, StatusFlip, StatusList,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -80,7 +83,7 @@ tables! {
     Merchant = "merchant", schema 1, Merchant as MerchantRow;
     Product = "product", schema 1, Owned<Product> as OwnedProductRow;
     Spec = "spec", schema 1, Owned<Spec> as OwnedSpecRow;
-    Channel = "channel", schema 1, Owned<Channel> as OwnedChannelRow;
+    Channel = "channel", schema 2, Owned<Channel> as OwnedChannelRow;
     ApiToken = "API token", schema 1, ApiToken as ApiTokenRow;
     Purchase = "purchase", schema 2, Purchase as PurchaseRow;
     Instance = "instance", schema 1, Instance as InstanceRow;
@@ -99,6 +102,9 @@ tables! {
     Idempotency = "idempotency", schema 1, Idempotency as IdempotencyRow;
     Restore = "restore", schema 1, Restore as RestoreRow;
     Kit = "kit", schema 1, KitRecord as KitRow;
+    Calls = "calls", schema 1, CallChunk as CallChunkRow;
+    Standing = "standing", schema 1, ChannelStanding as ChannelStandingRow;
+    Notice = "notice", schema 1, ChannelNotice as ChannelNoticeRow;
 }
 
 /// A record as the raw store takes it.
@@ -153,6 +159,9 @@ impl Table {
             RecordKey::Idempotency(..) => Self::Idempotency,
             RecordKey::Restore => Self::Restore,
             RecordKey::Kit { .. } => Self::Kit,
+            RecordKey::Calls { .. } => Self::Calls,
+            RecordKey::Standing(..) => Self::Standing,
+            RecordKey::Notice(..) => Self::Notice,
         }
     }
 

@@ -2,11 +2,11 @@
 
 use super::form::Word;
 use crate::domain::{
-    AccessKeyUse, ActivationId, ApiTokenId, Binding, ChannelId, Charging, Component, CustomerId, EndCause,
-    Enforcement, Env, EventId, EventKind, InstanceId, JobId, KitInterface, LicenseId, Marketplace,
-    MerchantId, Multiply, NoTotal, OrderId, OrderLineId, Overage, ProductId, ReadyRule, RefreshScene,
-    RequestId, ResetWindow, Scope, Sku, SpecId, SpecKind, Starts, Status, StatusPolicy, TokenId, WhenFull,
-    WindowAlignment,
+    AccessKeyUse, ActivationId, ApiTokenId, Binding, CallId, ChannelId, Charging, Component, CustomerId,
+    EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KitInterface, LicenseId, Marketplace,
+    MerchantId, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay, OrderId, OrderLineId, OurFault, Overage,
+    ParameterPlace, ProductId, ReadyRule, RefreshScene, RequestId, ResetWindow, Scope, Sku, SpecId, SpecKind,
+    Starts, Status, StatusPolicy, TokenId, WhenFull, WindowAlignment,
 };
 
 /// What the domain reads and writes itself.
@@ -63,6 +63,7 @@ macro_rules! words_of_rows {
 ids!(
     ActivationId,
     ApiTokenId,
+    CallId,
     ChannelId,
     CustomerId,
     EventId,
@@ -70,6 +71,7 @@ ids!(
     JobId,
     LicenseId,
     MerchantId,
+    NoticeId,
     OrderId,
     OrderLineId,
     ProductId,
@@ -90,7 +92,11 @@ words_of_the_domain!(
     KitInterface,
     Marketplace,
     Multiply,
+    NoticeKind,
+    OnTheWay,
+    OurFault,
     Overage,
+    ParameterPlace,
     ResetWindow,
     Scope,
     SpecKind,

@@ -118,6 +118,11 @@ impl Wire {
         Ok(WireAnswer { status, headers, body, took: self.elapsed().saturating_sub(began) })
     }
 
+    /// Connects and sends nothing.
+    pub fn reach(&self, target: &Target) -> Result<(), CallFailure> {
+        self.connect(target, &Deadline::after(self.limits.whole)).map(|_| ())
+    }
+
     /// Agrees on TLS and sends nothing: what the address shows of itself, also when it is not to be trusted.
     pub fn inspect(
         &self,
