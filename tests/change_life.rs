@@ -191,3 +191,21 @@ fn a_hundred_instances_are_queried_in_one_call() {
     let too_many: Vec<&str> = ids.iter().copied().chain(["one-more"]).collect();
     assert_eq!(shop.query(&too_many).expect("answered").result_code(), "000002");
 }
+
+#[test]
+fn the_same_notice_many_times_at_once_is_answered_alike() {
+    let harness = Harness::start();
+    let shop = harness.storefront();
+    for round in 0..10 {
+        let order = shop.place(OrderReason::New, monthly(1)).expect("placed");
+        let members = json!({ "activity": "orderNotify", "orderId": order.order_id,
+            "orderLineId": order.order_line_id });
+        let call = shop.caller().sign(members.as_object().expect("an object").clone()).expect("signed");
+        let codes: Vec<String> = std::thread::scope(|scope| {
+            let ask = || shop.caller().send(&call).expect("answered").result_code().to_owned();
+            let callers: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+            callers.into_iter().map(|caller| caller.join().expect("answered")).collect()
+        });
+        assert_eq!(codes, vec!["000000"; 8], "round {round}");
+    }
+}

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use lictor::sandbox::address::AddressKeys;
 use lictor::sandbox::chaos::{Aftermath, EndState, LineEnd, Patience, Storm, StormTarget};
 use lictor::sandbox::family::Family;
@@ -148,7 +148,14 @@ struct Ground {
 
 fn start() -> Ground {
     let sandbox = start_sandbox();
-    let site = Site::new(&sandbox.base_url()).with_catalog(&catalog(&sandbox.base_url()));
+    let (site, server) = start_at(&sandbox.base_url());
+    let merchant = site.merchant_of(server.url());
+    Ground { sandbox, server, merchant, _site: site }
+}
+
+/// A server whose channels ask for their orders there.
+fn start_at(open_api_base: &str) -> (Site, Server) {
+    let site = Site::new(open_api_base).with_catalog(&catalog(open_api_base));
     let launch = site
         .launch_here()
         .env("TEST_NEXT_ACCESS_KEY", NEXT_KEY)
@@ -156,8 +163,7 @@ fn start() -> Ground {
         .env("TEST_NEXT_KIT_KEY", NEXT_KIT_KEY)
         .env("LICTOR_LOG_FILTER", "off");
     let server = Server::start(launch);
-    let merchant = site.merchant_of(server.url());
-    Ground { sandbox, server, merchant, _site: site }
+    (site, server)
 }
 
 fn storm(ground: &Ground, orders: usize, seed: u64) -> Aftermath {
@@ -238,7 +244,8 @@ fn fault_of(ground: &Ground, line: &LineEnd) -> Option<String> {
         return Some(format!("{} instead of {state}", license["state"]));
     }
     let end = license["ends_at"].as_str().and_then(|text| text.parse::<DateTime<Utc>>().ok());
-    if end != line.ends_at {
+    // Instants are shown in whole seconds.
+    if end != line.ends_at.map(|end| end.trunc_subsecs(0)) {
         return Some(format!("ends at {end:?} instead of {:?}", line.ends_at));
     }
     if license["sku"] != line.sale.basket.sku.as_str() {
@@ -278,4 +285,47 @@ fn readers_differ(ground: &Ground, line: &LineEnd, license: &Value) -> Option<St
 
 fn keys_of_the_end() -> AddressKeys {
     keys(NEXT_KEY, NEXT_KIT_KEY)
+}
+
+/// The command over an address of one family, with the sandbox where the server's channels look for it.
+fn serve_chaos(port: u16, url: &str, family: Family, key: &str, more: &[&str]) -> std::process::Output {
+    let listen = format!("127.0.0.1:{port}");
+    let target = address(url, family);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_lictor"));
+    command
+        .args(["--json", "sandbox", "serve", "--listen", &listen, "--target", &target])
+        .args(["--open-api-access-key", "env:AK", "--open-api-secret-key", "env:SK"])
+        .args(["--protocol", family.name(), "--access-key", "env:KEY", "--kit-access-key", "env:KIT"])
+        .args(["--chaos", "--orders", "12", "--every-reading"])
+        .args(more)
+        .envs([("AK", "open-api-key"), ("SK", process::OPEN_API_SECRET), ("KEY", key), ("KIT", KIT_KEY)]);
+    command.output().expect("the binary starts")
+}
+
+#[test]
+fn the_command_weathers_a_storm_and_fails_when_a_rule_is_broken() {
+    let probe = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = probe.local_addr().expect("bound").port();
+    drop(probe);
+    let ground = start_at(&format!("http://127.0.0.1:{port}"));
+    let url = ground.1.url();
+    let buy = ["--buy", "CAD-MONTH=P1M", "--buy", "CAD-FOREVER=permanent", "--seed", "7"];
+    for (family, buy) in [(Family::SaasV2, &buy[..]), (Family::LicenseV1, &buy[..]), (Family::KitV1, &[])] {
+        let done = serve_chaos(port, url, family, ACCESS_KEY, buy);
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{}: {said}", family.name());
+        let report: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+        assert_eq!(report["clean"], true, "{report}");
+        assert!(report["calls"]["calls"].as_u64() > Some(50) && report["rules"][0]["source"].is_string());
+    }
+    let foreign = serve_chaos(port, url, Family::SaasV2, "a key of somebody else", &buy);
+    assert_eq!(foreign.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&foreign.stdout).expect("JSON");
+    let rules = report["rules"].as_array().expect("a list").iter();
+    let broken: Vec<_> =
+        rules.filter(|rule| rule["broken"] != 0).filter_map(|rule| rule["rule"].as_str()).collect();
+    assert!(broken.contains(&"right-call-accepted") && broken.contains(&"body-sign-right"), "{broken:?}");
+    assert_eq!(report["clean"], false);
+    let idle = serve_chaos(port, url, Family::SaasV2, ACCESS_KEY, &[]);
+    assert_eq!(idle.status.code(), Some(2), "nothing to buy");
 }

@@ -22,7 +22,7 @@ const SETTLES_WITHIN: Duration = Duration::from_secs(120);
 pub struct ChaosArgs {
     /// Misbehave as the worst network and the oldest marketplace would, and report what comes of it: late, lost, repeated,
     /// replayed, reordered and oddly written calls, wrong keys, skewed clocks. Ends when it is over.
-    #[arg(long, requires = "buy")]
+    #[arg(long, requires = "target")]
     pub chaos: bool,
     /// Repeats a storm: the seed that it printed.
     #[arg(long, value_name = "NUMBER", requires = "chaos")]
@@ -48,6 +48,10 @@ impl ChaosArgs {
         runtime: &Runtime,
         output: Output,
     ) -> Result<(), Failure> {
+        if buy.is_empty() && !target.family.is_kit() {
+            let words = "a storm needs something to buy: give --buy SKU=TERM, best more than one";
+            return Err(Failure::Usage(words.to_owned()));
+        }
         let bytes = crate::randomness::random_bytes();
         let fresh = bytes.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
         let seed = self.seed.unwrap_or(fresh);

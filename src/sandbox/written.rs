@@ -217,7 +217,7 @@ fn signed_kit(
         let texts = members.iter().map(|(name, value)| (name.clone(), text_of(value)));
         let pairs: Vec<_> = texts.filter(|(_, text)| !text.trim().is_empty()).collect();
         let token = signer::auth_token(key, &pairs);
-        let token = if manner.token_plus == TokenPlus::Blank { token.replace('+', " ") } else { token };
+        let token = if manner.token_plus == TokenPlus::Blank { blanked(&token) } else { token };
         return Ok(Parts {
             path_tail: format!("/produceAPI/{}", call.activity),
             headers: vec![json_type(), ("authToken", token)],
@@ -234,6 +234,12 @@ fn signed_kit(
         body: body.into_bytes(),
         ..Parts::default()
     })
+}
+
+/// With a blank for each `+` but a leading one: what a header's value begins with is not kept by HTTP.
+fn blanked(token: &str) -> String {
+    let (first, rest) = token.split_at(token.len().min(1));
+    [first, &rest.replace('+', " ")].concat()
 }
 
 /// `yyyyMMddHHmmssSSS` in Beijing, as the Kit writes its times.

@@ -330,15 +330,22 @@ impl Running<'_> {
         Ok(match temper {
             Temper::Plain(_) => self.look(address, &written, expected),
             Temper::Replayed(_, times) => {
-                let first = self.look(address, &written, expected);
                 let again = match expected {
                     Expected::Accepted | Expected::AcceptedDespite(_) => {
                         Expected::AcceptedDespite(Twist::Replayed)
                     }
                     Expected::Refused(_) | Expected::Documented => expected,
                 };
-                (1..*times).for_each(|_| drop(self.look(address, &written, again)));
-                first
+                let repeat = || drop(self.look(address, &written, again));
+                // One after the other, or at the same time.
+                std::thread::scope(|scope| {
+                    if dice.one_in(2) {
+                        (1..*times).for_each(|_| drop(scope.spawn(repeat)));
+                    }
+                    let first = self.look(address, &written, expected);
+                    repeat();
+                    first
+                })
             }
             Temper::Lost(_, hang_up) => {
                 let began = address.wire().elapsed();

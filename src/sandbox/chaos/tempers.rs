@@ -30,9 +30,9 @@ pub enum Temper {
     Stale(Manner),
 }
 
-/// Skew that is still right, less what a call may take on its way.
+/// Skew that is still right, less what a call may take on its way and what the two clocks differ by already.
 const BEHIND_SECS_MAX: usize = 50;
-const AHEAD_SECS_MAX: usize = 60;
+const AHEAD_SECS_MAX: usize = 58;
 
 /// Some temper for a copy of a saying.
 pub fn temper(saying: &Saying, dice: &mut Dice, every_reading: bool) -> Temper {
