@@ -10,6 +10,7 @@ use super::{Failure, Output, SettingFlags, Table};
 use crate::catalog::{APPLY_FILE_BYTES_MAX, ApplyContext, ApplyFile, parse_apply_file_in};
 use crate::config::{Loaded, SecretResolver, config_sample, read_text};
 use crate::domain::SecretRef;
+use crate::service::check_tls;
 
 /// Checks settings and apply files, and changes nothing.
 #[derive(Debug, Args)]
@@ -28,7 +29,11 @@ impl CheckConfig {
         let mut mistakes: Vec<String> =
             self.bootstrap.iter().flat_map(|path| apply_file_mistakes(path)).collect();
         let loaded = match loaded {
-            Ok(loaded) => {
+            Ok(mut loaded) => {
+                match check_tls(&loaded.settings) {
+                    Ok(warnings) => loaded.warnings.extend(warnings.iter().map(ToString::to_string)),
+                    Err(error) => mistakes.push(error.to_string()),
+                }
                 let refused = loaded.settings.not_served();
                 mistakes.extend(refused.into_iter().map(|it| format!("{}: {}", it.place, it.message)));
                 Some(loaded)

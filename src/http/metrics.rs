@@ -12,7 +12,7 @@ use super::reply::Reply;
 use super::state::HttpState;
 use crate::application::Gauges;
 use crate::application::ports::DiskState;
-use crate::telemetry::{COMMIT_DURATION, HistogramReading};
+use crate::telemetry::{CERTIFICATE_EXPIRY, COMMIT_DURATION, HistogramReading};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
@@ -20,6 +20,7 @@ const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=
 pub async fn show(State(state): State<HttpState>) -> Reply {
     let mut text = written(&COMMIT_DURATION.reading(), state.store.disk(), &state.app.gauges().await?);
     calls(&mut text, &state).await?;
+    certificate(&mut text, CERTIFICATE_EXPIRY.reading());
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }
 
@@ -69,6 +70,14 @@ async fn calls(text: &mut String, state: &HttpState) -> Result<(), ApiError> {
     head(text, name, "counter", "Calls that were answered and could not be kept for the list of last calls.");
     line(text, name, state.app.calls_not_kept());
     Ok(())
+}
+
+/// Left out where a proxy has the certificate.
+fn certificate(text: &mut String, ends_at: Option<i64>) {
+    if let Some(ends_at) = ends_at {
+        let meaning = "When the served TLS certificate, or an intermediate of it, ends.";
+        gauge(text, "lictor_certificate_expiry_timestamp_seconds", meaning, ends_at);
+    }
 }
 
 fn head(text: &mut String, name: &str, kind: &str, meaning: &str) {
@@ -132,6 +141,11 @@ mod tests {
         ] {
             assert!(text.lines().any(|written| written == line), "{line} in\n{text}");
         }
+        let (mut with, mut without) = (String::new(), String::new());
+        certificate(&mut with, Some(1_800_000_000));
+        certificate(&mut without, None);
+        assert!(with.ends_with("lictor_certificate_expiry_timestamp_seconds 1800000000\n"), "{with}");
+        assert_eq!(without, "", "without TLS there is no such series");
         assert!(!written(&commits, None, &gauges).contains("free_bytes"), "what is not known is left out");
     }
 }

@@ -10,6 +10,7 @@ use super::verifying_keys::VerifyingKeys;
 use crate::application::ports::{Backups, IdSource, SecretSource, Store, find};
 use crate::application::record::{Owned, RecordKey, Versioned};
 use crate::application::{App, ApplyFiles, ChannelChecks, UseCaseError};
+use crate::config::TrustedProxies;
 use crate::domain::{Channel, ChannelId, Merchant, MerchantId};
 
 /// Bounds on what callers may cost.
@@ -23,6 +24,8 @@ pub struct HttpLimits {
     pub request_time: Duration,
     /// How long a connection may take for the head of its next request; so long it may also idle.
     pub header_time: Duration,
+    /// How long a TLS handshake may take.
+    pub handshake_time: Duration,
     /// How long open requests may go on once the service is told to stop.
     pub drain_time: Duration,
 }
@@ -34,6 +37,7 @@ impl Default for HttpLimits {
             apply_body_bytes: 1024 * 1024,
             request_time: Duration::from_secs(10),
             header_time: Duration::from_secs(75),
+            handshake_time: Duration::from_secs(10),
             drain_time: Duration::from_secs(15),
         }
     }
@@ -57,6 +61,8 @@ pub struct HttpParts {
     pub checks: Arc<dyn ChannelChecks>,
     /// Bounds.
     pub limits: HttpLimits,
+    /// Who may say for whom they call.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// What every handler is given; a clone is the same state.

@@ -14,6 +14,6 @@ pub use backup::ServerBackups;
 pub use channel_check::AddressChecks;
 pub use open::{Create, FirstStart, OpenOptions, Opened, new_token_text, open};
 pub use restore::{RestoreError, Restored, restore};
-pub use run::{Listening, RunError, init, run};
+pub use run::{Listening, RunError, check_tls, init, run};
 pub use secrets::ServerSecrets;
 pub use start_error::StartError;

@@ -16,7 +16,7 @@ use crate::application::ports::{IdSource, SecretSource};
 use crate::application::{ApplyCaller, ApplyFault, ApplyFiles};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, CreateRule, ReadError, SecretResolver, Settings, read_text};
-use crate::http::{HttpLimits, HttpParts, HttpState, router, serve};
+use crate::http::{HttpLimits, HttpParts, HttpState, Tls, TlsError, TlsFiles, TlsWarning, router, serve_as};
 use crate::randomness::SystemRandomness;
 use crate::store::{Repository, StoreError, StoreState};
 use crate::workers::Workers;
@@ -35,6 +35,9 @@ pub enum RunError {
         /// Why not.
         source: std::io::Error,
     },
+    /// Certificate and key are not fit to be served.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Settings that this version does not serve.
     #[error(transparent)]
     NotServed(ConfigError),
@@ -95,7 +98,7 @@ impl From<StartError> for RunError {
 
 /// What is told once the service can be reached.
 pub struct Listening {
-    /// `http://ADDRESS`.
+    /// `http://ADDRESS`, or `https://ADDRESS`.
     pub url: String,
     /// The folders, absolute, if this start made them.
     pub made: Option<(PathBuf, PathBuf)>,
@@ -119,10 +122,13 @@ pub async fn run(
     bootstrap: &[PathBuf],
     announce: impl FnOnce(&Listening),
 ) -> Result<(), RunError> {
+    let tls = tls_files(settings).map(|files| Tls::load(files, settings.tls_http2, Arc::new(SystemClock)));
+    let tls = tls.transpose()?;
     let cannot_listen = |source| RunError::Listen { address: settings.listen, source };
     let listener = TcpListener::bind(settings.listen).map_err(cannot_listen)?;
     let bound = listener.local_addr().map_err(cannot_listen)?;
-    let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{bound}"));
+    let url = format!("{}://{bound}", settings.scheme());
+    let public_url = settings.public_url.clone().unwrap_or_else(|| url.clone());
     let create = match settings.create {
         CreateRule::Auto => Create::IfAbsent,
         CreateRule::Never => Create::Never,
@@ -138,6 +144,7 @@ pub async fn run(
     let limits = HttpLimits {
         body_bytes: settings.request_body_limit,
         request_time: settings.request_timeout,
+        handshake_time: settings.request_timeout,
         drain_time: settings.shutdown_timeout,
         ..HttpLimits::default()
     };
@@ -153,13 +160,14 @@ pub async fn run(
         backups: Arc::new(ServerBackups::new(opened.records.clone(), settings.keys_dir.clone())),
         checks: Arc::new(checks),
         limits,
+        trusted_proxies: settings.trusted_proxies.clone(),
     };
     let state = HttpState::load(parts).await.map_err(StartError::from)?;
     let workers = Workers::start(&opened.app);
     let (stopping, records) = (stop_signal().map_err(RunError::Serve)?, opened.records.clone());
-    announce(&listening(settings, &opened, format!("http://{bound}")));
+    announce(&listening(settings, &opened, url));
     let served = tokio::select! {
-        served = serve(listener, router(state), limits, stopping) => served.map_err(RunError::Serve),
+        served = serve_as(tls, listener, router(state), limits, stopping) => served.map_err(RunError::Serve),
         state = records.stopped() => match state {
             StoreState::Failed(error) => Err(RunError::of_store(error)),
             StoreState::Running | StoreState::Closed => Ok(()),
@@ -168,6 +176,16 @@ pub async fn run(
     workers.stop().await;
     opened.records.close().await.map_err(RunError::of_store)?;
     served
+}
+
+/// What a start would say about certificate and key.
+pub fn check_tls(settings: &Settings) -> Result<Vec<TlsWarning>, TlsError> {
+    tls_files(settings).map_or_else(|| Ok(Vec::new()), |files| files.check(&SystemClock))
+}
+
+fn tls_files(settings: &Settings) -> Option<TlsFiles> {
+    let (cert_file, key_file) = (settings.tls_cert_file.clone()?, settings.tls_key_file.clone()?);
+    Some(TlsFiles { cert_file, key_file, public_url: settings.public_url.clone() })
 }
 
 async fn open_both(settings: &Settings, create: Create, public_url: String) -> Result<Opened, RunError> {

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use lictor::application::ports::Clock as _;
 use lictor::clock::SystemClock;
 use lictor::sandbox::family::Family;
+use lictor::workers::Workers;
 use serde_json::Value;
 
 use crate::merchant::{Fault, KEY, Merchant};
+use crate::support::{ACCESS_KEY, Harness, channel_speaking};
 
 fn merchant(family: Family, fault: Fault) -> Merchant {
     Merchant::start(family, fault, Arc::new(|| SystemClock.now()), Arc::new(|_| ()))
@@ -57,6 +59,46 @@ fn real_purchases_show_what_debugging_does_not() {
     let run = judge(&merchant.url, &["--protocol", "license-v1", "--purchases", "1", "--buy", "CAD=P1Y"]);
     assert_eq!(run.status.code(), Some(1), "{}", text(&run.stdout));
     assert!(text(&run.stderr).contains("license-stays-on-repeat") && !text(&run.stderr).contains(','));
+}
+
+#[test]
+fn a_server_that_asks_for_its_orders_asks_the_judge() {
+    let harness = Harness::start();
+    harness.world.clock.set(SystemClock.now());
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let open_api = free.local_addr().expect("it is bound").to_string();
+    drop(free);
+    let own = harness.world.sandbox.base_url();
+    let channel = channel_speaking("saas-v2", "judged", &harness.world.sandbox);
+    harness.apply(&channel.replace(&own, &format!("http://{open_api}")));
+    let workers = harness.block_on(async { Workers::start(&harness.app) });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lictor"));
+    let target = format!("{}/marketplace/acme/judged", harness.url);
+    command.args([
+        "sandbox",
+        "judge",
+        "--target",
+        &target,
+        "--protocol",
+        "saas-v2",
+        "--access-key",
+        "env:KEY",
+    ]);
+    command.args(["--purchases", "2", "--buy", "CAD-YEAR=P1Y", "--open-api-listen", &open_api]);
+    command.args(["--open-api-access-key", "env:AK", "--open-api-secret-key", "env:SK", "--json"]);
+    command.env_clear().env("KEY", ACCESS_KEY).env("AK", "AK").env("SK", "SK");
+    let run = command.output().expect("the binary runs");
+    harness.block_on(workers.stop());
+    assert_eq!(run.status.code(), Some(0), "{}{}", text(&run.stdout), text(&run.stderr));
+    let report: Value = serde_json::from_slice(&run.stdout).expect("JSON");
+    let looked = |rule: &str| {
+        let rules = report["rules"].as_array().expect("rules").iter();
+        let found = rules.filter(|found| found["rule"] == rule).map(|found| found["looked"].as_u64());
+        found.sum::<Option<u64>>().unwrap_or_default()
+    };
+    assert_eq!(looked("purchase-settles"), 2, "{report:#}");
+    assert!(looked("same-order-same-instance") >= 8 && looked("memo-stays-on-repeat") >= 4, "{report:#}");
+    assert_eq!(looked("repeated-release-succeeds"), 2, "{report:#}");
 }
 
 #[test]

@@ -254,6 +254,7 @@ impl Launch {
 pub struct Server {
     child: Child,
     url: String,
+    said: tempfile::NamedTempFile,
 }
 
 /// How long a start, with all that it may have to rebuild, and an end may take.
@@ -289,7 +290,7 @@ impl Server {
             }
         });
         match heard.recv_timeout(PATIENCE) {
-            Ok(url) => Ok(Self { child, url }),
+            Ok(url) => Ok(Self { child, url, said }),
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 child.kill().ok();
                 child.wait().ok();
@@ -305,6 +306,11 @@ impl Server {
 
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Its log so far.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(self.said.path()).expect("text")
     }
 
     pub fn pid(&self) -> u32 {
@@ -364,6 +370,15 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
+    }
+}
+
+/// Waits for something that happens outside this process and tells nobody.
+pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !happened() {
+        assert!(started.elapsed() < PATIENCE, "waited in vain: {what}");
+        pass(Duration::from_millis(5));
     }
 }
 

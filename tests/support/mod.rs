@@ -17,6 +17,7 @@ use chrono::{DateTime, Utc};
 use lictor::application::App;
 use lictor::application::ports::{Clock, SecretFault, SecretSource};
 use lictor::clock::ManualClock;
+use lictor::config::TrustedProxies;
 use lictor::domain::{MerchantId, Scope, SecretRef, TokenOwner};
 use lictor::http::{HttpLimits, HttpParts, HttpState, router, serve, token_digest};
 use lictor::marketplace::MarketplaceOrders;
@@ -188,6 +189,7 @@ impl Harness {
             backups: Arc::new(ServerBackups::new(records.clone(), world.folder.path().join("keys"))),
             checks: Arc::new(checks),
             limits,
+            trusted_proxies: TrustedProxies::default(),
         };
         let state = runtime.block_on(HttpState::load(parts)).expect("the store can be read");
         let (stop, stopped) = oneshot::channel();
