@@ -297,8 +297,14 @@ fn serve_chaos(port: u16, url: &str, family: Family, key: &str, more: &[&str]) -
         .args(["--protocol", family.name(), "--access-key", "env:KEY", "--kit-access-key", "env:KIT"])
         .args(["--chaos", "--orders", "12", "--every-reading"])
         .args(more)
-        .envs([("AK", "open-api-key"), ("SK", process::OPEN_API_SECRET), ("KEY", key), ("KIT", KIT_KEY)]);
+        .envs([("AK", "open-api-key"), ("SK", process::OPEN_API_SECRET)])
+        .envs([("KEY", key), ("NEXT", NEXT_KEY), ("KIT", KIT_KEY), ("NEXT_KIT", NEXT_KIT_KEY)]);
     command.output().expect("the binary starts")
+}
+
+fn broken(report: &Value) -> Vec<&str> {
+    let rules = report["rules"].as_array().expect("a list").iter();
+    rules.filter(|rule| rule["broken"] != 0).filter_map(|rule| rule["rule"].as_str()).collect()
 }
 
 #[test]
@@ -309,20 +315,23 @@ fn the_command_weathers_a_storm_and_fails_when_a_rule_is_broken() {
     let ground = start_at(&format!("http://127.0.0.1:{port}"));
     let url = ground.1.url();
     let buy = ["--buy", "CAD-MONTH=P1M", "--buy", "CAD-FOREVER=permanent", "--seed", "7"];
-    for (family, buy) in [(Family::SaasV2, &buy[..]), (Family::LicenseV1, &buy[..]), (Family::KitV1, &[])] {
-        let done = serve_chaos(port, url, family, ACCESS_KEY, buy);
+    // Whoever cannot be told by his signature is answered by the newest key: every one has to be known.
+    let rotated = [&["--next-access-key", "env:NEXT"], &buy[..]].concat();
+    let of_kit = ["--next-access-key", "env:NEXT", "--next-kit-access-key", "env:NEXT_KIT"];
+    for (family, more) in
+        [(Family::SaasV2, &rotated[..]), (Family::LicenseV1, &rotated[..]), (Family::KitV1, &of_kit[..])]
+    {
+        let done = serve_chaos(port, url, family, ACCESS_KEY, more);
         let said = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "{}: {said}", family.name());
         let report: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+        assert!(done.status.success(), "{}: {said} {:?} {report}", family.name(), broken(&report));
         assert_eq!(report["clean"], true, "{report}");
         assert!(report["calls"]["calls"].as_u64() > Some(50) && report["rules"][0]["source"].is_string());
     }
     let foreign = serve_chaos(port, url, Family::SaasV2, "a key of somebody else", &buy);
     assert_eq!(foreign.status.code(), Some(1));
     let report: Value = serde_json::from_slice(&foreign.stdout).expect("JSON");
-    let rules = report["rules"].as_array().expect("a list").iter();
-    let broken: Vec<_> =
-        rules.filter(|rule| rule["broken"] != 0).filter_map(|rule| rule["rule"].as_str()).collect();
+    let broken = broken(&report);
     assert!(broken.contains(&"right-call-accepted") && broken.contains(&"body-sign-right"), "{broken:?}");
     assert_eq!(report["clean"], false);
     let idle = serve_chaos(port, url, Family::SaasV2, ACCESS_KEY, &[]);

@@ -120,7 +120,9 @@ impl Serve {
             let keys = AddressKeys { callbacks: secret(key)?, kit };
             if self.chaos.chaos {
                 let next = self.chaos.next_access_key.as_ref().map(secret).transpose()?;
-                let next = next.map(|callbacks| AddressKeys { callbacks, kit: keys.kit.clone() });
+                let next_kit = self.chaos.next_kit_access_key.as_ref().map(secret).transpose()?;
+                let kit = next_kit.or_else(|| keys.kit.clone());
+                let next = next.map(|callbacks| AddressKeys { callbacks, kit });
                 let target = StormTarget {
                     family: self.protocol,
                     production_address: target.clone(),

@@ -33,6 +33,9 @@ pub struct ChaosArgs {
     /// Changes the address's key in mid-storm; bind it beforehand, beside the other: env:NAME or file:PATH.
     #[arg(long, value_name = "SECRET", value_parser = super::sandbox::secret_ref, requires = "chaos")]
     pub next_access_key: Option<SecretRef>,
+    /// The Kit's next key, likewise.
+    #[arg(long, value_name = "SECRET", value_parser = super::sandbox::secret_ref, requires = "next_access_key")]
+    pub next_kit_access_key: Option<SecretRef>,
     /// Also write and sign in ways that the documents leave open: bodies signed as sent or sorted at every depth, times in seconds.
     #[arg(long, requires = "chaos")]
     every_reading: bool,
