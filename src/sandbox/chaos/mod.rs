@@ -5,8 +5,11 @@
 //! Nothing here knows what serves the address. Every exchange is shown to the judge.
 
 mod aftermath;
+mod kit_life;
 mod life;
+mod settling;
 mod storm;
+mod telling;
 mod tempers;
 
 pub use aftermath::{Aftermath, EndState, LineEnd, Tally};
