@@ -23,6 +23,9 @@ const NEXT_KIT_KEY: &str = "next-kit-key-of-the-tests";
 /// What the server may still have to do when the storm is over: jobs that met a failing open API pause.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Lives at the same time, each with up to 20 calls: a machine with little to spare answers them within 5 s.
+const CALLERS: usize = 4;
+
 const SELLING: [Family; 5] =
     [Family::SaasV2, Family::LicenseOnline, Family::LicenseCode, Family::LicenseV1, Family::SaasV1];
 
@@ -167,7 +170,14 @@ fn start_at(open_api_base: &str) -> (Site, Server) {
 
 fn storm(ground: &Ground, orders: usize, seed: u64) -> Aftermath {
     let redeem = |code: &str| drop(ground.merchant.claim(code));
-    let storm = Storm { orders, seed, baskets: baskets(), every_reading: true, on_code: Some(&redeem) };
+    let storm = Storm {
+        orders,
+        callers: CALLERS,
+        seed,
+        baskets: baskets(),
+        every_reading: true,
+        on_code: Some(&redeem),
+    };
     let patience = Patience { between_tries: &a_while, settles_within: PATIENCE };
     storm.run(&ground.sandbox, &targets(ground.server.url()), &patience)
 }

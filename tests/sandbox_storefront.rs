@@ -78,6 +78,7 @@ impl Merchant {
                     front_end_url: "https://a.example/portal".into(),
                     memo: "激活码 ABC".into(),
                     sign_in: None,
+                    license: None,
                 };
                 PurchaseOutcome::Instances(instance_ids.iter().map(info).collect())
             }

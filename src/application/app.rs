@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard, Notify};
 
+use super::breakers::Breakers;
 use super::call_log::CallLog;
 use super::ports::{Clock, IdSource, MarketplaceCalls, OrderSource, Signer, SigningError, Store, StoreError};
 use super::status_slots::StatusSlots;
+use super::watched_calls::{Watch, WatchedCalls, WatchedOrders};
 use crate::domain::{
     Actor, AuditEvent, EventId, EventKind, Instant, LicenseId, Merchant, MerchantId, Refusal, whole_seconds,
 };
@@ -58,6 +60,7 @@ pub struct App {
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) orders: Arc<dyn OrderSource>,
     pub(super) marketplaces: Option<Arc<dyn MarketplaceCalls>>,
+    pub(super) breakers: Arc<Breakers>,
     pub(super) slots: StatusSlots,
     pub(super) calls: CallLog,
     /// What woke up.
@@ -76,14 +79,19 @@ impl App {
     ) -> Self {
         let queue = (0..QUEUE_SHARDS).map(|_| Mutex::new(())).collect();
         let (slots, calls, signals) = (StatusSlots::default(), CallLog::default(), Signals::default());
-        let marketplaces = None;
-        Self { store, signer, clock, ids, orders, marketplaces, slots, calls, signals, queue }
+        let (marketplaces, breakers) = (None, Arc::<Breakers>::default());
+        let watch =
+            Watch { breakers: Arc::clone(&breakers), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
+        let orders = Arc::new(WatchedOrders { inner: orders, watch });
+        Self { store, signer, clock, ids, orders, marketplaces, breakers, slots, calls, signals, queue }
     }
 
     /// With marketplaces that can be asked for and told more than orders. Without them their codes cannot be redeemed.
     #[must_use]
     pub fn with_marketplaces(mut self, marketplaces: Arc<dyn MarketplaceCalls>) -> Self {
-        self.marketplaces = Some(marketplaces);
+        let (breakers, clock) = (Arc::clone(&self.breakers), Arc::clone(&self.clock));
+        let watch = Watch { breakers, clock, ids: Arc::clone(&self.ids) };
+        self.marketplaces = Some(Arc::new(WatchedCalls { inner: marketplaces, watch }));
         self
     }
 

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 
 use super::app::{App, UseCaseError, decided};
 use super::ports::{ABSENT, Change, Commit, Listing, SigningError, Versioned, find, list};
-use super::record::{Owned, RecordKey, Stored};
+use super::record::{Mapping, MarketplaceCode, Owned, RecordKey, Stored};
 use crate::domain::{
-    AccessKeyRef, ApiToken, Channel, CustomerId, Env, License, LicenseId, Merchant, MerchantId, NewLicense,
-    Origin, Product, Refusal, Spec, SpecTerm, Term, Validity,
+    AccessKeyRef, ApiToken, Channel, CustomerId, Env, FOREIGN_ID_BYTES_MAX, License, LicenseId, Merchant,
+    MerchantId, NewLicense, Origin, Product, Refusal, Spec, SpecTerm, Term, Validity,
 };
 
 /// What an apply file says, for one merchant.
@@ -41,9 +41,9 @@ pub enum EntryChange {
 /// One line of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedEntry {
-    /// `merchant`, `product`, `spec`, `channel` or `api_token`.
+    /// `merchant`, `product`, `mapping`, `spec`, `channel` or `api_token`.
     pub kind: &'static str,
-    /// Its id, or the name of a token.
+    /// Its id, the SKU of a mapping, or the name of a token.
     pub id: String,
     /// What became of it.
     pub change: EntryChange,
@@ -235,6 +235,7 @@ impl App {
             if has_keys {
                 self.check_key_length(&merchant, &spec)?;
             }
+            commit = self.apply_mappings(commit, &mut entries, &merchant.id, &spec).await?;
             let (id, owned) = (spec.id.to_string(), Owned { merchant: merchant.id.clone(), value: spec });
             commit = self.apply_one(commit, &mut entries, "spec", id, owned).await?;
         }
@@ -281,6 +282,36 @@ impl App {
             EntryChange::Unchanged => commit,
             EntryChange::Created | EntryChange::Changed => commit.with(Change::Put(record, revision)),
         })
+    }
+
+    /// What a held order was mapped to is kept beside the catalog: a file that does not name the SKU leaves it, and one
+    /// that gives it to another spec is the later word.
+    async fn apply_mappings(
+        &self,
+        mut commit: Commit,
+        entries: &mut Vec<AppliedEntry>,
+        merchant: &MerchantId,
+        spec: &Spec,
+    ) -> Result<Commit, UseCaseError> {
+        let skus = spec.skus.iter().cloned().map(MarketplaceCode::Sku);
+        let product_ids = spec.product_ids.iter().filter(|id| id.len() <= FOREIGN_ID_BYTES_MAX);
+        let product_ids = product_ids.cloned().map(MarketplaceCode::ProductId);
+        for code in skus.chain(product_ids) {
+            let Some(Versioned { value: known, revision }) = self.mapped(merchant, &code).await? else {
+                continue;
+            };
+            if known.spec != spec.id {
+                let id = match &code {
+                    MarketplaceCode::Sku(sku) => sku.to_string(),
+                    MarketplaceCode::ProductId(id) => id.clone(),
+                };
+                let (kind, change) = ("mapping", EntryChange::Changed);
+                entries.push(AppliedEntry { kind, id, change, details: Vec::new() });
+                let moved = Mapping { spec: spec.id.clone(), since: self.now(), ..known };
+                commit = commit.put(moved, revision);
+            }
+        }
+        Ok(commit)
     }
 
     /// A token given from outside is known by its digest: the same text again changes nothing. It stays whose it is,
@@ -335,7 +366,7 @@ impl App {
     }
 
     /// Signs the longest key that the spec can give; a marketplace takes no more than 1,023 characters.
-    fn check_key_length(&self, merchant: &Merchant, spec: &Spec) -> Result<(), UseCaseError> {
+    pub(super) fn check_key_length(&self, merchant: &Merchant, spec: &Spec) -> Result<(), UseCaseError> {
         let now = self.now();
         let term = match spec.term {
             SpecTerm::Fixed(term) => term,

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 pub use super::disk_room::{DiskLevel, DiskState, Urgency};
 pub use super::record::Versioned;
-use super::record::{CounterKey, Record, RecordKey, Stored};
+use super::record::{CounterKey, Lane, Record, RecordKey, Stored};
 use crate::domain::{
     Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, InstanceId, Instant,
     License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, Product, ProductId,
@@ -159,8 +159,27 @@ pub enum Listing {
     StatusLists(MerchantId),
     /// The entries of a merchant that wait for publication.
     StatusFlips(MerchantId),
-    /// Jobs of all merchants, by the time they are due; also those that lie ahead.
+    /// Jobs of all merchants, lane by lane, in each by the time they are due; also those that lie ahead. Last come those
+    /// that have no lane yet.
     Jobs,
+    /// Jobs that have no lane yet, by the time they are due.
+    JobsWithoutLane,
+    /// Jobs of all lanes behind this one, and then those without: the first is the head of the next lane.
+    JobsBehindLane(Lane),
+    /// Jobs of one lane, by the time they are due.
+    JobsOfLane {
+        /// Which.
+        lane: Lane,
+        /// Only those due at this time or later.
+        from: Option<Instant>,
+    },
+    /// Jobs of a merchant, lane by lane, behind the given one; none without a lane.
+    JobsOfMerchant {
+        /// Whose.
+        merchant: MerchantId,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
     /// The events of a license, oldest first.
     Events(MerchantId, LicenseId),
     /// Answered calls of a merchant, in no order that means anything, behind the given one.
@@ -376,6 +395,11 @@ pub trait OrderSource: Send + Sync {
         order_id: &str,
         order_line_id: Option<&str>,
     ) -> Result<OrderDetails, OrderSourceError>;
+
+    /// Until when the marketplace behind a channel has asked not to be called, if it has and that time has not come.
+    fn asked_to_wait(&self, _channel: &Channel) -> Option<Instant> {
+        None
+    }
 }
 
 /// How a redeemed code stands at the marketplace.
@@ -451,6 +475,11 @@ pub trait MarketplaceCalls: Send + Sync {
         request: &RequestId,
         text: &str,
     ) -> Result<(), MarketplaceCallError>;
+
+    /// See [`OrderSource::asked_to_wait`].
+    fn asked_to_wait(&self, _channel: &Channel) -> Option<Instant> {
+        None
+    }
 }
 
 /// A secret that cannot be used: which one, and what is wrong with it. Never the secret itself.

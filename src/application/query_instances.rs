@@ -4,7 +4,7 @@ use super::app::{App, UseCaseError};
 use super::handle_purchase_event::PurchaseCall;
 use super::ports::{Versioned, find, memo_for};
 use super::record::{Owned, RecordKey};
-use crate::domain::{InstanceInfo, License, Product, Purchase, PurchaseOutcome, PurchaseState};
+use crate::domain::{InstanceInfo, License, LicenseShown, Product, Purchase, PurchaseOutcome, PurchaseState};
 
 impl App {
     pub(super) async fn query_instances(
@@ -32,6 +32,29 @@ impl App {
         Ok(PurchaseOutcome::Instances(infos))
     }
 
+    /// As it stands, and as a purchase is answered that is told again.
+    pub(super) async fn license_asked(
+        &self,
+        call: &PurchaseCall<'_>,
+        instance_id: &str,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        match self.purchase_of_instance(call, instance_id).await? {
+            Some(purchase) => self.delivered(call, &purchase.value).await,
+            None => Ok(PurchaseOutcome::InstanceUnknown),
+        }
+    }
+
+    /// For whoever hands the license over.
+    pub(super) fn license_shown(&self, license: &License) -> LicenseShown {
+        LicenseShown {
+            id: license.id.clone(),
+            state: license.state(self.now()),
+            ends_at: license.validity.ends_at,
+            license_key: license.license_key.clone(),
+            claim_code: self.signer.claim_code(&license.id, license.generation).reveal(),
+        }
+    }
+
     pub(super) async fn instance_info(
         &self,
         purchase: &Purchase,
@@ -50,12 +73,13 @@ impl App {
             None => (String::new(), code),
         };
         let front_end_url = if front_end_url.is_empty() { portal_url } else { front_end_url };
-        Ok(InstanceInfo { instance_id: purchase.instance.to_string(), front_end_url, memo, sign_in: None })
+        let instance_id = purchase.instance.to_string();
+        Ok(InstanceInfo { instance_id, front_end_url, memo, sign_in: None, license: None })
     }
 
     /// What was released before its license existed has nothing to show but where to ask.
     pub(super) fn ended(&self, purchase: &Purchase) -> InstanceInfo {
         let (instance_id, front_end_url) = (purchase.instance.to_string(), self.signer.portal_url());
-        InstanceInfo { instance_id, front_end_url, memo: String::new(), sign_in: None }
+        InstanceInfo { instance_id, front_end_url, memo: String::new(), sign_in: None, license: None }
     }
 }

@@ -5,7 +5,7 @@ use crate::domain::{
     Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, EventId, HandedOver, HandedOverKey,
     InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId,
     NoticeId, OrderLineKey, OrderRef, Places, Product, ProductId, Purchase, PurchaseOutcome, RefreshScene,
-    Restore, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest,
+    Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest,
 };
 
 /// The key of one record.
@@ -19,6 +19,8 @@ pub enum RecordKey {
     Spec(MerchantId, SpecId),
     /// A channel of a merchant.
     Channel(MerchantId, ChannelId),
+    /// Which spec a merchant has said that a marketplace's code means.
+    Mapping(MerchantId, MarketplaceCode),
     /// An API token, by the digest of its text.
     ApiToken(TokenDigest),
     /// A purchase.
@@ -43,8 +45,10 @@ pub enum RecordKey {
     StatusList(MerchantId, StatusListNumber),
     /// An entry that waits for the next publication.
     StatusFlip(MerchantId, StatusSlot),
-    /// Work to do after an answer; sorted by `due_at`.
+    /// Work to do after an answer; sorted by lane, and there by `due_at`.
     Job {
+        /// Where it waits; none until somebody has looked whose call it waits for.
+        lane: Option<Lane>,
         /// When it is due.
         due_at: Instant,
         /// Which.
@@ -93,11 +97,37 @@ pub enum CounterKey {
     StatusSlots(MerchantId),
 }
 
+/// Jobs that wait for the same other side, and are equally urgent. They are found without looking at any other job.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Through which address the marketplace is called; none for what calls nobody.
+    pub channel: Option<ChannelId>,
+    /// How urgent.
+    pub rank: Rank,
+}
+
+/// How urgent a job is among those that wait for the same other side; the first go first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rank {
+    /// Somebody has asked for it to be done now.
+    ByHand,
+    /// A buyer waits: the marketplace pays back what is not delivered in time.
+    Purchase,
+    /// Everything else.
+    Ordinary,
+}
+
 /// Work to do after an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     /// Time-ordered id.
     pub id: JobId,
+    /// Where it waits; none until somebody has looked whose call it waits for.
+    pub lane: Option<Lane>,
+    /// When it was made; not known of those that an earlier version made.
+    pub since: Option<Instant>,
     /// Not before.
     pub due_at: Instant,
     /// While this lies ahead, some worker has it.
@@ -186,7 +216,36 @@ pub enum Task {
     },
 }
 
+impl Job {
+    /// The key it is stored under.
+    pub fn key(&self) -> RecordKey {
+        RecordKey::Job { lane: self.lane.clone(), due_at: self.due_at, id: self.id.clone() }
+    }
+}
+
 impl Task {
+    /// How urgent it is, unless somebody asks for it by hand.
+    pub fn rank(&self) -> Rank {
+        let a_buyer_waits =
+            matches!(self, Self::SettlePurchase { .. } | Self::LookAtOrder { .. } | Self::RedeemCode { .. });
+        if a_buyer_waits { Rank::Purchase } else { Rank::Ordinary }
+    }
+
+    /// What it does, as answers name it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::SettlePurchase { .. } => "settle_purchase",
+            Self::RankOrder { .. } => "rank_order",
+            Self::RedeemCode { .. } => "redeem_code",
+            Self::QueryCode { .. } => "query_code",
+            Self::ReportUse { .. } => "report_use",
+            Self::ApplyForLicense { .. } => "apply_for_license",
+            Self::ApplyChange { .. } => "apply_change",
+            Self::LookAtOrder { .. } => "look_at_order",
+            Self::UploadLicense { .. } => "upload_license",
+        }
+    }
+
     /// Whose it is and what it is about, for the log: never a code.
     pub fn subject(&self) -> (&MerchantId, &str) {
         match self {
@@ -253,6 +312,29 @@ pub struct KitRecord {
     pub body: String,
     /// When.
     pub received_at: Instant,
+}
+
+/// A code by which a marketplace names what was bought.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MarketplaceCode {
+    /// Its code for a spec.
+    Sku(Sku),
+    /// Its product id, where the order names no SKU.
+    ProductId(String),
+}
+
+/// Which spec a merchant has said that a marketplace's code means. It is kept beside the catalog, so that an apply file
+/// that does not name the code does not take it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapping {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// The code.
+    pub code: MarketplaceCode,
+    /// What it means.
+    pub spec: SpecId,
+    /// Since when.
+    pub since: Instant,
 }
 
 /// Which purchase an instance id means.
@@ -348,6 +430,7 @@ impl Record {
             | Self::Product(_)
             | Self::Spec(_)
             | Self::Channel(_)
+            | Self::Mapping(_)
             | Self::ApiToken(_)
             | Self::Purchase(_)
             | Self::Instance(_)
@@ -384,6 +467,7 @@ records! {
     Product(Owned<Product>) = |it| RecordKey::Product(it.merchant.clone(), it.value.id.clone());
     Spec(Owned<Spec>) = |it| RecordKey::Spec(it.merchant.clone(), it.value.id.clone());
     Channel(Owned<Channel>) = |it| RecordKey::Channel(it.merchant.clone(), it.value.id.clone());
+    Mapping(Mapping) = |it| RecordKey::Mapping(it.merchant.clone(), it.code.clone());
     ApiToken(ApiToken) = |it| RecordKey::ApiToken(it.digest);
     Purchase(Purchase) = |it| RecordKey::Purchase(it.key.clone());
     Instance(Instance) = |it| {
@@ -404,7 +488,7 @@ records! {
     };
     StatusList(StatusList) = |it| RecordKey::StatusList(it.merchant.clone(), it.number);
     StatusFlip(StatusFlip) = |it| RecordKey::StatusFlip(it.merchant.clone(), it.slot);
-    Job(Job) = |it| RecordKey::Job { due_at: it.due_at, id: it.id.clone() };
+    Job(Job) = |it| it.key();
     Event(AuditEvent) = |it| {
         RecordKey::Event(it.merchant.clone(), it.license.clone(), it.id.clone())
     };

@@ -63,6 +63,7 @@ impl CallSubject {
             | PurchaseEvent::Changed { instance_id, order, .. } => (Some(order), Some(instance_id)),
             PurchaseEvent::Released { instance_id, order } => (order.as_ref(), Some(instance_id)),
             PurchaseEvent::StatusChanged { instance_id, .. }
+            | PurchaseEvent::LicenseAsked { instance_id }
             | PurchaseEvent::Applied { instance_id, .. }
             | PurchaseEvent::ChangeAsked { instance_id, .. } => (None, Some(instance_id)),
             PurchaseEvent::KitSynced(_) => (None, None),
@@ -107,7 +108,8 @@ impl App {
             channel: address.1.clone(),
             kind,
             at,
-            activity: call.activity.clone(),
+            // Strangers must not make a notice for every activity.
+            activity: call.activity.clone().filter(|_| call.signed_by.is_some()),
             cause: call.cause.clone(),
             last_success: None,
         });
@@ -123,10 +125,11 @@ impl App {
 /// What of a call the merchant should know without asking.
 fn notice_kind(call: &ChannelCall) -> Option<NoticeKind> {
     let cause = call.cause.as_ref().filter(|_| call.is_refused())?;
-    if call.test {
-        return Some(NoticeKind::DialTestFailed);
+    // Anybody can say that a call is a dial test: of one that no key signed only a cause that is worth a look is told.
+    if !cause.merchant_can_act() && (!call.test || call.signed_by.is_none()) {
+        return None;
     }
-    cause.merchant_can_act().then_some(NoticeKind::CallbackRejected)
+    Some(if call.test { NoticeKind::DialTestFailed } else { NoticeKind::CallbackRejected })
 }
 
 #[cfg(test)]

@@ -8,8 +8,6 @@ use crate::domain::{ChannelId, ChannelNotice, ChannelStanding, Merchant, Merchan
 impl App {
     /// Looks at every channel of every merchant and tells once of each silence. Says of how many.
     pub async fn watch_channels(&self) -> Result<usize, UseCaseError> {
-        // What was noted a moment ago may end a silence.
-        self.flush_calls(true).await?;
         let mut told = 0;
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
             for channel in self.channels_of(&merchant.value.id).await? {
@@ -30,7 +28,10 @@ impl App {
         let key = RecordKey::Standing(merchant.clone(), channel.clone());
         let stored: Option<Versioned<ChannelStanding>> = find(self.store.as_ref(), key).await?;
         let Some(Versioned { value: mut standing, revision }) = stored else { return Ok(false) };
-        let Some(since) = standing.silent_since(now) else { return Ok(false) };
+        // What was noted a moment ago may end a silence.
+        let mut newest = standing.clone();
+        self.calls.add_to(&mut newest);
+        let Some(since) = newest.silent_since(now) else { return Ok(false) };
         standing.silence_told = Some(since);
         let notice = ChannelNotice {
             id: NoticeId::from_uuid(self.ids.uuid_v7(now)),

@@ -39,8 +39,11 @@ fn read(section: &Section<'_>) -> ReadChannel {
         section.required("protocol", "\"saas-v2\"").and_then(|member| word(&member, PROTOCOLS, known));
     let marketplace = marketplace(section, protocol.as_ref());
     let products = products(section);
-    let access_keys = access_keys(section);
+    let access_keys = access_keys(section, marketplace);
     let open_api = section.section("open_api").and_then(|section| open_api(&section));
+    if marketplace == Marketplace::Generic {
+        needs_no_open_api(section);
+    }
     let ready = or(section, "ready", ReadyRule::Minted, |m| word(m, &["minted", "app-info"], ready));
     section.finish();
     let value = channel_id.zip(protocol).map(|(id, protocol)| Channel {
@@ -67,6 +70,13 @@ fn marketplace(section: &Section<'_>, protocol: Option<&ProtocolName>) -> Market
         member.mistake(format!("protocol `{}` is spoken by `{}`", protocol.0, spoken.as_str()));
     }
     spoken
+}
+
+/// The events carry the order.
+fn needs_no_open_api(section: &Section<'_>) {
+    if let Some(member) = section.member("open_api") {
+        member.mistake("a shop that sends Standard Webhooks is never called back: leave `open_api` out");
+    }
 }
 
 fn ready(text: &str) -> Option<ReadyRule> {
@@ -96,7 +106,7 @@ fn products(section: &Section<'_>) -> Vec<(ProductId, Place)> {
 }
 
 /// `access_keys = ["env:…"]`, or `[[channel.access_key]]` with `id`, `use`, `value` and `retired`.
-fn access_keys(section: &Section<'_>) -> Vec<AccessKeyRef> {
+fn access_keys(section: &Section<'_>, marketplace: Marketplace) -> Vec<AccessKeyRef> {
     let short = section.member("access_keys");
     let long = section.sections("access_key");
     let mut keys = match (&short, long.as_slice()) {
@@ -111,7 +121,7 @@ fn access_keys(section: &Section<'_>) -> Vec<AccessKeyRef> {
             );
             Vec::new()
         }
-        (None, long) => long_keys(long),
+        (None, long) => long_keys(long, marketplace),
     };
     let live = keys.iter().filter(|key| !key.retired).count();
     if live > ACCESS_KEYS_MAX || keys.len() - live > ACCESS_KEYS_MAX {
@@ -135,12 +145,17 @@ fn short_keys(member: &Member<'_>) -> Vec<AccessKeyRef> {
     items.into_iter().enumerate().filter_map(key).collect()
 }
 
-fn long_keys(sections: &[Section<'_>]) -> Vec<AccessKeyRef> {
+fn long_keys(sections: &[Section<'_>], marketplace: Marketplace) -> Vec<AccessKeyRef> {
+    let uses: &[&str] = match marketplace {
+        Marketplace::KooGallery => &["callbacks", "kit", "usage-push"],
+        Marketplace::Generic => &["callbacks"],
+    };
     let mut keys: Vec<AccessKeyRef> = Vec::new();
     for section in sections {
         let id = section.required("id", "\"cad-2026\"").and_then(|member| filled_line(&member, 64));
-        let uses = ["callbacks", "kit", "usage-push"];
-        let used_for = or(section, "use", AccessKeyUse::Callbacks, |m| word(m, &uses, AccessKeyUse::parse));
+        let known =
+            |text: &str| AccessKeyUse::parse(text).filter(|used_for| uses.contains(&used_for.as_str()));
+        let used_for = or(section, "use", AccessKeyUse::Callbacks, |m| word(m, uses, known));
         let value =
             section.required("value", "\"env:ACME_KOOGALLERY_KEY\"").and_then(|member| secret(&member));
         let retired = or(section, "retired", false, truth);

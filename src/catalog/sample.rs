@@ -97,7 +97,7 @@ products = ["acme-cad"]
 [[channel.access_key]]                       # env:NAME or file:PATH of the server; newest first, old ones may stay
 id = "acme-2026"                             # the marketplace's key id
 use = "callbacks"                            # callbacks | kit: the Kit below the address has a key of its own
-value = "env:ACME_KOOGALLERY_KEY"
+value = "env:ACME_KOOGALLERY_KEY"            # beside it, of an old one: retired = true, which lets nothing in and explains
 "#;
 
 const GENERIC_CHANNEL: &str = r#"# One [[channel]] for each production address. Your shop sends Standard Webhooks to:
@@ -107,7 +107,7 @@ id = "cad-shop"
 marketplace = "generic"
 protocol = "{protocol}"
 products = ["acme-cad"]
-access_keys = ["env:ACME_WEBHOOK_SECRET"]    # env:NAME or file:PATH of the server; newest first, old ones may stay
+access_keys = ["env:ACME_WEBHOOK_SECRET"]    # env:NAME or file:PATH of a `whsec_…`; newest first, old ones may stay
 "#;
 
 const TAIL: &str = r#"

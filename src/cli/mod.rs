@@ -12,9 +12,13 @@ mod client_example;
 mod config;
 mod demo;
 mod failure;
+mod import;
 mod init;
+mod json_lines;
 mod keys;
 mod license;
+mod order;
+mod outbox;
 mod output;
 mod problem;
 mod progress;
@@ -27,6 +31,7 @@ mod setting_flags;
 mod store;
 mod table;
 mod token;
+mod webhook;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -103,12 +108,18 @@ enum Command {
     ConfigSample,
     /// Create and change a merchant's catalog from a file; never deletes.
     Apply(apply::Apply),
-    /// Licenses: list, show, issue, suspend, resume, revoke, reissue.
+    /// Licenses: list, show, issue, import, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
     /// Production addresses: list, show, calls, check, test-code.
     #[command(subcommand)]
     Channel(channel::Channel),
+    /// Orders of marketplaces: list, show, map, retry, fetch.
+    #[command(subcommand)]
+    Order(order::Order),
+    /// Work that waits for a marketplace: list, retry.
+    #[command(subcommand)]
+    Outbox(outbox::Outbox),
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -125,6 +136,9 @@ enum Command {
     /// Verify or look into a license key, certificate or status list; needs no server.
     #[command(subcommand)]
     Token(token::Token),
+    /// Sign or verify events of Standard Webhooks; needs no server.
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
     /// Run the example client; what `demo` runs as the customer's software.
     #[command(hide = true, disable_help_flag = true)]
     ClientExample {
@@ -158,12 +172,15 @@ impl Cli {
             Command::Apply(command) => command.run(&self.common),
             Command::License(command) => command.run(&self.common),
             Command::Channel(command) => command.run(&self.common),
+            Command::Order(command) => command.run(&self.common),
+            Command::Outbox(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),
             Command::Restore(command) => command.run(output),
             Command::Store(command) => command.run(output),
             Command::ApiToken(command) => command.run(&self.common),
             Command::Token(command) => return token::run(command, output),
+            Command::Webhook(command) => return webhook::run(command, output),
             Command::ClientExample { args } => return client_example::run(args),
             Command::Sandbox(command) => command.run(&self.common),
         };

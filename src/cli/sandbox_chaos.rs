@@ -12,6 +12,8 @@ use crate::sandbox::Sandbox as Marketplace;
 use crate::sandbox::chaos::{Aftermath, Patience, Storm, StormTarget};
 use crate::sandbox::orders::Basket;
 
+/// Lives at the same time.
+const CALLERS: usize = 8;
 /// Between two looks at a purchase that is not done.
 const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 /// How long purchases may take when the storm is over.
@@ -60,6 +62,7 @@ impl ChaosArgs {
         let seed = self.seed.unwrap_or(fresh);
         let storm = Storm {
             orders: usize::try_from(self.orders).unwrap_or(usize::MAX),
+            callers: CALLERS,
             seed,
             baskets: buy,
             every_reading: self.every_reading,

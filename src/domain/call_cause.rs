@@ -53,6 +53,8 @@ named!(
         StoreFailed = "store_failed",
         /// Nothing could be signed.
         SigningFailed = "signing_failed",
+        /// Something broke in the middle.
+        Broken = "broken",
     }
 );
 
@@ -258,6 +260,15 @@ impl CallCause {
             Self::AnswerUnfit { .. } => "answer_unfit",
             Self::Unavailable { fault } => fault.as_str(),
             Self::CutOff => "cut_off",
+        }
+    }
+
+    /// Whether the other one is the same but for facts that a stranger makes up: what remains is bounded.
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::ClockOff { .. }, Self::ClockOff { .. })
+            | (Self::SignatureForm { .. }, Self::SignatureForm { .. }) => self.code() == other.code(),
+            _ => self == other,
         }
     }
 

@@ -44,6 +44,11 @@ impl ProtocolName {
     pub fn has_authorization_codes(&self) -> bool {
         self.0 == "license-code"
     }
+
+    /// Whether each call of a purchase names its order line; families without line ids have one line per order.
+    pub fn has_order_lines(&self) -> bool {
+        matches!(self.0.as_str(), "saas-v2" | "license-online")
+    }
 }
 
 /// Where a secret is found; the reference is stored, never the secret.

@@ -48,12 +48,15 @@ impl ChannelCall {
 
     /// Whether the other one is the same again, for calls that nobody signed: only how often it came is of interest.
     pub fn is_like(&self, other: &Self) -> bool {
-        let sort = |call: &Self| call.cause.as_ref().map(CallCause::code);
-        self.signed_by.is_none()
+        let same_cause = match (&self.cause, &other.cause) {
+            (Some(ours), Some(theirs)) => ours.is_like(theirs),
+            (ours, theirs) => ours.is_none() && theirs.is_none(),
+        };
+        same_cause
+            && self.signed_by.is_none()
             && other.signed_by.is_none()
             && (self.activity.as_ref(), self.test, self.status, self.result_code.as_ref())
                 == (other.activity.as_ref(), other.test, other.status, other.result_code.as_ref())
-            && sort(self) == sort(other)
     }
 }
 

@@ -127,6 +127,8 @@ own_id!(/// An audit event.
     EventId, "evt_");
 own_id!(/// Work to be done after an answer.
     JobId, "job_");
+own_id!(/// A purchase, as its merchant names it: the id of its license under another prefix.
+    PurchaseId, "ord_");
 own_id!(/// One signed token (`jti`).
     TokenId, "jti_");
 own_id!(/// An API token, as shown in lists.
@@ -135,6 +137,18 @@ own_id!(/// A call at a production address.
     CallId, "cal_");
 own_id!(/// Something that a merchant should know of a channel.
     NoticeId, "ntc_");
+
+impl PurchaseId {
+    /// The purchase that became, or will become, this license.
+    pub fn of(license: &LicenseId) -> Self {
+        Self(license.as_str().replacen(LicenseId::PREFIX, Self::PREFIX, 1))
+    }
+
+    /// The license that it became, or will become.
+    pub fn license(&self) -> LicenseId {
+        LicenseId(self.0.replacen(Self::PREFIX, LicenseId::PREFIX, 1))
+    }
+}
 
 impl SpecId {
     /// The rule that merchants' slugs follow, for messages.
@@ -151,6 +165,13 @@ mod tests {
         let later = LicenseId::from_uuid(0x0190_0000_0001_7000_8000_0000_0000_0000);
         assert!(earlier < later);
         assert_eq!(LicenseId::parse(later.as_str()), Ok(later));
+    }
+
+    #[test]
+    fn a_purchase_and_its_license_have_the_same_number() {
+        let license = LicenseId::from_uuid(7);
+        let purchase = PurchaseId::of(&license);
+        assert_eq!((purchase.license(), PurchaseId::parse(purchase.as_str())), (license, Ok(purchase)));
     }
 
     #[test]

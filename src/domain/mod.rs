@@ -25,6 +25,7 @@ mod product;
 mod purchase;
 mod purchase_event;
 mod quota;
+mod refund;
 mod refusal;
 mod restore;
 mod spec;
@@ -63,10 +64,11 @@ pub use purchase::{
     EARLY_EVENTS_MAX, EarlyEvent, EarlyKept, OrderLineKey, Purchase, PurchaseFacts, PurchaseState, keep_early,
 };
 pub use purchase_event::{
-    Charging, InstanceInfo, InstanceStatus, OrderDetails, OrderKind, OrderLineDetails, OrderRef, PeriodUnit,
-    PurchaseEvent, PurchaseOutcome, RefreshScene, SignIn, Target,
+    Charging, InstanceInfo, InstanceStatus, LicenseShown, OrderDetails, OrderKind, OrderLineDetails,
+    OrderRef, PeriodUnit, PurchaseEvent, PurchaseOutcome, RefreshScene, Repeat, SignIn, Target,
 };
 pub use quota::{NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, ResetWindow, WindowAlignment};
+pub use refund::RefundRule;
 pub use refusal::{NextAction, Refusal};
 pub use restore::Restore;
 pub use spec::{

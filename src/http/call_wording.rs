@@ -175,6 +175,7 @@ fn fault_in_english(fault: OurFault) -> &'static str {
             "internal error: whether it was stored is not known; the marketplace calls again"
         }
         OurFault::StoreFailed => "internal error: the store failed; see the server's log",
+        OurFault::Broken => "internal error: something broke; see the server's log",
         OurFault::SigningFailed => {
             "internal error: the license key could not be signed; see the server's log"
         }
@@ -318,6 +319,7 @@ fn fault_in_chinese(fault: OurFault) -> &'static str {
         OurFault::StoreContended => "内部错误：相同的记录不断变化，云商店会再次调用",
         OurFault::StoreUnsure => "内部错误：无法确定是否已保存，云商店会再次调用",
         OurFault::StoreFailed => "内部错误：存储故障，请查看服务器日志",
+        OurFault::Broken => "内部错误：处理时出现异常，请查看服务器日志",
         OurFault::SigningFailed => "内部错误：许可证密钥签名失败，请查看服务器日志",
     }
 }

@@ -247,6 +247,10 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         Refusal::MachineLimitReached { .. }
         | Refusal::CloneSuspected
         | Refusal::ActivationEnded
+        | Refusal::OrderNotHeld { .. }
+        | Refusal::SkuTaken { .. }
+        | Refusal::SpecUnfit { .. }
+        | Refusal::OrderNotTaken { .. }
         | Refusal::IllegalState { .. }
         | Refusal::IdempotencyConflict => StatusCode::CONFLICT,
         Refusal::RevisionConflict { .. } => StatusCode::PRECONDITION_FAILED,

@@ -24,8 +24,8 @@ use crate::application::{
     AnsweredCall, CallSigner, CallSubject, PurchaseAnswer, PurchaseCall, ReplayIdentity, UseCaseError,
 };
 use crate::domain::{
-    AccessKeyUse, CallCause, Channel, ChannelId, MerchantId, OurFault, PurchaseEvent, PurchaseOutcome,
-    call_text,
+    AccessKeyRef, AccessKeyUse, CallCause, Channel, ChannelId, MerchantId, OurFault, PurchaseEvent,
+    PurchaseOutcome, call_text,
 };
 pub use crate::marketplace::ActivityGuide;
 use crate::marketplace::{
@@ -89,7 +89,7 @@ async fn answer(
         }
     };
     let mut open = OpenCall::of(state, &address, begun);
-    let headers = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let headers = |name: &str| only_header(parts, name);
     let raw = RawRequest {
         method: parts.method.as_str(),
         path_tail,
@@ -121,25 +121,41 @@ async fn address(
     let channel = state.channel(&merchant, &channel).await?.ok_or_else(unknown)?;
     let protocol = protocol_for(&channel.protocol.0).ok_or_else(unknown)?;
     let wanted = protocol.key_use(path_tail);
-    let (keys, unresolved) = access_keys(state, &merchant, &channel, wanted);
+    let (keys, unresolved) = access_keys(state, (&merchant, &channel), protocol, wanted);
     Ok(Address { merchant, channel, protocol, wanted, keys, unresolved })
+}
+
+/// A header that stands there once.
+fn only_header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    let mut values = parts.headers.get_all(name).iter();
+    let only = values.next().filter(|_| values.next().is_none())?;
+    only.to_str().ok()
+}
+
+/// A key that can be used, or why not.
+fn usable(state: &HttpState, protocol: &dyn Protocol, key: &AccessKeyRef) -> Result<AccessKey, String> {
+    let secret = state.secrets.resolve(&key.value).map_err(|fault| fault.to_string())?;
+    match protocol.key_fault(&secret) {
+        Some(fault) => Err(format!("{}: {fault}", key.value)),
+        None => Ok(AccessKey { id: key.id.clone(), secret }),
+    }
 }
 
 /// The live keys of a use, newest first. One that cannot be resolved is left out and named in the log: the others
 /// still let calls in.
 fn access_keys(
     state: &HttpState,
-    merchant: &MerchantId,
-    channel: &Channel,
+    (merchant, channel): (&MerchantId, &Channel),
+    protocol: &dyn Protocol,
     wanted: AccessKeyUse,
 ) -> (Vec<AccessKey>, Vec<String>) {
     let (mut keys, mut unresolved) = (Vec::new(), Vec::new());
     for key in channel.live_keys(wanted) {
-        match state.secrets.resolve(&key.value) {
-            Ok(secret) => keys.push(AccessKey { id: key.id.clone(), secret }),
+        match usable(state, protocol, key) {
+            Ok(key) => keys.push(key),
             Err(fault) => {
                 let (key_id, channel) = (&key.id, &channel.id);
-                tracing::error!(%merchant, %channel, key = key_id, %fault, "an access key cannot be used");
+                tracing::error!(%merchant, %channel, key = key_id, fault, "an access key cannot be used");
                 unresolved.push(call_text(&key.value.to_string()));
             }
         }
@@ -178,7 +194,9 @@ impl Address {
                 digest: replay.digest,
                 request: replay.request,
                 keep_until: replay.keep_until,
+                repeat: replay.repeat,
             }),
+            occurred_at: call.occurred_at,
             now: state.app.now(),
         };
         match state.app.handle_purchase_event(&purchase_call, call.event.clone()).await {
@@ -279,8 +297,7 @@ impl Address {
             keys.map(|key| (key, Suspicion::OtherChannel(other.id.clone())))
         });
         let resolved = here.chain(elsewhere).filter_map(|(key, suspicion)| {
-            let secret = state.secrets.resolve(&key.value).ok()?;
-            Some(Suspect { key: AccessKey { id: key.id.clone(), secret }, suspicion })
+            Some(Suspect { key: usable(state, self.protocol, key).ok()?, suspicion })
         });
         resolved.take(SUSPECTS_MAX).collect()
     }
@@ -309,7 +326,8 @@ fn cause_of(outcome: &PurchaseOutcome) -> Option<CallCause> {
     }
 }
 
-/// A call that is being answered. Dropped unfinished it is noted as cut off: the caller hung up, or the time was over.
+/// A call that is being answered. Dropped unfinished it is noted as cut off: the caller hung up, or the time was over; or as
+/// ours, when something broke.
 struct OpenCall {
     state: HttpState,
     merchant: MerchantId,
@@ -377,7 +395,13 @@ impl OpenCall {
 
 impl Drop for OpenCall {
     fn drop(&mut self) {
-        if !self.is_finished {
+        if self.is_finished {
+            return;
+        }
+        if std::thread::panicking() {
+            self.cause = Some(CallCause::Unavailable { fault: OurFault::Broken });
+            self.note(StatusCode::INTERNAL_SERVER_ERROR.as_u16(), None);
+        } else {
             self.cause = Some(CallCause::CutOff);
             self.note(0, None);
         }

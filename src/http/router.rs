@@ -47,7 +47,9 @@ fn production_addresses() -> Router<HttpState> {
 }
 
 fn apply_files() -> Router<HttpState> {
-    Router::new().route("/v1/merchant/apply", post(merchant::apply::apply))
+    Router::new()
+        .route("/v1/merchant/apply", post(merchant::apply::apply))
+        .route("/v1/merchant/licenses/import", post(merchant::imports::import))
 }
 
 fn everything_else() -> Router<HttpState> {
@@ -76,6 +78,13 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/channels/{id}", get(merchant::channels::show))
         .route("/v1/merchant/channels/{id}/calls", get(merchant::channels::calls))
         .route("/v1/merchant/channels/{id}/test-code", post(merchant::channels::test_code))
+        .route("/v1/merchant/orders", get(merchant::orders::list))
+        .route("/v1/merchant/orders/fetch", post(merchant::orders::fetch))
+        .route("/v1/merchant/orders/{order}", get(merchant::orders::show))
+        .route("/v1/merchant/orders/{order}/map", post(merchant::orders::map))
+        .route("/v1/merchant/orders/{order}/retry", post(merchant::orders::retry))
+        .route("/v1/merchant/outbox", get(merchant::outbox::list))
+        .route("/v1/merchant/outbox/{id}/retry", post(merchant::outbox::retry))
         .route("/v1/merchant/api-tokens", get(merchant::api_tokens::list).post(merchant::api_tokens::create))
         .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
         .route("/v1/merchant/channels/{id}/check", post(merchant::channel_check::check))

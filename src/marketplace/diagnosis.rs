@@ -11,8 +11,9 @@ use crate::domain::{AccessKeyUse, CallCause, ChannelId, OnTheWay, ParameterPlace
 const BODY_BYTES_MAX: usize = 8 * 1024;
 /// Most guesses that are tried.
 const GUESSES_MAX: usize = 32;
-/// The families of one marketplace, the most used of each method first.
-const FAMILIES: [&str; 5] = ["saas-v2", "license-online", "license-code", "saas-v1", "license-v1"];
+/// Every family, the most used of each method first.
+const FAMILIES: [&str; 6] =
+    ["saas-v2", "license-online", "license-code", "saas-v1", "license-v1", "standard-webhooks"];
 /// Methods that are named; others are not quoted.
 const METHODS: [&str; 7] = ["GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"];
 
@@ -73,7 +74,9 @@ pub fn plain_cause(
     let malformed = |place, name: &str| CallCause::Malformed { place, name: name.to_owned() };
     match &refusal.cause {
         RefusalCause::UnknownSubPath => CallCause::UnknownSubPath,
-        RefusalCause::WrongMethod | RefusalCause::NotGet => wrong_method(protocol, request),
+        RefusalCause::WrongMethod | RefusalCause::NotGet | RefusalCause::NotPost => {
+            wrong_method(protocol, request)
+        }
         RefusalCause::BodyTooLarge { bytes: _, limit } => CallCause::BodyTooLarge { limit: wide(*limit) },
         RefusalCause::MalformedJson => CallCause::MalformedJson,
         RefusalCause::NestedTooDeep { limit } => CallCause::NestedTooDeep { limit: wide(*limit) },
@@ -247,7 +250,10 @@ fn claimed_activity(request: &RawRequest<'_>) -> Option<String> {
     let body: Option<serde_json::Value> = Some(request.body)
         .filter(|body| body.len() <= BODY_BYTES_MAX)
         .and_then(|body| serde_json::from_slice(body).ok());
-    let of_body = body.as_ref().and_then(|body| body.get("activity")?.as_str()).map(str::to_owned);
+    let of_body = body
+        .as_ref()
+        .and_then(|body| body.get("activity").or_else(|| body.get("type"))?.as_str())
+        .map(str::to_owned);
     of_body.or_else(|| {
         let pairs = request.query.split('&').filter_map(|pair| pair.split_once('='));
         pairs.into_iter().find(|(name, _)| *name == "activity").map(|(_, value)| value.to_owned())

@@ -5,6 +5,8 @@
 //! A new family is one folder that implements [`Protocol`] and one line in [`protocol_for`].
 
 mod diagnosis;
+pub mod generic;
+mod json;
 pub mod koogallery;
 mod order_source;
 mod refusal;
@@ -18,7 +20,7 @@ pub use diagnosis::{
 pub use order_source::MarketplaceOrders;
 pub use refusal::{CallRefusal, QueryDefect, RefusalCause};
 
-use crate::domain::{AccessKeyUse, InstanceInfo, PurchaseEvent, PurchaseOutcome};
+use crate::domain::{AccessKeyUse, InstanceInfo, PurchaseEvent, PurchaseOutcome, Repeat};
 
 /// A call as it came over the wire. Nothing in it is trusted.
 #[derive(Clone, Copy)]
@@ -29,7 +31,8 @@ pub struct RawRequest<'a> {
     pub path_tail: &'a str,
     /// The query string as received, still percent-encoded, without `?`.
     pub query: &'a str,
-    /// Looks a header up by its name in lower case.
+    /// Looks a header up by its name in lower case. None also for what is no visible ASCII, and for a name that stands
+    /// there more than once: which of two was signed, nobody can tell.
     pub headers: &'a (dyn Fn(&str) -> Option<&'a str> + Sync + 'a),
     /// The exact bytes received.
     pub body: &'a [u8],
@@ -52,6 +55,11 @@ pub trait Protocol: Sync {
     /// that use, those for callbacks do.
     fn key_use(&self, _path_tail: &str) -> AccessKeyUse {
         AccessKeyUse::Callbacks
+    }
+
+    /// Why a secret cannot be an access key of this family, without a word of it; none when it can.
+    fn key_fault(&self, _secret: &SecretString) -> Option<&'static str> {
+        None
     }
 
     /// Authenticates and reads a call. `keys` are the live access keys of the channel, newest first.
@@ -111,6 +119,7 @@ pub fn protocol_for(name: &str) -> Option<&'static dyn Protocol> {
         "license-code" => Some(&koogallery::license_code::LICENSE_CODE),
         "license-v1" => Some(&koogallery::license_v1::LicenseV1),
         "saas-v1" => Some(&koogallery::saas_v1::SaasV1),
+        "standard-webhooks" => Some(&generic::StandardWebhooks),
         _ => None,
     }
 }
@@ -121,6 +130,8 @@ pub struct Call {
     pub event: PurchaseEvent,
     /// The marketplace probes: answer plausibly, leave nothing behind.
     pub test: bool,
+    /// When that happened which the call tells of, where it says so: what is told late is then known to be old.
+    pub occurred_at: Option<DateTime<Utc>>,
     /// Present when the call changes state: keep it with the answer, in the commit of that change.
     pub replay: Option<ReplayIdentity>,
     /// The marketplace's own name for what is asked; a label for metrics.
@@ -138,6 +149,10 @@ impl Call {
             }
             PurchaseEvent::Bought { business_id, details: Some(_), .. } => PurchaseOutcome::Delivered {
                 info: dial_test_info(business_id, front_end_url),
+                license_key: Some(DIAL_TEST_WORDS.to_owned()),
+            },
+            PurchaseEvent::LicenseAsked { instance_id } => PurchaseOutcome::Delivered {
+                info: dial_test_info(instance_id, front_end_url),
                 license_key: Some(DIAL_TEST_WORDS.to_owned()),
             },
             PurchaseEvent::Queried { instance_ids } => PurchaseOutcome::Instances(
@@ -173,12 +188,13 @@ fn dial_test_info(instance_id: &str, front_end_url: &str) -> InstanceInfo {
         front_end_url: front_end_url.to_owned(),
         memo: DIAL_TEST_WORDS.to_owned(),
         sign_in: None,
+        license: None,
     }
 }
 
 /// Recognizes a call that is sent again. Scope it by channel.
 ///
-/// Found with the same `request`: the same call again, give the stored answer. Found with another `request`:
+/// Found with the same `request`: the same call again, give the answer that `repeat` says. Found with another `request`:
 /// refuse with [`RefusalCause::NonceReused`]. Not found: new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayIdentity {
@@ -186,8 +202,10 @@ pub struct ReplayIdentity {
     pub digest: [u8; 32],
     /// Stands for everything that was signed.
     pub request: [u8; 32],
-    /// The identity may be forgotten after this instant: the call would be stale by then on every replica.
+    /// The identity may be forgotten after this instant: the call would be stale by then on every replica, or its
+    /// sender has given up long ago.
     pub keep_until: DateTime<Utc>,
+    pub repeat: Repeat,
 }
 
 /// An answer, ready to be sent as it is: header names in exactly this letter case, the body byte for byte.

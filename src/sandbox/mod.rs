@@ -1,5 +1,5 @@
 //! A stand-in for the KooGallery marketplace: it sells mock orders, calls a production address with real signatures
-//! and answers the open API. For demos, tests and merchants' dry runs.
+//! and answers the open API; and for a shop that sends Standard Webhooks. For demos, tests and merchants' dry runs.
 //!
 //! It shares no code with the server's own adapter: both are written from the marketplace's pages and held to the
 //! same vectors, so that one misreading cannot hide in both.
@@ -12,6 +12,7 @@ pub mod codes;
 pub mod courier;
 pub mod dial_tests;
 mod dice;
+pub mod event_shop;
 pub mod family;
 mod json_text;
 pub mod judge;

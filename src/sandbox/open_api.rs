@@ -44,6 +44,8 @@ pub enum Trouble {
     Hang,
     /// Does what was asked and loses the answer: the caller reads a gateway's 504.
     AnswerLost,
+    /// Answers 406 with `MKT.0250`: too many calls. With a pause in seconds, it is said in `Retry-After`.
+    Limited(Option<u32>),
     /// Answers with this status, usually 5xx or 429, and `MKT.0999`.
     Status(u16),
 }
@@ -216,6 +218,7 @@ async fn handle(State(api): State<Arc<OpenApi>>, parts: Parts, body: Bytes) -> R
     api.calls.fetch_add(1, Ordering::SeqCst);
     match api.next_trouble() {
         Some(Trouble::Status(status)) => return coded(status, "MKT.0999", "Internal error"),
+        Some(Trouble::Limited(pause_secs)) => return limited(pause_secs),
         Some(Trouble::Hang) => std::future::pending::<()>().await,
         Some(Trouble::Delay(delay)) => tokio::time::sleep(delay).await,
         Some(Trouble::AnswerLost) => {
@@ -277,6 +280,14 @@ fn code_response((status, code, data): CodeAnswer) -> Response {
         body["data"] = data;
     }
     json_response(status, &body)
+}
+
+fn limited(pause_secs: Option<u32>) -> Response {
+    let mut response = coded(406, "MKT.0250", "Too many calls");
+    if let Some(secs) = pause_secs {
+        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(secs));
+    }
+    response
 }
 
 fn json_response(status: u16, body: &Value) -> Response {

@@ -8,8 +8,9 @@ use tokio::task::JoinSet;
 
 use crate::application::App;
 
-/// Jobs that run at the same time: one marketplace that hangs must not hold up the others.
-const JOB_WORKERS: usize = 4;
+/// Jobs that run at the same time. A marketplace that answers has at most four of them, one that hangs has one, and all
+/// that hang have half: those that answer, and work that calls nobody, go on.
+const JOB_WORKERS: usize = 16;
 /// Longest wait for work that nothing announced: another replica's, or a lease that ended.
 const IDLE: Duration = Duration::from_secs(20);
 /// From the start to the first sweep, and from one sweep to the next.

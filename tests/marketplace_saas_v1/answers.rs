@@ -18,6 +18,7 @@ fn info() -> InstanceInfo {
         front_end_url: "https://a.example/portal".into(),
         memo: "激活码 ABC".into(),
         sign_in: None,
+        license: None,
     }
 }
 

@@ -106,6 +106,7 @@ fn refresh_instance_has_four_scenes_and_an_absolute_end() {
                 scene: expected,
                 ends_at,
                 product_id: None,
+                term: None,
                 resumes: false
             }
         );
@@ -324,6 +325,7 @@ fn answers_are_exact() {
         front_end_url: "https://a.example/portal".into(),
         memo: "激活码 ABC".into(),
         sign_in: None,
+        license: None,
     };
     assert_eq!(
         answered("queryInstance", &PurchaseOutcome::Instances(vec![info])).0,
@@ -357,7 +359,7 @@ fn answers_are_exact() {
 #[test]
 fn what_breaks_a_documented_length_becomes_an_internal_error_with_a_reason_for_the_log() {
     let info = |id: String, url: String, memo: String| {
-        let info = InstanceInfo { instance_id: id, front_end_url: url, memo, sign_in: None };
+        let info = InstanceInfo { instance_id: id, front_end_url: url, memo, sign_in: None, license: None };
         answered("queryInstance", &PurchaseOutcome::Instances(vec![info]))
     };
     let (id, url) = ("i".repeat(64), "u".repeat(512));
@@ -385,6 +387,7 @@ fn a_hundred_instances_with_full_memos_fit_one_answer() {
         front_end_url: "u".repeat(512),
         memo: "码".repeat(1024),
         sign_in: None,
+        license: None,
     };
     let (body, fault) = answered("queryInstance", &PurchaseOutcome::Instances((0..100).map(full).collect()));
     assert_eq!((body.matches("appInfo").count(), fault), (100, None));

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use lictor::application::App;
 use lictor::application::ports::{Clock, SecretFault, SecretSource};
+use lictor::application::{App, ApplyCaller, ApplyFault, ApplyFiles as _};
 use lictor::clock::ManualClock;
 use lictor::config::TrustedProxies;
 use lictor::domain::{MerchantId, Scope, SecretRef, TokenOwner};
@@ -228,10 +228,14 @@ impl Harness {
 
     /// Applies a file as the server's operator and loads the keys.
     pub fn apply(&self, text: &str) {
-        use lictor::application::{ApplyCaller, ApplyFiles};
-        self.block_on(self.applier.apply(text, &ApplyCaller::Operator(None), false))
-            .expect("the file is right");
+        self.try_apply(text).expect("the file is right");
         self.block_on(self.state.reload_keys()).expect("the store can be read");
+    }
+
+    /// The same with a file that may be wrong.
+    pub fn try_apply(&self, text: &str) -> Result<(), ApplyFault> {
+        let applied = self.block_on(self.applier.apply(text, &ApplyCaller::Operator(None), false));
+        applied.map(drop)
     }
 
     /// Does what is due and publishes what waits, until nothing is left.

@@ -137,6 +137,7 @@ pub fn order(order_id: &str, created_at: &str) -> OrderDetails {
             order_line_id: format!("{order_id}-1"),
             charging: Charging::Period,
             expires_at: None,
+            ends_at: None,
             period: Some((PeriodUnit::Month, 1)),
             product_id: None,
             sku: Some(SKU.into()),

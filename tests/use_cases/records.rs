@@ -65,6 +65,7 @@ impl Records {
             Record::Spec(Owned { value, .. }) => self.specs.push(value),
             Record::Channel(Owned { value, .. }) => self.channels.push(value),
             Record::Merchant(_)
+            | Record::Mapping(_)
             | Record::Product(_)
             | Record::ApiToken(_)
             | Record::AuthorizationCode(_)

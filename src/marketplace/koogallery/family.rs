@@ -70,7 +70,7 @@ impl Protocol for Family {
         let test = test.clone().map_err(refusal)?;
         let event = (activity.read)(&Parameters(&members)).map_err(refusal)?;
         let replay = (activity.changes_state && !test).then_some(verified.replay);
-        Ok(Call { event, test, replay, activity: activity.name, signed_by })
+        Ok(Call { event, test, occurred_at: None, replay, activity: activity.name, signed_by })
     }
 
     fn answer(&self, call: &Call, outcome: &PurchaseOutcome, keys: &[AccessKey]) -> RawAnswer {

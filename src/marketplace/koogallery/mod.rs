@@ -11,7 +11,6 @@ mod family;
 mod get_call;
 mod get_order;
 mod guesses;
-mod json;
 pub mod kit;
 pub mod license_code;
 pub mod license_online;
@@ -30,3 +29,5 @@ pub mod signature;
 mod time;
 
 pub use answer::body_sign;
+
+use super::json;

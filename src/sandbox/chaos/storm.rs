@@ -19,9 +19,6 @@ use crate::sandbox::orders::Basket;
 use crate::sandbox::shop::Shop;
 use crate::sandbox::{Clock, Sandbox};
 
-/// Lives at the same time.
-const CALLERS: usize = 8;
-
 /// One production address in the storm.
 pub struct StormTarget {
     pub family: Family,
@@ -41,6 +38,8 @@ pub struct Patience<'a> {
 pub struct Storm<'a> {
     /// Order lines, over all targets.
     pub orders: usize,
+    /// Lives at the same time.
+    pub callers: usize,
     /// The same seed plans the same storm; what is answered first is nobody's plan.
     pub seed: u64,
     /// What is bought.
@@ -88,7 +87,7 @@ impl Storm<'_> {
         };
         let lines = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
-            for _ in 0..CALLERS.min(self.orders) {
+            for _ in 0..self.callers.min(self.orders) {
                 scope.spawn(|| running.lead_lives(&lines));
             }
         });
@@ -106,7 +105,7 @@ impl Storm<'_> {
         self.sandbox_is_well(running);
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
-            for _ in 0..CALLERS {
+            for _ in 0..self.callers {
                 scope.spawn(|| {
                     while let Some(line) = lines.get(next.fetch_add(1, Ordering::SeqCst)) {
                         running.settle(line);

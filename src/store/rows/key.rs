@@ -7,9 +7,9 @@
 use sha2::{Digest, Sha256};
 
 use crate::application::ports::StoreError;
-use crate::application::record::{CounterKey, RecordKey};
+use crate::application::record::{CounterKey, Lane, MarketplaceCode, Rank, RecordKey};
 use crate::domain::{
-    ChannelId, HandedOverKey, Instant, LicenseId, Marketplace, OrderId, OrderLineKey, StatusSlot,
+    ChannelId, HandedOverKey, Instant, LicenseId, Marketplace, MerchantId, OrderId, OrderLineKey, StatusSlot,
 };
 use crate::store::{KeyError, Kind, RecordKey as RawKey};
 
@@ -21,6 +21,9 @@ const LINE: u8 = b'l';
 const PRODUCT: u8 = b'p';
 const SIGNED: u8 = b's';
 const UNSIGNED: u8 = b'u';
+const SKU: u8 = b's';
+/// Above the first byte of every lane, and below that of every time: jobs without a lane begin with theirs.
+pub(super) const LANES_END: u8 = b'{';
 
 /// First own part of each catalog entry.
 pub(super) const CATALOG_MERCHANT: &[u8] = b"merchant\0";
@@ -28,6 +31,7 @@ pub(super) const CATALOG_PRODUCT: &[u8] = b"product\0";
 pub(super) const CATALOG_SPEC: &[u8] = b"spec\0";
 pub(super) const CATALOG_CHANNEL: &[u8] = b"channel\0";
 pub(super) const CATALOG_TOKEN: &[u8] = b"token\0";
+pub(super) const CATALOG_MAPPING: &[u8] = b"mapping\0";
 /// What the installation remembers of its last restore.
 const META_RESTORE: &[u8] = b"restore";
 /// First own part of the index of licenses that are not minted yet.
@@ -80,8 +84,17 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
         RecordKey::StatusFlip(merchant, slot) => {
             (merchant.as_str(), Kind::StatusListFlip, own_of_slot(*slot))
         }
-        RecordKey::Job { due_at, id } => {
-            (INSTALLATION, Kind::Job, joined(&[&sortable_millis(*due_at), id.as_str().as_bytes()]))
+        RecordKey::Job { lane, due_at, id } => {
+            let lane = lane.as_ref().map(own_of_lane).unwrap_or_default();
+            (INSTALLATION, Kind::Job, joined(&[&lane, &sortable_millis(*due_at), id.as_str().as_bytes()]))
+        }
+        RecordKey::Mapping(merchant, code) => {
+            let (what, code) = match code {
+                MarketplaceCode::Sku(sku) => (SKU, sku.as_str()),
+                MarketplaceCode::ProductId(id) => (PRODUCT, id.as_str()),
+            };
+            let own = joined(&[CATALOG_MAPPING, &[what], code.as_bytes()]);
+            (merchant.as_str(), Kind::Catalog, own)
         }
         RecordKey::Event(merchant, license, id) => {
             (merchant.as_str(), Kind::Event, joined(&[&own_of_license(license), id.as_str().as_bytes()]))
@@ -143,6 +156,22 @@ pub(super) fn own_of_order(marketplace: Marketplace, order_id: &OrderId) -> Vec<
     joined(&[marketplace.as_str().as_bytes(), &[PART_END], order_id.as_str().as_bytes(), &[PART_END]])
 }
 
+/// What the jobs of one merchant start with.
+pub(super) fn own_of_merchants_jobs(merchant: &MerchantId) -> Vec<u8> {
+    joined(&[merchant.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the jobs of one lane start with; the last byte is its rank's.
+pub(super) fn own_of_lane(lane: &Lane) -> Vec<u8> {
+    let channel = lane.channel.as_ref().map_or("", |channel| channel.as_str());
+    let rank = match lane.rank {
+        Rank::ByHand => b'a',
+        Rank::Purchase => b'b',
+        Rank::Ordinary => b'c',
+    };
+    joined(&[&own_of_merchants_jobs(&lane.merchant), channel.as_bytes(), &[PART_END, rank]])
+}
+
 fn own_of_line(line: &OrderLineKey) -> Vec<u8> {
     let mut own = own_of_order(line.marketplace, &line.order_id);
     if let Some(line_id) = &line.line_id {
@@ -159,7 +188,7 @@ fn own_of_slot(slot: StatusSlot) -> Vec<u8> {
 }
 
 /// Big-endian with the sign bit flipped: bytes sort as the instants do, also before 1970.
-fn sortable_millis(instant: Instant) -> [u8; 8] {
+pub(super) fn sortable_millis(instant: Instant) -> [u8; 8] {
     (instant.timestamp_millis() ^ i64::MIN).to_be_bytes()
 }
 

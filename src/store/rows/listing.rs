@@ -2,7 +2,8 @@
 
 use super::key::{
     CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING,
-    INSTALLATION, no_key, own_of_calls, own_of_channel, own_of_license, own_of_order, raw_key,
+    INSTALLATION, LANES_END, no_key, own_of_calls, own_of_channel, own_of_lane, own_of_license,
+    own_of_merchants_jobs, own_of_order, raw_key, sortable_millis,
 };
 use super::table::Table;
 use crate::application::ports::{Listing, StoreError};
@@ -36,6 +37,28 @@ impl Scan {
                 }
             }
             Listing::Jobs => forward(Table::Job, INSTALLATION, Kind::Job, &[]),
+            Listing::JobsWithoutLane => {
+                let scan = forward(Table::Job, INSTALLATION, Kind::Job, &[])?;
+                let lanes = KeyRange::between(INSTALLATION, Kind::Job, [0_u8; 0], [LANES_END]);
+                Ok(Self { range: scan.range.beyond(&lanes.map_err(|error| no_key(&error))?), ..scan })
+            }
+            Listing::JobsBehindLane(lane) => {
+                let scan = forward(Table::Job, INSTALLATION, Kind::Job, &[])?;
+                let behind = forward(Table::Job, INSTALLATION, Kind::Job, &own_of_lane(lane))?;
+                Ok(Self { range: scan.range.beyond(&behind.range), ..scan })
+            }
+            Listing::JobsOfLane { lane, from } => {
+                let own = own_of_lane(lane);
+                let scan = forward(Table::Job, INSTALLATION, Kind::Job, &own)?;
+                let Some(from) = from else { return Ok(scan) };
+                let earlier = [&own[..], &sortable_millis(*from)].concat();
+                let earlier = KeyRange::between(INSTALLATION, Kind::Job, &own, earlier);
+                Ok(Self { range: scan.range.beyond(&earlier.map_err(|error| no_key(&error))?), ..scan })
+            }
+            Listing::JobsOfMerchant { merchant, after } => {
+                let own = own_of_merchants_jobs(merchant);
+                forward(Table::Job, INSTALLATION, Kind::Job, &own)?.behind(after.as_ref())
+            }
             Listing::Products(merchant) => catalog(Table::Product, merchant, CATALOG_PRODUCT),
             Listing::Specs(merchant) => catalog(Table::Spec, merchant, CATALOG_SPEC),
             Listing::Channels(merchant) => catalog(Table::Channel, merchant, CATALOG_CHANNEL),

@@ -26,6 +26,7 @@ mod kit;
 mod license;
 mod listing;
 mod machine;
+mod mapping;
 mod merchant;
 mod mirror;
 mod offline;

@@ -1,6 +1,6 @@
 //! Calls of a marketplace that were answered.
 
-use super::form::{Base64, Millis, Text};
+use super::form::{Base64, Millis, Text, form};
 use super::mirror::{row, row_enum};
 use crate::application::record::Replay;
 use crate::domain::{ChannelId, InstanceInfo, MerchantId, PurchaseOutcome, SignIn};
@@ -40,16 +40,32 @@ row_enum!(
     }
 );
 
-row!(
-    /// What the buyer is shown about an instance.
-    InstanceInfoRow for InstanceInfo {
-        instance_id: String = instance_id,
-        front_end_url: String = front_end_url,
-        memo: String = memo,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        sign_in: Option<SignInRow> = sign_in,
+/// What the buyer is shown about an instance. The license stays where it is: its own record says how it stands.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InstanceInfoRow {
+    instance_id: String,
+    front_end_url: String,
+    memo: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign_in: Option<SignInRow>,
+}
+
+impl From<InstanceInfo> for InstanceInfoRow {
+    fn from(info: InstanceInfo) -> Self {
+        let InstanceInfo { instance_id, front_end_url, memo, sign_in, license: _ } = info;
+        Self { instance_id, front_end_url, memo, sign_in: sign_in.map(Into::into) }
     }
-);
+}
+
+impl From<InstanceInfoRow> for InstanceInfo {
+    fn from(row: InstanceInfoRow) -> Self {
+        let InstanceInfoRow { instance_id, front_end_url, memo, sign_in } = row;
+        Self { instance_id, front_end_url, memo, sign_in: sign_in.map(Into::into), license: None }
+    }
+}
+
+form!(InstanceInfoRow => InstanceInfo);
 
 row!(
     /// A first user.

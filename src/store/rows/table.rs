@@ -19,6 +19,7 @@ use super::job::JobRow;
 use super::key::raw_key;
 use super::kit::KitRow;
 use super::license::LicenseRow;
+use super::mapping::MappingRow;
 use super::merchant::MerchantRow;
 use super::pending_license::PendingLicenseRow;
 use super::places::LicensePlacesRow;
@@ -31,8 +32,8 @@ use super::status_flip::StatusFlipRow;
 use super::status_list::StatusListRow;
 use crate::application::ports::StoreError;
 use crate::application::record::{
-    ClaimTarget, Idempotency, Instance, Job, KitRecord, LicensePlaces, Owned, PendingLicense, Record,
-    RecordKey, Replay, Stored, Versioned,
+    ClaimTarget, Idempotency, Instance, Job, KitRecord, LicensePlaces, Mapping, Owned, PendingLicense,
+    Record, RecordKey, Replay, Stored, Versioned,
 };
 use crate::domain::{
     Activation, ApiToken, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice, ChannelStanding,
@@ -84,19 +85,20 @@ tables! {
     Product = "product", schema 1, Owned<Product> as OwnedProductRow;
     Spec = "spec", schema 1, Owned<Spec> as OwnedSpecRow;
     Channel = "channel", schema 2, Owned<Channel> as OwnedChannelRow;
+    Mapping = "mapping", schema 1, Mapping as MappingRow;
     ApiToken = "API token", schema 1, ApiToken as ApiTokenRow;
-    Purchase = "purchase", schema 2, Purchase as PurchaseRow;
+    Purchase = "purchase", schema 3, Purchase as PurchaseRow;
     Instance = "instance", schema 1, Instance as InstanceRow;
     AuthorizationCode = "authorization code", schema 1, AuthorizationCode as AuthorizationCodeRow;
     PendingLicense = "pending license", schema 1, PendingLicense as PendingLicenseRow;
-    License = "license", schema 2, License as LicenseRow;
+    License = "license", schema 3, License as LicenseRow;
     ClaimTarget = "claim code", schema 1, ClaimTarget as ClaimTargetRow;
     HandedOver = "handed-over license", schema 1, HandedOver as HandedOverRow;
     Places = "places", schema 1, LicensePlaces as LicensePlacesRow;
     Activation = "activation", schema 2, Activation as ActivationRow;
     StatusList = "status list", schema 1, StatusList as StatusListRow;
     StatusFlip = "status flip", schema 1, StatusFlip as StatusFlipRow;
-    Job = "job", schema 2, Job as JobRow;
+    Job = "job", schema 3, Job as JobRow;
     Event = "event", schema 1, AuditEvent as AuditEventRow;
     Replay = "replay", schema 2, Replay as ReplayRow;
     Idempotency = "idempotency", schema 1, Idempotency as IdempotencyRow;
@@ -141,6 +143,7 @@ impl Table {
             RecordKey::Product(..) => Self::Product,
             RecordKey::Spec(..) => Self::Spec,
             RecordKey::Channel(..) => Self::Channel,
+            RecordKey::Mapping(..) => Self::Mapping,
             RecordKey::ApiToken(..) => Self::ApiToken,
             RecordKey::Purchase(..) => Self::Purchase,
             RecordKey::Instance(..) => Self::Instance,

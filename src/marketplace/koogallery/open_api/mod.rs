@@ -32,6 +32,14 @@ pub enum OpenApiError {
     /// Passes by itself: network, time limit, overload, an error inside the marketplace.
     #[error("the marketplace could not be asked: {0}")]
     Retry(String),
+    /// Too many calls: not again before the pause that it asked for, if it said one.
+    #[error("the marketplace could not be asked: {why}")]
+    Limited {
+        /// Status and what it means.
+        why: String,
+        /// `Retry-After`.
+        pause: Option<Duration>,
+    },
     /// The marketplace knows no such order or line.
     #[error("the marketplace knows no such order")]
     NotFound,

@@ -57,7 +57,7 @@ struct WireAppInfo<'a> {
 
 /// `frontEndUrl` is mandatory inside `appInfo`; `userName` and `password` are plain.
 fn wire(instance: &InstanceInfo) -> Result<WireInstance<'_>, String> {
-    let InstanceInfo { instance_id, front_end_url, memo, sign_in } = instance;
+    let InstanceInfo { instance_id, front_end_url, memo, sign_in, license: _ } = instance;
     within("instanceId", instance_id, ID_LIMIT_CHARS)?;
     within("frontEndUrl", front_end_url, FRONT_END_URL_LIMIT_CHARS)?;
     within("memo", memo, MEMO_LIMIT_CHARS)?;
