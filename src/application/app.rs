@@ -38,7 +38,7 @@ pub enum UseCaseError {
 }
 
 impl UseCaseError {
-    fn is_conflict(&self) -> bool {
+    pub(super) fn is_conflict(&self) -> bool {
         matches!(self, Self::Store(StoreError::Conflict))
     }
 }

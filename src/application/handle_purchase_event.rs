@@ -127,10 +127,19 @@ impl App {
                 Ok(PurchaseOutcome::Accepted { instance_id, ready: true })
             }
         };
+        // The same request, at the same time: it was done while this one tried.
+        if outcome.as_ref().is_err_and(UseCaseError::is_conflict)
+            && let Some(answer) = self.replayed(call).await?
+        {
+            return Ok(answer);
+        }
         outcome.map(PurchaseAnswer::Outcome)
     }
 
-    async fn replayed(&self, call: &PurchaseCall<'_>) -> Result<Option<PurchaseAnswer>, UseCaseError> {
+    pub(super) async fn replayed(
+        &self,
+        call: &PurchaseCall<'_>,
+    ) -> Result<Option<PurchaseAnswer>, UseCaseError> {
         let Some(identity) = call.replay else { return Ok(None) };
         let key = RecordKey::Replay(call.merchant.clone(), call.channel.id.clone(), identity.digest);
         let found: Option<Versioned<Replay>> = find(self.store.as_ref(), key).await?;

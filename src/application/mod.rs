@@ -8,6 +8,7 @@ mod breakers;
 mod call_log;
 mod change_instance;
 mod change_instance_status;
+mod check_channel;
 mod continue_after_restore;
 mod decide_usage;
 mod disk_room;
@@ -64,6 +65,7 @@ pub use app::{App, Signals, UseCaseError};
 pub use apply_catalog::{
     AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, Catalog, EntryChange,
 };
+pub use check_channel::{ChannelChecks, CheckFinding, CheckItem, CheckState, CheckedChannel, CheckedItem};
 pub use continue_after_restore::Continued;
 pub use fetch_order::Fetched;
 pub use gauges::{COUNTED_MAX, Gauges};

@@ -33,6 +33,9 @@ pub enum Channel {
     },
     /// Show the last calls, newest first, with the cause of each refusal in words.
     Calls(Calls),
+    /// Check a production address from outside: name, certificate, TLS, header case, time limit, clock, one mock order
+    /// query, and the debugging calls of its protocol. Nothing is left behind.
+    Check(super::channel_check::Check),
     /// Try a test authorization code of the seller console; nothing is sold.
     TestCode {
         /// The channel.
@@ -79,6 +82,7 @@ impl Channel {
             Self::Calls(calls) => {
                 output.answer(&calls.page(&api, calls.limit, calls.cursor.clone())?, call_table)
             }
+            Self::Check(check) => check.run(common)?,
             Self::TestCode { id, code } => {
                 let answer = api.post(&path(&id, "/test-code"), &json!({ "code": code }))?;
                 output.answer(&answer, trial);

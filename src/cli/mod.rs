@@ -7,6 +7,7 @@ mod api_token;
 mod apply;
 mod backup;
 mod channel;
+mod channel_check;
 mod client_example;
 mod config;
 mod demo;
@@ -23,6 +24,8 @@ mod problem;
 mod progress;
 mod restore;
 mod sandbox;
+mod sandbox_chaos;
+mod sandbox_judge;
 mod serve;
 mod setting_flags;
 mod store;
@@ -109,7 +112,7 @@ enum Command {
     /// Licenses: list, show, issue, import, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
-    /// Production addresses: list, show, calls, test-code.
+    /// Production addresses: list, show, calls, check, test-code.
     #[command(subcommand)]
     Channel(channel::Channel),
     /// Orders of marketplaces: list, show, map, retry, fetch.

@@ -9,6 +9,7 @@ mod backup;
 mod body;
 mod call_metrics;
 mod call_wording;
+mod check_wording;
 mod claims;
 mod client_address;
 mod conditional;

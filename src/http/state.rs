@@ -9,7 +9,7 @@ use super::explain_budget::ExplainBudget;
 use super::verifying_keys::VerifyingKeys;
 use crate::application::ports::{Backups, IdSource, SecretSource, Store, find};
 use crate::application::record::{Owned, RecordKey, Versioned};
-use crate::application::{App, ApplyFiles, UseCaseError};
+use crate::application::{App, ApplyFiles, ChannelChecks, UseCaseError};
 use crate::config::TrustedProxies;
 use crate::domain::{Channel, ChannelId, Merchant, MerchantId};
 
@@ -57,6 +57,8 @@ pub struct HttpParts {
     pub apply: Arc<dyn ApplyFiles>,
     /// Backups of that store.
     pub backups: Arc<dyn Backups>,
+    /// Checks production addresses from outside.
+    pub checks: Arc<dyn ChannelChecks>,
     /// Bounds.
     pub limits: HttpLimits,
     /// Who may say for whom they call.

@@ -2,8 +2,6 @@
 //!
 //! Source: the specification of Standard Webhooks 1.0.0. Signs on its own, like everything here.
 
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -12,10 +10,9 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::Clock;
-use super::caller::{CallError, is_loopback, random_text};
-
-const TIMEOUT: Duration = Duration::from_secs(15);
-const ANSWER_LIMIT_BYTES: u64 = 1024 * 1024;
+use super::caller::{CallError, random_text};
+use super::judge::wire::WireRequest;
+use super::transport::Transport;
 
 /// An event, signed. Sending it twice is a replay; its members may be altered to see that this is noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,23 +42,15 @@ impl EventAnswer {
 /// A shop for one production address. Every method that sends blocks until the address has answered.
 #[derive(Clone)]
 pub struct EventShop {
-    production_address: String,
+    transport: Transport,
     /// All of them sign, as a sender does that is changing its secret.
     secrets: Vec<SecretString>,
     clock: Clock,
-    agent: ureq::Agent,
 }
 
 impl EventShop {
     pub fn new(production_address: &str, secrets: Vec<SecretString>, clock: Clock) -> Self {
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(TIMEOUT))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false);
-        let config = if is_loopback(production_address) { config.proxy(None) } else { config };
-        let agent = config.build().new_agent();
-        Self { production_address: production_address.to_owned(), secrets, clock, agent }
+        Self { transport: Transport::new(production_address), secrets, clock }
     }
 
     /// The body of an event that happens now.
@@ -85,20 +74,19 @@ impl EventShop {
 
     /// Sends an event as it is.
     pub fn send(&self, event: &SignedEvent) -> Result<EventAnswer, CallError> {
-        let request = self
-            .agent
-            .post(&self.production_address)
-            .header("Content-Type", "application/json")
-            .header("webhook-id", &event.id)
-            .header("webhook-timestamp", &event.timestamp)
-            .header("webhook-signature", &event.signature);
-        let mut response = request.send(&event.body)?;
-        let body = response.body_mut().with_config().limit(ANSWER_LIMIT_BYTES).read_to_vec()?;
-        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let headers = vec![
+            ("Content-Type", "application/json".to_owned()),
+            ("webhook-id", event.id.clone()),
+            ("webhook-timestamp", event.timestamp.clone()),
+            ("webhook-signature", event.signature.clone()),
+        ];
+        let path_and_query = self.transport.path_and_query("", "")?;
+        let request = WireRequest { method: "POST", path_and_query, headers, body: event.body.clone() };
+        let answer = self.transport.send(&request)?;
         Ok(EventAnswer {
-            status: response.status().as_u16(),
-            retry_after: retry_after.map(str::to_owned),
-            json: serde_json::from_slice(&body).unwrap_or_default(),
+            status: answer.status,
+            retry_after: answer.header("retry-after").map(str::to_owned),
+            json: serde_json::from_slice(&answer.body).unwrap_or_default(),
         })
     }
 

@@ -4,16 +4,31 @@
 //! It shares no code with the server's own adapter: both are written from the marketplace's pages and held to the
 //! same vectors, so that one misreading cannot hide in both.
 
+pub mod address;
 pub mod caller;
+pub mod chaos;
 mod code_shop;
 pub mod codes;
+pub mod courier;
+pub mod dial_tests;
+mod dice;
 pub mod event_shop;
+pub mod family;
+mod json_text;
+pub mod judge;
+pub mod manner;
 pub mod open_api;
 pub mod orders;
+pub mod retry;
+pub mod sensitive;
+mod shop;
 pub mod signer;
 mod storefront;
+mod transport;
 pub mod uploads;
 pub mod usage;
+pub mod words;
+pub mod written;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -24,11 +39,14 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
+use address::{Address, AddressKeys};
 use caller::Caller;
 pub use code_shop::{CodeSale, CodeShop};
 use codes::Codes;
+use family::Family;
 use open_api::{OpenApi, Trouble};
 use orders::{MockOrder, Orders};
+pub use shop::{Sale, Shop, Step};
 pub use storefront::{Purchase, Storefront};
 use uploads::Uploads;
 use usage::{CheckedUsage, UsageLedger};
@@ -113,6 +131,18 @@ impl Sandbox {
     /// Every record of usage that was taken, with the verdict of the check that follows.
     pub fn usage_records(&self) -> Vec<CheckedUsage> {
         self.usage.checked()
+    }
+
+    /// Sells through one production address in any family but the Kit, which has no orders.
+    pub fn shop(&self, family: Family, production_address: &str, keys: AddressKeys) -> Shop {
+        let address = Address::new(production_address, keys, Arc::clone(&self.clock));
+        let known = (Arc::clone(&self.orders), Arc::clone(&self.codes), Arc::clone(&self.uploads));
+        Shop::new(family, address, known, Arc::clone(&self.clock))
+    }
+
+    /// What tells the time here.
+    pub fn clock(&self) -> Clock {
+        Arc::clone(&self.clock)
     }
 
     /// Makes an order known to the order query without telling anybody.

@@ -3,6 +3,7 @@
 pub mod api_tokens;
 pub mod apply;
 mod channel_answer;
+pub mod channel_check;
 pub mod channels;
 pub mod commands;
 pub mod imports;
