@@ -27,8 +27,10 @@ fn harness() -> Harness {
     harness
 }
 
+/// Item and state of each but the time taken, which is this machine's.
 fn states(answer: &Value) -> Vec<(String, String)> {
-    let items = answer["items"].as_array().expect("a list").iter();
+    let items =
+        answer["items"].as_array().expect("a list").iter().filter(|item| item["item"] != "time_limit");
     let text = |item: &Value, name: &str| item[name].as_str().expect("text").to_owned();
     items.map(|item| (text(item, "item"), text(item, "state"))).collect()
 }
@@ -45,7 +47,6 @@ fn everything_but_the_name_is_right_on_loopback_and_nothing_is_left_behind() {
         ("tls", "skipped"),
         ("certificate", "skipped"),
         ("header_case", "ok"),
-        ("time_limit", "ok"),
         ("debugging", "ok"),
         ("order_query", "ok"),
         ("clock", "ok"),
@@ -239,9 +240,10 @@ fn an_address_that_is_not_there_or_does_not_answer_ends_the_check_early() {
     let free = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let url = format!("http://{}", free.local_addr().expect("it is bound"));
     // Takes connections and never answers, until the check's own time is over.
-    let silent = checked_by(&harness, &url, |checks| checks, Duration::from_millis(500));
-    let unfinished = silent.items.iter().filter(|checked| checked.finding == CheckFinding::Unfinished);
-    assert_eq!(unfinished.map(|checked| checked.item).collect::<Vec<_>>(), [CheckItem::Debugging]);
+    let silent = checked_by(&harness, &url, |checks| checks, Duration::from_secs(1));
+    let debugging = silent.items.iter().find(|checked| checked.item == CheckItem::Debugging);
+    assert_eq!(debugging.map(|checked| &checked.finding), Some(&CheckFinding::Unfinished), "{silent:?}");
+    assert!(!silent.passed());
     drop(free);
     let absent = checked(&harness, &url);
     assert_eq!(failing(&absent), [CheckItem::Address, CheckItem::Reachable]);
