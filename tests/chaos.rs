@@ -33,8 +33,7 @@ fn a_while() {
 
 /// One address per family; the Kit lies below two of them.
 fn catalog(open_api_base: &str) -> String {
-    let mut text = format!(
-        r#"
+    let mut text = r#"
 [merchant]
 id = "acme"
 name = "Acme Software"
@@ -45,7 +44,7 @@ locale = "en"
 [[product]]
 id = "acme-cad"
 name = "Acme CAD"
-memo = {{ zh = "激活码 {{claim_code}}", en = "Claim code {{claim_code}}, license at {{portal_url}}" }}
+memo = { zh = "激活码 {claim_code}", en = "Claim code {claim_code}, license at {portal_url}" }
 
 [[spec]]
 id = "cad-month"
@@ -77,7 +76,7 @@ name = "tests"
 scopes = ["admin"]
 value = "env:TEST_API_TOKEN"
 "#
-    );
+    .to_owned();
     for family in SELLING {
         let protocol = family.name();
         text.push_str(&format!(

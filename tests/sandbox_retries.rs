@@ -144,7 +144,7 @@ fn every_activity_is_repeated_as_its_rule_says_and_then_given_up() {
             Afterwards::Nothing => ParcelState::GivenUp,
         };
         assert_eq!(courier.parcel(parcel).state, state, "{} {}", call.family.name(), call.activity);
-        ruled += usize::from(RETRY_RULES.iter().any(|known| *known == rule));
+        ruled += usize::from(RETRY_RULES.contains(&rule));
     }
     // orderNotify of three families and the upgrade of online License have no saved case.
     assert_eq!(ruled, RETRY_RULES.len() - 4);

@@ -10,7 +10,7 @@ use super::settle_purchase::{Settled, facts_for};
 use crate::domain::{
     Actor, AppliedChange, Channel, Charging, EarlyEvent, EventKind, Instant, License, LicenseEnd, Merchant,
     OldKeyFate, OrderLineKey, OrderRef, Purchase, PurchaseFacts, PurchaseOutcome, PurchaseState, Sku,
-    SoldSpec, Spec, Target,
+    SoldSpec, Spec, Target, Term,
 };
 
 /// What changes a license.
@@ -112,11 +112,7 @@ impl App {
         let found = self.find_license(&merchant.id, &purchase.license).await?;
         let Some(Versioned { value: before, revision }) = found else { return Ok(()) };
         let (now, mut license) = (self.now(), before);
-        let is_latest = license
-            .changes
-            .iter()
-            .filter_map(|known| known.ordered_at)
-            .all(|other| other <= facts.ordered_at);
+        let is_latest = license.changes_last(facts.ordered_at);
         let Some(known) = license.changes.iter_mut().find(|known| known.order_id == order.order_id) else {
             return Ok(());
         };
@@ -193,6 +189,16 @@ pub(super) fn changed(
     facts: &PurchaseFacts,
 ) -> Result<SoldSpec, UseCaseError> {
     let ordered = if facts.charging == Charging::Period { facts.term } else { license.sold.term };
+    changed_keeping(license, spec, facts, ordered)
+}
+
+/// The same with a term that another order gives.
+pub(super) fn changed_keeping(
+    license: &License,
+    spec: &Spec,
+    facts: &PurchaseFacts,
+    ordered: Term,
+) -> Result<SoldSpec, UseCaseError> {
     let term = term_of(spec, ordered);
     sold_spec(spec, facts.sku.clone(), term, facts.quantity, license.validity)
 }

@@ -1,7 +1,7 @@
 //! When was a later order placed? The latest one gives the end, whenever it arrived.
 
 use super::app::{App, UseCaseError, decided};
-use super::change_instance::{changed, fate_of};
+use super::change_instance::{changed, changed_keeping, fate_of};
 use super::license_change::flips_between;
 use super::ports::{ABSENT, Commit, OrderSourceError, Versioned, find};
 use super::record::{Owned, RecordKey};
@@ -103,8 +103,15 @@ impl App {
         let term = ranking.term.filter(|term| gives_term && *term != license.sold.term);
         license.sold.term = term.unwrap_or(license.sold.term);
         let mut granted = None;
-        if let Some((spec, facts)) = ranking.change.as_ref().filter(|_| gives_term) {
-            license.sold = changed(&license, spec, facts)?;
+        let changes_last = ranking.ordered_at.is_some_and(|at| license.changes_last(at));
+        if let Some((spec, facts)) = ranking.change.as_ref().filter(|_| changes_last) {
+            // A renewal behind it has given the term, and changed nothing else.
+            let sold = if gives_term {
+                changed(&license, spec, facts)?
+            } else {
+                changed_keeping(&license, spec, facts, license.sold.term)?
+            };
+            license.sold = sold;
             granted = (license.sold != before.sold).then(|| fate_of(&before.sold, &license.sold));
         }
         let running = license.end == LicenseEnd::Running;

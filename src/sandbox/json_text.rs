@@ -9,8 +9,10 @@ use super::dice::Dice;
 pub enum Tree {
     Leaf(String),
     List(Vec<Self>),
-    Object(Vec<(String, Self)>),
+    Object(Vec<Member>),
 }
+
+type Member = (String, Tree);
 
 impl Tree {
     /// Members sorted by name.
@@ -23,7 +25,7 @@ impl Tree {
         Self::ordered(value, &mut |members| dice.shuffle(members))
     }
 
-    fn ordered(value: &Value, order: &mut dyn FnMut(&mut [(String, Self)])) -> Self {
+    fn ordered(value: &Value, order: &mut dyn FnMut(&mut [Member])) -> Self {
         match value {
             Value::Array(items) => Self::List(items.iter().map(|item| Self::ordered(item, order)).collect()),
             Value::Object(members) => {
@@ -49,7 +51,7 @@ impl Tree {
                 format!("[{blank}{}{blank}]", items.join(&joint))
             }
             Self::Object(members) => {
-                let member = |(name, value): &(String, Self)| {
+                let member = |(name, value): &Member| {
                     format!("{}{blank}:{blank}{}", Value::from(name.as_str()), value.render(spaced))
                 };
                 let members: Vec<String> = members.iter().map(member).collect();

@@ -98,6 +98,14 @@ impl License {
         says.max_by_key(|order| order.rank()).is_some_and(|order| order.is(order_id, scene))
     }
 
+    /// Whether nothing that changes what was bought is known to have been ordered after `ordered_at`: neither an upgrade
+    /// nor a renewal that also changes. A plain renewal behind it takes nothing back.
+    pub fn changes_last(&self, ordered_at: Instant) -> bool {
+        let upgrades = self.changes.iter().filter_map(|change| change.ordered_at);
+        let renewals = self.orders.iter().filter(|order| order.scene == Some(RefreshScene::RenewalChange));
+        upgrades.chain(renewals.filter_map(|order| order.ordered_at)).all(|other| other <= ordered_at)
+    }
+
     fn latest_order(&self) -> Option<&AppliedOrder> {
         self.orders.iter().filter(|order| order.in_force).max_by_key(|order| order.rank())
     }
