@@ -121,6 +121,27 @@ fn keys_orders_and_clock_that_are_wrong_are_named() {
     assert!(matches!(finding(CheckItem::Debugging), CheckFinding::RulesHold { calls: 8.. }));
 }
 
+#[test]
+fn a_channel_of_another_protocol_or_without_open_api_is_told_so_and_is_not_blamed() {
+    let harness = harness();
+    let merchant = MerchantId::parse("acme").expect("valid");
+    let id = ChannelId::parse("cad-koogallery").expect("valid");
+    let clock = Arc::clone(&harness.world.clock) as _;
+    let checks = AddressChecks::new(Arc::clone(&harness.app), &harness.url, harness.world.secrets(), clock);
+    let of = |protocol: &str, wanted: CheckItem| {
+        harness.block_on(async {
+            let mut channel = harness.app.channel_to_check(&merchant, &id).await.expect("it is there");
+            (channel.protocol.0, channel.open_api) = (protocol.to_owned(), None);
+            let checked = checks.check(&merchant, &channel, WITHIN).await;
+            checked.items.into_iter().find(|checked| checked.item == wanted).map(|checked| checked.finding)
+        })
+    };
+    assert_eq!(of("another", CheckItem::Debugging), Some(CheckFinding::NoRules));
+    assert_eq!(of("another", CheckItem::OrderQuery), Some(CheckFinding::OrderQueryNotNeeded));
+    assert_eq!(of("another", CheckItem::Clock), Some(CheckFinding::ClockNotNeeded));
+    assert_eq!(of("saas-v2", CheckItem::OrderQuery), Some(CheckFinding::OrderQueryNotConfigured));
+}
+
 fn checked(harness: &Harness, public_url: &str) -> CheckedChannel {
     checked_by(harness, public_url, |checks| checks, WITHIN)
 }
