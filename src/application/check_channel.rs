@@ -155,7 +155,11 @@ pub enum CheckFinding {
         ahead_secs: i64,
     },
     ClockUnknown,
+    /// Nothing of the marketplace is ever called, so nothing is there to compare with.
+    ClockNotNeeded,
     NotLookedAt,
+    /// The channel's protocol is none whose answers somebody judges.
+    NoRules,
     /// The time for the whole check was over.
     Unfinished,
 }
@@ -181,7 +185,9 @@ impl CheckFinding {
             | Self::MockOrderUnknown
             | Self::ClockOff { .. }
             | Self::ClockUnknown => CheckState::Warn,
-            Self::OrderQueryNotNeeded | Self::NotLookedAt => CheckState::Skipped,
+            Self::OrderQueryNotNeeded | Self::ClockNotNeeded | Self::NotLookedAt | Self::NoRules => {
+                CheckState::Skipped
+            }
             Self::KeyMissing
             | Self::KeyUnusable(_)
             | Self::AddressWithoutTls

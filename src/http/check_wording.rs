@@ -185,6 +185,14 @@ fn words(finding: &CheckFinding) -> [String; 2] {
         CheckFinding::NotLookedAt => {
             both("not looked at: repair what failed above first", "未检查:请先修复上面失败的项目")
         }
+        CheckFinding::NoRules => both(
+            "not judged: the rules are KooGallery's, and this channel speaks another protocol",
+            "未检查:规则属于云商店,该渠道使用其他协议",
+        ),
+        CheckFinding::ClockNotNeeded => both(
+            "not compared: the channel has no open_api to ask for the time; have the clock set by NTP",
+            "未比对:该渠道没有可供查询时间的 open_api;请启用 NTP 校时",
+        ),
         CheckFinding::Unfinished => both(
             "the time for the whole check was over: something does not answer; try again",
             "检查超时:有服务没有响应,请重试",

@@ -93,7 +93,11 @@ impl AddressChecks {
             if !look_at_connection(&wire, &target, now, &found) {
                 return;
             }
-            let (Ok(keys), Some(family)) = (keys, family) else {
+            let Some(family) = family else {
+                push(&found, CheckItem::Debugging, CheckFinding::NoRules);
+                return;
+            };
+            let Ok(keys) = keys else {
                 skip(&found, &[CheckItem::HeaderCase, CheckItem::TimeLimit, CheckItem::Debugging]);
                 return;
             };
@@ -122,7 +126,12 @@ impl AddressChecks {
         let base_url = channel.open_api.as_ref().map(|open_api| open_api.base_url.clone());
         let asking = move || base_url.and_then(|base_url| ahead_secs(&wire, &base_url, clock.as_ref()));
         let ahead = tokio::task::spawn_blocking(asking).await.ok().flatten();
-        push(found, CheckItem::Clock, ahead.map_or(CheckFinding::ClockUnknown, clock_finding));
+        let finding = match (ahead, &channel.open_api) {
+            (Some(ahead_secs), _) => clock_finding(ahead_secs),
+            (None, Some(_)) => CheckFinding::ClockUnknown,
+            (None, None) => CheckFinding::ClockNotNeeded,
+        };
+        push(found, CheckItem::Clock, finding);
     }
 }
 

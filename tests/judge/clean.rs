@@ -1,6 +1,8 @@
 //! Lictor itself, in every family.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use lictor::sandbox::address::AddressKeys;
 use lictor::sandbox::family::Family;
@@ -29,7 +31,11 @@ fn judged(harness: &Harness, family: Family, channel: &str, purchases: u32) -> R
     let url = format!("{}/marketplace/acme/{channel}", harness.url);
     let target = Target::parse(&url).expect("it is one");
     let keys = AddressKeys::one(ACCESS_KEY.to_owned().into());
-    let examiner = Examiner::new(target, keys, Arc::new(move || clock.now()), Wire::new(Limits::default()));
+    // How fast this machine is today is not judged here: each look at the stopwatch takes a millisecond.
+    let looks = AtomicU64::new(0);
+    let stopwatch = Arc::new(move || Duration::from_millis(looks.fetch_add(1, Ordering::SeqCst)));
+    let wire = Wire::new(Limits::default()).with_stopwatch(stopwatch);
+    let examiner = Examiner::new(target, keys, Arc::new(move || clock.now()), wire);
     assert_eq!(examiner.look_at_address(), Ok(true));
     examiner.debug(family, &[], &mut |_| ()).expect("calls can be written");
     let basket = Basket::of("CAD-YEAR", Billing::Period(Period::Years(1)));
