@@ -13,6 +13,7 @@ fn destination(host: &str) -> Destination {
         protocol: ProtocolName("saas-v2".into()),
         products: Vec::new(),
         access_keys: Vec::new(),
+        usage: crate::domain::UsageRules::default(),
         open_api: Some(OpenApi { base_url: host.into(), access_key: secret(), secret_key: secret() }),
         ready: ReadyRule::Minted,
     };
