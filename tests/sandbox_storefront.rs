@@ -79,6 +79,7 @@ impl Merchant {
                     memo: "激活码 ABC".into(),
                     sign_in: None,
                     license: None,
+                    usage: Vec::new(),
                 };
                 PurchaseOutcome::Instances(instance_ids.iter().map(info).collect())
             }

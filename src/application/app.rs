@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard, Notify};
 
 use super::breakers::Breakers;
+use super::call_log::CallLog;
 use super::ports::{Clock, IdSource, MarketplaceCalls, OrderSource, Signer, SigningError, Store, StoreError};
 use super::status_slots::StatusSlots;
 use super::watched_calls::{Watch, WatchedCalls, WatchedOrders};
@@ -61,6 +62,7 @@ pub struct App {
     pub(super) marketplaces: Option<Arc<dyn MarketplaceCalls>>,
     pub(super) breakers: Arc<Breakers>,
     pub(super) slots: StatusSlots,
+    pub(super) calls: CallLog,
     /// What woke up.
     pub signals: Signals,
     queue: Vec<Mutex<()>>,
@@ -76,12 +78,12 @@ impl App {
         orders: Arc<dyn OrderSource>,
     ) -> Self {
         let queue = (0..QUEUE_SHARDS).map(|_| Mutex::new(())).collect();
-        let (slots, signals) = (StatusSlots::default(), Signals::default());
+        let (slots, calls, signals) = (StatusSlots::default(), CallLog::default(), Signals::default());
         let (marketplaces, breakers) = (None, Arc::<Breakers>::default());
         let watch =
             Watch { breakers: Arc::clone(&breakers), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
         let orders = Arc::new(WatchedOrders { inner: orders, watch });
-        Self { store, signer, clock, ids, orders, marketplaces, breakers, slots, signals, queue }
+        Self { store, signer, clock, ids, orders, marketplaces, breakers, slots, calls, signals, queue }
     }
 
     /// With marketplaces that can be asked for and told more than orders. Without them their codes cannot be redeemed.

@@ -8,8 +8,8 @@ use super::app::{App, UseCaseError, decided};
 use super::ports::{ABSENT, Change, Commit, Listing, SigningError, Versioned, find, list};
 use super::record::{Mapping, MarketplaceCode, Owned, RecordKey, Stored};
 use crate::domain::{
-    ApiToken, Channel, CustomerId, Env, FOREIGN_ID_BYTES_MAX, License, LicenseId, Merchant, MerchantId,
-    NewLicense, Origin, Product, Refusal, Spec, SpecTerm, Term, Validity,
+    AccessKeyRef, ApiToken, Channel, CustomerId, Env, FOREIGN_ID_BYTES_MAX, License, LicenseId, Merchant,
+    MerchantId, NewLicense, Origin, Product, Refusal, Spec, SpecTerm, Term, Validity,
 };
 
 /// What an apply file says, for one merchant.
@@ -47,6 +47,8 @@ pub struct AppliedEntry {
     pub id: String,
     /// What became of it.
     pub change: EntryChange,
+    /// What of it changed, in words, for what people have to follow step by step: access keys.
+    pub details: Vec<String>,
 }
 
 /// A mistake in an apply file.
@@ -140,6 +142,37 @@ fn one_spec_per_sku(current: &Catalog, given: &Catalog) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// What happens to the access keys of a channel.
+fn key_changes(known: &Channel, given: &Channel) -> Vec<String> {
+    let name = |key: &AccessKeyRef| format!("{} ({})", key.id, key.used_for.as_str());
+    let same = |a: &AccessKeyRef, b: &AccessKeyRef| a.id == b.id && a.used_for == b.used_for;
+    let mut changes = Vec::new();
+    for key in &given.access_keys {
+        let Some(old) = known.access_keys.iter().find(|old| same(old, key)) else {
+            changes.push(format!("access key {} added", name(key)));
+            continue;
+        };
+        if old.value != key.value {
+            changes.push(format!(
+                "access key {} is read from {}, not from {}",
+                name(key),
+                key.value,
+                old.value
+            ));
+        }
+        match (old.retired, key.retired) {
+            (false, true) => changes.push(format!("access key {} retired", name(key))),
+            (true, false) => changes.push(format!("access key {} is live again", name(key))),
+            (false, false) | (true, true) => {}
+        }
+    }
+    let is_gone = |old: &&AccessKeyRef| !given.access_keys.iter().any(|key| same(old, key));
+    changes.extend(
+        known.access_keys.iter().filter(is_gone).map(|old| format!("access key {} removed", name(old))),
+    );
+    changes
+}
+
 impl App {
     /// The catalog of a merchant as it stands.
     pub async fn catalog(&self, merchant: &MerchantId) -> Result<Catalog, UseCaseError> {
@@ -207,9 +240,14 @@ impl App {
             commit = self.apply_one(commit, &mut entries, "spec", id, owned).await?;
         }
         for channel in catalog.channels {
+            let known = current.channels.iter().find(|known| known.id == channel.id);
+            let details = known.map(|known| key_changes(known, &channel)).unwrap_or_default();
             let (id, owned) =
                 (channel.id.to_string(), Owned { merchant: merchant.id.clone(), value: channel });
             commit = self.apply_one(commit, &mut entries, "channel", id, owned).await?;
+            if let Some(entry) = entries.last_mut() {
+                entry.details = details;
+            }
         }
         for token in catalog.api_tokens {
             commit = self.apply_token(commit, &mut entries, token).await?;
@@ -239,7 +277,7 @@ impl App {
             Some(stored) if stored.value == record => (EntryChange::Unchanged, stored.revision),
             Some(stored) => (EntryChange::Changed, stored.revision),
         };
-        entries.push(AppliedEntry { kind, id, change });
+        entries.push(AppliedEntry { kind, id, change, details: Vec::new() });
         Ok(match change {
             EntryChange::Unchanged => commit,
             EntryChange::Created | EntryChange::Changed => commit.with(Change::Put(record, revision)),
@@ -267,7 +305,8 @@ impl App {
                     MarketplaceCode::Sku(sku) => sku.to_string(),
                     MarketplaceCode::ProductId(id) => id.clone(),
                 };
-                entries.push(AppliedEntry { kind: "mapping", id, change: EntryChange::Changed });
+                let (kind, change) = ("mapping", EntryChange::Changed);
+                entries.push(AppliedEntry { kind, id, change, details: Vec::new() });
                 let moved = Mapping { spec: spec.id.clone(), since: self.now(), ..known };
                 commit = commit.put(moved, revision);
             }
@@ -297,7 +336,7 @@ impl App {
             (Some(_), true) => EntryChange::Unchanged,
             (Some(_), false) => EntryChange::Changed,
         };
-        entries.push(AppliedEntry { kind: "api_token", id: token.name.clone(), change });
+        entries.push(AppliedEntry { kind: "api_token", id: token.name.clone(), change, details: Vec::new() });
         Ok(match known {
             Some(_) if same => commit,
             Some(Versioned { value: known, revision }) => {

@@ -85,7 +85,7 @@ impl App {
                 let found: Option<Versioned<Purchase>> = find(self.store.as_ref(), key).await?;
                 Ok(found.map(|found| found.value.channel))
             }
-            Task::LookAtOrder { channel, .. } => Ok(Some(channel.clone())),
+            Task::LookAtOrder { channel, .. } | Task::PushUsage { channel, .. } => Ok(Some(channel.clone())),
             Task::RedeemCode { merchant, .. } => {
                 Ok(self.code_channels(merchant).await?.into_iter().next().map(|channel| channel.id))
             }

@@ -4,8 +4,8 @@ use super::app::{App, UseCaseError};
 use super::ports::{LicenseKeyOrder, StoreError, Versioned, find};
 use super::record::{Job, Lane, RecordKey, Task};
 use crate::domain::{
-    ChannelId, EndChange, Instant, IssuedKey, JobId, License, LicenseId, Merchant, MerchantId, OldKeyFate,
-    Refusal, Status, StatusFlip, TokenId,
+    ChannelId, Instant, IssuedKey, JobId, License, LicenseId, Merchant, MerchantId, OldKeyFate, Refusal,
+    Status, StatusFlip, TokenId,
 };
 
 impl App {
@@ -44,18 +44,17 @@ impl App {
         Ok(())
     }
 
-    /// The new key that a moved end asks for, if it moved.
-    pub(super) async fn follow_end(
+    /// The new key that a change since `before` asks for, if there was one that keys tell of.
+    pub(super) async fn sign_what_changed(
         &self,
         merchant: &Merchant,
+        before: &License,
         license: &mut License,
-        change: EndChange,
         now: Instant,
     ) -> Result<(), UseCaseError> {
-        match change {
-            EndChange::Unchanged => Ok(()),
-            EndChange::Later => self.sign_new_key(merchant, license, OldKeyFate::StaysValid, now).await,
-            EndChange::Earlier => self.sign_new_key(merchant, license, OldKeyFate::Superseded, now).await,
+        match license.key_fate_since(before) {
+            Some(fate) => self.sign_new_key(merchant, license, fate, now).await,
+            None => Ok(()),
         }
     }
 

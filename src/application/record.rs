@@ -1,11 +1,12 @@
 //! What is stored, in domain words: one record per noun, found by a typed key.
 
 use crate::domain::{
-    Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, Channel, ChannelId,
-    ClaimDigest, EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KitInterface, License,
-    LicenseId, Marketplace, Merchant, MerchantId, OrderLineKey, OrderRef, Places, Product, ProductId,
-    Purchase, PurchaseOutcome, RefreshScene, Restore, Sku, Spec, SpecId, StatusFlip, StatusList,
-    StatusListNumber, StatusSlot, TokenDigest,
+    Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, CallChunk, CallId,
+    Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, EventId, HandedOver, HandedOverKey,
+    InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId,
+    MeteringSn, NoticeId, OrderLineKey, OrderRef, Places, Product, ProductId, Purchase, PurchaseOutcome,
+    RefreshScene, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot,
+    TokenDigest, UsageId, UsageKey, UsageRecord, UsageSum,
 };
 
 /// The key of one record.
@@ -73,6 +74,40 @@ pub enum RecordKey {
         /// What names it.
         id: Vec<String>,
     },
+    /// Some calls at a production address.
+    Calls {
+        /// Whose.
+        merchant: MerchantId,
+        /// Which address.
+        channel: ChannelId,
+        /// Whether a key of the merchant signed them.
+        signed: bool,
+        /// The newest of them.
+        newest: CallId,
+    },
+    /// How a channel has fared.
+    Standing(MerchantId, ChannelId),
+    /// What a merchant should know of a channel.
+    Notice(MerchantId, ChannelId, NoticeId),
+    /// A record of usage.
+    UsageRecord(UsageKey),
+    /// Which record of usage has a name that its merchant gave it.
+    MeteringSn(MerchantId, MeteringSn),
+    /// A place in the queue of a channel's usage; sorted by `due_at`, then by the order of recording.
+    WaitingUsage {
+        /// Whose.
+        merchant: MerchantId,
+        /// Through which channel it is pushed.
+        channel: ChannelId,
+        /// Not before.
+        due_at: Instant,
+        /// Which.
+        id: UsageId,
+    },
+    /// How far the usage of a channel was pushed.
+    UsageOutbox(MerchantId, ChannelId),
+    /// What was used of an instance in all.
+    UsageSum(MerchantId, Marketplace, InstanceId),
 }
 
 /// A counter that many commits add to.
@@ -199,6 +234,13 @@ pub enum Task {
         /// Which.
         key: HandedOverKey,
     },
+    /// Push what waits of a channel's usage.
+    PushUsage {
+        /// Whose.
+        merchant: MerchantId,
+        /// Which channel.
+        channel: ChannelId,
+    },
 }
 
 impl Job {
@@ -228,6 +270,7 @@ impl Task {
             Self::ApplyChange { .. } => "apply_change",
             Self::LookAtOrder { .. } => "look_at_order",
             Self::UploadLicense { .. } => "upload_license",
+            Self::PushUsage { .. } => "push_usage",
         }
     }
 
@@ -244,6 +287,7 @@ impl Task {
             Self::ApplyChange { purchase, order } => (&purchase.merchant, order.order_id.as_str()),
             Self::LookAtOrder { merchant, order, .. } => (merchant, order.order_id.as_str()),
             Self::UploadLicense { key } => (&key.merchant, key.request.as_str()),
+            Self::PushUsage { merchant, channel } => (merchant, channel.as_str()),
         }
     }
 }
@@ -320,6 +364,45 @@ pub struct Mapping {
     pub spec: SpecId,
     /// Since when.
     pub since: Instant,
+}
+
+/// Which record of usage has a name that its merchant gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedUsage {
+    /// The name.
+    pub metering_sn: MeteringSn,
+    /// The record.
+    pub record: UsageKey,
+}
+
+/// A place in the queue of a channel's usage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingUsage {
+    /// Through which channel it is pushed.
+    pub channel: ChannelId,
+    /// Not before.
+    pub due_at: Instant,
+    /// Its place in the order of recording.
+    pub id: UsageId,
+    /// The record.
+    pub record: UsageKey,
+}
+
+/// How far the usage of a channel was pushed. Whoever adds to its queue commits against this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageOutbox {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Which channel.
+    pub channel: ChannelId,
+    /// When its job is due; none when nothing waits. Of several jobs the one that is due then does the work.
+    pub next_at: Option<Instant>,
+    /// The last place of the batch that is on its way: the same batch again until there is an answer.
+    pub batch_end: Option<(Instant, UsageId)>,
+    /// Most records of the next batch.
+    pub batch_max: u32,
+    /// How many records in a row were set aside because the marketplace refused them alone.
+    pub set_aside: u32,
 }
 
 /// Which purchase an instance id means.
@@ -431,7 +514,15 @@ impl Record {
             | Self::Job(_)
             | Self::Event(_)
             | Self::Restore(_)
-            | Self::Kit(_) => None,
+            | Self::Kit(_)
+            | Self::Calls(_)
+            | Self::Standing(_)
+            | Self::Notice(_)
+            | Self::UsageRecord(_)
+            | Self::NamedUsage(_)
+            | Self::WaitingUsage(_)
+            | Self::UsageOutbox(_)
+            | Self::UsageSum(_) => None,
         }
     }
 }
@@ -482,5 +573,31 @@ records! {
         marketplace: it.marketplace,
         interface: it.interface,
         id: it.id.clone(),
+    };
+    Calls(CallChunk) = |it| RecordKey::Calls {
+        merchant: it.merchant.clone(),
+        channel: it.channel.clone(),
+        signed: it.signed,
+        newest: it.newest.clone(),
+    };
+    Standing(ChannelStanding) = |it| RecordKey::Standing(it.merchant.clone(), it.channel.clone());
+    Notice(ChannelNotice) = |it| {
+        RecordKey::Notice(it.merchant.clone(), it.channel.clone(), it.id.clone())
+    };
+    UsageRecord(UsageRecord) = |it| RecordKey::UsageRecord(it.key.clone());
+    NamedUsage(NamedUsage) = |it| {
+        RecordKey::MeteringSn(it.record.merchant.clone(), it.metering_sn.clone())
+    };
+    WaitingUsage(WaitingUsage) = |it| RecordKey::WaitingUsage {
+        merchant: it.record.merchant.clone(),
+        channel: it.channel.clone(),
+        due_at: it.due_at,
+        id: it.id.clone(),
+    };
+    UsageOutbox(UsageOutbox) = |it| {
+        RecordKey::UsageOutbox(it.merchant.clone(), it.channel.clone())
+    };
+    UsageSum(UsageSum) = |it| {
+        RecordKey::UsageSum(it.merchant.clone(), it.marketplace, it.instance.clone())
     };
 }

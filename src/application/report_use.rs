@@ -117,8 +117,8 @@ impl App {
         } else {
             let end = standing.ends_at.filter(|_| license.validity.ends_at.is_some());
             let Some(end) = end else { return Ok(()) };
-            let change = license.move_end(Some(end));
-            self.follow_end(merchant, &mut license, change, now).await?;
+            license.move_end(Some(end));
+            self.sign_what_changed(merchant, &before, &mut license, now).await?;
             EventKind::LicenseRenewed
         };
         if license == before {

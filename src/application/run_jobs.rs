@@ -186,6 +186,7 @@ impl App {
                 self.look_at_order(merchant, channel, order).await
             }
             Task::UploadLicense { key } => self.upload_license(key).await,
+            Task::PushUsage { merchant, channel } => self.push_usage(merchant, channel).await,
             Task::ReportUse { merchant, license, client } => self.report_use(merchant, license, client).await,
         };
         match outcome {

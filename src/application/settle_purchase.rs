@@ -252,6 +252,8 @@ impl App {
         }
         self.sign_new_key(merchant, &mut license, crate::domain::OldKeyFate::StaysValid, now).await?;
         purchase.state = PurchaseState::Minted;
+        let upgraded = purchase.upgrades.drain(..);
+        license.changes.extend(upgraded.map(|order_id| AppliedChange { order_id, ordered_at: Some(now) }));
         let commit = self.minted(&license, &actor, now).put(purchase.clone(), revision);
         let pending = RecordKey::PendingLicense(merchant.id.clone(), license.id.clone());
         let mut commit = commit.with(Change::Remove(pending)).put(license.clone(), ABSENT);
@@ -309,7 +311,7 @@ impl App {
                 let task = Task::ApplyForLicense { purchase: key.clone(), application };
                 Ok(Some(self.job_through(&channel.id, task, now)))
             }
-            EarlyEvent::Refreshed { at, order, scene, ends_at } => {
+            EarlyEvent::Refreshed { at, order, scene, ends_at, term } => {
                 let can_rank = channel.open_api.is_some();
                 let applied = AppliedOrder {
                     order_id: order.order_id.clone(),
@@ -317,6 +319,7 @@ impl App {
                     ordered_at: None,
                     received_at: at,
                     ends_at,
+                    term,
                     in_force: false,
                 };
                 license.apply_order(applied, can_rank);

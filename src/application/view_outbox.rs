@@ -219,7 +219,8 @@ fn line_of(task: &Task) -> Option<&OrderLineKey> {
         | Task::QueryCode { .. }
         | Task::ReportUse { .. }
         | Task::LookAtOrder { .. }
-        | Task::UploadLicense { .. } => None,
+        | Task::UploadLicense { .. }
+        | Task::PushUsage { .. } => None,
     }
 }
 
@@ -232,6 +233,7 @@ fn license_of(task: &Task) -> Option<LicenseId> {
         | Task::ApplyForLicense { .. }
         | Task::ApplyChange { .. }
         | Task::LookAtOrder { .. }
-        | Task::UploadLicense { .. } => None,
+        | Task::UploadLicense { .. }
+        | Task::PushUsage { .. } => None,
     }
 }

@@ -7,8 +7,11 @@ use async_trait::async_trait;
 use super::breakers::{Breakers, CallSeen, Destination};
 use super::ports::{
     Clock, CodeStanding, IdSource, MarketplaceCallError, MarketplaceCalls, OrderSource, OrderSourceError,
+    UsagePushError,
 };
-use crate::domain::{Channel, CodeGrant, InstanceId, Instant, MerchantId, OrderDetails, RequestId};
+use crate::domain::{
+    Channel, CodeGrant, InstanceId, Instant, MerchantId, OrderDetails, RequestId, UsageRecord,
+};
 
 /// What is said instead of a call.
 const NOT_CALLED: &str = "the marketplace has not answered lately and is asked again in a while";
@@ -86,7 +89,7 @@ impl WatchedCalls {
         }
     }
 
-    fn saw<T>(&self, channel: &Channel, called: &Result<T, MarketplaceCallError>) {
+    fn saw<T>(&self, channel: &Channel, called: Result<&T, &MarketplaceCallError>) {
         if let Some(destination) = Destination::of(channel) {
             let is_failure = matches!(called, Err(MarketplaceCallError::Unavailable(_)));
             self.watch.saw(&destination, is_failure, self.inner.asked_to_wait(channel));
@@ -106,9 +109,27 @@ macro_rules! watched {
             ) -> Result<$answer, MarketplaceCallError> {
                 self.may_call(channel)?;
                 let called = self.inner.$method(channel, $($argument),*).await;
-                self.saw(channel, &called);
+                self.saw(channel, called.as_ref());
                 called
             })+
+
+            async fn push_usage(
+                &self,
+                channel: &Channel,
+                records: Vec<UsageRecord>,
+                nonce: &str,
+            ) -> Result<(), UsagePushError> {
+                self.may_call(channel)?;
+                let called = self.inner.push_usage(channel, records, nonce).await;
+                // Whatever else it says of the records, it has answered.
+                let seen = match &called {
+                    Err(UsagePushError::Call(error)) => Err(error),
+                    Ok(())
+                    | Err(UsagePushError::TooMany | UsagePushError::TooOld | UsagePushError::Unwanted(_)) => Ok(&()),
+                };
+                self.saw(channel, seen);
+                called
+            }
 
             fn asked_to_wait(&self, channel: &Channel) -> Option<Instant> {
                 self.inner.asked_to_wait(channel)

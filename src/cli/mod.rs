@@ -6,6 +6,7 @@ pub mod api;
 mod api_token;
 mod apply;
 mod backup;
+mod channel;
 mod client_example;
 mod config;
 mod demo;
@@ -27,6 +28,7 @@ mod setting_flags;
 mod store;
 mod table;
 mod token;
+mod usage;
 mod webhook;
 
 use std::ffi::OsString;
@@ -107,12 +109,18 @@ enum Command {
     /// Licenses: list, show, issue, import, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
+    /// Production addresses: list, show, calls, test-code.
+    #[command(subcommand)]
+    Channel(channel::Channel),
     /// Orders of marketplaces: list, show, map, retry, fetch.
     #[command(subcommand)]
     Order(order::Order),
     /// Work that waits for a marketplace: list, retry.
     #[command(subcommand)]
     Outbox(outbox::Outbox),
+    /// Usage of pay-per-use instances: record it for the marketplace, list it.
+    #[command(subcommand)]
+    Usage(usage::Usage),
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -164,8 +172,10 @@ impl Cli {
             Command::ConfigSample => config::sample(output),
             Command::Apply(command) => command.run(&self.common),
             Command::License(command) => command.run(&self.common),
+            Command::Channel(command) => command.run(&self.common),
             Command::Order(command) => command.run(&self.common),
             Command::Outbox(command) => command.run(&self.common),
+            Command::Usage(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),
             Command::Restore(command) => command.run(output),

@@ -45,7 +45,8 @@ pub struct Serve {
     /// The channel's access key, which signs the calls: env:NAME or file:PATH.
     #[arg(long, value_name = "SECRET", value_parser = secret_ref, requires = "target")]
     access_key: Option<SecretRef>,
-    /// Buy this: SKU=TERM, such as CAD-PRO=P1Y or CAD-FOREVER=permanent; may be given several times.
+    /// Buy this: SKU=TERM, such as CAD-PRO=P1Y, CAD-FOREVER=permanent, SMS=on-demand (pay-per-use) or SMS-PACK=package; may
+    /// be given several times.
     #[arg(long, value_name = "SKU=TERM", value_parser = basket, requires = "target")]
     buy: Vec<Basket>,
     /// Stop after buying instead of serving on.
@@ -59,6 +60,14 @@ fn secret_ref(text: &str) -> Result<SecretRef, String> {
 
 fn basket(text: &str) -> Result<Basket, String> {
     let (sku, term) = text.rsplit_once('=').ok_or("write SKU=TERM, such as CAD-PRO=P1Y")?;
+    let metered = match term {
+        "on-demand" => Some(Billing::OnDemand),
+        "package" => Some(Billing::OnDemandPackage),
+        _ => None,
+    };
+    if let Some(billing) = metered {
+        return Ok(Basket::of(sku, billing));
+    }
     let billing = match Term::parse(term).map_err(|error| error.to_string())? {
         Term::Days(count) => Billing::Period(Period::Days(count)),
         Term::Months(count) => Billing::Period(Period::Months(count)),
@@ -197,6 +206,8 @@ mod tests {
         assert_eq!(billing("CAD-PRO=P1Y"), Ok(("CAD-PRO".to_owned(), Billing::Period(Period::Years(1)))));
         assert_eq!(billing("A=B=P14D"), Ok(("A=B".to_owned(), Billing::Period(Period::Days(14)))));
         assert_eq!(billing("CAD-FOREVER=permanent"), Ok(("CAD-FOREVER".to_owned(), Billing::OneTime)));
+        assert_eq!(billing("SMS=on-demand"), Ok(("SMS".to_owned(), Billing::OnDemand)));
+        assert_eq!(billing("SMS-PACK=package"), Ok(("SMS-PACK".to_owned(), Billing::OnDemandPackage)));
         assert!(billing("CAD-PRO").is_err() && billing("CAD-PRO=1Y").is_err());
     }
 }

@@ -62,6 +62,8 @@ named!(
         LicenseChanged = "license.changed",
         /// Its text or file was asked for at the marketplace.
         LicenseRequested = "license.requested",
+        /// A record of usage was given up: the marketplace takes it no more.
+        UsageDropped = "usage.dropped",
         /// A machine took a place.
         ActivationCreated = "activation.created",
         /// A machine gave its place back or lost it.

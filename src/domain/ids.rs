@@ -14,6 +14,8 @@ pub struct IdError {
 pub const SLUG_BYTES_MAX: usize = 64;
 /// Longest id that a marketplace gives, in bytes (the marketplace's own limit is 64 for most of them).
 pub const FOREIGN_ID_BYTES_MAX: usize = 128;
+/// Longest name of a record of usage, in bytes (`metering_sn`).
+pub const METERING_SN_BYTES_MAX: usize = 64;
 /// Characters of a UUID in base 62 at fixed width: sorts like the UUID itself.
 pub const UUID_TEXT_CHARS: usize = 22;
 
@@ -133,6 +135,21 @@ own_id!(/// One signed token (`jti`).
     TokenId, "jti_");
 own_id!(/// An API token, as shown in lists.
     ApiTokenId, "tok_");
+own_id!(/// A call at a production address.
+    CallId, "cal_");
+own_id!(/// Something that a merchant should know of a channel.
+    NoticeId, "ntc_");
+own_id!(/// A record of usage; its order is that of recording.
+    UsageId, "usg_");
+id!(/// What a record of usage is called towards the marketplace (`metering_sn`): the same for ever.
+MeteringSn, "1 to 64 visible ASCII characters", |text| is_foreign(text) && text.len() <= METERING_SN_BYTES_MAX);
+
+impl UsageId {
+    /// The name towards the marketplace of a record that its merchant did not name.
+    pub fn metering_sn(&self) -> MeteringSn {
+        MeteringSn(self.0.clone())
+    }
+}
 
 impl PurchaseId {
     /// The purchase that became, or will become, this license.

@@ -86,6 +86,17 @@ pub struct SoldSpec {
     pub quota: Vec<QuotaPackage>,
 }
 
+impl SoldSpec {
+    /// Whether it withholds something that `before` granted: machines, features, or what can be used up.
+    pub fn takes_from(&self, before: &Self) -> bool {
+        let keeps = |entitlement: &String| self.entitlements.contains(entitlement);
+        let covers = |package: &QuotaPackage| self.quota.iter().any(|own| own.covers(package));
+        self.machines.is_below(before.machines)
+            || !before.entitlements.iter().all(keeps)
+            || !before.quota.iter().all(covers)
+    }
+}
+
 /// The one state that is shown: the first that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LicenseState {
@@ -202,6 +213,7 @@ impl License {
             ordered_at: new.ordered_at,
             received_at,
             ends_at: new.validity.ends_at,
+            term: Some(new.sold.term),
             in_force: true,
         });
         Self {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Application, KitSync, LicenseId, LicenseState, Term};
+use super::{Application, InstanceUsage, KitSync, LicenseId, LicenseState, Term};
 
 /// Names the order behind an event. What makes a purchase unique is the order id together with the line id;
 /// families without line ids use the order id alone, pay-per-use ones the order id together with the product id.
@@ -50,8 +50,8 @@ pub enum PurchaseEvent {
         instance_id: String,
     },
     /// `ends_at` is absolute and may lie before the present end. `product_id` is there when the kind of term changed.
-    /// `resumes`: it also ends the marketplace's stop, because no call of its own will. `term` is there where the call
-    /// itself says for how long was paid.
+    /// `term`: what was bought, from the families that say it; the others are asked for the order afterwards.
+    /// `resumes`: it also ends the marketplace's stop, because no call of its own will.
     Refreshed {
         instance_id: String,
         order: OrderRef,
@@ -221,6 +221,8 @@ pub struct InstanceInfo {
     /// For whoever hands licenses to buyers itself; none when there is no license, and in every answer that is stored
     /// for its repeat.
     pub license: Option<Box<LicenseShown>>,
+    /// What was used of a pay-per-use instance or a package; empty for what is bought for a time or for good.
+    pub usage: Vec<InstanceUsage>,
 }
 
 /// A license as it stands.

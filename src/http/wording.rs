@@ -18,7 +18,7 @@ fn pick(language: Language, [english, chinese]: Words) -> &'static str {
 pub fn title(error: &ApiError, language: Language) -> &'static str {
     let words = match error {
         ApiError::Refused(refusal) => refusal_title(refusal),
-        ApiError::Mistakes(_) => INVALID,
+        ApiError::Mistakes(_) | ApiError::ItemMistakes(_) => INVALID,
         ApiError::MalformedJson => ["Malformed JSON", "JSON 格式错误"],
         ApiError::DuplicateMember { .. } => ["Duplicate member", "成员重复"],
         ApiError::TooLarge { .. } => ["Request too large", "请求过大"],
@@ -75,6 +75,17 @@ pub fn reason(error: &ApiError, language: Language) -> String {
                 format!("The file has {} mistake(s); nothing was changed.", mistakes.len())
             }
             Language::Chinese => format!("文件中有 {} 处错误，未做任何更改。", mistakes.len()),
+        },
+        ApiError::ItemMistakes(mistakes) => match language {
+            Language::English => {
+                format!(
+                    "The request has {} mistake(s); nothing was recorded. Correct them and send all of it again.",
+                    mistakes.len()
+                )
+            }
+            Language::Chinese => {
+                format!("请求中有 {} 处错误，未记录任何内容。请改正后整体重新发送。", mistakes.len())
+            }
         },
         ApiError::TooLarge { max_bytes } => match language {
             Language::English => format!("At most {max_bytes} bytes are read."),
@@ -212,12 +223,12 @@ fn noun_in_chinese(what: &str) -> &'static str {
         "activation" => "该激活",
         "order" => "该订单",
         "order at the marketplace" => "云商店中的该订单",
-        "channel" => "该渠道",
         "job" => "该任务",
         "merchant" => "该商户",
         "status list" => "该状态列表",
         "API token" => "该 API 令牌",
         "production address" => "该生产地址",
+        "channel" => "该通道",
         "address" => "该地址",
         _ => "该资源",
     }

@@ -4,6 +4,7 @@
 //! the use case (or [`Call::dial_test_outcome`] when [`Call::test`]), [`Protocol::answer`] or [`Protocol::refuse`].
 //! A new family is one folder that implements [`Protocol`] and one line in [`protocol_for`].
 
+mod diagnosis;
 pub mod generic;
 mod json;
 pub mod koogallery;
@@ -13,12 +14,16 @@ mod refusal;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
+pub use diagnosis::{
+    Diagnosis, Ground, Guess, Suspect, Suspicion, diagnose, is_worth_a_look, named_method, plain_cause,
+};
 pub use order_source::MarketplaceOrders;
 pub use refusal::{CallRefusal, QueryDefect, RefusalCause};
 
 use crate::domain::{AccessKeyUse, InstanceInfo, PurchaseEvent, PurchaseOutcome, Repeat};
 
 /// A call as it came over the wire. Nothing in it is trusted.
+#[derive(Clone, Copy)]
 pub struct RawRequest<'a> {
     /// Upper case, as HTTP has it.
     pub method: &'a str,
@@ -70,6 +75,40 @@ pub trait Protocol: Sync {
 
     /// Words a refusal, signed with the key that signed the call, or with the newest one when none did.
     fn refuse(&self, refusal: &CallRefusal, keys: &[AccessKey]) -> RawAnswer;
+
+    /// The HTTP method that it is called by.
+    fn method(&self) -> &'static str {
+        "POST"
+    }
+
+    /// The marketplace's names for what may be asked at the address itself.
+    fn activities(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// The activities, each with what to fill in when the marketplace's console tries it out.
+    fn guides(&self) -> Vec<ActivityGuide> {
+        let guide = |name| ActivityGuide { name, fields: Vec::new() };
+        self.activities().into_iter().map(guide).collect()
+    }
+
+    /// What the call may have been before somebody on the way changed it; tried one by one to explain a refusal.
+    fn guesses(&self, _request: &RawRequest<'_>) -> Vec<Guess> {
+        Vec::new()
+    }
+
+    /// The length of a signature that cannot be one, and the length of one that can.
+    fn signature_form(&self, _request: &RawRequest<'_>) -> Option<(usize, usize)> {
+        None
+    }
+}
+
+/// An activity, and what to fill in to try it out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActivityGuide {
+    pub name: &'static str,
+    /// Every mandatory parameter with a value that passes.
+    pub fields: Vec<(&'static str, &'static str)>,
 }
 
 /// The family that speaks for a channel's `protocol`, if there is one.
@@ -150,6 +189,7 @@ fn dial_test_info(instance_id: &str, front_end_url: &str) -> InstanceInfo {
         memo: DIAL_TEST_WORDS.to_owned(),
         sign_in: None,
         license: None,
+        usage: Vec::new(),
     }
 }
 

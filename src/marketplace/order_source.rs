@@ -5,13 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 
-use super::koogallery::open_api::{CodeFacts, OpenApi, OpenApiError};
+use super::koogallery::open_api::{CodeFacts, OpenApi, OpenApiError, UsageAnswer};
 use crate::application::ports::{
     Clock, CodeStanding, MarketplaceCallError, MarketplaceCalls, OrderSource, OrderSourceError, SecretSource,
+    UsagePushError,
 };
 use crate::domain::{
-    Channel, CodeGrant, InstanceId, Instant, Marketplace, MerchantId, OrderDetails, OrderId, RequestId,
+    AccessKeyUse, Channel, CodeGrant, InstanceId, Instant, Marketplace, MerchantId, OrderDetails, OrderId,
+    RequestId, UsagePush, UsageRecord,
 };
 
 /// The open APIs of all marketplaces, each called as its channel says.
@@ -146,9 +149,43 @@ impl MarketplaceCalls for MarketplaceOrders {
     fn asked_to_wait(&self, channel: &Channel) -> Option<Instant> {
         self.pauses.until(channel, self.clock.now())
     }
+
+    async fn push_usage(
+        &self,
+        channel: &Channel,
+        records: Vec<UsageRecord>,
+        nonce: &str,
+    ) -> Result<(), UsagePushError> {
+        let answer = match channel.usage.push {
+            UsagePush::New => {
+                let (key, nonce) = (self.usage_key(channel)?, nonce.to_owned());
+                let push = move |api: &OpenApi<'_>, now| api.push_usage(&records, (&key, &nonce), now);
+                self.call(channel, push).await
+            }
+            UsagePush::Old => {
+                let push = move |api: &OpenApi<'_>, now| api.push_usage_by_product(&records, now);
+                self.call(channel, push).await
+            }
+        };
+        match answer.map_err(MarketplaceCallError::from)? {
+            UsageAnswer::Taken => Ok(()),
+            UsageAnswer::TooMany => Err(UsagePushError::TooMany),
+            UsageAnswer::TooOld => Err(UsagePushError::TooOld),
+            UsageAnswer::Unwanted(why) => Err(UsagePushError::Unwanted(why)),
+        }
+    }
 }
 
 impl MarketplaceOrders {
+    /// The newest key for usage push, or else for callbacks.
+    fn usage_key(&self, channel: &Channel) -> Result<SecretString, MarketplaceCallError> {
+        let newest = |used_for| channel.access_keys.iter().find(|key| key.used_for == used_for);
+        let key = newest(AccessKeyUse::UsagePush).or_else(|| newest(AccessKeyUse::Callbacks));
+        let none = || MarketplaceCallError::Refused("the channel has no access key that signs usage".into());
+        let resolved = self.secrets.resolve(&key.ok_or_else(none)?.value);
+        resolved.map_err(|fault| MarketplaceCallError::Refused(fault.to_string()))
+    }
+
     /// One call as the channel's settings say, where blocking is allowed.
     async fn call<T: Send + 'static>(
         &self,

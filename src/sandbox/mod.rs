@@ -13,6 +13,7 @@ pub mod orders;
 pub mod signer;
 mod storefront;
 pub mod uploads;
+pub mod usage;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -30,6 +31,7 @@ use open_api::{OpenApi, Trouble};
 use orders::{MockOrder, Orders};
 pub use storefront::{Purchase, Storefront};
 use uploads::Uploads;
+use usage::{CheckedUsage, UsageLedger};
 
 /// Tells the time to everything in the sandbox; tests pass a clock that they move.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -49,6 +51,7 @@ pub struct Sandbox {
     orders: Arc<Orders>,
     codes: Arc<Codes>,
     uploads: Arc<Uploads>,
+    usage: Arc<UsageLedger>,
     open_api: Arc<OpenApi>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -69,7 +72,8 @@ impl Sandbox {
             Arc::clone(&uploads),
             Arc::clone(&clock),
         );
-        let open_api = Arc::new(open_api);
+        let usage = Arc::new(UsageLedger::default());
+        let open_api = Arc::new(open_api.with_usage(Arc::clone(&usage)));
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let serving = open_api::serve(listener, Arc::clone(&open_api), stopped);
@@ -77,7 +81,8 @@ impl Sandbox {
             runtime.block_on(serving);
             runtime.shutdown_background();
         })?;
-        Ok(Self { address, clock, orders, codes, uploads, open_api, stop: Some(stop), thread: Some(thread) })
+        let (stop, thread) = (Some(stop), Some(thread));
+        Ok(Self { address, clock, orders, codes, uploads, usage, open_api, stop, thread })
     }
 
     /// The merchant's `open_api.base_url`.
@@ -87,8 +92,10 @@ impl Sandbox {
 
     /// Sells through one production address, whose calls are signed with `access_key`.
     pub fn storefront(&self, production_address: &str, access_key: SecretString) -> Storefront {
+        self.usage.accept_key(access_key.clone());
         let caller = Caller::new(production_address, access_key, Arc::clone(&self.clock));
         Storefront::new(caller, Arc::clone(&self.orders), Arc::clone(&self.uploads), Arc::clone(&self.clock))
+            .with_usage(Arc::clone(&self.usage))
     }
 
     /// Sells authorization codes and tells one production address of them.
@@ -96,6 +103,16 @@ impl Sandbox {
         let caller = Caller::new(production_address, access_key, Arc::clone(&self.clock));
         let (orders, codes) = (Arc::clone(&self.orders), Arc::clone(&self.codes));
         CodeShop::new(caller, orders, codes, Arc::clone(&self.clock))
+    }
+
+    /// What merchants push, and of what they may.
+    pub fn usage(&self) -> &UsageLedger {
+        &self.usage
+    }
+
+    /// Every record of usage that was taken, with the verdict of the check that follows.
+    pub fn usage_records(&self) -> Vec<CheckedUsage> {
+        self.usage.checked()
     }
 
     /// Makes an order known to the order query without telling anybody.

@@ -12,12 +12,14 @@ use super::Clock;
 use super::caller::{CallAnswer, CallError, Caller, random_text};
 use super::orders::{Basket, MockOrder, OrderReason, Orders, Period, digits};
 use super::uploads::{Upload, Uploads};
+use super::usage::UsageLedger;
 
 /// Sells, renews, freezes and releases. Every method blocks until the production address has answered.
 pub struct Storefront {
     caller: Caller,
     orders: Arc<Orders>,
     uploads: Arc<Uploads>,
+    usage: Arc<UsageLedger>,
     clock: Clock,
     /// By instance id: what was bought, and the ends that each paid term reached, the latest last.
     instances: Mutex<HashMap<String, Instance>>,
@@ -38,7 +40,15 @@ pub struct Purchase {
 
 impl Storefront {
     pub(super) fn new(caller: Caller, orders: Arc<Orders>, uploads: Arc<Uploads>, clock: Clock) -> Self {
-        Self { caller, orders, uploads, clock, instances: Mutex::default() }
+        let (usage, instances) = (Arc::default(), Mutex::default());
+        Self { caller, orders, uploads, usage, clock, instances }
+    }
+
+    /// The same, telling this ledger what is opened and closed.
+    #[must_use]
+    pub(super) fn with_usage(mut self, usage: Arc<UsageLedger>) -> Self {
+        self.usage = usage;
+        self
     }
 
     /// For calls that are not as they should be.
@@ -71,6 +81,7 @@ impl Storefront {
             "businessId": business_id()?,
         }))?;
         if matches!(answer.result_code(), "000000" | "000004") && !answer.instance_id().is_empty() {
+            self.usage.opened(answer.instance_id(), &order.basket, order.created_at);
             let ends = order.expires_at.into_iter().collect();
             let instance = Instance { basket: order.basket.clone(), ends };
             self.lock().entry(answer.instance_id().to_owned()).or_insert(instance);
@@ -122,12 +133,14 @@ impl Storefront {
 
     /// `releaseInstance` after a natural end: no order is named.
     pub fn release(&self, instance_id: &str) -> Result<CallAnswer, CallError> {
+        self.usage.closed(instance_id, (self.clock)());
         self.call(json!({ "activity": "releaseInstance", "instanceId": instance_id }))
     }
 
     /// `releaseInstance` because the buyer unsubscribed: names the order that did it.
     pub fn unsubscribe(&self, instance_id: &str) -> Result<Purchase, CallError> {
         let order = self.place(OrderReason::Unsubscribe, self.known(instance_id).basket)?;
+        self.usage.closed(instance_id, (self.clock)());
         let answer = self.call(json!({
             "activity": "releaseInstance",
             "instanceId": instance_id,

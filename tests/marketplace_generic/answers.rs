@@ -29,6 +29,7 @@ fn info() -> InstanceInfo {
         front_end_url: "https://license.acme.example/portal".into(),
         memo: "激活码 ABC".into(),
         sign_in: None,
+        usage: Vec::new(),
         license: Some(Box::new(LicenseShown {
             id: LicenseId::from_uuid(1),
             state: LicenseState::Active,

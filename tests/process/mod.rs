@@ -52,6 +52,11 @@ impl Dice {
         Self(seed | 1)
     }
 
+    /// The same without a word, where nothing hangs on it.
+    pub fn quiet(seed: u64) -> Self {
+        Self(seed | 1)
+    }
+
     pub fn fresh() -> Self {
         let bytes = lictor::randomness::random_bytes();
         Self::seeded(u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")))

@@ -7,6 +7,7 @@ use lictor::domain::{
     Binding, Channel, ChannelId, Charging, LocalizedText, MachineLimit, MachinePolicy, Marketplace, Merchant,
     MerchantId, Multiply, OfflinePolicy, OpenApi, OrderDetails, OrderKind, OrderLineDetails, PeriodUnit,
     Product, ProductId, ProtocolName, ReadyRule, SecretRef, Sku, Spec, SpecId, SpecKind, SpecTerm, Starts,
+    UsageRules,
 };
 
 use super::world::at;
@@ -92,6 +93,7 @@ pub fn channel() -> Channel {
             secret_key: secret(),
         }),
         ready: ReadyRule::Minted,
+        usage: UsageRules::default(),
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod api_tokens;
 pub mod apply;
+mod channel_answer;
+pub mod channels;
 pub mod commands;
 pub mod imports;
 pub mod keys;
@@ -9,3 +11,4 @@ mod license_answer;
 pub mod licenses;
 pub mod orders;
 pub mod outbox;
+pub mod usage;

@@ -70,6 +70,10 @@ impl Protocol for StandardWebhooks {
     fn refuse(&self, refusal: &CallRefusal, _keys: &[AccessKey]) -> RawAnswer {
         answer::refuse(refusal)
     }
+
+    fn activities(&self) -> Vec<&'static str> {
+        events::EVENT_TYPES.iter().map(|event_type| event_type.name).collect()
+    }
 }
 
 /// What must be there before a signature can be looked at.

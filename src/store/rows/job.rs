@@ -85,5 +85,6 @@ row_enum!(
             order: OrderRefRow = order,
         },
         UploadLicense { key: HandedOverKeyRow = key },
+        PushUsage { merchant: Text<MerchantId> = merchant, channel: Text<ChannelId> = channel },
     }
 );

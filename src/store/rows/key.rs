@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 use crate::application::ports::StoreError;
 use crate::application::record::{CounterKey, Lane, MarketplaceCode, Rank, RecordKey};
 use crate::domain::{
-    HandedOverKey, Instant, LicenseId, Marketplace, MerchantId, OrderId, OrderLineKey, StatusSlot,
+    ChannelId, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace, MerchantId, OrderId, OrderLineKey,
+    StatusSlot,
 };
 use crate::store::{KeyError, Kind, RecordKey as RawKey};
 
@@ -19,6 +20,8 @@ pub(super) const INSTALLATION: &str = "";
 const PART_END: u8 = 0;
 const LINE: u8 = b'l';
 const PRODUCT: u8 = b'p';
+const SIGNED: u8 = b's';
+const UNSIGNED: u8 = b'u';
 const SKU: u8 = b's';
 /// Above the first byte of every lane, and below that of every time: jobs without a lane begin with theirs.
 pub(super) const LANES_END: u8 = b'{';
@@ -32,6 +35,12 @@ pub(super) const CATALOG_TOKEN: &[u8] = b"token\0";
 pub(super) const CATALOG_MAPPING: &[u8] = b"mapping\0";
 /// What the installation remembers of its last restore.
 const META_RESTORE: &[u8] = b"restore";
+/// First own part of each thing about usage.
+pub(super) const USAGE_RECORD: &[u8] = b"record\0";
+pub(super) const USAGE_WAITING: &[u8] = b"waiting\0";
+const USAGE_NAME: &[u8] = b"name\0";
+const USAGE_OUTBOX: &[u8] = b"outbox\0";
+const USAGE_SUM: &[u8] = b"sum\0";
 /// First own part of the index of licenses that are not minted yet.
 pub(super) const INDEX_PENDING: &[u8] = b"pending\0";
 
@@ -106,7 +115,36 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             (merchant.as_str(), Kind::Kit, own)
         }
         RecordKey::Idempotency(merchant, digest) => (merchant.as_str(), Kind::Idempotency, digest.to_vec()),
+        RecordKey::Calls { merchant, channel, signed, newest } => {
+            let own = joined(&[&own_of_calls(channel, *signed), newest.as_str().as_bytes()]);
+            (merchant.as_str(), Kind::Call, own)
+        }
+        RecordKey::Standing(merchant, channel) => {
+            (merchant.as_str(), Kind::Standing, channel.as_str().into())
+        }
+        RecordKey::Notice(merchant, channel, id) => {
+            (merchant.as_str(), Kind::Notice, joined(&[&own_of_channel(channel), id.as_str().as_bytes()]))
+        }
         RecordKey::Restore => (INSTALLATION, Kind::Meta, META_RESTORE.to_vec()),
+        RecordKey::UsageRecord(key) => {
+            let instance = own_of_metered(key.marketplace, &key.instance);
+            let own = joined(&[&instance, &sortable_millis(key.begin), &sortable_millis(key.end)]);
+            (key.merchant.as_str(), Kind::Usage, own)
+        }
+        RecordKey::MeteringSn(merchant, name) => {
+            (merchant.as_str(), Kind::Usage, joined(&[USAGE_NAME, name.as_str().as_bytes()]))
+        }
+        RecordKey::WaitingUsage { merchant, channel, due_at, id } => {
+            let (queue, due_at) = (own_of_queue(channel), sortable_millis(*due_at));
+            (merchant.as_str(), Kind::Usage, joined(&[&queue, &due_at, id.as_str().as_bytes()]))
+        }
+        RecordKey::UsageOutbox(merchant, channel) => {
+            (merchant.as_str(), Kind::Usage, joined(&[USAGE_OUTBOX, channel.as_str().as_bytes()]))
+        }
+        RecordKey::UsageSum(merchant, marketplace, instance) => {
+            let (marketplace, instance) = (marketplace.as_str().as_bytes(), instance.as_str().as_bytes());
+            (merchant.as_str(), Kind::Usage, joined(&[USAGE_SUM, marketplace, &[PART_END], instance]))
+        }
     };
     RawKey::new(merchant, kind, own).map_err(|error| no_key(&error))
 }
@@ -127,6 +165,27 @@ pub(super) fn no_key(error: &KeyError) -> StoreError {
 /// What the activations and events of one license start with.
 pub(super) fn own_of_license(license: &LicenseId) -> Vec<u8> {
     joined(&[license.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the notices about one channel start with.
+pub(super) fn own_of_channel(channel: &ChannelId) -> Vec<u8> {
+    joined(&[channel.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the calls of one channel start with, those that were signed and those that were not.
+pub(super) fn own_of_calls(channel: &ChannelId, signed: bool) -> Vec<u8> {
+    joined(&[&own_of_channel(channel), &[if signed { SIGNED } else { UNSIGNED }]])
+}
+
+/// What the records of usage of one instance start with, and those of no other.
+pub(super) fn own_of_metered(marketplace: Marketplace, instance: &InstanceId) -> Vec<u8> {
+    let (marketplace, instance) = (marketplace.as_str().as_bytes(), instance.as_str().as_bytes());
+    joined(&[USAGE_RECORD, marketplace, &[PART_END], instance, &[PART_END]])
+}
+
+/// What the places in the queue of one channel start with, and those of no other.
+pub(super) fn own_of_queue(channel: &ChannelId) -> Vec<u8> {
+    joined(&[USAGE_WAITING, channel.as_str().as_bytes(), &[PART_END]])
 }
 
 /// What the purchases of one order start with, and those of no other.

@@ -138,6 +138,8 @@ row!(
         received_at_ms: Millis = received_at,
         #[serde(skip_serializing_if = "Option::is_none")]
         ends_at_ms: Option<Millis> = ends_at,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        term: Option<TermRow> = term,
         in_force: bool = in_force,
     }
 );

@@ -2,8 +2,8 @@
 
 use super::key::{
     CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING,
-    INSTALLATION, LANES_END, no_key, own_of_lane, own_of_license, own_of_merchants_jobs, own_of_order,
-    raw_key, sortable_millis,
+    INSTALLATION, LANES_END, USAGE_RECORD, no_key, own_of_calls, own_of_channel, own_of_lane, own_of_license,
+    own_of_merchants_jobs, own_of_metered, own_of_order, own_of_queue, raw_key, sortable_millis,
 };
 use super::table::Table;
 use crate::application::ports::{Listing, StoreError};
@@ -90,8 +90,27 @@ impl Scan {
             Listing::IdempotencyKeys { merchant, after } => {
                 forward(Table::Idempotency, merchant.as_str(), Kind::Idempotency, &[])?.behind(after.as_ref())
             }
+            Listing::Calls { merchant, channel, signed } => {
+                let own = own_of_calls(channel, *signed);
+                forward(Table::Calls, merchant.as_str(), Kind::Call, &own)?.newest_first(None)
+            }
+            Listing::Notices(merchant, channel) => {
+                let own = own_of_channel(channel);
+                forward(Table::Notice, merchant.as_str(), Kind::Notice, &own)?.newest_first(None)
+            }
             Listing::Events(merchant, license) => {
                 forward(Table::Event, merchant.as_str(), Kind::Event, &own_of_license(license))
+            }
+            Listing::UsageRecords { merchant, instance, before } => {
+                let own = match instance {
+                    Some((marketplace, instance)) => own_of_metered(*marketplace, instance),
+                    None => USAGE_RECORD.to_vec(),
+                };
+                let before = before.clone().map(RecordKey::UsageRecord);
+                forward(Table::UsageRecord, merchant.as_str(), Kind::Usage, &own)?.newest_first(before)
+            }
+            Listing::WaitingUsage(merchant, channel) => {
+                forward(Table::WaitingUsage, merchant.as_str(), Kind::Usage, &own_of_queue(channel))
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Calls of a marketplace that were answered.
 
-use super::form::{Base64, Millis, Text, form};
+use super::form::{Base64, Millis, TenThousandths, Text, form};
 use super::mirror::{row, row_enum};
 use crate::application::record::Replay;
-use crate::domain::{ChannelId, InstanceInfo, MerchantId, PurchaseOutcome, SignIn};
+use crate::domain::{ChannelId, InstanceInfo, InstanceUsage, MerchantId, PurchaseOutcome, SignIn};
 
 row!(
     /// An answered call.
@@ -49,21 +49,36 @@ pub(super) struct InstanceInfoRow {
     memo: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     sign_in: Option<SignInRow>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    usage: Vec<InstanceUsageRow>,
 }
 
 impl From<InstanceInfo> for InstanceInfoRow {
     fn from(info: InstanceInfo) -> Self {
-        let InstanceInfo { instance_id, front_end_url, memo, sign_in, license: _ } = info;
-        Self { instance_id, front_end_url, memo, sign_in: sign_in.map(Into::into) }
+        let InstanceInfo { instance_id, front_end_url, memo, sign_in, license: _, usage } = info;
+        let usage = usage.into_iter().map(Into::into).collect();
+        Self { instance_id, front_end_url, memo, sign_in: sign_in.map(Into::into), usage }
     }
 }
 
 impl From<InstanceInfoRow> for InstanceInfo {
     fn from(row: InstanceInfoRow) -> Self {
-        let InstanceInfoRow { instance_id, front_end_url, memo, sign_in } = row;
-        Self { instance_id, front_end_url, memo, sign_in: sign_in.map(Into::into), license: None }
+        let InstanceInfoRow { instance_id, front_end_url, memo, sign_in, usage } = row;
+        let (sign_in, usage) = (sign_in.map(Into::into), usage.into_iter().map(Into::into).collect());
+        Self { instance_id, front_end_url, memo, sign_in, license: None, usage }
     }
 }
+
+row!(
+    /// What was used of it.
+    InstanceUsageRow for InstanceUsage {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        related_instance_id: Option<String> = related_instance_id,
+        value: TenThousandths = value,
+        as_of_ms: Millis = as_of,
+        dashboard_url: String = dashboard_url,
+    }
+);
 
 form!(InstanceInfoRow => InstanceInfo);
 

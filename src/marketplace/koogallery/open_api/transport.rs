@@ -81,12 +81,25 @@ impl Endpoint {
         secret_key: &SecretString,
         now: DateTime<Utc>,
     ) -> Result<Answer, OpenApiError> {
+        self.post_with(&[], path, content_type, body, (access_key, secret_key), now)
+    }
+
+    /// The same with headers that this signature does not cover.
+    pub fn post_with(
+        &self,
+        more: &[(&str, &str)],
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+        (access_key, secret_key): (&str, &SecretString),
+        now: DateTime<Utc>,
+    ) -> Result<Answer, OpenApiError> {
         let date = sdk_date(now);
         let headers = [("Content-Type", content_type), ("Host", &self.authority), ("X-Sdk-Date", &date)];
         let call = Signable { method: "POST", path, query: &[], headers: &headers, body };
         let mut request = self.agent().post(format!("{}{path}", self.origin));
-        for (name, value) in headers {
-            request = request.header(name, value);
+        for (name, value) in headers.iter().chain(more) {
+            request = request.header(*name, *value);
         }
         let authorization = authorization(&call, access_key, secret_key);
         let response = request.header("Authorization", authorization).send(body);
