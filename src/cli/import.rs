@@ -164,6 +164,27 @@ fn format_of(path: &Path) -> Option<Format> {
     }
 }
 
+/// Counts the lines of a text. The reader's own count stands still between the two letters of a line end, and before
+/// empty lines.
+struct Lines<'a> {
+    text: &'a str,
+    counted: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line on which the row begins whose first byte, line ends before it included, is this one; in ascending order.
+    fn of(&mut self, byte: u64) -> u64 {
+        let bytes = self.text.as_bytes();
+        let start = usize::try_from(byte).unwrap_or(bytes.len()).clamp(self.counted, bytes.len());
+        let ends = bytes[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let passed = bytes[self.counted..start + ends].iter().filter(|byte| **byte == b'\n').count();
+        self.counted = start + ends;
+        self.line += u64::try_from(passed).unwrap_or(0);
+        self.line
+    }
+}
+
 type Rows = (Vec<Map<String, Value>>, Vec<Mistake>);
 
 fn csv_rows(text: &str) -> Result<Rows, Failure> {
@@ -181,6 +202,7 @@ fn csv_rows(text: &str) -> Result<Rows, Failure> {
         }
     }
     let (mut rows, mut mistakes, mut last_line) = (Vec::new(), Vec::new(), 1);
+    let mut lines = Lines { text, counted: 0, line: 1 };
     for record in reader.records() {
         let record = match record {
             Ok(record) => record,
@@ -189,7 +211,7 @@ fn csv_rows(text: &str) -> Result<Rows, Failure> {
                 break;
             }
         };
-        let line = record.position().map_or(last_line + 1, csv::Position::line);
+        let line = record.position().map_or(last_line + 1, |position| lines.of(position.byte()));
         last_line = line;
         if record.len() != head.len() {
             let why = format!(
@@ -344,8 +366,7 @@ mod tests {
 
     #[test]
     fn csv_is_read_with_its_lines_also_behind_line_ends_in_cells() {
-        let text =
-            "channel,instance_id,label,quantity\r\ncad,i-1,\"a, \"\"b\"\"\nsecond\",2\r\ncad,i-2,,\r\n";
+        let text = "channel,instance_id,label,quantity\r\ncad,i-1,\"a, \"\"b\"\"\nsecond\",2\r\ncad,i-2,,\r\n\r\ncad,i-3,,\r\n";
         let (rows, mistakes) = csv_rows(text).expect("a head");
         assert_eq!(mistakes, []);
         assert_eq!(
@@ -357,6 +378,16 @@ mod tests {
             Value::Object(rows[1].clone()),
             json!({ "line": 4, "channel": "cad", "instance_id": "i-2" })
         );
+    }
+
+    #[test]
+    fn lines_are_counted_alike_whatever_ends_them() {
+        for end in ["\n", "\r\n"] {
+            let text = ["channel,label", "cad,a", "", "cad,\"b", "c\"", "cad,d"].join(end);
+            let (rows, _) = csv_rows(&text).expect("a head");
+            let lines: Vec<_> = rows.iter().map(|row| row["line"].as_u64()).collect();
+            assert_eq!(lines, [Some(2), Some(4), Some(6)], "{end:?}");
+        }
     }
 
     #[test]
