@@ -61,7 +61,8 @@ impl App {
         license.changes.push(AppliedChange { order_id: order.order_id.clone(), ordered_at: None });
         let task = Task::ApplyChange { purchase: purchase.key, order: order.clone() };
         let commit = Commit::new().with_urgency(Urgency::Grow);
-        let commit = commit.put(license, revision).put(self.job(task, call.now), ABSENT);
+        let job = self.job_through(&purchase.channel, task, call.now);
+        let commit = commit.put(license, revision).put(job, ABSENT);
         let outcome = PurchaseOutcome::Processing;
         self.store.commit(call.remembered(commit, &outcome)).await?;
         self.signals.jobs.notify_one();
@@ -202,5 +203,6 @@ fn target_facts(target: &Target, call: &PurchaseCall<'_>) -> PurchaseFacts {
         expires_at: None,
         ends_at: None,
         extend_params: Vec::new(),
+        changed_at: None,
     }
 }

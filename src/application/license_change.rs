@@ -2,10 +2,10 @@
 
 use super::app::{App, UseCaseError};
 use super::ports::{LicenseKeyOrder, StoreError, Versioned, find};
-use super::record::{Job, RecordKey, Task};
+use super::record::{Job, Lane, RecordKey, Task};
 use crate::domain::{
-    Instant, IssuedKey, JobId, License, LicenseId, Merchant, MerchantId, OldKeyFate, Refusal, Status,
-    StatusFlip, TokenId,
+    ChannelId, Instant, IssuedKey, JobId, License, LicenseId, Merchant, MerchantId, OldKeyFate, Refusal,
+    Status, StatusFlip, TokenId,
 };
 
 impl App {
@@ -58,9 +58,18 @@ impl App {
         }
     }
 
+    /// Work that is due now. Whose call it waits for is found out when a worker comes to it.
     pub(super) fn job(&self, task: Task, now: Instant) -> Job {
         let id = JobId::from_uuid(self.ids.uuid_v7(now));
-        Job { id, due_at: now, leased_until: None, attempts: 0, last_failure: None, task }
+        let since = Some(now);
+        Job { id, lane: None, since, due_at: now, leased_until: None, attempts: 0, last_failure: None, task }
+    }
+
+    /// Work that is due now, and whose call it waits for is known.
+    pub(super) fn job_through(&self, channel: &ChannelId, task: Task, now: Instant) -> Job {
+        let (merchant, rank) = (task.subject().0.clone(), task.rank());
+        let lane = Lane { merchant, channel: Some(channel.clone()), rank };
+        Job { lane: Some(lane), ..self.job(task, now) }
     }
 }
 

@@ -46,13 +46,13 @@ impl App {
         refresh: &Refresh<'_>,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let Some(purchase) = self.purchase_of_instance(call, instance_id).await? else {
-            return self.keep_for_code(call, instance_id, refresh.early(call.now)).await;
+            return self.keep_for_code(call, instance_id, refresh.early(call.happened_at())).await;
         };
         match purchase.value.state {
             PurchaseState::Minted => self.refresh_license(call, &purchase.value, refresh).await,
             PurchaseState::Received | PurchaseState::Held { .. } => {
                 let resumed = refresh.resumes.then_some(EarlyEvent::Unfrozen { at: call.now });
-                self.keep_early(call, purchase, refresh.early(call.now), resumed).await
+                self.keep_early(call, purchase, refresh.early(call.happened_at()), resumed).await
             }
             PurchaseState::Ended { .. } => Ok(PurchaseOutcome::Done),
         }
@@ -110,7 +110,7 @@ impl App {
         let order = AppliedOrder {
             order_id: refresh.order.order_id.clone(),
             scene: Some(refresh.scene),
-            ordered_at: None,
+            ordered_at: call.occurred_at,
             received_at: call.now,
             ends_at: refresh.ends_at,
             term: refresh.term,
@@ -144,7 +144,7 @@ impl App {
                 order_line_id: refresh.order.order_line_id.clone(),
                 scene: refresh.scene,
             };
-            commit = commit.put(self.job(task, call.now), ABSENT);
+            commit = commit.put(self.job_through(&purchase.channel, task, call.now), ABSENT);
         }
         self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
         self.signals.flips.notify_one();

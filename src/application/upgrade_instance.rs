@@ -38,18 +38,33 @@ impl App {
         let Some(says) = facts_for(&purchase.value.key, details) else {
             return Ok(PurchaseOutcome::InvalidParameter);
         };
-        purchase.value.facts = Some(upgraded(purchase.value.facts.take(), says, details));
+        let is_overtaken =
+            purchase.value.facts.as_ref().is_some_and(|known| known.was_changed_since(call.occurred_at));
+        if is_overtaken {
+            purchase.value.upgrades.push(order.order_id.clone());
+            return self.keep_upgrade(call, purchase).await;
+        }
+        let facts = upgraded(purchase.value.facts.take(), says, details);
+        purchase.value.facts = Some(PurchaseFacts { changed_at: call.occurred_at, ..facts });
         match purchase.value.state {
             PurchaseState::Received | PurchaseState::Held { .. } => {
                 purchase.value.upgrades.push(order.order_id.clone());
-                let commit = Commit::new().with_urgency(Urgency::Grow);
-                let commit = commit.put(purchase.value, purchase.revision);
-                self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
-                Ok(PurchaseOutcome::Done)
+                self.keep_upgrade(call, purchase).await
             }
             PurchaseState::Minted => self.upgrade_license(call, purchase, order).await,
             PurchaseState::Ended { .. } => Ok(PurchaseOutcome::Done),
         }
+    }
+
+    /// The purchase alone: there is no license yet, or a later change has overtaken this one.
+    async fn keep_upgrade(
+        &self,
+        call: &PurchaseCall<'_>,
+        purchase: Versioned<Purchase>,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let commit = Commit::new().with_urgency(Urgency::Grow).put(purchase.value, purchase.revision);
+        self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
+        Ok(PurchaseOutcome::Done)
     }
 
     /// Not refused when no spec knows the SKU: a refusal becomes a refund, and the marketplace asks again.
@@ -72,7 +87,7 @@ impl App {
         };
         let merchant = self.merchant(call.merchant).await?;
         let sold = changed(&license, &spec, facts)?;
-        let ordered_at = Some(call.now);
+        let ordered_at = Some(call.happened_at());
         license.changes.push(AppliedChange { order_id: order.order_id.clone(), ordered_at });
         let change = OrderedChange { merchant: &merchant, order, actor: &call.actor(), now: call.now };
         let commit = self.change_license(&change, &mut license, sold).await?;

@@ -184,6 +184,8 @@ pub struct License {
     pub validity: Validity,
     /// Why it is stopped, if it is.
     pub holds: Holds,
+    /// When the marketplace stopped it or let it go on last, where its calls say when that happened.
+    pub status_told_at: Option<Instant>,
     /// Whether it goes on.
     pub end: LicenseEnd,
     /// Of the claim code: one more at each re-issue, which kills the old code.
@@ -225,6 +227,7 @@ impl License {
             sold: new.sold,
             validity: new.validity,
             holds: Holds::default(),
+            status_told_at: None,
             end: LicenseEnd::Running,
             generation: 0,
             issued: Vec::new(),

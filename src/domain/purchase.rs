@@ -121,9 +121,16 @@ pub struct PurchaseFacts {
     pub ends_at: Option<Instant>,
     /// What the buyer was asked at checkout: name and answer.
     pub extend_params: Vec<(String, String)>,
+    /// When a later order changed it last, where its call says when that happened.
+    pub changed_at: Option<Instant>,
 }
 
 impl PurchaseFacts {
+    /// Whether it was changed after `at`: a change that is told late changes nothing.
+    pub fn was_changed_since(&self, at: Option<Instant>) -> bool {
+        at.zip(self.changed_at).is_some_and(|(at, changed)| at < changed)
+    }
+
     /// What an order says of one of its lines.
     pub fn of(order: &OrderDetails, line: &OrderLineDetails) -> Self {
         Self {
@@ -135,8 +142,9 @@ impl PurchaseFacts {
             term: term_of(line),
             ordered_at: order.created_at,
             expires_at: line.expires_at,
-            ends_at: None,
+            ends_at: line.ends_at,
             extend_params: order.extend_params.clone(),
+            changed_at: None,
         }
     }
 }
@@ -311,6 +319,7 @@ mod tests {
             expires_at: None,
             ends_at: None,
             extend_params: Vec::new(),
+            changed_at: None,
         }
     }
 

@@ -4,10 +4,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::call_metrics::CallMetrics;
+use super::explain_budget::ExplainBudget;
 use super::verifying_keys::VerifyingKeys;
 use crate::application::ports::{Backups, IdSource, SecretSource, Store, find};
 use crate::application::record::{Owned, RecordKey, Versioned};
-use crate::application::{App, ApplyFiles, UseCaseError};
+use crate::application::{App, ApplyFiles, ChannelChecks, UseCaseError};
 use crate::config::TrustedProxies;
 use crate::domain::{Channel, ChannelId, Merchant, MerchantId};
 
@@ -55,6 +57,8 @@ pub struct HttpParts {
     pub apply: Arc<dyn ApplyFiles>,
     /// Backups of that store.
     pub backups: Arc<dyn Backups>,
+    /// Checks production addresses from outside.
+    pub checks: Arc<dyn ChannelChecks>,
     /// Bounds.
     pub limits: HttpLimits,
     /// Who may say for whom they call.
@@ -69,6 +73,8 @@ pub struct HttpState(Arc<Inner>);
 pub struct Inner {
     parts: HttpParts,
     pub(super) keys: VerifyingKeys,
+    pub(super) calls: CallMetrics,
+    pub(super) explaining: ExplainBudget,
 }
 
 impl Deref for Inner {
@@ -90,7 +96,8 @@ impl Deref for HttpState {
 impl HttpState {
     /// Takes the parts and loads the verifying keys of every merchant.
     pub async fn load(parts: HttpParts) -> Result<Self, UseCaseError> {
-        let state = Self(Arc::new(Inner { parts, keys: VerifyingKeys::default() }));
+        let (calls, explaining) = (CallMetrics::default(), ExplainBudget::default());
+        let state = Self(Arc::new(Inner { parts, keys: VerifyingKeys::default(), calls, explaining }));
         state.reload_keys().await?;
         Ok(state)
     }

@@ -2,6 +2,7 @@
 
 mod apply;
 mod backup;
+mod channel_check;
 mod open;
 mod restore;
 mod run;
@@ -10,6 +11,7 @@ mod start_error;
 
 pub use apply::CatalogApplier;
 pub use backup::ServerBackups;
+pub use channel_check::AddressChecks;
 pub use open::{Create, FirstStart, OpenOptions, Opened, new_token_text, open};
 pub use restore::{RestoreError, Restored, restore};
 pub use run::{Listening, RunError, check_tls, init, run};

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 
 use super::apply::CatalogApplier;
 use super::backup::ServerBackups;
+use super::channel_check::AddressChecks;
 use super::open::{Create, OpenOptions, Opened, open};
 use super::secrets::ServerSecrets;
 use super::start_error::{StartError, next_step};
@@ -132,7 +133,7 @@ pub async fn run(
         CreateRule::Auto => Create::IfAbsent,
         CreateRule::Never => Create::Never,
     };
-    let opened = open_both(settings, create, public_url).await?;
+    let opened = open_both(settings, create, public_url.clone()).await?;
     let secrets: Arc<dyn SecretSource> = Arc::new(ServerSecrets(SecretResolver::of_process()));
     let applier = Arc::new(CatalogApplier::new(Arc::clone(&opened.app), Arc::clone(&secrets)));
     for path in bootstrap {
@@ -148,6 +149,8 @@ pub async fn run(
         ..HttpLimits::default()
     };
     let ids: Arc<dyn IdSource> = Arc::new(SystemRandomness::default());
+    let checks =
+        AddressChecks::new(Arc::clone(&opened.app), &public_url, Arc::clone(&secrets), Arc::new(SystemClock));
     let parts = HttpParts {
         app: Arc::clone(&opened.app),
         store: Arc::new(Repository::new(opened.records.clone())),
@@ -155,6 +158,7 @@ pub async fn run(
         secrets,
         apply: applier,
         backups: Arc::new(ServerBackups::new(opened.records.clone(), settings.keys_dir.clone())),
+        checks: Arc::new(checks),
         limits,
         trusted_proxies: settings.trusted_proxies.clone(),
     };

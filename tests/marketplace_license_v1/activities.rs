@@ -29,6 +29,7 @@ fn get_license_carries_the_order() {
         order_line_id: String::new(),
         charging: Charging::OneTime,
         expires_at: None,
+        ends_at: None,
         period: None,
         product_id: Some("00301-666666-0--0".into()),
         sku: None,
@@ -159,6 +160,8 @@ fn info(instance_id: &str) -> InstanceInfo {
         front_end_url: "https://a.example".into(),
         memo: "激活码".into(),
         sign_in: None,
+        license: None,
+        usage: Vec::new(),
     }
 }
 

@@ -31,6 +31,7 @@ fn bare_line() -> OrderLineDetails {
         order_line_id: String::new(),
         charging: Charging::OneTime,
         expires_at: None,
+        ends_at: None,
         period: None,
         product_id: Some("00301-666666-0--0".into()),
         sku: None,

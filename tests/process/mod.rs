@@ -163,6 +163,17 @@ impl Site {
         Self { folder, port }
     }
 
+    /// The same with another apply file.
+    pub fn with_catalog(self, catalog: &str) -> Self {
+        std::fs::write(self.folder.path().join("apply.toml"), catalog).expect("written");
+        self
+    }
+
+    /// How to start its server on a port of its own.
+    pub fn launch_here(&self) -> Launch {
+        self.launch(&self.folder.path().join("data"))
+    }
+
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

@@ -292,8 +292,8 @@ fn a_key_that_promises_more_than_is_left_is_not_left_valid() {
     let reissued = Some(OldKeyFate::Reissued);
     assert_eq!(fate(|license| license.updated_at = at("2026-02-01")), None);
     assert_eq!(fate(|license| license.sold.term = Term::Months(1)), valid);
-    assert_eq!(fate(|license| drop(license.move_end(Some(at("2028-01-01"))))), valid);
-    assert_eq!(fate(|license| drop(license.move_end(Some(at("2026-06-01"))))), superseded);
+    assert_eq!(fate(|license| _ = license.move_end(Some(at("2028-01-01")))), valid);
+    assert_eq!(fate(|license| _ = license.move_end(Some(at("2026-06-01")))), superseded);
     assert_eq!(fate(|license| license.sold.machines = MachineLimit::AtMost(4)), valid);
     assert_eq!(fate(|license| license.sold.machines = MachineLimit::AtMost(2)), reissued);
     assert_eq!(fate(|license| license.sold.entitlements.clear()), reissued);

@@ -63,6 +63,7 @@ pub fn line(call: &GetCall<'_>) -> Result<OrderLineDetails, RefusalCause> {
         order_line_id: String::new(),
         charging,
         expires_at,
+        ends_at: None,
         period,
         product_id: Some(parameters.mandatory("productId", ID_LIMIT_CHARS)?.to_owned()),
         sku: parameters.optional("skuCode", ID_LIMIT_CHARS)?.map(str::to_owned),
@@ -89,13 +90,6 @@ pub fn refreshed(call: &GetCall<'_>, scene: RefreshScene) -> Result<PurchaseEven
     let term = parameters.period()?.map(|(unit, count)| Term::of_period(unit, count));
     parameters.optional("orderAmount", AMOUNT_LIMIT_CHARS)?;
     let resumes = scene != RefreshScene::CancelRenewal;
-    Ok(PurchaseEvent::Refreshed {
-        instance_id,
-        order,
-        scene,
-        ends_at: Some(ends_at),
-        product_id,
-        term,
-        resumes,
-    })
+    let ends_at = Some(ends_at);
+    Ok(PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id, term, resumes })
 }
