@@ -21,7 +21,7 @@ use crate::domain::{
     Activation, ActivationId, ActivationState, Actor, Application, Binding, Channel, ChannelId, Component,
     EarlyEvent, EndCause, EventKind, GENERATION_FIRST, HandedOver, HandedOverKey, Instant, IssuedKey, Lease,
     License, Machine, MerchantId, OrderLineKey, PlaceDecision, Purchase, PurchaseOutcome, PurchaseState,
-    Refusal, TokenId, Validity,
+    Refusal, TokenId, Validity, call_text,
 };
 
 /// How far an application may begin before the license does: the two clocks of one purchase.
@@ -311,11 +311,15 @@ impl App {
         let Some(calls) = self.marketplaces.as_deref() else {
             return Ok(Settled::Later(MarketplaceCallError::NotConfigured.to_string()));
         };
+        let mut commit = Commit::new();
         match calls.upload_license(&channel, &key.request, &known.value.text).await {
             Ok(()) => {}
             Err(MarketplaceCallError::RequestClosed(why)) => {
                 let (merchant, license) = (&key.merchant, &known.value.license);
                 tracing::warn!(%merchant, %license, why, "the marketplace does not take the license");
+                let detail = [("request", call_text(key.request.as_str())), ("why", call_text(&why))];
+                let kind = EventKind::LicenseUploadRefused;
+                commit = commit.put(self.event(merchant, license, &Actor::Server, kind, &detail), ABSENT);
             }
             Err(
                 error @ (MarketplaceCallError::Unavailable(_)
@@ -328,7 +332,7 @@ impl App {
         }
         let Versioned { value: mut handed_over, revision } = known;
         handed_over.is_waiting = false;
-        self.store.commit(Commit::new().put(handed_over, revision)).await?;
+        self.store.commit(commit.put(handed_over, revision)).await?;
         Ok(Settled::Done)
     }
 
