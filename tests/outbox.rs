@@ -25,6 +25,7 @@ use support::{Engine, Harness, World, acme};
 /// Orders that come while the marketplace is down.
 const ORDERS: usize = 2_000;
 const FOR_EVER: u32 = u32::MAX;
+const OLDEST: &str = "lictor_outbox_oldest_seconds";
 
 fn month() -> Basket {
     Basket::of("CAD-MONTH", Billing::Period(Period::Months(1)))
@@ -91,6 +92,42 @@ fn round(harness: &Harness, at_most: TimeDelta) {
     let pause = next.map_or(at_most, |next| TimeDelta::from_std(next).unwrap_or(at_most)).min(at_most);
     let pause = pause.max(TimeDelta::milliseconds(i64::from(next != Some(Duration::ZERO))));
     harness.world.clock.advance(pause.to_std().unwrap_or_default());
+}
+
+/// As a scrape reads it.
+fn gauge(harness: &Harness, name: &str) -> u64 {
+    let text = harness.anonymous().get("/metrics").expect(200).text;
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} in {text}"))
+}
+
+/// The workers run for so long.
+fn run_for(harness: &Harness, span: TimeDelta) {
+    let end = harness.world.clock.now() + span;
+    while harness.world.clock.now() < end {
+        round(harness, (end - harness.world.clock.now()).min(TimeDelta::seconds(30)));
+    }
+}
+
+#[test]
+fn work_that_the_marketplace_refuses_grows_old_until_the_access_is_mended() {
+    let harness = Harness::start();
+    let shop = harness.storefront();
+    // An order that waits for the merchant is another alarm's: it stays out of this one.
+    shop.buy(Basket::of("CAD-UNKNOWN", Billing::OneTime)).expect("answers");
+    harness.settle();
+    run_for(&harness, TimeDelta::minutes(5));
+    assert_eq!((gauge(&harness, OLDEST), gauge(&harness, "lictor_orders_held")), (0, 1));
+    harness.world.set_secret("OPEN_API_SK", "another one");
+    shop.buy(month()).expect("answers");
+    run_for(&harness, TimeDelta::minutes(15));
+    let age = gauge(&harness, OLDEST);
+    println!("{age} s after 15 minutes of refusals");
+    assert!((890..=910).contains(&age), "{age}");
+    assert_eq!(gauge(&harness, "lictor_orders_held"), 1, "nothing else tells of it");
+    harness.world.set_secret("OPEN_API_SK", "SK");
+    run_for(&harness, TimeDelta::minutes(4));
+    assert_eq!((gauge(&harness, OLDEST), licenses(&harness)), (0, 1));
 }
 
 #[test]
