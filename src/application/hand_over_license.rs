@@ -309,7 +309,7 @@ impl App {
             return Ok(Settled::Later("the channel of the application is gone".into()));
         };
         let Some(calls) = self.marketplaces.as_deref() else {
-            return Ok(Settled::Later(MarketplaceCallError::NotConfigured.to_string()));
+            return Ok(Settled::Later(MarketplaceCallError::NotConfigured.into()));
         };
         let mut commit = Commit::new();
         match calls.upload_license(&channel, &key.request, &known.value.text).await {
@@ -328,7 +328,7 @@ impl App {
                 | MarketplaceCallError::CodeUnknown
                 | MarketplaceCallError::CodeNotReceived
                 | MarketplaceCallError::CodeState),
-            ) => return Ok(Settled::Later(error.to_string())),
+            ) => return Ok(Settled::Later(error.into())),
         }
         let Versioned { value: mut handed_over, revision } = known;
         handed_over.is_waiting = false;
