@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use lictor::domain::Instant;
+use lictor::domain::{Instant, Scope};
 use lictor::sandbox::CodeShop;
 use lictor::sandbox::open_api::Trouble;
 use lictor::sandbox::orders::{Basket, Billing, Period};
@@ -65,7 +65,9 @@ fn a_code_is_redeemed_once_and_opens_the_same_license_for_ever() {
     assert_eq!(shown.text_at("/state"), "active");
     assert_eq!(shown.text_at("/order_id"), sale.order.order_id);
     assert_eq!(shown.text_at("/order_line_id"), sale.order.order_line_id);
-    assert_eq!(shown.text_at("/instance_id"), sale.code);
+    assert_eq!(shown.at("/instance_id"), json!(null));
+    let revealed = format!("/v1/merchant/licenses/{license}?reveal=true");
+    assert_eq!(harness.merchant().get(&revealed).expect(200).text_at("/instance_id"), sale.code);
     assert_eq!(end_of(&harness, &license), last_end(&shop, &sale.code));
     assert!(shop.codes().find(&sale.code).is_some_and(|sold| sold.activated_at.is_some()));
     for text in [sale.code.clone(), format!(" {} \n", sale.code)] {
@@ -145,7 +147,56 @@ fn an_activation_whose_answer_is_lost_is_found_out_by_a_query() {
     let found =
         harness.merchant().get(&format!("/v1/merchant/licenses?instance_id={}", sale.code)).expect(200);
     assert_eq!(found.text_at("/items/0/state"), "pending");
-    assert_eq!(found.text_at("/items/0/order_id"), sale.code);
+    let order_id = found.text_at("/items/0/order_id");
+    assert!(order_id.starts_with("code-") && order_id.len() == 37, "{order_id}");
+}
+
+/// What may be read without the scope `keys`, wherever a license or an order is shown.
+fn read_without_keys(harness: &Harness, license: &str, order_id: &str, code: &str) -> Vec<String> {
+    let reader = harness.bearer(&harness.token(&[Scope::Read]));
+    let mut bodies = Vec::new();
+    for path in [
+        "licenses".to_owned(),
+        format!("licenses/{license}"),
+        format!("licenses?order_id={order_id}"),
+        "orders".to_owned(),
+        format!("orders/{license}"),
+        format!("orders?order_id={order_id}"),
+        "outbox".to_owned(),
+        "channels/cad-codes/calls".to_owned(),
+    ] {
+        bodies.push(reader.get(&format!("/v1/merchant/{path}")).expect(200).text);
+    }
+    for list in ["licenses", "orders"] {
+        let found = reader.get(&format!("/v1/merchant/{list}?instance_id={code}")).expect(200);
+        assert_eq!(found.at("/items").as_array().map(Vec::len), Some(1), "whoever knows the code finds it");
+        bodies.push(found.text);
+        let shown = format!("/v1/merchant/{list}/{license}?reveal=true");
+        reader.get(&shown).expect_problem(403, "scope_missing");
+    }
+    let support = harness.bearer(&harness.token(&[Scope::Read, Scope::Support]));
+    let asked = json!({ "channel": "cad-codes", "order_id": order_id });
+    bodies.push(support.post("/v1/merchant/orders/fetch", &asked).text);
+    bodies.push(support.post(&format!("/v1/merchant/orders/{license}/retry"), &json!({})).text);
+    bodies
+}
+
+#[test]
+fn a_code_is_shown_to_nobody_who_may_only_read() {
+    let harness = Harness::start();
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    let (license, _) = redeem(&harness, &sale.code);
+    for body in read_without_keys(&harness, &license, &sale.order.order_id, &sale.code) {
+        assert!(!body.contains(&sale.code), "{body}");
+    }
+    let keys = harness.bearer(&harness.token(&[Scope::Read, Scope::Keys]));
+    for list in ["licenses", "orders"] {
+        let revealed = keys.get(&format!("/v1/merchant/{list}/{license}?reveal=true")).expect(200);
+        assert_eq!(revealed.text_at("/instance_id"), sale.code);
+        let shown = keys.get(&format!("/v1/merchant/{list}/{license}")).expect(200);
+        assert_eq!(shown.at("/instance_id"), json!(null), "only when it is asked for");
+    }
 }
 
 #[test]
