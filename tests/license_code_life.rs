@@ -3,13 +3,22 @@
 
 mod support;
 
+use std::io::Write;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use lictor::domain::{Instant, Scope};
+use lictor::application::ports::{ABSENT, Commit, Store as _};
+use lictor::application::record::{Instance as StoredInstance, Job, Lane, PendingLicense, Rank, Task};
+use lictor::domain::{
+    AuthorizationCode, AuthorizationCodeState, ChannelId, Charging, Env, InstanceId,
+    Instant, JobId, LicenseId, Marketplace, MerchantId, OrderId, OrderLineKey, Purchase, PurchaseFacts,
+    PurchaseState, Scope, Term,
+};
 use lictor::sandbox::CodeShop;
 use lictor::sandbox::open_api::Trouble;
 use lictor::sandbox::orders::{Basket, Billing, Period};
+use lictor::store::{Kind, MemoryEngine};
 use serde_json::json;
 use support::Harness;
 use support::api::Answer;
@@ -494,4 +503,168 @@ fn codes_that_nobody_answers_for_do_not_fill_the_store() {
     }
     claim(&harness, "PLONETOOMANY").expect_problem(503, "unavailable");
     claim(&harness, "PLMADEUP0").expect(202);
+}
+
+/// What the process has logged of itself, by whichever test.
+fn logged() -> String {
+    static LINES: OnceLock<Lines> = OnceLock::new();
+    let lines = LINES.get_or_init(|| {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let filter = tracing_subscriber::EnvFilter::new("lictor=trace");
+        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
+        subscriber.with_writer(move || writer.clone()).init();
+        lines
+    });
+    String::from_utf8_lossy(&lines.0.lock().expect("nobody panics here")).into_owned()
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("nobody panics here").extend_from_slice(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Nothing that is stored of these kinds holds the code.
+fn nothing_holds(engine: &MemoryEngine, kinds: &[Kind], code: &str) {
+    for (key, record) in engine.records() {
+        let text = format!("{key} {}", String::from_utf8_lossy(&record.body));
+        assert!(!kinds.contains(&key.kind()) || !text.contains(code), "{text}");
+    }
+}
+
+#[test]
+fn a_code_that_names_no_order_reaches_no_log_no_event_no_job_no_answer_and_no_question() {
+    logged();
+    let engine = MemoryEngine::new();
+    let harness = Harness::start_over(&engine);
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    harness.world.sandbox.trouble(Trouble::AnswerLost, 1);
+    claim(&harness, &sale.code).expect(202);
+    harness.settle();
+    harness.world.clock.advance(Duration::from_secs(10));
+    harness.settle();
+    let found = format!("/v1/merchant/orders?instance_id={}", sale.code);
+    let held = harness.merchant().get(&found).expect(200);
+    assert_eq!(held.text_at("/items/0/state"), "held");
+    let asked = harness.world.sandbox.open_api_calls();
+    for _ in 0..3 {
+        harness.world.clock.advance(Duration::from_secs(900));
+        harness.settle();
+    }
+    assert_eq!(harness.world.sandbox.open_api_calls(), asked, "there is no such order to ask for");
+    let (license, order_id) = (held.text_at("/items/0/license_id"), held.text_at("/items/0/order_id"));
+    for body in read_without_keys(&harness, &license, &order_id, &sale.code) {
+        assert!(!body.contains(&sale.code), "{body}");
+    }
+    nothing_holds(&engine, &[Kind::Job, Kind::Event, Kind::Index, Kind::Call, Kind::Notice], &sale.code);
+    let jobs = engine.records().into_iter().filter(|(key, _)| key.kind() == Kind::Job).count();
+    assert_eq!(jobs, 1, "the held purchase is looked at");
+    let lines = logged();
+    assert!(lines.contains("a job waits") && lines.contains(&order_id), "{lines}");
+    assert!(!lines.contains(&sale.code), "{lines}");
+}
+
+#[test]
+fn a_purchase_that_an_earlier_version_named_after_its_code_goes_on_and_shows_it_no_more() {
+    logged();
+    let harness = Harness::start();
+    let _shop = harness.code_shop();
+    let (code, license) = ("PLOFANEARLIERVERSION", "lic_03521esJR6kQw8gKQMZHKt");
+    harness.block_on(harness.store.commit(named_after(code, license))).expect("it is stored");
+    harness.settle();
+    assert_eq!(harness.world.sandbox.open_api_calls(), 0, "there is no such order to ask for");
+    assert_eq!(claim(&harness, code).expect(202).at("/retry_after_secs"), json!(60));
+    let shown = harness.merchant().get(&format!("/v1/merchant/orders/{license}")).expect(200);
+    assert_eq!((shown.at("/state"), shown.at("/job/attempts")), (json!("held"), json!(1)));
+    let order_id = shown.text_at("/order_id");
+    assert!(order_id.starts_with("code-"), "{order_id}");
+    for path in ["licenses", "orders", "outbox", &format!("licenses/{license}"), &format!("orders/{license}")]
+    {
+        let body = harness.merchant().get(&format!("/v1/merchant/{path}")).expect(200).text;
+        assert!(body.contains(&order_id) && !body.contains(code), "{body}");
+    }
+    assert!(!logged().contains(code));
+    // A spec that knows the product id mints it.
+    let channel = support::channel_speaking("license-code", "cad-codes", &harness.world.sandbox);
+    let spec = "[[spec]]\nid = \"cad-new\"\nproduct = \"acme-cad\"\nproduct_ids = [\"OFFI-NEW\"]\nsku = \"CAD-NEW\"\n";
+    harness.apply(&format!("{channel}\n{spec}machines = 3\n"));
+    harness.world.clock.advance(Duration::from_secs(900));
+    harness.settle();
+    assert_eq!(claim(&harness, code).expect(200).text_at("/license_id"), license);
+    assert_eq!(harness.world.sandbox.open_api_calls(), 0);
+}
+
+/// What an earlier version stored of a code whose activation had named a product and no order.
+fn named_after(code: &str, license: &str) -> Commit {
+    let merchant = MerchantId::parse("acme").expect("valid");
+    let (instance, license) =
+        (InstanceId::parse(code).expect("an id"), LicenseId::parse(license).expect("an id"));
+    let (marketplace, channel) = (Marketplace::KooGallery, ChannelId::parse("cad-codes").expect("valid"));
+    let key = OrderLineKey {
+        merchant: merchant.clone(),
+        marketplace,
+        order_id: OrderId::parse(code).expect("an id"),
+        line_id: None,
+        product_id: Some(code.to_owned()),
+    };
+    let at: Instant = support::START.parse().expect("an instant");
+    let facts = PurchaseFacts {
+        customer: None,
+        sku: None,
+        product_id: Some("OFFI-NEW".to_owned()),
+        quantity: 1,
+        charging: Charging::OneTime,
+        term: Term::Permanent,
+        ordered_at: at,
+        expires_at: None,
+        ends_at: None,
+        extend_params: Vec::new(),
+        changed_at: None,
+    };
+    let purchase = Purchase {
+        key: key.clone(),
+        license: license.clone(),
+        instance: instance.clone(),
+        channel: channel.clone(),
+        received_at: at,
+        env: Env::Live,
+        state: PurchaseState::Held { since: at },
+        early: Vec::new(),
+        facts: Some(facts),
+        upgrades: Vec::new(),
+    };
+    let state = AuthorizationCodeState::Redeemed { license: license.clone(), used_on: None };
+    let record = AuthorizationCode {
+        merchant: merchant.clone(),
+        marketplace,
+        code: instance.clone(),
+        state,
+        early: Vec::new(),
+    };
+    let job = Job {
+        id: JobId::parse("job_03521esJR6kQw8gKQMZHKt").expect("an id"),
+        lane: Some(Lane { merchant, channel: Some(channel), rank: Rank::Purchase }),
+        since: Some(at),
+        due_at: at,
+        leased_until: None,
+        attempts: 0,
+        last_failure: None,
+        task: Task::SettlePurchase { purchase: key.clone() },
+    };
+    Commit::new()
+        .put(record, ABSENT)
+        .put(purchase, ABSENT)
+        .put(StoredInstance { id: instance, purchase: key.clone() }, ABSENT)
+        .put(PendingLicense { id: license, purchase: key }, ABSENT)
+        .put(job, ABSENT)
 }

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 
 use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
+use super::hide_code::{order_of_code, stand_in};
 use super::ports::{
     CodeStanding, Commit, Listing, MarketplaceCallError, MarketplaceCalls, OrderSourceError, Urgency,
     Versioned, find, list,
@@ -15,7 +16,7 @@ use super::redeem_code::asked_again_after;
 use super::settle_purchase::Settled;
 use crate::domain::{
     AuthorizationCode, AuthorizationCodeState, Channel, Charging, CodeGrant, Env, InstanceId, Instant,
-    LicenseId, Marketplace, MerchantId, OrderDetails, OrderId, OrderLineDetails, OrderLineId, OrderLineKey,
+    LicenseId, Marketplace, MerchantId, OrderDetails, OrderLineDetails, OrderLineId, OrderLineKey,
     Purchase, PurchaseFacts, PurchaseState, Term,
 };
 
@@ -208,7 +209,7 @@ impl App {
     }
 
     /// The order line that the code stands for: the first of its product that no other code stands for. Codes of one
-    /// order are alike; should there be more of them than lines, the code itself tells its purchase apart.
+    /// order are alike; should there be more of them than lines, what stands for the code tells its purchase apart.
     async fn free_line<'b>(
         &self,
         record: &AuthorizationCode,
@@ -216,8 +217,7 @@ impl App {
     ) -> Result<(Option<&'b OrderLineDetails>, OrderLineKey), UseCaseError> {
         let order_id = match &bought.grant.order_id {
             Some(id) => id.clone(),
-            None => OrderId::parse(record.code.as_str())
-                .map_err(|_| super::ports::StoreError::Failed("a code that is no id".into()))?,
+            None => order_of_code(&record.code)?,
         };
         let (merchant, marketplace) = (record.merchant.clone(), record.marketplace);
         let listing =
@@ -231,7 +231,7 @@ impl App {
         let lines = bought.lines();
         let line = lines.iter().copied().find(|line| !is_taken(line));
         let line_id = line.and_then(|line| OrderLineId::parse(&line.order_line_id).ok());
-        let product_id = if line_id.is_some() { None } else { Some(record.code.to_string()) };
+        let product_id = if line_id.is_some() { None } else { Some(stand_in(&record.code)) };
         let key = OrderLineKey { merchant, marketplace, order_id, line_id, product_id };
         Ok((line.or_else(|| lines.first().copied()), key))
     }
