@@ -7,13 +7,17 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
-use lictor::application::ports::{ABSENT, Commit, Store as _};
+use lictor::application::ports::{
+    ABSENT, CodeStanding, Commit, MarketplaceCallError, MarketplaceCalls, Store as _, UsagePushError,
+};
 use lictor::application::record::{Instance as StoredInstance, Job, Lane, PendingLicense, Rank, Task};
+use lictor::application::{App, Settled};
 use lictor::domain::{
-    AuthorizationCode, AuthorizationCodeState, ChannelId, Charging, Env, InstanceId,
+    AuthorizationCode, AuthorizationCodeState, Channel, ChannelId, Charging, CodeGrant, Env, InstanceId,
     Instant, JobId, LicenseId, Marketplace, MerchantId, OrderId, OrderLineKey, Purchase, PurchaseFacts,
-    PurchaseState, Scope, Term,
+    PurchaseState, RequestId, Scope, Term, UsageRecord,
 };
 use lictor::sandbox::CodeShop;
 use lictor::sandbox::open_api::Trouble;
@@ -503,6 +507,86 @@ fn codes_that_nobody_answers_for_do_not_fill_the_store() {
     }
     claim(&harness, "PLONETOOMANY").expect_problem(503, "unavailable");
     claim(&harness, "PLMADEUP0").expect(202);
+}
+
+/// The marketplace as a slow worker meets it: while its question how the code stands is on the way, another worker
+/// does all the rest, and the marketplace releases the code.
+struct Overtaken {
+    inner: Arc<dyn MarketplaceCalls>,
+    other: Arc<App>,
+    shop: Arc<CodeShop>,
+}
+
+#[async_trait]
+impl MarketplaceCalls for Overtaken {
+    async fn activate_code(
+        &self,
+        channel: &Channel,
+        code: &InstanceId,
+    ) -> Result<CodeGrant, MarketplaceCallError> {
+        self.inner.activate_code(channel, code).await
+    }
+
+    async fn query_code(
+        &self,
+        channel: &Channel,
+        code: &InstanceId,
+    ) -> Result<CodeStanding, MarketplaceCallError> {
+        let merchant = MerchantId::parse("acme").expect("valid");
+        let settled = self.other.settle_code(&merchant, Marketplace::KooGallery, code).await;
+        assert_eq!(settled.expect("it settles"), Settled::Done);
+        self.shop.codes().change(code.as_str(), |sold| sold.released = true);
+        self.inner.query_code(channel, code).await
+    }
+
+    async fn report_use(
+        &self,
+        channel: &Channel,
+        code: &InstanceId,
+        client: &str,
+    ) -> Result<(), MarketplaceCallError> {
+        self.inner.report_use(channel, code, client).await
+    }
+
+    async fn upload_license(
+        &self,
+        channel: &Channel,
+        request: &RequestId,
+        text: &str,
+    ) -> Result<(), MarketplaceCallError> {
+        self.inner.upload_license(channel, request, text).await
+    }
+
+    async fn push_usage(
+        &self,
+        channel: &Channel,
+        records: Vec<UsageRecord>,
+        nonce: &str,
+    ) -> Result<(), UsagePushError> {
+        self.inner.push_usage(channel, records, nonce).await
+    }
+}
+
+#[test]
+fn a_late_worker_does_not_close_a_code_that_was_redeemed_meanwhile() {
+    let harness = Harness::start();
+    let shop = Arc::new(harness.code_shop());
+    let sale = shop.sell(monthly()).expect("sold");
+    claim(&harness, &sale.code).expect(202);
+    let late = harness.another_worker(|inner| {
+        Arc::new(Overtaken { inner, other: Arc::clone(&harness.app), shop: Arc::clone(&shop) })
+    });
+    let (merchant, code) =
+        (MerchantId::parse("acme").expect("valid"), InstanceId::parse(&sale.code).expect("an id"));
+    let settled = harness.block_on(late.settle_code(&merchant, Marketplace::KooGallery, &code));
+    assert_eq!(settled.expect("it settles"), Settled::Done);
+    assert!(shop.codes().find(&sale.code).is_some_and(|sold| sold.released), "the late worker was told so");
+    let key = claim(&harness, &sale.code).expect(200).text_at("/license_key");
+    // The next use asks again, and then the license is released.
+    harness.world.clock.advance(Duration::from_secs(1));
+    activate(&harness.anonymous(), &key, 1, "n1").expect(201);
+    harness.settle();
+    claim(&harness, &sale.code).expect_problem(403, "license_released");
 }
 
 /// What the process has logged of itself, by whichever test.

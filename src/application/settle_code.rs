@@ -45,7 +45,7 @@ impl App {
         if let AuthorizationCodeState::Asked { since } = known.state {
             match self.activate_code(&known, since).await? {
                 Step::Later(why) => return Ok(Settled::Later(why)),
-                Step::To(state) => known = self.advance(&key, state).await?,
+                Step::To(state) => known = self.advance(&key, &known.state, state).await?,
             }
         }
         match known.state.clone() {
@@ -93,20 +93,25 @@ impl App {
     async fn advance(
         &self,
         key: &RecordKey,
+        decided_on: &AuthorizationCodeState,
         state: AuthorizationCodeState,
     ) -> Result<AuthorizationCode, UseCaseError> {
-        decided!(self, self.try_advance(key, state.clone()))
+        decided!(self, self.try_advance(key, decided_on, state.clone()))
     }
 
     async fn try_advance(
         &self,
         key: &RecordKey,
+        decided_on: &AuthorizationCodeState,
         state: AuthorizationCodeState,
     ) -> Result<AuthorizationCode, UseCaseError> {
         let known: Option<Versioned<AuthorizationCode>> = find(self.store.as_ref(), key.clone()).await?;
         let Versioned { value: mut record, revision } =
             known.ok_or_else(|| super::ports::StoreError::Failed("a code is gone".into()))?;
-        if matches!(record.state, AuthorizationCodeState::Asked { .. }) {
+        // An activation cannot be repeated: its answer counts also for whoever asked anew.
+        let is_activated = matches!(state, AuthorizationCodeState::Activated { .. });
+        let is_asked = matches!(record.state, AuthorizationCodeState::Asked { .. });
+        if record.state == *decided_on || (is_asked && is_activated) {
             record.state = state;
             self.store.commit(Commit::new().put(record.clone(), revision)).await?;
         }
@@ -120,6 +125,7 @@ impl App {
         known: &AuthorizationCode,
         mut grant: CodeGrant,
     ) -> Result<Settled, UseCaseError> {
+        let decided_on = known.state.clone();
         let channels = self.code_channels(&known.merchant).await?;
         let Some(channel) = channels.iter().find(|channel| channel.id == grant.channel) else {
             return Ok(Settled::Later("the channel that activated the code is gone".into()));
@@ -128,7 +134,7 @@ impl App {
             Some(calls) => match calls.query_code(channel, &known.code).await {
                 Ok(standing) if standing.released => {
                     let released = AuthorizationCodeState::Released { at: self.now() };
-                    return self.close_code(key, released).await;
+                    return decided!(self, self.close_code(key, &decided_on, released.clone()));
                 }
                 Ok(standing) => grant.ends_at = standing.ends_at.or(grant.ends_at),
                 Err(MarketplaceCallError::Unavailable(why)) => return Ok(Settled::Later(why)),
@@ -157,17 +163,21 @@ impl App {
             None => None,
         };
         let same_access = channels.iter().filter(|other| other.open_api == channel.open_api).collect();
-        let bought = Bought { grant: &grant, details: details.as_ref(), channels: same_access };
+        let bought = Bought { grant: &grant, details: details.as_ref(), channel, same_access };
         let _turn = self.turn(&known.code).await;
         decided!(self, self.try_settle_grant(key, &bought)).map(|()| Settled::Done)
     }
 
+    /// Unless somebody else has moved the code on since it was `decided_on`: one that was redeemed meanwhile has a
+    /// license, and what becomes of that is not for a late worker to say.
     async fn close_code(
         &self,
         key: &RecordKey,
+        decided_on: &AuthorizationCodeState,
         state: AuthorizationCodeState,
     ) -> Result<Settled, UseCaseError> {
         let known: Option<Versioned<AuthorizationCode>> = find(self.store.as_ref(), key.clone()).await?;
+        let known = known.filter(|known| known.value.state == *decided_on);
         if let Some(Versioned { value: mut record, revision }) = known {
             record.state = state;
             let commit = Commit::new().with_urgency(Urgency::Essential).put(record, revision);
@@ -187,7 +197,6 @@ impl App {
         let line = self.free_line(&record, bought).await?;
         let facts = bought.facts(line.0, now);
         let channel = self.selling_channel(&merchant, bought, &facts).await?;
-        let Some(channel) = channel else { return Ok(()) };
         let purchase = Purchase {
             key: line.1,
             license: LicenseId::from_uuid(self.ids.uuid_v7(now)),
@@ -236,20 +245,20 @@ impl App {
         Ok((line.or_else(|| lines.first().copied()), key))
     }
 
-    /// Of the addresses behind one access to the marketplace, the one that sells what was bought.
+    /// Of the addresses behind one access to the marketplace, the one that sells what was bought; where none does, the
+    /// purchase is held at the one that activated the code.
     async fn selling_channel<'b>(
         &self,
         merchant: &MerchantId,
         bought: &Bought<'b>,
         facts: &PurchaseFacts,
-    ) -> Result<Option<&'b Channel>, UseCaseError> {
-        for channel in &bought.channels {
+    ) -> Result<&'b Channel, UseCaseError> {
+        for channel in &bought.same_access {
             if self.spec_meant(merchant, channel, facts).await?.is_some() {
-                return Ok(Some(*channel));
+                return Ok(*channel);
             }
         }
-        let activated = bought.channels.iter().find(|channel| channel.id == bought.grant.channel);
-        Ok(activated.copied())
+        Ok(bought.channel)
     }
 }
 
@@ -257,7 +266,10 @@ impl App {
 struct Bought<'a> {
     grant: &'a CodeGrant,
     details: Option<&'a OrderDetails>,
-    channels: Vec<&'a Channel>,
+    /// Through which it was activated.
+    channel: &'a Channel,
+    /// All that call the marketplace by the same access, that one included.
+    same_access: Vec<&'a Channel>,
 }
 
 impl<'a> Bought<'a> {
