@@ -752,3 +752,112 @@ fn named_after(code: &str, license: &str) -> Commit {
         .put(PendingLicense { id: license, purchase: key }, ABSENT)
         .put(job, ABSENT)
 }
+
+fn stored_codes(engine: &MemoryEngine) -> usize {
+    engine.records().into_iter().filter(|(key, _)| key.kind() == Kind::AuthorizationCode).count()
+}
+
+#[test]
+fn a_code_that_nobody_sold_is_forgotten_and_one_that_the_marketplace_speaks_of_is_not() {
+    let engine = MemoryEngine::new();
+    let harness = Harness::start_over(&engine);
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    redeem(&harness, &sale.code);
+    let early = shop.sell(monthly()).expect("sold");
+    success(&shop.freeze(&early.code).expect("answered"));
+    let sweep = || harness.block_on(harness.app.sweep_lapsed()).expect("it sweeps");
+    for number in 0..20 {
+        claim(&harness, &format!("PLMADEUP{number}")).expect(202);
+    }
+    harness.settle();
+    sweep();
+    assert_eq!(stored_codes(&engine), 22, "until they may be asked about again");
+    claim(&harness, "PLMADEUP0").expect_problem(401, "license_key_refused");
+    harness.world.clock.advance(Duration::from_secs(600));
+    sweep();
+    assert_eq!(stored_codes(&engine), 2, "the redeemed one, and the one that was told of");
+    claim(&harness, &sale.code).expect(200);
+    claim(&harness, &early.code).expect(202);
+    harness.settle();
+    claim(&harness, &early.code).expect_problem(403, "license_suspended");
+}
+
+#[test]
+fn a_code_is_asked_about_for_a_day_and_no_longer_whatever_comes_in_between() {
+    for trouble in [Trouble::Status(503), Trouble::Status(400)] {
+        let engine = MemoryEngine::new();
+        let harness = Harness::start_over(&engine);
+        let shop = harness.code_shop();
+        let sale = shop.sell(monthly()).expect("sold");
+        harness.world.sandbox.trouble(trouble, u32::MAX);
+        claim(&harness, &sale.code).expect(202);
+        for hour in 0..24 {
+            harness.settle();
+            claim(&harness, &sale.code).expect(202);
+            assert_eq!(stored_codes(&engine), 1, "{trouble:?}, hour {hour}");
+            harness.world.clock.advance(Duration::from_secs(3_600));
+        }
+        harness.world.clock.advance(Duration::from_secs(1));
+        harness.settle();
+        claim(&harness, &sale.code).expect_problem(401, "license_key_refused");
+        let jobs = engine.records().into_iter().filter(|(key, _)| key.kind() == Kind::Job).count();
+        assert_eq!(jobs, 0, "{trouble:?}");
+        // Nothing is lost: whoever has the code types it again.
+        harness.world.sandbox.trouble(trouble, 0);
+        harness.world.clock.advance(Duration::from_secs(600));
+        redeem(&harness, &sale.code);
+    }
+}
+
+#[test]
+fn while_the_marketplace_does_not_answer_made_up_codes_take_a_smaller_share_and_are_not_stored_beyond_it() {
+    let engine = MemoryEngine::new();
+    let harness = Harness::start_over(&engine);
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    harness.world.sandbox.trouble(Trouble::Status(503), u32::MAX);
+    for number in 0..5 {
+        claim(&harness, &format!("PLMADEUP{number}")).expect(202);
+    }
+    harness.settle();
+    for number in 5..50 {
+        claim(&harness, &format!("PLMADEUP{number}")).expect(202);
+    }
+    let before = engine.records().len();
+    for number in 50..60 {
+        let turned_away = claim(&harness, &format!("PLMADEUP{number}")).expect_problem(503, "unavailable");
+        assert!(turned_away.header("retry-after").is_some(), "{turned_away:?}");
+    }
+    assert_eq!((engine.records().len(), stored_codes(&engine)), (before, 50));
+    harness.world.sandbox.trouble(Trouble::Status(503), 0);
+    harness.world.clock.advance(Duration::from_secs(120));
+    harness.settle();
+    claim(&harness, &sale.code).expect(202);
+    for _ in 0..120 {
+        harness.world.clock.advance(Duration::from_secs(1));
+        harness.settle();
+    }
+    claim(&harness, &sale.code).expect(200);
+    claim(&harness, "PLMADEUP49").expect_problem(401, "license_key_refused");
+}
+
+#[test]
+fn codes_whose_question_the_marketplace_turns_away_leave_room_for_others() {
+    let engine = MemoryEngine::new();
+    let harness = Harness::start_over(&engine);
+    let shop = harness.code_shop();
+    let sale = shop.sell(monthly()).expect("sold");
+    harness.world.sandbox.trouble(Trouble::Status(400), u32::MAX);
+    for number in 0..200 {
+        claim(&harness, &format!("PLMADEUP{number}")).expect(202);
+    }
+    claim(&harness, &sale.code).expect_problem(503, "unavailable");
+    harness.settle();
+    let waiting = || engine.records().into_iter().filter(|(key, _)| key.kind() == Kind::Job).count();
+    assert_eq!(waiting(), 50);
+    claim(&harness, &sale.code).expect(202);
+    harness.world.sandbox.trouble(Trouble::Status(400), 0);
+    harness.settle();
+    claim(&harness, &sale.code).expect(200);
+}

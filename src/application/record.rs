@@ -500,6 +500,7 @@ impl Record {
         match self {
             Self::Replay(replay) => Some(replay.until),
             Self::Idempotency(idempotency) => Some(idempotency.until),
+            Self::AuthorizationCode(code) => code.kept_until(),
             Self::Merchant(_)
             | Self::Product(_)
             | Self::Spec(_)
@@ -508,7 +509,6 @@ impl Record {
             | Self::ApiToken(_)
             | Self::Purchase(_)
             | Self::Instance(_)
-            | Self::AuthorizationCode(_)
             | Self::PendingLicense(_)
             | Self::License(_)
             | Self::ClaimTarget(_)

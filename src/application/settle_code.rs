@@ -12,16 +12,17 @@ use super::ports::{
     Versioned, find, list,
 };
 use super::record::RecordKey;
-use super::redeem_code::asked_again_after;
+use super::redeem_code::{CODES_STUCK_MAX, asked_again_after};
 use super::settle_purchase::Settled;
 use crate::domain::{
     AuthorizationCode, AuthorizationCodeState, Channel, Charging, CodeGrant, Env, InstanceId, Instant,
-    LicenseId, Marketplace, MerchantId, OrderDetails, OrderLineDetails, OrderLineId, OrderLineKey,
-    Purchase, PurchaseFacts, PurchaseState, Term,
+    LicenseId, Marketplace, MerchantId, OrderDetails, OrderLineDetails, OrderLineId, OrderLineKey, Purchase,
+    PurchaseFacts, PurchaseState, Term,
 };
 
-/// How long a buyer may take to receive a code that was typed here already.
-const RECEIVE_WITHIN_HOURS: i64 = 24;
+/// How long a code is asked about, whatever comes in between: the buyer who has not received it yet, a marketplace that
+/// does not answer. Whoever types it again has it asked about again.
+const ASK_FOR_HOURS: i64 = 24;
 
 /// Where the marketplace's answers lead.
 enum Step {
@@ -60,33 +61,56 @@ impl App {
 
     /// Every access to the marketplace that may have sold the code is tried once.
     async fn activate_code(&self, known: &AuthorizationCode, since: Instant) -> Result<Step, UseCaseError> {
-        let Some(calls) = self.marketplaces.as_deref() else {
-            return Ok(Step::Later(MarketplaceCallError::NotConfigured.to_string()));
+        let channels = self.code_channels(&known.merchant).await?;
+        let why_not = match self.activate_through(&channels, &known.code).await {
+            Ok(grant) => return Ok(Step::To(AuthorizationCodeState::Activated { grant })),
+            Err(why_not) => why_not,
         };
-        let (now, mut later) = (self.now(), None);
-        let mut tried = Vec::new();
-        for channel in self.code_channels(&known.merchant).await? {
-            if tried.contains(&channel.open_api) {
+        let now = self.now();
+        if let Some(why) = why_not.filter(|why| *why != MarketplaceCallError::CodeUnknown) {
+            let is_over = now - since > TimeDelta::hours(ASK_FOR_HOURS);
+            if !is_over && !self.is_one_too_many(&known.merchant, &channels, &why).await? {
+                return Ok(Step::Later(why.to_string()));
+            }
+            tracing::warn!(merchant = %known.merchant, %why, "a code was asked about in vain, and is refused until somebody types it again");
+        }
+        Ok(Step::To(AuthorizationCodeState::Refused { again_at: now + asked_again_after() }))
+    }
+
+    /// What the marketplace says through any of the channels. If none activates the code, then why not: that it cannot
+    /// be asked rather than that it turned the question away, and either rather than that it does not know the code.
+    async fn activate_through(
+        &self,
+        channels: &[Channel],
+        code: &InstanceId,
+    ) -> Result<CodeGrant, Option<MarketplaceCallError>> {
+        let calls = self.marketplaces.as_deref().ok_or(Some(MarketplaceCallError::NotConfigured))?;
+        let (mut why_not, mut tried) = (None, Vec::new());
+        for channel in channels {
+            if tried.contains(&&channel.open_api) {
                 continue;
             }
-            tried.push(channel.open_api.clone());
-            match activated(calls, &channel, &known.code).await {
-                Ok(grant) => return Ok(Step::To(AuthorizationCodeState::Activated { grant })),
-                Err(MarketplaceCallError::CodeUnknown) => {}
-                Err(MarketplaceCallError::CodeNotReceived)
-                    if now - since > TimeDelta::hours(RECEIVE_WITHIN_HOURS) => {}
-                Err(
-                    error @ (MarketplaceCallError::CodeNotReceived
-                    | MarketplaceCallError::CodeState
-                    | MarketplaceCallError::Unavailable(_)
-                    | MarketplaceCallError::Refused(_)
-                    | MarketplaceCallError::RequestClosed(_)
-                    | MarketplaceCallError::NotConfigured),
-                ) => later = Some(error.to_string()),
+            tried.push(&channel.open_api);
+            match activated(calls, channel, code).await {
+                Ok(grant) => return Ok(grant),
+                Err(error) if weight(&error) >= why_not.as_ref().map_or(0, weight) => why_not = Some(error),
+                Err(_) => {}
             }
         }
-        let refused = AuthorizationCodeState::Refused { again_at: now + asked_again_after() };
-        Ok(later.map_or(Step::To(refused), Step::Later))
+        Err(why_not)
+    }
+
+    /// Whether more codes wait than may, of those whose questions the marketplace turns away.
+    async fn is_one_too_many(
+        &self,
+        merchant: &MerchantId,
+        channels: &[Channel],
+        why: &MarketplaceCallError,
+    ) -> Result<bool, UseCaseError> {
+        let (MarketplaceCallError::Refused(_), Some(channel)) = (why, channels.first()) else {
+            return Ok(false);
+        };
+        Ok(self.codes_asked(merchant, &channel.id).await? > CODES_STUCK_MAX)
     }
 
     /// Moves a code on, unless the marketplace has released it meanwhile.
@@ -304,6 +328,18 @@ impl<'a> Bought<'a> {
         facts.quantity = quantity.map_or(facts.quantity, |quantity| quantity.max(1));
         facts.ends_at = self.grant.ends_at;
         facts
+    }
+}
+
+/// How much an answer counts among those of several accesses.
+fn weight(error: &MarketplaceCallError) -> u8 {
+    match error {
+        MarketplaceCallError::CodeUnknown => 0,
+        MarketplaceCallError::Refused(_) | MarketplaceCallError::RequestClosed(_) => 1,
+        MarketplaceCallError::CodeNotReceived
+        | MarketplaceCallError::CodeState
+        | MarketplaceCallError::Unavailable(_)
+        | MarketplaceCallError::NotConfigured => 2,
     }
 }
 
