@@ -343,6 +343,11 @@ fn what_the_marketplace_said_of_a_code_before_its_import_counts() {
     );
     assert!(refused.text_at("/mistakes/0/message").contains("released"), "{refused:?}");
     assert_eq!(import(&merchant, &[row("PLOLD1", "CS1")]).expect(200).at("/imported"), json!(1));
+    let lined = |code| with(row(code, "CS3"), "order_line_id", json!("CS3-000001"));
+    assert_eq!(import(&merchant, &[lined("PLOLD3")]).expect(200).at("/imported"), json!(1));
+    let contradicted = import(&merchant, &[lined("PLOLD4")]).expect_problem(422, "invalid_request");
+    let told = contradicted.text_at("/mistakes/0/message");
+    assert!(told.contains("with another code") && !contradicted.text.contains("PLOLD3"), "{contradicted:?}");
     assert_eq!(state(&harness, "PLOLD1"), "suspended");
     success(&shop.unfreeze("PLOLD1").expect("answers"));
     assert_eq!(state(&harness, "PLOLD1"), "active");

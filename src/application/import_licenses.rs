@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::app::{App, UseCaseError, decided};
+use super::hide_code::{instance_shown, order_id_shown};
 use super::map_order::code_in;
 use super::mint::sold_spec;
 use super::ports::{ABSENT, Commit, StoreError, Urgency, Versioned, find};
@@ -342,14 +343,18 @@ impl App {
         let instance: Option<Versioned<Instance>> = find(self.store.as_ref(), instance_key).await?;
         let refused = |member, why: String| Ok(Some(Judged::Refused(vec![mistake(member, why)])));
         if let Some(other) = instance.as_ref().filter(|known| known.value.purchase != *key) {
-            let why = format!("the instance is known, as of the order {}", other.value.purchase.order_id);
+            let order = order_id_shown(&other.value.purchase, &other.value.id);
+            let why = format!("the instance is known, as of the order {order}");
             return refused("instance_id", why);
         }
         let purchase: Option<Versioned<Purchase>> =
             find(self.store.as_ref(), RecordKey::Purchase(key.clone())).await?;
         let Some(known) = purchase.map(|known| known.value) else { return Ok(None) };
         if known.instance != row.instance {
-            let why = format!("the order line is known, as the instance {}", known.instance);
+            let why = match instance_shown(key.marketplace, &known.instance, false) {
+                Some(instance) => format!("the order line is known, as the instance {instance}"),
+                None => "the order line is known, with another code: see `lictor order show`".to_owned(),
+            };
             return refused("order_id", why);
         }
         let Some(license) = self.find_license(&key.merchant, &known.license).await? else {

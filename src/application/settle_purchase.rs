@@ -2,6 +2,7 @@
 
 use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
+use super::hide_code::is_named_after_code;
 use super::license_change::flips_between;
 use super::map_order::code_in;
 use super::mint::{sold_spec, term_of, validity_of};
@@ -92,7 +93,8 @@ pub(super) struct Decided {
 
 impl App {
     /// Asks the marketplace what the order says, then mints or holds. May be repeated at any time. What an order
-    /// said before, or with the purchase itself, counts where it cannot be asked for.
+    /// said before, or with the purchase itself, counts where it cannot be asked for; of a code that names no order
+    /// nobody is asked.
     pub async fn settle_purchase(&self, key: &OrderLineKey) -> Result<Settled, UseCaseError> {
         let known = self.load_purchase(key).await?;
         let Some(purchase) = known.filter(|purchase| is_open(&purchase.value)) else {
@@ -103,6 +105,12 @@ impl App {
         let Some(channel) = channel.map(|channel| channel.value.value) else {
             return Ok(Settled::Later("the channel of the purchase is gone".into()));
         };
+        if is_named_after_code(key, &purchase.value.instance) {
+            return match purchase.value.facts {
+                Some(facts) => self.settle_with(key, &channel, facts).await,
+                None => Ok(Settled::Later("the marketplace named no order of the code".into())),
+            };
+        }
         let line_id = key.line_id.as_ref().map(|id| id.as_str());
         let facts = match self.orders.order(&key.merchant, &channel, key.order_id.as_str(), line_id).await {
             Ok(details) => {
