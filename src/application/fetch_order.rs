@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::app::{App, UseCaseError};
+use super::breakers::{CallSeen, Destination};
 use super::handle_purchase_event::PurchaseCall;
 use super::ports::{ABSENT, Commit, OrderSourceError, Urgency, Versioned, find};
 use super::record::{Owned, RecordKey, Task};
@@ -67,6 +68,7 @@ impl App {
                 self.ask_later(&channel, merchant, named, why).await
             }
             Err(_elapsed) => {
+                self.saw_no_answer(&channel);
                 let why = format!("no answer within {} s", WAIT_MAX.as_secs());
                 self.ask_later(&channel, merchant, named, why).await
             }
@@ -76,6 +78,14 @@ impl App {
             Ok(Err(error @ (OrderSourceError::Refused(_) | OrderSourceError::NotConfigured))) => {
                 Err(Refusal::OrderNotTaken { why: error.to_string() }.into())
             }
+        }
+    }
+
+    /// The call was dropped before its end: its breaker has not seen what became of it.
+    fn saw_no_answer(&self, channel: &Channel) {
+        if let Some(destination) = Destination::of(channel) {
+            let die = self.ids.random_bytes()[0];
+            self.breakers.saw(&destination, &CallSeen::Failed, self.now(), die);
         }
     }
 

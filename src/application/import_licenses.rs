@@ -143,7 +143,7 @@ impl App {
             channels: catalog.channels.into_iter().map(|channel| (channel.id.clone(), channel)).collect(),
             specs: catalog.specs,
         };
-        let rows = without_twins(&import.rows);
+        let rows = without_twins(&ground, &import.rows);
         let mut judged = Vec::with_capacity(rows.len());
         for row in &rows {
             judged.push((row.line, outcome_of(&self.judge_row(&ground, &row.row).await?)));
@@ -422,16 +422,20 @@ fn outcome_of(judged: &Judged) -> RowOutcome {
     }
 }
 
-/// Of rows that name the same instance or order line only the first counts; the others are told.
-fn without_twins(rows: &[NumberedRow]) -> Vec<NumberedRow> {
+/// Of rows whose records would have the same key, by instance (or code) or by order line, only the first counts; the
+/// others are told.
+fn without_twins(ground: &Ground, rows: &[NumberedRow]) -> Vec<NumberedRow> {
     let (mut instances, mut lines) = (BTreeMap::new(), BTreeMap::new());
     let judge = |numbered: &NumberedRow| {
         let Ok(row) = &numbered.row else { return numbered.clone() };
-        let line = (row.order_id.clone(), row.order_line_id.clone(), row.product_id.clone());
-        let is_coded = authorization_code(row.instance.as_str()).is_some();
-        let instance = *instances.entry(row.instance.clone()).or_insert(numbered.line);
-        // Codes of one order are told apart by the codes.
-        let order = if is_coded { numbered.line } else { *lines.entry(line).or_insert(numbered.line) };
+        let Some(channel) = ground.channels.get(&row.channel) else { return numbered.clone() };
+        let instance = (channel.marketplace, row.instance.clone());
+        let instance = *instances.entry(instance).or_insert(numbered.line);
+        // What keeps a row from having a key is told when the row is judged.
+        let order = match line_key(ground, channel, row, &mut Vec::new()) {
+            Some(key) => *lines.entry(key).or_insert(numbered.line),
+            None => numbered.line,
+        };
         let twin =
             [("instance_id", instance), ("order_id", order)].into_iter().find(|it| it.1 != numbered.line);
         match twin {
