@@ -97,7 +97,11 @@ impl App {
         why: String,
     ) -> Result<Fetched, UseCaseError> {
         let task = Task::LookAtOrder { merchant: merchant.clone(), channel: channel.id.clone(), order };
-        let job = self.job_through(&channel.id, task, self.now());
+        let _turn = self.turn(&("look at order", merchant.as_str(), task.subject().1)).await;
+        if self.is_looked_at(&channel.id, &task).await? {
+            return Ok(Fetched::Asking { why });
+        }
+        let job = self.job_through(&channel.id, task.clone(), self.now());
         let commit = Commit::new().with_urgency(Urgency::Grow).put(job, ABSENT);
         self.store.commit(commit).await?;
         self.signals.jobs.notify_one();

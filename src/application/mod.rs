@@ -49,6 +49,7 @@ mod settle_purchase;
 mod status_slots;
 mod sweep_lapsed;
 mod sync_kit;
+mod tell_failing_work;
 mod try_code;
 mod upgrade_instance;
 mod validate;

@@ -146,7 +146,7 @@ pub struct Job {
     pub id: JobId,
     /// Where it waits; none until somebody has looked whose call it waits for.
     pub lane: Option<Lane>,
-    /// When it was made; not known of those that an earlier version made.
+    /// When it was made, or is due for the first time if that is later; not known of those that an earlier version made.
     pub since: Option<Instant>,
     /// Not before.
     pub due_at: Instant,

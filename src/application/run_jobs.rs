@@ -183,7 +183,7 @@ impl App {
             }
             Task::ApplyChange { purchase, order } => self.apply_change(purchase, order).await,
             Task::LookAtOrder { merchant, channel, order } => {
-                self.look_at_order(merchant, channel, order).await
+                self.look_at_order(merchant, channel, order, leased.value.since).await
             }
             Task::UploadLicense { key } => self.upload_license(key).await,
             Task::PushUsage { merchant, channel } => self.push_usage(merchant, channel).await,
@@ -191,9 +191,10 @@ impl App {
         };
         match outcome {
             Ok(Settled::Done) => self.finish(leased).await,
-            Ok(Settled::Later(why)) => {
-                let rank = leased.value.task.rank();
-                self.postpone(leased, rank, why).await
+            Ok(Settled::Later(trouble)) => {
+                let (rank, failed) = (leased.value.task.rank(), leased.value.clone());
+                self.postpone(leased, rank, trouble.why.clone()).await?;
+                self.tell_failing_work(&failed, &trouble).await
             }
             Ok(Settled::Held(why)) => self.postpone(leased, Rank::Ordinary, why).await,
             Err(error) => {

@@ -12,7 +12,7 @@ use super::ports::{
 };
 use super::record::RecordKey;
 use super::redeem_code::asked_again_after;
-use super::settle_purchase::Settled;
+use super::settle_purchase::{Settled, Trouble};
 use crate::domain::{
     AuthorizationCode, AuthorizationCodeState, Channel, Charging, CodeGrant, Env, InstanceId, Instant,
     LicenseId, Marketplace, MerchantId, OrderDetails, OrderId, OrderLineDetails, OrderLineId, OrderLineKey,
@@ -27,7 +27,7 @@ enum Step {
     /// Take this state.
     To(AuthorizationCodeState),
     /// Ask again later, and why.
-    Later(String),
+    Later(Trouble),
 }
 
 impl App {
@@ -60,7 +60,7 @@ impl App {
     /// Every access to the marketplace that may have sold the code is tried once.
     async fn activate_code(&self, known: &AuthorizationCode, since: Instant) -> Result<Step, UseCaseError> {
         let Some(calls) = self.marketplaces.as_deref() else {
-            return Ok(Step::Later(MarketplaceCallError::NotConfigured.to_string()));
+            return Ok(Step::Later(MarketplaceCallError::NotConfigured.into()));
         };
         let (now, mut later) = (self.now(), None);
         let mut tried = Vec::new();
@@ -81,7 +81,7 @@ impl App {
                     | MarketplaceCallError::Refused(_)
                     | MarketplaceCallError::RequestClosed(_)
                     | MarketplaceCallError::NotConfigured),
-                ) => later = Some(error.to_string()),
+                ) => later = Some(Trouble::from(error)),
             }
         }
         let refused = AuthorizationCodeState::Refused { again_at: now + asked_again_after() };
@@ -130,7 +130,9 @@ impl App {
                     return self.close_code(key, released).await;
                 }
                 Ok(standing) => grant.ends_at = standing.ends_at.or(grant.ends_at),
-                Err(MarketplaceCallError::Unavailable(why)) => return Ok(Settled::Later(why)),
+                Err(error @ MarketplaceCallError::Unavailable(_)) => {
+                    return Ok(Settled::Later(error.into()));
+                }
                 // The first answer holds until the first use asks again.
                 Err(
                     MarketplaceCallError::Refused(_)
@@ -141,7 +143,7 @@ impl App {
                     | MarketplaceCallError::CodeState,
                 ) => {}
             },
-            None => return Ok(Settled::Later(MarketplaceCallError::NotConfigured.to_string())),
+            None => return Ok(Settled::Later(MarketplaceCallError::NotConfigured.into())),
         }
         let details = match &grant.order_id {
             Some(id) => match self.orders.order(&known.merchant, channel, id.as_str(), None).await {
@@ -151,7 +153,7 @@ impl App {
                     | OrderSourceError::UnknownOrder
                     | OrderSourceError::Refused(_)
                     | OrderSourceError::NotConfigured),
-                ) => return Ok(Settled::Later(error.to_string())),
+                ) => return Ok(Settled::Later(error.into())),
             },
             None => None,
         };
