@@ -41,7 +41,8 @@ impl Cluster {
         let told: Vec<_> = server.get_args().map(ToOwned::to_owned).collect();
         let mut shell = Command::new("sh");
         let script = "folder=$1; shift; \"$@\" >\"$folder.log\" 2>&1 & server=$!; read -r _; \
-                      pkill -INT -P $server; kill -INT $server; wait $server; rm -rf \"$folder\" \"$folder.log\"";
+                      kill -INT $(head -1 \"$folder/data/postmaster.pid\"); wait $server; \
+                      while [ -e \"$folder/data/postmaster.pid\" ]; do sleep 0.1; done; rm -rf \"$folder\" \"$folder.log\"";
         shell.args(["-c", script, "sh"]).arg(&folder).arg(program).args(told);
         let child = shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         // Its input closes with this process.
@@ -52,6 +53,20 @@ impl Cluster {
         let tried = (0..10_000).any(|_| ready.status().is_ok_and(|status| status.success()));
         assert!(tried, "PostgreSQL does not start: see {}.log", folder.display());
         Self { folder }
+    }
+
+    /// Stops the server at once, as a crash would.
+    pub fn stop(&self) {
+        run(as_server(&tools().join("pg_ctl")).args(["stop", "-m", "immediate", "-D"]).arg(self.folder.join("data")));
+    }
+
+    /// Starts it again after [`Self::stop`], and waits until it answers. It ends with the cluster's shell, which stops
+    /// whatever runs in the folder.
+    pub fn start_again(&self) {
+        let (data, log) = (self.folder.join("data"), self.folder.join("again.log"));
+        let mut start = as_server(&tools().join("pg_ctl"));
+        let options = format!("-k {} -c listen_addresses= -c max_connections=300", self.folder.display());
+        run(start.args(["start", "-w", "-D"]).arg(data).arg("-l").arg(log).args(["-o", &options]));
     }
 
     /// A new, empty database.
