@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use lictor::store::{
-    CommitAnswer, CommitError, CommitRequest, Kind, PostgresEngine, RecordKey, RecordStore, Revision, StoreError,
-    StoreState,
+    CommitAnswer, CommitError, CommitRequest, Kind, PostgresEngine, RecordKey, RecordStore, Revision,
+    StoreError, StoreState,
 };
 use postgres::{Cluster, Database};
 
@@ -55,7 +55,14 @@ fn of_parallel_commits_at_one_revision_through_three_replicas_exactly_one_wins()
     run(async {
         let mut at = ABSENT;
         for round in 0..20 {
-            let put = |n| CommitRequest::new().put(key("a"), at, 1, format!("{round}/{n}")).add(counter("won"), 1, 0, 99);
+            let put = |n| {
+                CommitRequest::new().put(key("a"), at, 1, format!("{round}/{n}")).add(
+                    counter("won"),
+                    1,
+                    0,
+                    99,
+                )
+            };
             let mut won = all(&stores, 48, put).await.into_iter().filter_map(Result::ok);
             let answer = won.next().expect("one wins");
             assert!(won.next().is_none(), "a second one won in round {round}");
@@ -71,10 +78,12 @@ fn adders_through_three_replicas_lose_nothing_and_never_pass_the_bound() {
     let stores = replicas(&Cluster::shared().database(), 3);
     run(async {
         let made = all(&stores, 900, |_| CommitRequest::new().add(counter("c"), 1, 0, 700)).await;
-        let mut values: Vec<i64> = made.iter().filter_map(|made| Some(made.as_ref().ok()?.counters[0])).collect();
+        let mut values: Vec<i64> =
+            made.iter().filter_map(|made| Some(made.as_ref().ok()?.counters[0])).collect();
         values.sort_unstable();
         assert_eq!(values, (1..=700).collect::<Vec<_>>());
-        let refused = made.iter().filter(|made| matches!(made, Err(CommitError::CounterBounds { value: 700, .. })));
+        let refused =
+            made.iter().filter(|made| matches!(made, Err(CommitError::CounterBounds { value: 700, .. })));
         assert_eq!(refused.count(), 200);
     });
 }
@@ -89,7 +98,8 @@ fn counting_and_then_inserting_without_a_lock_passes_the_bound() {
     let barrier = std::sync::Barrier::new(8);
     let takes = |who: i32| {
         // Everybody has counted before anybody inserts: what a busy hour does now and then.
-        let counted: i32 = cluster.sql(&database.name, "select count(*) from place").parse().expect("a number");
+        let counted: i32 =
+            cluster.sql(&database.name, "select count(*) from place").parse().expect("a number");
         barrier.wait();
         if counted < most {
             cluster.sql(&database.name, &format!("insert into place values ({who})"));

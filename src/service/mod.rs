@@ -3,6 +3,7 @@
 mod apply;
 mod backup;
 mod open;
+mod open_shared;
 mod restore;
 mod run;
 mod secrets;
@@ -10,8 +11,8 @@ mod start_error;
 
 pub use apply::CatalogApplier;
 pub use backup::ServerBackups;
-pub use open::{Create, FirstStart, OpenOptions, Opened, new_token_text, open};
+pub use open::{Create, FirstStart, OpenOptions, Opened, StorePlace, new_token_text, open};
 pub use restore::{RestoreError, Restored, restore};
-pub use run::{Listening, RunError, init, run};
+pub use run::{Listening, RunError, init, run, store_place};
 pub use secrets::ServerSecrets;
 pub use start_error::StartError;

@@ -57,7 +57,9 @@ impl Cluster {
 
     /// Stops the server at once, as a crash would.
     pub fn stop(&self) {
-        run(as_server(&tools().join("pg_ctl")).args(["stop", "-m", "immediate", "-D"]).arg(self.folder.join("data")));
+        run(as_server(&tools().join("pg_ctl"))
+            .args(["stop", "-m", "immediate", "-D"])
+            .arg(self.folder.join("data")));
     }
 
     /// Starts it again after [`Self::stop`], and waits until it answers. It ends with the cluster's shell, which stops
