@@ -24,14 +24,14 @@ impl Cluster {
 
     /// One with settings of its own.
     pub fn start(settings: &[&str]) -> Self {
-        let folder = tempfile::Builder::new().prefix("lictor-pg").tempdir().expect("a folder").keep();
-        let tools = tools();
-        if is_root() {
-            run(Command::new("chown").arg("postgres").arg(&folder));
-        }
-        let data = folder.join("data");
+        let folder = new_folder();
         let made = ["--no-sync", "--auth=trust", "--username=lictor", "--encoding=UTF8", "--pgdata"];
-        run(as_server(&tools.join("initdb")).args(made).arg(&data));
+        run(as_server(&tools().join("initdb")).args(made).arg(folder.join("data")));
+        Self::run_in(folder, settings)
+    }
+
+    fn run_in(folder: PathBuf, settings: &[&str]) -> Self {
+        let (tools, data) = (tools(), folder.join("data"));
         let mut server = as_server(&tools.join("postgres"));
         server.arg("-D").arg(&data).arg("-k").arg(&folder).args(["-c", "listen_addresses="]);
         for setting in settings.iter().chain(&["max_connections=300"]) {
@@ -69,6 +69,35 @@ impl Cluster {
         let mut start = as_server(&tools().join("pg_ctl"));
         let options = format!("-k {} -c listen_addresses= -c max_connections=300", self.folder.display());
         run(start.args(["start", "-w", "-D"]).arg(data).arg("-l").arg(log).args(["-o", &options]));
+    }
+
+    /// A standby that follows this one, and whose copy each commit waits for from now on.
+    pub fn standby(&self) -> Self {
+        let folder = new_folder();
+        let data = folder.join("data");
+        let mut copied = as_server(&tools().join("pg_basebackup"));
+        run(copied
+            .args(["-U", "lictor", "-R", "-X", "stream", "-c", "fast", "-h"])
+            .arg(&self.folder)
+            .arg("-D")
+            .arg(&data));
+        let standby = Self::run_in(folder, &["synchronous_standby_names="]);
+        let waits = "alter system set synchronous_standby_names = '*'; select pg_reload_conf();";
+        self.sql("postgres", waits);
+        let follows = "select count(*) from pg_stat_replication where sync_state = 'sync'";
+        assert!((0..10_000).any(|_| self.sql("postgres", follows) == "1"), "the standby follows");
+        standby
+    }
+
+    /// Makes a standby the primary.
+    pub fn promote(&self) {
+        run(as_server(&tools().join("pg_ctl")).args(["promote", "-w", "-D"]).arg(self.folder.join("data")));
+    }
+
+    /// The address of a database that is on whichever of both takes writes.
+    pub fn url_with(&self, other: &Self, database: &str) -> String {
+        let host = |cluster: &Self| cluster.folder.display().to_string().replace('/', "%2F");
+        format!("postgres://lictor@{},{}/{database}", host(self), host(other))
     }
 
     /// A new, empty database.
@@ -114,6 +143,15 @@ impl Database {
     pub fn parsed(&self) -> DatabaseAddress {
         DatabaseAddress::parse(&SecretString::from(self.address.clone())).expect("an address")
     }
+}
+
+/// A folder that the server may write to.
+fn new_folder() -> PathBuf {
+    let folder = tempfile::Builder::new().prefix("lictor-pg").tempdir().expect("a folder").keep();
+    if is_root() {
+        run(Command::new("chown").arg("postgres").arg(&folder));
+    }
+    folder
 }
 
 /// Where Debian puts the server's programs: the newest version.

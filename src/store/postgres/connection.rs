@@ -1,13 +1,15 @@
 //! Connections: one to write with, some to read with, and the thread that drives them.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime as PoolRuntime, Timeouts,
 };
 use tokio::runtime::Runtime;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{AsyncMessage, Client, NoTls};
 
 use super::address::DatabaseAddress;
 use super::fault;
@@ -27,7 +29,7 @@ impl Driver {
         let runtime = builder.worker_threads(1).thread_name("store-postgres").enable_all().build();
         runtime.map(|runtime| Self(Some(runtime))).map_err(|source| StoreError::Io {
             doing: "starting the thread of the database's connections".to_owned(),
-            source: std::sync::Arc::new(source),
+            source: Arc::new(source),
         })
     }
 
@@ -63,17 +65,40 @@ pub async fn in_time<T>(
     tokio::time::timeout(time, work).await.unwrap_or_else(|_| Err(fault::overdue(doing)))
 }
 
-/// A new connection of one's own.
-pub async fn connect(address: &DatabaseAddress) -> Result<Client, StoreError> {
+/// Counts the warnings that a connection has heard.
+#[derive(Clone, Default)]
+pub struct Warnings(Arc<AtomicU64>);
+
+impl Warnings {
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// A new connection of one's own, and the warnings it hears: a commit that was not waited for by a standby reads as one
+/// that was made, but for a warning.
+pub async fn connect(address: &DatabaseAddress) -> Result<(Client, Warnings), StoreError> {
+    let warnings = Warnings::default();
+    let heard = warnings.clone();
     let connecting = async {
-        let (client, connection) =
+        let (client, mut connection) =
             address.config().connect(NoTls).await.map_err(|error| fault::of("connecting", &error))?;
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error = fault::words(&error), "a connection to the database ended");
+            while let Some(message) = std::future::poll_fn(|context| connection.poll_message(context)).await {
+                match message {
+                    Ok(AsyncMessage::Notice(notice)) if notice.severity() == "WARNING" => {
+                        tracing::warn!(warning = notice.message(), "the database warns");
+                        heard.0.fetch_add(1, Ordering::AcqRel);
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::debug!(error = fault::words(&error), "a connection to the database ended");
+                        break;
+                    }
+                }
             }
         });
-        Ok(client)
+        Ok((client, warnings))
     };
     in_time("connecting", STATEMENT_TIME, connecting).await
 }

@@ -45,14 +45,14 @@ pub enum Upgrade {
 
 /// Looks at the server and its schema, and brings the schema up; says from which version to which.
 pub async fn upgrade(address: &DatabaseAddress, upgrade: Upgrade) -> Result<(u32, u32), StoreError> {
-    let mut client = connect(address).await?;
+    let (mut client, _) = connect(address).await?;
     suits(&client).await?;
     in_time("upgrading the schema", UPGRADE_TIME, upgraded(&mut client, upgrade)).await
 }
 
 /// Whether there is a schema at all.
 pub async fn exists(address: &DatabaseAddress) -> Result<bool, StoreError> {
-    let client = connect(address).await?;
+    let (client, _) = connect(address).await?;
     let row = client.query_one("select to_regclass('lictor_schema') is not null", &[]).await;
     row.map(|row| row.get(0)).map_err(|error| fault::of("looking for the schema", &error))
 }

@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use super::address::DatabaseAddress;
-use super::connection::{STATEMENT_TIME, connect, in_time};
+use super::connection::{STATEMENT_TIME, Warnings, connect, in_time};
 use super::fault;
 use super::read::record_of;
 use crate::store::engine::{Batch, Position, Prior};
@@ -24,6 +24,9 @@ const REVISIONS_LEFT_MIN: u64 = 1 << 14;
 /// cut off holds its locks no longer than the last one.
 const BEGIN: &str = "begin isolation level read committed; set local lock_timeout = '2s'; \
                      set local statement_timeout = '5s'; set local idle_in_transaction_session_timeout = '10s'";
+
+/// The limit ends before the commit: a server that gives up waiting for its standby says that it has committed.
+const COMMIT: &str = "set local statement_timeout = 0; commit";
 
 /// In the order of the keys, so that two processes never wait for each other in a circle.
 const LOCK: &str = "select r.key, r.stored from lictor_records r \
@@ -44,7 +47,7 @@ const NEXT_BLOCK: &str =
 /// The one connection that writes.
 pub struct Writer {
     address: DatabaseAddress,
-    client: Option<Client>,
+    client: Option<(Client, Warnings)>,
     /// The batch that is being decided.
     begun: Option<Begun>,
     /// Revisions from the one after the first up to the second are this process's.
@@ -118,7 +121,7 @@ impl Writer {
     }
 
     async fn put(&mut self, begun: Begun, batch: &Batch) -> Result<(), StoreError> {
-        let client = self.client.as_ref().ok_or(StoreError::Closed)?;
+        let (client, _) = self.client.as_ref().ok_or(StoreError::Closed)?;
         let effects = Effects::of(&begun, batch);
         let failed = |error| fault::of("writing a batch", &error);
         let (updated, inserted) =
@@ -134,10 +137,14 @@ impl Writer {
     }
 
     async fn commit(&mut self) -> Result<(), StoreError> {
-        let Some(client) = self.client.as_ref() else { return Err(StoreError::Closed) };
-        let committed = tokio::time::timeout(STATEMENT_TIME, client.batch_execute("commit")).await;
+        let Some((client, warnings)) = self.client.as_ref() else { return Err(StoreError::Closed) };
+        let heard = warnings.count();
+        let committed = tokio::time::timeout(STATEMENT_TIME, client.batch_execute(COMMIT)).await;
         let error = match committed {
-            Ok(Ok(())) => return Ok(()),
+            Ok(Ok(())) if warnings.count() == heard => return Ok(()),
+            Ok(Ok(())) => {
+                StoreError::OutcomeLost { why: "it warned, so a standby may not have it".to_owned() }
+            }
             Ok(Err(error)) => fault::of_commit(&error),
             Err(_) => StoreError::OutcomeLost { why: "it did not answer in time".to_owned() },
         };
@@ -155,10 +162,10 @@ impl Writer {
     /// A connection whose transaction cannot be rolled back is dropped: the server rolls it back.
     async fn give_up(&mut self) {
         self.begun = None;
-        let Some(client) = self.client.take() else { return };
+        let Some((client, warnings)) = self.client.take() else { return };
         let ended = tokio::time::timeout(STATEMENT_TIME, client.batch_execute("rollback")).await;
         if matches!(ended, Ok(Ok(()))) {
-            self.client = Some(client);
+            self.client = Some((client, warnings));
         }
     }
 
@@ -182,14 +189,14 @@ impl Writer {
 }
 
 async fn connected<'a>(
-    client: &'a mut Option<Client>,
+    client: &'a mut Option<(Client, Warnings)>,
     address: &DatabaseAddress,
 ) -> Result<&'a Client, StoreError> {
-    let is_open = client.as_ref().is_some_and(|client| !client.is_closed());
+    let is_open = client.as_ref().is_some_and(|(client, _)| !client.is_closed());
     if !is_open {
         *client = Some(connect(address).await?);
     }
-    client.as_ref().ok_or(StoreError::Closed)
+    client.as_ref().map(|(client, _)| client).ok_or(StoreError::Closed)
 }
 
 /// The effects of a batch, the last one of each key, in the order of the keys.
