@@ -22,6 +22,10 @@ impl Figures {
         self.micros.extend(other.micros);
     }
 
+    pub fn count(&self) -> usize {
+        self.micros.len()
+    }
+
     pub fn per_second(&self) -> f64 {
         self.micros.len() as f64 / self.seconds
     }

@@ -2,12 +2,16 @@
 //!
 //! In one run: commits of the embedded store beside raw appending of the same bytes, at growing sizes of the store;
 //! opening it after a clean stop and after a kill; making its index again; issuing over HTTP with and without a store
-//! that keeps anything. docs/benchmarks.md says what each figure means.
+//! that keeps anything. With `production-address` instead: a running server's production address under load while the
+//! marketplace hangs. docs/benchmarks.md says what each figure means.
 
 mod commits;
 mod figures;
 mod growth;
 mod issue;
+#[path = "../tests/process/mod.rs"]
+mod process;
+mod production_address;
 mod raw;
 mod report;
 mod shape;
@@ -25,7 +29,8 @@ use shape::Shape;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: ./scripts/bench [--quick] [--json]";
+const USAGE: &str = "usage: ./scripts/bench [--quick] [--json]
+       ./scripts/bench production-address [--per-second N] [--seconds N] [--json]";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -33,6 +38,9 @@ fn main() {
     if let ["--commit-until-killed", folder, from, count] = arguments[..] {
         let number = |text: &str| text.parse().expect("started by the benchmark itself");
         growth::commit_until_killed(Path::new(folder), number(from), number(count));
+    }
+    if let ["production-address", rest @ ..] = &arguments[..] {
+        return production_address(rest);
     }
     let (mut quick, mut json) = (false, false);
     for argument in arguments {
@@ -43,13 +51,39 @@ fn main() {
                 println!("{USAGE}");
                 return;
             }
-            _ => {
-                eprintln!("{USAGE}");
-                std::process::exit(2);
-            }
+            _ => misused(),
         }
     }
     let report = measured(quick);
+    if json {
+        println!("{}", report.json());
+    } else {
+        print!("{}", report.table());
+    }
+}
+
+fn misused() -> ! {
+    eprintln!("{USAGE}");
+    std::process::exit(2);
+}
+
+fn production_address(arguments: &[&str]) {
+    let mut load = production_address::Load { per_second: 200, seconds: 60 };
+    let mut json = false;
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let mut number = || match rest.next().and_then(|text| text.parse().ok()) {
+            Some(number @ 1..=10_000) => number,
+            _ => misused(),
+        };
+        match *argument {
+            "--per-second" => load.per_second = number(),
+            "--seconds" => load.seconds = number(),
+            "--json" => json = true,
+            _ => misused(),
+        }
+    }
+    let report = production_address::measure(load);
     if json {
         println!("{}", report.json());
     } else {

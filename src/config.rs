@@ -11,6 +11,7 @@ mod layers;
 mod nearest;
 mod secret;
 mod setting;
+mod trusted_proxies;
 mod types;
 
 pub use client::{ClientFlags, ClientSettings};
@@ -21,13 +22,14 @@ pub use layers::{ConfigError, ConfigMistake, Layers, Loaded, Origin, Resolved};
 pub use nearest::suggestion;
 pub use secret::{SecretError, SecretResolver};
 pub use setting::{Setting, Shape, config_sample};
+pub use trusted_proxies::TrustedProxies;
 pub use types::{CreateRule, LogFormat, StoreChoice, is_http_url};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use types::{ByteLimit, Filter, HttpUrl, SecondsTo};
+use types::{ByteLimit, Filter, HttpUrl, SecondsTo, Switch};
 
 setting::settings! {
     /// Where callbacks, client software and the merchant API are served: address and port.
@@ -47,11 +49,18 @@ setting::settings! {
     /// Whether the first start may make data and keys: `auto`, or `never` (then `lictor init` does). Use `never`
     /// wherever an empty folder means a lost disk: units, images, manifests.
     create("create"): CreateRule as CreateRule = "auto";
-    /// Certificate chain (PEM) of the service's own TLS, which this version does not have. Unset: plain HTTP, for a
-    /// proxy in front.
+    /// Certificate chain (PEM, the leaf first) of the service's own TLS 1.2 and 1.3. Read again when it changes. Unset:
+    /// plain HTTP, for a proxy in front.
     tls_cert_file("tls_cert_file"): Option<PathBuf> as Option<PathBuf> = "", example "/etc/lictor/tls.crt";
-    /// Private key (PEM) of that certificate.
+    /// Private key (PEM, not encrypted) of that certificate. Read again when it changes.
     tls_key_file("tls_key_file"): Option<PathBuf> as Option<PathBuf> = "", example "/etc/lictor/tls.key";
+    /// Whether callers over that TLS may choose HTTP/2: `on`, or `off` (then HTTP/1.1 alone is offered). HTTP/2 writes
+    /// every header name in lower case, `body-sign` for `Body-Sign`, and a marketplace that compares the letters then
+    /// refuses every answer. Leave it off where a marketplace calls.
+    tls_http2("tls_http2"): bool as Switch = "off";
+    /// Proxies in front that may say for whom they call, by `X-Forwarded-For` or, where that is missing, `Forwarded`:
+    /// addresses and networks, separated by commas. From anybody else both headers mean nothing.
+    trusted_proxies("trusted_proxies"): TrustedProxies as TrustedProxies = "", example "127.0.0.1, 10.0.0.0/8";
     /// How log lines are written: `text` for people, `json` for collectors.
     log_format("log_format"): LogFormat as LogFormat = "text";
     /// What is logged: a level, or `target=level` pairs separated by commas.
@@ -59,7 +68,7 @@ setting::settings! {
     /// Longest body of a request of client software or of the merchant API that is read, in bytes. Production
     /// addresses and apply files have bounds of their own: 1 MiB.
     request_body_limit("request_body_limit_bytes"): usize as ByteLimit = "65536";
-    /// Time until a request is given up, in seconds.
+    /// Time until a request is given up, and until a TLS handshake is, in seconds.
     request_timeout("request_timeout_secs"): Duration as SecondsTo<3_600> = "10";
     /// Time that running requests have when the service stops, in seconds.
     shutdown_timeout("shutdown_timeout_secs"): Duration as SecondsTo<3_600> = "15";
@@ -78,11 +87,6 @@ impl Settings {
     pub fn not_served(&self) -> Vec<ConfigMistake> {
         let asked = [
             (
-                self.tls_cert_file.is_some() || self.tls_key_file.is_some(),
-                "tls_cert_file",
-                "this version has no TLS of its own; leave it out and put a proxy in front that keeps letter case",
-            ),
-            (
                 self.admin_listen.is_some(),
                 "admin_listen",
                 "this version serves everything at `listen`; leave it out",
@@ -95,14 +99,16 @@ impl Settings {
         asked.into_iter().filter(|(is_asked, ..)| *is_asked).map(mistake).collect()
     }
 
+    /// How this service is spoken to without anything in front: `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls_cert_file.is_some() { "https" } else { "http" }
+    }
+
     /// The address of this service as tokens and pages name it, without a trailing slash.
     pub fn public_base_url(&self) -> String {
         match &self.public_url {
             Some(url) => url.clone(),
-            None => {
-                let scheme = if self.tls_cert_file.is_some() { "https" } else { "http" };
-                format!("{scheme}://{}", reachable(self.listen))
-            }
+            None => format!("{}://{}", self.scheme(), reachable(self.listen)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Log lines, and what is counted. What is logged are ids and outcomes: never a key, a code, a token or a request body.
 
 mod histogram;
+mod time_gauge;
 
 use std::io::IsTerminal as _;
 
@@ -8,9 +9,13 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, Settings};
 pub use histogram::{Histogram, HistogramReading, Timed};
+pub use time_gauge::TimeGauge;
 
 /// How long commits took, from being asked for to being durable or refused.
 pub static COMMIT_DURATION: Histogram = Histogram::new();
+
+/// When the served TLS certificate ends; without TLS nothing.
+pub static CERTIFICATE_EXPIRY: TimeGauge = TimeGauge::new();
 
 /// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]

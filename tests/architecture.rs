@@ -110,6 +110,18 @@ const KEPT_CRATES: &[KeptCrate] = &[
     KeptCrate { name: "axum_server", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
     KeptCrate { name: "hyper_util", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
     KeptCrate { name: "tower_http", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
+    KeptCrate {
+        name: "rustls",
+        rooms: &["http", "config", "cli", "sandbox"],
+        because: "TLS ends where HTTP is served, and is judged where addresses are",
+    },
+    KeptCrate {
+        name: "webpki_roots",
+        rooms: &["http", "sandbox"],
+        because: "TLS ends where HTTP is served, and is judged where addresses are",
+    },
+    KeptCrate { name: "httparse", rooms: &["sandbox"], because: "everybody else has a whole HTTP client" },
+    KeptCrate { name: "x509_cert", rooms: &["http"], because: "TLS ends where HTTP is served" },
     KeptCrate { name: "sled", rooms: &["store"], because: "an engine is a detail of its store" },
     KeptCrate { name: "crc32c", rooms: &["store"], because: "frames and records are the store's" },
     KeptCrate {

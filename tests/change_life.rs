@@ -2,9 +2,12 @@
 
 mod support;
 
-use lictor::sandbox::Storefront;
+use lictor::application::ports::Clock as _;
+use lictor::sandbox::address::AddressKeys;
+use lictor::sandbox::family::Family;
 use lictor::sandbox::open_api::Trouble;
 use lictor::sandbox::orders::{Basket, Billing, OrderReason, Period};
+use lictor::sandbox::{Step, Storefront};
 use serde_json::json;
 use support::Harness;
 use support::api::Answer;
@@ -190,4 +193,70 @@ fn a_hundred_instances_are_queried_in_one_call() {
     }
     let too_many: Vec<&str> = ids.iter().copied().chain(["one-more"]).collect();
     assert_eq!(shop.query(&too_many).expect("answered").result_code(), "000002");
+}
+
+#[test]
+fn the_same_notice_many_times_at_once_is_answered_alike() {
+    let harness = Harness::start();
+    let shop = harness.storefront();
+    for round in 0..10 {
+        let order = shop.place(OrderReason::New, monthly(1)).expect("placed");
+        let members = json!({ "activity": "orderNotify", "orderId": order.order_id,
+            "orderLineId": order.order_line_id });
+        let call = shop.caller().sign(members.as_object().expect("an object").clone()).expect("signed");
+        let codes: Vec<String> = std::thread::scope(|scope| {
+            let ask = || shop.caller().send(&call).expect("answered").result_code().to_owned();
+            let callers: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+            callers.into_iter().map(|caller| caller.join().expect("answered")).collect()
+        });
+        assert_eq!(codes, vec!["000000"; 8], "round {round}");
+    }
+}
+
+/// Two later orders of one instance, told in both orders of arrival: the license after each.
+fn after_both(first: &Step, second: &Step) -> [(String, String); 2] {
+    [false, true].map(|reversed| {
+        let harness = Harness::start();
+        let address = format!("{}/marketplace/acme/cad-koogallery", harness.url);
+        let keys = AddressKeys::one(support::ACCESS_KEY.to_owned().into());
+        let shop = harness.world.sandbox.shop(Family::SaasV2, &address, keys);
+        let (mut sale, _) = shop.buy(monthly(1)).expect("answered");
+        harness.settle();
+        let now = harness.world.clock.now();
+        let mut call = |step: &Step, minutes| {
+            let at = now + chrono::TimeDelta::minutes(minutes);
+            shop.call_for(&mut sale, step, at).expect("placed").expect("the family has it")
+        };
+        let mut calls = [call(first, 1), call(second, 2)];
+        if reversed {
+            calls.reverse();
+        }
+        for call in calls {
+            harness.world.clock.advance(HOUR);
+            let code = shop.address().tell(&call).expect("answered").result_code().to_owned();
+            assert!(["000000", "000004"].contains(&code.as_str()), "{code}");
+            harness.settle();
+        }
+        let path = format!("/v1/merchant/licenses?instance_id={}", sale.instance);
+        let found = harness.merchant().get(&path).expect(200);
+        let end: chrono::DateTime<chrono::Utc> = found.text_at("/items/0/ends_at").parse().expect("an end");
+        assert_eq!(Some(&end), sale.ends.last());
+        (found.text_at("/items/0/spec"), end.to_rfc3339())
+    })
+}
+
+#[test]
+fn a_changing_renewal_is_not_lost_when_a_later_renewal_arrives_before_it() {
+    let [timely, reversed] =
+        after_both(&Step::RenewAs(yearly(), Period::Years(1)), &Step::Renew(Period::Months(1)));
+    assert_eq!(timely.0, "cad-year");
+    assert_eq!(reversed, timely);
+}
+
+#[test]
+fn of_a_changing_renewal_and_an_upgrade_the_later_ordered_one_counts() {
+    let [timely, reversed] =
+        after_both(&Step::RenewAs(monthly(2), Period::Months(1)), &Step::Upgrade(yearly()));
+    assert_eq!(timely.0, "cad-year");
+    assert_eq!(reversed, timely);
 }

@@ -328,6 +328,16 @@ fn settings_are_checked_with_all_mistakes_and_no_secret_shown() {
     let answer: Value = serde_json::from_str(&out).expect("JSON");
     assert!(answer["warnings"][0].as_str().expect("a warning").contains("LICTOR_LISTEN"));
     assert!(!out.contains("geheim"));
+    // A secret that is there and can never sign is a mistake too.
+    let shop = file(
+        "shop.toml",
+        "[[product]]\nid = \"p\"\n[[channel]]\nid = \"c\"\nprotocol = \"standard-webhooks\"\nproducts = [\"p\"]\naccess_keys = [\"env:PRESENT\"]\n",
+    );
+    for (secret, expected) in [("geheim", 1), ("whsec_bGljdG9yIHRlc3Qgc2VjcmV0IG51bWJlciAxISEh", 0)] {
+        let (code, _, err) = run(lictor(&["check-config", "--bootstrap", &shop]).env("PRESENT", secret));
+        assert_eq!((code, err.contains("env:PRESENT cannot be used: ")), (expected, expected == 1), "{err}");
+        assert!(!err.contains("geheim"), "{err}");
+    }
     // What this version does not serve is refused by name, before anything is started or made.
     let args = ["--data-dir", "nowhere", "--keys-dir", "nowhere"];
     for command in ["check-config", "serve", "init"] {
@@ -410,4 +420,71 @@ fn a_reader_that_has_gone_away_is_no_failure() {
     drop(child.stdout.take());
     let (code, _, err) = told(child.wait_with_output().expect("it ends"));
     assert_eq!((code, err.as_str()), (0, ""));
+}
+
+#[test]
+fn orders_are_asked_for_as_they_are_named_and_the_next_step_is_told() {
+    let held = json!({ "items": [{ "id": "ord_1", "order_id": "CS1", "state": "held", "sku": "CAD-NEW",
+        "refund": { "at": "2026-01-31T11:00:00Z", "left_secs": 3_600 }, "suggestions": [] }], "next_cursor": null });
+    let (code, out, _, seen) = against("200 OK", &held, &["order", "list", "--held", "--limit", "7"]);
+    assert_eq!((code, seen.line.as_str()), (0, "GET /v1/merchant/orders?state=held&limit=7 HTTP/1.1"));
+    assert!(out.contains("in 1:00 h") && out.ends_with("next: lictor order map ord_1 --spec ID\n"), "{out}");
+    let mapped =
+        json!({ "sku": "CAD-NEW", "product_id": null, "spec": "cad-pro", "minted": 3, "waiting": 0 });
+    let (code, out, _, seen) = against("200 OK", &mapped, &["order", "map", "CS 1", "--spec", "cad-pro"]);
+    assert_eq!((code, seen.line.as_str()), (0, "POST /v1/merchant/orders/CS%201/map HTTP/1.1"));
+    assert_eq!(seen.body, r#"{"spec":"cad-pro"}"#);
+    assert_eq!(out, "CAD-NEW means cad-pro from now on; 3 minted, 0 waiting\n");
+    let asking = json!({ "outcome": "asking", "orders": [], "reason": "HTTP 503", "retry_after_secs": 5 });
+    let args = ["order", "fetch", "CS1", "--channel", "cad", "--line", "1"];
+    let (code, out, err, seen) = against("202 Accepted", &asking, &args);
+    assert_eq!((code, out.as_str()), (3, ""));
+    assert!(err.contains("HTTP 503") && err.contains("next: the outbox goes on asking"), "{err}");
+    assert_eq!(
+        serde_json::from_str::<Value>(&seen.body).expect("JSON"),
+        json!({ "channel": "cad", "order_id": "CS1", "order_line_id": "1" })
+    );
+    let taken = json!({ "code": "sku_taken", "reason": "CAD-NEW means the spec a already." });
+    let (code, _, err, _) = against("409 Conflict", &taken, &["order", "map", "CS1", "--spec", "b"]);
+    assert_eq!((code, err.starts_with("error: sku_taken: CAD-NEW means")), (1, true), "{err}");
+    let job = json!({ "id": "job_1", "kind": "settle_purchase", "state": "due", "order_id": "CS1" });
+    let (code, out, _, seen) = against("200 OK", &job, &["outbox", "retry", "job_1"]);
+    assert_eq!((code, seen.line.as_str()), (0, "POST /v1/merchant/outbox/job_1/retry HTTP/1.1"));
+    assert_eq!(out, "job_1 is due and goes first\n");
+    let (code, out, _, seen) =
+        against("200 OK", &json!({ "items": [], "next_cursor": null }), &["outbox", "list", "--failed"]);
+    assert_eq!((code, out.as_str()), (0, "nothing waits\n"));
+    assert_eq!(seen.line, "GET /v1/merchant/outbox?failed=true&limit=50 HTTP/1.1");
+}
+
+#[test]
+fn an_import_judges_the_whole_file_before_the_first_row_is_sent_for_good() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("sold.csv");
+    std::fs::write(
+        &file,
+        "\u{feff}channel,instance_id,order_id,quantity,label\ncad,i-1,CS1,2,\"=1+1\"\ncad,i-2,CS2,many,\n",
+    )
+    .expect("written");
+    let path = file.to_str().expect("UTF-8");
+    let report = folder.path().join("report.csv");
+    let args = ["license", "import", path, "--report", report.to_str().expect("UTF-8")];
+    let judged = json!({ "dry_run": true, "rows": [
+        { "line": 2, "outcome": "refused", "license_id": null, "mistakes": [{ "member": "sku", "message": "=no spec knows it" }] },
+        { "line": 3, "outcome": "imported", "license_id": "lic_1", "mistakes": [] }] });
+    let (code, out, err, seen) = against("200 OK", &judged, &args);
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    assert_eq!(err.lines().nth(1), Some("  line 2: sku: =no spec knows it"));
+    assert_eq!(err.lines().nth(2), Some("  line 3: quantity: a quantity is a whole number"));
+    let body: Value = serde_json::from_str(&seen.body).expect("JSON");
+    assert_eq!(
+        (&body["dry_run"], &body["rows"][0]["label"], &body["rows"][0]["line"]),
+        (&json!(true), &json!("=1+1"), &json!(2))
+    );
+    let written = std::fs::read_to_string(report).expect("the report");
+    assert!(written.contains("2,refused,,sku,'=no spec knows it"), "{written}");
+    let (code, _, err) = run(&mut lictor(&["license", "import", "/nowhere/x.csv"]));
+    assert_eq!((code, err.contains("cannot read")), (2, true), "{err}");
+    let (code, _, err) = run(&mut lictor(&["license", "import", "sold.txt"]));
+    assert_eq!((code, err.contains("--format csv")), (2, true), "{err}");
 }

@@ -5,7 +5,12 @@
 mod mount;
 mod process;
 mod support;
+#[path = "support/koogallery_v1.rs"]
+#[expect(dead_code, reason = "the tests of the families use the rest")]
+mod v1;
 
+#[path = "disk_reserve/admitted.rs"]
+mod admitted;
 #[path = "disk_reserve/ground.rs"]
 mod ground;
 #[path = "disk_reserve/levels.rs"]

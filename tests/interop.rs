@@ -1,12 +1,15 @@
 //! What we issue verifies with the JOSE libraries that merchants already have, and what was tampered with does not.
 //!
-//! The oracles are PyJWT and `jose` for Node, each asked once per test with all its questions (`tests/interop/`);
-//! `./scripts/test` installs them. The third judge is `license-token`, which must also refuse what those are lenient about.
+//! The oracles are PyJWT and `jose` for Node, and the Standard Webhooks libraries of both languages, each asked once per test
+//! with all its questions (`tests/interop/`); `./scripts/test` installs them. The third judge of tokens is `license-token`,
+//! which must also refuse what those are lenient about.
 
 #[path = "interop/issued.rs"]
 mod issued;
 #[path = "interop/oracle.rs"]
 mod oracle;
+#[path = "interop/webhooks.rs"]
+mod webhooks;
 
 use std::path::Path;
 use std::process::Command;
@@ -94,6 +97,16 @@ fn a_token_for_another_place_is_refused_by_all() {
 fn another_algorithm_is_refused_by_all() {
     let keys = Keys::from_seed(1);
     all_refuse(&["none", "HS256", "ES256", "EdDSA", "eddsa"].map(|algorithm| keys.forged(algorithm)));
+}
+
+#[test]
+fn events_signed_by_the_webhook_libraries_are_accepted_here_and_ours_there() {
+    webhooks::each_side_accepts_the_other(&Oracle::webhooks());
+}
+
+#[test]
+fn what_was_changed_on_its_way_is_refused_by_the_webhook_libraries_and_here() {
+    webhooks::what_was_changed_is_refused_by_all(&Oracle::webhooks());
 }
 
 #[test]

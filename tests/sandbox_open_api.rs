@@ -110,8 +110,14 @@ fn trouble_comes_as_ordered_and_then_ends() {
     assert!(matches!(outcome(), Err(OpenApiError::Retry(_))));
     assert!(matches!(outcome(), Err(OpenApiError::Retry(_))));
     assert!(outcome().is_ok());
-    sandbox.trouble(Trouble::Status(429), 1);
-    assert!(matches!(outcome(), Err(OpenApiError::Retry(_))));
+    for (trouble, pause_secs) in
+        [(Trouble::Status(429), None), (Trouble::Limited(None), None), (Trouble::Limited(Some(7)), Some(7))]
+    {
+        sandbox.trouble(trouble, 1);
+        let limited = outcome();
+        let Err(OpenApiError::Limited { pause, .. }) = limited else { panic!("{limited:?}") };
+        assert_eq!(pause, pause_secs.map(Duration::from_secs));
+    }
     sandbox.trouble(Trouble::Delay(Duration::from_millis(300)), 1);
     let started = Instant::now();
     assert!(outcome().is_ok());

@@ -78,6 +78,8 @@ impl Merchant {
                     front_end_url: "https://a.example/portal".into(),
                     memo: "激活码 ABC".into(),
                     sign_in: None,
+                    license: None,
+                    usage: Vec::new(),
                 };
                 PurchaseOutcome::Instances(instance_ids.iter().map(info).collect())
             }

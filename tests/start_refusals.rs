@@ -1,6 +1,8 @@
 //! Starts that must be refused, and ends that say what happens next, with the real program: one clear text with the
 //! path and the next step, nothing made or changed, and never an empty store in place of the old one.
 
+#[path = "support/certificates.rs"]
+mod certificates;
 #[path = "start_refusals/ends.rs"]
 mod ends;
 #[path = "start_refusals/folders.rs"]
@@ -12,3 +14,5 @@ mod mount;
 mod process;
 #[path = "start_refusals/refusals.rs"]
 mod refusals;
+#[path = "start_refusals/tls.rs"]
+mod tls;

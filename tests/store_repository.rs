@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use lictor::application::ports::{ABSENT, Change, Commit, Listing, Store, StoreError, find, list};
 use lictor::application::record::{
-    ClaimTarget, CounterKey, Idempotency, Instance, Job, KitRecord, LicensePlaces, Owned, PendingLicense,
-    Record, RecordKey, Replay, Stored, Task, Versioned,
+    ClaimTarget, CounterKey, Idempotency, Instance, Job, KitRecord, Lane, LicensePlaces, Mapping,
+    MarketplaceCode, NamedUsage, Owned, PendingLicense, Rank, Record, RecordKey, Replay, Stored, Task,
+    UsageOutbox, Versioned, WaitingUsage,
 };
 use lictor::domain::*;
 use lictor::store::{
@@ -236,7 +237,8 @@ mod sample {
 
     fn channels() -> Vec<Owned<Channel>> {
         let env = |name: &str| SecretRef::Env(name.to_owned());
-        let key = |used_for, value| AccessKeyRef { id: "1".into(), used_for, value };
+        let key = |used_for, value| AccessKeyRef { id: "1".into(), used_for, value, retired: false };
+        let retired = |used_for, value| AccessKeyRef { retired: true, ..key(used_for, value) };
         let bare = Channel {
             id: ChannelId::parse("c").expect("valid"),
             marketplace: Marketplace::Generic,
@@ -245,6 +247,7 @@ mod sample {
             access_keys: vec![],
             open_api: None,
             ready: ReadyRule::Minted,
+            usage: UsageRules::default(),
         };
         let full = Channel {
             id: ChannelId::parse("koogallery-1").expect("valid"),
@@ -255,6 +258,7 @@ mod sample {
                 key(AccessKeyUse::Callbacks, env("ACCESS_KEY")),
                 key(AccessKeyUse::Kit, SecretRef::File("/run/secrets/kit: 1".into())),
                 key(AccessKeyUse::UsagePush, SecretRef::Env(String::new())),
+                retired(AccessKeyUse::Callbacks, env("OLD_KEY")),
             ],
             open_api: Some(OpenApi {
                 base_url: "https://mkt.example".into(),
@@ -262,6 +266,11 @@ mod sample {
                 secret_key: SecretRef::File("sk".into()),
             }),
             ready: ReadyRule::AppInfo,
+            usage: UsageRules {
+                push: UsagePush::Old,
+                billing: UsageBilling::Daily,
+                packages: PackageKind::StopBeforeExcess,
+            },
         };
         [bare, full].map(|value| Owned { merchant: acme(), value }).into()
     }
@@ -312,15 +321,20 @@ mod sample {
             order_line_id: Some(String::new()),
             product_id: Some("p".into()),
         };
-        let refreshed =
-            |scene, ends_at| EarlyEvent::Refreshed { at: at(5), order: order.clone(), scene, ends_at };
+        let refreshed = |scene, ends_at, term| EarlyEvent::Refreshed {
+            at: at(5),
+            order: order.clone(),
+            scene,
+            ends_at,
+            term,
+        };
         vec![
             EarlyEvent::Frozen { at: at(3) },
             EarlyEvent::Unfrozen { at: at(4) },
-            refreshed(RefreshScene::TrialToFormal, None),
-            refreshed(RefreshScene::Renewal, Some(at(6))),
-            refreshed(RefreshScene::CancelRenewal, None),
-            refreshed(RefreshScene::RenewalChange, None),
+            refreshed(RefreshScene::TrialToFormal, None, None),
+            refreshed(RefreshScene::Renewal, Some(at(6)), Some(Term::Years(2))),
+            refreshed(RefreshScene::CancelRenewal, None, None),
+            refreshed(RefreshScene::RenewalChange, None, Some(Term::Permanent)),
             EarlyEvent::Changed {
                 at: at(8),
                 order: OrderRef { order_id: "CS7".into(), order_line_id: None, product_id: None },
@@ -342,6 +356,7 @@ mod sample {
             expires_at: Some(at(8)),
             ends_at: Some(at(9)),
             extend_params: vec![("emailDomainName".into(), "test.example".into())],
+            changed_at: Some(at(6)),
         };
         let bare_facts = PurchaseFacts {
             customer: None,
@@ -350,6 +365,7 @@ mod sample {
             expires_at: None,
             ends_at: None,
             extend_params: Vec::new(),
+            changed_at: None,
             ..facts(Charging::OnDemand, Term::Permanent)
         };
         vec![
@@ -408,6 +424,7 @@ mod sample {
             },
             validity: for_ever(),
             holds: Holds::default(),
+            status_told_at: None,
             end: LicenseEnd::Running,
             generation: 0,
             issued: vec![],
@@ -434,10 +451,17 @@ mod sample {
             ordered_at: Some(at(2)),
             received_at: at(3),
             ends_at: Some(at(4)),
+            term: Some(Term::Months(3)),
             in_force: true,
         };
-        let bare_order =
-            AppliedOrder { scene: None, ordered_at: None, ends_at: None, in_force: false, ..order.clone() };
+        let bare_order = AppliedOrder {
+            scene: None,
+            ordered_at: None,
+            ends_at: None,
+            term: None,
+            in_force: false,
+            ..order.clone()
+        };
         let hold = |reason: Option<&str>| Some(Hold { since: at(5), reason: reason.map(str::to_owned) });
         let bare = license("acme", 1);
         let full = License {
@@ -463,6 +487,7 @@ mod sample {
             },
             validity: validity(),
             holds: Holds { marketplace: hold(None), merchant: hold(Some("欠款")) },
+            status_told_at: Some(at(5)),
             end: LicenseEnd::Revoked { at: at(7), reason: Some("fraud".into()) },
             generation: u32::MAX,
             issued: vec![issued(1, Some(at(8))), issued(2, None)],
@@ -573,9 +598,25 @@ mod sample {
         (0..).zip(statuses).map(|(idx, status)| flip("acme", u32::MAX, idx, status)).collect()
     }
 
+    pub fn lane(owner: &str, channel: Option<&str>, rank: Rank) -> Lane {
+        let channel = channel.map(|text| ChannelId::parse(text).expect("valid"));
+        Lane { merchant: merchant(owner), channel, rank }
+    }
+
+    pub fn mappings() -> Vec<Mapping> {
+        let codes = [
+            MarketplaceCode::Sku(Sku::parse("CAD-NEW").expect("valid")),
+            MarketplaceCode::ProductId("产品 00301".into()),
+        ];
+        let spec = SpecId::parse("cad-year").expect("valid");
+        codes.map(|code| Mapping { merchant: acme(), code, spec: spec.clone(), since: at(1) }).into()
+    }
+
     pub fn job(due_at: Instant, number: u128) -> Job {
         Job {
             id: JobId::from_uuid(number),
+            lane: None,
+            since: None,
             due_at,
             leased_until: None,
             attempts: 0,
@@ -662,6 +703,7 @@ mod sample {
                 order: OrderRef { order_id: "CS2".into(), order_line_id: None, product_id: None },
             },
             Task::UploadLicense { key: handed_over(None).key },
+            Task::PushUsage { merchant: acme(), channel: ChannelId::parse("c").expect("valid") },
             Task::UploadLicense { key: handed_over(Some([7; COMMITMENT_BYTES])).key },
         ]
     }
@@ -674,6 +716,8 @@ mod sample {
             scene,
         };
         let full = Job {
+            lane: Some(lane("acme", Some("cad"), Rank::Ordinary)),
+            since: Some(at(-3)),
             leased_until: Some(at(3)),
             attempts: u32::MAX,
             last_failure: Some("没有回答".into()),
@@ -682,6 +726,8 @@ mod sample {
         };
         let mut jobs =
             vec![job(at(1), 1), full, Job { task: rank(None, RefreshScene::Renewal), ..job(at(2), 3) }];
+        jobs.push(Job { lane: Some(lane("acme", None, Rank::Purchase)), ..job(at(3), 20) });
+        jobs.push(Job { lane: Some(lane("acme", Some("cad"), Rank::ByHand)), ..job(at(3), 21) });
         jobs.extend((4..).zip(code_tasks()).map(|(number, task)| Job { task, ..job(at(2), number) }));
         jobs
     }
@@ -723,9 +769,25 @@ mod sample {
             front_end_url: "https://portal.example/?a=1&b=2".into(),
             memo: "领取码".repeat(300),
             sign_in: None,
+            license: None,
+            usage: Vec::new(),
         };
         let signed_in = InstanceInfo {
             sign_in: Some(SignIn { user_name: "admin".into(), password: "密码".into() }),
+            usage: vec![
+                InstanceUsage {
+                    related_instance_id: None,
+                    value: greatest_amount(),
+                    as_of: at(1),
+                    dashboard_url: String::new(),
+                },
+                InstanceUsage {
+                    related_instance_id: Some("meter".into()),
+                    value: amount(0),
+                    as_of: at(-1),
+                    dashboard_url: "https://portal.example".into(),
+                },
+            ],
             ..info.clone()
         };
         let outcomes = [
@@ -769,6 +831,148 @@ mod sample {
         kits
     }
 
+    fn channel_id() -> ChannelId {
+        ChannelId::parse("koogallery-1").expect("valid")
+    }
+
+    fn causes() -> Vec<CallCause> {
+        use CallCause::*;
+        let key = || "cad-2025 \u{1f511}".to_owned();
+        let mut causes = vec![
+            UnknownSubPath,
+            WrongMethod {
+                method: "GET".into(),
+                protocol: "p".into(),
+                wanted: "POST".into(),
+                looks_like: None,
+            },
+            BodyTooLarge { limit: u64::MAX },
+            MalformedJson,
+            NestedTooDeep { limit: 0 },
+            DuplicateMember,
+            QueryTooLong,
+            QueryEncoding,
+            QueryDuplicate,
+            TooLong { name: "orderId".into(), limit: 64 },
+            ClockOff { skew_secs: i64::MIN, is_signed: true },
+            NonceReused,
+            NoAccessKey { unresolved: words(&["env:A", "file:/b"]) },
+            SignatureMissing,
+            SignatureForm { chars: 63, wanted: 64 },
+            SignatureUnknown { tried: 1, unresolved: vec![] },
+            RetiredKey { key: key() },
+            OtherUse { key: key(), used_for: AccessKeyUse::UsagePush, wanted: AccessKeyUse::Kit },
+            OtherChannel { key: key(), channel: "c".into() },
+            UnknownActivity { protocol: "p".into(), spoken_by: words(&["q"]), meant: Some("m".into()) },
+            InstanceUnknown,
+            InProgress,
+            OrderHeld { sku: None },
+            OrderHeld { sku: Some("S".into()) },
+            Contradiction { why: "\"\\".into() },
+            ChangeRefused,
+            NoPlaceFree,
+            OutsideValidity,
+            EndRequired,
+            FingerprintRequired,
+            AnswerUnfit { why: String::new() },
+            CutOff,
+        ];
+        let places = ParameterPlace::NAMES.iter().filter_map(|name| ParameterPlace::parse(name));
+        causes.extend(places.map(|place| Missing { place, name: "n".into() }));
+        causes.push(Malformed { place: ParameterPlace::Call, name: "n".into() });
+        let ways = OnTheWay::NAMES.iter().filter_map(|name| OnTheWay::parse(name));
+        causes.extend(ways.map(|how| Altered { how, key: key() }));
+        let faults = OurFault::NAMES.iter().filter_map(|name| OurFault::parse(name));
+        causes.extend(faults.map(|fault| Unavailable { fault }));
+        causes
+    }
+
+    pub fn call(number: u128) -> ChannelCall {
+        ChannelCall {
+            id: CallId::from_uuid(number),
+            at: at(0),
+            activity: None,
+            test: false,
+            status: 0,
+            result_code: None,
+            took: Duration::ZERO,
+            signed_by: None,
+            cause: None,
+            order_id: None,
+            instance_id: None,
+            count: 1,
+        }
+    }
+
+    pub fn chunk(signed: bool, numbers: &[u128]) -> CallChunk {
+        let calls: Vec<_> = numbers.iter().map(|number| call(*number)).collect();
+        let newest = CallId::from_uuid(*numbers.last().expect("at least one"));
+        CallChunk { merchant: acme(), channel: channel_id(), signed, newest, calls }
+    }
+
+    fn chunks() -> Vec<CallChunk> {
+        let full = |(number, cause)| ChannelCall {
+            activity: Some("newInstance".into()),
+            test: true,
+            status: 200,
+            result_code: Some("000001".into()),
+            took: Duration::from_millis(u64::MAX),
+            signed_by: Some("1".into()),
+            cause: Some(cause),
+            order_id: Some("CS1".into()),
+            instance_id: Some("i".into()),
+            count: u64::MAX,
+            ..call(number)
+        };
+        let full: Vec<_> = (2..).zip(causes()).map(full).collect();
+        let newest = full.last().expect("there are some").id.clone();
+        let full = CallChunk { calls: full, newest, ..chunk(true, &[2]) };
+        vec![chunk(false, &[1]), full]
+    }
+
+    fn standings() -> Vec<ChannelStanding> {
+        let bare = ChannelStanding::new(acme(), channel_id());
+        let activity = ActivityStanding {
+            tested_at: Some(at(1)),
+            test_failed_at: Some(at(2)),
+            test_failure: Some(CallCause::NonceReused),
+            called_at: Some(at(3)),
+        };
+        let full = ChannelStanding {
+            channel: ChannelId::parse("other").expect("valid"),
+            activities: [("a".to_owned(), activity), ("b".to_owned(), ActivityStanding::default())].into(),
+            keys: [("callbacks/1".to_owned(), at(4))].into(),
+            tested_since: Some(at(0)),
+            silence_told: Some(at(5)),
+            ..bare.clone()
+        };
+        vec![bare, full]
+    }
+
+    pub fn notice(number: u128, kind: NoticeKind) -> ChannelNotice {
+        ChannelNotice {
+            id: NoticeId::from_uuid(number),
+            merchant: acme(),
+            channel: channel_id(),
+            kind,
+            at: at(0),
+            activity: None,
+            cause: None,
+            last_success: None,
+        }
+    }
+
+    fn notices() -> Vec<ChannelNotice> {
+        let full = |(number, kind)| ChannelNotice {
+            activity: Some("a".into()),
+            cause: Some(CallCause::SignatureMissing),
+            last_success: Some(at(-1)),
+            ..notice(number, kind)
+        };
+        let kinds = NoticeKind::NAMES.iter().filter_map(|name| NoticeKind::parse(name));
+        std::iter::once(notice(1, NoticeKind::Silent)).chain((2..).zip(kinds).map(full)).collect()
+    }
+
     pub fn idempotency(byte: u8, until: Instant) -> Idempotency {
         Idempotency {
             merchant: acme(),
@@ -777,6 +981,89 @@ mod sample {
             until,
             license: license_id(byte.into()),
         }
+    }
+
+    pub fn usage_key(instance: &str, begin: i64) -> UsageKey {
+        UsageKey {
+            merchant: acme(),
+            marketplace: Marketplace::KooGallery,
+            instance: InstanceId::parse(instance).expect("valid"),
+            begin: at(begin),
+            end: at(begin + 3_600),
+        }
+    }
+
+    pub fn usage(key: UsageKey, state: UsageState) -> UsageRecord {
+        UsageRecord {
+            key,
+            id: UsageId::from_uuid(7),
+            license: license_id(1),
+            channel: ChannelId::parse("c").expect("valid"),
+            product_id: None,
+            package: None,
+            value: amount(1),
+            metering_sn: UsageId::from_uuid(7).metering_sn(),
+            recorded_at: at(0),
+            due_at: at(1),
+            state,
+        }
+    }
+
+    fn usages() -> Vec<UsageRecord> {
+        let full = UsageRecord {
+            product_id: Some("OFFI 1 产品".into()),
+            package: Some(InstanceId::parse(&longest('p')).expect("valid")),
+            value: greatest_amount(),
+            metering_sn: MeteringSn::parse(&"s".repeat(METERING_SN_BYTES_MAX)).expect("valid"),
+            ..usage(usage_key(&longest('i'), 3), UsageState::Pushed { at: at(9) })
+        };
+        let dropped = UsageState::Dropped { at: at(9), why: "太旧".into() };
+        vec![usage(usage_key("i", 1), UsageState::Waiting), full, usage(usage_key("i", 2), dropped)]
+    }
+
+    fn named_usages() -> Vec<NamedUsage> {
+        let name = |text: &str| MeteringSn::parse(text).expect("valid");
+        vec![
+            NamedUsage { metering_sn: name("1"), record: usage_key("i", 1) },
+            NamedUsage { metering_sn: name(&"s".repeat(METERING_SN_BYTES_MAX)), record: usage_key("i", 3) },
+        ]
+    }
+
+    pub fn waiting(channel: &str, due_at: i64, number: u128) -> WaitingUsage {
+        WaitingUsage {
+            channel: ChannelId::parse(channel).expect("valid"),
+            due_at: at(due_at),
+            id: UsageId::from_uuid(number),
+            record: usage_key("i", due_at),
+        }
+    }
+
+    fn usage_outboxes() -> Vec<UsageOutbox> {
+        let bare = UsageOutbox {
+            merchant: acme(),
+            channel: ChannelId::parse("c").expect("valid"),
+            next_at: None,
+            batch_end: None,
+            batch_max: 1,
+            set_aside: 0,
+        };
+        let full = UsageOutbox {
+            channel: ChannelId::parse("d").expect("valid"),
+            next_at: Some(at(1)),
+            batch_end: Some((at(2), UsageId::from_uuid(3))),
+            batch_max: u32::MAX,
+            set_aside: u32::MAX,
+            ..bare.clone()
+        };
+        vec![bare, full]
+    }
+
+    fn usage_sums() -> Vec<UsageSum> {
+        let id = |text: &str| InstanceId::parse(text).expect("valid");
+        let bare = UsageSum::new(acme(), Marketplace::KooGallery, id("i"), at(0));
+        let used = |related: Option<&str>, count| UsedFor { related: related.map(id), amount: amount(count) };
+        let used = vec![used(None, 0), used(Some("meter"), 12_345)];
+        vec![bare.clone(), UsageSum { instance: id(&longest('i')), used, as_of: at(9), ..bare }]
     }
 
     pub fn all() -> Vec<Record> {
@@ -797,9 +1084,18 @@ mod sample {
         all.extend(records(status_lists()));
         all.extend(records(flips()));
         all.extend(records(jobs()));
+        all.extend(records(mappings()));
         all.extend(records(events()));
         all.extend(records(replays()));
         all.extend(records(kits()));
+        all.extend(records(chunks()));
+        all.extend(records(standings()));
+        all.extend(records(notices()));
+        all.extend(records(usages()));
+        all.extend(records(named_usages()));
+        all.extend(records(vec![waiting("c", 1, 1), waiting("c-1", -1, u128::MAX)]));
+        all.extend(records(usage_outboxes()));
+        all.extend(records(usage_sums()));
         all.extend(records(vec![idempotency(0, at(-1)), idempotency(255, at(1))]));
         all.extend(records(vec![Restore { taken_at: at(0), restored_at: at(1) }]));
         all
@@ -883,7 +1179,7 @@ mod round_trip {
         let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
         let mut distinct = kinds.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), 22);
+        assert_eq!(distinct.len(), 31);
         // There is one restore record, under one key.
         let only_one = sample::all().last().map(std::mem::discriminant);
         for kind in distinct.into_iter().filter(|kind| Some(*kind) != only_one) {
@@ -910,7 +1206,7 @@ mod round_trip {
         let (store, _, _) = repository();
         let due_at = Instant::from_timestamp_nanos(-1_999_999);
         put_nouns(&store, [sample::job(due_at, 1)]).await;
-        let key = RecordKey::Job { due_at, id: JobId::from_uuid(1) };
+        let key = RecordKey::Job { lane: None, due_at, id: JobId::from_uuid(1) };
         let found: Versioned<Job> = find(&store, key).await.expect("readable").expect("there");
         assert_eq!(found.value.due_at, Instant::from_timestamp_nanos(-2_000_000));
     }
@@ -1086,10 +1382,12 @@ mod stored_form {
     /// and goes on reading the old ones.
     const BARE: &str = r#"/cat/merchant\x00m schema 1 until None {"id":"m","name":{},"issuer":"","time_zone":"","locale":""}
 /cat/token\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"id":"tok_0000000000000000000000","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","name":"","owner":"server","scopes":[],"created_at_ms":789}
-/job/\x80\x00\x00\x00\x00\x00\x06\xfdjob_0000000000000000000001 schema 2 until None {"id":"job_0000000000000000000001","due_at_ms":1789,"attempts":0,"task":{"settle_purchase":{"purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}}}
+/job/\x80\x00\x00\x00\x00\x00\x06\xfdjob_0000000000000000000001 schema 3 until None {"id":"job_0000000000000000000001","due_at_ms":1789,"attempts":0,"task":{"settle_purchase":{"purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}}}
 /met/restore schema 1 until None {"taken_at_ms":789,"restored_at_ms":1789}
 acme/act/lic_0000000000000000000001\x00act_0000000000000000000001 schema 2 until None {"id":"act_0000000000000000000001","merchant":"acme","license":"lic_0000000000000000000001","machine":{},"name":"","slot":{"list":0,"idx":0},"created_at_ms":789,"state":{"ended":{"at_ms":1789,"cause":"holder"}}}
-acme/cat/channel\x00c schema 1 until None {"merchant":"acme","channel":{"id":"c","marketplace":"generic","protocol":"","products":[],"access_keys":[],"ready":"minted"}}
+acme/cal/koogallery-1\x00ucal_0000000000000000000001 schema 1 until None {"merchant":"acme","channel":"koogallery-1","signed":false,"newest":"cal_0000000000000000000001","calls":[{"id":"cal_0000000000000000000001","at_ms":789,"status":0,"took_ms":0,"count":1}]}
+acme/cat/channel\x00c schema 2 until None {"merchant":"acme","channel":{"id":"c","marketplace":"generic","protocol":"","products":[],"access_keys":[],"ready":"minted"}}
+acme/cat/mapping\x00sCAD-NEW schema 1 until None {"merchant":"acme","code":{"sku":"CAD-NEW"},"spec":"cad-year","since_ms":1789}
 acme/cat/product\x00p schema 1 until None {"merchant":"acme","product":{"id":"p","name":{},"front_end_url":"","memo":{"zh":"{claim_code} 许可证 \"\\\n"}}}
 acme/cat/spec\x00s schema 1 until None {"merchant":"acme","spec":{"id":"s","product":"renderer","skus":[],"product_ids":[],"name":{},"term":"as_ordered","machines":"unlimited","multiply":"none","entitlements":[],"attributes":{},"starts":"purchase","kind":"license","offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]}}
 acme/clm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","license":"lic_0000000000000000000000","generation":0}
@@ -1100,12 +1398,19 @@ acme/idm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x0
 acme/ins/generic\x00i schema 1 until None {"id":"i","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
 acme/ix_/pending\x00lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
 acme/kit/koogallery\x00tenant\x00i\xa3(\x84Uj\xebw\x98\xf2\xcfE\xfc]w,\x96\xe1&W,\"\xe6\xb4[\xfe\xb9\xf0\xbdJ\xe4x schema 1 until None {"merchant":"acme","marketplace":"koogallery","interface":"tenant","id":["t"],"channel":"c","body":"{}","received_at_ms":789789}
-acme/lic/lic_0000000000000000000001 schema 2 until None {"id":"lic_0000000000000000000001","merchant":"acme","product":"renderer","origin":{"issued":{"by":""}},"label":"","env":"live","sold":{"spec":"s","term":"permanent","machines":"unlimited","entitlements":[],"attributes":{},"offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]},"validity":{"starts_at_ms":0,"anchor_ms":0},"holds":{},"end":"running","generation":0,"issued":[],"license_key":"","orders":[],"created_at_ms":789,"updated_at_ms":789}
+acme/lic/lic_0000000000000000000001 schema 3 until None {"id":"lic_0000000000000000000001","merchant":"acme","product":"renderer","origin":{"issued":{"by":""}},"label":"","env":"live","sold":{"spec":"s","term":"permanent","machines":"unlimited","entitlements":[],"attributes":{},"offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]},"validity":{"starts_at_ms":0,"anchor_ms":0},"holds":{},"end":"running","generation":0,"issued":[],"license_key":"","orders":[],"created_at_ms":789,"updated_at_ms":789}
 acme/non/koogallery-1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 2 until Some(789) {"merchant":"acme","channel":"koogallery-1","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request":"__________________________________________8","until_ms":789,"outcome":"done"}
+acme/ntc/koogallery-1\x00ntc_0000000000000000000001 schema 1 until None {"id":"ntc_0000000000000000000001","merchant":"acme","channel":"koogallery-1","kind":"channel.silent","at_ms":789}
 acme/plc/lic_0000000000000000000001 schema 1 until None {"merchant":"acme","license":"lic_0000000000000000000001","places":{"held":[]}}
-acme/pur/generic\x00CS1\x00 schema 2 until None {"key":{"merchant":"acme","marketplace":"generic","order_id":"CS1"},"license":"lic_0000000000000000000001","instance":"i","channel":"c","received_at_ms":789,"env":"live","state":"received","early":[]}
+acme/pur/generic\x00CS1\x00 schema 3 until None {"key":{"merchant":"acme","marketplace":"generic","order_id":"CS1"},"license":"lic_0000000000000000000001","instance":"i","channel":"c","received_at_ms":789,"env":"live","state":"received","early":[]}
 acme/slb/\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","number":0,"bits":"","seq":0,"token":"","published_at_ms":789,"expires_at_ms":1789}
 acme/slf/\xff\xff\xff\xff\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","slot":{"list":4294967295,"idx":0},"status":"valid"}
+acme/std/koogallery-1 schema 1 until None {"merchant":"acme","channel":"koogallery-1","activities":{},"keys":{}}
+acme/usg/name\x001 schema 1 until None {"metering_sn":"1","record":{"merchant":"acme","marketplace":"koogallery","instance":"i","begin_ms":1789,"end_ms":3601789}}
+acme/usg/outbox\x00c schema 1 until None {"merchant":"acme","channel":"c","batch_max":1,"set_aside":0}
+acme/usg/record\x00koogallery\x00i\x00\x80\x00\x00\x00\x00\x00\x06\xfd\x80\x00\x00\x00\x006\xf5} schema 1 until None {"key":{"merchant":"acme","marketplace":"koogallery","instance":"i","begin_ms":1789,"end_ms":3601789},"id":"usg_0000000000000000000007","license":"lic_0000000000000000000001","channel":"c","value":1,"metering_sn":"usg_0000000000000000000007","recorded_at_ms":789,"due_at_ms":1789,"state":"waiting"}
+acme/usg/sum\x00koogallery\x00i schema 1 until None {"merchant":"acme","marketplace":"koogallery","instance":"i","used":[],"as_of_ms":789}
+acme/usg/waiting\x00c\x00\x80\x00\x00\x00\x00\x00\x06\xfdusg_0000000000000000000001 schema 1 until None {"channel":"c","due_at_ms":1789,"id":"usg_0000000000000000000001","record":{"merchant":"acme","marketplace":"koogallery","instance":"i","begin_ms":1789,"end_ms":3601789}}
 "#;
 
     #[tokio::test]
@@ -1129,6 +1434,28 @@ acme/slf/\xff\xff\xff\xff\x00\x00\x00\x00 schema 1 until None {"merchant":"acme"
 
 mod listings {
     use super::*;
+
+    #[tokio::test]
+    async fn calls_and_notices_of_a_channel_are_listed_newest_first_and_the_signed_ones_apart() {
+        let (store, _, _) = repository();
+        let chunks = [(true, 1), (true, 3), (false, 2), (true, 2)];
+        put_nouns(&store, chunks.map(|(signed, number)| sample::chunk(signed, &[number]))).await;
+        put_nouns(&store, [1, 2].map(|number| sample::notice(number, NoticeKind::Silent))).await;
+        let channel = ChannelId::parse("koogallery-1").expect("valid");
+        for (signed, numbers) in [(true, vec![3, 2, 1]), (false, vec![2])] {
+            let listing = Listing::Calls { merchant: acme(), channel: channel.clone(), signed };
+            let found: Vec<Versioned<CallChunk>> = list(&store, &listing, 10).await.expect("readable");
+            let newest: Vec<_> = found.into_iter().map(|chunk| chunk.value.newest).collect();
+            assert_eq!(newest, numbers.into_iter().map(CallId::from_uuid).collect::<Vec<_>>());
+        }
+        let found: Vec<Versioned<ChannelNotice>> =
+            list(&store, &Listing::Notices(acme(), channel), 10).await.expect("readable");
+        let ids: Vec<_> = found.into_iter().map(|notice| notice.value.id).collect();
+        assert_eq!(ids, [2, 1].map(NoticeId::from_uuid));
+        let other = ChannelId::parse("koogallery").expect("valid");
+        let listing = Listing::Calls { merchant: acme(), channel: other, signed: true };
+        assert!(list::<CallChunk>(&store, &listing, 10).await.expect("readable").is_empty());
+    }
 
     async fn keys(store: &Repository, listing: &Listing, limit: usize) -> Vec<RecordKey> {
         let found = store.list(listing, limit).await.expect("readable");
@@ -1169,6 +1496,64 @@ mod listings {
         };
         assert_eq!(keys(&store, &listing(None), 1_000).await, [3, 2, 1].map(pending));
         assert_eq!(keys(&store, &listing(Some(3)), 1).await, [2].map(pending));
+    }
+
+    /// Of two merchants, two channels and each rank; and some that have no lane.
+    #[tokio::test]
+    async fn jobs_are_found_by_lane_without_a_look_at_any_other() {
+        let (store, _, _) = repository();
+        let (mut jobs, mut lanes, mut number) = (Vec::new(), Vec::new(), 0);
+        for owner in ["acme", "acme-2", "z"] {
+            for channel in [None, Some("a"), Some("a-b")] {
+                for rank in [Rank::ByHand, Rank::Purchase, Rank::Ordinary] {
+                    let lane = sample::lane(owner, channel, rank);
+                    lanes.push(lane.clone());
+                    for due_at in [3, 1, 2] {
+                        number += 1;
+                        jobs.push(Job { lane: Some(lane.clone()), ..sample::job(at(due_at), number) });
+                    }
+                }
+            }
+        }
+        let without: Vec<_> = [9, -5].map(|due_at| sample::job(at(due_at), 99)).into();
+        put_nouns(&store, jobs.iter().chain(&without).cloned()).await;
+        let mut heads = Vec::new();
+        let mut listing = Listing::Jobs;
+        while let [RecordKey::Job { lane, due_at, .. }] = keys(&store, &listing, 1).await.as_slice() {
+            heads.push((lane.clone(), *due_at));
+            let Some(lane) = lane.clone() else { break };
+            listing = Listing::JobsBehindLane(lane);
+        }
+        let mut expected: Vec<_> = lanes.iter().map(|lane| (Some(lane.clone()), at(1))).collect();
+        expected.push((None, at(-5)));
+        assert_eq!(heads, expected);
+        let due = |found: Vec<RecordKey>| {
+            let due = found.into_iter().map(|key| match key {
+                RecordKey::Job { due_at, .. } => due_at,
+                other => panic!("{other:?}"),
+            });
+            due.collect::<Vec<_>>()
+        };
+        for lane in lanes {
+            for (from, expected) in [(None, &[1, 2, 3][..]), (Some(at(2)), &[2, 3]), (Some(at(4)), &[])] {
+                let listing = Listing::JobsOfLane { lane: lane.clone(), from };
+                let expected: Vec<_> = expected.iter().map(|secs| at(*secs)).collect();
+                assert_eq!(due(keys(&store, &listing, 10).await), expected);
+            }
+        }
+        assert_eq!(due(keys(&store, &Listing::JobsWithoutLane, 10).await), [at(-5), at(9)]);
+        let mut found = Vec::new();
+        loop {
+            let listing = Listing::JobsOfMerchant { merchant: acme(), after: found.last().cloned() };
+            let page = keys(&store, &listing, 7).await;
+            if page.is_empty() {
+                break;
+            }
+            found.extend(page);
+        }
+        let own = |key: &RecordKey| matches!(key, RecordKey::Job { lane: Some(lane), .. } if lane.merchant == acme());
+        assert_eq!((found.len(), found.iter().all(own)), (27, true));
+        assert!(found.is_sorted());
     }
 
     #[tokio::test]
@@ -1231,6 +1616,43 @@ mod listings {
         };
         let found: BTreeSet<_> = keys(&store, &listing, 1_000).await.into_iter().collect();
         assert_eq!(found, own.into_iter().map(RecordKey::Purchase).collect());
+    }
+
+    #[tokio::test]
+    async fn usage_is_listed_newest_first_of_one_instance_or_of_all() {
+        let (store, _, _) = repository();
+        let nouns = [("i", 2), ("i", 3), ("i", 1), ("i2", 9), ("h", 9)]
+            .map(|(instance, begin)| sample::usage(sample::usage_key(instance, begin), UsageState::Waiting));
+        put_nouns(&store, nouns).await;
+        let key = |(instance, begin)| RecordKey::UsageRecord(sample::usage_key(instance, begin));
+        let of = |instance: Option<&str>, before: Option<i64>| Listing::UsageRecords {
+            merchant: acme(),
+            instance: instance.map(|id| (Marketplace::KooGallery, InstanceId::parse(id).expect("valid"))),
+            before: before.map(|begin| sample::usage_key("i", begin)),
+        };
+        let one = keys(&store, &of(Some("i"), None), 9).await;
+        assert_eq!(one, [("i", 3), ("i", 2), ("i", 1)].map(key));
+        assert_eq!(keys(&store, &of(Some("i"), Some(3)), 1).await, [key(("i", 2))]);
+        let all = keys(&store, &of(None, None), 9).await;
+        assert_eq!(all, [("i2", 9), ("i", 3), ("i", 2), ("i", 1), ("h", 9)].map(key));
+        assert_eq!(keys(&store, &of(None, Some(1)), 9).await, [key(("h", 9))]);
+    }
+
+    #[tokio::test]
+    async fn a_queue_of_usage_is_listed_by_the_time_it_is_due_and_of_one_channel() {
+        let (store, _, _) = repository();
+        let places = [("c", 2, 1), ("c", 1, 3), ("c", 1, 2), ("c", -1, 9), ("c-1", 0, 4)];
+        put_nouns(&store, places.map(|(channel, due_at, number)| sample::waiting(channel, due_at, number)))
+            .await;
+        let channel = ChannelId::parse("c").expect("valid");
+        let key = |(due_at, number)| RecordKey::WaitingUsage {
+            merchant: acme(),
+            channel: channel.clone(),
+            due_at: at(due_at),
+            id: UsageId::from_uuid(number),
+        };
+        let listing = Listing::WaitingUsage(acme(), channel.clone());
+        assert_eq!(keys(&store, &listing, 9).await, [(-1, 9), (1, 2), (1, 3), (2, 1)].map(key));
     }
 
     #[tokio::test]
@@ -1635,6 +2057,17 @@ mod unreadable {
         let read = read(&activation.clone().into_record().key(), key, 1, raw.body).await;
         let read = read.expect("readable").expect("it is there");
         assert_eq!(Activation::from_record(read.value), Some(activation));
+    }
+
+    #[tokio::test]
+    async fn a_channel_of_schema_1_is_still_read_and_none_of_its_keys_is_retired() {
+        let of_schema_1 = r#"{"merchant":"acme","channel":{"id":"c","marketplace":"koogallery","protocol":"saas-v2","products":[],"access_keys":[{"id":"1","used_for":"callbacks","value":{"env":"K"}}],"ready":"minted"}}"#;
+        let asked = RecordKey::Channel(acme(), ChannelId::parse("c").expect("valid"));
+        let sample = sample::all().into_iter().find(|record| record.key() == asked);
+        let (key, _) = stored(&sample.expect("a sample has this key")).await;
+        let read = read(&asked, key, 1, of_schema_1.into()).await.expect("readable").expect("it is there");
+        let channel = <Owned<Channel>>::from_record(read.value).expect("a channel").value;
+        assert_eq!((channel.access_keys[0].id.as_str(), channel.access_keys[0].retired), ("1", false));
     }
 
     #[tokio::test]

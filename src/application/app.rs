@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard, Notify};
 
+use super::breakers::Breakers;
+use super::call_log::CallLog;
 use super::ports::{Clock, IdSource, MarketplaceCalls, OrderSource, Signer, SigningError, Store, StoreError};
 use super::status_slots::StatusSlots;
+use super::watched_calls::{Watch, WatchedCalls, WatchedOrders};
 use crate::domain::{
     Actor, AuditEvent, EventId, EventKind, Instant, LicenseId, Merchant, MerchantId, Refusal, whole_seconds,
 };
@@ -35,7 +38,7 @@ pub enum UseCaseError {
 }
 
 impl UseCaseError {
-    fn is_conflict(&self) -> bool {
+    pub(super) fn is_conflict(&self) -> bool {
         matches!(self, Self::Store(StoreError::Conflict))
     }
 }
@@ -57,7 +60,9 @@ pub struct App {
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) orders: Arc<dyn OrderSource>,
     pub(super) marketplaces: Option<Arc<dyn MarketplaceCalls>>,
+    pub(super) breakers: Arc<Breakers>,
     pub(super) slots: StatusSlots,
+    pub(super) calls: CallLog,
     /// What woke up.
     pub signals: Signals,
     queue: Vec<Mutex<()>>,
@@ -73,15 +78,20 @@ impl App {
         orders: Arc<dyn OrderSource>,
     ) -> Self {
         let queue = (0..QUEUE_SHARDS).map(|_| Mutex::new(())).collect();
-        let (slots, signals) = (StatusSlots::default(), Signals::default());
-        let marketplaces = None;
-        Self { store, signer, clock, ids, orders, marketplaces, slots, signals, queue }
+        let (slots, calls, signals) = (StatusSlots::default(), CallLog::default(), Signals::default());
+        let (marketplaces, breakers) = (None, Arc::<Breakers>::default());
+        let watch =
+            Watch { breakers: Arc::clone(&breakers), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
+        let orders = Arc::new(WatchedOrders { inner: orders, watch });
+        Self { store, signer, clock, ids, orders, marketplaces, breakers, slots, calls, signals, queue }
     }
 
     /// With marketplaces that can be asked for and told more than orders. Without them their codes cannot be redeemed.
     #[must_use]
     pub fn with_marketplaces(mut self, marketplaces: Arc<dyn MarketplaceCalls>) -> Self {
-        self.marketplaces = Some(marketplaces);
+        let (breakers, clock) = (Arc::clone(&self.breakers), Arc::clone(&self.clock));
+        let watch = Watch { breakers, clock, ids: Arc::clone(&self.ids) };
+        self.marketplaces = Some(Arc::new(WatchedCalls { inner: marketplaces, watch }));
         self
     }
 

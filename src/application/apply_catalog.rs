@@ -6,10 +6,10 @@ use async_trait::async_trait;
 
 use super::app::{App, UseCaseError, decided};
 use super::ports::{ABSENT, Change, Commit, Listing, SigningError, Versioned, find, list};
-use super::record::{Owned, RecordKey, Stored};
+use super::record::{Mapping, MarketplaceCode, Owned, RecordKey, Stored};
 use crate::domain::{
-    ApiToken, Channel, CustomerId, Env, License, LicenseId, Merchant, MerchantId, NewLicense, Origin,
-    Product, Refusal, Spec, SpecTerm, Term, Validity,
+    AccessKeyRef, ApiToken, Channel, CustomerId, Env, FOREIGN_ID_BYTES_MAX, License, LicenseId, Merchant,
+    MerchantId, NewLicense, Origin, Product, Refusal, Spec, SpecTerm, Term, Validity,
 };
 
 /// What an apply file says, for one merchant.
@@ -41,12 +41,14 @@ pub enum EntryChange {
 /// One line of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedEntry {
-    /// `merchant`, `product`, `spec`, `channel` or `api_token`.
+    /// `merchant`, `product`, `mapping`, `spec`, `channel` or `api_token`.
     pub kind: &'static str,
-    /// Its id, or the name of a token.
+    /// Its id, the SKU of a mapping, or the name of a token.
     pub id: String,
     /// What became of it.
     pub change: EntryChange,
+    /// What of it changed, in words, for what people have to follow step by step: access keys.
+    pub details: Vec<String>,
 }
 
 /// A mistake in an apply file.
@@ -140,6 +142,37 @@ fn one_spec_per_sku(current: &Catalog, given: &Catalog) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// What happens to the access keys of a channel.
+fn key_changes(known: &Channel, given: &Channel) -> Vec<String> {
+    let name = |key: &AccessKeyRef| format!("{} ({})", key.id, key.used_for.as_str());
+    let same = |a: &AccessKeyRef, b: &AccessKeyRef| a.id == b.id && a.used_for == b.used_for;
+    let mut changes = Vec::new();
+    for key in &given.access_keys {
+        let Some(old) = known.access_keys.iter().find(|old| same(old, key)) else {
+            changes.push(format!("access key {} added", name(key)));
+            continue;
+        };
+        if old.value != key.value {
+            changes.push(format!(
+                "access key {} is read from {}, not from {}",
+                name(key),
+                key.value,
+                old.value
+            ));
+        }
+        match (old.retired, key.retired) {
+            (false, true) => changes.push(format!("access key {} retired", name(key))),
+            (true, false) => changes.push(format!("access key {} is live again", name(key))),
+            (false, false) | (true, true) => {}
+        }
+    }
+    let is_gone = |old: &&AccessKeyRef| !given.access_keys.iter().any(|key| same(old, key));
+    changes.extend(
+        known.access_keys.iter().filter(is_gone).map(|old| format!("access key {} removed", name(old))),
+    );
+    changes
+}
+
 impl App {
     /// The catalog of a merchant as it stands.
     pub async fn catalog(&self, merchant: &MerchantId) -> Result<Catalog, UseCaseError> {
@@ -202,13 +235,19 @@ impl App {
             if has_keys {
                 self.check_key_length(&merchant, &spec)?;
             }
+            commit = self.apply_mappings(commit, &mut entries, &merchant.id, &spec).await?;
             let (id, owned) = (spec.id.to_string(), Owned { merchant: merchant.id.clone(), value: spec });
             commit = self.apply_one(commit, &mut entries, "spec", id, owned).await?;
         }
         for channel in catalog.channels {
+            let known = current.channels.iter().find(|known| known.id == channel.id);
+            let details = known.map(|known| key_changes(known, &channel)).unwrap_or_default();
             let (id, owned) =
                 (channel.id.to_string(), Owned { merchant: merchant.id.clone(), value: channel });
             commit = self.apply_one(commit, &mut entries, "channel", id, owned).await?;
+            if let Some(entry) = entries.last_mut() {
+                entry.details = details;
+            }
         }
         for token in catalog.api_tokens {
             commit = self.apply_token(commit, &mut entries, token).await?;
@@ -238,11 +277,41 @@ impl App {
             Some(stored) if stored.value == record => (EntryChange::Unchanged, stored.revision),
             Some(stored) => (EntryChange::Changed, stored.revision),
         };
-        entries.push(AppliedEntry { kind, id, change });
+        entries.push(AppliedEntry { kind, id, change, details: Vec::new() });
         Ok(match change {
             EntryChange::Unchanged => commit,
             EntryChange::Created | EntryChange::Changed => commit.with(Change::Put(record, revision)),
         })
+    }
+
+    /// What a held order was mapped to is kept beside the catalog: a file that does not name the SKU leaves it, and one
+    /// that gives it to another spec is the later word.
+    async fn apply_mappings(
+        &self,
+        mut commit: Commit,
+        entries: &mut Vec<AppliedEntry>,
+        merchant: &MerchantId,
+        spec: &Spec,
+    ) -> Result<Commit, UseCaseError> {
+        let skus = spec.skus.iter().cloned().map(MarketplaceCode::Sku);
+        let product_ids = spec.product_ids.iter().filter(|id| id.len() <= FOREIGN_ID_BYTES_MAX);
+        let product_ids = product_ids.cloned().map(MarketplaceCode::ProductId);
+        for code in skus.chain(product_ids) {
+            let Some(Versioned { value: known, revision }) = self.mapped(merchant, &code).await? else {
+                continue;
+            };
+            if known.spec != spec.id {
+                let id = match &code {
+                    MarketplaceCode::Sku(sku) => sku.to_string(),
+                    MarketplaceCode::ProductId(id) => id.clone(),
+                };
+                let (kind, change) = ("mapping", EntryChange::Changed);
+                entries.push(AppliedEntry { kind, id, change, details: Vec::new() });
+                let moved = Mapping { spec: spec.id.clone(), since: self.now(), ..known };
+                commit = commit.put(moved, revision);
+            }
+        }
+        Ok(commit)
     }
 
     /// A token given from outside is known by its digest: the same text again changes nothing. It stays whose it is,
@@ -267,7 +336,7 @@ impl App {
             (Some(_), true) => EntryChange::Unchanged,
             (Some(_), false) => EntryChange::Changed,
         };
-        entries.push(AppliedEntry { kind: "api_token", id: token.name.clone(), change });
+        entries.push(AppliedEntry { kind: "api_token", id: token.name.clone(), change, details: Vec::new() });
         Ok(match known {
             Some(_) if same => commit,
             Some(Versioned { value: known, revision }) => {
@@ -297,7 +366,7 @@ impl App {
     }
 
     /// Signs the longest key that the spec can give; a marketplace takes no more than 1,023 characters.
-    fn check_key_length(&self, merchant: &Merchant, spec: &Spec) -> Result<(), UseCaseError> {
+    pub(super) fn check_key_length(&self, merchant: &Merchant, spec: &Spec) -> Result<(), UseCaseError> {
         let now = self.now();
         let term = match spec.term {
             SpecTerm::Fixed(term) => term,

@@ -3,14 +3,14 @@
 use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
 use super::license_change::flips_between;
-use super::mint::{sold_spec, term_of};
+use super::mint::sold_spec;
 use super::ports::{ABSENT, Commit, OrderSourceError, Urgency, Versioned, find};
 use super::record::{Owned, RecordKey, Task};
 use super::settle_purchase::{Settled, facts_for};
 use crate::domain::{
     Actor, AppliedChange, Channel, Charging, EarlyEvent, EventKind, Instant, License, LicenseEnd, Merchant,
-    OldKeyFate, OrderLineKey, OrderRef, Purchase, PurchaseFacts, PurchaseOutcome, PurchaseState, Sku,
-    SoldSpec, Spec, Target,
+    OrderLineKey, OrderRef, Purchase, PurchaseFacts, PurchaseOutcome, PurchaseState, Sku, SoldSpec, Spec,
+    Target,
 };
 
 /// What changes a license.
@@ -61,7 +61,8 @@ impl App {
         license.changes.push(AppliedChange { order_id: order.order_id.clone(), ordered_at: None });
         let task = Task::ApplyChange { purchase: purchase.key, order: order.clone() };
         let commit = Commit::new().with_urgency(Urgency::Grow);
-        let commit = commit.put(license, revision).put(self.job(task, call.now), ABSENT);
+        let job = self.job_through(&purchase.channel, task, call.now);
+        let commit = commit.put(license, revision).put(job, ABSENT);
         let outcome = PurchaseOutcome::Processing;
         self.store.commit(call.remembered(commit, &outcome)).await?;
         self.signals.jobs.notify_one();
@@ -112,11 +113,7 @@ impl App {
         let found = self.find_license(&merchant.id, &purchase.license).await?;
         let Some(Versioned { value: before, revision }) = found else { return Ok(()) };
         let (now, mut license) = (self.now(), before);
-        let is_latest = license
-            .changes
-            .iter()
-            .filter_map(|known| known.ordered_at)
-            .all(|other| other <= facts.ordered_at);
+        let is_latest = license.was_changed_last_at(facts.ordered_at);
         let Some(known) = license.changes.iter_mut().find(|known| known.order_id == order.order_id) else {
             return Ok(());
         };
@@ -144,8 +141,7 @@ impl App {
         let OrderedChange { merchant, order, actor, now } = *change;
         let before = license.clone();
         license.sold = sold;
-        let fate = fate_of(&before.sold, &license.sold);
-        self.sign_new_key(merchant, license, fate, now).await?;
+        self.sign_what_changed(merchant, &before, license, now).await?;
         license.updated_at = now;
         let detail = [("order_id", order.order_id.clone()), ("spec", license.sold.spec.to_string())];
         let event = self.event(&merchant.id, &license.id, actor, EventKind::LicenseChanged, &detail);
@@ -186,22 +182,13 @@ impl App {
     }
 }
 
-/// What the license grants after the change; its end stays.
+/// What the license grants after the change; its end and its term stay, which are the matter of other orders.
 pub(super) fn changed(
     license: &License,
     spec: &Spec,
     facts: &PurchaseFacts,
 ) -> Result<SoldSpec, UseCaseError> {
-    let ordered = if facts.charging == Charging::Period { facts.term } else { license.sold.term };
-    let term = term_of(spec, ordered);
-    sold_spec(spec, facts.sku.clone(), term, facts.quantity, license.validity)
-}
-
-/// A key that promises more than was bought now has to be replaced; one that promises less may stay.
-pub(super) fn fate_of(before: &SoldSpec, after: &SoldSpec) -> OldKeyFate {
-    let keeps = |entitlement: &String| after.entitlements.contains(entitlement);
-    let is_more = !after.machines.is_below(before.machines) && before.entitlements.iter().all(keeps);
-    if is_more { OldKeyFate::StaysValid } else { OldKeyFate::Reissued }
+    sold_spec(spec, facts.sku.clone(), license.sold.term, facts.quantity, license.validity)
 }
 
 fn target_facts(target: &Target, call: &PurchaseCall<'_>) -> PurchaseFacts {
@@ -216,5 +203,6 @@ fn target_facts(target: &Target, call: &PurchaseCall<'_>) -> PurchaseFacts {
         expires_at: None,
         ends_at: None,
         extend_params: Vec::new(),
+        changed_at: None,
     }
 }

@@ -27,24 +27,26 @@ impl App {
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let Some(purchase) = self.purchase_of_instance(call, instance_id).await? else {
             let early = match status {
-                InstanceStatus::Freeze => EarlyEvent::Frozen { at: call.now },
-                InstanceStatus::Unfreeze => EarlyEvent::Unfrozen { at: call.now },
+                InstanceStatus::Freeze => EarlyEvent::Frozen { at: call.happened_at() },
+                InstanceStatus::Unfreeze => EarlyEvent::Unfrozen { at: call.happened_at() },
             };
             return self.keep_for_code(call, instance_id, early).await;
         };
         match (&purchase.value.state, status) {
             (PurchaseState::Ended { .. }, _) => return Ok(PurchaseOutcome::Done),
             (PurchaseState::Received | PurchaseState::Held { .. }, InstanceStatus::Freeze) => {
-                return self.keep_early(call, purchase, EarlyEvent::Frozen { at: call.now }, None).await;
+                let early = EarlyEvent::Frozen { at: call.happened_at() };
+                return self.keep_early(call, purchase, early, None).await;
             }
             (PurchaseState::Received | PurchaseState::Held { .. }, InstanceStatus::Unfreeze) => {
-                return self.keep_early(call, purchase, EarlyEvent::Unfrozen { at: call.now }, None).await;
+                let early = EarlyEvent::Unfrozen { at: call.happened_at() };
+                return self.keep_early(call, purchase, early, None).await;
             }
             (PurchaseState::Minted, InstanceStatus::Freeze | InstanceStatus::Unfreeze) => {}
         }
         let Versioned { value: before, revision } =
             self.load_license(call.merchant, &purchase.value.license).await?;
-        if before.end != LicenseEnd::Running {
+        if before.end != LicenseEnd::Running || before.was_told_since(call.occurred_at) {
             return Ok(PurchaseOutcome::Done);
         }
         let mut license = before.clone();
@@ -54,15 +56,16 @@ impl App {
             }
             InstanceStatus::Unfreeze => (license.resume(HoldBy::Marketplace)?, EventKind::LicenseResumed),
         };
-        if changed {
-            license.updated_at = call.now;
-            let event = self.event(call.merchant, &license.id, &call.actor(), kind, &[]);
+        license.status_told_at = call.occurred_at.or(license.status_told_at);
+        if license != before {
+            let mut commit = Commit::new().with_urgency(Urgency::Essential);
+            if changed {
+                license.updated_at = call.now;
+                let event = self.event(call.merchant, &license.id, &call.actor(), kind, &[]);
+                commit = commit.put(event, ABSENT);
+            }
             let flips = flips_between(Some(&before), &license, call.now);
-            let commit = Commit::new()
-                .with_urgency(Urgency::Essential)
-                .put(license, revision)
-                .put(event, ABSENT)
-                .set_all(flips);
+            let commit = commit.put(license, revision).set_all(flips);
             self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
             self.signals.flips.notify_one();
         }

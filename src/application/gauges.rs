@@ -25,7 +25,8 @@ impl App {
     /// Counts anew each time.
     pub async fn gauges(&self) -> Result<Gauges, UseCaseError> {
         let jobs: Vec<Versioned<Job>> = list(self.store.as_ref(), &Listing::Jobs, COUNTED_MAX).await?;
-        let oldest = jobs.first().map(|job| self.now() - job.value.due_at);
+        let heads = self.lane_heads().await?;
+        let oldest = heads.iter().map(|head| head.value.due_at).min().map(|due_at| self.now() - due_at);
         let mut orders_held = 0;
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, COUNTED_MAX).await? {
             orders_held += self.orders_held(merchant.value.id).await?;

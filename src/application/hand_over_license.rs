@@ -155,7 +155,8 @@ impl App {
         }
         handed_over.is_waiting = true;
         let task = Task::UploadLicense { key: handed_over.key.clone() };
-        Verdict::Done(Commit::new().put(handed_over, revision).put(self.job(task, now), ABSENT))
+        let job = self.job_through(&handed_over.channel, task, now);
+        Verdict::Done(Commit::new().put(handed_over, revision).put(job, ABSENT))
     }
 
     /// A license that is bound to no machine: a key of its own with the dates of the application. The license's own
@@ -295,7 +296,8 @@ impl App {
             text,
             is_waiting: true,
         };
-        commit.put(handed_over, ABSENT).put(event, ABSENT).put(self.job(task, handing.now), ABSENT)
+        let job = self.job_through(&handed_over.channel, task, handing.now);
+        commit.put(handed_over, ABSENT).put(event, ABSENT).put(job, ABSENT)
     }
 
     /// Uploads what was made. May be repeated at any time: the marketplace keeps one file per application.

@@ -6,7 +6,7 @@ use super::ports::{Change, Commit, find};
 use super::record::{Instance, Record, RecordKey, Replay};
 use super::refresh_instance::Refresh;
 use crate::domain::{
-    Actor, Channel, InstanceId, Instant, MerchantId, Purchase, PurchaseEvent, PurchaseOutcome,
+    Actor, Channel, InstanceId, Instant, MerchantId, Purchase, PurchaseEvent, PurchaseOutcome, Repeat,
 };
 
 /// The identity of a request, so that the same request again has no second effect.
@@ -18,6 +18,8 @@ pub struct ReplayIdentity {
     pub request: [u8; 32],
     /// How long it is kept.
     pub keep_until: Instant,
+    /// What the same request is answered within that time.
+    pub repeat: Repeat,
 }
 
 /// What a call is answered.
@@ -38,6 +40,8 @@ pub struct PurchaseCall<'a> {
     pub channel: &'a Channel,
     /// Kept by calls that change something.
     pub replay: Option<ReplayIdentity>,
+    /// When that happened which it tells of, where it says so. What happened earlier than what is known changes nothing.
+    pub occurred_at: Option<Instant>,
     /// When it came.
     pub now: Instant,
 }
@@ -48,9 +52,23 @@ impl PurchaseCall<'_> {
         Actor::Marketplace(self.channel.id.to_string())
     }
 
+    /// When that happened which it tells of; when it came, where it does not say so.
+    pub(super) fn happened_at(&self) -> Instant {
+        self.occurred_at.unwrap_or(self.now)
+    }
+
+    /// Whether a repeat gets the same answer, which is kept for that.
+    pub(super) fn stores_its_answer(&self) -> bool {
+        self.replay.is_some_and(|identity| identity.repeat == Repeat::StoredAnswer)
+    }
+
     /// The commit, with the replay identity and its answer in it.
     pub(super) fn remembered(&self, commit: Commit, outcome: &PurchaseOutcome) -> Commit {
         let Some(identity) = self.replay else { return commit };
+        let outcome = match identity.repeat {
+            Repeat::StoredAnswer => outcome,
+            Repeat::AsItStands => &PurchaseOutcome::Done,
+        };
         let replay = Replay {
             merchant: self.merchant.clone(),
             channel: self.channel.id.clone(),
@@ -78,8 +96,9 @@ impl App {
                 self.receive_purchase(call, &order, &business_id, details.as_ref()).await
             }
             PurchaseEvent::Queried { instance_ids } => self.query_instances(call, &instance_ids).await,
-            PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id: _, resumes } => {
-                let refresh = Refresh { order: &order, scene, ends_at, resumes };
+            PurchaseEvent::LicenseAsked { instance_id } => self.license_asked(call, &instance_id).await,
+            PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id: _, term, resumes } => {
+                let refresh = Refresh { order: &order, scene, ends_at, term, resumes };
                 self.refresh_instance(call, &instance_id, &refresh).await
             }
             PurchaseEvent::Changed { instance_id, order, details: Some(details) } => {
@@ -108,18 +127,31 @@ impl App {
                 Ok(PurchaseOutcome::Accepted { instance_id, ready: true })
             }
         };
+        // The same request, at the same time: it was done while this one tried.
+        if outcome.as_ref().is_err_and(UseCaseError::is_conflict)
+            && let Some(answer) = self.replayed(call).await?
+        {
+            return Ok(answer);
+        }
         outcome.map(PurchaseAnswer::Outcome)
     }
 
-    async fn replayed(&self, call: &PurchaseCall<'_>) -> Result<Option<PurchaseAnswer>, UseCaseError> {
+    pub(super) async fn replayed(
+        &self,
+        call: &PurchaseCall<'_>,
+    ) -> Result<Option<PurchaseAnswer>, UseCaseError> {
         let Some(identity) = call.replay else { return Ok(None) };
         let key = RecordKey::Replay(call.merchant.clone(), call.channel.id.clone(), identity.digest);
         let found: Option<Versioned<Replay>> = find(self.store.as_ref(), key).await?;
         let live = found.map(|replay| replay.value).filter(|replay| call.now < replay.until);
-        Ok(live.map(|replay| match replay.request == identity.request {
-            true => PurchaseAnswer::Outcome(replay.outcome),
-            false => PurchaseAnswer::NonceReused,
-        }))
+        let Some(replay) = live else { return Ok(None) };
+        if replay.request != identity.request {
+            return Ok(Some(PurchaseAnswer::NonceReused));
+        }
+        Ok(match identity.repeat {
+            Repeat::StoredAnswer => Some(PurchaseAnswer::Outcome(replay.outcome)),
+            Repeat::AsItStands => None,
+        })
     }
 
     /// The purchase that an instance id means.

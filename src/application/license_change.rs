@@ -2,9 +2,9 @@
 
 use super::app::{App, UseCaseError};
 use super::ports::{LicenseKeyOrder, StoreError, Versioned, find};
-use super::record::{Job, RecordKey, Task};
+use super::record::{Job, Lane, RecordKey, Task};
 use crate::domain::{
-    EndChange, Instant, IssuedKey, JobId, License, LicenseId, Merchant, MerchantId, OldKeyFate, Refusal,
+    ChannelId, Instant, IssuedKey, JobId, License, LicenseId, Merchant, MerchantId, OldKeyFate, Refusal,
     Status, StatusFlip, TokenId,
 };
 
@@ -44,24 +44,32 @@ impl App {
         Ok(())
     }
 
-    /// The new key that a moved end asks for, if it moved.
-    pub(super) async fn follow_end(
+    /// The new key that a change since `before` asks for, if there was one that keys tell of.
+    pub(super) async fn sign_what_changed(
         &self,
         merchant: &Merchant,
+        before: &License,
         license: &mut License,
-        change: EndChange,
         now: Instant,
     ) -> Result<(), UseCaseError> {
-        match change {
-            EndChange::Unchanged => Ok(()),
-            EndChange::Later => self.sign_new_key(merchant, license, OldKeyFate::StaysValid, now).await,
-            EndChange::Earlier => self.sign_new_key(merchant, license, OldKeyFate::Superseded, now).await,
+        match license.key_fate_since(before) {
+            Some(fate) => self.sign_new_key(merchant, license, fate, now).await,
+            None => Ok(()),
         }
     }
 
+    /// Work that is due now. Whose call it waits for is found out when a worker comes to it.
     pub(super) fn job(&self, task: Task, now: Instant) -> Job {
         let id = JobId::from_uuid(self.ids.uuid_v7(now));
-        Job { id, due_at: now, leased_until: None, attempts: 0, last_failure: None, task }
+        let since = Some(now);
+        Job { id, lane: None, since, due_at: now, leased_until: None, attempts: 0, last_failure: None, task }
+    }
+
+    /// Work that is due now, and whose call it waits for is known.
+    pub(super) fn job_through(&self, channel: &ChannelId, task: Task, now: Instant) -> Job {
+        let (merchant, rank) = (task.subject().0.clone(), task.rank());
+        let lane = Lane { merchant, channel: Some(channel.clone()), rank };
+        Job { lane: Some(lane), ..self.job(task, now) }
     }
 }
 

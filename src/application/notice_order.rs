@@ -1,6 +1,7 @@
 //! The marketplace tells that an order was placed, and nothing else.
 
 use super::app::{App, UseCaseError};
+use super::fetch_order::lines_bought;
 use super::handle_purchase_event::PurchaseCall;
 use super::ports::{ABSENT, Commit, OrderSourceError, Urgency, Versioned, find};
 use super::record::{Owned, RecordKey, Task};
@@ -26,7 +27,8 @@ impl App {
         }
         let (merchant, channel) = (call.merchant.clone(), call.channel.id.clone());
         let task = Task::LookAtOrder { merchant, channel, order: order.clone() };
-        let commit = Commit::new().with_urgency(Urgency::Grow).put(self.job(task, call.now), ABSENT);
+        let job = self.job_through(&call.channel.id, task, call.now);
+        let commit = Commit::new().with_urgency(Urgency::Grow).put(job, ABSENT);
         self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
         self.signals.jobs.notify_one();
         Ok(PurchaseOutcome::Done)
@@ -70,8 +72,11 @@ impl App {
                 return Ok(Settled::Done);
             }
         }
-        let call = PurchaseCall { merchant, channel, replay: None, now: self.now() };
+        let call = PurchaseCall { merchant, channel, replay: None, occurred_at: None, now: self.now() };
         // Without a business id the license's own id becomes the instance id.
-        self.receive_purchase(&call, order, "", Some(details)).await.map(|_| Settled::Done)
+        for order in lines_bought(channel, order, details) {
+            self.receive_purchase(&call, &order, "", Some(details)).await?;
+        }
+        Ok(Settled::Done)
     }
 }

@@ -6,11 +6,12 @@ use tokio::sync::mpsc;
 
 pub use super::disk_room::{DiskLevel, DiskState, Urgency};
 pub use super::record::Versioned;
-use super::record::{CounterKey, Record, RecordKey, Stored};
+use super::record::{CounterKey, Lane, Record, RecordKey, Stored};
 use crate::domain::{
-    Activation, Channel, ClaimCode, ClaimDigest, CodeGrant, Commitment, InstanceId, Instant, License,
-    LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, Product, ProductId, RequestId,
-    SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
+    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, InstanceId, Instant,
+    License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, Product, ProductId,
+    RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId, UsageKey,
+    UsageRecord,
 };
 
 /// Revision that means "there is no such record".
@@ -159,8 +160,27 @@ pub enum Listing {
     StatusLists(MerchantId),
     /// The entries of a merchant that wait for publication.
     StatusFlips(MerchantId),
-    /// Jobs of all merchants, by the time they are due; also those that lie ahead.
+    /// Jobs of all merchants, lane by lane, in each by the time they are due; also those that lie ahead. Last come those
+    /// that have no lane yet.
     Jobs,
+    /// Jobs that have no lane yet, by the time they are due.
+    JobsWithoutLane,
+    /// Jobs of all lanes behind this one, and then those without: the first is the head of the next lane.
+    JobsBehindLane(Lane),
+    /// Jobs of one lane, by the time they are due.
+    JobsOfLane {
+        /// Which.
+        lane: Lane,
+        /// Only those due at this time or later.
+        from: Option<Instant>,
+    },
+    /// Jobs of a merchant, lane by lane, behind the given one; none without a lane.
+    JobsOfMerchant {
+        /// Whose.
+        merchant: MerchantId,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
     /// The events of a license, oldest first.
     Events(MerchantId, LicenseId),
     /// Answered calls of a merchant, in no order that means anything, behind the given one.
@@ -170,6 +190,17 @@ pub enum Listing {
         /// Only those behind this one.
         after: Option<RecordKey>,
     },
+    /// Calls of a channel that were written together, newest first.
+    Calls {
+        /// Whose.
+        merchant: MerchantId,
+        /// At which address.
+        channel: ChannelId,
+        /// Whether a key of the merchant signed them.
+        signed: bool,
+    },
+    /// Notices about a channel, newest first.
+    Notices(MerchantId, ChannelId),
     /// Idempotency keys of a merchant, likewise.
     IdempotencyKeys {
         /// Whose.
@@ -177,6 +208,17 @@ pub enum Listing {
         /// Only those behind this one.
         after: Option<RecordKey>,
     },
+    /// Records of usage by instance, the newest interval first, below the given one.
+    UsageRecords {
+        /// Whose.
+        merchant: MerchantId,
+        /// Of this instance only.
+        instance: Option<(Marketplace, InstanceId)>,
+        /// Only those before this one.
+        before: Option<UsageKey>,
+    },
+    /// The queue of a channel's usage, by the time it is due; also what is not due yet.
+    WaitingUsage(MerchantId, ChannelId),
 }
 
 /// Keeps records. Every implementation passes the conformance suite.
@@ -220,6 +262,23 @@ pub async fn list<T: Stored>(
             typed(record, &key)
         })
         .collect()
+}
+
+/// Most keys that are loaded at a time.
+const LOAD_KEYS_MAX: usize = 1_000;
+
+/// Loads many records as the nouns they are, in the order of the keys; each thousand as of one moment.
+pub async fn find_all<T: Stored>(
+    store: &dyn Store,
+    keys: &[RecordKey],
+) -> Result<Vec<Option<Versioned<T>>>, StoreError> {
+    let mut found = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(LOAD_KEYS_MAX) {
+        for (record, key) in store.load(keys).await?.into_iter().zip(keys) {
+            found.push(record.map(|record| typed(record, key)).transpose()?);
+        }
+    }
+    Ok(found)
 }
 
 fn typed<T: Stored>(record: Versioned<Record>, key: &RecordKey) -> Result<Versioned<T>, StoreError> {
@@ -365,6 +424,11 @@ pub trait OrderSource: Send + Sync {
         order_id: &str,
         order_line_id: Option<&str>,
     ) -> Result<OrderDetails, OrderSourceError>;
+
+    /// Until when the marketplace behind a channel has asked not to be called, if it has and that time has not come.
+    fn asked_to_wait(&self, _channel: &Channel) -> Option<Instant> {
+        None
+    }
 }
 
 /// How a redeemed code stands at the marketplace.
@@ -408,6 +472,23 @@ pub enum MarketplaceCallError {
     CodeState,
 }
 
+/// Why a marketplace did not take records of usage.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UsagePushError {
+    /// Nothing about the records: the call did not come through, or was refused as a call.
+    #[error(transparent)]
+    Call(#[from] MarketplaceCallError),
+    /// More than the marketplace takes at once.
+    #[error("too many records at once")]
+    TooMany,
+    /// Among them is one that began too long ago.
+    #[error("usage that began too long ago")]
+    TooOld,
+    /// Among them is one that the marketplace does not want, for a reason that it gives by code only.
+    #[error("the marketplace refused: {0}")]
+    Unwanted(String),
+}
+
 /// What a marketplace is asked for and told beyond its orders. Each call takes at most some seconds.
 #[async_trait]
 pub trait MarketplaceCalls: Send + Sync {
@@ -440,6 +521,20 @@ pub trait MarketplaceCalls: Send + Sync {
         request: &RequestId,
         text: &str,
     ) -> Result<(), MarketplaceCallError>;
+
+    /// See [`OrderSource::asked_to_wait`].
+    fn asked_to_wait(&self, _channel: &Channel) -> Option<Instant> {
+        None
+    }
+
+    /// Hands over records of usage of one channel, at most 1,000. All are taken or none; the marketplace knows each again
+    /// by its name and its interval, so repeating it has no second effect. `nonce` is used for one call only.
+    async fn push_usage(
+        &self,
+        channel: &Channel,
+        records: Vec<UsageRecord>,
+        nonce: &str,
+    ) -> Result<(), UsagePushError>;
 }
 
 /// A secret that cannot be used: which one, and what is wrong with it. Never the secret itself.

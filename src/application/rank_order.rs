@@ -1,7 +1,7 @@
 //! When was a later order placed? The latest one gives the end, whenever it arrived.
 
 use super::app::{App, UseCaseError, decided};
-use super::change_instance::{changed, fate_of};
+use super::change_instance::changed;
 use super::license_change::flips_between;
 use super::ports::{ABSENT, Commit, OrderSourceError, Versioned, find};
 use super::record::{Owned, RecordKey};
@@ -98,18 +98,15 @@ impl App {
         let Some(Versioned { value: before, revision }) = found else { return Ok(()) };
         let now = self.now();
         let mut license = before.clone();
-        let change = license.order_ranked(later.order_id, later.scene, ranking.ordered_at);
-        let gives_term = license.gives_term(later.order_id, later.scene);
-        let term = ranking.term.filter(|term| gives_term && *term != license.sold.term);
-        license.sold.term = term.unwrap_or(license.sold.term);
-        let mut granted = None;
-        if let Some((spec, facts)) = ranking.change.as_ref().filter(|_| gives_term) {
-            license.sold = changed(&license, spec, facts)?;
-            granted = (license.sold != before.sold).then(|| fate_of(&before.sold, &license.sold));
+        license.order_ranked(later.order_id, later.scene, ranking.ordered_at, ranking.term);
+        if let Some((spec, facts)) = &ranking.change {
+            let is_new = !before.has_ranked(later.order_id, later.scene);
+            if is_new && license.was_changed_last_at(facts.ordered_at) {
+                license.sold = changed(&license, spec, facts)?;
+            }
         }
-        let running = license.end == LicenseEnd::Running;
-        if let Some(fate) = granted.or(Self::key_fate(term.is_some(), change)).filter(|_| running) {
-            self.sign_new_key(merchant, &mut license, fate, now).await?;
+        if license.end == LicenseEnd::Running {
+            self.sign_what_changed(merchant, &before, &mut license, now).await?;
         }
         if license == before {
             return Ok(());

@@ -47,7 +47,7 @@ impl App {
     }
 
     /// What a family that carries the order is told of a purchase that is known: as it stands now.
-    async fn delivered(
+    pub(super) async fn delivered(
         &self,
         call: &PurchaseCall<'_>,
         purchase: &Purchase,
@@ -60,19 +60,21 @@ impl App {
             PurchaseState::Minted => {
                 let locale = self.merchant(call.merchant).await?.locale;
                 let license = self.load_license(call.merchant, &purchase.license).await?.value;
-                self.delivery(purchase, &license, &locale).await
+                self.delivery(call, purchase, &license, &locale).await
             }
         }
     }
 
-    /// The license key itself, and what the buyer is shown.
+    /// The license key itself, and what the buyer is shown. An answer that will be stored does not hold the license twice.
     pub(super) async fn delivery(
         &self,
+        call: &PurchaseCall<'_>,
         purchase: &Purchase,
         license: &License,
         locale: &str,
     ) -> Result<PurchaseOutcome, UseCaseError> {
-        let info = self.instance_info(purchase, license, locale).await?;
+        let mut info = self.instance_info(purchase, license, locale).await?;
+        info.license = (!call.stores_its_answer()).then(|| Box::new(self.license_shown(license)));
         Ok(PurchaseOutcome::Delivered { info, license_key: Some(license.license_key.clone()) })
     }
 
@@ -112,7 +114,8 @@ impl App {
         purchase: Purchase,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let outcome = accepted(&purchase);
-        let job = self.job(Task::SettlePurchase { purchase: purchase.key.clone() }, call.now);
+        let task = Task::SettlePurchase { purchase: purchase.key.clone() };
+        let job = self.job_through(&purchase.channel, task, call.now);
         let commit = self.first_sight(call, &purchase).put(job, ABSENT).put(purchase, ABSENT);
         self.store.commit(call.remembered(commit, &outcome)).await?;
         self.signals.jobs.notify_one();

@@ -1,11 +1,12 @@
 //! What is stored, in domain words: one record per noun, found by a typed key.
 
 use crate::domain::{
-    Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, Channel, ChannelId,
-    ClaimDigest, EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KitInterface, License,
-    LicenseId, Marketplace, Merchant, MerchantId, OrderLineKey, OrderRef, Places, Product, ProductId,
-    Purchase, PurchaseOutcome, RefreshScene, Restore, Spec, SpecId, StatusFlip, StatusList, StatusListNumber,
-    StatusSlot, TokenDigest,
+    Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, CallChunk, CallId,
+    Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, EventId, HandedOver, HandedOverKey,
+    InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId,
+    MeteringSn, NoticeId, OrderLineKey, OrderRef, Places, Product, ProductId, Purchase, PurchaseOutcome,
+    RefreshScene, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot,
+    TokenDigest, UsageId, UsageKey, UsageRecord, UsageSum,
 };
 
 /// The key of one record.
@@ -19,6 +20,8 @@ pub enum RecordKey {
     Spec(MerchantId, SpecId),
     /// A channel of a merchant.
     Channel(MerchantId, ChannelId),
+    /// Which spec a merchant has said that a marketplace's code means.
+    Mapping(MerchantId, MarketplaceCode),
     /// An API token, by the digest of its text.
     ApiToken(TokenDigest),
     /// A purchase.
@@ -43,8 +46,10 @@ pub enum RecordKey {
     StatusList(MerchantId, StatusListNumber),
     /// An entry that waits for the next publication.
     StatusFlip(MerchantId, StatusSlot),
-    /// Work to do after an answer; sorted by `due_at`.
+    /// Work to do after an answer; sorted by lane, and there by `due_at`.
     Job {
+        /// Where it waits; none until somebody has looked whose call it waits for.
+        lane: Option<Lane>,
         /// When it is due.
         due_at: Instant,
         /// Which.
@@ -69,6 +74,40 @@ pub enum RecordKey {
         /// What names it.
         id: Vec<String>,
     },
+    /// Some calls at a production address.
+    Calls {
+        /// Whose.
+        merchant: MerchantId,
+        /// Which address.
+        channel: ChannelId,
+        /// Whether a key of the merchant signed them.
+        signed: bool,
+        /// The newest of them.
+        newest: CallId,
+    },
+    /// How a channel has fared.
+    Standing(MerchantId, ChannelId),
+    /// What a merchant should know of a channel.
+    Notice(MerchantId, ChannelId, NoticeId),
+    /// A record of usage.
+    UsageRecord(UsageKey),
+    /// Which record of usage has a name that its merchant gave it.
+    MeteringSn(MerchantId, MeteringSn),
+    /// A place in the queue of a channel's usage; sorted by `due_at`, then by the order of recording.
+    WaitingUsage {
+        /// Whose.
+        merchant: MerchantId,
+        /// Through which channel it is pushed.
+        channel: ChannelId,
+        /// Not before.
+        due_at: Instant,
+        /// Which.
+        id: UsageId,
+    },
+    /// How far the usage of a channel was pushed.
+    UsageOutbox(MerchantId, ChannelId),
+    /// What was used of an instance in all.
+    UsageSum(MerchantId, Marketplace, InstanceId),
 }
 
 /// A counter that many commits add to.
@@ -78,11 +117,37 @@ pub enum CounterKey {
     StatusSlots(MerchantId),
 }
 
+/// Jobs that wait for the same other side, and are equally urgent. They are found without looking at any other job.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Through which address the marketplace is called; none for what calls nobody.
+    pub channel: Option<ChannelId>,
+    /// How urgent.
+    pub rank: Rank,
+}
+
+/// How urgent a job is among those that wait for the same other side; the first go first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rank {
+    /// Somebody has asked for it to be done now.
+    ByHand,
+    /// A buyer waits: the marketplace pays back what is not delivered in time.
+    Purchase,
+    /// Everything else.
+    Ordinary,
+}
+
 /// Work to do after an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     /// Time-ordered id.
     pub id: JobId,
+    /// Where it waits; none until somebody has looked whose call it waits for.
+    pub lane: Option<Lane>,
+    /// When it was made; not known of those that an earlier version made.
+    pub since: Option<Instant>,
     /// Not before.
     pub due_at: Instant,
     /// While this lies ahead, some worker has it.
@@ -169,9 +234,46 @@ pub enum Task {
         /// Which.
         key: HandedOverKey,
     },
+    /// Push what waits of a channel's usage.
+    PushUsage {
+        /// Whose.
+        merchant: MerchantId,
+        /// Which channel.
+        channel: ChannelId,
+    },
+}
+
+impl Job {
+    /// The key it is stored under.
+    pub fn key(&self) -> RecordKey {
+        RecordKey::Job { lane: self.lane.clone(), due_at: self.due_at, id: self.id.clone() }
+    }
 }
 
 impl Task {
+    /// How urgent it is, unless somebody asks for it by hand.
+    pub fn rank(&self) -> Rank {
+        let a_buyer_waits =
+            matches!(self, Self::SettlePurchase { .. } | Self::LookAtOrder { .. } | Self::RedeemCode { .. });
+        if a_buyer_waits { Rank::Purchase } else { Rank::Ordinary }
+    }
+
+    /// What it does, as answers name it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::SettlePurchase { .. } => "settle_purchase",
+            Self::RankOrder { .. } => "rank_order",
+            Self::RedeemCode { .. } => "redeem_code",
+            Self::QueryCode { .. } => "query_code",
+            Self::ReportUse { .. } => "report_use",
+            Self::ApplyForLicense { .. } => "apply_for_license",
+            Self::ApplyChange { .. } => "apply_change",
+            Self::LookAtOrder { .. } => "look_at_order",
+            Self::UploadLicense { .. } => "upload_license",
+            Self::PushUsage { .. } => "push_usage",
+        }
+    }
+
     /// Whose it is and what it is about, for the log: never a code.
     pub fn subject(&self) -> (&MerchantId, &str) {
         match self {
@@ -185,6 +287,7 @@ impl Task {
             Self::ApplyChange { purchase, order } => (&purchase.merchant, order.order_id.as_str()),
             Self::LookAtOrder { merchant, order, .. } => (merchant, order.order_id.as_str()),
             Self::UploadLicense { key } => (&key.merchant, key.request.as_str()),
+            Self::PushUsage { merchant, channel } => (merchant, channel.as_str()),
         }
     }
 }
@@ -238,6 +341,68 @@ pub struct KitRecord {
     pub body: String,
     /// When.
     pub received_at: Instant,
+}
+
+/// A code by which a marketplace names what was bought.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MarketplaceCode {
+    /// Its code for a spec.
+    Sku(Sku),
+    /// Its product id, where the order names no SKU.
+    ProductId(String),
+}
+
+/// Which spec a merchant has said that a marketplace's code means. It is kept beside the catalog, so that an apply file
+/// that does not name the code does not take it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapping {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// The code.
+    pub code: MarketplaceCode,
+    /// What it means.
+    pub spec: SpecId,
+    /// Since when.
+    pub since: Instant,
+}
+
+/// Which record of usage has a name that its merchant gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedUsage {
+    /// The name.
+    pub metering_sn: MeteringSn,
+    /// The record.
+    pub record: UsageKey,
+}
+
+/// A place in the queue of a channel's usage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingUsage {
+    /// Through which channel it is pushed.
+    pub channel: ChannelId,
+    /// Not before.
+    pub due_at: Instant,
+    /// Its place in the order of recording.
+    pub id: UsageId,
+    /// The record.
+    pub record: UsageKey,
+}
+
+/// How far the usage of a channel was pushed. Whoever adds to its queue commits against this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageOutbox {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Which channel.
+    pub channel: ChannelId,
+    /// When its job is due; none when nothing waits. Of several jobs the one that is due then does the work.
+    pub next_at: Option<Instant>,
+    /// The last place of the batch that is on its way: the same batch again until there is an answer.
+    pub batch_end: Option<(Instant, UsageId)>,
+    /// Most records of the next batch.
+    pub batch_max: u32,
+    /// How many records in a row were set aside because the marketplace refused them alone.
+    pub set_aside: u32,
 }
 
 /// Which purchase an instance id means.
@@ -333,6 +498,7 @@ impl Record {
             | Self::Product(_)
             | Self::Spec(_)
             | Self::Channel(_)
+            | Self::Mapping(_)
             | Self::ApiToken(_)
             | Self::Purchase(_)
             | Self::Instance(_)
@@ -348,7 +514,15 @@ impl Record {
             | Self::Job(_)
             | Self::Event(_)
             | Self::Restore(_)
-            | Self::Kit(_) => None,
+            | Self::Kit(_)
+            | Self::Calls(_)
+            | Self::Standing(_)
+            | Self::Notice(_)
+            | Self::UsageRecord(_)
+            | Self::NamedUsage(_)
+            | Self::WaitingUsage(_)
+            | Self::UsageOutbox(_)
+            | Self::UsageSum(_) => None,
         }
     }
 }
@@ -366,6 +540,7 @@ records! {
     Product(Owned<Product>) = |it| RecordKey::Product(it.merchant.clone(), it.value.id.clone());
     Spec(Owned<Spec>) = |it| RecordKey::Spec(it.merchant.clone(), it.value.id.clone());
     Channel(Owned<Channel>) = |it| RecordKey::Channel(it.merchant.clone(), it.value.id.clone());
+    Mapping(Mapping) = |it| RecordKey::Mapping(it.merchant.clone(), it.code.clone());
     ApiToken(ApiToken) = |it| RecordKey::ApiToken(it.digest);
     Purchase(Purchase) = |it| RecordKey::Purchase(it.key.clone());
     Instance(Instance) = |it| {
@@ -386,7 +561,7 @@ records! {
     };
     StatusList(StatusList) = |it| RecordKey::StatusList(it.merchant.clone(), it.number);
     StatusFlip(StatusFlip) = |it| RecordKey::StatusFlip(it.merchant.clone(), it.slot);
-    Job(Job) = |it| RecordKey::Job { due_at: it.due_at, id: it.id.clone() };
+    Job(Job) = |it| it.key();
     Event(AuditEvent) = |it| {
         RecordKey::Event(it.merchant.clone(), it.license.clone(), it.id.clone())
     };
@@ -398,5 +573,31 @@ records! {
         marketplace: it.marketplace,
         interface: it.interface,
         id: it.id.clone(),
+    };
+    Calls(CallChunk) = |it| RecordKey::Calls {
+        merchant: it.merchant.clone(),
+        channel: it.channel.clone(),
+        signed: it.signed,
+        newest: it.newest.clone(),
+    };
+    Standing(ChannelStanding) = |it| RecordKey::Standing(it.merchant.clone(), it.channel.clone());
+    Notice(ChannelNotice) = |it| {
+        RecordKey::Notice(it.merchant.clone(), it.channel.clone(), it.id.clone())
+    };
+    UsageRecord(UsageRecord) = |it| RecordKey::UsageRecord(it.key.clone());
+    NamedUsage(NamedUsage) = |it| {
+        RecordKey::MeteringSn(it.record.merchant.clone(), it.metering_sn.clone())
+    };
+    WaitingUsage(WaitingUsage) = |it| RecordKey::WaitingUsage {
+        merchant: it.record.merchant.clone(),
+        channel: it.channel.clone(),
+        due_at: it.due_at,
+        id: it.id.clone(),
+    };
+    UsageOutbox(UsageOutbox) = |it| {
+        RecordKey::UsageOutbox(it.merchant.clone(), it.channel.clone())
+    };
+    UsageSum(UsageSum) = |it| {
+        RecordKey::UsageSum(it.merchant.clone(), it.marketplace, it.instance.clone())
     };
 }

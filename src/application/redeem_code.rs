@@ -5,14 +5,14 @@ use chrono::TimeDelta;
 use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
 use super::ports::{ABSENT, Commit, Listing, StoreError, Urgency, Versioned, find, list};
-use super::record::{Job, Owned, RecordKey, Task};
+use super::record::{Job, Lane, Owned, RecordKey, Task};
 use super::refresh_instance::urgency_of_early;
 use crate::domain::{
     AuthorizationCode, AuthorizationCodeState, Channel, EarlyEvent, EarlyKept, InstanceId, License,
     Marketplace, Merchant, MerchantId, ProductId, PurchaseOutcome, Refusal, authorization_code, keep_early,
 };
 
-/// Most codes that may wait for the marketplace at a time: whoever makes codes up gets no further.
+/// Most codes of a merchant that may wait for the marketplace at a time: whoever makes codes up gets no further.
 const CODES_ASKED_MAX: usize = 200;
 /// Jobs looked at to count them.
 const JOBS_COUNTED_MAX: usize = 1_000;
@@ -112,18 +112,25 @@ impl App {
             Some(known) => (known.value, known.revision),
             None => (new_code(merchant, marketplace, code), ABSENT),
         };
-        self.check_room_for_codes().await?;
+        let Some(channel) = self.code_channels(merchant).await?.into_iter().next() else {
+            return Err(Refusal::LicenseKeyRefused.into());
+        };
         record.state = AuthorizationCodeState::Asked { since: now };
         let task = Task::RedeemCode { merchant: merchant.clone(), marketplace, code: code.clone() };
+        let job = self.job_through(&channel.id, task, now);
+        self.check_room_for_codes(job.lane.as_ref()).await?;
         let commit = Commit::new().with_urgency(Urgency::Grow);
-        let commit = commit.put(record, revision).put(self.job(task, now), ABSENT);
+        let commit = commit.put(record, revision).put(job, ABSENT);
         self.store.commit(commit).await?;
         self.signals.jobs.notify_one();
         Ok(asking)
     }
 
-    async fn check_room_for_codes(&self) -> Result<(), UseCaseError> {
-        let jobs: Vec<Versioned<Job>> = list(self.store.as_ref(), &Listing::Jobs, JOBS_COUNTED_MAX).await?;
+    /// Counted where the codes of a merchant wait.
+    async fn check_room_for_codes(&self, lane: Option<&Lane>) -> Result<(), UseCaseError> {
+        let Some(lane) = lane.cloned() else { return Ok(()) };
+        let listing = Listing::JobsOfLane { lane, from: None };
+        let jobs: Vec<Versioned<Job>> = list(self.store.as_ref(), &listing, JOBS_COUNTED_MAX).await?;
         let asked = jobs.iter().filter(|job| matches!(job.value.task, Task::RedeemCode { .. })).count();
         if asked < CODES_ASKED_MAX { Ok(()) } else { Err(StoreError::Busy.into()) }
     }

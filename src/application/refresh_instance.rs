@@ -6,8 +6,8 @@ use super::license_change::flips_between;
 use super::ports::{ABSENT, Commit, Urgency, Versioned};
 use super::record::Task;
 use crate::domain::{
-    AppliedOrder, EarlyEvent, EarlyKept, EventKind, HoldBy, Instant, License, LicenseEnd, OldKeyFate,
-    OrderRef, Purchase, PurchaseOutcome, PurchaseState, RefreshScene,
+    AppliedOrder, EarlyEvent, EarlyKept, EventKind, HoldBy, Instant, License, LicenseEnd, OrderRef, Purchase,
+    PurchaseOutcome, PurchaseState, RefreshScene, Term,
 };
 
 /// What a refresh says.
@@ -15,8 +15,17 @@ pub(super) struct Refresh<'a> {
     pub(super) order: &'a OrderRef,
     pub(super) scene: RefreshScene,
     pub(super) ends_at: Option<Instant>,
+    /// What was bought, where the call says it.
+    pub(super) term: Option<Term>,
     /// It also ends the marketplace's stop.
     pub(super) resumes: bool,
+}
+
+impl Refresh<'_> {
+    fn early(&self, at: Instant) -> EarlyEvent {
+        let (order, scene, ends_at, term) = (self.order.clone(), self.scene, self.ends_at, self.term);
+        EarlyEvent::Refreshed { at, order, scene, ends_at, term }
+    }
 }
 
 impl App {
@@ -37,17 +46,13 @@ impl App {
         refresh: &Refresh<'_>,
     ) -> Result<PurchaseOutcome, UseCaseError> {
         let Some(purchase) = self.purchase_of_instance(call, instance_id).await? else {
-            let (order, scene, ends_at) = (refresh.order.clone(), refresh.scene, refresh.ends_at);
-            let early = EarlyEvent::Refreshed { at: call.now, order, scene, ends_at };
-            return self.keep_for_code(call, instance_id, early).await;
+            return self.keep_for_code(call, instance_id, refresh.early(call.happened_at())).await;
         };
         match purchase.value.state {
             PurchaseState::Minted => self.refresh_license(call, &purchase.value, refresh).await,
             PurchaseState::Received | PurchaseState::Held { .. } => {
-                let (order, scene, ends_at) = (refresh.order.clone(), refresh.scene, refresh.ends_at);
-                let refreshed = EarlyEvent::Refreshed { at: call.now, order, scene, ends_at };
                 let resumed = refresh.resumes.then_some(EarlyEvent::Unfrozen { at: call.now });
-                self.keep_early(call, purchase, refreshed, resumed).await
+                self.keep_early(call, purchase, refresh.early(call.happened_at()), resumed).await
             }
             PurchaseState::Ended { .. } => Ok(PurchaseOutcome::Done),
         }
@@ -105,14 +110,16 @@ impl App {
         let order = AppliedOrder {
             order_id: refresh.order.order_id.clone(),
             scene: Some(refresh.scene),
-            ordered_at: None,
+            ordered_at: call.occurred_at,
             received_at: call.now,
             ends_at: refresh.ends_at,
+            term: refresh.term,
             in_force: false,
         };
-        let change = license.apply_order(order, ranked_later);
+        license.apply_order(order, ranked_later);
         let kind = if license.end == LicenseEnd::Running {
-            self.follow_end(&self.merchant(call.merchant).await?, &mut license, change, call.now).await?;
+            let merchant = self.merchant(call.merchant).await?;
+            self.sign_what_changed(&merchant, &before, &mut license, call.now).await?;
             EventKind::LicenseRenewed
         } else {
             EventKind::OrderPaidAfterRevocation
@@ -137,23 +144,12 @@ impl App {
                 order_line_id: refresh.order.order_line_id.clone(),
                 scene: refresh.scene,
             };
-            commit = commit.put(self.job(task, call.now), ABSENT);
+            commit = commit.put(self.job_through(&purchase.channel, task, call.now), ABSENT);
         }
         self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
         self.signals.flips.notify_one();
         self.signals.jobs.notify_one();
         Ok(PurchaseOutcome::Done)
-    }
-
-    /// The key that a moved end or another term asks for.
-    pub(super) fn key_fate(term_changed: bool, change: crate::domain::EndChange) -> Option<OldKeyFate> {
-        match (change, term_changed) {
-            (crate::domain::EndChange::Earlier, _) => Some(OldKeyFate::Superseded),
-            (crate::domain::EndChange::Later, _) | (crate::domain::EndChange::Unchanged, true) => {
-                Some(OldKeyFate::StaysValid)
-            }
-            (crate::domain::EndChange::Unchanged, false) => None,
-        }
     }
 }
 

@@ -35,7 +35,10 @@ impl App {
 
     /// The same for a license that is loaded already.
     pub(super) async fn note_use_of(&self, license: &License, client: &str) -> Result<(), UseCaseError> {
-        let Some((marketplace, code)) = code_of(license) else { return Ok(()) };
+        let (Some((marketplace, code)), Origin::Order { channel, .. }) = (code_of(license), &license.origin)
+        else {
+            return Ok(());
+        };
         let key = RecordKey::AuthorizationCode(license.merchant.clone(), marketplace, code);
         let known: Option<Versioned<AuthorizationCode>> = find(self.store.as_ref(), key).await?;
         let Some(Versioned { value: mut record, revision }) = known else { return Ok(()) };
@@ -51,8 +54,8 @@ impl App {
         let report = Task::ReportUse { merchant, license: id, client: client.to_owned() };
         let commit = Commit::new()
             .put(record, revision)
-            .put(self.job(query, now), ABSENT)
-            .put(self.job(report, now), ABSENT);
+            .put(self.job_through(channel, query, now), ABSENT)
+            .put(self.job_through(channel, report, now), ABSENT);
         self.store.commit(commit).await?;
         self.signals.jobs.notify_one();
         Ok(())
@@ -114,8 +117,8 @@ impl App {
         } else {
             let end = standing.ends_at.filter(|_| license.validity.ends_at.is_some());
             let Some(end) = end else { return Ok(()) };
-            let change = license.move_end(Some(end));
-            self.follow_end(merchant, &mut license, change, now).await?;
+            license.move_end(Some(end));
+            self.sign_what_changed(merchant, &before, &mut license, now).await?;
             EventKind::LicenseRenewed
         };
         if license == before {

@@ -199,7 +199,7 @@ impl App {
             facts: Some(facts),
             upgrades: Vec::new(),
         };
-        let call = PurchaseCall { merchant: &merchant, channel, replay: None, now };
+        let call = PurchaseCall { merchant: &merchant, channel, replay: None, occurred_at: None, now };
         record.state = AuthorizationCodeState::Redeemed { license: purchase.license.clone(), used_on: None };
         let settled = self.settled_at_once(&call, purchase).await?;
         self.store.commit(settled.commit.put(record, revision)).await?;
@@ -287,6 +287,7 @@ impl<'a> Bought<'a> {
             expires_at: None,
             ends_at: None,
             extend_params: Vec::new(),
+            changed_at: None,
         });
         facts.quantity = quantity.map_or(facts.quantity, |quantity| quantity.max(1));
         facts.ends_at = self.grant.ends_at;

@@ -1,26 +1,18 @@
 //! The order is known: mint the license, or hold the purchase until its SKU is.
 
-use chrono::TimeDelta;
-
 use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
 use super::license_change::flips_between;
+use super::map_order::code_in;
 use super::mint::{sold_spec, term_of, validity_of};
-use super::ports::{ABSENT, Change, Commit, Listing, OrderSourceError, StoreError, Versioned, find, list};
+use super::ports::{ABSENT, Change, Commit, Listing, OrderSourceError, Versioned, find, list};
 use super::receive_purchase::accepted;
 use super::record::{ClaimTarget, Job, Owned, RecordKey, Task};
 use crate::domain::{
     Actor, AppliedChange, AppliedOrder, Channel, EarlyEvent, EventKind, HoldBy, Instant, License, Merchant,
     MerchantId, NewLicense, OrderDetails, OrderLineKey, Origin, Purchase, PurchaseFacts, PurchaseOutcome,
-    PurchaseState, Spec, Validity,
+    PurchaseState, Spec,
 };
-
-/// Most jobs that are moved at a time; the others come by themselves.
-const JOBS_MOVED_MAX: usize = 1_000;
-
-/// After how long the marketplace refunds what is not delivered (KooGallery SaaS V2: retries for 3 hours, then the
-/// order fails and is refunded).
-const REFUND_AFTER_HOURS: i64 = 3;
 
 /// What became of a try to settle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +21,12 @@ pub enum Settled {
     Done,
     /// Ask again later, and why.
     Later(String),
+    /// The merchant has to say something first; asked again ever more seldom, and at once when that is done.
+    Held(String),
 }
+
+/// Why an order is held.
+const SKU_UNKNOWN: &str = "no spec knows the SKU yet: lictor order map ORDER --spec ID";
 
 /// A purchase being settled.
 struct Settling<'a> {
@@ -83,7 +80,8 @@ impl App {
         Ok(find(self.store.as_ref(), RecordKey::Purchase(key.clone())).await?)
     }
 
-    async fn settle_with(
+    /// With what the order says; also when that was known before.
+    pub(super) async fn settle_with(
         &self,
         key: &OrderLineKey,
         channel: &Channel,
@@ -112,7 +110,7 @@ impl App {
         self.signals.flips.notify_one();
         self.signals.jobs.notify_one();
         Ok(match purchase.state {
-            PurchaseState::Held { .. } => Settled::Later("no spec knows the SKU yet".into()),
+            PurchaseState::Held { .. } => Settled::Held(SKU_UNKNOWN.into()),
             PurchaseState::Received | PurchaseState::Minted | PurchaseState::Ended { .. } => Settled::Done,
         })
     }
@@ -132,7 +130,7 @@ impl App {
         let outcome = match &license {
             Some(license) => {
                 let locale = self.merchant(call.merchant).await?.locale;
-                self.delivery(&purchase, license, &locale).await?
+                self.delivery(call, &purchase, license, &locale).await?
             }
             None => accepted(&purchase),
         };
@@ -160,7 +158,7 @@ impl App {
         commit.changes.extend(rest.changes);
         if is_open(&purchase) {
             let task = Task::SettlePurchase { purchase: purchase.key.clone() };
-            commit = commit.put(self.job(task, call.now), ABSENT);
+            commit = commit.put(self.job_through(&purchase.channel, task, call.now), ABSENT);
         }
         Ok(Decided { commit, purchase, license })
     }
@@ -173,7 +171,7 @@ impl App {
         }
     }
 
-    /// What was bought through a channel, if a spec knows it.
+    /// What was bought through a channel, if a spec knows it, or the merchant has said which one it is.
     pub(super) async fn spec_meant(
         &self,
         merchant: &MerchantId,
@@ -186,12 +184,22 @@ impl App {
             channel.products.contains(&spec.product)
                 && spec.is_meant_by(facts.sku.as_ref(), facts.product_id.as_deref())
         };
-        Ok(specs.into_iter().map(|spec| spec.value.value).find(meant))
+        let mut specs = specs.into_iter().map(|spec| spec.value.value);
+        if let Some(spec) = specs.find(meant) {
+            return Ok(Some(spec));
+        }
+        let Some(code) = code_in(facts) else { return Ok(None) };
+        let Some(mapping) = self.mapped(merchant, &code).await? else { return Ok(None) };
+        let key = RecordKey::Spec(merchant.clone(), mapping.value.spec);
+        let spec: Option<Versioned<Owned<Spec>>> = find(self.store.as_ref(), key).await?;
+        let is_sold = |spec: &Spec| channel.products.contains(&spec.product);
+        Ok(spec.map(|spec| spec.value.value).filter(is_sold))
     }
 
     /// Not refused: a refusal becomes a refund. It is everyone's first day.
     fn hold(&self, settling: Settling<'_>) -> Decided {
-        let Settling { purchase: Versioned { value: mut purchase, revision }, actor, now, .. } = settling;
+        let Settling { purchase: Versioned { value: mut purchase, revision }, channel, actor, now, .. } =
+            settling;
         let already = matches!(purchase.state, PurchaseState::Held { .. });
         if !already {
             purchase.state = PurchaseState::Held { since: now };
@@ -199,11 +207,10 @@ impl App {
         let mut commit = Commit::new().put(purchase.clone(), revision);
         if !already {
             let sku = purchase.facts.as_ref().and_then(|facts| facts.sku.as_ref());
-            let refund_at = purchase.received_at + TimeDelta::hours(REFUND_AFTER_HOURS);
-            let detail = [
-                ("sku", sku.map_or_else(String::new, ToString::to_string)),
-                ("refund_at", refund_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
-            ];
+            let refund_at = channel.protocol.refund_rule().refund_at(purchase.received_at);
+            let mut detail = vec![("sku", sku.map_or_else(String::new, ToString::to_string))];
+            let text = refund_at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+            detail.extend(text.map(|at| ("refund_at", at)));
             let merchant = &purchase.key.merchant;
             commit = commit
                 .put(self.event(merchant, &purchase.license, &actor, EventKind::OrderHeld, &detail), ABSENT);
@@ -245,6 +252,8 @@ impl App {
         }
         self.sign_new_key(merchant, &mut license, crate::domain::OldKeyFate::StaysValid, now).await?;
         purchase.state = PurchaseState::Minted;
+        let upgraded = purchase.upgrades.drain(..);
+        license.changes.extend(upgraded.map(|order_id| AppliedChange { order_id, ordered_at: Some(now) }));
         let commit = self.minted(&license, &actor, now).put(purchase.clone(), revision);
         let pending = RecordKey::PendingLicense(merchant.id.clone(), license.id.clone());
         let mut commit = commit.with(Change::Remove(pending)).put(license.clone(), ABSENT);
@@ -273,7 +282,7 @@ impl App {
     }
 
     /// What came before the license existed. Freezes count when the license is not suspended already.
-    fn apply_early(
+    pub(super) fn apply_early(
         &self,
         license: &mut License,
         key: &OrderLineKey,
@@ -284,22 +293,25 @@ impl App {
         match early {
             EarlyEvent::Frozen { at } => {
                 license.suspend(HoldBy::Marketplace, None, at)?;
+                license.status_told_at = Some(at);
                 Ok(None)
             }
-            EarlyEvent::Unfrozen { .. } => {
+            EarlyEvent::Unfrozen { at } => {
                 license.resume(HoldBy::Marketplace)?;
+                license.status_told_at = Some(at);
                 Ok(None)
             }
             EarlyEvent::Changed { at: _, order } => {
                 let order_id = order.order_id.clone();
                 license.changes.push(AppliedChange { order_id, ordered_at: None });
-                Ok(Some(self.job(Task::ApplyChange { purchase: key.clone(), order }, now)))
+                let task = Task::ApplyChange { purchase: key.clone(), order };
+                Ok(Some(self.job_through(&channel.id, task, now)))
             }
             EarlyEvent::Applied { at: _, application } => {
                 let task = Task::ApplyForLicense { purchase: key.clone(), application };
-                Ok(Some(self.job(task, now)))
+                Ok(Some(self.job_through(&channel.id, task, now)))
             }
-            EarlyEvent::Refreshed { at, order, scene, ends_at } => {
+            EarlyEvent::Refreshed { at, order, scene, ends_at, term } => {
                 let can_rank = channel.open_api.is_some();
                 let applied = AppliedOrder {
                     order_id: order.order_id.clone(),
@@ -307,43 +319,19 @@ impl App {
                     ordered_at: None,
                     received_at: at,
                     ends_at,
+                    term,
                     in_force: false,
                 };
                 license.apply_order(applied, can_rank);
                 let (order_id, order_line_id) = (order.order_id, order.order_line_id);
                 let task = Task::RankOrder { purchase: key.clone(), order_id, order_line_id, scene };
-                Ok(can_rank.then(|| self.job(task, now)))
+                Ok(can_rank.then(|| self.job_through(&channel.id, task, now)))
             }
         }
-    }
-
-    /// Purchases that wait are looked at again now, not when their jobs are due; says how many. A job that is
-    /// being done, or that another replica moves, comes back by itself.
-    pub async fn settle_waiting_purchases_now(&self, merchant: &MerchantId) -> Result<usize, UseCaseError> {
-        let (now, mut count) = (self.now(), 0);
-        let jobs: Vec<Versioned<Job>> = list(self.store.as_ref(), &Listing::Jobs, JOBS_MOVED_MAX).await?;
-        for Versioned { value: job, revision } in jobs {
-            let settles =
-                matches!(&job.task, Task::SettlePurchase { purchase } if purchase.merchant == *merchant);
-            let is_due = Validity::between(job.due_at, None).holds_at(now);
-            if !settles || is_due || job.leased_until.is_some() {
-                continue;
-            }
-            let key = RecordKey::Job { due_at: job.due_at, id: job.id.clone() };
-            let moved = Job { due_at: now, attempts: 0, ..job };
-            let commit = Commit::new().with(Change::Delete(key, revision)).put(moved, ABSENT);
-            match self.store.commit(commit).await {
-                Ok(_) => count += 1,
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        self.signals.jobs.notify_one();
-        Ok(count)
     }
 }
 
-fn is_open(purchase: &Purchase) -> bool {
+pub(super) fn is_open(purchase: &Purchase) -> bool {
     match purchase.state {
         PurchaseState::Received | PurchaseState::Held { .. } => true,
         PurchaseState::Minted | PurchaseState::Ended { .. } => false,

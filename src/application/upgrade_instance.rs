@@ -1,13 +1,13 @@
 //! A later order changes what was bought, and its call carries it: the license is changed in the commit of the call.
 
 use super::app::{App, UseCaseError, decided};
-use super::change_instance::OrderedChange;
+use super::change_instance::{OrderedChange, changed};
 use super::handle_purchase_event::PurchaseCall;
-use super::mint::sold_spec;
 use super::ports::{Commit, Urgency, Versioned};
 use super::settle_purchase::facts_for;
 use crate::domain::{
-    LicenseEnd, OrderDetails, OrderRef, Purchase, PurchaseFacts, PurchaseOutcome, PurchaseState,
+    AppliedChange, LicenseEnd, OrderDetails, OrderRef, Purchase, PurchaseFacts, PurchaseOutcome,
+    PurchaseState,
 };
 
 impl App {
@@ -38,18 +38,33 @@ impl App {
         let Some(says) = facts_for(&purchase.value.key, details) else {
             return Ok(PurchaseOutcome::InvalidParameter);
         };
-        purchase.value.facts = Some(upgraded(purchase.value.facts.take(), says, details));
-        purchase.value.upgrades.push(order.order_id.clone());
+        let is_overtaken =
+            purchase.value.facts.as_ref().is_some_and(|known| known.was_changed_since(call.occurred_at));
+        if is_overtaken {
+            purchase.value.upgrades.push(order.order_id.clone());
+            return self.keep_upgrade(call, purchase).await;
+        }
+        let facts = upgraded(purchase.value.facts.take(), says, details);
+        purchase.value.facts = Some(PurchaseFacts { changed_at: call.occurred_at, ..facts });
         match purchase.value.state {
             PurchaseState::Received | PurchaseState::Held { .. } => {
-                let commit = Commit::new().with_urgency(Urgency::Grow);
-                let commit = commit.put(purchase.value, purchase.revision);
-                self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
-                Ok(PurchaseOutcome::Done)
+                purchase.value.upgrades.push(order.order_id.clone());
+                self.keep_upgrade(call, purchase).await
             }
             PurchaseState::Minted => self.upgrade_license(call, purchase, order).await,
             PurchaseState::Ended { .. } => Ok(PurchaseOutcome::Done),
         }
+    }
+
+    /// The purchase alone: there is no license yet, or a later change has overtaken this one.
+    async fn keep_upgrade(
+        &self,
+        call: &PurchaseCall<'_>,
+        purchase: Versioned<Purchase>,
+    ) -> Result<PurchaseOutcome, UseCaseError> {
+        let commit = Commit::new().with_urgency(Urgency::Grow).put(purchase.value, purchase.revision);
+        self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;
+        Ok(PurchaseOutcome::Done)
     }
 
     /// Not refused when no spec knows the SKU: a refusal becomes a refund, and the marketplace asks again.
@@ -62,7 +77,8 @@ impl App {
         let Versioned { value: purchase, revision: purchase_revision } = purchase;
         let Versioned { value: mut license, revision } =
             self.load_license(call.merchant, &purchase.license).await?;
-        if license.end != LicenseEnd::Running {
+        let is_known = license.changes.iter().any(|known| known.order_id == order.order_id);
+        if is_known || license.end != LicenseEnd::Running {
             return Ok(PurchaseOutcome::Done);
         }
         let Some(facts) = purchase.facts.as_ref() else { return Ok(PurchaseOutcome::InvalidParameter) };
@@ -70,7 +86,9 @@ impl App {
             return Ok(PurchaseOutcome::Processing);
         };
         let merchant = self.merchant(call.merchant).await?;
-        let sold = sold_spec(&spec, facts.sku.clone(), license.sold.term, facts.quantity, license.validity)?;
+        let sold = changed(&license, &spec, facts)?;
+        let ordered_at = Some(call.happened_at());
+        license.changes.push(AppliedChange { order_id: order.order_id.clone(), ordered_at });
         let change = OrderedChange { merchant: &merchant, order, actor: &call.actor(), now: call.now };
         let commit = self.change_license(&change, &mut license, sold).await?;
         let commit = commit.with_urgency(Urgency::Grow);

@@ -6,12 +6,13 @@ use super::PROTOCOLS;
 use super::values::{base_url, filled_line, id, or, secret, word};
 use crate::config::{Member, Place, Section};
 use crate::domain::{
-    AccessKeyRef, AccessKeyUse, Channel, ChannelId, Marketplace, OpenApi, ProductId, ProtocolName, ReadyRule,
+    AccessKeyRef, AccessKeyUse, Channel, ChannelId, Marketplace, OpenApi, PackageKind, ProductId,
+    ProtocolName, ReadyRule, UsageBilling, UsagePush, UsageRules,
 };
 
 /// Where KooGallery's own interfaces are.
 const OPEN_API_BASE_URL: &str = "https://mkt.myhuaweicloud.com";
-/// Most live keys of one channel: each is tried on every call.
+/// Most live keys of one channel, each tried on every call, and most retired ones, tried to explain a refusal.
 const ACCESS_KEYS_MAX: usize = 8;
 
 /// A channel with the places that rules need.
@@ -39,8 +40,12 @@ fn read(section: &Section<'_>) -> ReadChannel {
         section.required("protocol", "\"saas-v2\"").and_then(|member| word(&member, PROTOCOLS, known));
     let marketplace = marketplace(section, protocol.as_ref());
     let products = products(section);
-    let access_keys = access_keys(section);
+    let access_keys = access_keys(section, marketplace);
     let open_api = section.section("open_api").and_then(|section| open_api(&section));
+    let usage = usage(section, marketplace);
+    if marketplace == Marketplace::Generic {
+        needs_no_open_api(section);
+    }
     let ready = or(section, "ready", ReadyRule::Minted, |m| word(m, &["minted", "app-info"], ready));
     section.finish();
     let value = channel_id.zip(protocol).map(|(id, protocol)| Channel {
@@ -51,6 +56,7 @@ fn read(section: &Section<'_>) -> ReadChannel {
         access_keys,
         open_api,
         ready,
+        usage,
     });
     ReadChannel { value, id_place, products }
 }
@@ -67,6 +73,32 @@ fn marketplace(section: &Section<'_>, protocol: Option<&ProtocolName>) -> Market
         member.mistake(format!("protocol `{}` is spoken by `{}`", protocol.0, spoken.as_str()));
     }
     spoken
+}
+
+/// The events carry the order.
+fn needs_no_open_api(section: &Section<'_>) {
+    if let Some(member) = section.member("open_api") {
+        member.mistake("a shop that sends Standard Webhooks is never called back: leave `open_api` out");
+    }
+}
+
+/// `usage = { push = "new", billing = "hourly", packages = "pay-per-use" }`
+fn usage(channel: &Section<'_>, marketplace: Marketplace) -> UsageRules {
+    let usual = UsageRules::default();
+    let Some(section) = channel.section("usage") else { return usual };
+    let push = or(&section, "push", usual.push, |m| word(m, UsagePush::NAMES, UsagePush::parse));
+    let billing =
+        or(&section, "billing", usual.billing, |m| word(m, UsageBilling::NAMES, UsageBilling::parse));
+    let packages =
+        or(&section, "packages", usual.packages, |m| word(m, PackageKind::NAMES, PackageKind::parse));
+    if marketplace != Marketplace::KooGallery {
+        section.mistake(format!("`{}` takes no usage: leave this out", marketplace.as_str()));
+    }
+    if (push, packages) == (UsagePush::Old, PackageKind::StopBeforeExcess) {
+        section.mistake("the old push names no package: stop-before-excess packages need `push = \"new\"`");
+    }
+    section.finish();
+    UsageRules { push, billing, packages }
 }
 
 fn ready(text: &str) -> Option<ReadyRule> {
@@ -95,8 +127,8 @@ fn products(section: &Section<'_>) -> Vec<(ProductId, Place)> {
     products
 }
 
-/// `access_keys = ["env:…"]`, or `[[channel.access_key]]` with `id`, `use` and `value`.
-fn access_keys(section: &Section<'_>) -> Vec<AccessKeyRef> {
+/// `access_keys = ["env:…"]`, or `[[channel.access_key]]` with `id`, `use`, `value` and `retired`.
+fn access_keys(section: &Section<'_>, marketplace: Marketplace) -> Vec<AccessKeyRef> {
     let short = section.member("access_keys");
     let long = section.sections("access_key");
     let mut keys = match (&short, long.as_slice()) {
@@ -111,10 +143,13 @@ fn access_keys(section: &Section<'_>) -> Vec<AccessKeyRef> {
             );
             Vec::new()
         }
-        (None, long) => long_keys(long),
+        (None, long) => long_keys(long, marketplace),
     };
-    if keys.len() > ACCESS_KEYS_MAX {
-        section.mistake(format!("has more than {ACCESS_KEYS_MAX} access keys; leave out the retired ones"));
+    let live = keys.iter().filter(|key| !key.retired).count();
+    if live > ACCESS_KEYS_MAX || keys.len() - live > ACCESS_KEYS_MAX {
+        section.mistake(format!(
+            "has more than {ACCESS_KEYS_MAX} live or {ACCESS_KEYS_MAX} retired access keys; leave out the oldest"
+        ));
         keys.truncate(ACCESS_KEYS_MAX);
     }
     keys
@@ -127,27 +162,45 @@ fn short_keys(member: &Member<'_>) -> Vec<AccessKeyRef> {
     }
     let key = |(index, item): (usize, Member<'_>)| {
         let id = (index + 1).to_string();
-        Some(AccessKeyRef { id, used_for: AccessKeyUse::Callbacks, value: secret(&item)? })
+        Some(AccessKeyRef { id, used_for: AccessKeyUse::Callbacks, value: secret(&item)?, retired: false })
     };
     items.into_iter().enumerate().filter_map(key).collect()
 }
 
-fn long_keys(sections: &[Section<'_>]) -> Vec<AccessKeyRef> {
+fn long_keys(sections: &[Section<'_>], marketplace: Marketplace) -> Vec<AccessKeyRef> {
+    let uses: &[&str] = match marketplace {
+        Marketplace::KooGallery => &["callbacks", "kit", "usage-push"],
+        Marketplace::Generic => &["callbacks"],
+    };
     let mut keys: Vec<AccessKeyRef> = Vec::new();
     for section in sections {
         let id = section.required("id", "\"cad-2026\"").and_then(|member| filled_line(&member, 64));
-        let uses = ["callbacks", "kit", "usage-push"];
-        let used_for = or(section, "use", AccessKeyUse::Callbacks, |m| word(m, &uses, AccessKeyUse::parse));
+        let known =
+            |text: &str| AccessKeyUse::parse(text).filter(|used_for| uses.contains(&used_for.as_str()));
+        let used_for = or(section, "use", AccessKeyUse::Callbacks, |m| word(m, uses, known));
         let value =
             section.required("value", "\"env:ACME_KOOGALLERY_KEY\"").and_then(|member| secret(&member));
+        let retired = or(section, "retired", false, truth);
         section.finish();
         let Some((id, value)) = id.zip(value) else { continue };
         if keys.iter().any(|known| known.id == id && known.used_for == used_for) {
             section.mistake("another access key of this channel has this `id` and `use`");
         }
-        keys.push(AccessKeyRef { id, used_for, value });
+        keys.push(AccessKeyRef { id, used_for, value, retired });
+    }
+    if let (Some(first), true) = (sections.first(), keys.len() == sections.len())
+        && keys.iter().all(|key| key.retired)
+    {
+        first.mistake("every access key of this channel is retired: no call can be believed; keep one without `retired`");
     }
     keys
+}
+
+fn truth(member: &Member<'_>) -> Option<bool> {
+    match member.value() {
+        DeValue::Boolean(truth) => Some(*truth),
+        _ => member.wrong_type("true or false"),
+    }
 }
 
 fn open_api(section: &Section<'_>) -> Option<OpenApi> {

@@ -84,6 +84,9 @@ products = ["acme-cad"]
 access_keys = ["env:ACME_KOOGALLERY_KEY"]    # env:NAME or file:PATH of the server; newest first, old ones may stay
 open_api = { base_url = "https://mkt.myhuaweicloud.com", access_key = "env:ACME_AK", secret_key = "env:ACME_SK" }
 ready = "minted"                             # or "app-info": not ready until you have set the instance's app info
+# Pay-per-use: which interface takes your usage (new | old: by product id), when it is billed (hourly | daily), and which
+# packages you sell beside it (pay-per-use | stop-before-excess). A key of its own is an access_key whose use is "usage-push".
+# usage = { push = "new", billing = "hourly", packages = "pay-per-use" }
 "#;
 
 /// Families whose calls carry the order: nothing has to be asked for.
@@ -94,10 +97,14 @@ id = "cad-koogallery"
 marketplace = "koogallery"
 protocol = "{protocol}"
 products = ["acme-cad"]
+# Pay-per-use: with what your usage is pushed, through which interface (new | old: by product id), when it is billed (hourly |
+# daily), and which packages you sell beside it (pay-per-use | stop-before-excess).
+# open_api = { access_key = "env:ACME_AK", secret_key = "env:ACME_SK" }
+# usage = { push = "new", billing = "hourly", packages = "pay-per-use" }
 [[channel.access_key]]                       # env:NAME or file:PATH of the server; newest first, old ones may stay
 id = "acme-2026"                             # the marketplace's key id
-use = "callbacks"                            # callbacks | kit: the Kit below the address has a key of its own
-value = "env:ACME_KOOGALLERY_KEY"
+use = "callbacks"                            # callbacks | kit | usage-push: the Kit and usage may have keys of their own
+value = "env:ACME_KOOGALLERY_KEY"            # beside it, of an old one: retired = true, which lets nothing in and explains
 "#;
 
 const GENERIC_CHANNEL: &str = r#"# One [[channel]] for each production address. Your shop sends Standard Webhooks to:
@@ -107,7 +114,7 @@ id = "cad-shop"
 marketplace = "generic"
 protocol = "{protocol}"
 products = ["acme-cad"]
-access_keys = ["env:ACME_WEBHOOK_SECRET"]    # env:NAME or file:PATH of the server; newest first, old ones may stay
+access_keys = ["env:ACME_WEBHOOK_SECRET"]    # env:NAME or file:PATH of a `whsec_…`; newest first, old ones may stay
 "#;
 
 const TAIL: &str = r#"

@@ -5,7 +5,8 @@ use toml::de::DeValue;
 use crate::config::{Member, Section};
 
 /// The families of interfaces that this version speaks.
-pub const PROTOCOLS_SERVED: &[&str] = &["saas-v2", "license-online", "license-code", "saas-v1", "license-v1"];
+pub const PROTOCOLS_SERVED: &[&str] =
+    &["saas-v2", "license-online", "license-code", "saas-v1", "license-v1", "standard-webhooks"];
 
 /// A member, and the only words for it that have an effect. Absent members have their defaults, which are served.
 struct Rule {

@@ -4,9 +4,11 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rustls::pki_types::CertificateDer;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use ureq::http::{Method, Request, header};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::{Failure, Problem};
 use crate::config::ClientSettings;
@@ -51,18 +53,34 @@ impl Api {
     /// As flags and environment say.
     pub fn of(settings: ClientSettings) -> Self {
         let merchant = settings.merchant.map(|merchant| merchant.to_string());
-        Self { language: settings.language, ..Self::new(&settings.url, settings.token, merchant) }
+        let api = Self::believing(&settings.authorities, &settings.url, settings.token, merchant);
+        Self { language: settings.language, ..api }
     }
 
     /// Over HTTP; follows no redirects, because they would carry the token elsewhere. `merchant` is for whom an
     /// operator's token asks.
     pub fn new(url: &str, token: Option<SecretString>, merchant: Option<String>) -> Self {
+        Self::believing(&[], url, token, merchant)
+    }
+
+    /// Believing these authorities alone; none: the public ones.
+    fn believing(
+        authorities: &[CertificateDer<'_>],
+        url: &str,
+        token: Option<SecretString>,
+        merchant: Option<String>,
+    ) -> Self {
+        let roots = match authorities {
+            [] => RootCerts::WebPki,
+            own => RootCerts::from(own.iter().map(|it| Certificate::from_der(it).to_owned())),
+        };
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_global(Some(REQUEST_TIMEOUT))
             .timeout_connect(Some(CONNECT_TIMEOUT))
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
             .user_agent(concat!("lictor/", env!("CARGO_PKG_VERSION")));
         // A proxy for the world is none for this machine.
         let config = if is_local(url) { config.proxy(None) } else { config };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::output::line;
+use super::output::{line, printable};
 use super::{Common, Failure, Table};
 use crate::catalog::{APPLY_FILE_BYTES_MAX, PROTOCOLS_SERVED, sample};
 use crate::config::read_text;
@@ -59,7 +59,13 @@ fn changes(answer: &Value) -> String {
     let note = if answer["dry_run"] == true { " (dry run: nothing was done)" } else { "" };
     let table =
         Table::of_items(&answer["entries"], &[("CHANGE", "change"), ("OBJECT", "kind"), ("ID", "id")]);
-    format!("{}{sum}{note}\n", table.render())
+    let detail = |entry: &Value| {
+        let lines = entry["details"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let id = entry["id"].as_str().unwrap_or_default();
+        lines.map(|line| format!("{}: {}\n", printable(id), printable(line))).collect::<String>()
+    };
+    let details: String = entries.into_iter().flatten().map(detail).collect();
+    format!("{}{details}{sum}{note}\n", table.render())
 }
 
 #[cfg(test)]

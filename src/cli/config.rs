@@ -10,6 +10,8 @@ use super::{Failure, Output, SettingFlags, Table};
 use crate::catalog::{APPLY_FILE_BYTES_MAX, ApplyContext, ApplyFile, parse_apply_file_in};
 use crate::config::{Loaded, SecretResolver, config_sample, read_text};
 use crate::domain::SecretRef;
+use crate::marketplace::{Protocol, protocol_for};
+use crate::service::check_tls;
 
 /// Checks settings and apply files, and changes nothing.
 #[derive(Debug, Args)]
@@ -28,7 +30,11 @@ impl CheckConfig {
         let mut mistakes: Vec<String> =
             self.bootstrap.iter().flat_map(|path| apply_file_mistakes(path)).collect();
         let loaded = match loaded {
-            Ok(loaded) => {
+            Ok(mut loaded) => {
+                match check_tls(&loaded.settings) {
+                    Ok(warnings) => loaded.warnings.extend(warnings.iter().map(ToString::to_string)),
+                    Err(error) => mistakes.push(error.to_string()),
+                }
                 let refused = loaded.settings.not_served();
                 mistakes.extend(refused.into_iter().map(|it| format!("{}: {}", it.place, it.message)));
                 Some(loaded)
@@ -73,13 +79,27 @@ fn apply_file_mistakes(path: &Path) -> Vec<String> {
         Ok(file) => {
             let resolver = SecretResolver::of_process();
             let unresolved = secrets(&file).into_iter().filter_map(|secret| resolver.resolve(secret).err());
-            unresolved.map(|error| format!("{}: {error}", path.display())).collect()
+            let faults = unresolved.map(|error| error.to_string()).chain(unfit_keys(&file, &resolver));
+            faults.map(|fault| format!("{}: {fault}", path.display())).collect()
         }
         Err(mistakes) => mistakes
             .iter()
             .map(|it| format!("{}:{}: {}: {}", path.display(), it.line, it.pointer, it.message))
             .collect(),
     }
+}
+
+/// Access keys that are there and that their channel's protocol cannot use.
+fn unfit_keys(file: &ApplyFile, resolver: &SecretResolver) -> Vec<String> {
+    let keys = file.channels.iter().flat_map(|channel| {
+        let protocol = protocol_for(&channel.protocol.0);
+        channel.access_keys.iter().filter_map(move |key| Some((protocol?, &key.value)))
+    });
+    let fault = |(protocol, reference): (&dyn Protocol, &SecretRef)| {
+        let fault = protocol.key_fault(&resolver.resolve(reference).ok()?)?;
+        Some(format!("{reference} cannot be used: {fault}"))
+    };
+    keys.filter_map(fault).collect()
 }
 
 fn secrets(file: &ApplyFile) -> Vec<&SecretRef> {

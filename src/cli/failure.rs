@@ -80,6 +80,7 @@ impl From<RunError> for Failure {
             RunError::StoreDamaged(_) => Self::StoreDamaged(reason),
             RunError::Listen { .. }
             | RunError::NotServed(_)
+            | RunError::Tls(_)
             | RunError::Start(_)
             | RunError::Read(_)
             | RunError::Bootstrap { .. }

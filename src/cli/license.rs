@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::api::{escaped, with_query};
+use super::import::Import;
 use super::output::printable;
 use super::table::cell;
 use super::{Api, Common, Failure, Table};
@@ -38,6 +39,8 @@ pub enum License {
         #[arg(long, default_value_t = 30, value_name = "SECS", value_parser = clap::value_parser!(u32).range(0..=600))]
         wait_secs: u32,
     },
+    /// Import instances that were sold before, so that the marketplace's calls find them.
+    Import(Import),
     /// Stop a license; it can be resumed.
     Suspend(Act),
     /// Lift the merchant's own suspension.
@@ -144,9 +147,14 @@ pub struct Act {
 impl License {
     /// Does it.
     pub fn run(self, common: &Common) -> Result<(), Failure> {
+        let this = match self {
+            Self::Import(import) => return import.run(common),
+            other => other,
+        };
         let api = common.api()?;
         let output = common.output();
-        match self {
+        match this {
+            Self::Import(_) => {}
             Self::List(list) => output.answer(&list.ask(&api)?, listing),
             Self::Show { id, reveal } => {
                 let path = revealing(&format!("/v1/merchant/licenses/{}", escaped(&id)), reveal);

@@ -6,23 +6,33 @@ pub mod api;
 mod api_token;
 mod apply;
 mod backup;
+mod channel;
+mod channel_check;
 mod client_example;
 mod config;
 mod demo;
 mod failure;
+mod import;
 mod init;
+mod json_lines;
 mod keys;
 mod license;
+mod order;
+mod outbox;
 mod output;
 mod problem;
 mod progress;
 mod restore;
 mod sandbox;
+mod sandbox_chaos;
+mod sandbox_judge;
 mod serve;
 mod setting_flags;
 mod store;
 mod table;
 mod token;
+mod usage;
+mod webhook;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -99,9 +109,21 @@ enum Command {
     ConfigSample,
     /// Create and change a merchant's catalog from a file; never deletes.
     Apply(apply::Apply),
-    /// Licenses: list, show, issue, suspend, resume, revoke, reissue.
+    /// Licenses: list, show, issue, import, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
+    /// Production addresses: list, show, calls, check, test-code.
+    #[command(subcommand)]
+    Channel(channel::Channel),
+    /// Orders of marketplaces: list, show, map, retry, fetch.
+    #[command(subcommand)]
+    Order(order::Order),
+    /// Work that waits for a marketplace: list, retry.
+    #[command(subcommand)]
+    Outbox(outbox::Outbox),
+    /// Usage of pay-per-use instances: record it for the marketplace, list it.
+    #[command(subcommand)]
+    Usage(usage::Usage),
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -118,6 +140,9 @@ enum Command {
     /// Verify or look into a license key, certificate or status list; needs no server.
     #[command(subcommand)]
     Token(token::Token),
+    /// Sign or verify events of Standard Webhooks; needs no server.
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
     /// Run the example client; what `demo` runs as the customer's software.
     #[command(hide = true, disable_help_flag = true)]
     ClientExample {
@@ -150,12 +175,17 @@ impl Cli {
             Command::ConfigSample => config::sample(output),
             Command::Apply(command) => command.run(&self.common),
             Command::License(command) => command.run(&self.common),
+            Command::Channel(command) => command.run(&self.common),
+            Command::Order(command) => command.run(&self.common),
+            Command::Outbox(command) => command.run(&self.common),
+            Command::Usage(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),
             Command::Restore(command) => command.run(output),
             Command::Store(command) => command.run(output),
             Command::ApiToken(command) => command.run(&self.common),
             Command::Token(command) => return token::run(command, output),
+            Command::Webhook(command) => return webhook::run(command, output),
             Command::ClientExample { args } => return client_example::run(args),
             Command::Sandbox(command) => command.run(&self.common),
         };

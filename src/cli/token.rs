@@ -1,6 +1,6 @@
 //! `lictor token …`: checks for integrators. Works on its input alone, without a server.
 
-use std::io::{self, BufRead, Read as _};
+use std::io::{self, Read as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,6 +9,7 @@ use license_token::verdict::{Expectation, judge};
 use license_token::{KeySet, TokenType, UnverifiedToken};
 use serde_json::{Value, json};
 
+use super::json_lines::next_line;
 use super::output::line;
 use super::{Failure, Output};
 use crate::application::ports::Clock as _;
@@ -158,11 +159,12 @@ fn answer_all(jsonl: bool, answer: impl Fn(&str) -> Answer) -> Result<bool, Fail
         return Ok(answer.accepted);
     }
     let (mut lines, mut last_accepted) = (0_u64, true);
-    while let Some(text) = next_line(&mut input).map_err(unreadable)? {
+    // What is longer than any token is cut, and is refused by its length.
+    while let Some(text) = next_line(&mut input, LINE_BYTES_MAX).map_err(unreadable)? {
         if text.is_empty() {
             continue;
         }
-        let answer = answer_line(&text, &answer);
+        let answer = answer_line(&String::from_utf8_lossy(&text), &answer);
         line(&answer.value.to_string());
         (lines, last_accepted) = (lines + 1, answer.accepted);
     }
@@ -183,19 +185,4 @@ fn answer_line(text: &str, answer: &impl Fn(&str) -> Answer) -> Answer {
         },
         Err(_) => error("the line is no valid JSON"),
     }
-}
-
-/// The next line without its end; `None` at the end of the input. What is longer than any token is cut, and is
-/// refused by its length.
-fn next_line(input: &mut impl BufRead) -> io::Result<Option<String>> {
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX);
-    if input.by_ref().take(limit).read_until(b'\n', &mut bytes)? == 0 {
-        return Ok(None);
-    }
-    if bytes.last() != Some(&b'\n') && bytes.len() == LINE_BYTES_MAX {
-        input.skip_until(b'\n')?;
-    }
-    let text = String::from_utf8_lossy(&bytes);
-    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
 }

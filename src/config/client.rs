@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use secrecy::SecretString;
 
 use super::environment::Environment;
@@ -14,6 +16,9 @@ use crate::domain::MerchantId;
 const URL_DEFAULT: &str = "http://127.0.0.1:8080";
 /// Longest token file.
 const TOKEN_BYTES_MAX: usize = 4 * 1024;
+
+/// Longest file of authorities' certificates.
+const CA_BYTES_MAX: usize = 1024 * 1024;
 
 /// What the command line says about the server.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +40,8 @@ pub struct ClientSettings {
     pub token: Option<SecretString>,
     /// For whom an operator's token asks. `LICTOR_MERCHANT`.
     pub merchant: Option<MerchantId>,
+    /// Whose certificates are believed instead of the public authorities'; empty: theirs. `LICTOR_CA_FILE`.
+    pub authorities: Vec<CertificateDer<'static>>,
     /// The language of answers: `zh` or `en`, from the environment's locale.
     pub language: &'static str,
 }
@@ -67,10 +74,15 @@ impl ClientSettings {
             Some(path) => token_of(path).map_err(|message| note("--token-file", message)).ok(),
             None => environment.filled("LICTOR_TOKEN").map(|token| SecretString::from(token.trim())),
         };
+        let authorities = environment.filled("LICTOR_CA_FILE").map_or_else(Vec::new, |path| {
+            authorities(Path::new(path))
+                .map_err(|message| note("LICTOR_CA_FILE", message))
+                .unwrap_or_default()
+        });
         let language = language(environment);
         let url = url.trim_end_matches('/').to_owned();
         if mistakes.is_empty() {
-            Ok(Self { url, token, merchant, language })
+            Ok(Self { url, token, merchant, authorities, language })
         } else {
             Err(ConfigError { mistakes })
         }
@@ -82,6 +94,15 @@ fn token_of(path: &Path) -> Result<SecretString, String> {
     match text.trim() {
         "" => Err(format!("{} is empty", path.display())),
         token => Ok(SecretString::from(token)),
+    }
+}
+
+fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let text = read_text(path, CA_BYTES_MAX).map_err(|error| error.to_string())?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+    match read {
+        Ok(found) if !found.is_empty() => Ok(found),
+        Ok(_) | Err(_) => Err(format!("{} holds no certificates in PEM form", path.display())),
     }
 }
 
@@ -119,6 +140,9 @@ mod tests {
         let error = ClientSettings::read(&ClientFlags::default(), &environment).expect_err("two mistakes");
         let places: Vec<&str> = error.mistakes.iter().map(|mistake| mistake.place.as_str()).collect();
         assert_eq!(places, ["LICTOR_URL", "LICTOR_MERCHANT"]);
+        let environment = Environment::of([("LICTOR_CA_FILE", "/dev/null")]);
+        let error = ClientSettings::read(&ClientFlags::default(), &environment).expect_err("nothing in it");
+        assert_eq!(error.to_string(), "LICTOR_CA_FILE: /dev/null holds no certificates in PEM form");
         let environment = Environment::of([("LICTOR_TOKEN", "lictor_geheim")]);
         let settings = ClientSettings::read(&ClientFlags::default(), &environment).expect("valid");
         assert!(!format!("{settings:?} {environment:?}").contains("geheim"));

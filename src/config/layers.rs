@@ -16,7 +16,8 @@ use super::{SETTINGS, Setting, Settings, Shape};
 /// Longest settings file.
 const FILE_BYTES_MAX: usize = 256 * 1024;
 /// Variables of this program that are no settings of the service.
-const OTHER_VARIABLES: &[&str] = &["LICTOR_CONFIG", "LICTOR_URL", "LICTOR_TOKEN", "LICTOR_MERCHANT"];
+const OTHER_VARIABLES: &[&str] =
+    &["LICTOR_CONFIG", "LICTOR_CA_FILE", "LICTOR_URL", "LICTOR_TOKEN", "LICTOR_MERCHANT"];
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +130,11 @@ impl Layers {
 
     fn warnings(&self, settings: &Settings) -> Vec<String> {
         let mut warnings = unknown_variables(&self.environment);
+        if settings.tls_cert_file.is_some() && settings.public_base_url().starts_with("http://") {
+            let url = settings.public_base_url();
+            warnings
+                .push(format!("tls_cert_file is set, but public_url is {url}: nobody answers plain HTTP"));
+        }
         if settings.public_url.is_none() && !settings.listen.ip().is_loopback() {
             let url = settings.public_base_url();
             warnings.push(format!(
@@ -206,9 +212,15 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Certificate and key come together.
+    /// Certificate and key come together; HTTP/2 comes with them or not at all.
     fn check_pairs(&mut self) {
         let given = |name: &str| self.resolved.iter().any(|it| it.name == name && !it.shown.is_empty());
+        let http2 = self.resolved.iter().any(|it| it.name == "tls_http2" && it.shown == "on");
+        if http2 && !given("tls_cert_file") && !given("tls_key_file") {
+            let message =
+                "is on, but HTTP/2 is spoken over TLS only; set tls_cert_file and tls_key_file, or write off";
+            self.mistakes.push(ConfigMistake { place: "tls_http2".to_owned(), message: message.to_owned() });
+        }
         for (one, other) in [("tls_cert_file", "tls_key_file"), ("tls_key_file", "tls_cert_file")] {
             if given(one) && !given(other) {
                 let message = format!("is missing, but {one} is set; write both or neither");

@@ -68,6 +68,8 @@ pub struct ByteLimit;
 pub struct SecondsTo<const MOST: u64>;
 /// A filter of log lines.
 pub struct Filter;
+/// `on` or `off`.
+pub struct Switch;
 
 impl Form for SocketAddr {
     type Value = Self;
@@ -122,6 +124,13 @@ impl Form for LogFormat {
     type Value = Self;
     fn read(text: &str) -> Result<Self, String> {
         word(text, &[("text", Self::Text), ("json", Self::Json)])
+    }
+}
+
+impl Form for Switch {
+    type Value = bool;
+    fn read(text: &str) -> Result<bool, String> {
+        word(text, &[("on", true), ("off", false)])
     }
 }
 

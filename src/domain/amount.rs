@@ -62,6 +62,17 @@ impl Amount {
         Self::from_ten_thousandths(units * TEN_THOUSANDTHS_PER_UNIT + decimals)
     }
 
+    /// This amount and another one.
+    pub fn plus(self, other: Self) -> Result<Self, AmountError> {
+        self.0.checked_add(other.0).ok_or(AmountError::TooLarge).and_then(Self::from_ten_thousandths)
+    }
+
+    /// What is left of this amount without another one; nothing when that is more.
+    #[must_use]
+    pub fn less(self, other: Self) -> Self {
+        Self((self.0 - other.0).max(0))
+    }
+
     /// This amount, `times` over.
     pub fn times(self, times: u32) -> Result<Self, AmountError> {
         self.0.checked_mul(i64::from(times)).ok_or(AmountError::TooLarge).and_then(Self::from_ten_thousandths)

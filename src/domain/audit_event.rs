@@ -36,12 +36,16 @@ named!(
         OrderReceived = "order.received",
         /// A purchase waits for its SKU to be known.
         OrderHeld = "order.held",
+        /// The merchant has said which spec an order's SKU means.
+        OrderMapped = "order.mapped",
         /// A call repeated an identity with other content.
         OrderContradicted = "order.contradicted",
         /// A renewal arrived for a revoked license.
         OrderPaidAfterRevocation = "order.paid_after_revocation",
         /// A license was issued.
         LicenseIssued = "license.issued",
+        /// It was sold before and is known from now on.
+        LicenseImported = "license.imported",
         /// Its end moved.
         LicenseRenewed = "license.renewed",
         /// It was stopped.
@@ -58,6 +62,8 @@ named!(
         LicenseChanged = "license.changed",
         /// Its text or file was asked for at the marketplace.
         LicenseRequested = "license.requested",
+        /// A record of usage was given up: the marketplace takes it no more.
+        UsageDropped = "usage.dropped",
         /// A machine took a place.
         ActivationCreated = "activation.created",
         /// A machine gave its place back or lost it.

@@ -1,6 +1,6 @@
 //! Production addresses.
 
-use super::{ChannelId, Instant, ProductId};
+use super::{ChannelId, Instant, ProductId, UsageRules};
 
 /// Where it was bought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,13 +20,17 @@ impl Marketplace {
         }
     }
 
-    /// The number of the day, as the marketplace counts days: KooGallery's begin at midnight in Beijing.
-    pub fn day_of(self, now: Instant) -> u32 {
-        let zone_secs = match self {
+    /// How far ahead of UTC the marketplace's days are, in seconds: KooGallery's begin at midnight in Beijing.
+    pub fn zone_secs(self) -> i64 {
+        match self {
             Self::KooGallery => 8 * 3_600,
             Self::Generic => 0,
-        };
-        u32::try_from((now.timestamp() + zone_secs).div_euclid(86_400)).unwrap_or(0)
+        }
+    }
+
+    /// The number of the day, as the marketplace counts days: KooGallery's begin at midnight in Beijing.
+    pub fn day_of(self, now: Instant) -> u32 {
+        u32::try_from((now.timestamp() + self.zone_secs()).div_euclid(86_400)).unwrap_or(0)
     }
 
     /// Reads the name.
@@ -43,6 +47,11 @@ impl ProtocolName {
     /// Whether buyers get an authorization code from the marketplace and redeem it here.
     pub fn has_authorization_codes(&self) -> bool {
         self.0 == "license-code"
+    }
+
+    /// Whether each call of a purchase names its order line; families without line ids have one line per order.
+    pub fn has_order_lines(&self) -> bool {
+        matches!(self.0.as_str(), "saas-v2" | "license-online")
     }
 }
 
@@ -112,6 +121,8 @@ pub struct AccessKeyRef {
     pub used_for: AccessKeyUse,
     /// Where the key is found.
     pub value: SecretRef,
+    /// Lets no call in any more; it only explains why a call that it signed was turned away.
+    pub retired: bool,
 }
 
 /// How the marketplace's own interfaces are called.
@@ -134,6 +145,17 @@ pub enum ReadyRule {
     AppInfo,
 }
 
+impl Channel {
+    /// The keys whose signature lets in a call for this use, newest first; where the channel has none for it, those that
+    /// sign callbacks do.
+    pub fn live_keys(&self, wanted: AccessKeyUse) -> impl Iterator<Item = &AccessKeyRef> {
+        let live =
+            |used_for| self.access_keys.iter().filter(move |key| !key.retired && key.used_for == used_for);
+        let used_for = if live(wanted).next().is_some() { wanted } else { AccessKeyUse::Callbacks };
+        live(used_for)
+    }
+}
+
 /// One production address of one merchant at one marketplace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
@@ -145,10 +167,12 @@ pub struct Channel {
     pub protocol: ProtocolName,
     /// What is sold there.
     pub products: Vec<ProductId>,
-    /// Live keys, newest first.
+    /// Newest first; retired ones may stand among them.
     pub access_keys: Vec<AccessKeyRef>,
     /// For order queries and the like; without it a purchase that carries only ids cannot be minted.
     pub open_api: Option<OpenApi>,
     /// When `queryInstance` answers success.
     pub ready: ReadyRule,
+    /// How usage of its pay-per-use instances is pushed.
+    pub usage: UsageRules,
 }

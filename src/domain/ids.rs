@@ -14,6 +14,8 @@ pub struct IdError {
 pub const SLUG_BYTES_MAX: usize = 64;
 /// Longest id that a marketplace gives, in bytes (the marketplace's own limit is 64 for most of them).
 pub const FOREIGN_ID_BYTES_MAX: usize = 128;
+/// Longest name of a record of usage, in bytes (`metering_sn`).
+pub const METERING_SN_BYTES_MAX: usize = 64;
 /// Characters of a UUID in base 62 at fixed width: sorts like the UUID itself.
 pub const UUID_TEXT_CHARS: usize = 22;
 
@@ -127,10 +129,39 @@ own_id!(/// An audit event.
     EventId, "evt_");
 own_id!(/// Work to be done after an answer.
     JobId, "job_");
+own_id!(/// A purchase, as its merchant names it: the id of its license under another prefix.
+    PurchaseId, "ord_");
 own_id!(/// One signed token (`jti`).
     TokenId, "jti_");
 own_id!(/// An API token, as shown in lists.
     ApiTokenId, "tok_");
+own_id!(/// A call at a production address.
+    CallId, "cal_");
+own_id!(/// Something that a merchant should know of a channel.
+    NoticeId, "ntc_");
+own_id!(/// A record of usage; its order is that of recording.
+    UsageId, "usg_");
+id!(/// What a record of usage is called towards the marketplace (`metering_sn`): the same for ever.
+MeteringSn, "1 to 64 visible ASCII characters", |text| is_foreign(text) && text.len() <= METERING_SN_BYTES_MAX);
+
+impl UsageId {
+    /// The name towards the marketplace of a record that its merchant did not name.
+    pub fn metering_sn(&self) -> MeteringSn {
+        MeteringSn(self.0.clone())
+    }
+}
+
+impl PurchaseId {
+    /// The purchase that became, or will become, this license.
+    pub fn of(license: &LicenseId) -> Self {
+        Self(license.as_str().replacen(LicenseId::PREFIX, Self::PREFIX, 1))
+    }
+
+    /// The license that it became, or will become.
+    pub fn license(&self) -> LicenseId {
+        LicenseId(self.0.replacen(Self::PREFIX, LicenseId::PREFIX, 1))
+    }
+}
 
 impl SpecId {
     /// The rule that merchants' slugs follow, for messages.
@@ -147,6 +178,13 @@ mod tests {
         let later = LicenseId::from_uuid(0x0190_0000_0001_7000_8000_0000_0000_0000);
         assert!(earlier < later);
         assert_eq!(LicenseId::parse(later.as_str()), Ok(later));
+    }
+
+    #[test]
+    fn a_purchase_and_its_license_have_the_same_number() {
+        let license = LicenseId::from_uuid(7);
+        let purchase = PurchaseId::of(&license);
+        assert_eq!((purchase.license(), PurchaseId::parse(purchase.as_str())), (license, Ok(purchase)));
     }
 
     #[test]

@@ -86,6 +86,17 @@ pub struct SoldSpec {
     pub quota: Vec<QuotaPackage>,
 }
 
+impl SoldSpec {
+    /// Whether it withholds something that `before` granted: machines, features, or what can be used up.
+    pub fn takes_from(&self, before: &Self) -> bool {
+        let keeps = |entitlement: &String| self.entitlements.contains(entitlement);
+        let covers = |package: &QuotaPackage| self.quota.iter().any(|own| own.covers(package));
+        self.machines.is_below(before.machines)
+            || !before.entitlements.iter().all(keeps)
+            || !before.quota.iter().all(covers)
+    }
+}
+
 /// The one state that is shown: the first that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LicenseState {
@@ -173,6 +184,8 @@ pub struct License {
     pub validity: Validity,
     /// Why it is stopped, if it is.
     pub holds: Holds,
+    /// When the marketplace stopped it or let it go on last, where its calls say when that happened.
+    pub status_told_at: Option<Instant>,
     /// Whether it goes on.
     pub end: LicenseEnd,
     /// Of the claim code: one more at each re-issue, which kills the old code.
@@ -200,6 +213,7 @@ impl License {
             ordered_at: new.ordered_at,
             received_at,
             ends_at: new.validity.ends_at,
+            term: Some(new.sold.term),
             in_force: true,
         });
         Self {
@@ -213,6 +227,7 @@ impl License {
             sold: new.sold,
             validity: new.validity,
             holds: Holds::default(),
+            status_told_at: None,
             end: LicenseEnd::Running,
             generation: 0,
             issued: Vec::new(),

@@ -8,7 +8,11 @@ mod amount;
 mod api_token;
 mod audit_event;
 mod authorization_code;
+mod call_cause;
 mod channel;
+mod channel_call;
+mod channel_notice;
+mod channel_standing;
 mod claim_code;
 mod handed_over;
 mod ids;
@@ -20,13 +24,18 @@ mod places;
 mod product;
 mod purchase;
 mod purchase_event;
+mod push_window;
 mod quota;
+mod refund;
 mod refusal;
 mod restore;
 mod spec;
 mod status_list;
 mod term;
 mod text;
+mod usage_record;
+mod usage_rules;
+mod usage_sum;
 mod validity;
 
 pub use activation::{Activation, ActivationState, EndCause, GENERATION_FIRST, Lease, RenewalDecision};
@@ -34,9 +43,15 @@ pub use amount::{AMOUNT_UNITS_MAX, Amount, AmountError, TEN_THOUSANDTHS_PER_UNIT
 pub use api_token::{ApiToken, Scope, TokenDigest, TokenOwner};
 pub use audit_event::{Actor, AuditEvent, EventKind};
 pub use authorization_code::{AuthorizationCode, AuthorizationCodeState, CodeGrant, authorization_code};
+pub use call_cause::{CallCause, OnTheWay, OurFault, ParameterPlace};
 pub use channel::{
     AccessKeyRef, AccessKeyUse, Channel, Marketplace, OpenApi, ProtocolName, ReadyRule, SecretRef,
 };
+pub use channel_call::{
+    CALL_TEXT_CHARS_MAX, CallChunk, ChannelCall, SIGNED_CALLS_MAX, UNSIGNED_CALLS_MAX, call_text,
+};
+pub use channel_notice::{ChannelNotice, NOTICES_MAX, NoticeKind};
+pub use channel_standing::{ActivityStanding, ChannelStanding, SILENCE};
 pub use claim_code::{CLAIM_CODE_BITS, ClaimCode, ClaimCodeError, ClaimDigest};
 pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
@@ -53,10 +68,12 @@ pub use purchase::{
     EARLY_EVENTS_MAX, EarlyEvent, EarlyKept, OrderLineKey, Purchase, PurchaseFacts, PurchaseState, keep_early,
 };
 pub use purchase_event::{
-    Charging, InstanceInfo, InstanceStatus, OrderDetails, OrderKind, OrderLineDetails, OrderRef, PeriodUnit,
-    PurchaseEvent, PurchaseOutcome, RefreshScene, SignIn, Target,
+    Charging, InstanceInfo, InstanceStatus, LicenseShown, OrderDetails, OrderKind, OrderLineDetails,
+    OrderRef, PeriodUnit, PurchaseEvent, PurchaseOutcome, RefreshScene, Repeat, SignIn, Target,
 };
+pub use push_window::PushWindow;
 pub use quota::{NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, ResetWindow, WindowAlignment};
+pub use refund::RefundRule;
 pub use refusal::{NextAction, Refusal};
 pub use restore::Restore;
 pub use spec::{
@@ -66,4 +83,9 @@ pub use spec::{
 pub use status_list::{STATUS_SLOTS_PER_LIST, Status, StatusFlip, StatusList, StatusListNumber, StatusSlot};
 pub use term::{Term, TermError};
 pub use text::LocalizedText;
+pub use usage_record::{
+    Metered, Reading, USAGE_VALUE_MAX_TEN_THOUSANDTHS, UsageKey, UsageMistake, UsageRecord, UsageState,
+};
+pub use usage_rules::{PackageKind, UsageBilling, UsagePush, UsageRules};
+pub use usage_sum::{InstanceUsage, UsageSum, UsedFor};
 pub use validity::{Instant, Phase, Validity, whole_seconds};

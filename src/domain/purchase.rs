@@ -2,8 +2,8 @@
 
 use super::{
     Application, ChannelId, Charging, CustomerId, Env, FOREIGN_ID_BYTES_MAX, InstanceId, Instant, LicenseId,
-    Marketplace, MerchantId, OrderDetails, OrderId, OrderLineDetails, OrderLineId, OrderRef, PeriodUnit,
-    RefreshScene, Sku, Term,
+    Marketplace, MerchantId, OrderDetails, OrderId, OrderLineDetails, OrderLineId, OrderRef, RefreshScene,
+    Sku, Term,
 };
 
 /// What makes a purchase unique. The channel is recorded, never part of it.
@@ -60,6 +60,8 @@ pub enum EarlyEvent {
         scene: RefreshScene,
         /// The end it dictates.
         ends_at: Option<Instant>,
+        /// The term it was bought for, where the call says one.
+        term: Option<Term>,
     },
     /// Its text or file was asked for.
     Applied {
@@ -119,9 +121,16 @@ pub struct PurchaseFacts {
     pub ends_at: Option<Instant>,
     /// What the buyer was asked at checkout: name and answer.
     pub extend_params: Vec<(String, String)>,
+    /// When a later order changed it last, where its call says when that happened.
+    pub changed_at: Option<Instant>,
 }
 
 impl PurchaseFacts {
+    /// Whether it was changed after `at`: a change that is told late changes nothing.
+    pub fn was_changed_since(&self, at: Option<Instant>) -> bool {
+        at.zip(self.changed_at).is_some_and(|(at, changed)| at < changed)
+    }
+
     /// What an order says of one of its lines.
     pub fn of(order: &OrderDetails, line: &OrderLineDetails) -> Self {
         Self {
@@ -133,8 +142,9 @@ impl PurchaseFacts {
             term: term_of(line),
             ordered_at: order.created_at,
             expires_at: line.expires_at,
-            ends_at: None,
+            ends_at: line.ends_at,
             extend_params: order.extend_params.clone(),
+            changed_at: None,
         }
     }
 }
@@ -142,11 +152,7 @@ impl PurchaseFacts {
 /// The term a line says: without a period it is a purchase for good, or lasts until it is released.
 fn term_of(line: &OrderLineDetails) -> Term {
     match (line.charging, line.period) {
-        (Charging::Period | Charging::OnDemandPackage, Some((unit, count))) => match unit {
-            PeriodUnit::Day => Term::Days(count.max(1)),
-            PeriodUnit::Month => Term::Months(count.max(1)),
-            PeriodUnit::Year => Term::Years(count.max(1)),
-        },
+        (Charging::Period | Charging::OnDemandPackage, Some((unit, count))) => Term::of_period(unit, count),
         (Charging::Period | Charging::OnDemandPackage, None)
         | (Charging::OneTime | Charging::OnDemand, _) => Term::Permanent,
     }
@@ -173,7 +179,8 @@ pub struct Purchase {
     pub early: Vec<EarlyEvent>,
     /// What the order says, once known; later orders may have changed it.
     pub facts: Option<PurchaseFacts>,
-    /// Later orders that changed what was bought: each counts once.
+    /// Later orders whose calls have changed what was bought before the license existed: each counts once. From then on
+    /// the license knows them.
     pub upgrades: Vec<String>,
 }
 
@@ -280,7 +287,13 @@ mod tests {
 
     fn renewal(number: usize) -> EarlyEvent {
         let order = OrderRef { order_id: format!("CS{number}"), order_line_id: None, product_id: None };
-        EarlyEvent::Refreshed { at: Instant::UNIX_EPOCH, order, scene: RefreshScene::Renewal, ends_at: None }
+        EarlyEvent::Refreshed {
+            at: Instant::UNIX_EPOCH,
+            order,
+            scene: RefreshScene::Renewal,
+            ends_at: None,
+            term: None,
+        }
     }
 
     #[test]
@@ -306,6 +319,7 @@ mod tests {
             expires_at: None,
             ends_at: None,
             extend_params: Vec::new(),
+            changed_at: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Application, KitSync};
+use super::{Application, InstanceUsage, KitSync, LicenseId, LicenseState, Term};
 
 /// Names the order behind an event. What makes a purchase unique is the order id together with the line id;
 /// families without line ids use the order id alone, pay-per-use ones the order id together with the product id.
@@ -45,7 +45,12 @@ pub enum PurchaseEvent {
     Queried {
         instance_ids: Vec<String>,
     },
+    /// The license of one instance is asked for, as it stands, by whoever hands it to the buyer.
+    LicenseAsked {
+        instance_id: String,
+    },
     /// `ends_at` is absolute and may lie before the present end. `product_id` is there when the kind of term changed.
+    /// `term`: what was bought, from the families that say it; the others are asked for the order afterwards.
     /// `resumes`: it also ends the marketplace's stop, because no call of its own will.
     Refreshed {
         instance_id: String,
@@ -53,6 +58,7 @@ pub enum PurchaseEvent {
         scene: RefreshScene,
         ends_at: Option<DateTime<Utc>>,
         product_id: Option<String>,
+        term: Option<Term>,
         resumes: bool,
     },
     /// A later order changes what was bought, at once: another spec, or more of it; instance and end stay.
@@ -134,6 +140,8 @@ pub struct OrderLineDetails {
     pub charging: Charging,
     /// The marketplace's estimate; its later calls win.
     pub expires_at: Option<DateTime<Utc>>,
+    /// The end, where the order fixes it: then nothing is counted.
+    pub ends_at: Option<DateTime<Utc>>,
     /// Unit and number of the term as bought.
     pub period: Option<(PeriodUnit, u32)>,
     pub product_id: Option<String>,
@@ -158,12 +166,22 @@ pub enum PeriodUnit {
     Year,
 }
 
+/// What a call is answered that was answered before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// The same again.
+    StoredAnswer,
+    /// What is true now: for a call that has no second effect anyway, and whose answer its caller keeps.
+    AsItStands,
+}
+
 /// What the use cases made of an event. The marketplace's adapter turns it into the marketplace's own answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PurchaseOutcome {
     /// Answers [`PurchaseEvent::Bought`]. `ready`: the license is minted; otherwise it is being worked on.
     Accepted { instance_id: String, ready: bool },
-    /// Answers [`PurchaseEvent::Bought`] of the families that carry the order, once the license is minted.
+    /// Answers [`PurchaseEvent::Bought`] of the families that carry the order, and [`PurchaseEvent::LicenseAsked`], once
+    /// the license is minted.
     /// `license_key` is the current text; none when the purchase was released before it had one.
     Delivered { info: InstanceInfo, license_key: Option<String> },
     /// Answers [`PurchaseEvent::Queried`].
@@ -200,6 +218,23 @@ pub struct InstanceInfo {
     pub memo: String,
     /// How the buyer signs in there, if the product says.
     pub sign_in: Option<SignIn>,
+    /// For whoever hands licenses to buyers itself; none when there is no license, and in every answer that is stored
+    /// for its repeat.
+    pub license: Option<Box<LicenseShown>>,
+    /// What was used of a pay-per-use instance or a package; empty for what is bought for a time or for good.
+    pub usage: Vec<InstanceUsage>,
+}
+
+/// A license as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LicenseShown {
+    pub id: LicenseId,
+    pub state: LicenseState,
+    /// None is permanent.
+    pub ends_at: Option<DateTime<Utc>>,
+    /// The current text.
+    pub license_key: String,
+    pub claim_code: String,
 }
 
 /// A first user of a product.

@@ -128,6 +128,13 @@ pub struct QuotaTemplate {
     pub alert_percent: Vec<u8>,
 }
 
+impl QuotaTemplate {
+    fn total_in(&self, term: Term) -> PackageTotal {
+        let windows = self.reset.count_in(term)?;
+        self.amount.times(windows).map_err(|_| NoTotal::TooLarge)
+    }
+}
+
 /// Why a package has no total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoTotal {
@@ -142,7 +149,7 @@ pub enum NoTotal {
     TooLarge,
 }
 
-/// The sum over a package's whole validity, or why there is none.
+/// The sum over the term that was bought last, or why there is none.
 pub type PackageTotal = Result<Amount, NoTotal>;
 
 /// Bought units of one metric, with their own validity and reset window (套餐包).
@@ -152,7 +159,7 @@ pub struct QuotaPackage {
     pub template: QuotaTemplate,
     /// When it can be used.
     pub validity: Validity,
-    /// In all.
+    /// In one term as bought last.
     pub total: PackageTotal,
 }
 
@@ -165,11 +172,20 @@ impl QuotaPackage {
         validity: Validity,
     ) -> Result<Self, AmountError> {
         let template = QuotaTemplate { amount: template.amount.times(times)?, ..template.clone() };
-        let total = template
-            .reset
-            .count_in(term)
-            .and_then(|windows| template.amount.times(windows).map_err(|_| NoTotal::TooLarge));
+        let total = template.total_in(term);
         Ok(Self { template, validity, total })
+    }
+
+    /// What becomes of it when a later order moves the end, or is for another term.
+    pub fn follow(&mut self, term: Term, validity: Validity) {
+        self.total = self.template.total_in(term);
+        self.validity = validity;
+    }
+
+    /// Whether it gives in each window what `other` gives.
+    pub fn covers(&self, other: &Self) -> bool {
+        let (own, others) = (&self.template, &other.template);
+        own.metric == others.metric && own.reset == others.reset && own.amount >= others.amount
     }
 }
 

@@ -85,6 +85,32 @@ pub enum Refusal {
         /// The rule in words.
         why: &'static str,
     },
+    /// Only a held order can be mapped.
+    #[error("the order is {state}, not held")]
+    OrderNotHeld {
+        /// Where it stands.
+        state: &'static str,
+    },
+    /// The marketplace's code means another spec already.
+    #[error("{sku} means the spec {spec} already")]
+    SkuTaken {
+        /// The SKU, or the product id of an order without one.
+        sku: String,
+        /// What it means.
+        spec: String,
+    },
+    /// The spec is not what was ordered.
+    #[error("{why}")]
+    SpecUnfit {
+        /// The difference in words.
+        why: String,
+    },
+    /// What the marketplace tells of an order is no purchase.
+    #[error("{why}")]
+    OrderNotTaken {
+        /// What it tells, in words.
+        why: String,
+    },
     /// Something in the request breaks a rule; `pointer` is a JSON pointer (RFC 6901).
     #[error("{why}")]
     Invalid {
@@ -129,6 +155,10 @@ impl Refusal {
             Self::CloneSuspected => "clone_suspected",
             Self::ActivationEnded | Self::IllegalState { .. } => "illegal_state",
             Self::NotFound { .. } => "not_found",
+            Self::OrderNotHeld { .. } => "order_not_held",
+            Self::SkuTaken { .. } => "sku_taken",
+            Self::SpecUnfit { .. } => "spec_unfit",
+            Self::OrderNotTaken { .. } => "order_not_taken",
             Self::Invalid { .. } => "invalid_request",
             Self::RevisionConflict { .. } => "revision_conflict",
             Self::IdempotencyConflict => "idempotency_conflict",
@@ -152,6 +182,10 @@ impl Refusal {
             Self::LicenseNotStarted | Self::RevisionConflict { .. } => Some(NextAction::Retry),
             Self::NotFound { .. }
             | Self::IllegalState { .. }
+            | Self::OrderNotHeld { .. }
+            | Self::SkuTaken { .. }
+            | Self::SpecUnfit { .. }
+            | Self::OrderNotTaken { .. }
             | Self::Invalid { .. }
             | Self::IdempotencyConflict
             | Self::ScopeMissing { .. }

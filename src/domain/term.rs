@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{Datelike, Days, Months};
 
-use super::Instant;
+use super::{Instant, PeriodUnit};
 
 /// The last year that computations may reach: RFC 3339 writes years with four digits.
 const YEAR_MAX: i32 = 9999;
@@ -55,6 +55,15 @@ impl Term {
             'M' => Ok(Self::Months(count)),
             'Y' => Ok(Self::Years(count)),
             _ => Err(TermError::Malformed),
+        }
+    }
+
+    /// The term of so many units as a marketplace sells them; at least one.
+    pub fn of_period(unit: PeriodUnit, count: u32) -> Self {
+        match unit {
+            PeriodUnit::Day => Self::Days(count.max(1)),
+            PeriodUnit::Month => Self::Months(count.max(1)),
+            PeriodUnit::Year => Self::Years(count.max(1)),
         }
     }
 

@@ -21,6 +21,8 @@ pub enum ApiError {
     Refused(Refusal),
     /// An apply file has mistakes.
     Mistakes(Vec<ApplyMistake>),
+    /// Some items of a request have mistakes.
+    ItemMistakes(Vec<ItemMistake>),
     /// The body is no JSON, or nested too deep.
     MalformedJson,
     /// The body names a member twice; the pointer is the second one's.
@@ -37,6 +39,15 @@ pub enum ApiError {
     TimedOut { changes: bool },
     /// A handler panicked.
     Panicked,
+}
+
+/// What is wrong with one member of one item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemMistake {
+    /// A JSON pointer into the request.
+    pub pointer: String,
+    /// What is wrong, in words.
+    pub message: String,
 }
 
 impl From<UseCaseError> for ApiError {
@@ -75,10 +86,11 @@ impl ApiError {
         Self::Refused(Refusal::NotFound { what })
     }
 
-    fn status(&self) -> StatusCode {
+    /// The status that it is answered with.
+    pub fn status(&self) -> StatusCode {
         match self {
             Self::Refused(refusal) => status_of(refusal),
-            Self::Mistakes(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Mistakes(_) | Self::ItemMistakes(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::MalformedJson | Self::DuplicateMember { .. } => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -91,7 +103,7 @@ impl ApiError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.code(),
-            Self::Mistakes(_) => "invalid_request",
+            Self::Mistakes(_) | Self::ItemMistakes(_) => "invalid_request",
             Self::MalformedJson => "malformed_json",
             Self::DuplicateMember { .. } => "duplicate_member",
             Self::TooLarge { .. } => "too_large",
@@ -113,6 +125,7 @@ impl ApiError {
                 Some(NextAction::Retry)
             }
             Self::Mistakes(_)
+            | Self::ItemMistakes(_)
             | Self::MalformedJson
             | Self::DuplicateMember { .. }
             | Self::TooLarge { .. }
@@ -130,6 +143,7 @@ impl ApiError {
             Self::Store(StoreError::NoRoom) => Some(60),
             Self::Refused(_)
             | Self::Mistakes(_)
+            | Self::ItemMistakes(_)
             | Self::MalformedJson
             | Self::DuplicateMember { .. }
             | Self::TooLarge { .. }
@@ -144,6 +158,7 @@ impl ApiError {
                 Some(pointer)
             }
             Self::Mistakes(mistakes) => mistakes.first().map(|mistake| mistake.pointer.as_str()),
+            Self::ItemMistakes(mistakes) => mistakes.first().map(|mistake| mistake.pointer.as_str()),
             Self::Refused(_)
             | Self::MalformedJson
             | Self::TooLarge { .. }
@@ -164,6 +179,7 @@ impl ApiError {
             Self::Panicked => tracing::error!(request_id, "a handler panicked"),
             Self::Refused(_)
             | Self::Mistakes(_)
+            | Self::ItemMistakes(_)
             | Self::MalformedJson
             | Self::DuplicateMember { .. }
             | Self::TooLarge { .. }
@@ -226,8 +242,19 @@ impl ApiError {
     }
 
     fn mistakes(&self) -> Option<Vec<MistakeLine<'_>>> {
-        let Self::Mistakes(mistakes) = self else { return None };
-        Some(mistakes.iter().map(MistakeLine::of).collect())
+        match self {
+            Self::Mistakes(mistakes) => Some(mistakes.iter().map(MistakeLine::of).collect()),
+            Self::ItemMistakes(mistakes) => Some(mistakes.iter().map(MistakeLine::of_item).collect()),
+            Self::Refused(_)
+            | Self::MalformedJson
+            | Self::DuplicateMember { .. }
+            | Self::TooLarge { .. }
+            | Self::MethodNotAllowed
+            | Self::Store(_)
+            | Self::Signing(_)
+            | Self::TimedOut { .. }
+            | Self::Panicked => None,
+        }
     }
 }
 
@@ -246,6 +273,10 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         Refusal::MachineLimitReached { .. }
         | Refusal::CloneSuspected
         | Refusal::ActivationEnded
+        | Refusal::OrderNotHeld { .. }
+        | Refusal::SkuTaken { .. }
+        | Refusal::SpecUnfit { .. }
+        | Refusal::OrderNotTaken { .. }
         | Refusal::IllegalState { .. }
         | Refusal::IdempotencyConflict => StatusCode::CONFLICT,
         Refusal::RevisionConflict { .. } => StatusCode::PRECONDITION_FAILED,
@@ -274,14 +305,19 @@ struct Problem<'a> {
 
 #[derive(Serialize)]
 struct MistakeLine<'a> {
-    line: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
     pointer: &'a str,
     message: &'a str,
 }
 
 impl<'a> MistakeLine<'a> {
     fn of(mistake: &'a ApplyMistake) -> Self {
-        Self { line: mistake.line, pointer: &mistake.pointer, message: &mistake.message }
+        Self { line: Some(mistake.line), pointer: &mistake.pointer, message: &mistake.message }
+    }
+
+    fn of_item(mistake: &'a ItemMistake) -> Self {
+        Self { line: None, pointer: &mistake.pointer, message: &mistake.message }
     }
 }
 

@@ -6,17 +6,21 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse as _;
 
+use super::call_metrics::channel_label;
+use super::error::ApiError;
 use super::reply::Reply;
 use super::state::HttpState;
 use crate::application::Gauges;
 use crate::application::ports::DiskState;
-use crate::telemetry::{COMMIT_DURATION, HistogramReading};
+use crate::telemetry::{CERTIFICATE_EXPIRY, COMMIT_DURATION, HistogramReading};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// `GET /metrics`
 pub async fn show(State(state): State<HttpState>) -> Reply {
-    let text = written(&COMMIT_DURATION.reading(), state.store.disk(), &state.app.gauges().await?);
+    let mut text = written(&COMMIT_DURATION.reading(), state.store.disk(), &state.app.gauges().await?);
+    calls(&mut text, &state).await?;
+    certificate(&mut text, CERTIFICATE_EXPIRY.reading());
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }
 
@@ -40,6 +44,40 @@ fn written(commits: &HistogramReading, disk: Option<DiskState>, gauges: &Gauges)
     let oldest = "How long the oldest job has been due.";
     gauge(&mut text, "lictor_outbox_oldest_seconds", oldest, gauges.oldest_due.as_secs());
     text
+}
+
+/// What is counted of calls at production addresses. A channel is named `merchant/channel`.
+async fn calls(text: &mut String, state: &HttpState) -> Result<(), ApiError> {
+    let called =
+        "Calls at production addresses, by what was answered: a result code, or an HTTP status; 0 is none.";
+    head(text, "lictor_callbacks_total", "counter", called);
+    state.calls.written(text);
+    let took = "From a whole call at a production address to its answer.";
+    histogram(text, "lictor_callback_duration_seconds", took, &state.calls.durations());
+    let name = "lictor_dial_test_last_success_timestamp_seconds";
+    head(text, name, "gauge", "When a dial test last succeeded.");
+    for (merchant, channel, at) in state.app.last_dial_tests().await? {
+        let channel = channel_label(&merchant, &channel);
+        line(text, &format!("{name}{{channel=\"{channel}\"}}"), at.timestamp());
+    }
+    let name = "lictor_channel_notices_total";
+    head(text, name, "counter", "Notices to merchants about their channels, told by this process.");
+    for (merchant, channel, kind, count) in state.app.notices_raised() {
+        let channel = channel_label(&merchant, &channel);
+        line(text, &format!("{name}{{channel=\"{channel}\",kind=\"{kind}\"}}"), count);
+    }
+    let name = "lictor_call_records_dropped_total";
+    head(text, name, "counter", "Calls that were answered and could not be kept for the list of last calls.");
+    line(text, name, state.app.calls_not_kept());
+    Ok(())
+}
+
+/// Left out where a proxy has the certificate.
+fn certificate(text: &mut String, ends_at: Option<i64>) {
+    if let Some(ends_at) = ends_at {
+        let meaning = "When the served TLS certificate, or an intermediate of it, ends.";
+        gauge(text, "lictor_certificate_expiry_timestamp_seconds", meaning, ends_at);
+    }
 }
 
 fn head(text: &mut String, name: &str, kind: &str, meaning: &str) {
@@ -103,6 +141,11 @@ mod tests {
         ] {
             assert!(text.lines().any(|written| written == line), "{line} in\n{text}");
         }
+        let (mut with, mut without) = (String::new(), String::new());
+        certificate(&mut with, Some(1_800_000_000));
+        certificate(&mut without, None);
+        assert!(with.ends_with("lictor_certificate_expiry_timestamp_seconds 1800000000\n"), "{with}");
+        assert_eq!(without, "", "without TLS there is no such series");
         assert!(!written(&commits, None, &gauges).contains("free_bytes"), "what is not known is left out");
     }
 }

@@ -20,8 +20,12 @@ use super::{
 pub fn router(state: HttpState) -> Router {
     let limits = state.limits;
     Router::new()
-        .merge(within(marketplace::BODY_BYTES_MAX, production_addresses()))
+        .merge(
+            within(marketplace::BODY_BYTES_MAX, production_addresses())
+                .layer(from_fn_with_state(state.clone(), marketplace::watch)),
+        )
         .merge(within(limits.apply_body_bytes, apply_files()))
+        .merge(within(merchant::usage::BODY_BYTES_MAX, usage_records()))
         .merge(within(limits.body_bytes, everything_else()))
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
@@ -44,7 +48,14 @@ fn production_addresses() -> Router<HttpState> {
 }
 
 fn apply_files() -> Router<HttpState> {
-    Router::new().route("/v1/merchant/apply", post(merchant::apply::apply))
+    Router::new()
+        .route("/v1/merchant/apply", post(merchant::apply::apply))
+        .route("/v1/merchant/licenses/import", post(merchant::imports::import))
+}
+
+fn usage_records() -> Router<HttpState> {
+    Router::new()
+        .route("/v1/merchant/usage-records", get(merchant::usage::list).post(merchant::usage::record))
 }
 
 fn everything_else() -> Router<HttpState> {
@@ -69,8 +80,20 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/licenses/{id}/resume", post(merchant::commands::resume))
         .route("/v1/merchant/licenses/{id}/revoke", post(merchant::commands::revoke))
         .route("/v1/merchant/licenses/{id}/reissue", post(merchant::commands::reissue))
+        .route("/v1/merchant/channels", get(merchant::channels::list))
+        .route("/v1/merchant/channels/{id}", get(merchant::channels::show))
+        .route("/v1/merchant/channels/{id}/calls", get(merchant::channels::calls))
+        .route("/v1/merchant/channels/{id}/test-code", post(merchant::channels::test_code))
+        .route("/v1/merchant/orders", get(merchant::orders::list))
+        .route("/v1/merchant/orders/fetch", post(merchant::orders::fetch))
+        .route("/v1/merchant/orders/{order}", get(merchant::orders::show))
+        .route("/v1/merchant/orders/{order}/map", post(merchant::orders::map))
+        .route("/v1/merchant/orders/{order}/retry", post(merchant::orders::retry))
+        .route("/v1/merchant/outbox", get(merchant::outbox::list))
+        .route("/v1/merchant/outbox/{id}/retry", post(merchant::outbox::retry))
         .route("/v1/merchant/api-tokens", get(merchant::api_tokens::list).post(merchant::api_tokens::create))
         .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
+        .route("/v1/merchant/channels/{id}/check", post(merchant::channel_check::check))
         .route("/v1/merchant/keys", get(merchant::keys::list))
         // Operation
         .route("/v1/server/backup", get(backup::download))

@@ -4,10 +4,13 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::call_metrics::CallMetrics;
+use super::explain_budget::ExplainBudget;
 use super::verifying_keys::VerifyingKeys;
 use crate::application::ports::{Backups, IdSource, SecretSource, Store, find};
 use crate::application::record::{Owned, RecordKey, Versioned};
-use crate::application::{App, ApplyFiles, UseCaseError};
+use crate::application::{App, ApplyFiles, ChannelChecks, UseCaseError};
+use crate::config::TrustedProxies;
 use crate::domain::{Channel, ChannelId, Merchant, MerchantId};
 
 /// Bounds on what callers may cost.
@@ -21,6 +24,8 @@ pub struct HttpLimits {
     pub request_time: Duration,
     /// How long a connection may take for the head of its next request; so long it may also idle.
     pub header_time: Duration,
+    /// How long a TLS handshake may take.
+    pub handshake_time: Duration,
     /// How long open requests may go on once the service is told to stop.
     pub drain_time: Duration,
 }
@@ -32,6 +37,7 @@ impl Default for HttpLimits {
             apply_body_bytes: 1024 * 1024,
             request_time: Duration::from_secs(10),
             header_time: Duration::from_secs(75),
+            handshake_time: Duration::from_secs(10),
             drain_time: Duration::from_secs(15),
         }
     }
@@ -51,8 +57,12 @@ pub struct HttpParts {
     pub apply: Arc<dyn ApplyFiles>,
     /// Backups of that store.
     pub backups: Arc<dyn Backups>,
+    /// Checks production addresses from outside.
+    pub checks: Arc<dyn ChannelChecks>,
     /// Bounds.
     pub limits: HttpLimits,
+    /// Who may say for whom they call.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// What every handler is given; a clone is the same state.
@@ -63,6 +73,8 @@ pub struct HttpState(Arc<Inner>);
 pub struct Inner {
     parts: HttpParts,
     pub(super) keys: VerifyingKeys,
+    pub(super) calls: CallMetrics,
+    pub(super) explaining: ExplainBudget,
 }
 
 impl Deref for Inner {
@@ -84,7 +96,8 @@ impl Deref for HttpState {
 impl HttpState {
     /// Takes the parts and loads the verifying keys of every merchant.
     pub async fn load(parts: HttpParts) -> Result<Self, UseCaseError> {
-        let state = Self(Arc::new(Inner { parts, keys: VerifyingKeys::default() }));
+        let (calls, explaining) = (CallMetrics::default(), ExplainBudget::default());
+        let state = Self(Arc::new(Inner { parts, keys: VerifyingKeys::default(), calls, explaining }));
         state.reload_keys().await?;
         Ok(state)
     }

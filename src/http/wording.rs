@@ -18,7 +18,7 @@ fn pick(language: Language, [english, chinese]: Words) -> &'static str {
 pub fn title(error: &ApiError, language: Language) -> &'static str {
     let words = match error {
         ApiError::Refused(refusal) => refusal_title(refusal),
-        ApiError::Mistakes(_) => INVALID,
+        ApiError::Mistakes(_) | ApiError::ItemMistakes(_) => INVALID,
         ApiError::MalformedJson => ["Malformed JSON", "JSON 格式错误"],
         ApiError::DuplicateMember { .. } => ["Duplicate member", "成员重复"],
         ApiError::TooLarge { .. } => ["Request too large", "请求过大"],
@@ -54,6 +54,10 @@ fn refusal_title(refusal: &Refusal) -> Words {
             ["Not possible in this state", "当前状态不允许此操作"]
         }
         Refusal::NotFound { .. } => ["Not found", "未找到"],
+        Refusal::OrderNotHeld { .. } => ["Order not held", "订单并未挂起"],
+        Refusal::SkuTaken { .. } => ["SKU taken", "SKU 已归属其他规格"],
+        Refusal::SpecUnfit { .. } => ["Spec does not fit the order", "规格与订单不符"],
+        Refusal::OrderNotTaken { .. } => ["Order not taken", "订单未被接收"],
         Refusal::Invalid { .. } => INVALID,
         Refusal::RevisionConflict { .. } => ["Changed meanwhile", "内容已被修改"],
         Refusal::IdempotencyConflict => ["Idempotency key used before", "幂等键已被使用"],
@@ -68,9 +72,20 @@ pub fn reason(error: &ApiError, language: Language) -> String {
         ApiError::Refused(refusal) => refusal_reason(refusal, language),
         ApiError::Mistakes(mistakes) => match language {
             Language::English => {
-                format!("The apply file has {} mistake(s); nothing was changed.", mistakes.len())
+                format!("The file has {} mistake(s); nothing was changed.", mistakes.len())
             }
-            Language::Chinese => format!("配置文件中有 {} 处错误，未做任何更改。", mistakes.len()),
+            Language::Chinese => format!("文件中有 {} 处错误，未做任何更改。", mistakes.len()),
+        },
+        ApiError::ItemMistakes(mistakes) => match language {
+            Language::English => {
+                format!(
+                    "The request has {} mistake(s); nothing was recorded. Correct them and send all of it again.",
+                    mistakes.len()
+                )
+            }
+            Language::Chinese => {
+                format!("请求中有 {} 处错误，未记录任何内容。请改正后整体重新发送。", mistakes.len())
+            }
         },
         ApiError::TooLarge { max_bytes } => match language {
             Language::English => format!("At most {max_bytes} bytes are read."),
@@ -143,6 +158,15 @@ fn in_english(refusal: &Refusal) -> String {
             return format!("The license already runs on {limit} of {limit} machines. Release one of them.");
         }
         Refusal::NotFound { what } => return format!("There is no such {what}."),
+        Refusal::OrderNotHeld { state } => {
+            return format!("The order is {state}, not held: only held orders are mapped.");
+        }
+        Refusal::SkuTaken { sku, spec } => {
+            return format!(
+                "{sku} means the spec {spec} already. Name that spec, or give the SKU to another one in the apply file."
+            );
+        }
+        Refusal::SpecUnfit { why } | Refusal::OrderNotTaken { why } => return sentence(why),
         Refusal::IllegalState { why } => return sentence(why),
         Refusal::Invalid { why, .. } => return sentence(why),
         Refusal::RevisionConflict { current } => {
@@ -171,6 +195,14 @@ fn in_chinese(refusal: &Refusal) -> String {
             return format!("许可证已在 {limit} 台机器上使用（上限 {limit} 台），请先释放一台。");
         }
         Refusal::NotFound { what } => return format!("{}不存在。", noun_in_chinese(what)),
+        Refusal::OrderNotHeld { state } => {
+            return format!("该订单的状态为 {state}，并未挂起；只有挂起的订单才能映射规格。");
+        }
+        Refusal::SkuTaken { sku, spec } => {
+            return format!("{sku} 已归属规格 {spec}，请使用该规格，或在配置文件中将其改归其他规格。");
+        }
+        Refusal::SpecUnfit { why } => return format!("该规格与订单不符（{why}）。"),
+        Refusal::OrderNotTaken { why } => return format!("该订单未被接收（{why}）。"),
         Refusal::IllegalState { why } => return format!("当前状态不允许此操作（{why}）。"),
         Refusal::Invalid { pointer, why } if pointer.is_empty() => {
             return format!("请求不符合规则（{why}）。");
@@ -189,10 +221,14 @@ fn noun_in_chinese(what: &str) -> &'static str {
     match what {
         "license" => "该许可证",
         "activation" => "该激活",
+        "order" => "该订单",
+        "order at the marketplace" => "云商店中的该订单",
+        "job" => "该任务",
         "merchant" => "该商户",
         "status list" => "该状态列表",
         "API token" => "该 API 令牌",
         "production address" => "该生产地址",
+        "channel" => "该通道",
         "address" => "该地址",
         _ => "该资源",
     }

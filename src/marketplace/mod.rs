@@ -4,6 +4,9 @@
 //! the use case (or [`Call::dial_test_outcome`] when [`Call::test`]), [`Protocol::answer`] or [`Protocol::refuse`].
 //! A new family is one folder that implements [`Protocol`] and one line in [`protocol_for`].
 
+mod diagnosis;
+pub mod generic;
+mod json;
 pub mod koogallery;
 mod order_source;
 mod refusal;
@@ -11,12 +14,16 @@ mod refusal;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
+pub use diagnosis::{
+    Diagnosis, Ground, Guess, Suspect, Suspicion, diagnose, is_worth_a_look, named_method, plain_cause,
+};
 pub use order_source::MarketplaceOrders;
 pub use refusal::{CallRefusal, QueryDefect, RefusalCause};
 
-use crate::domain::{AccessKeyUse, InstanceInfo, PurchaseEvent, PurchaseOutcome};
+use crate::domain::{AccessKeyUse, InstanceInfo, PurchaseEvent, PurchaseOutcome, Repeat};
 
 /// A call as it came over the wire. Nothing in it is trusted.
+#[derive(Clone, Copy)]
 pub struct RawRequest<'a> {
     /// Upper case, as HTTP has it.
     pub method: &'a str,
@@ -24,7 +31,8 @@ pub struct RawRequest<'a> {
     pub path_tail: &'a str,
     /// The query string as received, still percent-encoded, without `?`.
     pub query: &'a str,
-    /// Looks a header up by its name in lower case.
+    /// Looks a header up by its name in lower case. None also for what is no visible ASCII, and for a name that stands
+    /// there more than once: which of two was signed, nobody can tell.
     pub headers: &'a (dyn Fn(&str) -> Option<&'a str> + Sync + 'a),
     /// The exact bytes received.
     pub body: &'a [u8],
@@ -49,6 +57,11 @@ pub trait Protocol: Sync {
         AccessKeyUse::Callbacks
     }
 
+    /// Why a secret cannot be an access key of this family, without a word of it; none when it can.
+    fn key_fault(&self, _secret: &SecretString) -> Option<&'static str> {
+        None
+    }
+
     /// Authenticates and reads a call. `keys` are the live access keys of the channel, newest first.
     fn read(
         &self,
@@ -62,6 +75,40 @@ pub trait Protocol: Sync {
 
     /// Words a refusal, signed with the key that signed the call, or with the newest one when none did.
     fn refuse(&self, refusal: &CallRefusal, keys: &[AccessKey]) -> RawAnswer;
+
+    /// The HTTP method that it is called by.
+    fn method(&self) -> &'static str {
+        "POST"
+    }
+
+    /// The marketplace's names for what may be asked at the address itself.
+    fn activities(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// The activities, each with what to fill in when the marketplace's console tries it out.
+    fn guides(&self) -> Vec<ActivityGuide> {
+        let guide = |name| ActivityGuide { name, fields: Vec::new() };
+        self.activities().into_iter().map(guide).collect()
+    }
+
+    /// What the call may have been before somebody on the way changed it; tried one by one to explain a refusal.
+    fn guesses(&self, _request: &RawRequest<'_>) -> Vec<Guess> {
+        Vec::new()
+    }
+
+    /// The length of a signature that cannot be one, and the length of one that can.
+    fn signature_form(&self, _request: &RawRequest<'_>) -> Option<(usize, usize)> {
+        None
+    }
+}
+
+/// An activity, and what to fill in to try it out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActivityGuide {
+    pub name: &'static str,
+    /// Every mandatory parameter with a value that passes.
+    pub fields: Vec<(&'static str, &'static str)>,
 }
 
 /// The family that speaks for a channel's `protocol`, if there is one.
@@ -72,6 +119,7 @@ pub fn protocol_for(name: &str) -> Option<&'static dyn Protocol> {
         "license-code" => Some(&koogallery::license_code::LICENSE_CODE),
         "license-v1" => Some(&koogallery::license_v1::LicenseV1),
         "saas-v1" => Some(&koogallery::saas_v1::SaasV1),
+        "standard-webhooks" => Some(&generic::StandardWebhooks),
         _ => None,
     }
 }
@@ -82,6 +130,8 @@ pub struct Call {
     pub event: PurchaseEvent,
     /// The marketplace probes: answer plausibly, leave nothing behind.
     pub test: bool,
+    /// When that happened which the call tells of, where it says so: what is told late is then known to be old.
+    pub occurred_at: Option<DateTime<Utc>>,
     /// Present when the call changes state: keep it with the answer, in the commit of that change.
     pub replay: Option<ReplayIdentity>,
     /// The marketplace's own name for what is asked; a label for metrics.
@@ -99,6 +149,10 @@ impl Call {
             }
             PurchaseEvent::Bought { business_id, details: Some(_), .. } => PurchaseOutcome::Delivered {
                 info: dial_test_info(business_id, front_end_url),
+                license_key: Some(DIAL_TEST_WORDS.to_owned()),
+            },
+            PurchaseEvent::LicenseAsked { instance_id } => PurchaseOutcome::Delivered {
+                info: dial_test_info(instance_id, front_end_url),
                 license_key: Some(DIAL_TEST_WORDS.to_owned()),
             },
             PurchaseEvent::Queried { instance_ids } => PurchaseOutcome::Instances(
@@ -134,12 +188,14 @@ fn dial_test_info(instance_id: &str, front_end_url: &str) -> InstanceInfo {
         front_end_url: front_end_url.to_owned(),
         memo: DIAL_TEST_WORDS.to_owned(),
         sign_in: None,
+        license: None,
+        usage: Vec::new(),
     }
 }
 
 /// Recognizes a call that is sent again. Scope it by channel.
 ///
-/// Found with the same `request`: the same call again, give the stored answer. Found with another `request`:
+/// Found with the same `request`: the same call again, give the answer that `repeat` says. Found with another `request`:
 /// refuse with [`RefusalCause::NonceReused`]. Not found: new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayIdentity {
@@ -147,8 +203,10 @@ pub struct ReplayIdentity {
     pub digest: [u8; 32],
     /// Stands for everything that was signed.
     pub request: [u8; 32],
-    /// The identity may be forgotten after this instant: the call would be stale by then on every replica.
+    /// The identity may be forgotten after this instant: the call would be stale by then on every replica, or its
+    /// sender has given up long ago.
     pub keep_until: DateTime<Utc>,
+    pub repeat: Repeat,
 }
 
 /// An answer, ready to be sent as it is: header names in exactly this letter case, the body byte for byte.

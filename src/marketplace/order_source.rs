@@ -1,16 +1,20 @@
 //! Asks the marketplace of a channel what an order says, and does there what codes need.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 
-use super::koogallery::open_api::{CodeFacts, OpenApi, OpenApiError};
+use super::koogallery::open_api::{CodeFacts, OpenApi, OpenApiError, UsageAnswer};
 use crate::application::ports::{
     Clock, CodeStanding, MarketplaceCallError, MarketplaceCalls, OrderSource, OrderSourceError, SecretSource,
+    UsagePushError,
 };
 use crate::domain::{
-    Channel, CodeGrant, InstanceId, Instant, Marketplace, MerchantId, OrderDetails, OrderId, RequestId,
+    AccessKeyUse, Channel, CodeGrant, InstanceId, Instant, Marketplace, MerchantId, OrderDetails, OrderId,
+    RequestId, UsagePush, UsageRecord,
 };
 
 /// The open APIs of all marketplaces, each called as its channel says.
@@ -18,12 +22,48 @@ pub struct MarketplaceOrders {
     secrets: Arc<dyn SecretSource>,
     clock: Arc<dyn Clock>,
     call_time: Duration,
+    pauses: Pauses,
+}
+
+/// Longest pause that a marketplace is granted: who asks for more is asked again by then.
+const PAUSE_MAX: Duration = Duration::from_secs(3_600);
+/// Pause after a limit that says none. No page states one.
+const PAUSE_DEFAULT: Duration = Duration::from_secs(60);
+/// Accesses whose pauses are remembered; over the one that ends first is forgotten.
+const PAUSES_MAX: usize = 1_024;
+
+/// Until when marketplaces have asked not to be called, by address and access key.
+#[derive(Default)]
+struct Pauses(Mutex<BTreeMap<(String, String), Instant>>);
+
+impl Pauses {
+    fn keep(&self, channel: &Channel, pause: Option<Duration>, now: Instant) {
+        let Some(key) = access(channel) else { return };
+        let pause = pause.unwrap_or(PAUSE_DEFAULT).min(PAUSE_MAX);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, until| now < *until);
+        if known.len() >= PAUSES_MAX
+            && let Some(first) = known.iter().min_by_key(|(_, until)| **until).map(|(key, _)| key.clone())
+        {
+            known.remove(&first);
+        }
+        known.insert(key, now + pause);
+    }
+
+    fn until(&self, channel: &Channel, now: Instant) -> Option<Instant> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&access(channel)?).copied().filter(|until| now < *until)
+    }
+}
+
+fn access(channel: &Channel) -> Option<(String, String)> {
+    channel.open_api.as_ref().map(|api| (api.base_url.clone(), api.access_key.to_string()))
 }
 
 impl MarketplaceOrders {
     /// Secrets are resolved at each call, so that a changed one needs no restart. A call ends after `call_time`.
     pub fn new(secrets: Arc<dyn SecretSource>, clock: Arc<dyn Clock>, call_time: Duration) -> Self {
-        Self { secrets, clock, call_time }
+        Self { secrets, clock, call_time, pauses: Pauses::default() }
     }
 }
 
@@ -41,7 +81,9 @@ impl OrderSource for MarketplaceOrders {
             move |open_api: &OpenApi<'_>, now| open_api.query_order(&order_id, order_line_id.as_deref(), now);
         self.call(channel, asking).await.map_err(|fault| match fault {
             Fault::NotConfigured => OrderSourceError::NotConfigured,
-            Fault::Error(OpenApiError::Retry(why)) => OrderSourceError::Unavailable(why),
+            Fault::Error(OpenApiError::Retry(why) | OpenApiError::Limited { why, .. }) => {
+                OrderSourceError::Unavailable(why)
+            }
             Fault::Error(OpenApiError::NotFound) => OrderSourceError::UnknownOrder,
             Fault::Error(
                 error @ (OpenApiError::Refused(_)
@@ -51,6 +93,10 @@ impl OrderSource for MarketplaceOrders {
                 | OpenApiError::CodeState),
             ) => OrderSourceError::Refused(error.to_string()),
         })
+    }
+
+    fn asked_to_wait(&self, channel: &Channel) -> Option<Instant> {
+        self.pauses.until(channel, self.clock.now())
     }
 }
 
@@ -99,9 +145,47 @@ impl MarketplaceCalls for MarketplaceOrders {
         let (event_id, text) = (request.to_string(), text.to_owned());
         Ok(self.call(channel, move |open_api, now| open_api.upload_license(&event_id, &text, now)).await?)
     }
+
+    fn asked_to_wait(&self, channel: &Channel) -> Option<Instant> {
+        self.pauses.until(channel, self.clock.now())
+    }
+
+    async fn push_usage(
+        &self,
+        channel: &Channel,
+        records: Vec<UsageRecord>,
+        nonce: &str,
+    ) -> Result<(), UsagePushError> {
+        let answer = match channel.usage.push {
+            UsagePush::New => {
+                let (key, nonce) = (self.usage_key(channel)?, nonce.to_owned());
+                let push = move |api: &OpenApi<'_>, now| api.push_usage(&records, (&key, &nonce), now);
+                self.call(channel, push).await
+            }
+            UsagePush::Old => {
+                let push = move |api: &OpenApi<'_>, now| api.push_usage_by_product(&records, now);
+                self.call(channel, push).await
+            }
+        };
+        match answer.map_err(MarketplaceCallError::from)? {
+            UsageAnswer::Taken => Ok(()),
+            UsageAnswer::TooMany => Err(UsagePushError::TooMany),
+            UsageAnswer::TooOld => Err(UsagePushError::TooOld),
+            UsageAnswer::Unwanted(why) => Err(UsagePushError::Unwanted(why)),
+        }
+    }
 }
 
 impl MarketplaceOrders {
+    /// The newest key for usage push, or else for callbacks.
+    fn usage_key(&self, channel: &Channel) -> Result<SecretString, MarketplaceCallError> {
+        let newest = |used_for| channel.access_keys.iter().find(|key| key.used_for == used_for);
+        let key = newest(AccessKeyUse::UsagePush).or_else(|| newest(AccessKeyUse::Callbacks));
+        let none = || MarketplaceCallError::Refused("the channel has no access key that signs usage".into());
+        let resolved = self.secrets.resolve(&key.ok_or_else(none)?.value);
+        resolved.map_err(|fault| MarketplaceCallError::Refused(fault.to_string()))
+    }
+
     /// One call as the channel's settings say, where blocking is allowed.
     async fn call<T: Send + 'static>(
         &self,
@@ -126,7 +210,11 @@ impl MarketplaceOrders {
             calling(&open_api, now)
         });
         let cut_off = |_| Fault::from(OpenApiError::Retry("the call was cut off".into()));
-        Ok(called.await.map_err(cut_off)??)
+        let called = called.await.map_err(cut_off)?;
+        if let Err(OpenApiError::Limited { pause, .. }) = &called {
+            self.pauses.keep(channel, *pause, self.clock.now());
+        }
+        Ok(called?)
     }
 }
 
@@ -146,7 +234,9 @@ impl From<Fault> for MarketplaceCallError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::NotConfigured => Self::NotConfigured,
-            Fault::Error(OpenApiError::Retry(why)) => Self::Unavailable(why),
+            Fault::Error(OpenApiError::Retry(why) | OpenApiError::Limited { why, .. }) => {
+                Self::Unavailable(why)
+            }
             Fault::Error(OpenApiError::RequestClosed(why)) => Self::RequestClosed(why),
             Fault::Error(OpenApiError::CodeUnknown) => Self::CodeUnknown,
             Fault::Error(OpenApiError::CodeNotReceived) => Self::CodeNotReceived,

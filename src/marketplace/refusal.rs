@@ -30,6 +30,8 @@ pub enum RefusalCause {
         "called by another method than GET: a POST with JSON is the SaaS V2 family or a newer License one"
     )]
     NotGet,
+    #[error("called by another method than POST: events come by POST")]
+    NotPost,
     #[error("the body has {bytes} bytes, at most {limit} are read")]
     BodyTooLarge { bytes: usize, limit: usize },
     #[error("the body is no JSON object")]
@@ -44,7 +46,7 @@ pub enum RefusalCause {
     QueryParameterMissing(&'static str),
     #[error("the query parameter {0} does not have its documented form")]
     QueryParameterMalformed(&'static str),
-    #[error("the header {0} is missing")]
+    #[error("the header {0} is missing, or stands there more than once")]
     HeaderMissing(&'static str),
     #[error("the header {0} does not have its documented form")]
     HeaderMalformed(&'static str),

@@ -2,18 +2,18 @@
 //!
 //! Source: zh-cn_topic_0070649475 (transport), en-us_topic_000034 (what is checked).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::Clock;
+use super::judge::wire::{TargetError, WireRequest};
+use super::judge::{CallFailure, WireAnswer};
 use super::signer::{self, CallbackSignature};
-
-/// The access guide grants 5 s, the console 20 s; what takes longer than the first is judged elsewhere.
-const TIMEOUT: Duration = Duration::from_secs(20);
-const ANSWER_LIMIT_BYTES: u64 = 1024 * 1024;
+use super::transport::Transport;
+use super::words::Call;
 
 /// The production address could not be reached or did not answer.
 #[derive(Debug, Error)]
@@ -21,13 +21,13 @@ pub enum CallError {
     #[error("no randomness: {0}")]
     Randomness(String),
     #[error("the production address cannot be reached: {0}")]
-    Unreachable(Box<ureq::Error>),
-}
-
-impl From<ureq::Error> for CallError {
-    fn from(error: ureq::Error) -> Self {
-        Self::Unreachable(Box::new(error))
-    }
+    Unreachable(CallFailure),
+    #[error(transparent)]
+    NoAddress(TargetError),
+    #[error("order {0} was given no instance id")]
+    NoInstance(String),
+    #[error("{family} has no such step as {step}")]
+    NotInFamily { family: &'static str, step: &'static str },
 }
 
 /// A callback, signed. Sending it twice is a replay; its members may be altered to see that this is noticed.
@@ -49,7 +49,7 @@ impl SignedCall {
 #[derive(Debug, Clone)]
 pub struct CallAnswer {
     pub status: u16,
-    /// Names in lower case.
+    /// Names in the letter case in which they came.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
     /// The body, when it is JSON.
@@ -67,6 +67,19 @@ pub enum BodySign {
 }
 
 impl CallAnswer {
+    /// Judged as answered by whoever holds `access_key`.
+    pub(super) fn of(answer: WireAnswer, access_key: &str) -> Self {
+        let WireAnswer { status, headers, body, took } = answer;
+        let json = serde_json::from_slice(&body).ok();
+        let body_sign = judge_body_sign(access_key, &headers, &body);
+        Self { status, headers, body, json, body_sign, took }
+    }
+
+    /// Whether the marketplace takes it for done, or for being done.
+    pub fn is_accepted(&self) -> bool {
+        self.status == 200 && matches!(self.result_code(), "000000" | "000004")
+    }
+
     /// A text member of the answer; empty when it is not there.
     pub fn text(&self, name: &str) -> &str {
         self.json.as_ref().and_then(|json| json.get(name)?.as_str()).unwrap_or_default()
@@ -90,23 +103,15 @@ impl CallAnswer {
 /// Calls one production address.
 #[derive(Clone)]
 pub struct Caller {
-    production_address: String,
     access_key: SecretString,
     clock: Clock,
-    agent: ureq::Agent,
+    transport: Transport,
 }
 
 impl Caller {
     pub fn new(production_address: &str, access_key: SecretString, clock: Clock) -> Self {
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(TIMEOUT))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false);
-        // A proxy that the environment names is for what lies outside.
-        let config = if is_loopback(production_address) { config.proxy(None) } else { config };
-        let agent = config.build().new_agent();
-        Self { production_address: production_address.to_owned(), access_key, clock, agent }
+        let transport = Transport::new(production_address);
+        Self { access_key, clock, transport }
     }
 
     /// Signs a callback of now: members sorted, nulls dropped, a fresh nonce.
@@ -123,46 +128,40 @@ impl Caller {
 
     /// Sends a call as it is. Blocks.
     pub fn send(&self, call: &SignedCall) -> Result<CallAnswer, CallError> {
-        let joint = if self.production_address.contains('?') { '&' } else { '?' };
-        let url = format!("{}{joint}{}", self.production_address, call.query());
-        let started = Instant::now();
-        let request = self.agent.post(url).header("Accept", "application/json");
-        let mut response =
-            request.header("Content-Type", "application/json;charset=utf8").send(&call.body)?;
-        let body = response.body_mut().with_config().limit(ANSWER_LIMIT_BYTES).read_to_vec()?;
-        let text = |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let headers: Vec<_> =
-            response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-        Ok(CallAnswer {
-            status: response.status().as_u16(),
-            json: serde_json::from_slice(&body).ok(),
-            body_sign: self.judge_body_sign(&headers, &body),
-            headers,
-            body,
-            took: started.elapsed(),
-        })
+        let headers = vec![
+            ("Accept", "application/json".to_owned()),
+            ("Content-Type", "application/json;charset=utf8".to_owned()),
+        ];
+        let path_and_query = self.transport.path_and_query("", &call.query())?;
+        let body = call.body.clone();
+        let sent = WireRequest { method: "POST", path_and_query, headers, body };
+        let received = self.transport.send(&sent)?;
+        Ok(CallAnswer::of(received, self.access_key.expose_secret()))
+    }
+
+    /// Signs and sends what is to be said, with a business id where one belongs.
+    pub fn tell(&self, call: &Call) -> Result<CallAnswer, CallError> {
+        let mut members = call.members.clone();
+        members.insert("activity".to_owned(), call.activity.into());
+        if call.is_purchase() {
+            members.insert("businessId".to_owned(), random_text(16)?.into());
+        }
+        self.call(members)
     }
 
     /// Signs and sends.
     pub fn call(&self, members: Map<String, Value>) -> Result<CallAnswer, CallError> {
         self.send(&self.sign(members)?)
     }
-
-    /// Some printed examples have a blank after `signature=`.
-    fn judge_body_sign(&self, headers: &[(String, String)], body: &[u8]) -> BodySign {
-        let Some((_, said)) = headers.iter().find(|(name, _)| name == "body-sign") else {
-            return BodySign::Missing;
-        };
-        let expected = signer::body_sign(self.access_key.expose_secret(), body);
-        if said.replace(' ', "") == expected.replace(' ', "") { BodySign::Right } else { BodySign::Wrong }
-    }
 }
 
-fn is_loopback(url: &str) -> bool {
-    let uri = url.parse::<ureq::http::Uri>().ok();
-    let host = uri.as_ref().and_then(|uri| uri.host()).unwrap_or_default();
-    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+/// Some printed examples have a blank after `signature=`.
+fn judge_body_sign(access_key: &str, headers: &[(String, String)], body: &[u8]) -> BodySign {
+    let Some((_, said)) = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("body-sign")) else {
+        return BodySign::Missing;
+    };
+    let expected = signer::body_sign(access_key, body);
+    if said.replace(' ', "") == expected.replace(' ', "") { BodySign::Right } else { BodySign::Wrong }
 }
 
 /// `bytes` random bytes as hex: nonces, business ids, order ids.

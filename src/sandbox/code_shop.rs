@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
-
 use super::Clock;
 use super::caller::{CallAnswer, CallError, Caller, random_text};
 use super::codes::{Codes, SoldCode};
-use super::orders::{Basket, Billing, MockOrder, OrderReason, Orders, Period, digits};
+use super::dial_tests::saved_cases;
+use super::family::Family;
+use super::orders::{Basket, Billing, MockOrder, OrderReason, Orders, Period};
+use super::words;
+use super::words::v2::Scene;
 
 /// A shop for one production address. Every method blocks until the address has answered.
 pub struct CodeShop {
@@ -56,17 +58,12 @@ impl CodeShop {
 
     /// `newInstance`, which no table of this family names.
     pub fn announce(&self, order: &MockOrder) -> Result<CallAnswer, CallError> {
-        self.call(json!({
-            "activity": "newInstance",
-            "orderId": order.order_id,
-            "orderLineId": order.order_line_id,
-            "businessId": random_text(16)?,
-        }))
+        self.caller.tell(&words::code::announce(order))
     }
 
     /// `refreshLicenseCode` RENEWAL: the new term begins where the last one ends.
     pub fn renew(&self, code: &str, period: Period) -> Result<CallAnswer, CallError> {
-        let Some(mut sold) = self.codes.find(code) else { return self.refresh(code, "RENEWAL", None) };
+        let Some(mut sold) = self.codes.find(code) else { return self.refresh(code, Scene::Renewal, None) };
         let start = sold.ends.last().copied().unwrap_or_else(|| (self.clock)());
         let end = period.end_after(start);
         sold.ends.push(end);
@@ -75,12 +72,12 @@ impl CodeShop {
         order.expires_at = Some(end);
         self.orders.register(order.clone());
         self.codes.change(code, |known| known.ends.clone_from(&sold.ends));
-        self.refresh(code, "RENEWAL", Some((&sold, &order)))
+        self.refresh(code, Scene::Renewal, Some((&sold, &order)))
     }
 
     /// `refreshLicenseCode` UNSUBSCRIBE_RENEWAL_PERIOD: the last renewal is refunded.
     pub fn cancel_renewal(&self, code: &str) -> Result<CallAnswer, CallError> {
-        let scene = "UNSUBSCRIBE_RENEWAL_PERIOD";
+        let scene = Scene::CancelRenewal;
         let Some(mut sold) = self.codes.find(code) else { return self.refresh(code, scene, None) };
         if sold.ends.len() > 1 {
             sold.ends.pop();
@@ -92,55 +89,38 @@ impl CodeShop {
 
     /// `updateLicenseCodeStatus` FREEZE.
     pub fn freeze(&self, code: &str) -> Result<CallAnswer, CallError> {
-        self.call(json!({ "activity": "updateLicenseCodeStatus", "license": code, "status": "FREEZE" }))
+        self.caller.tell(&words::code::update_status(code, true))
     }
 
     /// `updateLicenseCodeStatus` UNFREEZE.
     pub fn unfreeze(&self, code: &str) -> Result<CallAnswer, CallError> {
-        self.call(json!({ "activity": "updateLicenseCodeStatus", "license": code, "status": "UNFREEZE" }))
+        self.caller.tell(&words::code::update_status(code, false))
     }
 
     /// `releaseLicenseCode` after a natural end: no order is named.
     pub fn release(&self, code: &str) -> Result<CallAnswer, CallError> {
         self.codes.change(code, |known| known.released = true);
-        self.call(json!({ "activity": "releaseLicenseCode", "license": code }))
+        self.caller.tell(&words::code::release(code, None))
     }
 
     /// Replays the saved debugging cases: activity and answer of each.
     pub fn dial_test(&self) -> Result<Vec<(&'static str, CallAnswer)>, CallError> {
-        let code = json!({ "license": "PLMOCKOFASAVEDCASE", "testFlag": "1" });
-        let order = json!({ "orderId": "MOCKMONTYRENEW", "orderLineId": "MOCKMONTYRENEW-000001" });
-        let end = json!({ "scene": "RENEWAL", "expireTime": digits((self.clock)()) });
-        let cases = [
-            ("newInstance", vec![order.clone(), json!({ "businessId": random_text(16)?, "testFlag": "1" })]),
-            ("refreshLicenseCode", vec![code.clone(), order, end]),
-            ("updateLicenseCodeStatus", vec![code.clone(), json!({ "status": "FREEZE" })]),
-            ("releaseLicenseCode", vec![code]),
-        ];
-        let asked = cases.into_iter().map(|(activity, parts)| {
-            let mut members = object(json!({ "activity": activity }));
-            members.extend(parts.into_iter().flat_map(object));
-            Ok((activity, self.caller.call(members)?))
-        });
-        asked.collect()
+        let cases = saved_cases(Family::LicenseCode, (self.clock)());
+        cases.iter().map(|case| Ok((case.activity, self.caller.tell(case)?))).collect()
     }
 
     fn refresh(
         &self,
         code: &str,
-        scene: &str,
+        scene: Scene,
         known: Option<(&SoldCode, &MockOrder)>,
     ) -> Result<CallAnswer, CallError> {
-        let end = known.and_then(|(sold, _)| sold.ends.last().copied()).unwrap_or_else(|| (self.clock)());
-        let order_id = known.map_or("CSUNKNOWN", |(_, order)| order.order_id.as_str());
-        self.call(json!({
-            "activity": "refreshLicenseCode",
-            "scene": scene,
-            "orderId": order_id,
-            "orderLineId": super::orders::line_id(order_id),
-            "license": code,
-            "expireTime": digits(end),
-        }))
+        let now = (self.clock)();
+        let end = known.and_then(|(sold, _)| sold.ends.last().copied()).unwrap_or(now);
+        let nobodys =
+            MockOrder::new("CSUNKNOWN", OrderReason::Renew, now, Basket::of("UNKNOWN", Billing::OneTime));
+        let order = known.map_or(&nobodys, |(_, order)| order);
+        self.caller.tell(&words::code::refresh(scene, code, order, end, None))
     }
 
     fn place(&self, reason: OrderReason, basket: Basket) -> Result<MockOrder, CallError> {
@@ -148,16 +128,5 @@ impl CodeShop {
         let order = MockOrder::new(&order_id, reason, (self.clock)(), basket);
         self.orders.register(order.clone());
         Ok(order)
-    }
-
-    fn call(&self, members: Value) -> Result<CallAnswer, CallError> {
-        self.caller.call(object(members))
-    }
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        _ => Map::new(),
     }
 }

@@ -1,17 +1,34 @@
 //! A stand-in for the KooGallery marketplace: it sells mock orders, calls a production address with real signatures
-//! and answers the open API. For demos, tests and merchants' dry runs.
+//! and answers the open API; and for a shop that sends Standard Webhooks. For demos, tests and merchants' dry runs.
 //!
 //! It shares no code with the server's own adapter: both are written from the marketplace's pages and held to the
 //! same vectors, so that one misreading cannot hide in both.
 
+pub mod address;
 pub mod caller;
+pub mod chaos;
 mod code_shop;
 pub mod codes;
+pub mod courier;
+pub mod dial_tests;
+mod dice;
+pub mod event_shop;
+pub mod family;
+mod json_text;
+pub mod judge;
+pub mod manner;
 pub mod open_api;
 pub mod orders;
+pub mod retry;
+pub mod sensitive;
+mod shop;
 pub mod signer;
 mod storefront;
+mod transport;
 pub mod uploads;
+pub mod usage;
+pub mod words;
+pub mod written;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -22,13 +39,17 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
+use address::{Address, AddressKeys};
 use caller::Caller;
 pub use code_shop::{CodeSale, CodeShop};
 use codes::Codes;
+use family::Family;
 use open_api::{OpenApi, Trouble};
 use orders::{MockOrder, Orders};
+pub use shop::{Sale, Shop, Step};
 pub use storefront::{Purchase, Storefront};
 use uploads::Uploads;
+use usage::{CheckedUsage, UsageLedger};
 
 /// Tells the time to everything in the sandbox; tests pass a clock that they move.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -48,6 +69,7 @@ pub struct Sandbox {
     orders: Arc<Orders>,
     codes: Arc<Codes>,
     uploads: Arc<Uploads>,
+    usage: Arc<UsageLedger>,
     open_api: Arc<OpenApi>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -68,7 +90,8 @@ impl Sandbox {
             Arc::clone(&uploads),
             Arc::clone(&clock),
         );
-        let open_api = Arc::new(open_api);
+        let usage = Arc::new(UsageLedger::default());
+        let open_api = Arc::new(open_api.with_usage(Arc::clone(&usage)));
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let serving = open_api::serve(listener, Arc::clone(&open_api), stopped);
@@ -76,7 +99,8 @@ impl Sandbox {
             runtime.block_on(serving);
             runtime.shutdown_background();
         })?;
-        Ok(Self { address, clock, orders, codes, uploads, open_api, stop: Some(stop), thread: Some(thread) })
+        let (stop, thread) = (Some(stop), Some(thread));
+        Ok(Self { address, clock, orders, codes, uploads, usage, open_api, stop, thread })
     }
 
     /// The merchant's `open_api.base_url`.
@@ -86,8 +110,10 @@ impl Sandbox {
 
     /// Sells through one production address, whose calls are signed with `access_key`.
     pub fn storefront(&self, production_address: &str, access_key: SecretString) -> Storefront {
+        self.usage.accept_key(access_key.clone());
         let caller = Caller::new(production_address, access_key, Arc::clone(&self.clock));
         Storefront::new(caller, Arc::clone(&self.orders), Arc::clone(&self.uploads), Arc::clone(&self.clock))
+            .with_usage(Arc::clone(&self.usage))
     }
 
     /// Sells authorization codes and tells one production address of them.
@@ -95,6 +121,28 @@ impl Sandbox {
         let caller = Caller::new(production_address, access_key, Arc::clone(&self.clock));
         let (orders, codes) = (Arc::clone(&self.orders), Arc::clone(&self.codes));
         CodeShop::new(caller, orders, codes, Arc::clone(&self.clock))
+    }
+
+    /// What merchants push, and of what they may.
+    pub fn usage(&self) -> &UsageLedger {
+        &self.usage
+    }
+
+    /// Every record of usage that was taken, with the verdict of the check that follows.
+    pub fn usage_records(&self) -> Vec<CheckedUsage> {
+        self.usage.checked()
+    }
+
+    /// Sells through one production address in any family but the Kit, which has no orders.
+    pub fn shop(&self, family: Family, production_address: &str, keys: AddressKeys) -> Shop {
+        let address = Address::new(production_address, keys, Arc::clone(&self.clock));
+        let known = (Arc::clone(&self.orders), Arc::clone(&self.codes), Arc::clone(&self.uploads));
+        Shop::new(family, address, known, Arc::clone(&self.clock))
+    }
+
+    /// What tells the time here.
+    pub fn clock(&self) -> Clock {
+        Arc::clone(&self.clock)
     }
 
     /// Makes an order known to the order query without telling anybody.

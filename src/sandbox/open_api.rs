@@ -25,12 +25,15 @@ use super::codes::{CodeAnswer, Codes};
 use super::orders::Orders;
 use super::signer::{OpenApiCall, open_api_signature};
 use super::uploads::Uploads;
+use super::usage::UsageLedger;
 use super::{Clock, OpenApiKeys};
 
 const ORDER_QUERY_PATH: &str = "/api/mkp-openapi-public/global/v1/order/query";
 const MARKET_EVENT_PATH: &str = "/api/mkp-openapi-public/global/v1/market-event/";
 const ACTIVATE_PATH: &str = "/api/mkp-openapi-public/global/v1/license/activate";
 const HEARTBEAT_PATH: &str = "/api/mkp-openapi-public/global/v1/license/heartbeat";
+const USAGE_PATH: &str = "/api/mkp-openapi-public/global/v1/isv/usage-data";
+const OLD_USAGE_PATH: &str = "/rest/marketplace/v1/isv/usage-data";
 const USAGE_INFO_PATH: &str = "/api/mkp-openapi-public/global/v2/license/software-usage-info";
 /// The usual tolerance of this signing scheme; no page states it.
 const DATE_TOLERANCE: TimeDelta = TimeDelta::minutes(15);
@@ -44,6 +47,8 @@ pub enum Trouble {
     Hang,
     /// Does what was asked and loses the answer: the caller reads a gateway's 504.
     AnswerLost,
+    /// Answers 406 with `MKT.0250`: too many calls. With a pause in seconds, it is said in `Retry-After`.
+    Limited(Option<u32>),
     /// Answers with this status, usually 5xx or 429, and `MKT.0999`.
     Status(u16),
 }
@@ -62,6 +67,7 @@ pub struct OpenApi {
     orders: Arc<Orders>,
     codes: Arc<Codes>,
     uploads: Arc<Uploads>,
+    usage: Arc<UsageLedger>,
     clock: Clock,
     trouble: Mutex<Option<PlannedTrouble>>,
     calls: AtomicU64,
@@ -75,7 +81,15 @@ impl OpenApi {
         uploads: Arc<Uploads>,
         clock: Clock,
     ) -> Self {
-        Self { keys, orders, codes, uploads, clock, trouble: Mutex::default(), calls: AtomicU64::new(0) }
+        let (usage, trouble, calls) = (Arc::default(), Mutex::default(), AtomicU64::new(0));
+        Self { keys, orders, codes, uploads, usage, clock, trouble, calls }
+    }
+
+    /// The same with this ledger for pushed usage.
+    #[must_use]
+    pub fn with_usage(mut self, usage: Arc<UsageLedger>) -> Self {
+        self.usage = usage;
+        self
     }
 
     /// `calls` calls go wrong, after `skip` that do not; 0 ends what was asked for before.
@@ -105,6 +119,8 @@ impl OpenApi {
         }
         match (method, uri.path()) {
             (&Method::GET, ORDER_QUERY_PATH) => self.order(uri.query().unwrap_or_default()),
+            (_, USAGE_PATH) => usage_response(self.usage.take_new(headers, body, (self.clock)())),
+            (_, OLD_USAGE_PATH) => usage_response(self.usage.take_old(body, (self.clock)())),
             (_, path) => {
                 match path.strip_prefix(MARKET_EVENT_PATH).and_then(|rest| rest.strip_suffix("/file")) {
                     Some(event_id) => self.upload(event_id, headers, body),
@@ -208,6 +224,8 @@ pub fn router(api: Arc<OpenApi>) -> Router {
         .route(ACTIVATE_PATH, codes())
         .route(HEARTBEAT_PATH, codes())
         .route(USAGE_INFO_PATH, codes())
+        .route(USAGE_PATH, post(handle))
+        .route(OLD_USAGE_PATH, post(handle))
         .route(&format!("{MARKET_EVENT_PATH}{{event_id}}/file"), post(handle))
         .with_state(api)
 }
@@ -216,6 +234,7 @@ async fn handle(State(api): State<Arc<OpenApi>>, parts: Parts, body: Bytes) -> R
     api.calls.fetch_add(1, Ordering::SeqCst);
     match api.next_trouble() {
         Some(Trouble::Status(status)) => return coded(status, "MKT.0999", "Internal error"),
+        Some(Trouble::Limited(pause_secs)) => return limited(pause_secs),
         Some(Trouble::Hang) => std::future::pending::<()>().await,
         Some(Trouble::Delay(delay)) => tokio::time::sleep(delay).await,
         Some(Trouble::AnswerLost) => {
@@ -269,6 +288,11 @@ fn coded(status: u16, code: &str, message: &str) -> Response {
     json_response(status, &json!({ "resultCode": code, "resultMsg": message }))
 }
 
+fn usage_response((status, code): (u16, &str)) -> Response {
+    let message = if code == "MKT.0000" { "success" } else { "see the code" };
+    json_response(status, &json!({ "error_code": code, "error_msg": message }))
+}
+
 /// Codes have their own members, and their own codes.
 fn code_response((status, code, data): CodeAnswer) -> Response {
     let message = if code == "92020000" { "success" } else { "refused" };
@@ -277,6 +301,14 @@ fn code_response((status, code, data): CodeAnswer) -> Response {
         body["data"] = data;
     }
     json_response(status, &body)
+}
+
+fn limited(pause_secs: Option<u32>) -> Response {
+    let mut response = coded(406, "MKT.0250", "Too many calls");
+    if let Some(secs) = pause_secs {
+        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(secs));
+    }
+    response
 }
 
 fn json_response(status: u16, body: &Value) -> Response {

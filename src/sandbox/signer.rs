@@ -1,6 +1,7 @@
 //! The marketplace's side of its signatures, written from its pages.
 //!
-//! Source: zh-cn_topic_0070649248 (callbacks), zh-cn_topic_0070649067 (`Body-Sign`), zh-cn_topic_0070649463 (open API).
+//! Source: zh-cn_topic_0070649248 (callbacks), zh-cn_topic_0070649066 (`authToken`), zh-cn_topic_0070649476 (Kit 2),
+//! zh-cn_topic_0070649067 (`Body-Sign`), zh-cn_topic_0070649463 (open API).
 
 use std::collections::BTreeMap;
 
@@ -43,10 +44,32 @@ pub fn sign_callback(access_key: &str, timestamp: &str, nonce: &str, body: &[u8]
     }
 }
 
+/// `authToken` of the older families: all parameters but itself, decoded, sorted by name as Java sorts strings.
+pub fn auth_token(access_key: &str, parameters: &[(String, String)]) -> String {
+    let mut sorted: Vec<_> = parameters.iter().filter(|(name, _)| name != "authToken").collect();
+    sorted.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+    let pairs: Vec<String> = sorted.iter().map(|(name, value)| [name, "=", value].concat()).collect();
+    let time = sorted.iter().find(|(name, _)| name == "timeStamp").map_or("", |(_, value)| value);
+    let key = [access_key, time].concat();
+    base64::engine::general_purpose::STANDARD.encode(mac(&key, &[pairs.join("&").as_bytes()]))
+}
+
+/// `x-sign` of the Kit's second version: no inner HMAC.
+pub fn kit_sign(access_key: &str, timestamp: &str, nonce: &str, payload: &[u8]) -> String {
+    let head = [access_key, nonce, timestamp].concat();
+    hex(&mac(access_key, &[head.as_bytes(), payload]))
+}
+
 /// What `Body-Sign` has to say about an answer.
 pub fn body_sign(access_key: &str, answer: &[u8]) -> String {
     let signature = base64::engine::general_purpose::STANDARD.encode(mac(access_key, &[answer]));
     ["sign_type=\"HMAC-SHA256\", signature=\"", &signature, "\""].concat()
+}
+
+/// The header `signature` of a usage push (zh-cn_topic_0070649410), over a body that is sorted and compact.
+pub fn usage_signature(access_key: &str, ts: &str, nonce: &str, body: &str) -> String {
+    let signed = ["ts=", ts, "&nonce=", nonce, "&body=", body].concat();
+    base64::engine::general_purpose::STANDARD.encode(mac(access_key, &[signed.as_bytes()]))
 }
 
 /// What a call to the open API says of itself.

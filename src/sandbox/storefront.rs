@@ -6,18 +6,22 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value, json};
 
 use super::Clock;
 use super::caller::{CallAnswer, CallError, Caller, random_text};
-use super::orders::{Basket, MockOrder, OrderReason, Orders, Period, digits};
+use super::dial_tests::saved_cases;
+use super::family::Family;
+use super::orders::{Basket, MockOrder, OrderReason, Orders, Period};
 use super::uploads::{Upload, Uploads};
+use super::usage::UsageLedger;
+use super::words::v2::{self, Scene};
 
 /// Sells, renews, freezes and releases. Every method blocks until the production address has answered.
 pub struct Storefront {
     caller: Caller,
     orders: Arc<Orders>,
     uploads: Arc<Uploads>,
+    usage: Arc<UsageLedger>,
     clock: Clock,
     /// By instance id: what was bought, and the ends that each paid term reached, the latest last.
     instances: Mutex<HashMap<String, Instance>>,
@@ -38,7 +42,15 @@ pub struct Purchase {
 
 impl Storefront {
     pub(super) fn new(caller: Caller, orders: Arc<Orders>, uploads: Arc<Uploads>, clock: Clock) -> Self {
-        Self { caller, orders, uploads, clock, instances: Mutex::default() }
+        let (usage, instances) = (Arc::default(), Mutex::default());
+        Self { caller, orders, uploads, usage, clock, instances }
+    }
+
+    /// The same, telling this ledger what is opened and closed.
+    #[must_use]
+    pub(super) fn with_usage(mut self, usage: Arc<UsageLedger>) -> Self {
+        self.usage = usage;
+        self
     }
 
     /// For calls that are not as they should be.
@@ -64,13 +76,9 @@ impl Storefront {
 
     /// `newInstance` for an order, also again: a fresh business id and nonce each time.
     pub fn deliver(&self, order: &MockOrder) -> Result<CallAnswer, CallError> {
-        let answer = self.call(json!({
-            "activity": "newInstance",
-            "orderId": order.order_id,
-            "orderLineId": order.order_line_id,
-            "businessId": business_id()?,
-        }))?;
+        let answer = self.caller.tell(&v2::new_instance(Family::SaasV2, order))?;
         if matches!(answer.result_code(), "000000" | "000004") && !answer.instance_id().is_empty() {
+            self.usage.opened(answer.instance_id(), &order.basket, order.created_at);
             let ends = order.expires_at.into_iter().collect();
             let instance = Instance { basket: order.basket.clone(), ends };
             self.lock().entry(answer.instance_id().to_owned()).or_insert(instance);
@@ -80,24 +88,24 @@ impl Storefront {
 
     /// `queryInstance` for up to 100 ids.
     pub fn query(&self, instance_ids: &[&str]) -> Result<CallAnswer, CallError> {
-        self.call(json!({ "activity": "queryInstance", "instanceId": instance_ids.join(",") }))
+        self.caller.tell(&v2::query_instance(Family::SaasV2, instance_ids))
     }
 
     /// Somebody renews: the new term begins where the last one ends.
     pub fn renew(&self, instance_id: &str, period: Period) -> Result<Purchase, CallError> {
-        self.extend(instance_id, OrderReason::Renew, "RENEWAL", period)
+        self.extend(instance_id, OrderReason::Renew, Scene::Renewal, period)
     }
 
     /// A trial becomes a paid purchase.
     pub fn convert_trial(&self, instance_id: &str, period: Period) -> Result<Purchase, CallError> {
-        self.extend(instance_id, OrderReason::TrialToFormal, "TRIAL_TO_FORMAL", period)
+        self.extend(instance_id, OrderReason::TrialToFormal, Scene::TrialToFormal, period)
     }
 
     /// A renewal that also changes what was bought.
     pub fn renew_as(&self, instance_id: &str, basket: Basket, period: Period) -> Result<Purchase, CallError> {
         let mut instance = self.known(instance_id);
         instance.basket = basket;
-        self.extend_as(instance_id, instance, OrderReason::Renew, "RENEWAL_CHANGE", period)
+        self.extend_as(instance_id, instance, OrderReason::Renew, Scene::RenewalChange, period)
     }
 
     /// The last renewal is refunded: the end falls back to the one before.
@@ -107,33 +115,30 @@ impl Storefront {
             instance.ends.pop();
         }
         let order = self.place(OrderReason::Unsubscribe, instance.basket.clone())?;
-        self.refresh(instance_id, "UNSUBSCRIBE_RENEWAL_PERIOD", instance, order)
+        self.refresh(instance_id, Scene::CancelRenewal, instance, order)
     }
 
     /// `updateInstanceStatus` FREEZE.
     pub fn freeze(&self, instance_id: &str) -> Result<CallAnswer, CallError> {
-        self.status(instance_id, "FREEZE")
+        self.status(instance_id, true)
     }
 
     /// `updateInstanceStatus` UNFREEZE.
     pub fn unfreeze(&self, instance_id: &str) -> Result<CallAnswer, CallError> {
-        self.status(instance_id, "UNFREEZE")
+        self.status(instance_id, false)
     }
 
     /// `releaseInstance` after a natural end: no order is named.
     pub fn release(&self, instance_id: &str) -> Result<CallAnswer, CallError> {
-        self.call(json!({ "activity": "releaseInstance", "instanceId": instance_id }))
+        self.usage.closed(instance_id, (self.clock)());
+        self.caller.tell(&v2::release(Family::SaasV2, instance_id, None))
     }
 
     /// `releaseInstance` because the buyer unsubscribed: names the order that did it.
     pub fn unsubscribe(&self, instance_id: &str) -> Result<Purchase, CallError> {
         let order = self.place(OrderReason::Unsubscribe, self.known(instance_id).basket)?;
-        let answer = self.call(json!({
-            "activity": "releaseInstance",
-            "instanceId": instance_id,
-            "orderId": order.order_id,
-            "orderLineId": order.order_line_id,
-        }))?;
+        self.usage.closed(instance_id, (self.clock)());
+        let answer = self.caller.tell(&v2::release(Family::SaasV2, instance_id, Some(&order)))?;
         Ok(Purchase { order, answer })
     }
 
@@ -146,31 +151,17 @@ impl Storefront {
 
     /// `upgradeInstance`, also again.
     pub fn tell_upgrade(&self, instance_id: &str, order: &MockOrder) -> Result<CallAnswer, CallError> {
-        self.call(json!({
-            "activity": "upgradeInstance",
-            "instanceId": instance_id,
-            "orderId": order.order_id,
-            "orderLineId": order.order_line_id,
-        }))
+        self.caller.tell(&v2::upgrade(Family::SaasV2, instance_id, order))
     }
 
     /// `changeInstanceCheck`: may the instance become this at its renewal?
     pub fn check_change(&self, instance_id: &str, basket: &Basket) -> Result<CallAnswer, CallError> {
-        let Basket { sku, product_id, quantity, .. } = basket;
-        self.call(json!({
-            "activity": "changeInstanceCheck",
-            "instanceId": instance_id,
-            "productInfo": { "productId": product_id, "skuCode": sku, "linearValue": quantity },
-        }))
+        self.caller.tell(&v2::check_change(instance_id, basket))
     }
 
     /// `orderNotify`.
     pub fn notify(&self, order: &MockOrder) -> Result<CallAnswer, CallError> {
-        self.call(json!({
-            "activity": "orderNotify",
-            "orderId": order.order_id,
-            "orderLineId": order.order_line_id,
-        }))
+        self.caller.tell(&v2::order_notify(Family::SaasV2, order))
     }
 
     /// `getLicenseAsync`: somebody wants the License of an instance, for the machine of this fingerprint if there is
@@ -183,15 +174,7 @@ impl Storefront {
         fingerprint: Option<&str>,
     ) -> Result<CallAnswer, CallError> {
         self.uploads.expect(event_id);
-        let printed = |instant: DateTime<Utc>| instant.format("%Y-%m-%d %H:%M:%S z").to_string();
-        self.call(json!({
-            "activity": "getLicenseAsync",
-            "instanceId": instance_id,
-            "effectiveTime": printed(from),
-            "expireTime": to.map(printed),
-            "eventId": event_id,
-            "deviceFingerprint": fingerprint,
-        }))
+        self.caller.tell(&v2::get_license_async(instance_id, event_id, (from, to), fingerprint))
     }
 
     /// What was uploaded for an application, in order of arrival.
@@ -201,15 +184,16 @@ impl Storefront {
 
     /// Replays the saved debugging cases, as happens every morning and afternoon: activity and answer of each.
     pub fn dial_test(&self) -> Result<Vec<(&'static str, CallAnswer)>, CallError> {
-        let cases = dial_test_cases(&digits((self.clock)()), &business_id()?);
-        cases.into_iter().map(|(activity, members)| Ok((activity, self.caller.call(members)?))).collect()
+        let cases = saved_cases(Family::SaasV2, (self.clock)());
+        // The oldest five are what every product has to have.
+        cases.iter().take(5).map(|case| Ok((case.activity, self.caller.tell(case)?))).collect()
     }
 
     fn extend(
         &self,
         instance_id: &str,
         reason: OrderReason,
-        scene: &str,
+        scene: Scene,
         period: Period,
     ) -> Result<Purchase, CallError> {
         self.extend_as(instance_id, self.known(instance_id), reason, scene, period)
@@ -220,7 +204,7 @@ impl Storefront {
         instance_id: &str,
         mut instance: Instance,
         reason: OrderReason,
-        scene: &str,
+        scene: Scene,
         period: Period,
     ) -> Result<Purchase, CallError> {
         instance.basket.billing = super::orders::Billing::Period(period);
@@ -240,27 +224,21 @@ impl Storefront {
     fn refresh(
         &self,
         instance_id: &str,
-        scene: &str,
+        scene: Scene,
         instance: Instance,
         order: MockOrder,
     ) -> Result<Purchase, CallError> {
         let end = instance.ends.last().copied().unwrap_or_else(|| (self.clock)());
-        let answer = self.call(json!({
-            "activity": "refreshInstance",
-            "scene": scene,
-            "orderId": order.order_id,
-            "orderLineId": order.order_line_id,
-            "instanceId": instance_id,
-            "expireTime": digits(end),
-        }))?;
+        let call = v2::refresh_instance(Family::SaasV2, scene, instance_id, &order, end, None);
+        let answer = self.caller.tell(&call)?;
         if answer.result_code() == "000000" {
             self.lock().insert(instance_id.to_owned(), instance);
         }
         Ok(Purchase { order, answer })
     }
 
-    fn status(&self, instance_id: &str, status: &str) -> Result<CallAnswer, CallError> {
-        self.call(json!({ "activity": "updateInstanceStatus", "instanceId": instance_id, "status": status }))
+    fn status(&self, instance_id: &str, frozen: bool) -> Result<CallAnswer, CallError> {
+        self.caller.tell(&v2::update_status(Family::SaasV2, instance_id, frozen))
     }
 
     /// An instance that was not bought here is taken for one without an end.
@@ -271,44 +249,7 @@ impl Storefront {
         })
     }
 
-    fn call(&self, members: Value) -> Result<CallAnswer, CallError> {
-        self.caller.call(object(members))
-    }
-
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Instance>> {
         self.instances.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn dial_test_cases(expire_time: &str, business_id: &str) -> Vec<(&'static str, Map<String, Value>)> {
-    let order = json!({ "orderId": "MOCKPERIODYEARNEW", "orderLineId": "MOCKPERIODYEARNEW-000001" });
-    let instance = json!({ "instanceId": "mock-instance-of-a-saved-case" });
-    let cases = [
-        ("newInstance", vec![order.clone(), json!({ "businessId": business_id })]),
-        ("queryInstance", vec![instance.clone()]),
-        (
-            "refreshInstance",
-            vec![order, instance.clone(), json!({ "scene": "RENEWAL", "expireTime": expire_time })],
-        ),
-        ("updateInstanceStatus", vec![instance.clone(), json!({ "status": "FREEZE" })]),
-        ("releaseInstance", vec![instance]),
-    ];
-    let with_common = |(activity, parts): (&'static str, Vec<Value>)| {
-        let mut members = object(json!({ "activity": activity, "testFlag": "1" }));
-        members.extend(parts.into_iter().flat_map(object));
-        (activity, members)
-    };
-    cases.into_iter().map(with_common).collect()
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    }
-}
-
-/// 32 hex digits, new on every call.
-fn business_id() -> Result<String, CallError> {
-    random_text(16)
 }

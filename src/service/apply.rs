@@ -14,6 +14,7 @@ use crate::domain::{
     ApiToken, ApiTokenId, Channel, Instant, MerchantId, ProductId, Refusal, Scope, SecretRef, TokenOwner,
 };
 use crate::http::token_digest;
+use crate::marketplace::protocol_for;
 
 /// Reads apply files and applies them.
 pub struct CatalogApplier {
@@ -60,6 +61,9 @@ impl ApplyFiles for CatalogApplier {
             let owns_environment = *is_admin && self.app.merchants().await?.len() == 1;
             let known = self.app.catalog(&merchant).await?.channels;
             secrets_it_may_name(&file.channels, &known, owns_environment)?;
+        }
+        for channel in &file.channels {
+            secrets_fit(self.secrets.as_ref(), channel).map_err(|error| placed(text, error))?;
         }
         let catalog =
             resolved(&self.app, &self.secrets, file, &merchant).map_err(|error| placed(text, error))?;
@@ -120,6 +124,20 @@ fn secrets_it_may_name(
             let why = format!(
                 "{new} is used for the first time here: only the server's operator gives such secrets"
             );
+            return Err(Refusal::Invalid { pointer: format!("/channel/{}", channel.id), why }.into());
+        }
+    }
+    Ok(())
+}
+
+/// A secret that is there and that the protocol can never use is a mistake now, not at the first call. One that is not
+/// there yet may come before it.
+fn secrets_fit(secrets: &dyn SecretSource, channel: &Channel) -> Result<(), UseCaseError> {
+    let Some(protocol) = protocol_for(&channel.protocol.0) else { return Ok(()) };
+    for key in &channel.access_keys {
+        let secret = secrets.resolve(&key.value).ok();
+        if let Some(fault) = secret.and_then(|secret| protocol.key_fault(&secret)) {
+            let why = format!("{} cannot be used: {fault}", key.value);
             return Err(Refusal::Invalid { pointer: format!("/channel/{}", channel.id), why }.into());
         }
     }

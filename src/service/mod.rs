@@ -2,6 +2,7 @@
 
 mod apply;
 mod backup;
+mod channel_check;
 mod open;
 mod open_shared;
 mod restore;
@@ -11,8 +12,9 @@ mod start_error;
 
 pub use apply::CatalogApplier;
 pub use backup::ServerBackups;
+pub use channel_check::AddressChecks;
 pub use open::{Create, FirstStart, OpenOptions, Opened, StorePlace, new_token_text, open};
 pub use restore::{RestoreError, Restored, restore};
-pub use run::{Listening, RunError, init, run, store_place};
+pub use run::{Listening, RunError, check_tls, init, run, store_place};
 pub use secrets::ServerSecrets;
 pub use start_error::StartError;

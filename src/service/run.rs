@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::apply::CatalogApplier;
 use super::backup::ServerBackups;
+use super::channel_check::AddressChecks;
 use super::open::{Create, OpenOptions, Opened, StorePlace, open};
 use super::secrets::ServerSecrets;
 use super::start_error::{StartError, next_step};
@@ -15,7 +16,7 @@ use crate::application::ports::{IdSource, SecretSource};
 use crate::application::{ApplyCaller, ApplyFault, ApplyFiles};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, CreateRule, ReadError, SecretResolver, Settings, StoreChoice, read_text};
-use crate::http::{HttpLimits, HttpParts, HttpState, router, serve};
+use crate::http::{HttpLimits, HttpParts, HttpState, Tls, TlsError, TlsFiles, TlsWarning, router, serve_as};
 use crate::randomness::SystemRandomness;
 use crate::store::{DatabaseAddress, Repository, StoreError, StoreState};
 use crate::workers::Workers;
@@ -37,6 +38,9 @@ pub enum RunError {
         /// Why not.
         source: std::io::Error,
     },
+    /// Certificate and key are not fit to be served.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Settings that this version does not serve.
     #[error(transparent)]
     NotServed(ConfigError),
@@ -97,7 +101,7 @@ impl From<StartError> for RunError {
 
 /// What is told once the service can be reached.
 pub struct Listening {
-    /// `http://ADDRESS`.
+    /// `http://ADDRESS`, or `https://ADDRESS`.
     pub url: String,
     /// The folders, absolute, if this start made them.
     pub made: Option<(PathBuf, PathBuf)>,
@@ -121,15 +125,18 @@ pub async fn run(
     bootstrap: &[PathBuf],
     announce: impl FnOnce(&Listening),
 ) -> Result<(), RunError> {
+    let tls = tls_files(settings).map(|files| Tls::load(files, settings.tls_http2, Arc::new(SystemClock)));
+    let tls = tls.transpose()?;
     let cannot_listen = |source| RunError::Listen { address: settings.listen, source };
     let listener = TcpListener::bind(settings.listen).map_err(cannot_listen)?;
     let bound = listener.local_addr().map_err(cannot_listen)?;
-    let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{bound}"));
+    let url = format!("{}://{bound}", settings.scheme());
+    let public_url = settings.public_url.clone().unwrap_or_else(|| url.clone());
     let create = match settings.create {
         CreateRule::Auto => Create::IfAbsent,
         CreateRule::Never => Create::Never,
     };
-    let opened = open_both(settings, create, public_url).await?;
+    let opened = open_both(settings, create, public_url.clone()).await?;
     let secrets: Arc<dyn SecretSource> = Arc::new(ServerSecrets(SecretResolver::of_process()));
     let applier = Arc::new(CatalogApplier::new(Arc::clone(&opened.app), Arc::clone(&secrets)));
     for path in bootstrap {
@@ -140,10 +147,13 @@ pub async fn run(
     let limits = HttpLimits {
         body_bytes: settings.request_body_limit,
         request_time: settings.request_timeout,
+        handshake_time: settings.request_timeout,
         drain_time: settings.shutdown_timeout,
         ..HttpLimits::default()
     };
     let ids: Arc<dyn IdSource> = Arc::new(SystemRandomness::default());
+    let checks =
+        AddressChecks::new(Arc::clone(&opened.app), &public_url, Arc::clone(&secrets), Arc::new(SystemClock));
     let parts = HttpParts {
         app: Arc::clone(&opened.app),
         store: Arc::new(Repository::new(opened.records.clone())),
@@ -151,14 +161,16 @@ pub async fn run(
         secrets,
         apply: applier,
         backups: Arc::new(ServerBackups::new(opened.records.clone(), settings.keys_dir.clone())),
+        checks: Arc::new(checks),
         limits,
+        trusted_proxies: settings.trusted_proxies.clone(),
     };
     let state = HttpState::load(parts).await.map_err(StartError::from)?;
     let workers = Workers::start(&opened.app);
     let (stopping, records) = (stop_signal().map_err(RunError::Serve)?, opened.records.clone());
-    announce(&listening(settings, &opened, format!("http://{bound}")));
+    announce(&listening(settings, &opened, url));
     let served = tokio::select! {
-        served = serve(listener, router(state), limits, stopping) => served.map_err(RunError::Serve),
+        served = serve_as(tls, listener, router(state), limits, stopping) => served.map_err(RunError::Serve),
         state = records.stopped() => match state {
             StoreState::Failed(error) => Err(RunError::of_store(error)),
             StoreState::Running | StoreState::Closed => Ok(()),
@@ -167,6 +179,16 @@ pub async fn run(
     workers.stop().await;
     opened.records.close().await.map_err(RunError::of_store)?;
     served
+}
+
+/// What a start would say about certificate and key.
+pub fn check_tls(settings: &Settings) -> Result<Vec<TlsWarning>, TlsError> {
+    tls_files(settings).map_or_else(|| Ok(Vec::new()), |files| files.check(&SystemClock))
+}
+
+fn tls_files(settings: &Settings) -> Option<TlsFiles> {
+    let (cert_file, key_file) = (settings.tls_cert_file.clone()?, settings.tls_key_file.clone()?);
+    Some(TlsFiles { cert_file, key_file, public_url: settings.public_url.clone() })
 }
 
 async fn open_both(settings: &Settings, create: Create, public_url: String) -> Result<Opened, RunError> {

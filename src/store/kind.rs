@@ -49,12 +49,21 @@ pub enum Kind {
     Kit,
     /// What the installation remembers about itself.
     Meta,
+    /// Calls at a production address, some in each record.
+    Call,
+    /// How a channel has fared.
+    Standing,
+    /// What a merchant should know of a channel.
+    Notice,
+    /// Usage: records, their queue, their sums.
+    Usage,
 }
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::Activation,
+        Self::Call,
         Self::Catalog,
         Self::ClaimCode,
         Self::AuthorizationCode,
@@ -69,6 +78,7 @@ impl Kind {
         Self::License,
         Self::Meta,
         Self::Nonce,
+        Self::Notice,
         Self::Places,
         Self::Purchase,
         Self::Quota,
@@ -76,6 +86,8 @@ impl Kind {
         Self::StatusListBits,
         Self::StatusListFlip,
         Self::StatusListSlots,
+        Self::Standing,
+        Self::Usage,
     ];
 
     /// The kinds whose keys are digests, scattered without an order.
@@ -106,6 +118,10 @@ impl Kind {
             Self::Catalog => *b"cat",
             Self::Kit => *b"kit",
             Self::Meta => *b"met",
+            Self::Call => *b"cal",
+            Self::Standing => *b"std",
+            Self::Notice => *b"ntc",
+            Self::Usage => *b"usg",
         }
     }
 

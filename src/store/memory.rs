@@ -249,7 +249,11 @@ impl State {
             | Kind::Index
             | Kind::Catalog
             | Kind::Kit
-            | Kind::Meta => {}
+            | Kind::Meta
+            | Kind::Call
+            | Kind::Standing
+            | Kind::Notice
+            | Kind::Usage => {}
         }
         self.position.revision = after.revision;
         self.records.insert(key.clone(), Arc::clone(after));

@@ -8,8 +8,9 @@ use tokio::task::JoinSet;
 
 use crate::application::App;
 
-/// Jobs that run at the same time: one marketplace that hangs must not hold up the others.
-const JOB_WORKERS: usize = 4;
+/// Jobs that run at the same time. A marketplace that answers has at most four of them, one that hangs has one, and all
+/// that hang have half: those that answer, and work that calls nobody, go on.
+const JOB_WORKERS: usize = 16;
 /// Longest wait for work that nothing announced: another replica's, or a lease that ended.
 const IDLE: Duration = Duration::from_secs(20);
 /// From the start to the first sweep, and from one sweep to the next.
@@ -17,6 +18,10 @@ const FIRST_SWEEP: Duration = Duration::from_secs(60);
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(3_600);
 /// Pause after a round of publications: `seq` must not run away from the clock, see [`App::publish_pending_flips`].
 const BETWEEN_PUBLICATIONS: Duration = Duration::from_secs(1);
+/// Pause between two writings of the calls that were noted.
+const BETWEEN_FLUSHES: Duration = Duration::from_secs(1);
+/// From one look at what channels have missed to the next.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(3_600);
 /// Wait after a fault of the store.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 
@@ -35,7 +40,9 @@ impl Workers {
             tasks.spawn(run_jobs(Arc::clone(app), stopped.clone()));
         }
         tasks.spawn(publish(Arc::clone(app), stopped.clone()));
-        tasks.spawn(sweep(Arc::clone(app), stopped));
+        tasks.spawn(sweep(Arc::clone(app), stopped.clone()));
+        tasks.spawn(watch_channels(Arc::clone(app), stopped.clone()));
+        tasks.spawn(keep_calls(Arc::clone(app), stopped));
         Self { stop, tasks }
     }
 
@@ -102,6 +109,44 @@ async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     };
     tokio::select! {
         () = sweeping => {}
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+    }
+}
+
+/// Writes the calls that were noted, and at the end what is left of them.
+async fn keep_calls(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let mut was_well = true;
+    loop {
+        let is_last = *stopped.borrow();
+        let flushed = app.flush_calls(is_last).await;
+        // Said once, not every second.
+        if let (Err(error), true) = (&flushed, was_well) {
+            tracing::error!(error = %error, "calls could not be written; they are kept in memory, within bounds");
+        }
+        was_well = flushed.is_ok();
+        if is_last {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(BETWEEN_FLUSHES) => {}
+            _ = stopped.wait_for(|stopped| *stopped) => {}
+        }
+    }
+}
+
+/// Tells of channels that see no dial test any more.
+async fn watch_channels(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let looking = async {
+        tokio::time::sleep(FIRST_SWEEP).await;
+        loop {
+            if let Err(error) = app.watch_channels().await {
+                tracing::error!(error = %error, "channels could not be looked at");
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+    };
+    tokio::select! {
+        () = looking => {}
         _ = stopped.wait_for(|stopped| *stopped) => {}
     }
 }

@@ -376,3 +376,23 @@ fn the_kit_is_verified_with_its_own_key_kept_as_received_and_taken_away_again() 
         assert_eq!(of_kit().len(), count, "{flag}");
     }
 }
+
+/// A marketplace that repeats a call while the first one is under way sends the same token again.
+#[test]
+fn the_same_kit_call_many_times_at_once_is_done_once_and_answered_alike() {
+    let engine = MemoryEngine::new();
+    let harness = start_over(&engine);
+    for round in 0..20 {
+        harness.world.clock.advance(Duration::from_millis(1));
+        let beijing = v1::time_stamp(harness.world.clock.now() + TimeDelta::hours(8));
+        let body = json!({ "instanceId": "i-1", "orderId": "CS1", "tenantId": format!("t-{round}"),
+            "tenantCode": "huawei", "name": "企业", "domainName": "https://t.example", "flag": 1,
+            "testFlag": 0, "timeStamp": beijing });
+        let codes: Vec<String> = std::thread::scope(|scope| {
+            let ask = || code(&judged(&kit(&harness, KIT_KEY, &body), KIT_KEY)).to_owned();
+            let callers: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+            callers.into_iter().map(|caller| caller.join().expect("answered")).collect()
+        });
+        assert_eq!(codes, vec!["000000"; 8], "round {round}");
+    }
+}

@@ -79,8 +79,26 @@ impl Oracle {
         }
     }
 
+    /// The Standard Webhooks libraries of both languages.
+    pub fn webhooks() -> [Self; 2] {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let program = installed(root.join("target/interop/venv/bin/python"));
+        let arguments = vec![root.join("tests/interop/webhooks.py")];
+        let python = Self { name: "standardwebhooks for Python", program, arguments };
+        let folder = root.join("target/interop/node");
+        installed(folder.join("node_modules/standardwebhooks/package.json"));
+        let arguments = vec![root.join("tests/interop/webhooks.mjs"), folder];
+        [python, Self { name: "standardwebhooks for JavaScript", program: "node".into(), arguments }]
+    }
+
     /// One process for all questions; one answer each, in order.
     pub fn ask(&self, questions: &[Question]) -> Vec<Answer> {
+        let lines: Vec<String> = questions.iter().map(Question::to_line).collect();
+        self.ask_lines(&lines).iter().map(|line| Answer::from_line(line)).collect()
+    }
+
+    /// The same with the lines as they are.
+    pub fn ask_lines(&self, questions: &[String]) -> Vec<String> {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap_or_else(|error| panic!("{}: {error}; {ADVICE}", self.name));
@@ -89,14 +107,14 @@ impl Oracle {
             // Beside the reading: neither side may fill its pipe while the other does.
             scope.spawn(move || {
                 for question in questions {
-                    writeln!(input, "{}", question.to_line()).expect("the oracle reads every question");
+                    writeln!(input, "{question}").expect("the oracle reads every question");
                 }
             });
             process.wait_with_output().expect("the oracle can be waited for")
         });
         assert!(output.status.success(), "{} ended with {}", self.name, output.status);
         let text = String::from_utf8(output.stdout).expect("answers are UTF-8");
-        let answers: Vec<Answer> = text.lines().map(Answer::from_line).collect();
+        let answers: Vec<String> = text.lines().map(str::to_owned).collect();
         assert_eq!(answers.len(), questions.len(), "{} answers every question", self.name);
         answers
     }

@@ -12,7 +12,8 @@ use super::v1::{self, KEY, keys, now};
 /// The interfaces and a complete body of each.
 pub const INTERFACES: [&str; 5] =
     ["tenantSync", "applicationSync", "authSync", "singleOrgSync", "allOrgSync"];
-pub const FAMILIES: &[&str] = lictor::catalog::PROTOCOLS_SERVED;
+/// Every family of KooGallery.
+pub const FAMILIES: &[&str] = &["saas-v2", "license-online", "license-code", "saas-v1", "license-v1"];
 const NONCE: &str = "50D83FDECAED6CCD8EF597F2A577950527928BA287D04E6036E92B2806FD17DA";
 
 #[derive(Debug, Clone)]

@@ -84,9 +84,10 @@ fn refresh_license_code_has_two_scenes_and_an_absolute_end() {
     {
         let ends_at = DateTime::from_timestamp(1_684_873_172, 0);
         let (instance_id, order) = ("PL1".to_owned(), order("CS2"));
+        let (product_id, term, resumes) = (None, None, false);
         assert_eq!(
             event("refreshLicenseCode", "scene", json!(word)),
-            PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id: None, resumes: false }
+            PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id, term, resumes }
         );
     }
     let PurchaseEvent::Refreshed { product_id, .. } = event("refreshLicenseCode", "productId", json!("P2"))

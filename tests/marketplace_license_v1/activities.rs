@@ -2,7 +2,7 @@
 
 use lictor::domain::{
     Charging, InstanceInfo, InstanceStatus, OrderDetails, OrderKind, OrderLineDetails, OrderRef, PeriodUnit,
-    PurchaseEvent, PurchaseOutcome, RefreshScene,
+    PurchaseEvent, PurchaseOutcome, RefreshScene, Term,
 };
 use serde_json::Value;
 
@@ -29,6 +29,7 @@ fn get_license_carries_the_order() {
         order_line_id: String::new(),
         charging: Charging::OneTime,
         expires_at: None,
+        ends_at: None,
         period: None,
         product_id: Some("00301-666666-0--0".into()),
         sku: None,
@@ -89,17 +90,19 @@ fn an_order_that_says_only_its_end_lasts_the_whole_days_until_then() {
 fn refresh_license_moves_the_end_and_lifts_the_stop() {
     let (instance_id, scene) = ("i-1".to_owned(), RefreshScene::Renewal);
     let ends_at = Some("2026-07-25T15:59:59Z".parse().unwrap());
-    let refreshed = |product_id| PurchaseEvent::Refreshed {
+    let refreshed = |product_id, term| PurchaseEvent::Refreshed {
         instance_id: instance_id.clone(),
         order: order("CS2"),
         scene,
         ends_at,
         product_id,
+        term,
         resumes: true,
     };
     let event = |name, value| license_v1().with("refreshLicense", name, value).unwrap().event;
-    assert_eq!(event("periodNumber", "1"), refreshed(None));
-    assert_eq!(event("productId", "P2"), refreshed(Some("P2".into())));
+    assert_eq!(event("periodNumber", "1"), refreshed(None, None));
+    assert_eq!(event("periodType", "month"), refreshed(None, Some(Term::Months(1))));
+    assert_eq!(event("productId", "P2"), refreshed(Some("P2".into()), None));
 }
 
 #[test]
@@ -157,6 +160,8 @@ fn info(instance_id: &str) -> InstanceInfo {
         front_end_url: "https://a.example".into(),
         memo: "激活码".into(),
         sign_in: None,
+        license: None,
+        usage: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lictor::domain::{
     Charging, InstanceStatus, OrderDetails, OrderKind, OrderLineDetails, OrderRef, PeriodUnit, PurchaseEvent,
-    RefreshScene,
+    RefreshScene, Term,
 };
 use lictor::marketplace::RefusalCause;
 
@@ -31,6 +31,7 @@ fn bare_line() -> OrderLineDetails {
         order_line_id: String::new(),
         charging: Charging::OneTime,
         expires_at: None,
+        ends_at: None,
         period: None,
         product_id: Some("00301-666666-0--0".into()),
         sku: None,
@@ -118,21 +119,24 @@ fn encrypted_contact_fields_are_bounded_and_dropped() {
 
 #[test]
 fn refresh_instance_says_its_scene_by_a_flag_or_a_refund() {
-    let refreshed = |scene, resumes| PurchaseEvent::Refreshed {
+    let refreshed = |scene, term, resumes| PurchaseEvent::Refreshed {
         instance_id: "i-1".into(),
         order: order("CS2"),
         scene,
         ends_at: Some("2026-07-25T15:59:59Z".parse().unwrap()),
         product_id: None,
+        term,
         resumes,
     };
-    let renewal = refreshed(RefreshScene::Renewal, true);
+    let renewal = refreshed(RefreshScene::Renewal, None, true);
     assert_eq!(event("refreshInstance", "x", "1"), renewal);
     assert_eq!(event("refreshInstance", "trialToFormal", "0"), renewal);
     assert_eq!(event("refreshInstance", "orderAmount", "12.780"), renewal);
-    let formal = refreshed(RefreshScene::TrialToFormal, true);
+    let yearly = refreshed(RefreshScene::Renewal, Some(Term::Years(1)), true);
+    assert_eq!(event("refreshInstance", "periodType", "year"), yearly);
+    let formal = refreshed(RefreshScene::TrialToFormal, None, true);
     assert_eq!(event("refreshInstance", "trialToFormal", "1"), formal);
-    let cancelled = refreshed(RefreshScene::CancelRenewal, false);
+    let cancelled = refreshed(RefreshScene::CancelRenewal, None, false);
     assert_eq!(event("refreshInstance", "orderAmount", "-12.78"), cancelled);
     let PurchaseEvent::Refreshed { product_id, .. } = event("refreshInstance", "productId", "P2") else {
         panic!()

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use cbc::Decryptor;
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
-use lictor::domain::{InstanceInfo, PurchaseOutcome, SignIn};
+use lictor::domain::{Amount, InstanceInfo, InstanceUsage, PurchaseOutcome, SignIn};
 use serde_json::Value;
 
 use super::saas_v1;
@@ -18,6 +18,8 @@ fn info() -> InstanceInfo {
         front_end_url: "https://a.example/portal".into(),
         memo: "激活码 ABC".into(),
         sign_in: None,
+        license: None,
+        usage: Vec::new(),
     }
 }
 
@@ -40,6 +42,16 @@ fn new_instance_and_query_instance_show_where_to_go_in_exactly_these_bytes() {
     assert_eq!(
         answered("queryInstance", &PurchaseOutcome::Instances(vec![info()])).0,
         r#"{"resultCode":"000000","resultMsg":"success.","info":[{"instanceId":"i-1","appInfo":{"frontEndUrl":"https://a.example/portal","memo":"\u6fc0\u6d3b\u7801 ABC"}}]}"#
+    );
+    let usage = vec![InstanceUsage {
+        related_instance_id: Some("sms".into()),
+        value: Amount::parse("50.25").unwrap(),
+        as_of: "2026-03-01T12:00:00Z".parse().unwrap(),
+        dashboard_url: "https://a.example/portal".into(),
+    }];
+    assert_eq!(
+        answered("queryInstance", &PurchaseOutcome::Instances(vec![InstanceInfo { usage, ..info() }])).0,
+        r#"{"resultCode":"000000","resultMsg":"success.","info":[{"instanceId":"i-1","appInfo":{"frontEndUrl":"https://a.example/portal","memo":"\u6fc0\u6d3b\u7801 ABC"},"usageInfo":[{"relatedInstanceId":"sms","usageValue":50.25,"statisticalTime":"20260301120000000","dashboardUrl":"https://a.example/portal"}]}]}"#
     );
     assert_eq!(
         answered("newInstance", &PurchaseOutcome::Accepted { instance_id: "i-1".into(), ready: false }).0,

@@ -3,7 +3,8 @@
 use super::support::*;
 use chrono::DateTime;
 use lictor::domain::{
-    InstanceInfo, InstanceStatus, OrderRef, PurchaseEvent, PurchaseOutcome, RefreshScene, Target,
+    Amount, InstanceInfo, InstanceStatus, InstanceUsage, OrderRef, PurchaseEvent, PurchaseOutcome,
+    RefreshScene, Target,
 };
 use lictor::marketplace::koogallery::result_code::ResultCode;
 use lictor::marketplace::{Call, CallRefusal, RefusalCause, protocol_for};
@@ -106,6 +107,7 @@ fn refresh_instance_has_four_scenes_and_an_absolute_end() {
                 scene: expected,
                 ends_at,
                 product_id: None,
+                term: None,
                 resumes: false
             }
         );
@@ -324,10 +326,24 @@ fn answers_are_exact() {
         front_end_url: "https://a.example/portal".into(),
         memo: "激活码 ABC".into(),
         sign_in: None,
+        license: None,
+        usage: Vec::new(),
     };
     assert_eq!(
-        answered("queryInstance", &PurchaseOutcome::Instances(vec![info])).0,
+        answered("queryInstance", &PurchaseOutcome::Instances(vec![info.clone()])).0,
         r#"{"resultCode":"000000","resultMsg":"success.","info":[{"instanceId":"i-1","appInfo":{"frontEndUrl":"https://a.example/portal","memo":"\u6fc0\u6d3b\u7801 ABC"}}]}"#
+    );
+    let entry = |related: Option<&str>, value: &str| InstanceUsage {
+        related_instance_id: related.map(str::to_owned),
+        value: Amount::parse(value).unwrap(),
+        as_of: "2026-03-01T12:00:00Z".parse().unwrap(),
+        dashboard_url: "https://a.example/portal".into(),
+    };
+    let usage = vec![entry(None, "100"), entry(Some("sms"), "50.25")];
+    let metered = InstanceInfo { memo: "m".into(), usage, ..info };
+    assert_eq!(
+        answered("queryInstance", &PurchaseOutcome::Instances(vec![metered])).0,
+        r#"{"resultCode":"000000","resultMsg":"success.","info":[{"instanceId":"i-1","appInfo":{"frontEndUrl":"https://a.example/portal","memo":"m"},"usageInfo":[{"usageValue":100,"statisticalTime":"20260301120000000","dashboardUrl":"https://a.example/portal"},{"relatedInstanceId":"sms","usageValue":50.25,"statisticalTime":"20260301120000000","dashboardUrl":"https://a.example/portal"}]}]}"#
     );
     for activity in ACTIVITIES {
         for (outcome, code) in [
@@ -357,7 +373,8 @@ fn answers_are_exact() {
 #[test]
 fn what_breaks_a_documented_length_becomes_an_internal_error_with_a_reason_for_the_log() {
     let info = |id: String, url: String, memo: String| {
-        let info = InstanceInfo { instance_id: id, front_end_url: url, memo, sign_in: None };
+        let (sign_in, license, usage) = (None, None, Vec::new());
+        let info = InstanceInfo { instance_id: id, front_end_url: url, memo, sign_in, license, usage };
         answered("queryInstance", &PurchaseOutcome::Instances(vec![info]))
     };
     let (id, url) = ("i".repeat(64), "u".repeat(512));
@@ -385,6 +402,8 @@ fn a_hundred_instances_with_full_memos_fit_one_answer() {
         front_end_url: "u".repeat(512),
         memo: "码".repeat(1024),
         sign_in: None,
+        license: None,
+        usage: Vec::new(),
     };
     let (body, fault) = answered("queryInstance", &PurchaseOutcome::Instances((0..100).map(full).collect()));
     assert_eq!((body.matches("appInfo").count(), fault), (100, None));

@@ -112,6 +112,7 @@ fn every_cause_has_its_code_and_words() {
         RefusalCause::UnknownSubPath,
         RefusalCause::WrongMethod,
         RefusalCause::NotGet,
+        RefusalCause::NotPost,
         RefusalCause::BodyTooLarge { bytes: 2, limit: 1 },
         RefusalCause::MalformedJson,
         RefusalCause::NestedTooDeep { limit: 16 },
@@ -136,7 +137,7 @@ fn every_cause_has_its_code_and_words() {
     for cause in causes {
         let expected = match &cause {
             RefusalCause::UnknownSubPath => (404, None),
-            RefusalCause::WrongMethod | RefusalCause::NotGet => (405, None),
+            RefusalCause::WrongMethod | RefusalCause::NotGet | RefusalCause::NotPost => (405, None),
             RefusalCause::BodyTooLarge { .. } => (413, None),
             RefusalCause::MalformedJson
             | RefusalCause::NestedTooDeep { .. }
@@ -217,7 +218,7 @@ proptest! {
     #[test]
     fn whatever_the_outcome_says_the_answer_is_ascii_signed_and_within_bounds(id in ".{0,80}", url in ".{0,600}", memo in ".{0,1200}") {
         let call = read(&signed(r#"{"activity":"queryInstance","instanceId":"i"}"#)).unwrap();
-        let info = InstanceInfo { instance_id: id.clone(), front_end_url: url.clone(), memo: memo.clone(), sign_in: None };
+        let info = InstanceInfo { instance_id: id.clone(), front_end_url: url.clone(), memo: memo.clone(), sign_in: None, license: None, usage: Vec::new() };
         let answer = saas_v2().answer(&call, &PurchaseOutcome::Instances(vec![info]), &keys());
         let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
         prop_assert!(answer.body.is_ascii());

@@ -52,6 +52,11 @@ impl Dice {
         Self(seed | 1)
     }
 
+    /// The same without a word, where nothing hangs on it.
+    pub fn quiet(seed: u64) -> Self {
+        Self(seed | 1)
+    }
+
     pub fn fresh() -> Self {
         let bytes = lictor::randomness::random_bytes();
         Self::seeded(u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")))
@@ -158,6 +163,17 @@ impl Site {
         Self { folder, port }
     }
 
+    /// The same with another apply file.
+    pub fn with_catalog(self, catalog: &str) -> Self {
+        std::fs::write(self.folder.path().join("apply.toml"), catalog).expect("written");
+        self
+    }
+
+    /// How to start its server on a port of its own.
+    pub fn launch_here(&self) -> Launch {
+        self.launch(&self.folder.path().join("data"))
+    }
+
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -243,6 +259,7 @@ impl Launch {
 pub struct Server {
     child: Child,
     url: String,
+    said: tempfile::NamedTempFile,
 }
 
 /// How long a start, with all that it may have to rebuild, and an end may take.
@@ -278,7 +295,7 @@ impl Server {
             }
         });
         match heard.recv_timeout(PATIENCE) {
-            Ok(url) => Ok(Self { child, url }),
+            Ok(url) => Ok(Self { child, url, said }),
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 child.kill().ok();
                 child.wait().ok();
@@ -294,6 +311,11 @@ impl Server {
 
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Its log so far.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(self.said.path()).expect("text")
     }
 
     pub fn pid(&self) -> u32 {
@@ -353,6 +375,15 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
+    }
+}
+
+/// Waits for something that happens outside this process and tells nobody.
+pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !happened() {
+        assert!(started.elapsed() < PATIENCE, "waited in vain: {what}");
+        pass(Duration::from_millis(5));
     }
 }
 

@@ -31,6 +31,7 @@ pub struct Ground {
     pub keys: PathBuf,
     create: &'static str,
     as_nobody: bool,
+    settings: Vec<(&'static str, PathBuf)>,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -50,7 +51,7 @@ impl Ground {
     /// Below a folder that somebody else keeps; nothing is made there.
     pub fn at(folder: &Path) -> Self {
         let (data, keys) = (folder.join("data"), folder.join("keys"));
-        Self { data, keys, create: "auto", as_nobody: false, _folder: None }
+        Self { data, keys, create: "auto", as_nobody: false, settings: Vec::new(), _folder: None }
     }
 
     fn moved(mut self) -> Self {
@@ -82,6 +83,12 @@ impl Ground {
         Self { as_nobody: true, ..self }
     }
 
+    /// With one more setting.
+    pub fn with(mut self, name: &'static str, path: &Path) -> Self {
+        self.settings.push((name, path.to_owned()));
+        self
+    }
+
     /// Starts the program, which must end by itself.
     pub fn start(&self) -> Ended {
         let mut command = self.command();
@@ -105,6 +112,7 @@ impl Ground {
             .env("TEST_ACCESS_KEY", crate::process::ACCESS_KEY)
             .env("TEST_API_TOKEN", crate::process::API_TOKEN)
             .env("LICTOR_LOG_FILTER", "error")
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         if self.as_nobody {
             command.uid(NOBODY).gid(NOBODY);

@@ -1,7 +1,9 @@
 //! A store that counts how often it is asked, and that a test can hold up or have panic.
 
+use std::future::Future as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
 use async_trait::async_trait;
 use lictor::application::ports::{Commit, Committed, DiskState, Listing, Store, StoreError, Versioned};
@@ -13,12 +15,13 @@ pub struct CountingStore {
     inner: Repository,
     asked: watch::Sender<u64>,
     gate: Arc<RwLock<()>>,
-    panics: AtomicBool,
+    /// Counts down to a panic; 0 is none.
+    panics_in: AtomicU64,
 }
 
 impl CountingStore {
     pub fn new(inner: Repository) -> Self {
-        Self { inner, asked: watch::Sender::new(0), gate: Arc::default(), panics: AtomicBool::new(false) }
+        Self { inner, asked: watch::Sender::new(0), gate: Arc::default(), panics_in: AtomicU64::new(0) }
     }
 
     /// Reads and commits so far, also those that are held up.
@@ -38,13 +41,26 @@ impl CountingStore {
 
     /// Panics when it is asked next.
     pub fn panic_once(&self) {
-        self.panics.store(true, Ordering::SeqCst);
+        self.panic_at(1);
+    }
+
+    /// Panics when it is asked the `n`-th time from now.
+    pub fn panic_at(&self, n: u64) {
+        self.panics_in.store(n, Ordering::SeqCst);
     }
 
     async fn enter(&self) {
+        // Whoever is counted stands in the queue already, before a hold that comes after the count.
+        let mut entering = std::pin::pin!(self.gate.read());
+        let entered = std::future::poll_fn(|context| Poll::Ready(entering.as_mut().poll(context))).await;
         self.asked.send_modify(|asked| *asked += 1);
-        drop(self.gate.read().await);
-        assert!(!self.panics.swap(false, Ordering::SeqCst), "the test asked for this panic");
+        drop(match entered {
+            Poll::Ready(entered) => entered,
+            Poll::Pending => entering.await,
+        });
+        let left =
+            self.panics_in.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        assert!(left != Ok(1), "the test asked for this panic");
     }
 }
 

@@ -14,15 +14,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use lictor::application::App;
 use lictor::application::ports::{Clock, SecretFault, SecretSource};
+use lictor::application::{App, ApplyCaller, ApplyFault, ApplyFiles as _};
 use lictor::clock::ManualClock;
+use lictor::config::TrustedProxies;
 use lictor::domain::{MerchantId, Scope, SecretRef, TokenOwner};
 use lictor::http::{HttpLimits, HttpParts, HttpState, router, serve, token_digest};
 use lictor::marketplace::MarketplaceOrders;
 use lictor::randomness::{SystemRandomness, random_bytes};
 use lictor::sandbox::{CodeShop, OpenApiKeys, Sandbox, Storefront};
-use lictor::service::{CatalogApplier, ServerBackups, new_token_text};
+use lictor::service::{AddressChecks, CatalogApplier, ServerBackups, new_token_text};
 use lictor::signing::{Keyring, KeyringSettings};
 use lictor::store::{EmbeddedEngine, MemoryEngine, RecordStore, Repository};
 use secrecy::{ExposeSecret, SecretString};
@@ -177,6 +178,8 @@ impl Harness {
         let app = App::new(Arc::clone(&store) as _, keyring, clock, Arc::clone(&ids) as _, orders);
         let app = Arc::new(app.with_marketplaces(marketplaces));
         let applier = Arc::new(CatalogApplier::new(Arc::clone(&app), Arc::clone(&secrets)));
+        let clock = Arc::clone(&world.clock) as Arc<dyn Clock>;
+        let checks = AddressChecks::new(Arc::clone(&app), &url, Arc::clone(&secrets), clock);
         let parts = HttpParts {
             app: Arc::clone(&app),
             store: Arc::clone(&store) as _,
@@ -184,7 +187,9 @@ impl Harness {
             secrets,
             apply: Arc::clone(&applier) as _,
             backups: Arc::new(ServerBackups::new(records.clone(), world.folder.path().join("keys"))),
+            checks: Arc::new(checks),
             limits,
+            trusted_proxies: TrustedProxies::default(),
         };
         let state = runtime.block_on(HttpState::load(parts)).expect("the store can be read");
         let (stop, stopped) = oneshot::channel();
@@ -223,10 +228,14 @@ impl Harness {
 
     /// Applies a file as the server's operator and loads the keys.
     pub fn apply(&self, text: &str) {
-        use lictor::application::{ApplyCaller, ApplyFiles};
-        self.block_on(self.applier.apply(text, &ApplyCaller::Operator(None), false))
-            .expect("the file is right");
+        self.try_apply(text).expect("the file is right");
         self.block_on(self.state.reload_keys()).expect("the store can be read");
+    }
+
+    /// The same with a file that may be wrong.
+    pub fn try_apply(&self, text: &str) -> Result<(), ApplyFault> {
+        let applied = self.block_on(self.applier.apply(text, &ApplyCaller::Operator(None), false));
+        applied.map(drop)
     }
 
     /// Does what is due and publishes what waits, until nothing is left.

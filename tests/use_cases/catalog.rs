@@ -7,6 +7,7 @@ use lictor::domain::{
     Binding, Channel, ChannelId, Charging, LocalizedText, MachineLimit, MachinePolicy, Marketplace, Merchant,
     MerchantId, Multiply, OfflinePolicy, OpenApi, OrderDetails, OrderKind, OrderLineDetails, PeriodUnit,
     Product, ProductId, ProtocolName, ReadyRule, SecretRef, Sku, Spec, SpecId, SpecKind, SpecTerm, Starts,
+    UsageRules,
 };
 
 use super::world::at;
@@ -92,6 +93,7 @@ pub fn channel() -> Channel {
             secret_key: secret(),
         }),
         ready: ReadyRule::Minted,
+        usage: UsageRules::default(),
     }
 }
 
@@ -137,6 +139,7 @@ pub fn order(order_id: &str, created_at: &str) -> OrderDetails {
             order_line_id: format!("{order_id}-1"),
             charging: Charging::Period,
             expires_at: None,
+            ends_at: None,
             period: Some((PeriodUnit::Month, 1)),
             product_id: None,
             sku: Some(SKU.into()),

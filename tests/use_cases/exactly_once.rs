@@ -264,7 +264,13 @@ async fn shows_one_license(world: &World, order_id: &str, instance: &str) {
         let [LicenseOrPurchase::License(license)] = &page[..] else { panic!("{order_id}: {page:?}") };
         let ids = vec![instance.to_owned()];
         let answer = world.ask(replica, async |app| {
-            let call = PurchaseCall { merchant: &acme(), channel: &channel(), replay: None, now: app.now() };
+            let call = PurchaseCall {
+                merchant: &acme(),
+                channel: &channel(),
+                replay: None,
+                occurred_at: None,
+                now: app.now(),
+            };
             app.handle_purchase_event(&call, PurchaseEvent::Queried { instance_ids: ids.clone() }).await
         });
         let answer: Result<_, Refusal> = answer.await;

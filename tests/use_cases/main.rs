@@ -13,4 +13,5 @@ mod race;
 mod records;
 mod restored;
 mod story;
+mod told_late;
 mod world;

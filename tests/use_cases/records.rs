@@ -65,6 +65,7 @@ impl Records {
             Record::Spec(Owned { value, .. }) => self.specs.push(value),
             Record::Channel(Owned { value, .. }) => self.channels.push(value),
             Record::Merchant(_)
+            | Record::Mapping(_)
             | Record::Product(_)
             | Record::ApiToken(_)
             | Record::AuthorizationCode(_)
@@ -72,7 +73,15 @@ impl Records {
             | Record::Kit(_)
             | Record::Replay(_)
             | Record::Idempotency(_)
-            | Record::Restore(_) => {}
+            | Record::Restore(_)
+            | Record::Calls(_)
+            | Record::Standing(_)
+            | Record::Notice(_)
+            | Record::UsageRecord(_)
+            | Record::NamedUsage(_)
+            | Record::WaitingUsage(_)
+            | Record::UsageOutbox(_)
+            | Record::UsageSum(_) => {}
         }
     }
 
@@ -96,8 +105,11 @@ impl Records {
             | Kind::StatusListSlots
             | Kind::Catalog
             | Kind::Kit
-            | Kind::Meta => None,
-            Kind::Quota | Kind::Escrow | Kind::Reservation => Some(0),
+            | Kind::Meta
+            | Kind::Call
+            | Kind::Standing
+            | Kind::Notice => None,
+            Kind::Quota | Kind::Escrow | Kind::Reservation | Kind::Usage => Some(0),
         }
     }
 }
@@ -202,7 +214,11 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         | Kind::Event
         | Kind::Catalog
         | Kind::Kit
-        | Kind::Meta => None,
+        | Kind::Meta
+        | Kind::Usage
+        | Kind::Call
+        | Kind::Standing
+        | Kind::Notice => None,
     }
 }
 

@@ -21,7 +21,7 @@ use lictor::application::{
 use lictor::domain::{
     ActivationId, Actor, COMMITMENT_BYTES, Channel, Component, Env, InstanceStatus, Instant, License,
     LicenseId, Machine, Marketplace, MerchantId, OrderDetails, OrderId, OrderRef, Purchase, PurchaseEvent,
-    PurchaseOutcome, PurchaseState, RefreshScene, Refusal, Term, TokenId,
+    PurchaseOutcome, PurchaseState, RefreshScene, Refusal, Repeat, Term, TokenId,
 };
 use lictor::randomness::{SystemRandomness, random_bytes};
 use lictor::signing::{Keyring, KeyringSettings};
@@ -317,18 +317,31 @@ impl World {
         nonce: &str,
         event: PurchaseEvent,
     ) -> PurchaseOutcome {
+        match self.told(replica, channel, nonce, None, event).await {
+            PurchaseAnswer::Outcome(outcome) => outcome,
+            PurchaseAnswer::NonceReused => panic!("the nonce {nonce} belongs to another request"),
+        }
+    }
+
+    /// The same of something that happened then; repeats are answered as things stand, as a shop's are.
+    pub async fn told(
+        &self,
+        replica: usize,
+        channel: &Channel,
+        nonce: &str,
+        occurred_at: Option<Instant>,
+        event: PurchaseEvent,
+    ) -> PurchaseAnswer {
         let request = digest(&format!("{nonce} {event:?}"));
         let answer = self.ask(replica, async |app| {
             let now = app.now();
             let keep_until = now + TimeDelta::minutes(2);
-            let replay = Some(ReplayIdentity { digest: digest(nonce), request, keep_until });
-            let call = PurchaseCall { merchant: &catalog::acme(), channel, replay, now };
+            let repeat = if occurred_at.is_some() { Repeat::AsItStands } else { Repeat::StoredAnswer };
+            let replay = Some(ReplayIdentity { digest: digest(nonce), request, keep_until, repeat });
+            let call = PurchaseCall { merchant: &catalog::acme(), channel, replay, occurred_at, now };
             app.handle_purchase_event(&call, event.clone()).await
         });
-        match answer.await.expect("a marketplace is answered, not refused") {
-            PurchaseAnswer::Outcome(outcome) => outcome,
-            PurchaseAnswer::NonceReused => panic!("the nonce {nonce} belongs to another request"),
-        }
+        answer.await.expect("a marketplace is answered, not refused")
     }
 
     /// Buys what the order says, and has the marketplace know of it.
@@ -659,7 +672,8 @@ pub fn refreshed(
     ends_at: Option<Instant>,
 ) -> PurchaseEvent {
     let (instance_id, order) = (format!("i-{bought_by}"), order_ref(order_id));
-    PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id: None, resumes: false }
+    let (product_id, term, resumes) = (None, None, false);
+    PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id, term, resumes }
 }
 
 /// The only line of an order.

@@ -76,6 +76,19 @@ impl License {
         self.is_leaked(token_id) || self.issued.iter().any(|key| &key.token_id == token_id && key.superseded)
     }
 
+    /// What becomes of the current key after the license has changed since `before`; none while it still says what the
+    /// license is.
+    pub fn key_fate_since(&self, before: &Self) -> Option<OldKeyFate> {
+        if (&self.sold, self.validity) == (&before.sold, before.validity) {
+            return None;
+        }
+        Some(match (self.sold.takes_from(&before.sold), self.validity.ends_before(&before.validity)) {
+            (true, _) => OldKeyFate::Reissued,
+            (false, true) => OldKeyFate::Superseded,
+            (false, false) => OldKeyFate::StaysValid,
+        })
+    }
+
     /// Puts a new key in the place of the current one, and forgets keys whose own end has come.
     ///
     /// Older keys than the current one may still be valid by their own end; they share its fate where they

@@ -1,7 +1,7 @@
-//! Later orders of a license, and the end that they give it.
+//! Later orders of a license, and what they make of its end and its term.
 
 use super::License;
-use crate::domain::{Instant, RefreshScene};
+use crate::domain::{Instant, RefreshScene, Term};
 
 /// A later order that moved, or would have moved, the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct AppliedOrder {
     pub received_at: Instant,
     /// The end it dictates; `None` is permanent.
     pub ends_at: Option<Instant>,
+    /// The term it was bought for, once that is known.
+    pub term: Option<Term>,
     /// Whether it takes effect: one that takes time away waits until its place among the orders is known.
     pub in_force: bool,
 }
@@ -30,16 +32,20 @@ pub struct AppliedChange {
 }
 
 impl AppliedOrder {
-    /// Orders are sorted by their time of ordering; one whose time is unknown counts as just ordered.
-    fn rank(&self) -> (Instant, Instant) {
-        (self.ordered_at.unwrap_or(self.received_at), self.received_at)
+    /// Orders are sorted by their time of ordering; one whose time is unknown counts as just ordered. A renewal that
+    /// is cancelled may be named by its own order, which was placed once.
+    fn rank(&self) -> (Instant, bool, Instant) {
+        let cancels_itself = self.ordered_at.is_some() && self.cancels();
+        (self.ordered_at.unwrap_or(self.received_at), cancels_itself, self.received_at)
     }
 
-    fn says_term(&self) -> bool {
+    fn cancels(&self) -> bool {
         match self.scene {
             None
-            | Some(RefreshScene::TrialToFormal | RefreshScene::Renewal | RefreshScene::RenewalChange) => true,
-            Some(RefreshScene::CancelRenewal) => false,
+            | Some(RefreshScene::TrialToFormal | RefreshScene::Renewal | RefreshScene::RenewalChange) => {
+                false
+            }
+            Some(RefreshScene::CancelRenewal) => true,
         }
     }
 
@@ -74,42 +80,51 @@ impl License {
         let dictated = self.validity.with_end(order.ends_at);
         let waits = will_be_ranked && dictated.ends_before(&self.validity);
         self.orders.push(AppliedOrder { in_force: !waits, ..order });
-        self.settle_end()
+        self.settle_orders()
     }
 
-    /// Tells when an order was ordered, and moves the end to what the latest ordered one says.
+    /// Tells when an order was ordered and for which term, and moves the end to what the latest ordered one says.
+    /// What is known already stays.
     pub fn order_ranked(
         &mut self,
         order_id: &str,
         scene: RefreshScene,
         ordered_at: Option<Instant>,
+        term: Option<Term>,
     ) -> EndChange {
         for order in self.orders.iter_mut().filter(|order| order.is(order_id, scene)) {
             order.ordered_at = order.ordered_at.or(ordered_at);
+            order.term = order.term.or(term);
             order.in_force = true;
         }
-        self.settle_end()
+        self.settle_orders()
     }
 
-    /// Whether this order is the one that gives the term: the latest whose time of ordering is known and that
-    /// says one. A cancelled renewal says nothing about the term that is left, whenever it arrives.
-    pub fn gives_term(&self, order_id: &str, scene: RefreshScene) -> bool {
-        let says = self.orders.iter().filter(|order| order.ordered_at.is_some() && order.says_term());
-        says.max_by_key(|order| order.rank()).is_some_and(|order| order.is(order_id, scene))
+    /// Whether the time of ordering of (order, scene) is known.
+    pub fn has_ranked(&self, order_id: &str, scene: RefreshScene) -> bool {
+        self.orders.iter().any(|order| order.is(order_id, scene) && order.ordered_at.is_some())
     }
 
-    fn latest_order(&self) -> Option<&AppliedOrder> {
-        self.orders.iter().filter(|order| order.in_force).max_by_key(|order| order.rank())
+    /// Whether what an order of `ordered_at` made of the license still counts: no other order that changed what was
+    /// bought was placed later, whichever call told of it.
+    pub fn was_changed_last_at(&self, ordered_at: Instant) -> bool {
+        let renewals = self.orders.iter().filter(|order| order.scene == Some(RefreshScene::RenewalChange));
+        let renewals = renewals.filter_map(|order| order.ordered_at);
+        let changes = self.changes.iter().filter_map(|change| change.ordered_at);
+        renewals.chain(changes).all(|other| other <= ordered_at)
     }
 
-    fn settle_end(&mut self) -> EndChange {
-        let Some(ends_at) = self.latest_order().map(|order| order.ends_at) else {
-            return EndChange::Unchanged;
-        };
+    /// From the whole set of orders in force, so that the order of arrival leaves no trace.
+    fn settle_orders(&mut self) -> EndChange {
+        let mut in_force: Vec<_> = self.orders.iter().filter(|order| order.in_force).collect();
+        in_force.sort_by_key(|order| order.rank());
+        let Some(latest) = in_force.last() else { return EndChange::Unchanged };
+        let (ends_at, term) = (latest.ends_at, term_left(&in_force));
+        self.sold.term = term.unwrap_or(self.sold.term);
         self.move_end(ends_at)
     }
 
-    /// Moves the end.
+    /// Moves the end; what can be used up lasts as long as the license.
     pub fn move_end(&mut self, ends_at: Option<Instant>) -> EndChange {
         let moved = self.validity.with_end(ends_at);
         let change = if moved.ends_before(&self.validity) {
@@ -120,6 +135,24 @@ impl License {
             EndChange::Unchanged
         };
         self.validity = moved;
+        for package in &mut self.sold.quota {
+            package.follow(self.sold.term, moved);
+        }
         change
     }
+}
+
+/// The term that sorted orders leave: the latest one's, or after a cancelled renewal that of the order whose end is
+/// left, or else of the one before the renewal.
+fn term_left(sorted: &[&AppliedOrder]) -> Option<Term> {
+    let mut standing: Vec<&AppliedOrder> = Vec::new();
+    for order in sorted {
+        if !order.cancels() {
+            standing.push(order);
+            continue;
+        }
+        let same_end = standing.iter().rposition(|bought| bought.ends_at == order.ends_at);
+        standing.truncate(same_end.map_or(standing.len().saturating_sub(1).max(1), |left| left + 1));
+    }
+    standing.iter().rev().find_map(|order| order.term)
 }

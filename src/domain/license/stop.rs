@@ -74,6 +74,11 @@ impl License {
         Ok(self.hold_of(by).take().is_some())
     }
 
+    /// Whether the marketplace stopped it, or let it go on, after `at`: what is told late changes nothing.
+    pub fn was_told_since(&self, at: Option<Instant>) -> bool {
+        at.zip(self.status_told_at).is_some_and(|(at, told)| at < told)
+    }
+
     fn hold_of(&mut self, by: HoldBy) -> &mut Option<Hold> {
         match by {
             HoldBy::Marketplace => &mut self.holds.marketplace,

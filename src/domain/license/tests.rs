@@ -55,6 +55,7 @@ fn order(id: &str, received: &str, ends: &str) -> AppliedOrder {
         ordered_at: None,
         received_at: at(received),
         ends_at: Some(at(ends)),
+        term: None,
         in_force: false,
     }
 }
@@ -115,13 +116,13 @@ fn an_old_order_that_arrives_late_does_not_shorten_a_newer_one() {
     let mut license = license();
     license.apply_order(order("CS3", "2026-12-02", "2029-01-01"), true);
     assert_eq!(
-        license.order_ranked("CS3", RefreshScene::Renewal, Some(at("2026-12-02"))),
+        license.order_ranked("CS3", RefreshScene::Renewal, Some(at("2026-12-02")), None),
         EndChange::Unchanged
     );
     let late = order("CS2", "2026-12-03", "2028-01-01");
     assert_eq!(license.apply_order(late, true), EndChange::Unchanged, "it waits");
     assert_eq!(
-        license.order_ranked("CS2", RefreshScene::Renewal, Some(at("2026-12-01"))),
+        license.order_ranked("CS2", RefreshScene::Renewal, Some(at("2026-12-01")), None),
         EndChange::Unchanged
     );
     assert_eq!(license.validity.ends_at, Some(at("2029-01-01")));
@@ -131,13 +132,12 @@ fn an_old_order_that_arrives_late_does_not_shorten_a_newer_one() {
 fn a_cancelled_renewal_takes_effect_once_its_place_is_known() {
     let mut license = license();
     license.apply_order(order("CS2", "2026-12-01", "2028-01-01"), true);
-    license.order_ranked("CS2", RefreshScene::Renewal, Some(at("2026-12-01")));
+    license.order_ranked("CS2", RefreshScene::Renewal, Some(at("2026-12-01")), None);
     assert_eq!(license.apply_order(order("CS3", "2026-12-02", "2027-01-01"), true), EndChange::Unchanged);
     assert_eq!(
-        license.order_ranked("CS3", RefreshScene::Renewal, Some(at("2026-12-02"))),
+        license.order_ranked("CS3", RefreshScene::Renewal, Some(at("2026-12-02")), None),
         EndChange::Earlier
     );
-    assert!(license.gives_term("CS3", RefreshScene::Renewal));
 }
 
 #[test]
@@ -193,23 +193,116 @@ fn only_the_current_key_makes_an_activation_and_a_leaked_one_opens_nothing() {
     assert_eq!(license.check_key(&old, false, now), Err(Refusal::LicenseRevoked));
 }
 
-#[test]
-fn the_term_is_the_latest_orders_whichever_is_ranked_first_and_whatever_was_cancelled() {
-    let at_nine = [("A", "2026-03-01"), ("B", "2026-03-02"), ("C", "2026-03-03")];
-    for ranks in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
-        let mut license = license();
-        license.apply_order(order("A", "2026-04-01", "2028-01-01"), true);
-        license.apply_order(order("B", "2026-04-02", "2029-01-01"), true);
-        let cancel = order("C", "2026-04-03", "2028-01-01");
-        license.apply_order(AppliedOrder { scene: Some(RefreshScene::CancelRenewal), ..cancel }, true);
-        let mut term_of = None;
-        for (order_id, ordered_at) in ranks.map(|rank| at_nine[rank]) {
-            let scene = if order_id == "C" { RefreshScene::CancelRenewal } else { RefreshScene::Renewal };
-            license.order_ranked(order_id, scene, Some(at(ordered_at)));
-            if license.gives_term(order_id, scene) {
-                term_of = Some(order_id);
-            }
-        }
-        assert_eq!((term_of, license.validity.ends_at), (Some("B"), Some(at("2028-01-01"))), "{ranks:?}");
+/// Every order of four: their indices.
+fn arrivals() -> Vec<Vec<usize>> {
+    let mut all = vec![vec![]];
+    for _ in 0..4 {
+        let longer = |begun: &Vec<usize>| {
+            let rest = (0..4).filter(|next| !begun.contains(next));
+            rest.map(|next| [begun.as_slice(), &[next]].concat()).collect::<Vec<_>>()
+        };
+        all = all.iter().flat_map(longer).collect();
     }
+    all
+}
+
+#[test]
+fn end_and_term_are_what_the_orders_leave_whichever_arrives_or_is_ranked_first() {
+    let (month, year) = (Some(Term::Months(1)), Some(Term::Years(1)));
+    let renewal = RefreshScene::Renewal;
+    let orders = [
+        ("A", renewal, "2026-03-01", "2027-02-01", month),
+        ("B", renewal, "2026-03-02", "2028-02-01", year),
+        // Named by the renewal that it cancels, which was placed but once.
+        ("B", RefreshScene::CancelRenewal, "2026-03-02", "2027-02-01", year),
+        ("C", renewal, "2026-03-03", "2027-04-01", Some(Term::Months(2))),
+    ];
+    for (standing, end, term) in [
+        (4, "2027-04-01", Term::Months(2)),
+        (3, "2027-02-01", Term::Months(1)),
+        (2, "2028-02-01", Term::Years(1)),
+    ] {
+        for arrival in arrivals() {
+            let mut license = license();
+            let arrived: Vec<_> = arrival.iter().filter(|index| **index < standing).collect();
+            for (day, index) in arrived.iter().enumerate() {
+                let (id, scene, _, ends, _) = orders[**index];
+                let order = order(id, &format!("2026-04-0{}", day + 1), ends);
+                license.apply_order(AppliedOrder { scene: Some(scene), ..order }, true);
+            }
+            for index in arrived.iter().rev() {
+                let (id, scene, ordered_at, _, term) = orders[**index];
+                license.order_ranked(id, scene, Some(at(ordered_at)), term);
+            }
+            assert_eq!((license.validity.ends_at, license.sold.term), (Some(at(end)), term), "{arrival:?}");
+        }
+    }
+}
+
+#[test]
+fn a_cancelled_renewal_leaves_the_term_before_it_also_where_no_order_had_its_end() {
+    let mut license = license();
+    let bought = |id, day, ends, term| AppliedOrder { term: Some(term), ..order(id, day, ends) };
+    license.apply_order(bought("A", "2026-03-01", "2028-01-01", Term::Months(12)), false);
+    license.apply_order(bought("B", "2026-03-02", "2030-01-01", Term::Years(2)), false);
+    let cancel = bought("C", "2026-03-03", "2027-12-31", Term::Years(2));
+    license.apply_order(AppliedOrder { scene: Some(RefreshScene::CancelRenewal), ..cancel }, false);
+    assert_eq!(license.sold.term, Term::Months(12));
+    let cancel = bought("D", "2026-03-04", "2027-01-01", Term::Years(2));
+    license.apply_order(AppliedOrder { scene: Some(RefreshScene::CancelRenewal), ..cancel }, false);
+    assert_eq!(license.sold.term, Term::Years(1), "as it was bought");
+}
+
+#[test]
+fn what_can_be_used_up_follows_term_and_end() {
+    let mut license = license();
+    license.sold.quota = vec![package(100)];
+    let renewal = AppliedOrder { term: Some(Term::Months(1)), ..order("A", "2026-12-01", "2027-02-01") };
+    license.apply_order(renewal, false);
+    let package = &license.sold.quota[0];
+    assert_eq!(package.total.map(|total| total.to_string()).as_deref(), Ok("100"));
+    assert_eq!(package.validity, license.validity);
+}
+
+fn package(amount: u32) -> QuotaPackage {
+    let template = QuotaTemplate {
+        metric: "render-minutes".into(),
+        unit: "minute".into(),
+        amount: Amount::parse(&amount.to_string()).expect("small"),
+        reset: ResetWindow::Month,
+        window: WindowAlignment::Anniversary,
+        overage: Overage::Stop,
+        alert_percent: vec![],
+    };
+    let validity = Validity::lasting(Term::Years(1), at("2026-01-01")).expect("in the calendar");
+    QuotaPackage::bought(&template, 1, Term::Years(1), validity).expect("small")
+}
+
+#[test]
+fn a_key_that_promises_more_than_is_left_is_not_left_valid() {
+    let mut before = license();
+    before.sold.quota = vec![package(100)];
+    before.sold.entitlements = vec!["export".into()];
+    let fate = |change: fn(&mut License)| {
+        let mut after = before.clone();
+        change(&mut after);
+        after.key_fate_since(&before)
+    };
+    let (valid, superseded) = (Some(OldKeyFate::StaysValid), Some(OldKeyFate::Superseded));
+    let reissued = Some(OldKeyFate::Reissued);
+    assert_eq!(fate(|license| license.updated_at = at("2026-02-01")), None);
+    assert_eq!(fate(|license| license.sold.term = Term::Months(1)), valid);
+    assert_eq!(fate(|license| _ = license.move_end(Some(at("2028-01-01")))), valid);
+    assert_eq!(fate(|license| _ = license.move_end(Some(at("2026-06-01")))), superseded);
+    assert_eq!(fate(|license| license.sold.machines = MachineLimit::AtMost(4)), valid);
+    assert_eq!(fate(|license| license.sold.machines = MachineLimit::AtMost(2)), reissued);
+    assert_eq!(fate(|license| license.sold.entitlements.clear()), reissued);
+    assert_eq!(fate(|license| license.sold.quota = vec![package(101)]), valid);
+    assert_eq!(fate(|license| license.sold.quota = vec![package(99)]), reissued);
+    assert_eq!(fate(|license| license.sold.quota.clear()), reissued);
+    let both = fate(|license| {
+        license.move_end(Some(at("2026-06-01")));
+        license.sold.machines = MachineLimit::AtMost(2);
+    });
+    assert_eq!(both, reissued);
 }

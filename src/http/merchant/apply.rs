@@ -34,6 +34,9 @@ struct EntryAnswer {
     id: String,
     /// `created`, `changed` or `unchanged`.
     change: &'static str,
+    /// What of it changed, where that is followed step by step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<String>,
 }
 
 /// `POST /v1/merchant/apply`
@@ -75,6 +78,6 @@ impl EntryAnswer {
             EntryChange::Changed => "changed",
             EntryChange::Unchanged => "unchanged",
         };
-        Self { kind: entry.kind, id: entry.id, change }
+        Self { kind: entry.kind, id: entry.id, change, details: entry.details }
     }
 }

@@ -24,9 +24,9 @@ use crate::http::state::HttpState;
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
 /// Longest label, in bytes.
-const LABEL_BYTES_MAX: usize = 255;
+pub(super) const LABEL_BYTES_MAX: usize = 255;
 /// Most of one spec that one license gives.
-const QUANTITY_MAX: u32 = 100_000;
+pub(super) const QUANTITY_MAX: u32 = 100_000;
 
 const FILTERS: [&str; 9] =
     ["order_id", "instance_id", "state", "product", "sku", "customer", "env", "limit", "cursor"];
@@ -120,14 +120,14 @@ fn order(request: IssueRequest, caller: &Caller) -> Result<IssueLicense, ApiErro
         customer: read_if("/customer", request.customer.as_deref(), CustomerId::parse)?,
         label: request.label,
         term: read_if("/term", request.term.as_deref(), Term::parse)?,
-        starts_at: read_if("/starts_at", request.starts_at.as_deref(), instant)?,
+        starts_at: read_if("/starts_at", request.starts_at.as_deref(), read_instant)?,
         env: Env::Live,
         idempotency: None,
     })
 }
 
 /// RFC 3339 UTC with `Z` and whole seconds, from 1970: tokens count seconds from there. A leap second cannot be counted.
-fn instant(text: &str) -> Result<Instant, &'static str> {
+pub(super) fn read_instant(text: &str) -> Result<Instant, &'static str> {
     let rule = "an instant is RFC 3339 in UTC with whole seconds from 1970 on, such as 2026-01-31T08:00:00Z";
     let read = DateTime::parse_from_rfc3339(text).map_err(|_| rule)?.to_utc();
     let whole = whole_seconds(read) == read && !text.contains(['.', ',']) && !text.contains(":60");

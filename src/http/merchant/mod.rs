@@ -2,7 +2,14 @@
 
 pub mod api_tokens;
 pub mod apply;
+mod channel_answer;
+pub mod channel_check;
+pub mod channels;
 pub mod commands;
+pub mod imports;
 pub mod keys;
 mod license_answer;
 pub mod licenses;
+pub mod orders;
+pub mod outbox;
+pub mod usage;

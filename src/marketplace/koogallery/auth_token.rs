@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq;
 use super::query::{Plus, Query};
 use super::signature::VerifiedSignature;
 use super::time::{self, Zone};
+use crate::domain::Repeat;
 use crate::marketplace::{AccessKey, RefusalCause, ReplayIdentity};
 
 /// A call's time may differ from ours by this much, either way. The pages state no tolerance.
@@ -80,6 +81,7 @@ impl UnverifiedToken {
             digest: digest(b"koogallery authToken\0"),
             request: digest(b"koogallery authToken request\0"),
             keep_until: self.sent_at.max(now) + Duration::milliseconds(2 * window_millis),
+            repeat: Repeat::StoredAnswer,
         }
     }
 }

@@ -6,13 +6,17 @@ use chrono::{DateTime, Utc};
 
 use super::answer::{self, Answer};
 use super::body::{ID_LIMIT_CHARS, Parameters};
+use super::debugging;
+use super::guesses;
 use super::json::{self, Json, Object};
 use super::kit;
 use super::query::Query;
 use super::result_code::ResultCode;
 use super::signature::{UnverifiedSignature, VerifiedSignature};
 use crate::domain::{AccessKeyUse, InstanceStatus, OrderRef, PurchaseEvent, PurchaseOutcome};
-use crate::marketplace::{AccessKey, Call, CallRefusal, Protocol, RawAnswer, RawRequest, RefusalCause};
+use crate::marketplace::{
+    AccessKey, ActivityGuide, Call, CallRefusal, Guess, Protocol, RawAnswer, RawRequest, RefusalCause,
+};
 
 const STATUS_LIMIT_CHARS: usize = 32;
 
@@ -66,7 +70,7 @@ impl Protocol for Family {
         let test = test.clone().map_err(refusal)?;
         let event = (activity.read)(&Parameters(&members)).map_err(refusal)?;
         let replay = (activity.changes_state && !test).then_some(verified.replay);
-        Ok(Call { event, test, replay, activity: activity.name, signed_by })
+        Ok(Call { event, test, occurred_at: None, replay, activity: activity.name, signed_by })
     }
 
     fn answer(&self, call: &Call, outcome: &PurchaseOutcome, keys: &[AccessKey]) -> RawAnswer {
@@ -80,6 +84,22 @@ impl Protocol for Family {
 
     fn refuse(&self, refusal: &CallRefusal, keys: &[AccessKey]) -> RawAnswer {
         answer::refuse(refusal, keys)
+    }
+
+    fn activities(&self) -> Vec<&'static str> {
+        self.activities.iter().map(|activity| activity.name).collect()
+    }
+
+    fn guides(&self) -> Vec<ActivityGuide> {
+        debugging::guides(self.name, &Protocol::activities(self))
+    }
+
+    fn guesses(&self, request: &RawRequest<'_>) -> Vec<Guess> {
+        guesses::of_v2(request)
+    }
+
+    fn signature_form(&self, request: &RawRequest<'_>) -> Option<(usize, usize)> {
+        guesses::signature_form(request, false)
     }
 }
 

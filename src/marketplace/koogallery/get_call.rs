@@ -58,7 +58,7 @@ pub fn read(
     let event = (activity.read)(&GetCall { parameters: QueryParameters(&query), received_at: now })
         .map_err(refusal)?;
     let replay = (activity.changes_state && !test).then_some(signature.replay);
-    Ok(Call { event, test, replay, activity: activity.name, signed_by })
+    Ok(Call { event, test, occurred_at: None, replay, activity: activity.name, signed_by })
 }
 
 /// Words an outcome.

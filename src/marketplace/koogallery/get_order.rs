@@ -6,7 +6,7 @@ use super::body::ID_LIMIT_CHARS;
 use super::extend_params;
 use super::get_call::GetCall;
 use super::query_parameters::days_until;
-use crate::domain::{Charging, OrderDetails, OrderKind, OrderLineDetails, PurchaseEvent, RefreshScene};
+use crate::domain::{Charging, OrderDetails, OrderKind, OrderLineDetails, PurchaseEvent, RefreshScene, Term};
 use crate::marketplace::RefusalCause;
 
 const CUSTOMER_ID_LIMIT_CHARS: usize = 100;
@@ -63,6 +63,7 @@ pub fn line(call: &GetCall<'_>) -> Result<OrderLineDetails, RefusalCause> {
         order_line_id: String::new(),
         charging,
         expires_at,
+        ends_at: None,
         period,
         product_id: Some(parameters.mandatory("productId", ID_LIMIT_CHARS)?.to_owned()),
         sku: parameters.optional("skuCode", ID_LIMIT_CHARS)?.map(str::to_owned),
@@ -86,8 +87,9 @@ pub fn refreshed(call: &GetCall<'_>, scene: RefreshScene) -> Result<PurchaseEven
     let instance_id = parameters.instance_id()?;
     let product_id = parameters.optional("productId", ID_LIMIT_CHARS)?.map(str::to_owned);
     let ends_at = parameters.time("expireTime")?.ok_or(RefusalCause::ParameterMissing("expireTime"))?;
-    parameters.period()?;
+    let term = parameters.period()?.map(|(unit, count)| Term::of_period(unit, count));
     parameters.optional("orderAmount", AMOUNT_LIMIT_CHARS)?;
     let resumes = scene != RefreshScene::CancelRenewal;
-    Ok(PurchaseEvent::Refreshed { instance_id, order, scene, ends_at: Some(ends_at), product_id, resumes })
+    let ends_at = Some(ends_at);
+    Ok(PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id, term, resumes })
 }

@@ -5,11 +5,12 @@
 mod answer;
 pub mod auth_token;
 mod body;
+mod debugging;
 mod extend_params;
 mod family;
 mod get_call;
 mod get_order;
-mod json;
+mod guesses;
 pub mod kit;
 pub mod license_code;
 pub mod license_online;
@@ -26,5 +27,8 @@ pub mod sdk_hmac;
 pub mod sensitive;
 pub mod signature;
 mod time;
+mod usage_info;
 
 pub use answer::body_sign;
+
+use super::json;

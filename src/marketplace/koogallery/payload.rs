@@ -97,7 +97,7 @@ impl Form {
 }
 
 /// A string as Jackson writes it: only quotes, backslashes and control characters escaped, hex digits in upper case.
-fn text(content: &str, out: &mut String) {
+pub(super) fn text(content: &str, out: &mut String) {
     out.push('"');
     for character in content.chars() {
         match character {

@@ -120,7 +120,7 @@ pub enum Wording {
 pub fn wording(cause: &RefusalCause) -> Wording {
     match cause {
         RefusalCause::UnknownSubPath => Wording::Plain { status: 404, code: "not_found" },
-        RefusalCause::WrongMethod | RefusalCause::NotGet => {
+        RefusalCause::WrongMethod | RefusalCause::NotGet | RefusalCause::NotPost => {
             Wording::Plain { status: 405, code: "method_not_allowed" }
         }
         RefusalCause::BodyTooLarge { .. } => Wording::Plain { status: 413, code: "too_large" },

@@ -13,6 +13,7 @@ use super::json::Object;
 use super::payload::payload_forms;
 use super::query::Query;
 use super::time;
+use crate::domain::Repeat;
 use crate::marketplace::{AccessKey, RefusalCause, ReplayIdentity};
 
 /// A call's time may differ from ours by this much, either way.
@@ -125,6 +126,7 @@ impl UnverifiedSignature {
                 .finalize()
                 .into(),
             keep_until: self.sent_at.max(now) + Duration::milliseconds(2 * WINDOW_MILLIS),
+            repeat: Repeat::StoredAnswer,
         }
     }
 }

@@ -4,8 +4,8 @@ use super::form::{Text, form};
 use super::mirror::{row, row_enum};
 use crate::application::record::Owned;
 use crate::domain::{
-    AccessKeyRef, AccessKeyUse, Channel, ChannelId, Marketplace, MerchantId, OpenApi, ProductId,
-    ProtocolName, ReadyRule, SecretRef,
+    AccessKeyRef, AccessKeyUse, Channel, ChannelId, Marketplace, MerchantId, OpenApi, PackageKind, ProductId,
+    ProtocolName, ReadyRule, SecretRef, UsageBilling, UsagePush, UsageRules,
 };
 
 row!(
@@ -27,8 +27,33 @@ row!(
         #[serde(skip_serializing_if = "Option::is_none")]
         open_api: Option<OpenApiRow> = open_api,
         ready: Text<ReadyRule> = ready,
+        #[serde(default, skip_serializing_if = "UsageRulesRow::is_usual")]
+        usage: UsageRulesRow = usage,
     }
 );
+
+row!(
+    /// How usage is pushed.
+    UsageRulesRow for UsageRules {
+        push: Text<UsagePush> = push,
+        billing: Text<UsageBilling> = billing,
+        packages: Text<PackageKind> = packages,
+    }
+);
+
+/// Rows of schema 1 have none.
+impl Default for UsageRulesRow {
+    fn default() -> Self {
+        UsageRules::default().into()
+    }
+}
+
+impl UsageRulesRow {
+    fn is_usual(&self) -> bool {
+        let Self { push, billing, packages } = Self::default();
+        self.push == push && self.billing == billing && self.packages == packages
+    }
+}
 
 /// The name of a protocol.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -54,6 +79,8 @@ row!(
         id: String = id,
         used_for: Text<AccessKeyUse> = used_for,
         value: SecretRefRow = value,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        retired: bool = retired,
     }
 );
 

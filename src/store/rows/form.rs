@@ -39,7 +39,7 @@ macro_rules! form {
 }
 pub(super) use form;
 
-form!(String => String, bool => bool, u8 => u8, u32 => u32, u64 => u64);
+form!(String => String, bool => bool, u8 => u8, u32 => u32, u64 => u64, i64 => i64);
 
 impl<T, F: Form<T>> Form<Option<T>> for Option<F> {
     fn of(value: Option<T>) -> Self {
@@ -156,6 +156,20 @@ impl Form<Duration> for Secs {
 
     fn value(self) -> Duration {
         Duration::from_secs(self.0)
+    }
+}
+
+/// A length of time as integer milliseconds; what lies below is cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct MillisOf(u64);
+
+impl Form<Duration> for MillisOf {
+    fn of(value: Duration) -> Self {
+        Self(u64::try_from(value.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn value(self) -> Duration {
+        Duration::from_millis(self.0)
     }
 }
 

@@ -7,8 +7,11 @@
 use sha2::{Digest, Sha256};
 
 use crate::application::ports::StoreError;
-use crate::application::record::{CounterKey, RecordKey};
-use crate::domain::{HandedOverKey, Instant, LicenseId, Marketplace, OrderId, OrderLineKey, StatusSlot};
+use crate::application::record::{CounterKey, Lane, MarketplaceCode, Rank, RecordKey};
+use crate::domain::{
+    ChannelId, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace, MerchantId, OrderId, OrderLineKey,
+    StatusSlot,
+};
 use crate::store::{KeyError, Kind, RecordKey as RawKey};
 
 /// The merchant part of what belongs to the installation.
@@ -17,6 +20,11 @@ pub(super) const INSTALLATION: &str = "";
 const PART_END: u8 = 0;
 const LINE: u8 = b'l';
 const PRODUCT: u8 = b'p';
+const SIGNED: u8 = b's';
+const UNSIGNED: u8 = b'u';
+const SKU: u8 = b's';
+/// Above the first byte of every lane, and below that of every time: jobs without a lane begin with theirs.
+pub(super) const LANES_END: u8 = b'{';
 
 /// First own part of each catalog entry.
 pub(super) const CATALOG_MERCHANT: &[u8] = b"merchant\0";
@@ -24,8 +32,15 @@ pub(super) const CATALOG_PRODUCT: &[u8] = b"product\0";
 pub(super) const CATALOG_SPEC: &[u8] = b"spec\0";
 pub(super) const CATALOG_CHANNEL: &[u8] = b"channel\0";
 pub(super) const CATALOG_TOKEN: &[u8] = b"token\0";
+pub(super) const CATALOG_MAPPING: &[u8] = b"mapping\0";
 /// What the installation remembers of its last restore.
 const META_RESTORE: &[u8] = b"restore";
+/// First own part of each thing about usage.
+pub(super) const USAGE_RECORD: &[u8] = b"record\0";
+pub(super) const USAGE_WAITING: &[u8] = b"waiting\0";
+const USAGE_NAME: &[u8] = b"name\0";
+const USAGE_OUTBOX: &[u8] = b"outbox\0";
+const USAGE_SUM: &[u8] = b"sum\0";
 /// First own part of the index of licenses that are not minted yet.
 pub(super) const INDEX_PENDING: &[u8] = b"pending\0";
 
@@ -76,8 +91,17 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
         RecordKey::StatusFlip(merchant, slot) => {
             (merchant.as_str(), Kind::StatusListFlip, own_of_slot(*slot))
         }
-        RecordKey::Job { due_at, id } => {
-            (INSTALLATION, Kind::Job, joined(&[&sortable_millis(*due_at), id.as_str().as_bytes()]))
+        RecordKey::Job { lane, due_at, id } => {
+            let lane = lane.as_ref().map(own_of_lane).unwrap_or_default();
+            (INSTALLATION, Kind::Job, joined(&[&lane, &sortable_millis(*due_at), id.as_str().as_bytes()]))
+        }
+        RecordKey::Mapping(merchant, code) => {
+            let (what, code) = match code {
+                MarketplaceCode::Sku(sku) => (SKU, sku.as_str()),
+                MarketplaceCode::ProductId(id) => (PRODUCT, id.as_str()),
+            };
+            let own = joined(&[CATALOG_MAPPING, &[what], code.as_bytes()]);
+            (merchant.as_str(), Kind::Catalog, own)
         }
         RecordKey::Event(merchant, license, id) => {
             (merchant.as_str(), Kind::Event, joined(&[&own_of_license(license), id.as_str().as_bytes()]))
@@ -91,7 +115,36 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             (merchant.as_str(), Kind::Kit, own)
         }
         RecordKey::Idempotency(merchant, digest) => (merchant.as_str(), Kind::Idempotency, digest.to_vec()),
+        RecordKey::Calls { merchant, channel, signed, newest } => {
+            let own = joined(&[&own_of_calls(channel, *signed), newest.as_str().as_bytes()]);
+            (merchant.as_str(), Kind::Call, own)
+        }
+        RecordKey::Standing(merchant, channel) => {
+            (merchant.as_str(), Kind::Standing, channel.as_str().into())
+        }
+        RecordKey::Notice(merchant, channel, id) => {
+            (merchant.as_str(), Kind::Notice, joined(&[&own_of_channel(channel), id.as_str().as_bytes()]))
+        }
         RecordKey::Restore => (INSTALLATION, Kind::Meta, META_RESTORE.to_vec()),
+        RecordKey::UsageRecord(key) => {
+            let instance = own_of_metered(key.marketplace, &key.instance);
+            let own = joined(&[&instance, &sortable_millis(key.begin), &sortable_millis(key.end)]);
+            (key.merchant.as_str(), Kind::Usage, own)
+        }
+        RecordKey::MeteringSn(merchant, name) => {
+            (merchant.as_str(), Kind::Usage, joined(&[USAGE_NAME, name.as_str().as_bytes()]))
+        }
+        RecordKey::WaitingUsage { merchant, channel, due_at, id } => {
+            let (queue, due_at) = (own_of_queue(channel), sortable_millis(*due_at));
+            (merchant.as_str(), Kind::Usage, joined(&[&queue, &due_at, id.as_str().as_bytes()]))
+        }
+        RecordKey::UsageOutbox(merchant, channel) => {
+            (merchant.as_str(), Kind::Usage, joined(&[USAGE_OUTBOX, channel.as_str().as_bytes()]))
+        }
+        RecordKey::UsageSum(merchant, marketplace, instance) => {
+            let (marketplace, instance) = (marketplace.as_str().as_bytes(), instance.as_str().as_bytes());
+            (merchant.as_str(), Kind::Usage, joined(&[USAGE_SUM, marketplace, &[PART_END], instance]))
+        }
     };
     RawKey::new(merchant, kind, own).map_err(|error| no_key(&error))
 }
@@ -114,9 +167,46 @@ pub(super) fn own_of_license(license: &LicenseId) -> Vec<u8> {
     joined(&[license.as_str().as_bytes(), &[PART_END]])
 }
 
+/// What the notices about one channel start with.
+pub(super) fn own_of_channel(channel: &ChannelId) -> Vec<u8> {
+    joined(&[channel.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the calls of one channel start with, those that were signed and those that were not.
+pub(super) fn own_of_calls(channel: &ChannelId, signed: bool) -> Vec<u8> {
+    joined(&[&own_of_channel(channel), &[if signed { SIGNED } else { UNSIGNED }]])
+}
+
+/// What the records of usage of one instance start with, and those of no other.
+pub(super) fn own_of_metered(marketplace: Marketplace, instance: &InstanceId) -> Vec<u8> {
+    let (marketplace, instance) = (marketplace.as_str().as_bytes(), instance.as_str().as_bytes());
+    joined(&[USAGE_RECORD, marketplace, &[PART_END], instance, &[PART_END]])
+}
+
+/// What the places in the queue of one channel start with, and those of no other.
+pub(super) fn own_of_queue(channel: &ChannelId) -> Vec<u8> {
+    joined(&[USAGE_WAITING, channel.as_str().as_bytes(), &[PART_END]])
+}
+
 /// What the purchases of one order start with, and those of no other.
 pub(super) fn own_of_order(marketplace: Marketplace, order_id: &OrderId) -> Vec<u8> {
     joined(&[marketplace.as_str().as_bytes(), &[PART_END], order_id.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the jobs of one merchant start with.
+pub(super) fn own_of_merchants_jobs(merchant: &MerchantId) -> Vec<u8> {
+    joined(&[merchant.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the jobs of one lane start with; the last byte is its rank's.
+pub(super) fn own_of_lane(lane: &Lane) -> Vec<u8> {
+    let channel = lane.channel.as_ref().map_or("", |channel| channel.as_str());
+    let rank = match lane.rank {
+        Rank::ByHand => b'a',
+        Rank::Purchase => b'b',
+        Rank::Ordinary => b'c',
+    };
+    joined(&[&own_of_merchants_jobs(&lane.merchant), channel.as_bytes(), &[PART_END, rank]])
 }
 
 fn own_of_line(line: &OrderLineKey) -> Vec<u8> {
@@ -135,7 +225,7 @@ fn own_of_slot(slot: StatusSlot) -> Vec<u8> {
 }
 
 /// Big-endian with the sign bit flipped: bytes sort as the instants do, also before 1970.
-fn sortable_millis(instant: Instant) -> [u8; 8] {
+pub(super) fn sortable_millis(instant: Instant) -> [u8; 8] {
     (instant.timestamp_millis() ^ i64::MIN).to_be_bytes()
 }
 

@@ -29,6 +29,8 @@ row!(
         sold: SoldSpecRow = sold,
         validity: ValidityRow = validity,
         holds: HoldsRow = holds,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status_told_at_ms: Option<Millis> = status_told_at,
         end: LicenseEndRow = end,
         generation: u32 = generation,
         issued: Vec<IssuedKeyRow> = issued,
@@ -136,6 +138,8 @@ row!(
         received_at_ms: Millis = received_at,
         #[serde(skip_serializing_if = "Option::is_none")]
         ends_at_ms: Option<Millis> = ends_at,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        term: Option<TermRow> = term,
         in_force: bool = in_force,
     }
 );

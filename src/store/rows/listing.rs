@@ -2,7 +2,8 @@
 
 use super::key::{
     CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING,
-    INSTALLATION, no_key, own_of_license, own_of_order, raw_key,
+    INSTALLATION, LANES_END, USAGE_RECORD, no_key, own_of_calls, own_of_channel, own_of_lane, own_of_license,
+    own_of_merchants_jobs, own_of_metered, own_of_order, own_of_queue, raw_key, sortable_millis,
 };
 use super::table::Table;
 use crate::application::ports::{Listing, StoreError};
@@ -36,6 +37,28 @@ impl Scan {
                 }
             }
             Listing::Jobs => forward(Table::Job, INSTALLATION, Kind::Job, &[]),
+            Listing::JobsWithoutLane => {
+                let scan = forward(Table::Job, INSTALLATION, Kind::Job, &[])?;
+                let lanes = KeyRange::between(INSTALLATION, Kind::Job, [0_u8; 0], [LANES_END]);
+                Ok(Self { range: scan.range.beyond(&lanes.map_err(|error| no_key(&error))?), ..scan })
+            }
+            Listing::JobsBehindLane(lane) => {
+                let scan = forward(Table::Job, INSTALLATION, Kind::Job, &[])?;
+                let behind = forward(Table::Job, INSTALLATION, Kind::Job, &own_of_lane(lane))?;
+                Ok(Self { range: scan.range.beyond(&behind.range), ..scan })
+            }
+            Listing::JobsOfLane { lane, from } => {
+                let own = own_of_lane(lane);
+                let scan = forward(Table::Job, INSTALLATION, Kind::Job, &own)?;
+                let Some(from) = from else { return Ok(scan) };
+                let earlier = [&own[..], &sortable_millis(*from)].concat();
+                let earlier = KeyRange::between(INSTALLATION, Kind::Job, &own, earlier);
+                Ok(Self { range: scan.range.beyond(&earlier.map_err(|error| no_key(&error))?), ..scan })
+            }
+            Listing::JobsOfMerchant { merchant, after } => {
+                let own = own_of_merchants_jobs(merchant);
+                forward(Table::Job, INSTALLATION, Kind::Job, &own)?.behind(after.as_ref())
+            }
             Listing::Products(merchant) => catalog(Table::Product, merchant, CATALOG_PRODUCT),
             Listing::Specs(merchant) => catalog(Table::Spec, merchant, CATALOG_SPEC),
             Listing::Channels(merchant) => catalog(Table::Channel, merchant, CATALOG_CHANNEL),
@@ -67,8 +90,27 @@ impl Scan {
             Listing::IdempotencyKeys { merchant, after } => {
                 forward(Table::Idempotency, merchant.as_str(), Kind::Idempotency, &[])?.behind(after.as_ref())
             }
+            Listing::Calls { merchant, channel, signed } => {
+                let own = own_of_calls(channel, *signed);
+                forward(Table::Calls, merchant.as_str(), Kind::Call, &own)?.newest_first(None)
+            }
+            Listing::Notices(merchant, channel) => {
+                let own = own_of_channel(channel);
+                forward(Table::Notice, merchant.as_str(), Kind::Notice, &own)?.newest_first(None)
+            }
             Listing::Events(merchant, license) => {
                 forward(Table::Event, merchant.as_str(), Kind::Event, &own_of_license(license))
+            }
+            Listing::UsageRecords { merchant, instance, before } => {
+                let own = match instance {
+                    Some((marketplace, instance)) => own_of_metered(*marketplace, instance),
+                    None => USAGE_RECORD.to_vec(),
+                };
+                let before = before.clone().map(RecordKey::UsageRecord);
+                forward(Table::UsageRecord, merchant.as_str(), Kind::Usage, &own)?.newest_first(before)
+            }
+            Listing::WaitingUsage(merchant, channel) => {
+                forward(Table::WaitingUsage, merchant.as_str(), Kind::Usage, &own_of_queue(channel))
             }
         }
     }

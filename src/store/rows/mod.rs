@@ -9,7 +9,11 @@
 mod activation;
 mod api_token;
 mod authorization_code;
+mod call_cause;
 mod channel;
+mod channel_call;
+mod channel_notice;
+mod channel_standing;
 mod claim_target;
 mod event;
 mod form;
@@ -22,6 +26,7 @@ mod kit;
 mod license;
 mod listing;
 mod machine;
+mod mapping;
 mod merchant;
 mod mirror;
 mod offline;
@@ -38,6 +43,7 @@ mod status_flip;
 mod status_list;
 mod table;
 mod text;
+mod usage;
 mod validity;
 mod word;
 

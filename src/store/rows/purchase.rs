@@ -49,6 +49,8 @@ row_enum!(
             scene: Text<RefreshScene> = scene,
             #[serde(skip_serializing_if = "Option::is_none")]
             ends_at_ms: Option<Millis> = ends_at,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            term: Option<TermRow> = term,
         },
         Changed { at_ms: Millis = at, order: OrderRefRow = order },
         Applied { at_ms: Millis = at, application: ApplicationRow = application },
@@ -74,5 +76,7 @@ row!(
         ends_at_ms: Option<Millis> = ends_at,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         extend_params: Vec<(String, String)> = extend_params,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        changed_at_ms: Option<Millis> = changed_at,
     }
 );

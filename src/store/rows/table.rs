@@ -7,6 +7,9 @@ use super::activation::ActivationRow;
 use super::api_token::ApiTokenRow;
 use super::authorization_code::AuthorizationCodeRow;
 use super::channel::OwnedChannelRow;
+use super::channel_call::CallChunkRow;
+use super::channel_notice::ChannelNoticeRow;
+use super::channel_standing::ChannelStandingRow;
 use super::claim_target::ClaimTargetRow;
 use super::event::AuditEventRow;
 use super::handed_over::HandedOverRow;
@@ -16,6 +19,7 @@ use super::job::JobRow;
 use super::key::raw_key;
 use super::kit::KitRow;
 use super::license::LicenseRow;
+use super::mapping::MappingRow;
 use super::merchant::MerchantRow;
 use super::pending_license::PendingLicenseRow;
 use super::places::LicensePlacesRow;
@@ -26,14 +30,16 @@ use super::restore::RestoreRow;
 use super::spec::OwnedSpecRow;
 use super::status_flip::StatusFlipRow;
 use super::status_list::StatusListRow;
+use super::usage::{NamedUsageRow, UsageOutboxRow, UsageRecordRow, UsageSumRow, WaitingUsageRow};
 use crate::application::ports::StoreError;
 use crate::application::record::{
-    ClaimTarget, Idempotency, Instance, Job, KitRecord, LicensePlaces, Owned, PendingLicense, Record,
-    RecordKey, Replay, Stored, Versioned,
+    ClaimTarget, Idempotency, Instance, Job, KitRecord, LicensePlaces, Mapping, NamedUsage, Owned,
+    PendingLicense, Record, RecordKey, Replay, Stored, UsageOutbox, Versioned, WaitingUsage,
 };
 use crate::domain::{
-    Activation, ApiToken, AuditEvent, AuthorizationCode, Channel, HandedOver, Instant, License, Merchant,
-    Product, Purchase, Restore, Spec, StatusFlip, StatusList,
+    Activation, ApiToken, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice, ChannelStanding,
+    HandedOver, Instant, License, Merchant, Product, Purchase, Restore, Spec, StatusFlip, StatusList,
+    UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -80,25 +86,34 @@ tables! {
     Merchant = "merchant", schema 1, Merchant as MerchantRow;
     Product = "product", schema 1, Owned<Product> as OwnedProductRow;
     Spec = "spec", schema 1, Owned<Spec> as OwnedSpecRow;
-    Channel = "channel", schema 1, Owned<Channel> as OwnedChannelRow;
+    Channel = "channel", schema 2, Owned<Channel> as OwnedChannelRow;
+    Mapping = "mapping", schema 1, Mapping as MappingRow;
     ApiToken = "API token", schema 1, ApiToken as ApiTokenRow;
-    Purchase = "purchase", schema 2, Purchase as PurchaseRow;
+    Purchase = "purchase", schema 3, Purchase as PurchaseRow;
     Instance = "instance", schema 1, Instance as InstanceRow;
     AuthorizationCode = "authorization code", schema 1, AuthorizationCode as AuthorizationCodeRow;
     PendingLicense = "pending license", schema 1, PendingLicense as PendingLicenseRow;
-    License = "license", schema 2, License as LicenseRow;
+    License = "license", schema 3, License as LicenseRow;
     ClaimTarget = "claim code", schema 1, ClaimTarget as ClaimTargetRow;
     HandedOver = "handed-over license", schema 1, HandedOver as HandedOverRow;
     Places = "places", schema 1, LicensePlaces as LicensePlacesRow;
     Activation = "activation", schema 2, Activation as ActivationRow;
     StatusList = "status list", schema 1, StatusList as StatusListRow;
     StatusFlip = "status flip", schema 1, StatusFlip as StatusFlipRow;
-    Job = "job", schema 2, Job as JobRow;
+    Job = "job", schema 3, Job as JobRow;
     Event = "event", schema 1, AuditEvent as AuditEventRow;
     Replay = "replay", schema 2, Replay as ReplayRow;
     Idempotency = "idempotency", schema 1, Idempotency as IdempotencyRow;
     Restore = "restore", schema 1, Restore as RestoreRow;
     Kit = "kit", schema 1, KitRecord as KitRow;
+    Calls = "calls", schema 1, CallChunk as CallChunkRow;
+    Standing = "standing", schema 1, ChannelStanding as ChannelStandingRow;
+    Notice = "notice", schema 1, ChannelNotice as ChannelNoticeRow;
+    UsageRecord = "usage record", schema 1, UsageRecord as UsageRecordRow;
+    NamedUsage = "usage name", schema 1, NamedUsage as NamedUsageRow;
+    WaitingUsage = "waiting usage", schema 1, WaitingUsage as WaitingUsageRow;
+    UsageOutbox = "usage outbox", schema 1, UsageOutbox as UsageOutboxRow;
+    UsageSum = "usage sum", schema 1, UsageSum as UsageSumRow;
 }
 
 /// A record as the raw store takes it.
@@ -135,6 +150,7 @@ impl Table {
             RecordKey::Product(..) => Self::Product,
             RecordKey::Spec(..) => Self::Spec,
             RecordKey::Channel(..) => Self::Channel,
+            RecordKey::Mapping(..) => Self::Mapping,
             RecordKey::ApiToken(..) => Self::ApiToken,
             RecordKey::Purchase(..) => Self::Purchase,
             RecordKey::Instance(..) => Self::Instance,
@@ -153,6 +169,14 @@ impl Table {
             RecordKey::Idempotency(..) => Self::Idempotency,
             RecordKey::Restore => Self::Restore,
             RecordKey::Kit { .. } => Self::Kit,
+            RecordKey::Calls { .. } => Self::Calls,
+            RecordKey::Standing(..) => Self::Standing,
+            RecordKey::Notice(..) => Self::Notice,
+            RecordKey::UsageRecord(..) => Self::UsageRecord,
+            RecordKey::MeteringSn(..) => Self::NamedUsage,
+            RecordKey::WaitingUsage { .. } => Self::WaitingUsage,
+            RecordKey::UsageOutbox(..) => Self::UsageOutbox,
+            RecordKey::UsageSum(..) => Self::UsageSum,
         }
     }
 

@@ -2,11 +2,12 @@
 
 use super::form::Word;
 use crate::domain::{
-    AccessKeyUse, ActivationId, ApiTokenId, Binding, ChannelId, Charging, Component, CustomerId, EndCause,
-    Enforcement, Env, EventId, EventKind, InstanceId, JobId, KitInterface, LicenseId, Marketplace,
-    MerchantId, Multiply, NoTotal, OrderId, OrderLineId, Overage, ProductId, ReadyRule, RefreshScene,
-    RequestId, ResetWindow, Scope, Sku, SpecId, SpecKind, Starts, Status, StatusPolicy, TokenId, WhenFull,
-    WindowAlignment,
+    AccessKeyUse, ActivationId, ApiTokenId, Binding, CallId, ChannelId, Charging, Component, CustomerId,
+    EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KitInterface, LicenseId, Marketplace,
+    MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay, OrderId, OrderLineId,
+    OurFault, Overage, PackageKind, ParameterPlace, ProductId, ReadyRule, RefreshScene, RequestId,
+    ResetWindow, Scope, Sku, SpecId, SpecKind, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId,
+    UsagePush, WhenFull, WindowAlignment,
 };
 
 /// What the domain reads and writes itself.
@@ -63,6 +64,7 @@ macro_rules! words_of_rows {
 ids!(
     ActivationId,
     ApiTokenId,
+    CallId,
     ChannelId,
     CustomerId,
     EventId,
@@ -70,6 +72,8 @@ ids!(
     JobId,
     LicenseId,
     MerchantId,
+    NoticeId,
+    MeteringSn,
     OrderId,
     OrderLineId,
     ProductId,
@@ -77,6 +81,7 @@ ids!(
     Sku,
     SpecId,
     TokenId,
+    UsageId,
 );
 
 words_of_the_domain!(
@@ -90,12 +95,19 @@ words_of_the_domain!(
     KitInterface,
     Marketplace,
     Multiply,
+    NoticeKind,
+    OnTheWay,
+    OurFault,
     Overage,
+    ParameterPlace,
+    PackageKind,
     ResetWindow,
     Scope,
     SpecKind,
     Starts,
     StatusPolicy,
+    UsageBilling,
+    UsagePush,
     WhenFull,
     WindowAlignment,
 );

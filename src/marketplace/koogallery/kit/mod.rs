@@ -82,7 +82,8 @@ pub fn read(request: &RawRequest<'_>, keys: &[AccessKey], now: DateTime<Utc>) ->
     let received = std::str::from_utf8(request.body).map_err(|_| refusal(RefusalCause::MalformedJson))?;
     let sync = (interface.read)(&Members { version, members: &members, received }).map_err(refusal)?;
     let replay = (!test).then_some(verified.replay);
-    Ok(Call { event: PurchaseEvent::KitSynced(sync), test, replay, activity: interface.name, signed_by })
+    let event = PurchaseEvent::KitSynced(sync);
+    Ok(Call { event, test, occurred_at: None, replay, activity: interface.name, signed_by })
 }
 
 fn interface_of(request: &RawRequest<'_>) -> Result<(&'static Interface, Version), RefusalCause> {

@@ -6,6 +6,7 @@ mod license_code;
 mod order;
 mod transport;
 mod upload;
+mod usage;
 
 use std::time::Duration;
 
@@ -15,8 +16,9 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 pub use license_code::CodeFacts;
+pub use usage::UsageAnswer;
 
-use crate::domain::OrderDetails;
+use crate::domain::{OrderDetails, UsageRecord};
 
 const ORDER_QUERY_PATH: &str = "/api/mkp-openapi-public/global/v1/order/query";
 const ACTIVATE_PATH: &str = "/api/mkp-openapi-public/global/v1/license/activate";
@@ -32,6 +34,14 @@ pub enum OpenApiError {
     /// Passes by itself: network, time limit, overload, an error inside the marketplace.
     #[error("the marketplace could not be asked: {0}")]
     Retry(String),
+    /// Too many calls: not again before the pause that it asked for, if it said one.
+    #[error("the marketplace could not be asked: {why}")]
+    Limited {
+        /// Status and what it means.
+        why: String,
+        /// `Retry-After`.
+        pause: Option<Duration>,
+    },
     /// The marketplace knows no such order or line.
     #[error("the marketplace knows no such order")]
     NotFound,
@@ -108,6 +118,44 @@ impl OpenApi<'_> {
         let (access, secret) = (self.access_key, self.secret_key);
         let answer = endpoint.post(&path, &form.content_type, &form.body, access, secret, now)?;
         upload::read(&answer)
+    }
+
+    /// Hands over records of usage, signed with the key of the basic interface; the AK/SK signature goes with it, because
+    /// the page does not say whether it is looked at.
+    pub fn push_usage(
+        &self,
+        records: &[UsageRecord],
+        (key, nonce): (&SecretString, &str),
+        now: DateTime<Utc>,
+    ) -> Result<UsageAnswer, OpenApiError> {
+        let (body, ts) = (usage::new_body(records), now.timestamp_millis().to_string());
+        let signature = usage::signature(key, &ts, nonce, &body);
+        let headers = [("signature", signature.as_str()), ("ts", &ts), ("nonce", nonce)];
+        self.post_usage(&headers, usage::NEW_PATH, &body, now)
+    }
+
+    /// The same in the old way: AK/SK only, by product id.
+    pub fn push_usage_by_product(
+        &self,
+        records: &[UsageRecord],
+        now: DateTime<Utc>,
+    ) -> Result<UsageAnswer, OpenApiError> {
+        match usage::old_body(records) {
+            Some(body) => self.post_usage(&[], usage::OLD_PATH, &body, now),
+            None => Ok(UsageAnswer::Unwanted("the product id of a record is not known".into())),
+        }
+    }
+
+    fn post_usage(
+        &self,
+        headers: &[(&str, &str)],
+        path: &str,
+        body: &str,
+        now: DateTime<Utc>,
+    ) -> Result<UsageAnswer, OpenApiError> {
+        let endpoint = transport::Endpoint::parse(self.base_url, self.call_time)?;
+        let keys = (self.access_key, self.secret_key);
+        usage::read(&endpoint.post_with(headers, path, "application/json", body.as_bytes(), keys, now)?)
     }
 
     fn post(&self, path: &str, body: &Value, now: DateTime<Utc>) -> Result<transport::Answer, OpenApiError> {

@@ -74,6 +74,7 @@ fn order_line(line: &Value, lines: &mut Vec<OrderLineDetails>) -> Read<()> {
         order_line_id: text(line, "orderLineId").ok_or("orderLineId")?,
         charging: charging(&text(line, "chargingMode").unwrap_or_default())?,
         expires_at: optional_time(line, "expireTime")?,
+        ends_at: None,
         period: period(line)?,
         product_id: None,
         sku: None,

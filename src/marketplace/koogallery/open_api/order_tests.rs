@@ -26,6 +26,7 @@ fn the_printed_example_is_read() {
             order_line_id: "CS1-000001".into(),
             charging: Charging::Period,
             expires_at: time::parse("20230726155959"),
+            ends_at: None,
             period: Some((PeriodUnit::Year, 1)),
             product_id: Some("P".into()),
             sku: Some("S".into()),

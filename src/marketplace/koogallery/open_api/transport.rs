@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use ureq::http::Uri;
+use ureq::http::header::RETRY_AFTER;
 
 use super::OpenApiError;
 use crate::marketplace::koogallery::sdk_hmac::{Signable, authorization, canonical_query, sdk_date};
@@ -80,12 +81,25 @@ impl Endpoint {
         secret_key: &SecretString,
         now: DateTime<Utc>,
     ) -> Result<Answer, OpenApiError> {
+        self.post_with(&[], path, content_type, body, (access_key, secret_key), now)
+    }
+
+    /// The same with headers that this signature does not cover.
+    pub fn post_with(
+        &self,
+        more: &[(&str, &str)],
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+        (access_key, secret_key): (&str, &SecretString),
+        now: DateTime<Utc>,
+    ) -> Result<Answer, OpenApiError> {
         let date = sdk_date(now);
         let headers = [("Content-Type", content_type), ("Host", &self.authority), ("X-Sdk-Date", &date)];
         let call = Signable { method: "POST", path, query: &[], headers: &headers, body };
         let mut request = self.agent().post(format!("{}{path}", self.origin));
-        for (name, value) in headers {
-            request = request.header(name, value);
+        for (name, value) in headers.iter().chain(more) {
+            request = request.header(*name, *value);
         }
         let authorization = authorization(&call, access_key, secret_key);
         let response = request.header("Authorization", authorization).send(body);
@@ -107,8 +121,18 @@ impl Endpoint {
 
 fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, OpenApiError> {
     let status = response.status().as_u16();
+    let pause = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(pause);
+    // Source: zh-cn_topic_0070649463 (406 with MKT.0250 is the rate limit); the gateway in front answers 429.
+    if matches!(status, 406 | 429) || (status == 503 && pause.is_some()) {
+        return Err(OpenApiError::Limited { why: format!("too many calls (HTTP {status})"), pause });
+    }
     let body = response.body_mut().with_config().limit(ANSWER_LIMIT_BYTES).read_to_vec();
     Ok(Answer { status, body: body.map_err(|error| OpenApiError::Retry(error.to_string()))? })
+}
+
+/// `Retry-After` in seconds; a date there is not understood, as it would be by the marketplace's clock.
+fn pause(text: &str) -> Option<Duration> {
+    text.trim().parse().ok().map(|secs: u32| Duration::from_secs(secs.into()))
 }
 
 fn is_loopback(host: &str) -> bool {

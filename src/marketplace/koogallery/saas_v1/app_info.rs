@@ -31,7 +31,7 @@ pub struct WireAppInfo<'a> {
 
 /// `frontEndUrl` is mandatory inside `appInfo`.
 pub fn wire<'a>(info: &'a InstanceInfo, key: Option<&AccessKey>) -> Result<WireAppInfo<'a>, String> {
-    let InstanceInfo { instance_id, front_end_url, memo, sign_in } = info;
+    let InstanceInfo { instance_id, front_end_url, memo, sign_in, license: _, usage: _ } = info;
     within("instanceId", instance_id, ID_LIMIT_CHARS)?;
     within("frontEndUrl", front_end_url, FRONT_END_URL_LIMIT_CHARS)?;
     within("memo", memo, MEMO_LIMIT_CHARS)?;

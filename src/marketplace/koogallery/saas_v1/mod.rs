@@ -13,10 +13,14 @@ mod upgrade;
 
 use chrono::{DateTime, Utc};
 
+use super::debugging;
 use super::get_call::{self, Activity};
+use super::guesses;
 use super::kit;
 use crate::domain::{AccessKeyUse, PurchaseOutcome};
-use crate::marketplace::{AccessKey, Call, CallRefusal, Protocol, RawAnswer, RawRequest};
+use crate::marketplace::{
+    AccessKey, ActivityGuide, Call, CallRefusal, Guess, Protocol, RawAnswer, RawRequest,
+};
 
 pub struct SaasV1;
 
@@ -54,5 +58,25 @@ impl Protocol for SaasV1 {
 
     fn refuse(&self, refusal: &CallRefusal, keys: &[AccessKey]) -> RawAnswer {
         get_call::refuse(refusal, keys)
+    }
+
+    fn method(&self) -> &'static str {
+        "GET"
+    }
+
+    fn activities(&self) -> Vec<&'static str> {
+        ACTIVITIES.iter().map(|activity| activity.name).collect()
+    }
+
+    fn guides(&self) -> Vec<ActivityGuide> {
+        debugging::guides(self.name(), &self.activities())
+    }
+
+    fn guesses(&self, request: &RawRequest<'_>) -> Vec<Guess> {
+        guesses::of_v1(request)
+    }
+
+    fn signature_form(&self, request: &RawRequest<'_>) -> Option<(usize, usize)> {
+        guesses::signature_form(request, true)
     }
 }

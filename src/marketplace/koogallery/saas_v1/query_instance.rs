@@ -11,6 +11,7 @@ use crate::marketplace::koogallery::body::INSTANCE_IDS_LIMIT_CHARS;
 use crate::marketplace::koogallery::body::instance_ids;
 use crate::marketplace::koogallery::get_call::{Activity, GetCall, plain_answer};
 use crate::marketplace::koogallery::result_code::ResultCode;
+use crate::marketplace::koogallery::usage_info::{self, WireUsage};
 use crate::marketplace::{AccessKey, RefusalCause};
 
 pub const ACTIVITY: Activity = Activity { name: "queryInstance", read, answer, changes_state: false };
@@ -33,12 +34,15 @@ fn answer(outcome: &PurchaseOutcome, key: Option<&AccessKey>) -> Answer {
 struct WireInstance<'a> {
     instance_id: &'a str,
     app_info: WireAppInfo<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    usage_info: Vec<WireUsage<'a>>,
 }
 
 fn shown(instances: &[InstanceInfo], key: Option<&AccessKey>) -> Answer {
-    let wired = instances
-        .iter()
-        .map(|info| Ok(WireInstance { instance_id: &info.instance_id, app_info: wire(info, key)? }));
+    let wired = instances.iter().map(|info| {
+        let (app_info, usage_info) = (wire(info, key)?, usage_info::wire(&info.usage)?);
+        Ok(WireInstance { instance_id: &info.instance_id, app_info, usage_info })
+    });
     let wired = match wired.collect::<Result<Vec<_>, String>>() {
         Ok(wired) => wired,
         Err(words) => return Answer::fault(words),

@@ -12,6 +12,7 @@ use crate::marketplace::koogallery::body::{
 };
 use crate::marketplace::koogallery::family::{Activity, plain_answer};
 use crate::marketplace::koogallery::result_code::ResultCode;
+use crate::marketplace::koogallery::usage_info::{self, WireUsage};
 
 pub const ACTIVITY: Activity = Activity { name: "queryInstance", read, answer, changes_state: false };
 
@@ -42,6 +43,8 @@ fn answer(outcome: &PurchaseOutcome) -> Answer {
 struct WireInstance<'a> {
     instance_id: &'a str,
     app_info: WireAppInfo<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    usage_info: Vec<WireUsage<'a>>,
 }
 
 #[derive(Serialize)]
@@ -57,7 +60,7 @@ struct WireAppInfo<'a> {
 
 /// `frontEndUrl` is mandatory inside `appInfo`; `userName` and `password` are plain.
 fn wire(instance: &InstanceInfo) -> Result<WireInstance<'_>, String> {
-    let InstanceInfo { instance_id, front_end_url, memo, sign_in } = instance;
+    let InstanceInfo { instance_id, front_end_url, memo, sign_in, license: _, usage } = instance;
     within("instanceId", instance_id, ID_LIMIT_CHARS)?;
     within("frontEndUrl", front_end_url, FRONT_END_URL_LIMIT_CHARS)?;
     within("memo", memo, MEMO_LIMIT_CHARS)?;
@@ -70,5 +73,6 @@ fn wire(instance: &InstanceInfo) -> Result<WireInstance<'_>, String> {
     };
     within("userName", user_name.unwrap_or_default(), SIGN_IN_LIMIT_CHARS)?;
     within("password", password.unwrap_or_default(), SIGN_IN_LIMIT_CHARS)?;
-    Ok(WireInstance { instance_id, app_info: WireAppInfo { front_end_url, user_name, password, memo } })
+    let app_info = WireAppInfo { front_end_url, user_name, password, memo };
+    Ok(WireInstance { instance_id, app_info, usage_info: usage_info::wire(usage)? })
 }

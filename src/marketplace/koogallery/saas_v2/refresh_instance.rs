@@ -22,7 +22,8 @@ fn read(parameters: &Parameters<'_>) -> Result<PurchaseEvent, RefusalCause> {
     let ends_at = time::parse(parameters.mandatory("expireTime", TIME_LIMIT_CHARS)?)
         .ok_or(RefusalCause::ParameterMalformed("expireTime"))?;
     let ends_at = Some(ends_at);
-    Ok(PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id, resumes: false })
+    let (term, resumes) = (None, false);
+    Ok(PurchaseEvent::Refreshed { instance_id, order, scene, ends_at, product_id, term, resumes })
 }
 
 fn scene(text: &str) -> Result<RefreshScene, RefusalCause> {

@@ -1,0 +1,287 @@
+//! Order lines: listed, shown, mapped, looked at again, fetched from the marketplace.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+
+use super::outbox::JobAnswer;
+use crate::application::record::MarketplaceCode;
+use crate::application::{Fetched, MapOrder, OrderFilter, OrderState, OrderView};
+use crate::domain::{
+    ChannelId, Charging, Instant, LicenseId, Purchase, PurchaseId, PurchaseState, RefundRule, Scope, SpecId,
+};
+use crate::http::body;
+use crate::http::error::ApiError;
+use crate::http::path::PathOf;
+use crate::http::query::Parameters;
+use crate::http::reply::{Page, Reply, instant, ok};
+use crate::http::state::HttpState;
+
+const LIMIT_DEFAULT: usize = 50;
+const LIMIT_MAX: usize = 200;
+const FILTERS: [&str; 6] = ["state", "order_id", "instance_id", "channel", "limit", "cursor"];
+/// Seconds after which an order that is being asked for is worth another look.
+const ASK_AGAIN_SECS: u32 = 5;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MapRequest {
+    spec: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetryRequest {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FetchRequest {
+    channel: String,
+    order_id: String,
+    order_line_id: Option<String>,
+}
+
+/// One order line. Members of what is not known yet are null.
+#[derive(Serialize)]
+struct OrderAnswer {
+    id: String,
+    order_id: String,
+    order_line_id: Option<String>,
+    license_id: String,
+    instance_id: String,
+    marketplace: &'static str,
+    channel: String,
+    state: &'static str,
+    env: &'static str,
+    received_at: String,
+    held_since: Option<String>,
+    ended_at: Option<String>,
+    /// Only of what waits.
+    refund: Option<RefundAnswer>,
+    sku: Option<String>,
+    product_id: Option<String>,
+    quantity: Option<u32>,
+    charging: Option<&'static str>,
+    term: Option<String>,
+    customer: Option<String>,
+    ordered_at: Option<String>,
+    extend_params: Vec<ExtendParam>,
+    /// What came for it meanwhile and is applied when it is minted.
+    waiting_events: usize,
+    suggestions: Vec<SuggestionAnswer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<JobAnswer>,
+    revision: u64,
+}
+
+#[derive(Serialize)]
+struct RefundAnswer {
+    /// Null where the marketplace does not pay back by itself.
+    at: Option<String>,
+    /// 0 when that time has passed.
+    left_secs: Option<i64>,
+    rule: &'static str,
+    source: &'static str,
+}
+
+#[derive(Serialize)]
+struct ExtendParam {
+    name: String,
+    value: String,
+}
+
+#[derive(Serialize)]
+struct SuggestionAnswer {
+    spec: String,
+    product: String,
+}
+
+#[derive(Serialize)]
+struct MappedAnswer {
+    sku: Option<String>,
+    product_id: Option<String>,
+    spec: String,
+    since: String,
+    minted: usize,
+    waiting: usize,
+}
+
+#[derive(Serialize)]
+struct FetchedAnswer {
+    /// `received` or `asking`.
+    outcome: &'static str,
+    orders: Vec<OrderAnswer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_secs: Option<u32>,
+}
+
+/// `GET /v1/merchant/orders`
+pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
+    let caller = state.caller(&parts.headers, Scope::Read).await?;
+    let parameters = Parameters::read(&parts.uri, &FILTERS)?;
+    let limit = parameters.get("limit", "a limit is a number from 1 to 200", |text| {
+        text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))
+    })?;
+    let before = parameters.get("cursor", "a cursor is the next_cursor of the page before", |text| {
+        PurchaseId::parse(text).ok().map(|id| id.license())
+    })?;
+    let text = |name| parameters.text(name).map(str::to_owned);
+    let filter = OrderFilter {
+        state: parameters.get("state", "a state is received, held, minted or ended", OrderState::parse)?,
+        order_id: text("order_id"),
+        instance_id: text("instance_id"),
+        channel: text("channel"),
+    };
+    let limit = limit.unwrap_or(LIMIT_DEFAULT);
+    let (views, next) = state.app.view_orders(&caller.merchant, &filter, before, limit).await?;
+    let now = state.app.now();
+    let items = views.into_iter().map(|view| OrderAnswer::of(view, now)).collect();
+    ok(&Page { items, next_cursor: next.as_ref().map(cursor) })
+}
+
+fn cursor(license: &LicenseId) -> String {
+    PurchaseId::of(license).to_string()
+}
+
+/// `GET /v1/merchant/orders/{order}`
+pub async fn show(State(state): State<HttpState>, PathOf(order): PathOf<String>, parts: Parts) -> Reply {
+    let caller = state.caller(&parts.headers, Scope::Read).await?;
+    let view = state.app.view_order(&caller.merchant, &order).await?;
+    ok(&OrderAnswer::of(view, state.app.now()))
+}
+
+/// `POST /v1/merchant/orders/{order}/map`
+pub async fn map(
+    State(state): State<HttpState>,
+    PathOf(order): PathOf<String>,
+    parts: Parts,
+    body: Bytes,
+) -> Reply {
+    let caller = state.caller(&parts.headers, Scope::Catalog).await?;
+    let request: MapRequest = body::parse(&body)?;
+    let spec = SpecId::parse(&request.spec).map_err(|error| ApiError::invalid("/spec", error.to_string()))?;
+    let actor = caller.actor();
+    let map = MapOrder { merchant: &caller.merchant, order: &order, spec: &spec, actor: &actor };
+    let mapped = state.app.map_order(&map).await?;
+    let (sku, product_id) = match mapped.mapping.code {
+        MarketplaceCode::Sku(sku) => (Some(sku.to_string()), None),
+        MarketplaceCode::ProductId(id) => (None, Some(id)),
+    };
+    let (spec, since) = (mapped.mapping.spec.to_string(), instant(mapped.mapping.since));
+    ok(&MappedAnswer { sku, product_id, spec, since, minted: mapped.minted, waiting: mapped.waiting })
+}
+
+/// `POST /v1/merchant/orders/{order}/retry`
+pub async fn retry(
+    State(state): State<HttpState>,
+    PathOf(order): PathOf<String>,
+    parts: Parts,
+    body: Bytes,
+) -> Reply {
+    let caller = state.caller(&parts.headers, Scope::Support).await?;
+    let RetryRequest {} = body::parse_or_empty(&body)?;
+    let job = state.app.retry_order(&caller.merchant, &order).await?;
+    ok(&JobAnswer::of(job))
+}
+
+/// `POST /v1/merchant/orders/fetch`
+pub async fn fetch(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Reply {
+    let caller = state.caller(&parts.headers, Scope::Support).await?;
+    let request: FetchRequest = body::parse(&body)?;
+    let channel = ChannelId::parse(&request.channel).map_err(|_| ApiError::not_found("channel"))?;
+    let (order_id, line_id) = (request.order_id.as_str(), request.order_line_id.as_deref());
+    let now = state.app.now();
+    match state.app.fetch_order(&caller.merchant, &channel, order_id, line_id).await? {
+        Fetched::Received(views) => ok(&FetchedAnswer {
+            outcome: "received",
+            orders: views.into_iter().map(|view| OrderAnswer::of(view, now)).collect(),
+            reason: None,
+            retry_after_secs: None,
+        }),
+        Fetched::Asking { why } => {
+            let answer = FetchedAnswer {
+                outcome: "asking",
+                orders: Vec::new(),
+                reason: Some(why),
+                retry_after_secs: Some(ASK_AGAIN_SECS),
+            };
+            Ok((StatusCode::ACCEPTED, axum::Json(answer)).into_response())
+        }
+    }
+}
+
+impl OrderAnswer {
+    fn of(view: OrderView, now: Instant) -> Self {
+        let OrderView { purchase, channel, suggestions, job } = view;
+        let (revision, purchase) = (purchase.revision, purchase.value);
+        let state = OrderState::of(&purchase);
+        let (held_since, ended_at) = match purchase.state {
+            PurchaseState::Held { since } => (Some(instant(since)), None),
+            PurchaseState::Ended { at } => (None, Some(instant(at))),
+            PurchaseState::Received | PurchaseState::Minted => (None, None),
+        };
+        let waits = matches!(state, OrderState::Received | OrderState::Held);
+        let rule = channel.filter(|_| waits).map(|channel| channel.protocol.refund_rule());
+        let refund = rule.map(|rule| RefundAnswer::of(rule, &purchase, now));
+        let suggestions = suggestions
+            .into_iter()
+            .map(|it| SuggestionAnswer { spec: it.spec.to_string(), product: it.product.to_string() });
+        let facts = purchase.facts;
+        let extend_params = facts.iter().flat_map(|facts| &facts.extend_params);
+        Self {
+            id: PurchaseId::of(&purchase.license).to_string(),
+            order_id: purchase.key.order_id.to_string(),
+            order_line_id: purchase.key.line_id.as_ref().map(ToString::to_string),
+            license_id: purchase.license.to_string(),
+            instance_id: purchase.instance.to_string(),
+            marketplace: purchase.key.marketplace.as_str(),
+            channel: purchase.channel.to_string(),
+            state: state.as_str(),
+            env: purchase.env.as_str(),
+            received_at: instant(purchase.received_at),
+            held_since,
+            ended_at,
+            refund,
+            sku: facts.as_ref().and_then(|facts| facts.sku.as_ref()).map(ToString::to_string),
+            product_id: facts.as_ref().and_then(|facts| facts.product_id.clone()),
+            quantity: facts.as_ref().map(|facts| facts.quantity),
+            charging: facts.as_ref().map(|facts| charging(facts.charging)),
+            term: facts.as_ref().map(|facts| facts.term.to_string()),
+            customer: facts.as_ref().and_then(|facts| facts.customer.as_ref()).map(ToString::to_string),
+            ordered_at: facts.as_ref().map(|facts| instant(facts.ordered_at)),
+            extend_params: extend_params
+                .map(|(name, value)| ExtendParam { name: name.clone(), value: value.clone() })
+                .collect(),
+            waiting_events: purchase.early.len(),
+            suggestions: suggestions.collect(),
+            job: job.map(JobAnswer::of),
+            revision,
+        }
+    }
+}
+
+impl RefundAnswer {
+    fn of(rule: RefundRule, purchase: &Purchase, now: Instant) -> Self {
+        let at = rule.refund_at(purchase.received_at);
+        Self {
+            at: at.map(instant),
+            left_secs: at.map(|at| (at - now).num_seconds().max(0)),
+            rule: rule.words,
+            source: rule.source,
+        }
+    }
+}
+
+fn charging(charging: Charging) -> &'static str {
+    match charging {
+        Charging::OnDemand => "on_demand",
+        Charging::OneTime => "one_time",
+        Charging::Period => "period",
+        Charging::OnDemandPackage => "on_demand_package",
+    }
+}
