@@ -67,12 +67,13 @@ fn changed(order_id: &str, quantity: u32) -> PurchaseEvent {
     PurchaseEvent::Changed { instance_id, order, details: Some(details) }
 }
 
-/// A life in the order in which it happened; it ends running, for a year, on 5 times the places.
+/// A life in the order in which it happened. It ends running on 5 times the places, with end and term as they were before the
+/// renewal that was cancelled.
 fn life() -> Vec<Told> {
     let (freeze, unfreeze) = (status(InstanceStatus::Freeze), status(InstanceStatus::Unfreeze));
     let year = refreshed("R2", RefreshScene::Renewal, "2028-02-15T09:00:00Z", Some(Term::Years(1)));
     let month = refreshed("R1", RefreshScene::Renewal, "2026-03-15T09:00:00Z", None);
-    let back = refreshed("R2", RefreshScene::CancelRenewal, "2027-02-15T09:00:00Z", None);
+    let back = refreshed("R2", RefreshScene::CancelRenewal, "2026-03-15T09:00:00Z", None);
     vec![
         told("stop", "2026-01-20T00:00:00Z", freeze),
         told("go on", "2026-01-21T00:00:00Z", unfreeze),
@@ -80,7 +81,7 @@ fn life() -> Vec<Told> {
         told("more", "2026-01-23T00:00:00Z", changed("C1", 2)),
         told("renew by a year", "2026-01-24T00:00:00Z", year),
         told("still more", "2026-01-25T00:00:00Z", changed("C2", 5)),
-        told("take a year back", "2026-01-26T00:00:00Z", back),
+        told("take the year back", "2026-01-26T00:00:00Z", back),
     ]
 }
 
@@ -88,9 +89,9 @@ async fn ends_as_it_should(world: &World, told: &str) {
     world.check(told).await;
     let license = world.records().await.licenses.remove(0);
     assert_eq!(license.state(world.now()), LicenseState::Active, "{told}");
-    assert_eq!(license.validity.ends_at, Some(at("2027-02-15T09:00:00Z")), "{told}");
+    assert_eq!(license.validity.ends_at, Some(at("2026-03-15T09:00:00Z")), "{told}");
     assert_eq!(license.sold.machines, MachineLimit::AtMost(5 * PLACES), "{told}");
-    assert_eq!(license.sold.term, Term::Years(1), "{told}");
+    assert_eq!(license.sold.term, Term::Months(1), "{told}");
 }
 
 #[tokio::test]
