@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use growth::Plan;
+use production_address::Load;
 use shape::Shape;
 
 /// As in the server.
@@ -30,7 +31,7 @@ use shape::Shape;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str = "usage: ./scripts/bench [--quick] [--json]
-       ./scripts/bench production-address [--per-second N] [--seconds N] [--json]";
+       ./scripts/bench production-address [--per-second N] [--seconds N] [--hangs-for SECONDS] [--json]";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -68,17 +69,18 @@ fn misused() -> ! {
 }
 
 fn production_address(arguments: &[&str]) {
-    let mut load = production_address::Load { per_second: 200, seconds: 60 };
+    let mut load = Load { per_second: 200, seconds: 60, hangs_for: Duration::from_secs(30) };
     let mut json = false;
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         let mut number = || match rest.next().and_then(|text| text.parse().ok()) {
-            Some(number @ 1..=10_000) => number,
+            Some(number @ 0..=10_000) => number,
             _ => misused(),
         };
         match *argument {
-            "--per-second" => load.per_second = number(),
-            "--seconds" => load.seconds = number(),
+            "--per-second" => load.per_second = number().max(1),
+            "--seconds" => load.seconds = number().max(1),
+            "--hangs-for" => load.hangs_for = Duration::from_secs(number() as u64),
             "--json" => json = true,
             _ => misused(),
         }

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use lictor::application::ports::Clock;
@@ -20,8 +20,6 @@ use serde_json::{Value, json};
 use crate::figures::{Figures, rounded};
 use crate::process::{ACCESS_KEY, Dice, Merchant, Site, start_sandbox};
 
-/// How long the open API takes for each answer.
-const HANGS_FOR: Duration = Duration::from_secs(30);
 /// Connections at a time: more than are ever needed while answers take less than half a second.
 const SENDERS: usize = 100;
 /// One call in so many comes on a connection of its own.
@@ -30,6 +28,8 @@ const NEW_CONNECTION_EVERY: usize = 5;
 const MINTED_BEFORE: usize = 200;
 /// How long everything may take to be minted once the open API answers again.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(1_800);
+/// What a call may take that is not shown by itself.
+const SLOW_MICROS: u32 = 100_000;
 const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a marketplace asks, by twenties.
@@ -70,11 +70,14 @@ impl Ask {
 pub struct Load {
     pub per_second: usize,
     pub seconds: usize,
+    /// How long the open API takes for each answer.
+    pub hangs_for: Duration,
 }
 
 /// What a call came to.
 struct Answered {
     ask: Ask,
+    due: Duration,
     micros: u32,
     /// Why it is no answer.
     error: Option<String>,
@@ -90,6 +93,9 @@ pub struct Report {
     hung_calls: u64,
     accepted: usize,
     drain: Drain,
+    machine: Figures,
+    /// In which seconds calls took longer than [`SLOW_MICROS`], and how many.
+    slow: BTreeMap<u64, usize>,
 }
 
 struct Drain {
@@ -118,20 +124,23 @@ pub fn measure(load: Load) -> Report {
     crowd.settle_in(&merchant);
     eprintln!("the open API hangs; {} calls/s for {} s", load.per_second, load.seconds);
     let calls_before = crowd.sandbox.open_api_calls();
-    crowd.sandbox.trouble(Trouble::Delay(HANGS_FOR), u32::MAX);
-    let (elapsed, answered) = crowd.rush(load);
+    crowd.sandbox.trouble(Trouble::Delay(load.hangs_for), u32::MAX);
+    let ((elapsed, answered), machine) = beside_a_sleeper(|| crowd.rush(load));
     let hung_calls = crowd.sandbox.open_api_calls() - calls_before;
     eprintln!("the open API answers again");
-    crowd.sandbox.trouble(Trouble::Delay(HANGS_FOR), 0);
+    crowd.sandbox.trouble(Trouble::Delay(load.hangs_for), 0);
     let drain = crowd.drained(&merchant);
     server.stop();
     let mut micros: BTreeMap<Ask, Vec<u32>> = BTreeMap::new();
     answered.iter().for_each(|one| micros.entry(one.ask).or_default().push(one.micros));
+    let mut slow: BTreeMap<u64, usize> = BTreeMap::new();
+    let are_slow = answered.iter().filter(|one| one.micros > SLOW_MICROS);
+    are_slow.for_each(|one| *slow.entry(one.due.as_secs()).or_default() += 1);
     let errors = answered.iter().filter_map(|one| one.error.clone()).collect();
     let all = Figures::of(elapsed, answered.iter().map(|one| one.micros).collect());
     let by_ask = micros.into_iter().map(|(ask, micros)| (ask, Figures::of(elapsed, micros))).collect();
     let accepted = locked(&crowd.accepted).len();
-    Report { load, elapsed, by_ask, all, errors, hung_calls, accepted, drain }
+    Report { load, elapsed, by_ask, all, errors, hung_calls, accepted, drain, machine, slow }
 }
 
 impl Crowd {
@@ -163,9 +172,15 @@ impl Crowd {
                 (due, one_of(&mut dice))
             })
             .collect();
-        let (next, begun) = (AtomicUsize::new(0), Instant::now());
+        // The kept connections are there before the first call is due.
+        let (next, all_there) = (AtomicUsize::new(0), Barrier::new(SENDERS + 1));
+        let begun: OnceLock<Instant> = OnceLock::new();
         let sender = |mut dice: Dice| {
             let (mut line, mut answered) = (Line::default(), Vec::new());
+            let probe = self.body(Ask::DialTest, &mut dice);
+            line.ask(&self.address, &signed(&probe.text), false).expect("the server answers");
+            all_there.wait();
+            let begun = *begun.get_or_init(Instant::now);
             while let Some((due, ask)) = plan.get(next.fetch_add(1, Ordering::SeqCst)) {
                 wait_until(begun + *due);
                 let alone = dice.below(NEW_CONNECTION_EVERY) == 0;
@@ -176,7 +191,7 @@ impl Crowd {
                     Ok(answer) => self.heard(&body, &answer).err(),
                     Err(error) => Some(error.to_string()),
                 };
-                answered.push(Answered { ask: *ask, micros, error });
+                answered.push(Answered { ask: *ask, due: *due, micros, error });
             }
             answered
         };
@@ -187,9 +202,11 @@ impl Crowd {
                     scope.spawn(|| sender(dice))
                 })
                 .collect();
+            all_there.wait();
+            begun.get_or_init(Instant::now);
             senders.into_iter().flat_map(|sender| sender.join().expect("no sender panics")).collect()
         });
-        (begun.elapsed(), answered)
+        (begun.get().map(Instant::elapsed).unwrap_or_default(), answered)
     }
 
     fn body(&self, ask: Ask, dice: &mut Dice) -> Body {
@@ -386,6 +403,27 @@ fn one_of(dice: &mut Dice) -> Ask {
     Ask::Query
 }
 
+/// How late a thread wakes that wants to sleep for five milliseconds again and again: what the machine itself adds to
+/// every answer, while others use it.
+fn beside_a_sleeper<T>(work: impl FnOnce() -> T) -> (T, Figures) {
+    const NAP: Duration = Duration::from_millis(5);
+    let (begun, is_over) = (Instant::now(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let sleeper = scope.spawn(|| {
+            let mut late = Vec::new();
+            while !is_over.load(Ordering::SeqCst) {
+                let due = Instant::now() + NAP;
+                wait_until(due);
+                late.push(due.elapsed().as_micros().try_into().unwrap_or(u32::MAX));
+            }
+            late
+        });
+        let done = work();
+        is_over.store(true, Ordering::SeqCst);
+        (done, Figures::of(begun.elapsed(), sleeper.join().expect("it only sleeps")))
+    })
+}
+
 /// Lets a moment of the plan come.
 fn wait_until(moment: Instant) {
     let (_alive, nobody_speaks) = mpsc::channel::<()>();
@@ -410,6 +448,7 @@ impl Report {
         json!({
             "calls_per_second": self.load.per_second, "seconds": rounded(self.elapsed.as_secs_f64()),
             "calls": self.all.count(), "all": quantiles(&self.all), "by_call": by_ask, "errors": self.errors.len(),
+            "machine_wakes_late": quantiles(&self.machine), "open_api_hangs_seconds": self.load.hangs_for.as_secs(),
             "open_api_calls_while_it_hung": self.hung_calls,
             "orders_accepted": self.accepted, "orders_lost": self.drain.lost,
             "orders_minted_twice": self.drain.minted_twice,
@@ -423,7 +462,7 @@ impl Report {
                 "The production address at {} calls/s for {:.0} s, the open API hanging {} s on each call",
                 self.load.per_second,
                 self.elapsed.as_secs_f64(),
-                HANGS_FOR.as_secs()
+                self.load.hangs_for.as_secs()
             ),
             format!(
                 "  {:<36} {:>7} {}",
@@ -439,11 +478,17 @@ impl Report {
         };
         row("all", &self.all);
         self.by_ask.iter().for_each(|(ask, figures)| row(ask.name(), figures));
+        row("the machine: a sleeper wakes late by", &self.machine);
         lines.push(format!(
             "  {} errors; the open API was asked {} times",
             self.errors.len(),
             self.hung_calls
         ));
+        if !self.slow.is_empty() {
+            let seconds: Vec<_> =
+                self.slow.iter().map(|(second, count)| format!("{second}: {count}")).collect();
+            lines.push(format!("  calls of more than 100 ms, by second: {}", seconds.join(", ")));
+        }
         lines.extend(self.errors.iter().take(5).map(|error| format!("    {error}")));
         let Drain { took, lost, minted_twice } = &self.drain;
         lines.push(format!(

@@ -19,8 +19,12 @@ use serde_json::{Map, Value, json};
 use support::api::{Answer, Api};
 use support::{ACCESS_KEY, Harness, channel_speaking};
 
-/// Instances of each family.
-const INSTANCES: usize = 500;
+/// Instances of each family; `./scripts/prove import` sets another number.
+fn instances() -> usize {
+    #[expect(clippy::disallowed_methods, reason = "the count of a proof is given from outside")]
+    let given = std::env::var("LICTOR_PROVE_COUNT").ok();
+    given.and_then(|text| text.parse().ok()).unwrap_or(100)
+}
 
 fn rows(count: usize, row: impl Fn(usize) -> Value) -> Vec<Value> {
     (0..count).map(row).collect()
@@ -181,7 +185,7 @@ fn live_by_get(shop: &GetShop<'_>, instance: &str, order: &str, words: [&str; 3]
 fn get_family(protocol: &str, buy: &'static str, words: [&'static str; 3]) {
     let (harness, merchant) = scene(protocol, "cad-old");
     let shop = GetShop { harness: &harness, channel: "cad-old", is_saas: protocol == "saas-v1" };
-    let rows = rows(INSTANCES, |number| {
+    let rows = rows(instances(), |number| {
         json!({ "channel": "cad-old", "instance_id": format!("old-{number}"), "order_id": format!("CSOLD{number}"),
             "sku": "CAD-YEAR", "product_id": "00301-666666-0--0", "term": "P1Y", "starts_at": "2025-06-01T00:00:00Z",
             "ends_at": "2026-06-01T15:59:59Z", "customer": "buyer-1", "label": "" })
@@ -191,7 +195,7 @@ fn get_family(protocol: &str, buy: &'static str, words: [&'static str; 3]) {
     let repeat = shop.buy(buy, "CSOLD7", "another-business-id");
     assert_eq!((code(&repeat), &repeat["instanceId"]), ("000000", &json!("old-7")), "the order is known");
     let own = live_by_get(&shop, "own", "CSNEW", words);
-    for number in 0..INSTANCES {
+    for number in 0..instances() {
         let (instance, order) = (format!("old-{number}"), format!("CSOLD{number}"));
         assert_eq!(live_by_get(&shop, &instance, &order, words), own, "{instance}");
     }
@@ -247,7 +251,7 @@ fn post_family(protocol: &str) {
     let (harness, merchant) = scene(protocol, "cad-old");
     let address = format!("{}/marketplace/acme/cad-old", harness.url);
     let shop = harness.world.sandbox.storefront(&address, ACCESS_KEY.to_owned().into());
-    let rows = rows(INSTANCES, |number| {
+    let rows = rows(instances(), |number| {
         json!({ "channel": "cad-old", "instance_id": format!("old-{number}"), "order_id": format!("CSOLD{number}"),
             "order_line_id": format!("CSOLD{number}-1"), "sku": "CAD-YEAR", "starts_at": "2025-06-01T00:00:00Z",
             "ends_at": "2026-06-01T15:59:59Z", "customer": "buyer-1" })
@@ -261,7 +265,7 @@ fn post_family(protocol: &str) {
     let repeat = shop.deliver(&known).expect("answers");
     assert_eq!((repeat.result_code(), repeat.instance_id()), ("000000", "old-7"), "the order line is known");
     let own = live_by_post(&harness, &shop, own.answer.instance_id());
-    for number in 0..INSTANCES {
+    for number in 0..instances() {
         let instance = format!("old-{number}");
         assert_eq!(live_by_post(&harness, &shop, &instance), own, "{instance}");
     }
@@ -281,7 +285,7 @@ fn imported_instances_of_license_online_live_like_our_own() {
 fn imported_authorization_codes_live_like_those_redeemed_here() {
     let harness = Harness::start();
     let (shop, merchant) = (harness.code_shop(), harness.merchant());
-    let rows = rows(INSTANCES, |number| {
+    let rows = rows(instances(), |number| {
         json!({ "channel": "cad-codes", "instance_id": format!("PLOLD{number}"), "order_id": format!("CSOLD{number}"),
             "spec": "cad-month", "starts_at": "2026-01-10T00:00:00Z", "ends_at": "2026-02-10T15:59:59Z" })
     });
@@ -290,7 +294,7 @@ fn imported_authorization_codes_live_like_those_redeemed_here() {
     harness.anonymous().post("/v1/claims", &json!({ "claim_code": sale.code })).expect(202);
     harness.settle();
     let own = live_by_code(&harness, &shop, &sale.code);
-    for number in 0..INSTANCES {
+    for number in 0..instances() {
         let code = format!("PLOLD{number}");
         assert_eq!(live_by_code(&harness, &shop, &code), own, "{code}");
     }

@@ -119,9 +119,28 @@ impl License {
         let mut in_force: Vec<_> = self.orders.iter().filter(|order| order.in_force).collect();
         in_force.sort_by_key(|order| order.rank());
         let Some(latest) = in_force.last() else { return EndChange::Unchanged };
-        let (ends_at, term) = (latest.ends_at, term_left(&in_force));
+        let (ends_at, term) = (latest.ends_at, self.term_left(&in_force));
         self.sold.term = term.unwrap_or(self.sold.term);
         self.move_end(ends_at)
+    }
+
+    /// The term that sorted orders leave: the latest one's, or after a cancelled renewal that of the order whose end is
+    /// left, or else of the first whose end reaches as far: what was paid for after it is paid back.
+    fn term_left(&self, sorted: &[&AppliedOrder]) -> Option<Term> {
+        let mut standing: Vec<&AppliedOrder> = Vec::new();
+        for order in sorted {
+            if !order.cancels() {
+                standing.push(order);
+                continue;
+            }
+            let span = |order: &AppliedOrder| self.validity.with_end(order.ends_at);
+            let same_end = standing.iter().rposition(|bought| bought.ends_at == order.ends_at);
+            let reaches = |bought: &&AppliedOrder| !span(bought).ends_before(&span(order));
+            if let Some(left) = same_end.or_else(|| standing.iter().position(reaches)) {
+                standing.truncate(left + 1);
+            }
+        }
+        standing.iter().rev().find_map(|order| order.term)
     }
 
     /// Moves the end; what can be used up lasts as long as the license.
@@ -140,19 +159,4 @@ impl License {
         }
         change
     }
-}
-
-/// The term that sorted orders leave: the latest one's, or after a cancelled renewal that of the order whose end is
-/// left, or else of the one before the renewal.
-fn term_left(sorted: &[&AppliedOrder]) -> Option<Term> {
-    let mut standing: Vec<&AppliedOrder> = Vec::new();
-    for order in sorted {
-        if !order.cancels() {
-            standing.push(order);
-            continue;
-        }
-        let same_end = standing.iter().rposition(|bought| bought.ends_at == order.ends_at);
-        standing.truncate(same_end.map_or(standing.len().saturating_sub(1).max(1), |left| left + 1));
-    }
-    standing.iter().rev().find_map(|order| order.term)
 }

@@ -245,6 +245,9 @@ fn a_cancelled_renewal_leaves_the_term_before_it_also_where_no_order_had_its_end
     let bought = |id, day, ends, term| AppliedOrder { term: Some(term), ..order(id, day, ends) };
     license.apply_order(bought("A", "2026-03-01", "2028-01-01", Term::Months(12)), false);
     license.apply_order(bought("B", "2026-03-02", "2030-01-01", Term::Years(2)), false);
+    let in_part = bought("P", "2026-03-02", "2029-01-01", Term::Years(2));
+    license.apply_order(AppliedOrder { scene: Some(RefreshScene::CancelRenewal), ..in_part }, false);
+    assert_eq!(license.sold.term, Term::Years(2), "the renewal stands in part");
     let cancel = bought("C", "2026-03-03", "2027-12-31", Term::Years(2));
     license.apply_order(AppliedOrder { scene: Some(RefreshScene::CancelRenewal), ..cancel }, false);
     assert_eq!(license.sold.term, Term::Months(12));
