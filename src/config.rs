@@ -85,13 +85,11 @@ impl Settings {
     /// What is set and this version does not serve, by the name of the setting: refused, because the service would
     /// not be what was asked for.
     pub fn not_served(&self) -> Vec<ConfigMistake> {
-        let asked = [
-            (
-                self.admin_listen.is_some(),
-                "admin_listen",
-                "this version serves everything at `listen`; leave it out",
-            ),
-        ];
+        let asked = [(
+            self.admin_listen.is_some(),
+            "admin_listen",
+            "this version serves everything at `listen`; leave it out",
+        )];
         let mistake = |(_, place, message): (bool, &str, &str)| ConfigMistake {
             place: place.to_owned(),
             message: message.to_owned(),

@@ -36,7 +36,12 @@ fn place(storefront: &Storefront, count: usize) -> Vec<MockOrder> {
 }
 
 /// Delivers to one replica after another until one answers, as a balancer in front of them would.
-fn deliver(storefronts: &[Storefront], first: usize, order: &MockOrder) -> (String, String) {
+fn deliver(
+    replicas: &Replicas,
+    storefronts: &[Storefront],
+    first: usize,
+    order: &MockOrder,
+) -> (String, String) {
     for storefront in storefronts.iter().cycle().skip(first) {
         if let Ok(answer) = storefront.deliver(order)
             && answer.status == 200
@@ -44,7 +49,7 @@ fn deliver(storefronts: &[Storefront], first: usize, order: &MockOrder) -> (Stri
         {
             return (answer.result_code().to_owned(), answer.instance_id().to_owned());
         }
-        std::thread::yield_now();
+        replicas.wait();
     }
     unreachable!("a cycle has no end")
 }
@@ -53,6 +58,9 @@ fn deliver(storefronts: &[Storefront], first: usize, order: &MockOrder) -> (Stri
 fn revoke(replicas: &Replicas, first: usize, order_id: &str) -> String {
     for number in (0..replicas.count()).cycle().skip(first) {
         let merchant = replicas.merchant(number);
+        if number == 0 {
+            replicas.wait();
+        }
         let Ok((200, found)) = merchant.try_get(&format!("/v1/merchant/licenses?order_id={order_id}")) else {
             continue;
         };
@@ -70,7 +78,8 @@ fn revoke(replicas: &Replicas, first: usize, order_id: &str) -> String {
 
 #[test]
 fn three_replicas_that_are_killed_over_a_primary_that_is_lost_make_one_license_of_each_order_line() {
-    let lines = prove_count(120);
+    let lines = prove_count(40);
+    let kills_wanted = (lines / 12).clamp(3, 9);
     let mut dice = Dice::fresh();
     let primary = Cluster::start(&[]);
     let database = primary.database().name;
@@ -93,7 +102,7 @@ fn three_replicas_that_are_killed_over_a_primary_that_is_lost_make_one_license_o
                 let (next, answered, instances, revoked) = (&next, &answered, &instances, &revoked);
                 scope.spawn(move || {
                     while let Some(&line) = deliveries.get(next.fetch_add(1, Ordering::SeqCst)) {
-                        let (_, instance) = deliver(storefronts, client, &orders[line]);
+                        let (_, instance) = deliver(replicas, storefronts, client, &orders[line]);
                         let is_first = {
                             let mut instances = instances.lock().unwrap_or_else(PoisonError::into_inner);
                             let known = instances.entry(line).or_default();
@@ -111,16 +120,16 @@ fn three_replicas_that_are_killed_over_a_primary_that_is_lost_make_one_license_o
         let troublemaker = scope.spawn(|| {
             let (mut kills, mut is_promoted) = (0, false);
             while !done.load(Ordering::SeqCst) {
-                let share = answered.load(Ordering::SeqCst) * 10 / deliveries.len();
-                if !is_promoted && share >= 4 {
+                let share = answered.load(Ordering::SeqCst) * (kills_wanted + 1) / deliveries.len();
+                if !is_promoted && share > kills_wanted / 2 {
                     primary.stop();
                     standby.promote();
                     is_promoted = true;
-                } else if share > kills && kills < 9 {
+                } else if share > kills && kills < kills_wanted {
                     replicas.kill_and_start(dice.below(3));
                     kills += 1;
                 }
-                std::thread::yield_now();
+                replicas.wait();
             }
             assert!(is_promoted, "the primary was never lost");
             kills
@@ -146,8 +155,8 @@ fn three_replicas_that_are_killed_over_a_primary_that_is_lost_make_one_license_o
 /// One license per line, the same key wherever it is read, and what was revoked stays so.
 fn check(replicas: &Replicas, storefronts: &[Storefront], orders: &[MockOrder], revoked: &BTreeSet<String>) {
     for (number, order) in orders.iter().enumerate() {
-        while deliver(storefronts, number, order).0 != "000000" {
-            std::thread::yield_now();
+        while deliver(replicas, storefronts, number, order).0 != "000000" {
+            replicas.wait();
         }
     }
     let licenses = replicas.merchant(0).licenses();
@@ -159,7 +168,7 @@ fn check(replicas: &Replicas, storefronts: &[Storefront], orders: &[MockOrder], 
         let license = by_order[order.order_id.as_str()];
         let (id, instance) =
             (license["id"].as_str().expect("one"), license["instance_id"].as_str().expect("one"));
-        assert_eq!(deliver(storefronts, number, order).1, instance);
+        assert_eq!(deliver(replicas, storefronts, number, order).1, instance);
         assert_eq!(license["state"] == "revoked", revoked.contains(id), "{license}");
         let keys: BTreeSet<String> = (0..replicas.count())
             .map(|replica| {

@@ -1,7 +1,8 @@
 //! Servers with one folder of keys on one database.
 
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use lictor::sandbox::{Sandbox, Storefront};
 use secrecy::SecretString;
@@ -14,7 +15,13 @@ pub struct Replicas {
     database: String,
     ports: Vec<u16>,
     servers: Vec<Mutex<Option<Server>>>,
+    /// How many starts there were.
+    starts: Mutex<usize>,
+    started: Condvar,
 }
+
+/// Nothing announces that a database is back: a caller that was turned away asks again after so long.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Replicas {
     /// Makes the keys as an operator would, in one place, and starts `count` servers.
@@ -32,7 +39,8 @@ impl Replicas {
         run(&["keys", "create", "acme", "--issuer", ISSUER]);
         let ports = (0..count).map(|_| free_port()).collect();
         let servers = (0..count).map(|_| Mutex::default()).collect();
-        let replicas = Self { site, database: database.to_owned(), ports, servers };
+        let (starts, started) = (Mutex::default(), Condvar::new());
+        let replicas = Self { site, database: database.to_owned(), ports, servers, starts, started };
         for number in 0..count {
             replicas.start(number);
         }
@@ -59,6 +67,16 @@ impl Replicas {
         let started = (0..200).find_map(|_| Server::try_start(self.launch(number)).ok());
         let server = started.expect("the server starts once the database is there");
         *self.servers[number].lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+        *self.starts.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.started.notify_all();
+    }
+
+    /// Waits until a server has started, or for a moment.
+    pub fn wait(&self) {
+        let starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = *starts;
+        let waited = self.started.wait_timeout_while(starts, PATIENCE, |starts| *starts == seen);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
     pub fn kill_and_start(&self, number: usize) {
