@@ -161,7 +161,7 @@ pub(super) fn wire(options: OpenOptions<'_>, records: &RecordStore, keyring: &Ar
         Arc::new(SystemRandomness::default()),
         Arc::clone(&marketplaces) as _,
     );
-    Arc::new(app.with_marketplaces(marketplaces))
+    Arc::new(app.with_marketplaces(marketplaces).with_call_time(options.marketplace_timeout))
 }
 
 /// What is checked and made before the first request.

@@ -58,6 +58,8 @@ impl Replicas {
     fn launch(&self, number: usize) -> Launch {
         let data = self.site.folder.path().join(format!("replica-{number}"));
         let launch = self.site.launch(&data).port(self.ports[number]).env("LICTOR_STORE", &self.database);
+        // What a server that is killed had leased comes back after six calls.
+        let launch = launch.env("LICTOR_MARKETPLACE_TIMEOUT_SECS", "2");
         // One address for all, as a balancer in front of them has: tokens name it.
         launch.env("LICTOR_PUBLIC_URL", &self.url(0))
     }
