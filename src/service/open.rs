@@ -42,7 +42,7 @@ pub enum StorePlace {
     /// In the data folder, for this process alone.
     Embedded,
     /// In a database, for any number of processes.
-    Database(DatabaseAddress),
+    Database(Box<DatabaseAddress>),
 }
 
 /// What to open.

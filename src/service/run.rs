@@ -219,7 +219,7 @@ pub fn store_place(choice: &StoreChoice) -> Result<StorePlace, RunError> {
             DatabaseAddress::parse(&SecretString::from(text.trim()))
         }
     };
-    Ok(StorePlace::Database(address.map_err(StartError::from)?))
+    Ok(StorePlace::Database(Box::new(address.map_err(StartError::from)?)))
 }
 
 fn listening(settings: &Settings, opened: &Opened, url: String) -> Listening {
