@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::app::App;
 use crate::domain::{
     AccessKeyUse, CallCause, CallId, ChannelCall, ChannelId, ChannelNotice, ChannelStanding, MerchantId,
-    NoticeId, NoticeKind, PurchaseEvent, call_text,
+    NoticeId, NoticeKind, PurchaseEvent, SecretRef, call_text,
 };
 
 /// A call that was answered, or will not be.
@@ -38,8 +38,8 @@ pub struct AnsweredCall {
 pub struct CallSigner {
     /// Its id.
     pub id: String,
-    /// What it signs, when it is live and let the call in.
-    pub let_in_as: Option<AccessKeyUse>,
+    /// What it signs and where it is found, when it is live and let the call in.
+    pub let_in_as: Option<(AccessKeyUse, SecretRef)>,
 }
 
 /// What a call is about.
@@ -100,8 +100,8 @@ impl App {
             instance_id: answered.subject.instance_id,
             count: 1,
         };
-        let let_in = signer.as_ref().and_then(|signer| Some((signer.let_in_as?, signer.id.as_str())));
-        let key_name = let_in.map(|(used_for, id)| ChannelStanding::key_name(used_for, id));
+        let let_in = signer.as_ref().and_then(|signer| signer.let_in_as.as_ref());
+        let key_name = let_in.map(|(used_for, reference)| ChannelStanding::key_name(*used_for, reference));
         let notice = notice_kind(&call).map(|kind| ChannelNotice {
             id: NoticeId::from_uuid(self.ids.uuid_v7(at)),
             merchant: address.0.clone(),

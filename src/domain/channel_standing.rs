@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{AccessKeyUse, CallCause, ChannelCall, ChannelId, Instant, MerchantId};
+use super::{AccessKeyUse, CallCause, ChannelCall, ChannelId, Instant, MerchantId, SecretRef};
 
 /// The marketplace tests twice a day: three that are missed are no accident.
 pub const SILENCE: Duration = Duration::from_secs(36 * 3_600);
@@ -30,7 +30,7 @@ pub struct ChannelStanding {
     pub channel: ChannelId,
     /// By the marketplace's names.
     pub activities: BTreeMap<String, ActivityStanding>,
-    /// When each access key last signed a call that was let in; by use and id.
+    /// When each access key last signed a call that was let in; by use and reference, see [`Self::key_name`].
     pub keys: BTreeMap<String, Instant>,
     /// The first dial test that was ever seen.
     pub tested_since: Option<Instant>,
@@ -45,9 +45,10 @@ impl ChannelStanding {
         Self { merchant, channel, activities, keys, tested_since: None, silence_told: None }
     }
 
-    /// The name of an access key among `keys`.
-    pub fn key_name(used_for: AccessKeyUse, id: &str) -> String {
-        format!("{}/{id}", used_for.as_str())
+    /// The name of an access key among `keys`. By its reference, not by its id: another key that gets the id, or the place in
+    /// the list, has signed nothing yet. What was stored under an id fits no reference and is left behind.
+    pub fn key_name(used_for: AccessKeyUse, reference: &SecretRef) -> String {
+        format!("{}/{reference}", used_for.as_str())
     }
 
     /// Takes a call in. Calls may come in any order: the later one counts.
