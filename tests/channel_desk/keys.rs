@@ -201,6 +201,20 @@ fn a_new_key_has_signed_nothing_whatever_place_or_id_it_gets() {
 }
 
 #[test]
+fn a_key_that_cannot_be_read_is_taken_with_a_warning_by_name() {
+    let desk = Desk::open();
+    let file = with_list(&desk, &["CALLBACK_KEY", "MISSPELT_KEY"]);
+    let told = details(&desk, &file).to_string();
+    assert!(told.contains("warning: ") && told.contains("MISSPELT_KEY"), "{told}");
+    assert!(!told.contains("warning: env:CALLBACK_KEY"), "{told}");
+    desk.harness.apply(&file);
+    let again = details(&desk, &file).to_string();
+    assert!(again.contains("MISSPELT_KEY"), "also when nothing changes: {again}");
+    desk.harness.world.set_secret("MISSPELT_KEY", NEW_KEY);
+    assert_eq!(details(&desk, &file), Value::Null);
+}
+
+#[test]
 fn a_channel_whose_keys_are_all_retired_is_refused_by_line() {
     let desk = Desk::open();
     let file = with_keys(&desk, &[("cad-2026", "CALLBACK_KEY", true)]);
