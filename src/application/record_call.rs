@@ -125,11 +125,12 @@ impl App {
 /// What of a call the merchant should know without asking.
 fn notice_kind(call: &ChannelCall) -> Option<NoticeKind> {
     let cause = call.cause.as_ref().filter(|_| call.is_refused())?;
-    // Anybody can say that a call is a dial test: of one that no key signed only a cause that is worth a look is told.
-    if !cause.merchant_can_act() && (!call.test || call.signed_by.is_none()) {
-        return None;
+    if call.is_dial_test() {
+        return Some(NoticeKind::DialTestFailed);
     }
-    Some(if call.test { NoticeKind::DialTestFailed } else { NoticeKind::CallbackRejected })
+    // Who only says that it is a dial test is told of like any other caller, but for what is tried out on purpose.
+    let is_tried_out = call.test && cause.is_a_trial();
+    (cause.merchant_can_act() && !is_tried_out).then_some(NoticeKind::CallbackRejected)
 }
 
 #[cfg(test)]
