@@ -65,7 +65,7 @@ impl App {
             }
             Err(
                 error @ (OrderSourceError::Unavailable(_)
-                | OrderSourceError::UnknownOrder
+                | OrderSourceError::UnknownOrder(_)
                 | OrderSourceError::Refused(_)
                 | OrderSourceError::NotConfigured),
             ) => purchase.value.facts.ok_or(error.to_string()),

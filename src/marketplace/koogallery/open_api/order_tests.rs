@@ -95,9 +95,14 @@ fn what_decides_a_license_is_never_guessed() {
 
 #[test]
 fn another_order_or_line_is_no_answer() {
-    assert_eq!(ask(200, &answer(&LINE.replace("CS1-000001", "CS1-000002"))), Err(OpenApiError::NotFound));
-    assert_eq!(ask(200, &answer(LINE).replace("\"CS1\"", "\"CS2\"")), Err(OpenApiError::NotFound));
-    assert_eq!(ask(200, r#"{"resultCode":"MKT.0000","orderInfo":null}"#), Err(OpenApiError::NotFound));
+    for body in [
+        answer(&LINE.replace("CS1-000001", "CS1-000002")),
+        answer(LINE).replace("\"CS1\"", "\"CS2\""),
+        r#"{"resultCode":"MKT.0000","orderInfo":null}"#.to_owned(),
+    ] {
+        let not_found = OpenApiError::NotFound("HTTP 200, code MKT.0000".into());
+        assert_eq!(ask(200, &body), Err(not_found), "{body}");
+    }
 }
 
 #[test]
@@ -126,5 +131,7 @@ fn codes_tell_whether_to_come_again() {
     ] {
         assert!(matches!(ask(status, &body), Err(OpenApiError::Refused(_))), "{status} {body}");
     }
-    assert_eq!(ask(400, &code("MKT.0101")), Err(OpenApiError::NotFound));
+    let unknown = ask(400, &code("MKT.0101")).expect_err("it is not known");
+    assert_eq!(unknown, OpenApiError::NotFound("HTTP 400, code MKT.0101".into()));
+    assert_eq!(unknown.to_string(), "the marketplace does not know the order (HTTP 400, code MKT.0101)");
 }
