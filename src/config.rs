@@ -40,8 +40,8 @@ setting::settings! {
     data_dir("data_dir"): PathBuf as PathBuf = "data";
     /// Folder of the signing keys, one sub-folder per merchant. Back it up apart from the data.
     keys_dir("keys_dir"): PathBuf as PathBuf = "keys";
-    /// Where records are kept: `embedded`, in data_dir. PostgreSQL (`postgres://…`, or `file:PATH` of a file that
-    /// holds such an address) is refused by this version.
+    /// Where records are kept: `embedded`, in data_dir; or in PostgreSQL, which any number of servers may share:
+    /// `postgres://USER:PASSWORD@HOST[,HOST]/DATABASE`, or `file:PATH` of a file that holds such an address.
     store("store"): StoreChoice as StoreChoice = "embedded";
     /// The address of this service as the rest of the world sees it. License keys name it for as long as they
     /// live, so set it before the first sale. Unset: `http://` and `listen`.
@@ -85,18 +85,11 @@ impl Settings {
     /// What is set and this version does not serve, by the name of the setting: refused, because the service would
     /// not be what was asked for.
     pub fn not_served(&self) -> Vec<ConfigMistake> {
-        let store = match &self.store {
-            StoreChoice::Embedded => false,
-            StoreChoice::Postgres(_) | StoreChoice::PostgresFrom(_) => true,
-        };
-        let asked = [
-            (store, "store", "this version keeps records in the embedded store only; write `embedded`"),
-            (
-                self.admin_listen.is_some(),
-                "admin_listen",
-                "this version serves everything at `listen`; leave it out",
-            ),
-        ];
+        let asked = [(
+            self.admin_listen.is_some(),
+            "admin_listen",
+            "this version serves everything at `listen`; leave it out",
+        )];
         let mistake = |(_, place, message): (bool, &str, &str)| ConfigMistake {
             place: place.to_owned(),
             message: message.to_owned(),

@@ -343,6 +343,11 @@ fn what_the_marketplace_said_of_a_code_before_its_import_counts() {
     );
     assert!(refused.text_at("/mistakes/0/message").contains("released"), "{refused:?}");
     assert_eq!(import(&merchant, &[row("PLOLD1", "CS1")]).expect(200).at("/imported"), json!(1));
+    let lined = |code| with(row(code, "CS3"), "order_line_id", json!("CS3-000001"));
+    assert_eq!(import(&merchant, &[lined("PLOLD3")]).expect(200).at("/imported"), json!(1));
+    let contradicted = import(&merchant, &[lined("PLOLD4")]).expect_problem(422, "invalid_request");
+    let told = contradicted.text_at("/mistakes/0/message");
+    assert!(told.contains("with another code") && !contradicted.text.contains("PLOLD3"), "{contradicted:?}");
     assert_eq!(state(&harness, "PLOLD1"), "suspended");
     success(&shop.unfreeze("PLOLD1").expect("answers"));
     assert_eq!(state(&harness, "PLOLD1"), "active");
@@ -403,6 +408,68 @@ fn every_mistake_of_every_row_is_told_with_its_line_and_nothing_is_imported() {
     let body = json!({ "rows": rows, "partial": true });
     assert_eq!(merchant.post("/v1/merchant/licenses/import", &body).expect(200).at("/imported"), json!(1));
     assert_eq!(none().as_array().map(Vec::len), Some(1));
+}
+
+/// Two rows whose records would have one key: the second is told with the line of both, and nothing is imported.
+fn are_twins(merchant: &Api, first: &Value, second: &Value, pointer: &str) {
+    let rows = [with(first.clone(), "line", json!(7)), with(second.clone(), "line", json!(9))];
+    let refused = import(merchant, &rows).expect_problem(422, "invalid_request");
+    let told = refused.at("/mistakes");
+    assert_eq!(told.as_array().map(Vec::len), Some(1), "{told}");
+    assert_eq!((&told[0]["line"], &told[0]["pointer"]), (&json!(9), &json!(pointer)), "{told}");
+    assert!(told[0]["message"].as_str().is_some_and(|text| text.contains("line 7 names the same")), "{told}");
+    assert_eq!(merchant.get("/v1/merchant/licenses").expect(200).at("/items"), json!([]));
+}
+
+#[test]
+fn two_codes_of_one_order_line_are_twins_and_codes_of_one_order_are_not() {
+    let harness = Harness::start();
+    let (_shop, merchant) = (harness.code_shop(), harness.merchant());
+    let row = |code: &str, line: Value| {
+        json!({ "channel": "cad-codes", "instance_id": code, "order_id": "CS1", "order_line_id": line,
+            "spec": "cad-month", "starts_at": "2026-01-10T00:00:00Z" })
+    };
+    are_twins(&merchant, &row("PLOLD1", json!("CS1-1")), &row("PLOLD2", json!("CS1-1")), "/order_id");
+    are_twins(&merchant, &row("PLOLD1", json!("CS1-1")), &row("PLOLD1", json!("CS1-2")), "/instance_id");
+    are_twins(&merchant, &row("PLOLD1", Value::Null), &row("PLOLD1", Value::Null), "/instance_id");
+    let honest = [
+        row("PLOLD1", json!("CS1-1")),
+        row("PLOLD2", json!("CS1-2")),
+        row("PLOLD3", Value::Null),
+        row("PLOLD4", Value::Null),
+    ];
+    import_twice(&merchant, &honest);
+}
+
+#[test]
+fn an_instance_that_looks_like_a_code_is_compared_by_its_order_where_there_are_no_codes() {
+    let (harness, merchant) = scene("saas-v1", "cad-old");
+    let row = |instance: &str, order: &str, product: &str, charging: &str| {
+        json!({ "channel": "cad-old", "instance_id": instance, "order_id": order, "product_id": product,
+            "charging": charging, "sku": "CAD-YEAR", "starts_at": "2025-06-01T00:00:00Z" })
+    };
+    let first = row("PLOLD1", "CS1", "P1", "period");
+    are_twins(&merchant, &first, &row("PLOLD2", "CS1", "P1", "period"), "/order_id");
+    // The calls of this family name the product of pay-per-use orders only.
+    are_twins(&merchant, &first, &row("PLOLD2", "CS1", "P2", "period"), "/order_id");
+    let demand = row("PLOLD3", "CS3", "P1", "on_demand");
+    are_twins(&merchant, &demand, &row("PLOLD4", "CS3", "P1", "on_demand"), "/order_id");
+    let honest =
+        [first, row("PLOLD2", "CS2", "P1", "period"), demand, row("PLOLD4", "CS3", "P2", "on_demand")];
+    import_twice(&merchant, &honest);
+    assert_eq!(state(&harness, "PLOLD4"), "active");
+}
+
+#[test]
+fn one_order_line_in_two_products_is_a_twin_where_lines_have_ids() {
+    let harness = Harness::start();
+    let merchant = harness.merchant();
+    let in_product = |number, product: &str| with(row(number), "product_id", json!(product));
+    let twin = with(in_product(1, "P2"), "order_id", json!("CSOLD0"));
+    are_twins(&merchant, &in_product(0, "P1"), &twin, "/order_id");
+    let other_line = with(twin, "order_line_id", json!("2"));
+    let honest = [with(row(0), "line", json!(7)), with(other_line, "line", json!(9))];
+    import_twice(&merchant, &honest);
 }
 
 #[test]

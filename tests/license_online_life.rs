@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use license_token::claims::Claims;
 use license_token::{ActivationClaims, LicenseClaims, UnverifiedToken};
-use lictor::domain::Instant;
+use lictor::domain::{Instant, LicenseId, MerchantId};
 use lictor::sandbox::Storefront;
 use lictor::sandbox::open_api::Trouble;
 use lictor::sandbox::orders::{Basket, Billing, Period};
@@ -202,6 +202,26 @@ fn an_application_that_comes_before_the_license_is_handed_over_once_it_is_minted
     }
     harness.settle();
     assert_eq!(certificate(&only(&shop.uploads("e1")).text).sub, look(&harness, instance).license);
+}
+
+#[test]
+fn an_upload_that_the_marketplace_does_not_take_any_more_is_told_by_an_event_with_its_reason() {
+    let (harness, shop) = start();
+    let bought = buy(&harness, &shop, monthly());
+    assert_eq!(apply(&shop, &bought, "e1", Some(FIRST)), "000004");
+    shop.withdraw("e1");
+    harness.settle();
+    harness.world.clock.advance(DAY);
+    harness.settle();
+    let merchant = MerchantId::parse("acme").expect("a slug");
+    let license = LicenseId::parse(&bought.license).expect("an id");
+    let events = harness.block_on(harness.app.license_events(&merchant, &license)).expect("readable");
+    let refused: Vec<_> = events.iter().filter(|it| it.kind.as_str() == "license.upload_refused").collect();
+    let [event] = refused.as_slice() else { panic!("once: {events:?}") };
+    assert_eq!(event.detail.get("request").map(String::as_str), Some("e1"));
+    let why = event.detail.get("why").expect("it says why");
+    assert!(why.contains("91381034"), "{why}");
+    assert_eq!(shop.uploads("e1"), []);
 }
 
 #[test]

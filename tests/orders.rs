@@ -289,3 +289,25 @@ fn while_the_marketplace_is_down_a_fetch_goes_on_in_the_outbox() {
     let called = shop.deliver(&order).expect("answers");
     assert_eq!(called.instance_id(), minted.text_at("/instance_id"));
 }
+
+/// The caller waits 6 s, the call itself may take longer: it counts as failed all the same.
+#[test]
+fn a_marketplace_that_hangs_while_orders_are_fetched_is_left_alone_after_three() {
+    let harness = Harness::start();
+    let (shop, merchant) = (harness.storefront(), harness.merchant());
+    let place = || shop.place(OrderReason::New, of("CAD-YEAR", Period::Years(1))).expect("placed").order_id;
+    let fetch = |order_id: &str| {
+        let body = json!({ "channel": "cad-koogallery", "order_id": order_id });
+        merchant.post("/v1/merchant/orders/fetch", &body).expect(202).text_at("/reason")
+    };
+    let orders = [place(), place(), place()];
+    harness.world.sandbox.trouble(Trouble::Hang, 3);
+    let reasons: Vec<String> = std::thread::scope(|scope| {
+        let asked = orders.each_ref().map(|order_id| scope.spawn(|| fetch(order_id)));
+        asked.into_iter().map(|asked| asked.join().expect("answered")).collect()
+    });
+    assert_eq!(reasons, ["no answer within 6 s"; 3]);
+    let calls = harness.world.sandbox.open_api_calls();
+    assert!(fetch(&place()).contains("has not answered lately"));
+    assert_eq!(harness.world.sandbox.open_api_calls(), calls, "nobody calls it meanwhile");
+}

@@ -18,13 +18,15 @@ use lictor::sandbox::orders::{Basket, Billing, MockOrder, OrderReason, Period};
 use lictor::sandbox::{OpenApiKeys, Sandbox};
 use lictor::store::MemoryEngine;
 use lictor::workers::Workers;
-use serde_json::json;
+use serde_json::{Value, json};
 use support::api::Api;
 use support::{Engine, Harness, World, acme};
 
 /// Orders that come while the marketplace is down.
 const ORDERS: usize = 2_000;
 const FOR_EVER: u32 = u32::MAX;
+const OPEN_API_FAILING: &str = "channel.open_api_failing";
+const OLDEST: &str = "lictor_outbox_oldest_seconds";
 
 fn month() -> Basket {
     Basket::of("CAD-MONTH", Billing::Period(Period::Months(1)))
@@ -91,6 +93,107 @@ fn round(harness: &Harness, at_most: TimeDelta) {
     let pause = next.map_or(at_most, |next| TimeDelta::from_std(next).unwrap_or(at_most)).min(at_most);
     let pause = pause.max(TimeDelta::milliseconds(i64::from(next != Some(Duration::ZERO))));
     harness.world.clock.advance(pause.to_std().unwrap_or_default());
+}
+
+/// As a scrape reads it.
+fn gauge(harness: &Harness, name: &str) -> u64 {
+    let text = harness.anonymous().get("/metrics").expect(200).text;
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} in {text}"))
+}
+
+/// What the merchant is told of the channel, newest first.
+fn notices(harness: &Harness, language: &str) -> Vec<Value> {
+    let merchant = harness.merchant().with("Accept-Language", language);
+    let shown = merchant.get("/v1/merchant/channels/cad-koogallery").expect(200);
+    shown.at("/recent_notices").as_array().expect("a list").clone()
+}
+
+/// The workers run for so long.
+fn run_for(harness: &Harness, span: TimeDelta) {
+    let end = harness.world.clock.now() + span;
+    while harness.world.clock.now() < end {
+        round(harness, (end - harness.world.clock.now()).min(TimeDelta::seconds(600)));
+    }
+}
+
+#[test]
+fn work_that_the_marketplace_refuses_grows_old_and_the_merchant_is_told_once_an_hour() {
+    let harness = Harness::start();
+    let shop = harness.storefront();
+    // An order that waits for the merchant is another alarm's: it stays out of this one.
+    shop.buy(Basket::of("CAD-UNKNOWN", Billing::OneTime)).expect("answers");
+    harness.settle();
+    run_for(&harness, TimeDelta::minutes(5));
+    assert_eq!((gauge(&harness, OLDEST), gauge(&harness, "lictor_orders_held")), (0, 1));
+    harness.world.set_secret("OPEN_API_SK", "another one");
+    shop.buy(month()).expect("answers");
+    run_for(&harness, TimeDelta::minutes(9));
+    assert_eq!(notices(&harness, "en"), Vec::<Value>::new(), "it may pass by itself");
+    run_for(&harness, TimeDelta::minutes(6));
+    let age = gauge(&harness, OLDEST);
+    println!("{age} s after 15 minutes of refusals");
+    assert!((890..=910).contains(&age), "{age}");
+    assert_eq!(gauge(&harness, "lictor_orders_held"), 1, "nothing else tells of it");
+    let told = notices(&harness, "en");
+    let [notice] = told.as_slice() else { panic!("one: {told:?}") };
+    println!("{notice:#}");
+    assert_eq!((&notice["kind"], &notice["cause_code"]), (&json!(OPEN_API_FAILING), &json!("call_refused")));
+    assert_eq!(notice["failing_since"], "2026-01-31T08:05:00Z");
+    assert_eq!(notice["refund_at"], "2026-01-31T11:05:00Z", "3 hours after the purchase");
+    let cause = notice["cause"].as_str().expect("words");
+    assert!(cause.contains("access key and secret key of open_api"), "{cause}");
+    assert!(cause.contains("the first purchase that waits is paid back in 2 h 4"), "{cause}");
+    let chinese = notices(&harness, "zh")[0]["cause"].as_str().expect("words").to_owned();
+    assert!(chinese.contains("请检查 open_api 的 AK/SK") && chinese.contains("2 小时 4"), "{chinese}");
+    harness.block_on(harness.app.flush_calls(true)).expect("the store takes it");
+    assert_eq!(notices(&harness, "en"), told, "the same when it is stored");
+    run_for(&harness, TimeDelta::minutes(50));
+    assert_eq!(notices(&harness, "en").len(), 1, "within the hour");
+    run_for(&harness, TimeDelta::minutes(15));
+    assert_eq!(notices(&harness, "en").len(), 2);
+    harness.world.set_secret("OPEN_API_SK", "SK");
+    run_for(&harness, TimeDelta::minutes(4));
+    assert_eq!(notices(&harness, "en").len(), 2);
+    assert_eq!((gauge(&harness, OLDEST), licenses(&harness)), (0, 1));
+}
+
+#[test]
+fn an_order_that_the_marketplace_never_shows_has_one_job_and_is_given_up_after_3_days() {
+    let harness = Harness::start();
+    let (world, shop, merchant) = (Arc::clone(&harness.world), harness.storefront(), harness.merchant());
+    let fetch = |order: &MockOrder| {
+        let body = json!({ "channel": "cad-koogallery", "order_id": order.order_id,
+            "order_line_id": order.order_line_id });
+        merchant.post("/v1/merchant/orders/fetch", &body)
+    };
+    // The marketplace tells of them, and knows nothing of them when it is asked.
+    let [lost, other] =
+        ["CSLOST1", "CSLOST2"].map(|id| MockOrder::new(id, OrderReason::New, world.clock.now(), month()));
+    for order in [&lost, &lost, &lost, &other] {
+        assert_eq!(shop.notify(order).expect("answers").result_code(), "000000");
+    }
+    world.sandbox.trouble(Trouble::Status(503), FOR_EVER);
+    fetch(&lost).expect(202);
+    assert_eq!(jobs(&harness, 100), 2, "one for each order");
+    world.sandbox.trouble(Trouble::Status(503), 0);
+    run_for(&harness, TimeDelta::hours(71));
+    assert_eq!(jobs(&harness, 100), 2);
+    let given_up = |told: &Value| told["kind"] == "channel.order_given_up";
+    assert!(!notices(&harness, "en").iter().any(given_up));
+    run_for(&harness, TimeDelta::hours(2));
+    let mut told = notices(&harness, "en");
+    told.retain(given_up);
+    let mut orders: Vec<_> = told.iter().map(|told| told["order_id"].as_str().unwrap_or_default()).collect();
+    orders.sort_unstable();
+    assert_eq!((jobs(&harness, 100), orders), (0, vec!["CSLOST1", "CSLOST2"]), "{told:?}");
+    assert_eq!(told[0]["cause_code"], "order_unknown");
+    let asked = world.sandbox.open_api_calls();
+    run_for(&harness, TimeDelta::hours(2));
+    assert_eq!(world.sandbox.open_api_calls(), asked, "nobody asks any more");
+    // By hand it is asked for as before.
+    world.sandbox.register(lost.clone());
+    fetch(&lost).expect(200);
 }
 
 #[test]

@@ -959,18 +959,26 @@ mod sample {
             activity: None,
             cause: None,
             last_success: None,
+            failing: None,
         }
     }
 
     fn notices() -> Vec<ChannelNotice> {
-        let full = |(number, kind)| ChannelNotice {
+        let full = |((number, kind), fault)| ChannelNotice {
             activity: Some("a".into()),
             cause: Some(CallCause::SignatureMissing),
             last_success: Some(at(-1)),
+            failing: Some(FailingWork {
+                refund_at: Some(at(2)),
+                order_id: Some("CS1".into()),
+                ..FailingWork::new(fault, "why", at(1))
+            }),
             ..notice(number, kind)
         };
         let kinds = NoticeKind::NAMES.iter().filter_map(|name| NoticeKind::parse(name));
-        std::iter::once(notice(1, NoticeKind::Silent)).chain((2..).zip(kinds).map(full)).collect()
+        let faults = WorkFault::NAMES.iter().cycle().filter_map(|name| WorkFault::parse(name));
+        let full = (2..).zip(kinds).zip(faults).map(full);
+        std::iter::once(notice(1, NoticeKind::Silent)).chain(full).collect()
     }
 
     pub fn idempotency(byte: u8, until: Instant) -> Idempotency {

@@ -5,11 +5,13 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::sync::{Mutex, MutexGuard, Notify};
 
 use super::breakers::Breakers;
 use super::call_log::CallLog;
 use super::ports::{Clock, IdSource, MarketplaceCalls, OrderSource, Signer, SigningError, Store, StoreError};
+use super::run_jobs::{lease_of, usual_lease};
 use super::status_slots::StatusSlots;
 use super::watched_calls::{Watch, WatchedCalls, WatchedOrders};
 use crate::domain::{
@@ -63,6 +65,7 @@ pub struct App {
     pub(super) breakers: Arc<Breakers>,
     pub(super) slots: StatusSlots,
     pub(super) calls: CallLog,
+    pub(super) job_lease: TimeDelta,
     /// What woke up.
     pub signals: Signals,
     queue: Vec<Mutex<()>>,
@@ -83,7 +86,27 @@ impl App {
         let watch =
             Watch { breakers: Arc::clone(&breakers), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
         let orders = Arc::new(WatchedOrders { inner: orders, watch });
-        Self { store, signer, clock, ids, orders, marketplaces, breakers, slots, calls, signals, queue }
+        Self {
+            store,
+            signer,
+            clock,
+            ids,
+            orders,
+            marketplaces,
+            breakers,
+            slots,
+            calls,
+            job_lease: usual_lease(),
+            signals,
+            queue,
+        }
+    }
+
+    /// With the longest that one call to a marketplace may take: how long a job is leased follows from it.
+    #[must_use]
+    pub fn with_call_time(mut self, call_time: Duration) -> Self {
+        self.job_lease = TimeDelta::from_std(call_time).map_or_else(|_| usual_lease(), lease_of);
+        self
     }
 
     /// With marketplaces that can be asked for and told more than orders. Without them their codes cannot be redeemed.

@@ -145,6 +145,14 @@ impl Breakers {
         }
     }
 
+    /// Whether it did not answer lately and has not answered since.
+    pub(super) fn is_broken(&self, destination: &Destination) -> bool {
+        self.lock().get(destination).is_some_and(|breaker| match breaker.state {
+            State::Broken { .. } | State::Probing { .. } => true,
+            State::Working { .. } | State::Returning { .. } => false,
+        })
+    }
+
     /// Whether one more call may go. `die` spreads those that have to wait.
     pub(super) fn enter(&self, destination: &Destination, now: Instant, die: u8) -> Entry<'_> {
         let mut known = self.lock();

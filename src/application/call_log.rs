@@ -84,6 +84,18 @@ impl CallLog {
         notice.is_some_and(|notice| waiting.tell(notice))
     }
 
+    /// Whether the same was told lately.
+    pub(super) fn was_told(&self, notice: &ChannelNotice) -> bool {
+        let address = (notice.merchant.clone(), notice.channel.clone());
+        self.lock().get(&address).is_some_and(|waiting| waiting.has_told(notice))
+    }
+
+    /// Tells of something that is no call. Says whether it is told: the same was not told lately.
+    pub(super) fn tell(&self, notice: ChannelNotice) -> bool {
+        let address = (notice.merchant.clone(), notice.channel.clone());
+        self.lock().entry(address).or_default().tell(notice)
+    }
+
     /// Counts a notice that was written elsewhere.
     pub(super) fn count(&self, address: &Address, kind: NoticeKind) {
         *self.lock().entry(address.clone()).or_default().raised.entry(kind.as_str()).or_default() += 1;
@@ -220,9 +232,14 @@ impl Waiting {
         }
     }
 
+    fn has_told(&self, notice: &ChannelNotice) -> bool {
+        let is_recent = |told: &ChannelNotice| (notice.at - told.at).abs() < BETWEEN_ALIKE_NOTICES;
+        self.told.iter().any(|told| is_recent(told) && told.is_like(notice))
+    }
+
     fn tell(&mut self, notice: ChannelNotice) -> bool {
         self.told.retain(|told| (notice.at - told.at).abs() < BETWEEN_ALIKE_NOTICES);
-        if self.told.iter().any(|told| told.is_like(&notice)) {
+        if self.has_told(&notice) {
             return false;
         }
         *self.raised.entry(notice.kind.as_str()).or_default() += 1;

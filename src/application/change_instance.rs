@@ -87,7 +87,7 @@ impl App {
                 | OrderSourceError::UnknownOrder(_)
                 | OrderSourceError::Refused(_)
                 | OrderSourceError::NotConfigured),
-            ) => return Ok(Settled::Later(error.to_string())),
+            ) => return Ok(Settled::Later(error.into())),
         };
         let changing = OrderLineKey::of(&key.merchant, key.marketplace, order);
         let Some(facts) = changing.and_then(|changing| facts_for(&changing, &details)) else {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::app::{App, UseCaseError};
+use super::breakers::{CallSeen, Destination};
 use super::handle_purchase_event::PurchaseCall;
 use super::ports::{ABSENT, Commit, OrderSourceError, Urgency, Versioned, find};
 use super::record::{Owned, RecordKey, Task};
@@ -67,6 +68,7 @@ impl App {
                 self.ask_later(&channel, merchant, named, why).await
             }
             Err(_elapsed) => {
+                self.saw_no_answer(&channel);
                 let why = format!("no answer within {} s", WAIT_MAX.as_secs());
                 self.ask_later(&channel, merchant, named, why).await
             }
@@ -79,6 +81,14 @@ impl App {
         }
     }
 
+    /// The call was dropped before its end: its breaker has not seen what became of it.
+    fn saw_no_answer(&self, channel: &Channel) {
+        if let Some(destination) = Destination::of(channel) {
+            let die = self.ids.random_bytes()[0];
+            self.breakers.saw(&destination, &CallSeen::Failed, self.now(), die);
+        }
+    }
+
     async fn ask_later(
         &self,
         channel: &Channel,
@@ -87,7 +97,11 @@ impl App {
         why: String,
     ) -> Result<Fetched, UseCaseError> {
         let task = Task::LookAtOrder { merchant: merchant.clone(), channel: channel.id.clone(), order };
-        let job = self.job_through(&channel.id, task, self.now());
+        let _turn = self.turn(&("look at order", merchant.as_str(), task.subject().1)).await;
+        if self.is_looked_at(&channel.id, &task).await? {
+            return Ok(Fetched::Asking { why });
+        }
+        let job = self.job_through(&channel.id, task.clone(), self.now());
         let commit = Commit::new().with_urgency(Urgency::Grow).put(job, ABSENT);
         self.store.commit(commit).await?;
         self.signals.jobs.notify_one();

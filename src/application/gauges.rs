@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::app::{App, UseCaseError};
 use super::ports::{Listing, Versioned, list};
-use super::record::{Job, PendingLicense, Record, RecordKey};
-use crate::domain::{Merchant, MerchantId, PurchaseState};
+use super::record::{Job, PendingLicense, Rank, Record, RecordKey};
+use crate::domain::{Instant, Merchant, MerchantId, PurchaseState, Validity};
 
-/// Most records that one gauge counts: a scrape must stay cheap.
+/// Most records that one gauge counts, and most jobs of one lane that are looked at: a scrape must stay cheap.
 pub const COUNTED_MAX: usize = 1_000;
 
 /// Work that waits, of all merchants.
@@ -17,22 +17,32 @@ pub struct Gauges {
     pub orders_held: usize,
     /// Jobs, also those that lie ahead; at most [`COUNTED_MAX`].
     pub jobs: usize,
-    /// How long the oldest job has been due.
-    pub oldest_due: Duration,
+    /// How long the oldest job has been undone that was tried and failed, or is overdue; of each lane's next
+    /// [`COUNTED_MAX`]. What waits for the merchant is not among them: [`Self::orders_held`] counts it.
+    pub oldest_undone: Duration,
 }
 
 impl App {
     /// Counts anew each time.
     pub async fn gauges(&self) -> Result<Gauges, UseCaseError> {
-        let jobs: Vec<Versioned<Job>> = list(self.store.as_ref(), &Listing::Jobs, COUNTED_MAX).await?;
-        let heads = self.lane_heads().await?;
-        let oldest = heads.iter().map(|head| head.value.due_at).min().map(|due_at| self.now() - due_at);
+        let (now, mut jobs, mut oldest) = (self.now(), 0, None);
+        for head in self.lane_heads().await? {
+            let listing = match head.value.lane {
+                Some(lane) => Listing::JobsOfLane { lane, from: None },
+                None => Listing::JobsWithoutLane,
+            };
+            let of_lane: Vec<Versioned<Job>> = list(self.store.as_ref(), &listing, COUNTED_MAX).await?;
+            jobs += of_lane.len();
+            let undone = of_lane.iter().filter_map(|job| undone_since(&job.value, now)).min();
+            oldest = oldest.into_iter().chain(undone).min();
+        }
         let mut orders_held = 0;
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, COUNTED_MAX).await? {
             orders_held += self.orders_held(merchant.value.id).await?;
         }
-        let oldest_due = oldest.and_then(|age| age.to_std().ok()).unwrap_or_default();
-        Ok(Gauges { orders_held, jobs: jobs.len(), oldest_due })
+        let oldest = oldest.map(|since| now - since);
+        let oldest_undone = oldest.and_then(|age| age.to_std().ok()).unwrap_or_default();
+        Ok(Gauges { orders_held, jobs: jobs.min(COUNTED_MAX), oldest_undone })
     }
 
     async fn orders_held(&self, merchant: MerchantId) -> Result<usize, UseCaseError> {
@@ -44,6 +54,24 @@ impl App {
         let purchases = self.store.load(&keys).await?;
         Ok(purchases.into_iter().flatten().filter(|purchase| is_held(&purchase.value)).count())
     }
+}
+
+/// Since when a job should have been done: from its making once a try has failed, for each failure moves `due_at` on. It is
+/// told by the failure and not by the tries, which start again when somebody asks for the job by hand.
+fn undone_since(job: &Job, now: Instant) -> Option<Instant> {
+    if waits_for_merchant(job) {
+        return None;
+    }
+    if job.last_failure.is_some() {
+        return Some(job.since.unwrap_or(job.due_at));
+    }
+    Some(job.due_at).filter(|due_at| Validity::between(*due_at, None).holds_at(now))
+}
+
+/// What a buyer waits for lies among the ordinary jobs only while it is held, see `postpone`.
+fn waits_for_merchant(job: &Job) -> bool {
+    let rank = job.lane.as_ref().map(|lane| lane.rank);
+    rank == Some(Rank::Ordinary) && job.task.rank() == Rank::Purchase
 }
 
 fn is_held(record: &Record) -> bool {

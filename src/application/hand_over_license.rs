@@ -21,7 +21,7 @@ use crate::domain::{
     Activation, ActivationId, ActivationState, Actor, Application, Binding, Channel, ChannelId, Component,
     EarlyEvent, EndCause, EventKind, GENERATION_FIRST, HandedOver, HandedOverKey, Instant, IssuedKey, Lease,
     License, Machine, MerchantId, OrderLineKey, PlaceDecision, Purchase, PurchaseOutcome, PurchaseState,
-    Refusal, TokenId, Validity,
+    Refusal, TokenId, Validity, call_text,
 };
 
 /// How far an application may begin before the license does: the two clocks of one purchase.
@@ -309,13 +309,17 @@ impl App {
             return Ok(Settled::Later("the channel of the application is gone".into()));
         };
         let Some(calls) = self.marketplaces.as_deref() else {
-            return Ok(Settled::Later(MarketplaceCallError::NotConfigured.to_string()));
+            return Ok(Settled::Later(MarketplaceCallError::NotConfigured.into()));
         };
+        let mut commit = Commit::new();
         match calls.upload_license(&channel, &key.request, &known.value.text).await {
             Ok(()) => {}
             Err(MarketplaceCallError::RequestClosed(why)) => {
                 let (merchant, license) = (&key.merchant, &known.value.license);
                 tracing::warn!(%merchant, %license, why, "the marketplace does not take the license");
+                let detail = [("request", call_text(key.request.as_str())), ("why", call_text(&why))];
+                let kind = EventKind::LicenseUploadRefused;
+                commit = commit.put(self.event(merchant, license, &Actor::Server, kind, &detail), ABSENT);
             }
             Err(
                 error @ (MarketplaceCallError::Unavailable(_)
@@ -324,11 +328,11 @@ impl App {
                 | MarketplaceCallError::CodeUnknown
                 | MarketplaceCallError::CodeNotReceived
                 | MarketplaceCallError::CodeState),
-            ) => return Ok(Settled::Later(error.to_string())),
+            ) => return Ok(Settled::Later(error.into())),
         }
         let Versioned { value: mut handed_over, revision } = known;
         handed_over.is_waiting = false;
-        self.store.commit(Commit::new().put(handed_over, revision)).await?;
+        self.store.commit(commit.put(handed_over, revision)).await?;
         Ok(Settled::Done)
     }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::app::{App, UseCaseError, decided};
+use super::hide_code::{instance_shown, order_id_shown};
 use super::map_order::code_in;
 use super::mint::sold_spec;
 use super::ports::{ABSENT, Commit, StoreError, Urgency, Versioned, find};
@@ -142,7 +143,7 @@ impl App {
             channels: catalog.channels.into_iter().map(|channel| (channel.id.clone(), channel)).collect(),
             specs: catalog.specs,
         };
-        let rows = without_twins(&import.rows);
+        let rows = without_twins(&ground, &import.rows);
         let mut judged = Vec::with_capacity(rows.len());
         for row in &rows {
             judged.push((row.line, outcome_of(&self.judge_row(&ground, &row.row).await?)));
@@ -342,14 +343,18 @@ impl App {
         let instance: Option<Versioned<Instance>> = find(self.store.as_ref(), instance_key).await?;
         let refused = |member, why: String| Ok(Some(Judged::Refused(vec![mistake(member, why)])));
         if let Some(other) = instance.as_ref().filter(|known| known.value.purchase != *key) {
-            let why = format!("the instance is known, as of the order {}", other.value.purchase.order_id);
+            let order = order_id_shown(&other.value.purchase, &other.value.id);
+            let why = format!("the instance is known, as of the order {order}");
             return refused("instance_id", why);
         }
         let purchase: Option<Versioned<Purchase>> =
             find(self.store.as_ref(), RecordKey::Purchase(key.clone())).await?;
         let Some(known) = purchase.map(|known| known.value) else { return Ok(None) };
         if known.instance != row.instance {
-            let why = format!("the order line is known, as the instance {}", known.instance);
+            let why = match instance_shown(key.marketplace, &known.instance, false) {
+                Some(instance) => format!("the order line is known, as the instance {instance}"),
+                None => "the order line is known, with another code: see `lictor order show`".to_owned(),
+            };
             return refused("order_id", why);
         }
         let Some(license) = self.find_license(&key.merchant, &known.license).await? else {
@@ -417,16 +422,20 @@ fn outcome_of(judged: &Judged) -> RowOutcome {
     }
 }
 
-/// Of rows that name the same instance or order line only the first counts; the others are told.
-fn without_twins(rows: &[NumberedRow]) -> Vec<NumberedRow> {
+/// Of rows whose records would have the same key, by instance (or code) or by order line, only the first counts; the
+/// others are told.
+fn without_twins(ground: &Ground, rows: &[NumberedRow]) -> Vec<NumberedRow> {
     let (mut instances, mut lines) = (BTreeMap::new(), BTreeMap::new());
     let judge = |numbered: &NumberedRow| {
         let Ok(row) = &numbered.row else { return numbered.clone() };
-        let line = (row.order_id.clone(), row.order_line_id.clone(), row.product_id.clone());
-        let is_coded = authorization_code(row.instance.as_str()).is_some();
-        let instance = *instances.entry(row.instance.clone()).or_insert(numbered.line);
-        // Codes of one order are told apart by the codes.
-        let order = if is_coded { numbered.line } else { *lines.entry(line).or_insert(numbered.line) };
+        let Some(channel) = ground.channels.get(&row.channel) else { return numbered.clone() };
+        let instance = (channel.marketplace, row.instance.clone());
+        let instance = *instances.entry(instance).or_insert(numbered.line);
+        // What keeps a row from having a key is told when the row is judged.
+        let order = match line_key(ground, channel, row, &mut Vec::new()) {
+            Some(key) => *lines.entry(key).or_insert(numbered.line),
+            None => numbered.line,
+        };
         let twin =
             [("instance_id", instance), ("order_id", order)].into_iter().find(|it| it.1 != numbered.line);
         match twin {

@@ -208,6 +208,13 @@ pub enum Listing {
         /// Only those behind this one.
         after: Option<RecordKey>,
     },
+    /// Authorization codes of a merchant, likewise.
+    AuthorizationCodes {
+        /// Whose.
+        merchant: MerchantId,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
     /// Records of usage by instance, the newest interval first, below the given one.
     UsageRecords {
         /// Whose.

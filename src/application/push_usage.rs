@@ -12,7 +12,7 @@ use super::ports::{
 use super::queue_usage::{BATCH_MAX, place_of, sum_key};
 use super::record::{Owned, RecordKey, Stored, UsageOutbox, WaitingUsage};
 use super::record_usage::USAGE_ITEMS_MAX;
-use super::settle_purchase::Settled;
+use super::settle_purchase::{Settled, Trouble};
 use crate::domain::{
     Actor, Channel, ChannelId, EventKind, InstanceId, Instant, MerchantId, PushWindow, UsageRecord,
     UsageState, UsageSum, Validity,
@@ -28,7 +28,7 @@ enum Prepared {
     /// Nothing that could be sent now; whatever comes next is planned.
     Nothing,
     /// It has to be looked at again.
-    Later(String),
+    Later(Trouble),
     /// This is to be sent.
     Batch(Box<Batch>),
 }
@@ -53,14 +53,14 @@ impl App {
             Prepared::Batch(batch) => batch,
         };
         let Some(calls) = self.marketplaces.as_deref() else {
-            return Ok(Settled::Later(MarketplaceCallError::NotConfigured.to_string()));
+            return Ok(Settled::Later(MarketplaceCallError::NotConfigured.into()));
         };
         let nonce: String =
             self.ids.random_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let records = batch.records.iter().map(|record| record.value.clone()).collect();
         let answer = calls.push_usage(&batch.channel, records, &nonce).await;
         if let Err(UsagePushError::Call(error)) = answer {
-            return Ok(Settled::Later(error.to_string()));
+            return Ok(Settled::Later(error.into()));
         }
         decided!(self, self.settle_batch(&batch, &answer))
     }
@@ -129,7 +129,7 @@ impl App {
                 outbox.set_aside = 0;
                 settled(Commit::new(), records, &UsageState::Pushed { at: now })
             }
-            Err(UsagePushError::Call(error)) => return Ok(Settled::Later(error.to_string())),
+            Err(UsagePushError::Call(error)) => return Ok(Settled::Later(error.clone().into())),
             Err(UsagePushError::TooMany) if is_alone => {
                 return Ok(Settled::Later("the marketplace takes not even one record".into()));
             }

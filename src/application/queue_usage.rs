@@ -106,7 +106,9 @@ impl App {
         outbox.next_at = next_at;
         let Some(due_at) = next_at else { return commit };
         let task = Task::PushUsage { merchant: outbox.merchant.clone(), channel: outbox.channel.clone() };
-        commit.put(Job { due_at, ..self.job_through(&outbox.channel, task, self.now()) }, ABSENT)
+        // What lies ahead by plan is not late from its making on.
+        let since = Some(due_at.max(self.now()));
+        commit.put(Job { due_at, since, ..self.job_through(&outbox.channel, task, self.now()) }, ABSENT)
     }
 }
 

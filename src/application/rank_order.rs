@@ -61,7 +61,7 @@ impl App {
                         Ranking::default()
                     }
                     Err(error @ (OrderSourceError::Unavailable(_) | OrderSourceError::Refused(_))) => {
-                        return Ok(Settled::Later(error.to_string()));
+                        return Ok(Settled::Later(error.into()));
                     }
                 }
             }

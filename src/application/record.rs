@@ -6,7 +6,7 @@ use crate::domain::{
     InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId,
     MeteringSn, NoticeId, OrderLineKey, OrderRef, Places, Product, ProductId, Purchase, PurchaseOutcome,
     RefreshScene, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot,
-    TokenDigest, UsageId, UsageKey, UsageRecord, UsageSum,
+    TokenDigest, UsageId, UsageKey, UsageRecord, UsageSum, authorization_code,
 };
 
 /// The key of one record.
@@ -146,7 +146,7 @@ pub struct Job {
     pub id: JobId,
     /// Where it waits; none until somebody has looked whose call it waits for.
     pub lane: Option<Lane>,
-    /// When it was made; not known of those that an earlier version made.
+    /// When it was made, or is due for the first time if that is later; not known of those that an earlier version made.
     pub since: Option<Instant>,
     /// Not before.
     pub due_at: Instant,
@@ -277,19 +277,25 @@ impl Task {
     /// Whose it is and what it is about, for the log: never a code.
     pub fn subject(&self) -> (&MerchantId, &str) {
         match self {
-            Self::SettlePurchase { purchase } => (&purchase.merchant, purchase.order_id.as_str()),
+            Self::SettlePurchase { purchase } => (&purchase.merchant, named(purchase)),
             Self::RankOrder { purchase, order_id, .. } => (&purchase.merchant, order_id),
             Self::RedeemCode { merchant, .. } => (merchant, "an authorization code"),
             Self::QueryCode { merchant, license, .. } | Self::ReportUse { merchant, license, .. } => {
                 (merchant, license.as_str())
             }
-            Self::ApplyForLicense { purchase, .. } => (&purchase.merchant, purchase.order_id.as_str()),
+            Self::ApplyForLicense { purchase, .. } => (&purchase.merchant, named(purchase)),
             Self::ApplyChange { purchase, order } => (&purchase.merchant, order.order_id.as_str()),
             Self::LookAtOrder { merchant, order, .. } => (merchant, order.order_id.as_str()),
             Self::UploadLicense { key } => (&key.merchant, key.request.as_str()),
             Self::PushUsage { merchant, channel } => (merchant, channel.as_str()),
         }
     }
+}
+
+/// The order of a purchase. An earlier version named it after its code where the marketplace named no order.
+fn named(purchase: &OrderLineKey) -> &str {
+    let order_id = purchase.order_id.as_str();
+    if authorization_code(order_id).is_some() { "an authorization code" } else { order_id }
 }
 
 /// A call of a marketplace that was answered.
@@ -494,6 +500,7 @@ impl Record {
         match self {
             Self::Replay(replay) => Some(replay.until),
             Self::Idempotency(idempotency) => Some(idempotency.until),
+            Self::AuthorizationCode(code) => code.kept_until(),
             Self::Merchant(_)
             | Self::Product(_)
             | Self::Spec(_)
@@ -502,7 +509,6 @@ impl Record {
             | Self::ApiToken(_)
             | Self::Purchase(_)
             | Self::Instance(_)
-            | Self::AuthorizationCode(_)
             | Self::PendingLicense(_)
             | Self::License(_)
             | Self::ClaimTarget(_)

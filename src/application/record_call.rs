@@ -112,6 +112,7 @@ impl App {
             activity: call.activity.clone().filter(|_| call.signed_by.is_some()),
             cause: call.cause.clone(),
             last_success: None,
+            failing: None,
         });
         let (kind, code) = (notice.as_ref().map(|it| it.kind), call.cause.as_ref().map(CallCause::code));
         if self.calls.note(&address, call, key_name.as_deref(), notice) {

@@ -3,17 +3,22 @@
 use chrono::TimeDelta;
 
 use super::app::{App, UseCaseError, decided};
+use super::breakers::Destination;
 use super::handle_purchase_event::PurchaseCall;
 use super::ports::{ABSENT, Commit, Listing, StoreError, Urgency, Versioned, find, list};
-use super::record::{Job, Lane, Owned, RecordKey, Task};
+use super::record::{Job, Lane, Owned, Rank, RecordKey, Task};
 use super::refresh_instance::urgency_of_early;
 use crate::domain::{
-    AuthorizationCode, AuthorizationCodeState, Channel, EarlyEvent, EarlyKept, InstanceId, License,
-    Marketplace, Merchant, MerchantId, ProductId, PurchaseOutcome, Refusal, authorization_code, keep_early,
+    AuthorizationCode, AuthorizationCodeState, Channel, ChannelId, EarlyEvent, EarlyKept, InstanceId,
+    License, Marketplace, Merchant, MerchantId, ProductId, PurchaseOutcome, Refusal, authorization_code,
+    keep_early,
 };
 
 /// Most codes of a merchant that may wait for the marketplace at a time: whoever makes codes up gets no further.
 const CODES_ASKED_MAX: usize = 200;
+/// Most of them that may wait without an end in sight: no more are taken while the marketplace does not answer, and
+/// those that it turns away unread end at once beyond it. The other places are free as soon as it answers.
+pub(super) const CODES_STUCK_MAX: usize = 50;
 /// Jobs looked at to count them.
 const JOBS_COUNTED_MAX: usize = 1_000;
 /// How long a redeemer waits before asking again: a call of the marketplace takes about this long,
@@ -118,7 +123,7 @@ impl App {
         record.state = AuthorizationCodeState::Asked { since: now };
         let task = Task::RedeemCode { merchant: merchant.clone(), marketplace, code: code.clone() };
         let job = self.job_through(&channel.id, task, now);
-        self.check_room_for_codes(job.lane.as_ref()).await?;
+        self.check_room_for_codes(merchant, &channel).await?;
         let commit = Commit::new().with_urgency(Urgency::Grow);
         let commit = commit.put(record, revision).put(job, ABSENT);
         self.store.commit(commit).await?;
@@ -126,13 +131,27 @@ impl App {
         Ok(asking)
     }
 
-    /// Counted where the codes of a merchant wait.
-    async fn check_room_for_codes(&self, lane: Option<&Lane>) -> Result<(), UseCaseError> {
-        let Some(lane) = lane.cloned() else { return Ok(()) };
+    async fn check_room_for_codes(
+        &self,
+        merchant: &MerchantId,
+        channel: &Channel,
+    ) -> Result<(), UseCaseError> {
+        let is_silent = Destination::of(channel).is_some_and(|it| self.breakers.is_broken(&it));
+        let room = if is_silent { CODES_STUCK_MAX } else { CODES_ASKED_MAX };
+        let asked = self.codes_asked(merchant, &channel.id).await?;
+        if asked < room { Ok(()) } else { Err(StoreError::Busy.into()) }
+    }
+
+    /// How many codes of a merchant wait for the marketplace: their jobs are counted, through this channel.
+    pub(super) async fn codes_asked(
+        &self,
+        merchant: &MerchantId,
+        channel: &ChannelId,
+    ) -> Result<usize, UseCaseError> {
+        let lane = Lane { merchant: merchant.clone(), channel: Some(channel.clone()), rank: Rank::Purchase };
         let listing = Listing::JobsOfLane { lane, from: None };
         let jobs: Vec<Versioned<Job>> = list(self.store.as_ref(), &listing, JOBS_COUNTED_MAX).await?;
-        let asked = jobs.iter().filter(|job| matches!(job.value.task, Task::RedeemCode { .. })).count();
-        if asked < CODES_ASKED_MAX { Ok(()) } else { Err(StoreError::Busy.into()) }
+        Ok(jobs.iter().filter(|job| matches!(job.value.task, Task::RedeemCode { .. })).count())
     }
 
     /// Keeps what the marketplace says of a code that nobody has redeemed here: it is applied when somebody does.

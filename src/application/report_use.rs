@@ -178,7 +178,7 @@ fn code_of(license: &License) -> Option<(Marketplace, InstanceId)> {
 /// What passes by itself is tried again; what does not is told once, and the next day's use says it anew.
 fn told(error: &MarketplaceCallError, license: &License, what: &str) -> Settled {
     match error {
-        MarketplaceCallError::Unavailable(why) => Settled::Later(why.clone()),
+        MarketplaceCallError::Unavailable(_) => Settled::Later(error.clone().into()),
         MarketplaceCallError::Refused(_)
         | MarketplaceCallError::NotConfigured
         | MarketplaceCallError::RequestClosed(_)

@@ -15,8 +15,11 @@ use super::record::{Job, Lane, Rank, Task};
 use super::settle_purchase::Settled;
 use crate::domain::{Instant, Validity};
 
-/// How long a worker has a job to itself: longer than the two longest calls that one job makes.
-const LEASE_SECS: i64 = 60;
+/// How long a worker has a job to itself, in calls: longer than all calls of any job together. What a worker that is
+/// gone had begun is done by another one after that.
+const LEASE_CALLS: i32 = 6;
+/// How long one call may take unless somebody says otherwise, in seconds.
+const CALL_SECS: i64 = 10;
 /// Longest pause between two tries of what a buyer waits for,
 const PURCHASE_PAUSE_MAX_SECS: i64 = 120;
 /// and of everything else.
@@ -48,6 +51,16 @@ impl Soonest {
     fn note(&mut self, at: Instant) {
         self.0 = Some(self.0.map_or(at, |earliest| earliest.min(at)));
     }
+}
+
+/// How long a worker has a job to itself when one call takes at most so long.
+pub(super) fn lease_of(call_time: TimeDelta) -> TimeDelta {
+    call_time * LEASE_CALLS
+}
+
+/// The lease when nothing is said of calls.
+pub(super) fn usual_lease() -> TimeDelta {
+    lease_of(TimeDelta::seconds(CALL_SECS))
 }
 
 impl App {
@@ -183,7 +196,7 @@ impl App {
             }
             Task::ApplyChange { purchase, order } => self.apply_change(purchase, order).await,
             Task::LookAtOrder { merchant, channel, order } => {
-                self.look_at_order(merchant, channel, order).await
+                self.look_at_order(merchant, channel, order, leased.value.since).await
             }
             Task::UploadLicense { key } => self.upload_license(key).await,
             Task::PushUsage { merchant, channel } => self.push_usage(merchant, channel).await,
@@ -191,9 +204,10 @@ impl App {
         };
         match outcome {
             Ok(Settled::Done) => self.finish(leased).await,
-            Ok(Settled::Later(why)) => {
-                let rank = leased.value.task.rank();
-                self.postpone(leased, rank, why).await
+            Ok(Settled::Later(trouble)) => {
+                let (rank, failed) = (leased.value.task.rank(), leased.value.clone());
+                self.postpone(leased, rank, trouble.why.clone()).await?;
+                self.tell_failing_work(&failed, &trouble).await
             }
             Ok(Settled::Held(why)) => self.postpone(leased, Rank::Ordinary, why).await,
             Err(error) => {
@@ -206,7 +220,7 @@ impl App {
     /// A lease saves work; idempotence of the task saves truth.
     async fn lease(&self, job: Versioned<Job>) -> Result<Option<Versioned<Job>>, UseCaseError> {
         let Versioned { value: mut job, revision } = job;
-        job.leased_until = Some(self.now() + TimeDelta::seconds(LEASE_SECS));
+        job.leased_until = Some(self.now() + self.job_lease);
         match self.store.commit(Commit::new().put(job.clone(), revision)).await {
             Ok(committed) => {
                 let revision = committed.revisions.first().copied();

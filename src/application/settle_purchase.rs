@@ -2,16 +2,19 @@
 
 use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
+use super::hide_code::is_named_after_code;
 use super::license_change::flips_between;
 use super::map_order::code_in;
 use super::mint::{sold_spec, term_of, validity_of};
-use super::ports::{ABSENT, Change, Commit, Listing, OrderSourceError, Versioned, find, list};
+use super::ports::{
+    ABSENT, Change, Commit, Listing, MarketplaceCallError, OrderSourceError, Versioned, find, list,
+};
 use super::receive_purchase::accepted;
 use super::record::{ClaimTarget, Job, Owned, RecordKey, Task};
 use crate::domain::{
     Actor, AppliedChange, AppliedOrder, Channel, EarlyEvent, EventKind, HoldBy, Instant, License, Merchant,
     MerchantId, NewLicense, OrderDetails, OrderLineKey, Origin, Purchase, PurchaseFacts, PurchaseOutcome,
-    PurchaseState, Spec,
+    PurchaseState, Spec, WorkFault,
 };
 
 /// What became of a try to settle.
@@ -20,9 +23,52 @@ pub enum Settled {
     /// There is nothing left to do.
     Done,
     /// Ask again later, and why.
-    Later(String),
+    Later(Trouble),
     /// The merchant has to say something first; asked again ever more seldom, and at once when that is done.
     Held(String),
+}
+
+/// Why something is not done yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// In words.
+    pub why: String,
+    /// What is the matter, when it lies between the marketplace and us.
+    pub fault: Option<WorkFault>,
+}
+
+impl From<&str> for Trouble {
+    fn from(why: &str) -> Self {
+        Self { why: why.to_owned(), fault: None }
+    }
+}
+
+impl From<OrderSourceError> for Trouble {
+    fn from(error: OrderSourceError) -> Self {
+        let fault = match error {
+            OrderSourceError::Unavailable(_) => WorkFault::NoAnswer,
+            OrderSourceError::UnknownOrder(_) => WorkFault::OrderUnknown,
+            OrderSourceError::Refused(_) => WorkFault::Refused,
+            OrderSourceError::NotConfigured => WorkFault::NotConfigured,
+        };
+        Self { why: error.to_string(), fault: Some(fault) }
+    }
+}
+
+impl From<MarketplaceCallError> for Trouble {
+    fn from(error: MarketplaceCallError) -> Self {
+        let fault = match error {
+            MarketplaceCallError::Unavailable(_) => Some(WorkFault::NoAnswer),
+            MarketplaceCallError::Refused(_) => Some(WorkFault::Refused),
+            MarketplaceCallError::NotConfigured => Some(WorkFault::NotConfigured),
+            // Of this code or application alone.
+            MarketplaceCallError::RequestClosed(_)
+            | MarketplaceCallError::CodeUnknown
+            | MarketplaceCallError::CodeNotReceived
+            | MarketplaceCallError::CodeState => None,
+        };
+        Self { why: error.to_string(), fault }
+    }
 }
 
 /// Why an order is held.
@@ -47,7 +93,8 @@ pub(super) struct Decided {
 
 impl App {
     /// Asks the marketplace what the order says, then mints or holds. May be repeated at any time. What an order
-    /// said before, or with the purchase itself, counts where it cannot be asked for.
+    /// said before, or with the purchase itself, counts where it cannot be asked for; of a code that names no order
+    /// nobody is asked.
     pub async fn settle_purchase(&self, key: &OrderLineKey) -> Result<Settled, UseCaseError> {
         let known = self.load_purchase(key).await?;
         let Some(purchase) = known.filter(|purchase| is_open(&purchase.value)) else {
@@ -58,21 +105,27 @@ impl App {
         let Some(channel) = channel.map(|channel| channel.value.value) else {
             return Ok(Settled::Later("the channel of the purchase is gone".into()));
         };
+        if is_named_after_code(key, &purchase.value.instance) {
+            return match purchase.value.facts {
+                Some(facts) => self.settle_with(key, &channel, facts).await,
+                None => Ok(Settled::Later("the marketplace named no order of the code".into())),
+            };
+        }
         let line_id = key.line_id.as_ref().map(|id| id.as_str());
         let facts = match self.orders.order(&key.merchant, &channel, key.order_id.as_str(), line_id).await {
             Ok(details) => {
-                facts_for(key, &details).ok_or("the marketplace's order has no such line".to_owned())
+                facts_for(key, &details).ok_or(Trouble::from("the marketplace's order has no such line"))
             }
             Err(
                 error @ (OrderSourceError::Unavailable(_)
                 | OrderSourceError::UnknownOrder(_)
                 | OrderSourceError::Refused(_)
                 | OrderSourceError::NotConfigured),
-            ) => purchase.value.facts.ok_or(error.to_string()),
+            ) => purchase.value.facts.ok_or(Trouble::from(error)),
         };
         match facts {
             Ok(facts) => self.settle_with(key, &channel, facts).await,
-            Err(why) => Ok(Settled::Later(why)),
+            Err(trouble) => Ok(Settled::Later(trouble)),
         }
     }
 

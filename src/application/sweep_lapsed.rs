@@ -1,4 +1,5 @@
-//! Deletes what was kept for a time that is over: answered calls and idempotency keys.
+//! Deletes what was kept for a time that is over: answered calls, idempotency keys, authorization codes that the
+//! marketplace does not know.
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ const BETWEEN_PAGES: Duration = Duration::from_millis(10);
 enum Lapsing {
     Replays,
     IdempotencyKeys,
+    Codes,
 }
 
 impl App {
@@ -25,7 +27,7 @@ impl App {
     pub async fn sweep_lapsed(&self) -> Result<usize, UseCaseError> {
         let mut swept = 0;
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
-            for kind in [Lapsing::Replays, Lapsing::IdempotencyKeys] {
+            for kind in [Lapsing::Replays, Lapsing::IdempotencyKeys, Lapsing::Codes] {
                 swept += self.sweep_kind(&merchant.value.id, kind).await?;
             }
         }
@@ -69,6 +71,7 @@ fn listing(merchant: MerchantId, kind: Lapsing, after: Option<RecordKey>) -> Lis
     match kind {
         Lapsing::Replays => Listing::Replays { merchant, after },
         Lapsing::IdempotencyKeys => Listing::IdempotencyKeys { merchant, after },
+        Lapsing::Codes => Listing::AuthorizationCodes { merchant, after },
     }
 }
 

@@ -1,11 +1,12 @@
 //! What a merchant sees of the work that waits, and how it is asked for by hand.
 
 use super::app::{App, UseCaseError};
+use super::hide_code::{is_named_after_code, order_of_code};
 use super::ports::{ABSENT, Commit, Listing, Versioned, list};
 use super::record::{Job, Lane, Rank, RecordKey, Stored, Task};
 use crate::domain::{
     ChannelId, InstanceId, Instant, JobId, LicenseId, MerchantId, OrderLineKey, Purchase, PurchaseState,
-    Refusal, Validity,
+    Refusal, Validity, authorization_code,
 };
 
 /// Jobs looked at for one page of a filtered list.
@@ -187,10 +188,13 @@ impl App {
         let mut entries = Vec::with_capacity(jobs.len());
         for job in jobs {
             let until = waits(&job);
-            let (order, mut license, mut instance) =
+            let (mut order, mut license, mut instance) =
                 (line_of(&job.task).cloned(), license_of(&job.task), None);
             let purchase = order.as_ref().and_then(|_| purchases.next().flatten());
             if let Some(purchase) = purchase.and_then(|record| Purchase::from_record(record.value)) {
+                if let Some(key) = order.as_mut().filter(|key| is_named_after_code(key, &purchase.instance)) {
+                    key.order_id = order_of_code(&purchase.instance)?;
+                }
                 (license, instance) = (Some(purchase.license), Some(purchase.instance));
             }
             let is_due = Validity::between(job.due_at, None).holds_at(now);
@@ -202,7 +206,7 @@ impl App {
             };
             let next_try_at = until.map_or(job.due_at, |until| until.max(job.due_at));
             // A code opens a license: the instance id of its family is the code itself.
-            let instance = instance.filter(|id| crate::domain::authorization_code(id.as_str()).is_none());
+            let instance = instance.filter(|id| authorization_code(id.as_str()).is_none());
             entries.push(OutboxEntry { job, state, next_try_at, order, license, instance });
         }
         Ok(entries)

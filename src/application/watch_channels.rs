@@ -42,6 +42,7 @@ impl App {
             activity: None,
             cause: None,
             last_success: standing.last_dial_test(),
+            failing: None,
         };
         self.store.commit(Commit::new().put(standing, revision).set(notice)).await?;
         self.calls.count(&(merchant.clone(), channel.clone()), NoticeKind::Silent);

@@ -1,6 +1,7 @@
 //! `lictor keys …`
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -10,8 +11,12 @@ use super::backup::text;
 use super::{Common, Failure, SettingFlags, Table};
 use crate::application::ports::Clock as _;
 use crate::clock::SystemClock;
-use crate::domain::whole_seconds;
-use crate::signing::{KeysBackupError, KeysBackupSummary, back_up_keys, restore_keys};
+use crate::config::is_http_url;
+use crate::domain::{MerchantId, whole_seconds};
+use crate::randomness::random_bytes;
+use crate::signing::{
+    Keyring, KeyringSettings, KeysBackupError, KeysBackupSummary, back_up_keys, restore_keys,
+};
 
 /// Signing keys of a merchant.
 #[derive(Debug, Subcommand)]
@@ -20,10 +25,26 @@ pub enum Keys {
     List,
     /// Print the JWK Set that client software embeds; needs no token.
     Public,
+    /// Make the keys of a new merchant in the keys folder. For servers on a database, which make none themselves: run
+    /// it in one place, then copy the folder to every server.
+    Create(CreateKeys),
     /// Write every key of the keys folder into one file. Run it on the server's machine; needs no server.
     Backup(KeysFile),
     /// Bring the keys of such a file back into an empty keys folder.
     Restore(KeysFile),
+}
+
+/// Whose keys are made, and where.
+#[derive(Debug, Args)]
+pub struct CreateKeys {
+    /// The merchant, as the apply file names it.
+    #[arg(value_name = "MERCHANT")]
+    merchant: String,
+    /// The merchant's issuer, as the apply file names it; the keys are bound to it.
+    #[arg(long, value_name = "URL")]
+    issuer: String,
+    #[command(flatten)]
+    settings: SettingFlags,
 }
 
 /// The file and the folder.
@@ -40,6 +61,7 @@ impl Keys {
     /// Does it.
     pub fn run(self, common: &Common) -> Result<(), Failure> {
         match self {
+            Self::Create(command) => return command.run(common),
             Self::Backup(command) => return command.back_up(common),
             Self::Restore(command) => return command.restore(common),
             Self::List => common.output().answer(&common.api()?.get("/v1/merchant/keys")?, listing),
@@ -62,6 +84,42 @@ impl Keys {
                 common.output().answer(&keys, |keys| format!("{keys:#}"));
             }
         }
+        Ok(())
+    }
+}
+
+impl CreateKeys {
+    fn run(self, common: &Common) -> Result<(), Failure> {
+        let refused = |error: &dyn std::fmt::Display| Failure::Refused(error.to_string());
+        let merchant =
+            MerchantId::parse(&self.merchant).map_err(|error| Failure::Usage(error.to_string()))?;
+        if !is_http_url(&self.issuer) {
+            return Err(Failure::Usage(
+                "--issuer takes an address such as https://license.acme.example".to_owned(),
+            ));
+        }
+        let settings = self.settings.load()?.settings;
+        let (folder, public_url) = (settings.keys_dir.clone(), settings.public_base_url());
+        let ring =
+            KeyringSettings { folder, public_url, may_create: true, randomness: Arc::new(random_bytes) };
+        if !Keyring::exists(&ring.folder) {
+            let folder = ring.folder.display();
+            return Err(refused(&format!(
+                "{folder} holds no keys yet: run `lictor init` first, or name it with --keys-dir"
+            )));
+        }
+        let folder = ring.folder.join(merchant.as_str());
+        let keyring = Keyring::open(ring).map_err(|error| refused(&error))?;
+        let made = keyring.create_merchant(&merchant, &self.issuer).map_err(|error| refused(&error))?;
+        let answer =
+            json!({ "merchant": merchant.as_str(), "issuer": self.issuer, "folder": folder, "made": made });
+        common.output().answer(&answer, |_| match made {
+            true => format!(
+                "the keys of {merchant} are in {}; copy the keys folder to every server, and back it up: `lictor keys backup FILE`",
+                folder.display()
+            ),
+            false => format!("{merchant} has keys in {} already; nothing was made", folder.display()),
+        });
         Ok(())
     }
 }

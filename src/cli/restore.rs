@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::{Failure, Output, SettingFlags};
 use crate::clock::SystemClock;
 use crate::config::{SecretResolver, Settings};
-use crate::service::{self, Create, OpenOptions, RestoreError, Restored, ServerSecrets};
+use crate::service::{self, Create, OpenOptions, RestoreError, Restored, ServerSecrets, StorePlace};
 
 /// Records between two lines of progress.
 const RECORDS_STEP: u64 = 10_000;
@@ -41,6 +41,7 @@ fn restore(settings: &Settings, file: &std::path::Path, json: bool) -> Result<Re
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let failed = |source| RestoreError::Io { doing: "start the restore of", path: file.to_owned(), source };
     let options = OpenOptions {
+        store: StorePlace::Embedded,
         data_dir: &settings.data_dir,
         keys_dir: &settings.keys_dir,
         public_url: settings.public_base_url(),

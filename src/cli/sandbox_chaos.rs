@@ -10,6 +10,7 @@ use super::{Failure, Output, Table};
 use crate::domain::SecretRef;
 use crate::sandbox::Sandbox as Marketplace;
 use crate::sandbox::chaos::{Aftermath, Patience, Storm, StormTarget};
+use crate::sandbox::judge::{Rule, Severity};
 use crate::sandbox::orders::Basket;
 
 /// Lives at the same time.
@@ -38,6 +39,9 @@ pub struct ChaosArgs {
     /// The Kit's next key, likewise.
     #[arg(long, value_name = "SECRET", value_parser = super::sandbox::secret_ref, requires = "next_access_key")]
     pub next_kit_access_key: Option<SecretRef>,
+    /// The caller's time-out, as the marketplace's: a few answers are so late that it has passed, and are asked for again.
+    #[arg(long, value_name = "SECS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60), requires = "chaos")]
+    call_time: u64,
     /// Also write and sign in ways that the documents leave open: bodies signed as sent or sorted at every depth, times in seconds.
     #[arg(long, requires = "chaos")]
     every_reading: bool,
@@ -71,25 +75,35 @@ impl ChaosArgs {
         output.note(&format!("{} orders, seed {seed}", self.orders));
         let handle = runtime.handle().clone();
         // Each caller has a thread of its own; the timer belongs to the runtime.
-        let wait = move || {
+        let wait = move |time| {
             let _entered = handle.enter();
-            handle.block_on(async { tokio::time::sleep(BETWEEN_TRIES).await });
+            handle.block_on(async { tokio::time::sleep(time).await });
         };
-        let patience = Patience { between_tries: &wait, settles_within: SETTLES_WITHIN };
+        let call_time = Duration::from_secs(self.call_time);
+        let patience = Patience {
+            between_tries: &|| wait(BETWEEN_TRIES),
+            settles_within: SETTLES_WITHIN,
+            call_time_passes: &|| wait(call_time),
+        };
         let after = storm.run(marketplace, &[target], &patience);
         let report = report(&after, seed);
         output.answer(&report, told);
         if after.is_clean() {
             return Ok(());
         }
-        let broken = report["rules"].as_array().map_or(0, |rules| {
-            rules.iter().filter(|rule| rule["broken"] != 0 && rule["severity"] == "violation").count()
-        });
-        Err(Failure::Refused(format!(
-            "{broken} rules were broken, {} lines did not come to their end: --seed {seed} repeats the storm",
-            after.faults.len()
-        )))
+        Err(Failure::Refused(broken(&after, seed)))
     }
+}
+
+/// What went wrong, and which rules were broken, at the end.
+fn broken(after: &Aftermath, seed: u64) -> String {
+    let mut words =
+        format!("{} lines did not come to their end; --seed {seed} repeats the storm", after.faults.len());
+    let rules: Vec<&str> = after.report.broken(Severity::Violation).into_iter().map(Rule::id).collect();
+    if !rules.is_empty() {
+        words.push_str(&format!("; the marketplace's rules are violated: {}", rules.join(", ")));
+    }
+    words
 }
 
 fn report(after: &Aftermath, seed: u64) -> Value {

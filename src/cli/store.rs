@@ -7,19 +7,24 @@ use serde_json::{Value, json};
 
 use super::progress::Progress;
 use super::{Failure, Output, SettingFlags};
+use crate::config::Settings;
+use crate::service::{self, StorePlace};
 use crate::store::{
-    CompactReport, EmbeddedEngine, StorePart, VerifyProgress, VerifyReport, compact_store, verify_store,
+    CompactReport, EmbeddedEngine, PostgresEngine, StorePart, VerifyProgress, VerifyReport, compact_store,
+    verify_store,
 };
 
 const MIB: u64 = 1 << 20;
 /// Records between two lines of progress.
 const RECORDS_STEP: u64 = 10_000;
 
-/// The embedded store of a stopped server.
+/// The store: the embedded one of a stopped server, or the schema of a database.
 #[derive(Debug, Subcommand)]
 pub enum Store {
     /// Read everything and say all that is wrong; changes nothing.
     Verify(Folder),
+    /// Bring the schema of the database up to what this program writes; servers of the version before run on.
+    Upgrade(Folder),
     /// Make the index anew beside the old one, swap, and drop what is no longer needed.
     Compact(Folder),
 }
@@ -36,6 +41,7 @@ impl Store {
     pub fn run(self, output: Output) -> Result<(), Failure> {
         match self {
             Self::Verify(folder) => verify(folder.closed()?, output),
+            Self::Upgrade(folder) => upgrade(&folder.settings.load()?.settings, output),
             Self::Compact(folder) => compact(folder.closed()?, output),
         }
     }
@@ -60,6 +66,21 @@ impl Folder {
             Err(error) => Err(Failure::Refused(error.to_string())),
         }
     }
+}
+
+fn upgrade(settings: &Settings, output: Output) -> Result<(), Failure> {
+    let StorePlace::Database(address) = service::store_place(&settings.store)? else {
+        return Err(Failure::Refused(
+            "the embedded store is brought up by the next start; name a database with --store or LICTOR_STORE".to_owned(),
+        ));
+    };
+    let upgraded = PostgresEngine::upgrade(&address).map_err(|error| Failure::Refused(error.to_string()))?;
+    let (from, to) = upgraded;
+    output.answer(&json!({ "database": address.told(), "from": from, "to": to }), |_| match from == to {
+        true => format!("{} has schema {to} already", address.told()),
+        false => format!("{}: schema {from} is now {to}", address.told()),
+    });
+    Ok(())
 }
 
 fn verify(data: PathBuf, output: Output) -> Result<(), Failure> {

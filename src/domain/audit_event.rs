@@ -62,6 +62,8 @@ named!(
         LicenseChanged = "license.changed",
         /// Its text or file was asked for at the marketplace.
         LicenseRequested = "license.requested",
+        /// The marketplace does not take its text or file any more: whoever applied gets none.
+        LicenseUploadRefused = "license.upload_refused",
         /// A record of usage was given up: the marketplace takes it no more.
         UsageDropped = "usage.dropped",
         /// A machine took a place.

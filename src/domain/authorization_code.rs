@@ -82,6 +82,20 @@ pub struct AuthorizationCode {
 }
 
 impl AuthorizationCode {
+    /// Until when it is kept, if not for ever: one that the marketplace does not know, and has said nothing of, is
+    /// forgotten once it may be asked about again. Anybody can make such texts up.
+    pub fn kept_until(&self) -> Option<Instant> {
+        match &self.state {
+            AuthorizationCodeState::Refused { again_at } if self.early.is_empty() => Some(*again_at),
+            AuthorizationCodeState::Refused { .. }
+            | AuthorizationCodeState::Unredeemed
+            | AuthorizationCodeState::Asked { .. }
+            | AuthorizationCodeState::Activated { .. }
+            | AuthorizationCodeState::Redeemed { .. }
+            | AuthorizationCodeState::Released { .. } => None,
+        }
+    }
+
     /// The license that it opens, once it does.
     pub fn license(&self) -> Option<&LicenseId> {
         match &self.state {

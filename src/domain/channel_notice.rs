@@ -1,7 +1,7 @@
 //! What the merchant should know of a channel: an event without a license.
 
 use super::spec::named;
-use super::{CallCause, ChannelId, Instant, MerchantId, NoticeId};
+use super::{CallCause, ChannelId, FailingWork, Instant, MerchantId, NoticeId};
 
 /// Notices of one channel that are kept.
 pub const NOTICES_MAX: usize = 100;
@@ -15,6 +15,10 @@ named!(
         Silent = "channel.silent",
         /// A call was turned away for a reason that the merchant can mend.
         CallbackRejected = "callback.rejected",
+        /// What the marketplace is asked or told has failed for ten minutes and more.
+        OpenApiFailing = "channel.open_api_failing",
+        /// An order that the marketplace told of could not be asked for, and is not asked for any more.
+        OrderGivenUp = "channel.order_given_up",
     }
 );
 
@@ -37,12 +41,16 @@ pub struct ChannelNotice {
     pub cause: Option<CallCause>,
     /// The last dial test that succeeded, when they are missed.
     pub last_success: Option<Instant>,
+    /// What does not come about, when it is told of that.
+    pub failing: Option<FailingWork>,
 }
 
 impl ChannelNotice {
     /// Whether the other one tells the same: once within a while is enough.
     pub fn is_like(&self, other: &Self) -> bool {
         let sort = |notice: &Self| notice.cause.as_ref().map(CallCause::code);
-        (self.kind, &self.activity, sort(self)) == (other.kind, &other.activity, sort(other))
+        let order = |notice: &Self| notice.failing.as_ref().and_then(|work| work.order_id.clone());
+        (self.kind, &self.activity, sort(self), order(self))
+            == (other.kind, &other.activity, sort(other), order(other))
     }
 }

@@ -1,9 +1,12 @@
 //! Why a call did not succeed, in words, Chinese and English; with what to do where the merchant can do something.
 
+use chrono::SecondsFormat;
+
 use super::language::Language;
 use crate::application::ports::MarketplaceCallError;
 use crate::domain::{
-    AccessKeyUse, CallCause, NoticeKind, OnTheWay, OurFault, ParameterPlace, is_beijing_time,
+    AccessKeyUse, CallCause, FailingWork, Instant, NoticeKind, OnTheWay, OurFault, ParameterPlace, WorkFault,
+    is_beijing_time,
 };
 
 /// A cause in words.
@@ -368,6 +371,71 @@ pub fn notice_words(kind: NoticeKind, language: Language) -> &'static str {
             "A call was turned away for a reason that you can mend."
         }
         (NoticeKind::CallbackRejected, Language::Chinese) => "有调用被拒绝，其原因可由您修正。",
+        (NoticeKind::OpenApiFailing, Language::English) => {
+            "What the marketplace is asked or told has failed for more than 10 minutes; it is tried again by itself."
+        }
+        (NoticeKind::OpenApiFailing, Language::Chinese) => {
+            "对云商店的调用已持续失败超过 10 分钟；系统会自动重试。"
+        }
+        (NoticeKind::OrderGivenUp, Language::English) => {
+            "An order that the marketplace told of could not be read for 3 days and is not asked for any more; lictor order fetch receives it once the cause is mended."
+        }
+        (NoticeKind::OrderGivenUp, Language::Chinese) => {
+            "云商店通知过的订单连续 3 天无法查询，已停止查询；排除原因后可用 lictor order fetch 重新获取。"
+        }
+    }
+}
+
+/// What stands in the way of work, what to do, and how long there is until the first refund; `at`: when it was told.
+pub fn failing_words(failing: &FailingWork, at: Instant, language: Language) -> String {
+    let why = &failing.why;
+    let order = failing.order_id.as_deref().unwrap_or_default();
+    let left = failing.refund_at.map(|refund_at| (refund_at, (refund_at - at).num_minutes()));
+    let words = match (failing.fault, language) {
+        (WorkFault::NoAnswer, Language::English) => {
+            format!("the marketplace does not answer ({why}): check that the server reaches it")
+        }
+        (WorkFault::NoAnswer, Language::Chinese) => {
+            format!("云商店没有应答（{why}）：请检查服务器能否访问云商店")
+        }
+        (WorkFault::Refused, Language::English) => format!(
+            "the marketplace refuses the call ({why}): check the access key and secret key of open_api"
+        ),
+        (WorkFault::Refused, Language::Chinese) => {
+            format!("云商店拒绝了调用（{why}）：请检查 open_api 的 AK/SK")
+        }
+        (WorkFault::OrderUnknown, Language::English) => {
+            "the marketplace does not know the order: check that the access key of open_api belongs to the account that sells it".into()
+        }
+        (WorkFault::OrderUnknown, Language::Chinese) => {
+            "云商店查不到该订单：请检查 open_api 的 AK/SK 是否属于售出该商品的卖家账号".into()
+        }
+        (WorkFault::NotConfigured, Language::English) => {
+            "the channel has no open_api: give it access_key and secret_key in the apply file".into()
+        }
+        (WorkFault::NotConfigured, Language::Chinese) => {
+            "该通道没有 open_api：请在配置文件中填写 access_key 和 secret_key".into()
+        }
+    };
+    let words = match language {
+        _ if order.is_empty() => words,
+        Language::English => format!("order {order}: {words}"),
+        Language::Chinese => format!("订单 {order}：{words}"),
+    };
+    match (left, language) {
+        (None, _) => words,
+        (Some((at, minutes)), Language::English) => format!(
+            "{words}; the first purchase that waits is paid back in {} h {} min, at {}",
+            minutes / 60,
+            minutes % 60,
+            at.to_rfc3339_opts(SecondsFormat::Secs, true)
+        ),
+        (Some((at, minutes)), Language::Chinese) => format!(
+            "{words}；最早的待开通订单将在 {} 小时 {} 分钟后（{}）退款",
+            minutes / 60,
+            minutes % 60,
+            at.to_rfc3339_opts(SecondsFormat::Secs, true)
+        ),
     }
 }
 

@@ -41,8 +41,8 @@ fn written(commits: &HistogramReading, disk: Option<DiskState>, gauges: &Gauges)
     let held = "Orders whose SKU no spec knows, among each merchant's newest 1000 that are not minted.";
     gauge(&mut text, "lictor_orders_held", held, gauges.orders_held);
     gauge(&mut text, "lictor_outbox_pending", "Jobs that wait, counted up to 1000.", gauges.jobs);
-    let oldest = "How long the oldest job has been due.";
-    gauge(&mut text, "lictor_outbox_oldest_seconds", oldest, gauges.oldest_due.as_secs());
+    let oldest = "How long the oldest job has been undone that was tried in vain or is overdue; held orders not among them.";
+    gauge(&mut text, "lictor_outbox_oldest_seconds", oldest, gauges.oldest_undone.as_secs());
     text
 }
 
@@ -124,7 +124,7 @@ mod tests {
         let commits =
             HistogramReading { buckets: vec![(250, 1), (2_500_000, 3)], count: 4, sum_micros: 20_000_502 };
         let disk = DiskState { free_bytes: 1_000, level: DiskLevel::Full };
-        let gauges = Gauges { orders_held: 2, jobs: 5, oldest_due: Duration::from_secs(61) };
+        let gauges = Gauges { orders_held: 2, jobs: 5, oldest_undone: Duration::from_secs(61) };
         let text = written(&commits, Some(disk), &gauges);
         for line in [
             "# TYPE lictor_store_commit_duration_seconds histogram",

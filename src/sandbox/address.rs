@@ -112,6 +112,11 @@ impl Address {
         self.transport.abandon(&self.request(call)?, hang_up)
     }
 
+    /// Sends a written call whose answer is late on its way, and goes when the caller's time-out has passed.
+    pub fn time_out(&self, call: &WrittenCall, time_passes: &dyn Fn()) -> Result<(), CallError> {
+        self.transport.time_out(&self.request(call)?, time_passes)
+    }
+
     /// Writes a call the usual way and sends it.
     pub fn tell(&self, call: &Call) -> Result<CallAnswer, CallError> {
         self.send(&self.write(call, &Manner::default())?)

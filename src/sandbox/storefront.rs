@@ -177,6 +177,11 @@ impl Storefront {
         self.caller.tell(&v2::get_license_async(instance_id, event_id, (from, to), fingerprint))
     }
 
+    /// An application is withdrawn: an upload for it is answered `91381034`.
+    pub fn withdraw(&self, event_id: &str) {
+        self.uploads.close(event_id);
+    }
+
     /// What was uploaded for an application, in order of arrival.
     pub fn uploads(&self, event_id: &str) -> Vec<Upload> {
         self.uploads.of(event_id)

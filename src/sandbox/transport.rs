@@ -43,6 +43,11 @@ impl Transport {
         Ok(self.wire.abandon(self.target()?, request, hang_up)?)
     }
 
+    /// Sends a request whose answer is late on its way, and goes when the caller's time-out has passed.
+    pub fn time_out(&self, request: &WireRequest, time_passes: &dyn Fn()) -> Result<(), CallError> {
+        Ok(self.wire.time_out(self.target()?, request, time_passes)?)
+    }
+
     /// Path and query of something below the address.
     pub fn path_and_query(&self, below: &str, query: &str) -> Result<String, CallError> {
         Ok(self.target()?.path_and_query(below, query))

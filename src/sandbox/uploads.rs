@@ -30,6 +30,11 @@ impl Uploads {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(event_id.to_owned());
     }
 
+    /// The application is withdrawn: nothing is taken for it any more.
+    pub fn close(&self, event_id: &str) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(event_id);
+    }
+
     /// What was uploaded for an application, in order of arrival.
     pub fn of(&self, event_id: &str) -> Vec<Upload> {
         let uploads = self.by_event.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::open_shared;
 use super::start_error::StartError;
 use crate::application::ports::{Clock, SecretSource};
 use crate::application::{App, LicenseFilter, LicenseOrPurchase};
@@ -17,8 +18,8 @@ use crate::marketplace::MarketplaceOrders;
 use crate::randomness::{SystemRandomness, random_bytes};
 use crate::signing::{Keyring, KeyringSettings};
 use crate::store::{
-    DiskReserve, EmbeddedEngine, FileSystem, Maintenance, RecordStore, Repository, UpkeepOptions,
-    make_room_to_open,
+    DatabaseAddress, DiskReserve, EmbeddedEngine, FileSystem, Maintenance, RecordStore, Repository,
+    UpkeepOptions, make_room_to_open,
 };
 
 /// Name of the file that holds the operator's first token.
@@ -35,9 +36,20 @@ pub enum Create {
     Always,
 }
 
+/// Where the records are.
+#[derive(Debug, Clone)]
+pub enum StorePlace {
+    /// In the data folder, for this process alone.
+    Embedded,
+    /// In a database, for any number of processes.
+    Database(DatabaseAddress),
+}
+
 /// What to open.
 pub struct OpenOptions<'a> {
-    /// The data folder.
+    /// Where the records are.
+    pub store: StorePlace,
+    /// The data folder. Beside a database it holds the operator's first token and nothing else.
     pub data_dir: &'a Path,
     /// The keys folder.
     pub keys_dir: &'a Path,
@@ -67,8 +79,8 @@ pub struct Opened {
     pub app: Arc<App>,
     /// The store below them.
     pub records: RecordStore,
-    /// What keeps the store in order; it ends when the store is closed.
-    pub maintenance: Maintenance,
+    /// What keeps an embedded store in order; it ends when the store is closed.
+    pub maintenance: Option<Maintenance>,
     /// What was made, if this was the first start.
     pub first_start: Option<FirstStart>,
 }
@@ -78,8 +90,15 @@ pub fn new_token_text() -> SecretString {
     token_text(&random_bytes())
 }
 
-/// Opens both folders, or makes both when both are empty. Refuses everything else with the next step.
+/// Opens store and keys, or makes both when both are empty. Refuses everything else with the next step.
 pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
+    match options.store.clone() {
+        StorePlace::Embedded => open_embedded(options).await,
+        StorePlace::Database(address) => open_shared::open(options, &address).await,
+    }
+}
+
+async fn open_embedded(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let (data, keys) = (absolute(options.data_dir), absolute(options.keys_dir));
     for folder in [&data, &keys] {
@@ -96,12 +115,7 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
         (true, true, Create::Never | Create::IfAbsent) => {}
         (false, false, Create::IfAbsent | Create::Always) => {}
     }
-    let settings = KeyringSettings {
-        folder: keys.clone(),
-        public_url: options.public_url.clone(),
-        may_create: true,
-        randomness: Arc::new(random_bytes),
-    };
+    let settings = keyring_settings(&options, keys.clone(), true);
     make_room_to_open(&data, &FileSystem::holding(&data))?;
     let (engine, keyring) = match (has_data, has_keys) {
         (true, _) => (EmbeddedEngine::open(&data)?, Keyring::open(settings)?),
@@ -113,19 +127,9 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     if let Some(index) = engine.index_pause() {
         reserve.hold_back_when_full(move |is_full| if is_full { index.pause() } else { index.resume() });
     }
-    let maintenance = start_maintenance(&engine, Arc::clone(&options.clock))?;
+    let maintenance = Some(start_maintenance(&engine, Arc::clone(&options.clock))?);
     let records = RecordStore::start(engine).with_reserve(Arc::clone(&reserve));
-    let clock = Arc::clone(&options.clock);
-    let marketplaces =
-        Arc::new(MarketplaceOrders::new(options.secrets, options.clock, options.marketplace_timeout));
-    let app = App::new(
-        Arc::new(Repository::new(records.clone())),
-        Arc::clone(&keyring) as _,
-        clock,
-        Arc::new(SystemRandomness::default()),
-        Arc::clone(&marketplaces) as _,
-    );
-    let app = Arc::new(app.with_marketplaces(marketplaces));
+    let app = wire(options, &records, &keyring);
     match begin(&app, &keyring, &data, &keys).await {
         Ok(first_start) => {
             reserve.watch();
@@ -136,6 +140,30 @@ pub async fn open(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     }
 }
 
+pub(super) fn keyring_settings(
+    options: &OpenOptions<'_>,
+    folder: PathBuf,
+    may_create: bool,
+) -> KeyringSettings {
+    let public_url = options.public_url.clone();
+    KeyringSettings { folder, public_url, may_create, randomness: Arc::new(random_bytes) }
+}
+
+/// The use cases over their ports.
+pub(super) fn wire(options: OpenOptions<'_>, records: &RecordStore, keyring: &Arc<Keyring>) -> Arc<App> {
+    let clock = Arc::clone(&options.clock);
+    let marketplaces =
+        Arc::new(MarketplaceOrders::new(options.secrets, options.clock, options.marketplace_timeout));
+    let app = App::new(
+        Arc::new(Repository::new(records.clone())),
+        Arc::clone(keyring) as _,
+        clock,
+        Arc::new(SystemRandomness::default()),
+        Arc::clone(&marketplaces) as _,
+    );
+    Arc::new(app.with_marketplaces(marketplaces).with_call_time(options.marketplace_timeout))
+}
+
 /// What is checked and made before the first request.
 async fn begin(
     app: &App,
@@ -143,19 +171,29 @@ async fn begin(
     data: &Path,
     keys: &Path,
 ) -> Result<Option<FirstStart>, StartError> {
-    let merchants = app.merchants().await?;
-    for merchant in &merchants {
-        keyring.load_merchant(merchant)?;
-        check_newest_license(app, keyring, merchant, keys).await?;
-    }
+    let merchants = check_keys(app, keyring, keys).await?;
     app.take_back_job_leases().await?;
     // Also after a first start that was cut off before anybody could do anything.
     let nobody_yet = merchants.is_empty() && app.api_tokens(&TokenOwner::Server).await?.is_empty();
     Ok(if nobody_yet { Some(make_operator_token(app, "operator", data).await?) } else { None })
 }
 
+/// Every merchant's keys are there, and have signed its newest license.
+pub(super) async fn check_keys(
+    app: &App,
+    keyring: &Keyring,
+    keys: &Path,
+) -> Result<Vec<Merchant>, StartError> {
+    let merchants = app.merchants().await?;
+    for merchant in &merchants {
+        keyring.load_merchant(merchant)?;
+        check_newest_license(app, keyring, merchant, keys).await?;
+    }
+    Ok(merchants)
+}
+
 /// What cannot be looked into must not pass for empty.
-fn look_into(folder: &Path) -> Result<(), StartError> {
+pub(super) fn look_into(folder: &Path) -> Result<(), StartError> {
     match std::fs::read_dir(folder) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
             Err(StartError::Unreadable { path: folder.to_owned(), source })

@@ -4,22 +4,25 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::apply::CatalogApplier;
 use super::backup::ServerBackups;
 use super::channel_check::AddressChecks;
-use super::open::{Create, OpenOptions, Opened, open};
+use super::open::{Create, OpenOptions, Opened, StorePlace, open};
 use super::secrets::ServerSecrets;
 use super::start_error::{StartError, next_step};
 use crate::application::ports::{IdSource, SecretSource};
 use crate::application::{ApplyCaller, ApplyFault, ApplyFiles};
 use crate::clock::SystemClock;
-use crate::config::{ConfigError, CreateRule, ReadError, SecretResolver, Settings, read_text};
+use crate::config::{ConfigError, CreateRule, ReadError, SecretResolver, Settings, StoreChoice, read_text};
 use crate::http::{HttpLimits, HttpParts, HttpState, Tls, TlsError, TlsFiles, TlsWarning, router, serve_as};
 use crate::randomness::SystemRandomness;
-use crate::store::{Repository, StoreError, StoreState};
+use crate::store::{DatabaseAddress, Repository, StoreError, StoreState};
 use crate::workers::Workers;
+
+/// Longest file that holds the address of a database, in bytes.
+const STORE_ADDRESS_BYTES_MAX: usize = 4_096;
 
 /// Longest apply file that is read at the start, in bytes.
 const APPLY_FILE_BYTES_MAX: usize = 1024 * 1024;
@@ -194,6 +197,7 @@ async fn open_both(settings: &Settings, create: Create, public_url: String) -> R
         return Err(RunError::NotServed(ConfigError { mistakes }));
     }
     let options = OpenOptions {
+        store: store_place(&settings.store)?,
         data_dir: &settings.data_dir,
         keys_dir: &settings.keys_dir,
         public_url,
@@ -203,6 +207,19 @@ async fn open_both(settings: &Settings, create: Create, public_url: String) -> R
         secrets: Arc::new(ServerSecrets(SecretResolver::of_process())),
     };
     Ok(open(options).await?)
+}
+
+/// The address of a database may lie in a file, so that it stands in no environment.
+pub fn store_place(choice: &StoreChoice) -> Result<StorePlace, RunError> {
+    let address = match choice {
+        StoreChoice::Embedded => return Ok(StorePlace::Embedded),
+        StoreChoice::Postgres(address) => DatabaseAddress::parse(address),
+        StoreChoice::PostgresFrom(path) => {
+            let text = read_text(path, STORE_ADDRESS_BYTES_MAX)?;
+            DatabaseAddress::parse(&SecretString::from(text.trim()))
+        }
+    };
+    Ok(StorePlace::Database(address.map_err(StartError::from)?))
 }
 
 fn listening(settings: &Settings, opened: &Opened, url: String) -> Listening {

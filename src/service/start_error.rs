@@ -59,6 +59,24 @@ pub enum StartError {
         /// Whose license.
         merchant: MerchantId,
     },
+    /// A replica whose keys folder is empty.
+    #[error(
+        "{keys} holds no keys, and a replica on the database {database} makes none: copy the keys folder of the server that made them here, or point LICTOR_KEYS_DIR at it; for a new installation run `lictor init` once"
+    )]
+    ReplicaWithoutKeys {
+        /// The keys folder.
+        keys: PathBuf,
+        /// Which database.
+        database: String,
+    },
+    /// `init` where a store is in use.
+    #[error(
+        "the database holds a store in use already: start it with `lictor serve`, with the keys folder that belongs to it ({keys} is yours)"
+    )]
+    DatabaseInUse {
+        /// The keys folder.
+        keys: PathBuf,
+    },
     /// A folder is none, or cannot be looked into.
     #[error("cannot read the folder {path}: {source}; {}", next_step(source))]
     Unreadable {

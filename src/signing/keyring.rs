@@ -81,6 +81,18 @@ impl Keyring {
         Ok(())
     }
 
+    /// Makes the keys of a merchant that has none here; `Ok(false)` if it has, for this issuer.
+    pub fn create_merchant(&self, merchant: &MerchantId, issuer: &str) -> Result<bool, KeyFileError> {
+        let folder = self.folder_of(merchant);
+        if let Some(keys) = MerchantKeys::open(&folder, issuer)? {
+            self.remember(merchant, keys);
+            return Ok(false);
+        }
+        let keys = MerchantKeys::create(&folder, issuer, || (self.settings.randomness)())?;
+        self.remember(merchant, keys);
+        Ok(true)
+    }
+
     /// Whether a license key was signed by one of the merchant's keys in this folder.
     pub fn has_signed(&self, merchant: &Merchant, license_key: &str) -> Result<bool, SigningError> {
         let keys = self.keys(merchant)?;
@@ -128,13 +140,13 @@ impl Signer for Keyring {
         }
         if !self.settings.may_create {
             return Err(SigningError(format!(
-                "{} is missing and this server makes no keys",
-                folder.display()
+                "{} is missing and a server on a database makes no keys; run `lictor keys create {} --issuer {}` in one place and copy the keys folder to every server",
+                folder.display(),
+                merchant.id,
+                merchant.issuer
             )));
         }
-        let keys = MerchantKeys::create(&folder, &merchant.issuer, || (self.settings.randomness)());
-        self.remember(&merchant.id, keys.map_err(|error| SigningError(error.to_string()))?);
-        Ok(true)
+        self.create_merchant(&merchant.id, &merchant.issuer).map_err(|error| SigningError(error.to_string()))
     }
 
     fn commit_fingerprint(&self, merchant: &Merchant, product: &ProductId, text: &str) -> Option<Commitment> {

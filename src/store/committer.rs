@@ -5,7 +5,7 @@
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::engine::{Batch, Engine};
+use super::engine::Engine;
 use super::error::{CommitError, StoreError};
 use super::evaluator::Evaluator;
 use super::key::RecordKey;
@@ -122,38 +122,64 @@ fn gather(
     waiting
 }
 
+/// How often a batch is decided again because another process was faster. Each round some process gets through, so
+/// this many lost in a row mean that something else is wrong.
+const RACES_MAX: u32 = 64;
+
 /// Evaluates, writes and answers one batch. Refusals wait for the write too: they may rest on commits of the
-/// same batch. An error is final: the callers hear that the outcome is unknown.
+/// same batch. An error that does not pass is final: the callers hear that the outcome is unknown.
 fn make(engine: &dyn Engine, waiting: Vec<Waiting>) -> Result<(), StoreError> {
-    let (outcomes, batch) = match evaluate(engine, waiting) {
-        Ok(evaluated) => evaluated,
-        Err((callers, error)) => {
-            answer(callers.into_iter().map(|caller| (Err(CommitError::Storage(error.clone())), caller)));
-            return Err(error);
+    let keys = touched(&waiting);
+    let (mut requests, callers): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
+    let mut made = Err(Unmade { error: StoreError::Raced, may_be_kept: false });
+    for _ in 0..RACES_MAX {
+        // A batch of an engine of our own is decided once.
+        let tried = if engine.is_shared() { requests.clone() } else { std::mem::take(&mut requests) };
+        made = try_make(engine, &keys, tried);
+        if !matches!(made, Err(Unmade { error: StoreError::Raced, .. })) {
+            break;
         }
-    };
-    if let Some(batch) = batch
-        && let Err(error) = engine.write(batch)
-    {
-        answer(outcomes.into_iter().map(|(_, caller)| (Err(CommitError::Unknown), caller)));
-        return Err(error);
     }
-    answer(outcomes);
-    Ok(())
+    let Unmade { error, may_be_kept } = match made {
+        Ok(outcomes) => {
+            answer(outcomes.into_iter().zip(callers));
+            return Ok(());
+        }
+        Err(unmade) => unmade,
+    };
+    let told = if may_be_kept { CommitError::Unknown } else { CommitError::Storage(error.clone()) };
+    answer(callers.into_iter().map(|caller| (Err(told.clone()), caller)));
+    if error.passes() {
+        tracing::warn!(%error, "a batch of commits was not made");
+        return Ok(());
+    }
+    Err(error)
 }
 
-type Answered = (Outcome, oneshot::Sender<Outcome>);
-type Unread = (Vec<oneshot::Sender<Outcome>>, StoreError);
+/// Why a batch was not made.
+struct Unmade {
+    error: StoreError,
+    /// Whether it may be kept all the same.
+    may_be_kept: bool,
+}
 
-fn evaluate(engine: &dyn Engine, waiting: Vec<Waiting>) -> Result<(Vec<Answered>, Option<Batch>), Unread> {
-    let prior = match engine.prepare(&touched(&waiting)) {
-        Ok(prior) => prior,
-        Err(error) => return Err((waiting.into_iter().map(|(_, caller)| caller).collect(), error)),
-    };
+/// Decides and writes; nothing is answered yet.
+fn try_make(
+    engine: &dyn Engine,
+    keys: &[RecordKey],
+    requests: Vec<CommitRequest>,
+) -> Result<Vec<Outcome>, Unmade> {
+    let prior = engine.prepare(keys).map_err(|error| Unmade { error, may_be_kept: false })?;
     let mut evaluator = Evaluator::new(prior);
-    let outcomes =
-        waiting.into_iter().map(|(request, caller)| (evaluator.evaluate(request), caller)).collect();
-    Ok((outcomes, evaluator.into_batch()))
+    let outcomes = requests.into_iter().map(|request| evaluator.evaluate(request)).collect();
+    match evaluator.into_batch() {
+        Some(batch) => engine.write(batch).map_err(|error| {
+            let is_known = matches!(error, StoreError::Unreachable { .. } | StoreError::Raced);
+            Unmade { error, may_be_kept: !is_known }
+        })?,
+        None => engine.release(),
+    }
+    Ok(outcomes)
 }
 
 /// Sorted, so that engines that lock them never wait for each other in a circle.
@@ -165,7 +191,7 @@ fn touched(waiting: &[Waiting]) -> Vec<RecordKey> {
     keys
 }
 
-fn answer(outcomes: impl IntoIterator<Item = Answered>) {
+fn answer(outcomes: impl IntoIterator<Item = (Outcome, oneshot::Sender<Outcome>)>) {
     for (outcome, caller) in outcomes {
         // A caller that has gone away asks again with the same identity.
         let _ = caller.send(outcome);

@@ -69,13 +69,22 @@ pub const SCAN_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// * **Atomicity**: a batch is written whole or not at all, also across a crash.
 /// * **Durability**: when `write` returns `Ok`, the batch survives the end of the process and of the machine's
 ///   power. When it returns an error, the batch may or may not be kept, and the engine refuses every later
-///   write until it is opened again.
+///   write until it is opened again; but for the errors that pass ([`StoreError::passes`]), after which it goes on.
 /// * **Visibility**: readers see a batch only once it is durable, and then all of it at once.
 /// * **Concurrency**: `get` and `scan` may run beside `write` and beside each other.
 pub trait Engine: Send + Sync + 'static {
-    /// Loads what a batch touching `keys` is evaluated against. `write` follows, or another `prepare`: an
-    /// engine shared between processes locks the keys here and lets go of them there.
+    /// Whether other processes write to the same records. Then a batch may have to be decided again
+    /// ([`StoreError::Raced`]).
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Loads what a batch touching `keys`, which are sorted, is evaluated against. `write` follows, or `release`, or
+    /// another `prepare`: an engine shared between processes locks the keys here and lets go of them there.
     fn prepare(&self, keys: &[RecordKey]) -> Result<Prior, StoreError>;
+
+    /// Lets go of what `prepare` has locked, when nothing is to be written.
+    fn release(&self) {}
 
     /// The records under `keys`, in their order, all as of one batch.
     fn get(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError>;
@@ -120,6 +129,14 @@ pub trait Engine: Send + Sync + 'static {
 pub type FailureTold = Box<dyn Fn(&StoreError) + Send + Sync>;
 
 impl Engine for Box<dyn Engine> {
+    fn is_shared(&self) -> bool {
+        self.as_ref().is_shared()
+    }
+
+    fn release(&self) {
+        self.as_ref().release();
+    }
+
     fn prepare(&self, keys: &[RecordKey]) -> Result<Prior, StoreError> {
         self.as_ref().prepare(keys)
     }

@@ -132,12 +132,42 @@ pub enum StoreError {
     /// The engine cannot take snapshots.
     #[error("this kind of store takes no snapshots; use the means of what it runs on")]
     NoSnapshots,
+    /// The database cannot be used now. Nothing was written.
+    #[error("the database cannot be used, {doing}: {why}; it is tried again with the next request")]
+    Unreachable {
+        /// What was attempted.
+        doing: &'static str,
+        /// What it said.
+        why: String,
+    },
+    /// The database did not say whether it kept a batch.
+    #[error("the database did not say whether it kept a batch: {why}")]
+    OutcomeLost {
+        /// What it said instead.
+        why: String,
+    },
+    /// Another process changed a record of the batch meanwhile. Nothing was written: decide again.
+    #[error("another process was faster")]
+    Raced,
+    /// The database is not one that this program can work on.
+    #[error("{what}; {next}")]
+    Database {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        next: &'static str,
+    },
     /// A fault that a test has planned.
     #[error("a planned fault")]
     Planned,
 }
 
 impl StoreError {
+    /// Whether the store goes on after it: a shared engine that could not do one thing may do the next.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::OutcomeLost { .. } | Self::Raced)
+    }
+
     /// An operating system error with what was attempted.
     pub(super) fn io(doing: &str, path: &Path, source: io::Error) -> Self {
         Self::Io { doing: format!("{doing} {}", path.display()), source: Arc::new(source) }

@@ -5,7 +5,8 @@
 //! * [`RecordStore`] is the handle: reads, and commits made of [`Primitive`]s;
 //! * `committer` gathers commits into batches: the one group commit for every engine;
 //! * [`Evaluator`] decides the commits of a batch: pure, the same for every engine;
-//! * an [`Engine`] keeps batches: [`MemoryEngine`] for tests, [`EmbeddedEngine`] on disk.
+//! * an [`Engine`] keeps batches: [`MemoryEngine`] for tests, [`EmbeddedEngine`] on disk,
+//!   [`PostgresEngine`] in a database that many processes share.
 //!
 //! Bytes in, bytes out; what a body means is said by the `rows`, through which [`Repository`] serves the use
 //! cases.
@@ -23,6 +24,7 @@ mod key;
 mod kind;
 mod maintenance;
 mod memory;
+mod postgres;
 mod primitive;
 mod record;
 mod repository;
@@ -47,6 +49,7 @@ pub use key::{KEY_BYTES_MAX, KeyError, KeyRange, MERCHANT_BYTES_MAX, RecordKey};
 pub use kind::Kind;
 pub use maintenance::{Maintenance, MaintenanceState};
 pub use memory::{Fault, MemoryEngine};
+pub use postgres::{DatabaseAddress, PostgresEngine, SCHEMA_VERSION};
 pub use primitive::{COMMIT_BYTES_MAX, CommitAnswer, CommitRequest, PRIMITIVES_PER_COMMIT_MAX, Primitive};
 pub use record::{BODY_BYTES_MAX, COUNTER_SCHEMA, INDEX_SCHEMA, Record, Revision};
 pub use repository::{LIST_RECORDS_MAX, Repository};

@@ -219,5 +219,5 @@ fn metrics_count_the_work_that_waits() {
     assert_eq!(told("lictor_outbox_oldest_seconds"), "90");
     harness.settle();
     assert_eq!((told("lictor_orders_held"), told("lictor_outbox_pending")), ("1".into(), "1".into()));
-    assert_eq!(told("lictor_outbox_oldest_seconds"), "0", "it lies ahead");
+    assert_eq!(told("lictor_outbox_oldest_seconds"), "0", "it waits for the merchant");
 }

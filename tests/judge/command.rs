@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lictor::application::ports::Clock as _;
 use lictor::clock::SystemClock;
 use lictor::sandbox::family::Family;
+use lictor::sandbox::judge::Rule;
 use lictor::workers::Workers;
 use serde_json::Value;
 
@@ -49,6 +50,77 @@ fn a_violation_ends_with_one_and_names_its_rule() {
     assert_eq!(broken.len(), 1, "{broken:?}");
     assert_eq!((&report["clean"], &broken[0]["rule"]), (&Value::from(false), &Value::from("memo-length")));
     assert!(text(&run.stderr).contains("memo-length"));
+}
+
+/// What the command says last.
+fn last_line(run: &Output) -> String {
+    text(&run.stderr).lines().last().unwrap_or_default().to_owned()
+}
+
+/// Ends with 1 and names exactly this rule last.
+fn names_only(run: &Output, rule: Rule, fault: Fault) {
+    let all = || format!("{fault:?}\n{}{}", text(&run.stdout), text(&run.stderr));
+    assert_eq!(run.status.code(), Some(1), "{}", all());
+    let ends = format!("the marketplace's rules are violated: {}", rule.id());
+    assert!(last_line(run).ends_with(&ends), "{}", all());
+}
+
+#[test]
+fn each_of_the_six_wrong_servers_fails_and_its_rule_is_named_last() {
+    let bought: &[&str] = &[
+        "--purchases",
+        "2",
+        "--buy",
+        "CAD-YEAR=P1Y",
+        "--open-api-listen",
+        "127.0.0.1:0",
+        "--open-api-access-key",
+        "env:MERCHANT_KEY",
+        "--open-api-secret-key",
+        "env:MERCHANT_KEY",
+    ];
+    // What answers after six seconds has not answered after one, when this judge gives up.
+    let hasty: &[&str] = &["--give-up-after", "1"];
+    for (fault, rule, more) in [
+        (Fault::NewKeyPerRetry, Rule::MemoStaysOnRepeat, bought),
+        (Fault::BusinessIdAsIdentity, Rule::BusinessIdIsNoIdentity, bought),
+        (Fault::Unsigned, Rule::BodySignPresent, bought),
+        (Fault::HeaderName("body-sign"), Rule::BodySignLetterCase, bought),
+        (Fault::NeverAnswers, Rule::AnswersInTime, hasty),
+        (Fault::MemoChars(1_025), Rule::MemoLength, bought),
+    ] {
+        let merchant = merchant(Family::SaasV2, fault);
+        let run = judge(&merchant.url, &[&["--protocol", "saas-v2"], more].concat());
+        names_only(&run, rule, fault);
+        assert!(text(&run.stdout).contains(rule.source()), "{}", text(&run.stdout));
+    }
+    let merchant = merchant(Family::SaasV2, Fault::Nothing);
+    let run = judge(&merchant.url, &[&["--protocol", "saas-v2"], bought].concat());
+    assert_eq!(run.status.code(), Some(0), "{}{}", text(&run.stdout), text(&run.stderr));
+}
+
+#[test]
+fn a_storm_over_a_wrong_server_fails_and_its_rule_is_named_last() {
+    for (fault, rule) in [
+        (Fault::Unsigned, Some(Rule::BodySignPresent)),
+        (Fault::MemoChars(1_025), Some(Rule::MemoLength)),
+        (Fault::Nothing, None),
+    ] {
+        let merchant = merchant(Family::SaasV2, fault);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lictor"));
+        command
+            .args(["sandbox", "serve", "--listen", "127.0.0.1:0", "--target", &merchant.url])
+            .args(["--open-api-access-key", "env:MERCHANT_KEY", "--open-api-secret-key", "env:MERCHANT_KEY"])
+            .args(["--protocol", "saas-v2", "--access-key", "env:MERCHANT_KEY", "--buy", "CAD-YEAR=P1Y"])
+            .args(["--chaos", "--orders", "3", "--seed", "7", "--call-time", "1"]);
+        let run = command.env("MERCHANT_KEY", KEY).output().expect("the binary runs");
+        match rule {
+            Some(rule) => names_only(&run, rule, fault),
+            None => {
+                assert_eq!(run.status.code(), Some(0), "{}{}", text(&run.stdout), text(&run.stderr));
+            }
+        }
+    }
 }
 
 #[test]

@@ -4,27 +4,26 @@
 #[path = "../support/signed.rs"]
 mod signed;
 
+use std::collections::BTreeSet;
+
 use chrono::DateTime;
 use lictor::domain::{InstanceStatus, OrderRef, PurchaseEvent, PurchaseOutcome, RefreshScene};
-use lictor::marketplace::{Call, CallRefusal, RefusalCause};
+use lictor::marketplace::{Call, CallRefusal, RefusalCause, protocol_for};
 use serde_json::{Value, json};
-use signed::{Row, answered, read, rows_hold, signed};
+use signed::{Row, answered, read, rows_hold, rows_of, signed};
 
 const PROTOCOL: &str = "license-code";
 
-const ACTIVITIES: [&str; 4] =
-    ["newInstance", "refreshLicenseCode", "updateLicenseCodeStatus", "releaseLicenseCode"];
+const ACTIVITIES: [&str; 5] =
+    ["newInstance", "refreshLicenseCode", "updateLicenseCodeStatus", "releaseLicenseCode", "orderNotify"];
 
 fn complete(activity: &str) -> Value {
     match activity {
-        "newInstance" => {
-            json!({ "activity": activity, "orderId": "CS1", "orderLineId": "CS1-000001", "businessId": "b-1" })
-        }
         "refreshLicenseCode" => json!({ "activity": activity, "scene": "RENEWAL", "orderId": "CS2",
             "orderLineId": "CS2-000001", "license": "PL1", "expireTime": "20230523201932" }),
         "updateLicenseCodeStatus" => json!({ "activity": activity, "license": "PL1", "status": "FREEZE" }),
         "releaseLicenseCode" => json!({ "activity": activity, "license": "PL1" }),
-        _ => panic!("{activity}"),
+        shared => signed::complete(shared),
     }
 }
 
@@ -63,6 +62,22 @@ const ROWS: &[Row] = &[
 #[test]
 fn every_row_is_held_to_presence_length_and_type() {
     rows_hold(ROWS, with);
+    rows_hold(rows_of(&["orderNotify"]), with);
+}
+
+#[test]
+fn no_activity_is_without_rows() {
+    let rows: BTreeSet<&str> = ROWS.iter().map(|row| row.0).chain(["orderNotify"]).collect();
+    let activities = protocol_for(PROTOCOL).unwrap().activities();
+    assert_eq!(rows, activities.into_iter().collect::<BTreeSet<&str>>());
+    assert_eq!(rows, ACTIVITIES.into_iter().collect::<BTreeSet<&str>>());
+}
+
+#[test]
+fn order_notify_tells_of_an_order() {
+    let call = with("orderNotify", "x", json!(null)).unwrap();
+    assert_eq!(call.event, PurchaseEvent::Noticed { order: order("CS5") });
+    assert!(call.replay.is_some());
 }
 
 #[test]

@@ -1,32 +1,38 @@
-//! The `license-online` adapter from outside: every parameter row of the application, and what is answered. The
-//! instance activities are those of SaaS V2.0, here held to their rows once more.
+//! The `license-online` adapter from outside: every parameter row, and what is answered. The instance activities are
+//! those of SaaS V2.0, here held to their rows once more.
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere, also in its helpers")]
 
 #[path = "../support/signed.rs"]
 mod signed;
 
+use std::collections::BTreeSet;
+
 use chrono::DateTime;
-use lictor::domain::{Application, PurchaseEvent, PurchaseOutcome, RequestId};
-use lictor::marketplace::{Call, CallRefusal, RefusalCause};
+use lictor::domain::{Application, OrderRef, PurchaseEvent, PurchaseOutcome, RequestId};
+use lictor::marketplace::{Call, CallRefusal, RefusalCause, protocol_for};
 use serde_json::{Value, json};
-use signed::{Row, answered, read, rows_hold, signed};
+use signed::{Row, answered, read, rows_hold, rows_of, signed};
 
 const PROTOCOL: &str = "license-online";
 
+/// Those of SaaS V2.0: all but the application.
+const SHARED: [&str; 7] = [
+    "newInstance",
+    "refreshInstance",
+    "updateInstanceStatus",
+    "releaseInstance",
+    "queryInstance",
+    "upgradeInstance",
+    "orderNotify",
+];
+
 fn complete(activity: &str) -> Value {
     match activity {
-        "newInstance" => {
-            json!({ "activity": activity, "orderId": "CS1", "orderLineId": "CS1-000001", "businessId": "b-1" })
-        }
-        "refreshInstance" => json!({ "activity": activity, "scene": "RENEWAL", "orderId": "CS2",
-            "orderLineId": "CS2-000001", "instanceId": "i-1", "expireTime": "20230523201932" }),
-        "updateInstanceStatus" => json!({ "activity": activity, "instanceId": "i-1", "status": "FREEZE" }),
-        "releaseInstance" | "queryInstance" => json!({ "activity": activity, "instanceId": "i-1" }),
         "getLicenseAsync" => {
             json!({ "activity": activity, "eventId": "8a1be5694d0c4cc8", "instanceId": "i-1",
             "effectiveTime": "2023-10-27 10:30:15 z" })
         }
-        _ => panic!("{activity}"),
+        shared => signed::complete(shared),
     }
 }
 
@@ -38,20 +44,6 @@ fn with(activity: &str, name: &str, value: Value) -> Result<Call, CallRefusal> {
 
 /// Activity, parameter, length in characters, mandatory, whether any text will do.
 const ROWS: &[Row] = &[
-    Row("newInstance", "orderId", 64, true, true),
-    Row("newInstance", "orderLineId", 64, true, true),
-    Row("newInstance", "businessId", 64, true, true),
-    Row("refreshInstance", "scene", 64, true, false),
-    Row("refreshInstance", "orderId", 64, true, true),
-    Row("refreshInstance", "orderLineId", 64, true, true),
-    Row("refreshInstance", "instanceId", 64, true, true),
-    Row("refreshInstance", "productId", 64, false, true),
-    Row("refreshInstance", "expireTime", 20, true, false),
-    Row("updateInstanceStatus", "instanceId", 64, true, true),
-    Row("updateInstanceStatus", "status", 32, true, false),
-    Row("releaseInstance", "instanceId", 64, true, true),
-    Row("releaseInstance", "orderId", 64, false, true),
-    Row("releaseInstance", "orderLineId", 64, false, true),
     Row("getLicenseAsync", "instanceId", 64, true, true),
     Row("getLicenseAsync", "effectiveTime", 32, true, false),
     Row("getLicenseAsync", "expireTime", 32, false, false),
@@ -62,6 +54,63 @@ const ROWS: &[Row] = &[
 #[test]
 fn every_row_is_held_to_presence_length_and_type() {
     rows_hold(ROWS, with);
+    rows_hold(rows_of(&SHARED), with);
+}
+
+#[test]
+fn no_activity_is_without_rows() {
+    let own = SHARED.into_iter().chain(ROWS.iter().map(|row| row.0));
+    let rows: BTreeSet<&str> = own.collect();
+    let activities = protocol_for(PROTOCOL).unwrap().activities();
+    assert_eq!(rows, activities.into_iter().collect::<BTreeSet<&str>>());
+}
+
+#[test]
+fn the_instance_activities_are_read_and_answered_as_those_of_saas_v2() {
+    let ids = |count: usize| json!(vec!["a"; count].join(","));
+    let mut read_well = 0;
+    for Row(activity, name, ..) in rows_of(&SHARED) {
+        for value in [
+            json!(null),
+            json!("CS9"),
+            json!("FREEZE"),
+            json!("UNFREEZE"),
+            json!("RENEWAL_CHANGE"),
+            json!("20221124023618256"),
+            ids(100),
+            ids(101),
+            json!("a,,b"),
+        ] {
+            let mut body = complete(activity);
+            body[name] = value;
+            let call = signed(&body.to_string());
+            let own = read(PROTOCOL, &call);
+            assert_eq!(own, read("saas-v2", &call), "{body}");
+            let Ok(call) = own else { continue };
+            read_well += 1;
+            for outcome in [
+                PurchaseOutcome::Done,
+                PurchaseOutcome::Accepted { instance_id: "i-1".into(), ready: false },
+                PurchaseOutcome::Instances(Vec::new()),
+                PurchaseOutcome::InstanceUnknown,
+                PurchaseOutcome::Processing,
+            ] {
+                assert_eq!(answered(PROTOCOL, &call, &outcome), answered("saas-v2", &call, &outcome));
+            }
+        }
+    }
+    assert!(read_well > 60, "{read_well}");
+    let event = |activity| with(activity, "x", json!(1)).unwrap().event;
+    let order = |id: &str| OrderRef {
+        order_id: id.into(),
+        order_line_id: Some(format!("{id}-000001")),
+        product_id: None,
+    };
+    let changed = PurchaseEvent::Changed { instance_id: "i-1".into(), order: order("CS4"), details: None };
+    assert_eq!(event("upgradeInstance"), changed);
+    assert_eq!(event("orderNotify"), PurchaseEvent::Noticed { order: order("CS5") });
+    let queried = with("queryInstance", "instanceId", ids(100)).unwrap().event;
+    assert!(matches!(queried, PurchaseEvent::Queried { instance_ids } if instance_ids.len() == 100));
 }
 
 fn application(name: &str, value: Value) -> Application {
@@ -134,9 +183,7 @@ fn every_outcome_has_its_documented_code() {
 
 #[test]
 fn dial_tests_are_answered_and_leave_nothing_behind() {
-    for activity in
-        ["newInstance", "refreshInstance", "updateInstanceStatus", "releaseInstance", "getLicenseAsync"]
-    {
+    for activity in SHARED.into_iter().chain(["getLicenseAsync"]) {
         let call = with(activity, "testFlag", json!("1")).unwrap();
         assert!(call.test && call.replay.is_none());
         let (body, fault) = answered(PROTOCOL, &call, &call.dial_test_outcome("https://a.example/portal"));

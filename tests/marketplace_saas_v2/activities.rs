@@ -1,5 +1,6 @@
 //! SaaS V2.0: every parameter row of the five activities, and what is answered.
 
+use super::instance_rows::{complete, rows_hold, rows_of};
 use super::support::*;
 use chrono::DateTime;
 use lictor::domain::{
@@ -10,25 +11,6 @@ use lictor::marketplace::koogallery::result_code::ResultCode;
 use lictor::marketplace::{Call, CallRefusal, RefusalCause, protocol_for};
 use lictor::sandbox::signer;
 use serde_json::{Value, json};
-
-fn complete(activity: &str) -> Value {
-    match activity {
-        "newInstance" => {
-            json!({ "activity": activity, "orderId": "CS1", "orderLineId": "CS1-000001", "businessId": "b-1" })
-        }
-        "queryInstance" => json!({ "activity": activity, "instanceId": "i-1" }),
-        "refreshInstance" => json!({ "activity": activity, "scene": "RENEWAL", "orderId": "CS2",
-            "orderLineId": "CS2-000001", "instanceId": "i-1", "expireTime": "20230523201932" }),
-        "updateInstanceStatus" => json!({ "activity": activity, "instanceId": "i-1", "status": "FREEZE" }),
-        "releaseInstance" => json!({ "activity": activity, "instanceId": "i-1" }),
-        "upgradeInstance" => json!({ "activity": activity, "instanceId": "i-1", "orderId": "CS4",
-            "orderLineId": "CS4-000001" }),
-        "changeInstanceCheck" => json!({ "activity": activity, "instanceId": "i-1",
-            "productInfo": { "productId": "P1", "skuCode": "S1", "linearValue": 2 } }),
-        "orderNotify" => json!({ "activity": activity, "orderId": "CS5", "orderLineId": "CS5-000001" }),
-        _ => panic!("{activity}"),
-    }
-}
 
 const ACTIVITIES: [&str; 8] = [
     "newInstance",
@@ -205,53 +187,9 @@ fn change_instance_check_names_its_target() {
     assert_eq!(call.replay, None, "a question changes nothing");
 }
 
-/// activity, parameter, length, mandatory: the rows of the tables.
-const ROWS: &[(&str, &str, usize, bool)] = &[
-    ("newInstance", "orderId", 64, true),
-    ("newInstance", "orderLineId", 64, true),
-    ("newInstance", "businessId", 64, true),
-    ("newInstance", "productId", 64, false),
-    ("queryInstance", "instanceId", 64, true),
-    ("refreshInstance", "scene", 64, true),
-    ("refreshInstance", "orderId", 64, true),
-    ("refreshInstance", "orderLineId", 64, true),
-    ("refreshInstance", "instanceId", 64, true),
-    ("refreshInstance", "productId", 64, false),
-    ("refreshInstance", "expireTime", 20, true),
-    ("updateInstanceStatus", "instanceId", 64, true),
-    ("updateInstanceStatus", "status", 32, true),
-    ("releaseInstance", "instanceId", 64, true),
-    ("releaseInstance", "orderId", 64, false),
-    ("releaseInstance", "orderLineId", 64, false),
-    ("upgradeInstance", "instanceId", 64, true),
-    ("upgradeInstance", "orderId", 64, true),
-    ("upgradeInstance", "orderLineId", 64, true),
-    ("changeInstanceCheck", "instanceId", 64, true),
-    ("orderNotify", "orderId", 64, true),
-    ("orderNotify", "orderLineId", 64, true),
-];
-
 #[test]
 fn every_row_is_held_to_presence_length_and_type() {
-    for (activity, name, limit, mandatory) in ROWS {
-        let refused = |value: Value| with(activity, name, value).err().map(|refusal| refusal.cause);
-        for absent in [json!(null), json!("")] {
-            let expected = mandatory.then_some(RefusalCause::ParameterMissing(name));
-            assert_eq!(refused(absent), expected, "{activity} {name}");
-        }
-        let too_long = RefusalCause::ParameterTooLong { name, limit: *limit };
-        assert_eq!(refused(json!("1".repeat(limit + 1))), Some(too_long), "{activity} {name}");
-        if !["scene", "expireTime", "status"].contains(name) {
-            assert_eq!(refused(json!("码".repeat(*limit))), None, "{activity} {name}");
-        }
-        for odd in [json!(7), json!(true), json!(["x"]), json!({ "x": 1 }), json!("a\nb"), json!("a\u{0}")] {
-            assert_eq!(
-                refused(odd.clone()),
-                Some(RefusalCause::ParameterMalformed(name)),
-                "{activity} {name} {odd}"
-            );
-        }
-    }
+    rows_hold(rows_of(&ACTIVITIES), with);
 }
 
 #[test]

@@ -438,6 +438,19 @@ impl Merchant {
         read(answer.expect("the server answers"))
     }
 
+    /// The same where a server may be away.
+    pub fn try_get(&self, path: &str) -> Result<(u16, Value), ureq::Error> {
+        let request = self.agent.get(format!("{}{path}", self.url));
+        request.header("Authorization", format!("Bearer {}", self.token)).call().map(read)
+    }
+
+    /// Likewise.
+    pub fn try_post(&self, path: &str, body: &Value) -> Result<(u16, Value), ureq::Error> {
+        let request = self.agent.post(format!("{}{path}", self.url));
+        let request = request.header("Authorization", format!("Bearer {}", self.token));
+        request.send(body.to_string()).map(read)
+    }
+
     /// Every license, keys revealed one by one.
     pub fn licenses(&self) -> Vec<Value> {
         let (mut all, mut cursor) = (Vec::new(), None::<String>);

@@ -112,6 +112,7 @@ pub fn restored(mut harness: Harness, backup: &Path) -> (Harness, Restored) {
 fn restore(world: &Arc<World>, backup: &Path) -> Restored {
     let (data, keys) = (world.folder.path().join("data"), world.folder.path().join("keys"));
     let options = OpenOptions {
+        store: lictor::service::StorePlace::Embedded,
         data_dir: &data,
         keys_dir: &keys,
         public_url: "http://127.0.0.1:9".into(),

@@ -31,6 +31,14 @@ pub fn gated(inner: Box<dyn Engine>) -> (Gated, Gate) {
 }
 
 impl Engine for Gated {
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
+    fn release(&self) {
+        self.inner.release();
+    }
+
     fn prepare(&self, keys: &[RecordKey]) -> Result<Prior, StoreError> {
         self.inner.prepare(keys)
     }

@@ -1,8 +1,11 @@
 //! What the suite stands on: a store that can be opened again, once per engine.
 
 use lictor::store::{
-    CommitError, CommitRequest, EmbeddedEngine, Engine, Kind, MemoryEngine, RecordKey, RecordStore, Revision,
+    CommitError, CommitRequest, EmbeddedEngine, Engine, Kind, MemoryEngine, PostgresEngine, RecordKey,
+    RecordStore, Revision,
 };
+
+use crate::postgres::{Cluster, Database};
 
 /// One engine's state, living longer than a store on it.
 pub trait Ground {
@@ -44,6 +47,18 @@ impl Ground for Embedded {
     }
 }
 
+pub struct Postgres(Database);
+
+impl Ground for Postgres {
+    fn fresh() -> Self {
+        Self(Cluster::shared().database())
+    }
+
+    fn engine(&self) -> Box<dyn Engine> {
+        Box::new(PostgresEngine::open(&self.0.parsed()).expect("the store opens"))
+    }
+}
+
 /// Runs each test once per engine.
 #[macro_export]
 macro_rules! for_every_engine {
@@ -56,6 +71,11 @@ macro_rules! for_every_engine {
         mod embedded {
             $(#[test] fn $test() {
                 $crate::ground::run(super::$test(&<$crate::ground::Embedded as $crate::ground::Ground>::fresh()));
+            })+
+        }
+        mod postgres {
+            $(#[test] fn $test() {
+                $crate::ground::run(super::$test(&<$crate::ground::Postgres as $crate::ground::Ground>::fresh()));
             })+
         }
     };

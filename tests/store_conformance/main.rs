@@ -5,5 +5,7 @@ mod concurrency;
 mod durability;
 mod gate;
 mod ground;
+#[path = "../postgres/mod.rs"]
+mod postgres;
 mod reads;
 mod writes;

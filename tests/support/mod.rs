@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use lictor::application::ports::{Clock, SecretFault, SecretSource};
+use lictor::application::ports::{Clock, MarketplaceCalls, SecretFault, SecretSource};
 use lictor::application::{App, ApplyCaller, ApplyFault, ApplyFiles as _};
 use lictor::clock::ManualClock;
 use lictor::config::TrustedProxies;
@@ -197,6 +197,20 @@ impl Harness {
         let serving = Some(runtime.spawn(serve(listener, router(state.clone()), limits, stopped)));
         let stop = Some(stop);
         Self { world, app, url, store, limits, applier, state, records, stop, serving, runtime }
+    }
+
+    /// Another process over the same store and keys, which meets the marketplace's calls as `seen`.
+    pub fn another_worker(
+        &self,
+        seen: impl FnOnce(Arc<dyn MarketplaceCalls>) -> Arc<dyn MarketplaceCalls>,
+    ) -> App {
+        let clock = Arc::clone(&self.world.clock) as Arc<dyn Clock>;
+        let orders =
+            MarketplaceOrders::new(self.world.secrets(), Arc::clone(&clock), Duration::from_secs(10));
+        let (orders, ids) = (Arc::new(orders), Arc::new(SystemRandomness::default()));
+        let calls = seen(Arc::clone(&orders) as _);
+        let keyring = keyring(&self.world, &self.url);
+        App::new(Arc::clone(&self.store) as _, keyring, clock, ids, orders).with_marketplaces(calls)
     }
 
     /// Ends the service and starts another one on the same data and keys.

@@ -2,11 +2,16 @@
 //! parameters that its tests hold it to.
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere, also in its helpers")]
 
+#[path = "instance_rows.rs"]
+mod instance_rows;
+
 use chrono::{DateTime, Utc};
 use lictor::domain::PurchaseOutcome;
 use lictor::marketplace::{AccessKey, Call, CallRefusal, RawRequest, RefusalCause, protocol_for};
 use lictor::sandbox::signer;
-use serde_json::{Value, json};
+use serde_json::Value;
+
+pub use instance_rows::{Row, complete, rows_hold, rows_of};
 
 pub const KEY: &str = "isv-demo-key-0001";
 const NONCE: &str = "50D83FDECAED6CCD8EF597F2A5779505";
@@ -63,32 +68,6 @@ pub fn answered(protocol: &str, call: &Call, outcome: &PurchaseOutcome) -> (Stri
     assert_eq!(header("Body-Sign"), Some(signer::body_sign(KEY, &answer.body).as_str()));
     assert!(answer.body.is_ascii());
     (String::from_utf8(answer.body).unwrap(), answer.fault)
-}
-
-/// Activity, parameter, length in characters, mandatory, whether any text will do.
-pub struct Row(pub &'static str, pub &'static str, pub usize, pub bool, pub bool);
-
-/// Holds each row to presence, length and type.
-pub fn rows_hold(rows: &[Row], with: impl Fn(&str, &str, Value) -> Result<Call, CallRefusal>) {
-    for Row(activity, name, limit, mandatory, any_text) in rows {
-        let refused = |value: Value| with(activity, name, value).err().map(|refusal| refusal.cause);
-        for absent in [json!(null), json!("")] {
-            let expected = mandatory.then_some(RefusalCause::ParameterMissing(name));
-            assert_eq!(refused(absent), expected, "{activity} {name}");
-        }
-        let too_long = RefusalCause::ParameterTooLong { name, limit: *limit };
-        assert_eq!(refused(json!("1".repeat(limit + 1))), Some(too_long), "{activity} {name}");
-        if *any_text {
-            assert_eq!(refused(json!("码".repeat(*limit))), None, "{activity} {name}");
-        }
-        for odd in [json!(7), json!(true), json!(["x"]), json!({ "x": 1 }), json!("a\nb"), json!("a\u{0}")] {
-            assert_eq!(
-                refused(odd.clone()),
-                Some(RefusalCause::ParameterMalformed(name)),
-                "{activity} {name} {odd}"
-            );
-        }
-    }
 }
 
 /// Accepts the computed vector of an activity, and not with any other first digit of its signature.

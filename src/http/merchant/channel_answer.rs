@@ -9,7 +9,7 @@ use crate::application::{ChannelView, CodeTrial};
 use crate::domain::{
     AccessKeyRef, ActivityStanding, CallCause, ChannelCall, ChannelNotice, ChannelStanding, Instant,
 };
-use crate::http::call_wording::{cause_words, notice_words, trial_words};
+use crate::http::call_wording::{cause_words, failing_words, notice_words, trial_words};
 use crate::http::language::Language;
 use crate::http::marketplace::{ActivityGuide, guides_of};
 use crate::http::reply::instant;
@@ -90,6 +90,9 @@ pub struct NoticeAnswer {
     cause: Option<String>,
     cause_code: Option<&'static str>,
     last_success: Option<String>,
+    failing_since: Option<String>,
+    refund_at: Option<String>,
+    order_id: Option<String>,
 }
 
 /// A call.
@@ -245,15 +248,21 @@ impl ActivityAnswer {
 
 impl NoticeAnswer {
     pub fn of(notice: &ChannelNotice, language: Language) -> Self {
+        let failing = notice.failing.as_ref();
+        let failing_cause = failing.map(|failing| failing_words(failing, notice.at, language));
+        let cause = notice.cause.as_ref();
         Self {
             id: notice.id.to_string(),
             kind: notice.kind.as_str(),
             at: instant(notice.at),
             activity: notice.activity.clone(),
             reason: notice_words(notice.kind, language),
-            cause: notice.cause.as_ref().map(|cause| cause_words(cause, language)),
-            cause_code: notice.cause.as_ref().map(CallCause::code),
+            cause: cause.map(|cause| cause_words(cause, language)).or(failing_cause),
+            cause_code: cause.map(CallCause::code).or(failing.map(|failing| failing.fault.as_str())),
             last_success: notice.last_success.map(instant),
+            failing_since: failing.map(|failing| instant(failing.since)),
+            refund_at: failing.and_then(|failing| failing.refund_at).map(instant),
+            order_id: failing.and_then(|failing| failing.order_id.clone()),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::application::ports::{Signer, Versioned};
-use crate::application::{LicenseOrPurchase, marketplace_ids};
+use crate::application::{LicenseOrPurchase, instance_shown, marketplace_ids, order_id_shown};
 use crate::domain::{
     Activation, ActivationState, Amount, EarlyEvent, Hold, Holds, Instant, License, MachineLimit, Origin,
     Purchase, PurchaseFacts, QuotaPackage, ResetWindow,
@@ -22,7 +22,7 @@ pub struct Extent<'a> {
     pub now: Instant,
     /// For addresses and claim codes.
     pub signer: &'a dyn Signer,
-    /// Whether license key and claim code are shown.
+    /// Whether license key and claim code are shown, and an instance id that is an authorization code.
     pub reveal: bool,
     /// The activations, when they are shown.
     pub activations: Option<&'a [Activation]>,
@@ -151,9 +151,10 @@ impl LicenseAnswer {
             state: license.state(extent.now).as_str(),
             suspensions: suspensions(&license.holds),
             channel,
-            order_id: ids.map(|(key, _)| key.order_id.to_string()),
+            order_id: ids.map(|(key, instance)| order_id_shown(key, instance)),
             order_line_id: ids.and_then(|(key, _)| key.line_id.as_ref().map(ToString::to_string)),
-            instance_id: ids.map(|(_, instance)| instance.to_string()),
+            instance_id: ids
+                .and_then(|(key, instance)| instance_shown(key.marketplace, instance, extent.reveal)),
             customer: license.customer.as_ref().map(ToString::to_string),
             label: license.label.clone(),
             env: license.env.as_str(),
@@ -196,9 +197,9 @@ impl LicenseAnswer {
             state: "",
             suspensions: suspensions(&early_holds(purchase)),
             channel: Some(purchase.channel.to_string()),
-            order_id: Some(purchase.key.order_id.to_string()),
+            order_id: Some(order_id_shown(&purchase.key, &purchase.instance)),
             order_line_id: purchase.key.line_id.as_ref().map(ToString::to_string),
-            instance_id: Some(purchase.instance.to_string()),
+            instance_id: instance_shown(purchase.key.marketplace, &purchase.instance, extent.reveal),
             customer: fact(|facts| facts.customer.as_ref().map(ToString::to_string)),
             label: String::new(),
             env: purchase.env.as_str(),

@@ -7,9 +7,12 @@ use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 
+use super::licenses::reveal;
 use super::outbox::JobAnswer;
 use crate::application::record::MarketplaceCode;
-use crate::application::{Fetched, MapOrder, OrderFilter, OrderState, OrderView};
+use crate::application::{
+    Fetched, MapOrder, OrderFilter, OrderState, OrderView, instance_shown, order_id_shown,
+};
 use crate::domain::{
     ChannelId, Charging, Instant, LicenseId, Purchase, PurchaseId, PurchaseState, RefundRule, Scope, SpecId,
 };
@@ -51,7 +54,8 @@ struct OrderAnswer {
     order_id: String,
     order_line_id: Option<String>,
     license_id: String,
-    instance_id: String,
+    /// Null where it is an authorization code, unless it is to be revealed.
+    instance_id: Option<String>,
     marketplace: &'static str,
     channel: String,
     state: &'static str,
@@ -140,7 +144,7 @@ pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     let limit = limit.unwrap_or(LIMIT_DEFAULT);
     let (views, next) = state.app.view_orders(&caller.merchant, &filter, before, limit).await?;
     let now = state.app.now();
-    let items = views.into_iter().map(|view| OrderAnswer::of(view, now)).collect();
+    let items = views.into_iter().map(|view| OrderAnswer::of(view, now, false)).collect();
     ok(&Page { items, next_cursor: next.as_ref().map(cursor) })
 }
 
@@ -151,8 +155,9 @@ fn cursor(license: &LicenseId) -> String {
 /// `GET /v1/merchant/orders/{order}`
 pub async fn show(State(state): State<HttpState>, PathOf(order): PathOf<String>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
+    let reveal = reveal(&caller, &parts.uri)?;
     let view = state.app.view_order(&caller.merchant, &order).await?;
-    ok(&OrderAnswer::of(view, state.app.now()))
+    ok(&OrderAnswer::of(view, state.app.now(), reveal))
 }
 
 /// `POST /v1/merchant/orders/{order}/map`
@@ -199,7 +204,7 @@ pub async fn fetch(State(state): State<HttpState>, parts: Parts, body: Bytes) ->
     match state.app.fetch_order(&caller.merchant, &channel, order_id, line_id).await? {
         Fetched::Received(views) => ok(&FetchedAnswer {
             outcome: "received",
-            orders: views.into_iter().map(|view| OrderAnswer::of(view, now)).collect(),
+            orders: views.into_iter().map(|view| OrderAnswer::of(view, now, false)).collect(),
             reason: None,
             retry_after_secs: None,
         }),
@@ -216,7 +221,7 @@ pub async fn fetch(State(state): State<HttpState>, parts: Parts, body: Bytes) ->
 }
 
 impl OrderAnswer {
-    fn of(view: OrderView, now: Instant) -> Self {
+    fn of(view: OrderView, now: Instant, reveal: bool) -> Self {
         let OrderView { purchase, channel, suggestions, job } = view;
         let (revision, purchase) = (purchase.revision, purchase.value);
         let state = OrderState::of(&purchase);
@@ -235,10 +240,10 @@ impl OrderAnswer {
         let extend_params = facts.iter().flat_map(|facts| &facts.extend_params);
         Self {
             id: PurchaseId::of(&purchase.license).to_string(),
-            order_id: purchase.key.order_id.to_string(),
+            order_id: order_id_shown(&purchase.key, &purchase.instance),
             order_line_id: purchase.key.line_id.as_ref().map(ToString::to_string),
             license_id: purchase.license.to_string(),
-            instance_id: purchase.instance.to_string(),
+            instance_id: instance_shown(purchase.key.marketplace, &purchase.instance, reveal),
             marketplace: purchase.key.marketplace.as_str(),
             channel: purchase.channel.to_string(),
             state: state.as_str(),

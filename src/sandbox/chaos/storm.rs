@@ -28,10 +28,12 @@ pub struct StormTarget {
     pub next_keys: Option<AddressKeys>,
 }
 
-/// How the storm waits: for an address that is not done yet, and for how long at most.
+/// How the storm waits: for an address that is not done yet, for how long at most, and until a caller's time-out for
+/// one call has passed.
 pub struct Patience<'a> {
     pub between_tries: &'a (dyn Fn() + Sync),
     pub settles_within: Duration,
+    pub call_time_passes: &'a (dyn Fn() + Sync),
 }
 
 /// What will happen.

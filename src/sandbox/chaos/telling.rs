@@ -138,6 +138,7 @@ impl Running<'_> {
             Temper::Plain(manner)
             | Temper::Replayed(manner, _)
             | Temper::Lost(manner, _)
+            | Temper::TimedOut(manner)
             | Temper::HeldBack(manner)
             | Temper::WrongKey(manner)
             | Temper::Stale(manner) => (manner, saying.call.clone()),
@@ -173,6 +174,15 @@ impl Running<'_> {
                 self.judge.unheard(&address.lost(&written, began));
                 Sent::Nothing
             }
+            Temper::TimedOut(_) => {
+                let began = address.wire().elapsed();
+                // Whatever became of it: the time is over.
+                let _ = address.time_out(&written, self.patience.call_time_passes);
+                self.judge.unheard(&address.lost(&written, began));
+                let usual = tempers::usual(saying, dice);
+                let expected = tempers::expected(saying, &usual);
+                self.look(address, &address.write(&call, &usual)?, expected)
+            }
             Temper::HeldBack(manner) => Sent::Held(Box::new(written), manner.clone()),
             Temper::WrongKey(_) | Temper::Stale(_) => {
                 self.look(address, &written, expected);
@@ -191,6 +201,7 @@ impl Running<'_> {
             Temper::Plain(_) => {}
             Temper::Replayed(..) => Tally::one(&tally.replays),
             Temper::Lost(..) => Tally::one(&tally.dropped),
+            Temper::TimedOut(_) => Tally::one(&tally.timed_out),
             Temper::HeldBack(_) => Tally::one(&tally.held_back),
             Temper::WrongKey(_) => Tally::one(&tally.wrong_keys),
             Temper::AsTest(_) => Tally::one(&tally.dial_tests),

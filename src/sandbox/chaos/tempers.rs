@@ -20,6 +20,8 @@ pub enum Temper {
     Replayed(Manner, usize),
     /// Sent, and its answer lost.
     Lost(Manner, HangUp),
+    /// Sent, and its answer so late that the caller's time-out passes before it is read; then repeated.
+    TimedOut(Manner),
     /// Written now, and sent when everything else was said.
     HeldBack(Manner),
     /// Signed by a stranger.
@@ -30,9 +32,12 @@ pub enum Temper {
     Stale(Manner),
 }
 
-/// Skew that is still right, less what a call may take on its way and what the two clocks differ by already.
-const BEHIND_SECS_MAX: usize = 50;
+/// Skew that is still right: the window of 60 s, less what the two clocks differ by already.
 const AHEAD_SECS_MAX: usize = 58;
+/// The same, less what a call may also take on its way, which makes it older.
+const BEHIND_SECS_MAX: usize = 50;
+/// Of the copies that would be so treated: each takes the whole time-out of a caller.
+const TIME_OUTS_ONE_IN: usize = 4;
 
 /// Some temper for a copy of a saying.
 pub fn temper(saying: &Saying, dice: &mut Dice, every_reading: bool) -> Temper {
@@ -51,6 +56,7 @@ pub fn temper(saying: &Saying, dice: &mut Dice, every_reading: bool) -> Temper {
             let hours = TimeDelta::hours(if dice.one_in(2) { 2 } else { -2 });
             Temper::Stale(Manner { skew: hours, ..manner })
         }
+        9 if dice.one_in(TIME_OUTS_ONE_IN) => Temper::TimedOut(manner),
         _ => Temper::Plain(manner),
     }
 }

@@ -90,6 +90,10 @@ impl Scan {
             Listing::IdempotencyKeys { merchant, after } => {
                 forward(Table::Idempotency, merchant.as_str(), Kind::Idempotency, &[])?.behind(after.as_ref())
             }
+            Listing::AuthorizationCodes { merchant, after } => {
+                let (table, kind) = (Table::AuthorizationCode, Kind::AuthorizationCode);
+                forward(table, merchant.as_str(), kind, &[])?.behind(after.as_ref())
+            }
             Listing::Calls { merchant, channel, signed } => {
                 let own = own_of_calls(channel, *signed);
                 forward(Table::Calls, merchant.as_str(), Kind::Call, &own)?.newest_first(None)

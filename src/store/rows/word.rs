@@ -7,7 +7,7 @@ use crate::domain::{
     MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay, OrderId, OrderLineId,
     OurFault, Overage, PackageKind, ParameterPlace, ProductId, ReadyRule, RefreshScene, RequestId,
     ResetWindow, Scope, Sku, SpecId, SpecKind, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId,
-    UsagePush, WhenFull, WindowAlignment,
+    UsagePush, WhenFull, WindowAlignment, WorkFault,
 };
 
 /// What the domain reads and writes itself.
@@ -98,6 +98,7 @@ words_of_the_domain!(
     NoticeKind,
     OnTheWay,
     OurFault,
+    WorkFault,
     Overage,
     ParameterPlace,
     PackageKind,

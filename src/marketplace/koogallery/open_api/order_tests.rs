@@ -94,6 +94,60 @@ fn what_decides_a_license_is_never_guessed() {
 }
 
 #[test]
+fn every_printed_word_has_its_meaning() {
+    for (word, kind) in [
+        ("NEW", OrderKind::New),
+        ("TRIAL", OrderKind::Trial),
+        ("TRIAL_TO_FORMAL", OrderKind::TrialToFormal),
+        ("UNSUBSCRIBE", OrderKind::Unsubscribe),
+        ("RENEW", OrderKind::Renew),
+        ("CHANGE", OrderKind::Change),
+    ] {
+        let order = ask(200, &answer(LINE).replace("\"NEW\"", &format!("\"{word}\""))).unwrap();
+        assert_eq!(order.kind, kind, "{word}");
+    }
+    for (word, charging) in [
+        ("ON_DEMAND", Charging::OnDemand),
+        ("ONE_TIME", Charging::OneTime),
+        ("PERIOD", Charging::Period),
+        ("ON_DEMAND_PKG", Charging::OnDemandPackage),
+    ] {
+        let order = ask(200, &answer(&LINE.replace("PERIOD", word))).unwrap();
+        assert_eq!(order.lines[0].charging, charging, "{word}");
+    }
+    for (word, unit) in [("day", PeriodUnit::Day), ("month", PeriodUnit::Month), ("year", PeriodUnit::Year)] {
+        let line = LINE.replace("\"year\"", &format!("\"{word}\"")).replace(":1,", ":36,");
+        assert_eq!(ask(200, &answer(&line)).unwrap().lines[0].period, Some((unit, 36)), "{word}");
+    }
+}
+
+#[test]
+fn who_buys_is_told_only_where_the_buyer_allows_it() {
+    let buyer = |member: &str| ask(200, &answer(LINE).replace("\"buyerInfo\"", member)).unwrap().customer;
+    assert_eq!(buyer("\"buyerInfo\"").as_deref(), Some("c1"));
+    assert_eq!(buyer("\"x\""), None);
+    let said = |value: &str| {
+        ask(200, &answer(LINE).replace(r#"{"customerId":"c1","email":"x"}"#, value)).unwrap().customer
+    };
+    for nobody in ["null", "{}", "[]", r#"{"customerId":""}"#, r#"{"customerId":7,"userId":"u"}"#] {
+        assert_eq!(said(nobody), None, "{nobody}");
+    }
+}
+
+#[test]
+fn what_the_buyer_typed_in_does_not_change_what_was_bought_whatever_its_form() {
+    let plain = ask(200, &answer(LINE)).unwrap();
+    for value in [r#"[{"name":"emailDomainName","value":"acme.example"}]"#, "{}", "null", "\"x\"", "7"] {
+        let of_line = LINE.replace("\"extendParams\":[]", &format!("\"extendParams\":{value}"));
+        assert_eq!(ask(200, &answer(&of_line)).as_ref(), Ok(&plain), "{value}");
+        let of_order = answer(LINE)
+            .replace("\"new\":[1],\"orderInfo\":{", &format!("\"orderInfo\":{{\"extendParams\":{value},"));
+        assert!(of_order.matches("extendParams").count() == 2);
+        assert_eq!(ask(200, &of_order).as_ref(), Ok(&plain), "{value}");
+    }
+}
+
+#[test]
 fn another_order_or_line_is_no_answer() {
     for body in [
         answer(&LINE.replace("CS1-000001", "CS1-000002")),
@@ -111,6 +165,7 @@ fn codes_tell_whether_to_come_again() {
     for (status, body) in [
         (500, code("MKT.0999")),
         (500, code("MKT.0100")),
+        (500, code("CBC.0999")),
         (406, code("MKT.0250")),
         (503, String::new()),
         (429, r#"{"error_code":"APIGW.0308","error_msg":"throttled"}"#.into()),
@@ -131,7 +186,11 @@ fn codes_tell_whether_to_come_again() {
     ] {
         assert!(matches!(ask(status, &body), Err(OpenApiError::Refused(_))), "{status} {body}");
     }
-    let unknown = ask(400, &code("MKT.0101")).expect_err("it is not known");
-    assert_eq!(unknown, OpenApiError::NotFound("HTTP 400, code MKT.0101".into()));
-    assert_eq!(unknown.to_string(), "the marketplace does not know the order (HTTP 400, code MKT.0101)");
+    for (status, known) in [(400, "MKT.0101"), (400, "MKT.0199"), (400, "CBC.0101"), (500, "MKT.9001")] {
+        let unknown = ask(status, &code(known)).expect_err("it is not known");
+        assert_eq!(unknown, OpenApiError::NotFound(format!("HTTP {status}, code {known}")));
+        let words = format!("the marketplace does not know the order (HTTP {status}, code {known})");
+        assert_eq!(unknown.to_string(), words);
+    }
+    assert!(ask(200, &answer(LINE).replace("MKT.0000", "CBC.0000")).is_ok());
 }

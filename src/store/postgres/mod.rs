@@ -1,0 +1,143 @@
+//! Records in PostgreSQL: one table, shared by any number of processes.
+//!
+//! A batch is one transaction: the rows that its commits touch are locked in the order of their keys, the shared
+//! evaluator decides, the effects are written. A row that does not exist cannot be locked: two processes that make it at
+//! the same time both try to insert it, the second finds it there, and decides its whole batch again
+//! ([`StoreError::Raced`]). What is checked to be absent and stays absent is held for the transaction by a row that is
+//! inserted and deleted in it.
+//!
+//! The SQL is plain enough for engines that speak the protocol and shard by key: no sequences, no advisory locks, no
+//! session state (statements are not named, settings are the transaction's), keys that lead with the merchant.
+
+mod address;
+mod connection;
+mod fault;
+mod read;
+mod schema;
+mod write;
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::Mutex;
+
+pub use address::DatabaseAddress;
+use connection::{Driver, Readers};
+pub use schema::{SCHEMA_VERSION, Upgrade};
+use write::Writer;
+
+use super::engine::{Batch, Direction, Engine, Prior};
+use super::error::StoreError;
+use super::key::{KeyRange, RecordKey};
+use super::record::Record;
+use super::snapshot::SnapshotSummary;
+
+/// Records in a database. Several engines, of this process or of others, may run on one database.
+///
+/// A database that cannot be reached does not end the engine: calls hear [`StoreError::Unreachable`] or
+/// [`StoreError::OutcomeLost`] until it can be reached again.
+pub struct PostgresEngine {
+    driver: Driver,
+    readers: Readers,
+    writer: Arc<Mutex<Writer>>,
+    is_closed: AtomicBool,
+}
+
+impl PostgresEngine {
+    /// Connects, and brings the database's schema up to what this program writes, if it is older; one process does, the
+    /// others wait for it. Refuses a database that is too old, read-only, or made for a newer program only.
+    pub fn open(address: &DatabaseAddress) -> Result<Self, StoreError> {
+        let driver = Driver::start()?;
+        let config = address.clone();
+        let writer = driver.wait(async move {
+            schema::upgrade(&config, Upgrade::IfNeeded).await?;
+            Ok(Writer::new(config))
+        })?;
+        let readers = Readers::new(address)?;
+        Ok(Self { driver, readers, writer: Arc::new(Mutex::new(writer)), is_closed: AtomicBool::new(false) })
+    }
+
+    /// Brings the schema up without opening the store: `lictor store upgrade`. Says from which version to which.
+    pub fn upgrade(address: &DatabaseAddress) -> Result<(u32, u32), StoreError> {
+        let config = address.clone();
+        Driver::start()?.wait(async move { schema::upgrade(&config, Upgrade::IfNeeded).await })
+    }
+
+    /// Whether the database holds a store of this program.
+    pub fn exists(address: &DatabaseAddress) -> Result<bool, StoreError> {
+        let config = address.clone();
+        Driver::start()?.wait(async move { schema::exists(&config).await })
+    }
+
+    fn open_only(&self) -> Result<(), StoreError> {
+        if self.is_closed.load(Ordering::Acquire) { Err(StoreError::Closed) } else { Ok(()) }
+    }
+}
+
+impl Engine for PostgresEngine {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn prepare(&self, keys: &[RecordKey]) -> Result<Prior, StoreError> {
+        self.open_only()?;
+        let (writer, keys) = (Arc::clone(&self.writer), keys.to_vec());
+        self.driver.wait(async move { writer.lock().await.prepare(keys).await })
+    }
+
+    fn release(&self) {
+        let writer = Arc::clone(&self.writer);
+        // A connection that is gone holds no locks.
+        let _ = self.driver.wait(async move {
+            writer.lock().await.release().await;
+            Ok(())
+        });
+    }
+
+    fn write(&self, batch: Batch) -> Result<(), StoreError> {
+        self.open_only()?;
+        let writer = Arc::clone(&self.writer);
+        self.driver.wait(async move { writer.lock().await.write(batch).await })
+    }
+
+    fn get(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.open_only()?;
+        let (readers, keys) = (self.readers.clone(), keys.to_vec());
+        self.driver.wait(async move { read::get(&readers, &keys).await })
+    }
+
+    fn scan(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, Record)>, StoreError> {
+        self.open_only()?;
+        if range.is_empty() || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let (readers, range) = (self.readers.clone(), range.clone());
+        self.driver.wait(async move { read::scan(&readers, &range, direction, limit).await })
+    }
+
+    fn snapshot(
+        &self,
+        sink: &mut dyn Write,
+        taken_at_ms: u64,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<SnapshotSummary, StoreError> {
+        self.open_only()?;
+        read::snapshot(&self.driver, &self.readers, sink, taken_at_ms, progress)
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.is_closed.store(true, Ordering::Release);
+        let (writer, readers) = (Arc::clone(&self.writer), self.readers.clone());
+        self.driver.wait(async move {
+            writer.lock().await.close();
+            readers.close();
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,182 @@
+//! A real PostgreSQL for one test binary: a cluster of its own in a temporary folder, reached over a socket there.
+#![expect(dead_code, reason = "each test binary uses a part of it")]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use lictor::store::DatabaseAddress;
+use secrecy::SecretString;
+
+/// A cluster. It ends when this process does, however that comes: a shell waits for the end of its input.
+pub struct Cluster {
+    folder: PathBuf,
+}
+
+impl Cluster {
+    /// The one of this test binary, started when it is first asked for.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(&[]))
+    }
+
+    /// One with settings of its own.
+    pub fn start(settings: &[&str]) -> Self {
+        let folder = new_folder();
+        let made = ["--no-sync", "--auth=trust", "--username=lictor", "--encoding=UTF8", "--pgdata"];
+        run(as_server(&tools().join("initdb")).args(made).arg(folder.join("data")));
+        Self::run_in(folder, settings)
+    }
+
+    fn run_in(folder: PathBuf, settings: &[&str]) -> Self {
+        let (tools, data) = (tools(), folder.join("data"));
+        let mut server = as_server(&tools.join("postgres"));
+        server.arg("-D").arg(&data).arg("-k").arg(&folder).args(["-c", "listen_addresses="]);
+        for setting in settings.iter().chain(&["max_connections=300"]) {
+            server.args(["-c", setting]);
+        }
+        let program = server.get_program().to_owned();
+        let told: Vec<_> = server.get_args().map(ToOwned::to_owned).collect();
+        let mut shell = Command::new("sh");
+        let script = "folder=$1; shift; \"$@\" >\"$folder.log\" 2>&1 & server=$!; read -r _; \
+                      kill -INT $(head -1 \"$folder/data/postmaster.pid\"); wait $server; \
+                      while [ -e \"$folder/data/postmaster.pid\" ]; do sleep 0.1; done; rm -rf \"$folder\" \"$folder.log\"";
+        shell.args(["-c", script, "sh"]).arg(&folder).arg(program).args(told);
+        let child = shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        // Its input closes with this process.
+        std::mem::forget(child.expect("sh is there"));
+        let mut ready = Command::new(tools.join("pg_isready"));
+        ready.arg("-q").arg("-h").arg(&folder);
+        // Each try is a process of its own, which is pause enough.
+        let tried = (0..10_000).any(|_| ready.status().is_ok_and(|status| status.success()));
+        assert!(tried, "PostgreSQL does not start: see {}.log", folder.display());
+        Self { folder }
+    }
+
+    /// Stops the server at once, as a crash would.
+    pub fn stop(&self) {
+        run(as_server(&tools().join("pg_ctl"))
+            .args(["stop", "-m", "immediate", "-D"])
+            .arg(self.folder.join("data")));
+    }
+
+    /// Starts it again after [`Self::stop`], and waits until it answers. It ends with the cluster's shell, which stops
+    /// whatever runs in the folder.
+    pub fn start_again(&self) {
+        let (data, log) = (self.folder.join("data"), self.folder.join("again.log"));
+        let mut start = as_server(&tools().join("pg_ctl"));
+        let options = format!("-k {} -c listen_addresses= -c max_connections=300", self.folder.display());
+        run(start.args(["start", "-w", "-D"]).arg(data).arg("-l").arg(log).args(["-o", &options]));
+    }
+
+    /// A standby that follows this one, and whose copy each commit waits for from now on.
+    pub fn standby(&self) -> Self {
+        let folder = new_folder();
+        let data = folder.join("data");
+        let mut copied = as_server(&tools().join("pg_basebackup"));
+        run(copied
+            .args(["-U", "lictor", "-R", "-X", "stream", "-c", "fast", "-h"])
+            .arg(&self.folder)
+            .arg("-D")
+            .arg(&data));
+        let standby = Self::run_in(folder, &["synchronous_standby_names="]);
+        let waits = "alter system set synchronous_standby_names = '*'; select pg_reload_conf();";
+        self.sql("postgres", waits);
+        let follows = "select count(*) from pg_stat_replication where sync_state = 'sync'";
+        assert!((0..10_000).any(|_| self.sql("postgres", follows) == "1"), "the standby follows");
+        standby
+    }
+
+    /// Makes a standby the primary.
+    pub fn promote(&self) {
+        run(as_server(&tools().join("pg_ctl")).args(["promote", "-w", "-D"]).arg(self.folder.join("data")));
+    }
+
+    /// The address of a database that is on whichever of both takes writes.
+    pub fn url_with(&self, other: &Self, database: &str) -> String {
+        let host = |cluster: &Self| cluster.folder.display().to_string().replace('/', "%2F");
+        format!("postgres://lictor@{},{}/{database}", host(self), host(other))
+    }
+
+    /// A new, empty database.
+    pub fn database(&self) -> Database {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("t{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        self.sql("postgres", &format!("create database {name}"));
+        Database { address: self.url(&name), name }
+    }
+
+    /// The address of a database.
+    pub fn url(&self, database: &str) -> String {
+        let host = self.folder.display().to_string().replace('/', "%2F");
+        format!("postgres://lictor@{host}/{database}")
+    }
+
+    /// Runs statements.
+    pub fn sql(&self, database: &str, statements: &str) -> String {
+        let mut psql = Command::new(tools().join("psql"));
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "lictor", "-d", database, "-h"]);
+        let mut child = psql
+            .arg(&self.folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("psql is there");
+        child.stdin.take().expect("piped").write_all(statements.as_bytes()).expect("it reads");
+        let done = child.wait_with_output().expect("it ends");
+        assert!(done.status.success(), "{statements}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).trim().to_owned()
+    }
+}
+
+/// One database of a cluster.
+#[derive(Clone)]
+pub struct Database {
+    pub address: String,
+    pub name: String,
+}
+
+impl Database {
+    pub fn parsed(&self) -> DatabaseAddress {
+        DatabaseAddress::parse(&SecretString::from(self.address.clone())).expect("an address")
+    }
+}
+
+/// A folder that the server may write to.
+fn new_folder() -> PathBuf {
+    let folder = tempfile::Builder::new().prefix("lictor-pg").tempdir().expect("a folder").keep();
+    if is_root() {
+        run(Command::new("chown").arg("postgres").arg(&folder));
+    }
+    folder
+}
+
+/// Where Debian puts the server's programs: the newest version.
+fn tools() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("install the package postgresql");
+    let mut folders: Vec<_> = versions.flatten().map(|entry| entry.path().join("bin")).collect();
+    folders.sort();
+    folders.pop().expect("install the package postgresql")
+}
+
+fn is_root() -> bool {
+    rustix::process::getuid().is_root()
+}
+
+/// The server does not run as root.
+fn as_server(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("runuser");
+    command.args(["-u", "postgres", "--"]).arg(program).current_dir("/");
+    command
+}
+
+fn run(command: &mut Command) {
+    let done = command.stdin(Stdio::null()).output().expect("the program is there");
+    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
