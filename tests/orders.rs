@@ -145,6 +145,7 @@ fn what_cannot_be_mapped_is_refused_with_a_code_and_changes_nothing() {
         unfit.text_at("/reason").contains("P1M") && unfit.text_at("/reason").contains("P1Y"),
         "{unfit:?}"
     );
+    assert_eq!(show(&merchant, &order(&monthly)).at("/suggestions"), json!([]), "and so it is not suggested");
     let foreign = acme(&harness.world.sandbox)
         + "\n[[product]]\nid = \"acme-sim\"\nname = \"Sim\"\n[[spec]]\nid = \"sim\"\nproduct = \"acme-sim\"\nname = \"Sim\"\nsku = \"CAD-NEW-MONTH\"\n\
            [[spec]]\nid = \"cad-by-id\"\nproduct = \"acme-cad\"\nname = \"By id\"\nproduct_ids = [\"OFFI-YEAR\"]\n";
@@ -155,6 +156,8 @@ fn what_cannot_be_mapped_is_refused_with_a_code_and_changes_nothing() {
     assert!(taken.text_at("/reason").contains("sim"), "{taken:?}");
     let period = map(&merchant, &order(&held), "cad-by-id").expect_problem(409, "spec_unfit");
     assert!(period.text_at("/reason").contains("OFFI-YEAR"), "{period:?}");
+    let suggested = show(&merchant, &order(&held)).at("/suggestions");
+    assert_eq!(suggested, json!([{ "spec": "cad-key-only", "product": "acme-cad" }]));
     map(&merchant, &order(&held), "cad-key-only").expect(200);
     map(&merchant, &order(&held), "cad-year").expect_problem(409, "order_not_held");
     let next = merchant.get("/v1/merchant/orders?state=held").expect(200);

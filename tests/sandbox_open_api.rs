@@ -62,8 +62,8 @@ fn an_order_is_read_as_it_was_sold() {
     // 2022-07-26T06:47:36Z plus two months, rounded up to the end of the day in Beijing.
     assert_eq!(line.expires_at.unwrap().to_rfc3339(), "2022-09-26T15:59:59+00:00");
     assert_eq!(ask(&sandbox, &order.order_id, None).unwrap(), read);
-    assert_eq!(ask(&sandbox, &order.order_id, Some("another line")), Err(OpenApiError::NotFound));
-    assert_eq!(ask(&sandbox, "unknown", None), Err(OpenApiError::NotFound));
+    assert!(matches!(ask(&sandbox, &order.order_id, Some("another line")), Err(OpenApiError::NotFound(_))));
+    assert!(matches!(ask(&sandbox, "unknown", None), Err(OpenApiError::NotFound(_))));
     assert_eq!(sandbox.open_api_calls(), 4);
 }
 

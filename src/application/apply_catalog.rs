@@ -142,16 +142,36 @@ fn one_spec_per_sku(current: &Catalog, given: &Catalog) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What happens to the access keys of a channel.
+/// Whether the ids of a channel's access keys are only their places in the list.
+fn is_by_place(channel: &Channel) -> bool {
+    channel.access_keys.iter().enumerate().all(|(index, key)| key.id == (index + 1).to_string())
+}
+
+/// What people know an access key by: its id, or its reference where the id is only its place.
+fn key_name(channel: &Channel, key: &AccessKeyRef) -> String {
+    if is_by_place(channel) {
+        key.value.to_string()
+    } else {
+        format!("{} ({})", key.id, key.used_for.as_str())
+    }
+}
+
+/// What happens to the access keys of a channel. A place says nothing of which key stands there: the reference does.
 fn key_changes(known: &Channel, given: &Channel) -> Vec<String> {
-    let name = |key: &AccessKeyRef| format!("{} ({})", key.id, key.used_for.as_str());
-    let same = |a: &AccessKeyRef, b: &AccessKeyRef| a.id == b.id && a.used_for == b.used_for;
+    let by_reference = is_by_place(known) || is_by_place(given);
+    let name = |key: &AccessKeyRef| key_name(given, key);
+    let same = |a: &AccessKeyRef, b: &AccessKeyRef| {
+        a.used_for == b.used_for && if by_reference { a.value == b.value } else { a.id == b.id }
+    };
     let mut changes = Vec::new();
     for key in &given.access_keys {
         let Some(old) = known.access_keys.iter().find(|old| same(old, key)) else {
             changes.push(format!("access key {} added", name(key)));
             continue;
         };
+        if by_reference && key_name(known, old) != name(key) {
+            changes.push(format!("access key {} is called {} now", key_name(known, old), name(key)));
+        }
         if old.value != key.value {
             changes.push(format!(
                 "access key {} is read from {}, not from {}",
@@ -168,7 +188,11 @@ fn key_changes(known: &Channel, given: &Channel) -> Vec<String> {
     }
     let is_gone = |old: &&AccessKeyRef| !given.access_keys.iter().any(|key| same(old, key));
     changes.extend(
-        known.access_keys.iter().filter(is_gone).map(|old| format!("access key {} removed", name(old))),
+        known
+            .access_keys
+            .iter()
+            .filter(is_gone)
+            .map(|old| format!("access key {} removed", key_name(known, old))),
     );
     changes
 }

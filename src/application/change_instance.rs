@@ -84,7 +84,7 @@ impl App {
             Ok(details) => details,
             Err(
                 error @ (OrderSourceError::Unavailable(_)
-                | OrderSourceError::UnknownOrder
+                | OrderSourceError::UnknownOrder(_)
                 | OrderSourceError::Refused(_)
                 | OrderSourceError::NotConfigured),
             ) => return Ok(Settled::Later(error.into())),

@@ -252,7 +252,7 @@ impl App {
         match self.orders.order(merchant, channel, MOCK_ORDER, None).await {
             Ok(_) => CheckFinding::OrderQueryRight,
             Err(OrderSourceError::NotConfigured) => CheckFinding::OrderQueryNotConfigured,
-            Err(OrderSourceError::UnknownOrder) => CheckFinding::MockOrderUnknown,
+            Err(OrderSourceError::UnknownOrder(_)) => CheckFinding::MockOrderUnknown,
             Err(OrderSourceError::Refused(why)) => CheckFinding::OrderQueryRefused(why),
             Err(OrderSourceError::Unavailable(why)) => CheckFinding::OrderQueryUnavailable(why),
         }

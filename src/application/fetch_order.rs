@@ -72,7 +72,7 @@ impl App {
                 let why = format!("no answer within {} s", WAIT_MAX.as_secs());
                 self.ask_later(&channel, merchant, named, why).await
             }
-            Ok(Err(OrderSourceError::UnknownOrder)) => {
+            Ok(Err(OrderSourceError::UnknownOrder(_))) => {
                 Err(Refusal::NotFound { what: "order at the marketplace" }.into())
             }
             Ok(Err(error @ (OrderSourceError::Refused(_) | OrderSourceError::NotConfigured))) => {

@@ -218,7 +218,7 @@ fn taken(code: &MarketplaceCode, spec: &SpecId) -> UseCaseError {
 }
 
 /// A spec of a fixed term, or of the product ids of some period types, is not sold for another one.
-fn check_fits(spec: &Spec, facts: &PurchaseFacts) -> Result<(), Refusal> {
+pub(super) fn check_fits(spec: &Spec, facts: &PurchaseFacts) -> Result<(), Refusal> {
     let ordered = facts.term;
     let sold = term_of(spec, ordered);
     if facts.charging == Charging::Period && sold != ordered && spec.term != SpecTerm::AsOrdered {

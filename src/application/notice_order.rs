@@ -83,7 +83,7 @@ impl App {
             Ok(details) => details,
             Err(error @ OrderSourceError::Unavailable(_)) => return Ok(Settled::Later(error.into())),
             Err(
-                error @ (OrderSourceError::UnknownOrder
+                error @ (OrderSourceError::UnknownOrder(_)
                 | OrderSourceError::Refused(_)
                 | OrderSourceError::NotConfigured),
             ) => {

@@ -409,9 +409,9 @@ pub enum OrderSourceError {
     /// No answer, or a passing fault: ask again later.
     #[error("{0}")]
     Unavailable(String),
-    /// The marketplace does not know the order.
-    #[error("the marketplace does not know the order")]
-    UnknownOrder,
+    /// The marketplace does not know the order; in its own words.
+    #[error("{0}")]
+    UnknownOrder(String),
     /// The question itself was refused: the merchant must mend its settings.
     #[error("{0}")]
     Refused(String),

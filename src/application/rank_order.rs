@@ -57,7 +57,7 @@ impl App {
                         }
                         ranking
                     }
-                    Err(OrderSourceError::UnknownOrder | OrderSourceError::NotConfigured) => {
+                    Err(OrderSourceError::UnknownOrder(_) | OrderSourceError::NotConfigured) => {
                         Ranking::default()
                     }
                     Err(error @ (OrderSourceError::Unavailable(_) | OrderSourceError::Refused(_))) => {

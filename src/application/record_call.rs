@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::app::App;
 use crate::domain::{
     AccessKeyUse, CallCause, CallId, ChannelCall, ChannelId, ChannelNotice, ChannelStanding, MerchantId,
-    NoticeId, NoticeKind, PurchaseEvent, call_text,
+    NoticeId, NoticeKind, PurchaseEvent, SecretRef, call_text,
 };
 
 /// A call that was answered, or will not be.
@@ -38,8 +38,8 @@ pub struct AnsweredCall {
 pub struct CallSigner {
     /// Its id.
     pub id: String,
-    /// What it signs, when it is live and let the call in.
-    pub let_in_as: Option<AccessKeyUse>,
+    /// What it signs and where it is found, when it is live and let the call in.
+    pub let_in_as: Option<(AccessKeyUse, SecretRef)>,
 }
 
 /// What a call is about.
@@ -100,8 +100,8 @@ impl App {
             instance_id: answered.subject.instance_id,
             count: 1,
         };
-        let let_in = signer.as_ref().and_then(|signer| Some((signer.let_in_as?, signer.id.as_str())));
-        let key_name = let_in.map(|(used_for, id)| ChannelStanding::key_name(used_for, id));
+        let let_in = signer.as_ref().and_then(|signer| signer.let_in_as.as_ref());
+        let key_name = let_in.map(|(used_for, reference)| ChannelStanding::key_name(*used_for, reference));
         let notice = notice_kind(&call).map(|kind| ChannelNotice {
             id: NoticeId::from_uuid(self.ids.uuid_v7(at)),
             merchant: address.0.clone(),
@@ -126,11 +126,12 @@ impl App {
 /// What of a call the merchant should know without asking.
 fn notice_kind(call: &ChannelCall) -> Option<NoticeKind> {
     let cause = call.cause.as_ref().filter(|_| call.is_refused())?;
-    // Anybody can say that a call is a dial test: of one that no key signed only a cause that is worth a look is told.
-    if !cause.merchant_can_act() && (!call.test || call.signed_by.is_none()) {
-        return None;
+    if call.is_dial_test() {
+        return Some(NoticeKind::DialTestFailed);
     }
-    Some(if call.test { NoticeKind::DialTestFailed } else { NoticeKind::CallbackRejected })
+    // Who only says that it is a dial test is told of like any other caller, but for what is tried out on purpose.
+    let is_tried_out = call.test && cause.is_a_trial();
+    (cause.merchant_can_act() && !is_tried_out).then_some(NoticeKind::CallbackRejected)
 }
 
 #[cfg(test)]

@@ -181,7 +181,7 @@ impl App {
                 Ok(details) => Some(details),
                 Err(
                     error @ (OrderSourceError::Unavailable(_)
-                    | OrderSourceError::UnknownOrder
+                    | OrderSourceError::UnknownOrder(_)
                     | OrderSourceError::Refused(_)
                     | OrderSourceError::NotConfigured),
                 ) => return Ok(Settled::Later(error.into())),

@@ -47,7 +47,7 @@ impl From<OrderSourceError> for Trouble {
     fn from(error: OrderSourceError) -> Self {
         let fault = match error {
             OrderSourceError::Unavailable(_) => WorkFault::NoAnswer,
-            OrderSourceError::UnknownOrder => WorkFault::OrderUnknown,
+            OrderSourceError::UnknownOrder(_) => WorkFault::OrderUnknown,
             OrderSourceError::Refused(_) => WorkFault::Refused,
             OrderSourceError::NotConfigured => WorkFault::NotConfigured,
         };
@@ -118,7 +118,7 @@ impl App {
             }
             Err(
                 error @ (OrderSourceError::Unavailable(_)
-                | OrderSourceError::UnknownOrder
+                | OrderSourceError::UnknownOrder(_)
                 | OrderSourceError::Refused(_)
                 | OrderSourceError::NotConfigured),
             ) => purchase.value.facts.ok_or(Trouble::from(error)),

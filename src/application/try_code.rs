@@ -22,7 +22,7 @@ pub struct CodeTrial {
 
 impl App {
     /// Activates and queries a code through a channel's open API. Keeps nothing. A code that was sold here is refused: it
-    /// is a customer's.
+    /// is a customer's; so is a channel that sells no codes.
     pub async fn try_code(
         &self,
         merchant: &MerchantId,
@@ -30,6 +30,10 @@ impl App {
         code: &InstanceId,
     ) -> Result<CodeTrial, UseCaseError> {
         let channel = self.known_channel(merchant, channel).await?;
+        if !channel.protocol.has_authorization_codes() {
+            let why = "authorization codes are sold through channels whose protocol is license-code only: name one of those";
+            return Err(Refusal::IllegalState { why }.into());
+        }
         let key = RecordKey::AuthorizationCode(merchant.clone(), channel.marketplace, code.clone());
         if find::<AuthorizationCode>(self.store.as_ref(), key).await?.is_some() {
             let why = "this code is known here already: it was sold, and is no test code";

@@ -1,12 +1,13 @@
 //! What a merchant sees of order lines: received, held, minted, ended.
 
 use super::app::{App, UseCaseError};
+use super::map_order::check_fits;
 use super::ports::{Listing, Versioned, find, list};
 use super::record::{Instance, Owned, PendingLicense, RecordKey};
 use super::view_outbox::OutboxEntry;
 use crate::domain::{
     Channel, ChannelId, InstanceId, License, LicenseId, Marketplace, MerchantId, OrderId, OrderLineKey,
-    Origin, ProductId, Purchase, PurchaseId, PurchaseState, Refusal, Spec, SpecId,
+    Origin, ProductId, Purchase, PurchaseFacts, PurchaseId, PurchaseState, Refusal, Spec, SpecId,
 };
 
 /// Records looked at for one page of a filtered list, so that a rare filter cannot hold up the server.
@@ -79,7 +80,7 @@ impl OrderFilter {
     }
 }
 
-/// A spec that a held order may mean: one of the channel's products that has no SKU yet.
+/// A spec that a held order may mean: one of the channel's products that has no SKU yet and may be sold for the order's term.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuggestedSpec {
     /// Which.
@@ -308,16 +309,23 @@ impl App {
             let channel = channel_of(&purchase.value.channel);
             let is_held = OrderState::of(&purchase.value) == OrderState::Held;
             let sold = channel.as_ref().filter(|_| is_held).map(|channel| channel.products.as_slice());
-            let suggestions = suggested(&specs, sold.unwrap_or_default());
+            let facts = purchase.value.facts.as_ref();
+            let suggestions = suggested(&specs, sold.unwrap_or_default(), facts);
             OrderView { purchase, channel, suggestions, job: None }
         };
         Ok(purchases.into_iter().map(view).collect())
     }
 }
 
-fn suggested(specs: &[Versioned<Owned<Spec>>], sold: &[ProductId]) -> Vec<SuggestedSpec> {
+/// By the rule that refuses an unfit mapping: nothing is suggested that would be refused.
+fn suggested(
+    specs: &[Versioned<Owned<Spec>>],
+    sold: &[ProductId],
+    facts: Option<&PurchaseFacts>,
+) -> Vec<SuggestedSpec> {
     let specs = specs.iter().map(|spec| &spec.value.value);
-    let free = specs.filter(|spec| sold.contains(&spec.product) && spec.skus.is_empty());
+    let fits = |spec: &Spec| facts.is_none_or(|facts| check_fits(spec, facts).is_ok());
+    let free = specs.filter(|spec| sold.contains(&spec.product) && spec.skus.is_empty() && fits(spec));
     let suggested = |spec: &Spec| SuggestedSpec { spec: spec.id.clone(), product: spec.product.clone() };
     free.take(SUGGESTIONS_MAX).map(suggested).collect()
 }

@@ -151,8 +151,12 @@ fn listing(answer: &Value) -> String {
     text
 }
 
+/// The spec for the next command. A mapping is remembered for good: it is only named when nothing else can be meant.
 fn suggestion(order: &Value) -> String {
-    order["suggestions"][0]["spec"].as_str().map_or_else(|| "ID".to_owned(), printable)
+    match order["suggestions"].as_array().map(Vec::as_slice) {
+        Some([only]) => only["spec"].as_str().map_or_else(|| "ID".to_owned(), printable),
+        _ => "ID".to_owned(),
+    }
 }
 
 /// In words: how long until the marketplace pays back.
@@ -204,7 +208,7 @@ fn details(order: &Value) -> String {
         order["suggestions"].as_array().into_iter().flatten().map(|it| cell(it.get("spec"))).collect();
     if order["state"] == "held" {
         let known = if specs.is_empty() { "-".to_owned() } else { specs.join(", ") };
-        text.push_str(&line(("without a SKU", known)));
+        text.push_str(&line(("may be meant", known)));
         text.push_str(&format!(
             "next: lictor order map {} --spec {}\n",
             cell(order.get("id")),
@@ -276,6 +280,17 @@ mod tests {
             text.contains("more: --cursor ord_1\nnext: lictor order map ord_1 --spec cad-key-only\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn of_several_specs_that_fit_none_is_proposed_as_the_next_command() {
+        let held = json!({ "id": "ord_1", "state": "held", "suggestions": [{ "spec": "cad-pro" }, { "spec": "cad-team" }] });
+        let next = "next: lictor order map ord_1 --spec ID\n";
+        let text = details(&held);
+        assert!(text.contains("cad-pro, cad-team\n") && text.ends_with(next), "{text}");
+        assert!(listing(&json!({ "items": [&held], "next_cursor": null })).ends_with(next));
+        let told = fetched(&json!({ "outcome": "received", "orders": [&held] }));
+        assert_eq!(told, format!("ord_1 is held\n{next}"));
     }
 
     #[test]

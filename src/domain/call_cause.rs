@@ -220,6 +220,18 @@ pub enum CallCause {
     CutOff,
 }
 
+/// A clock is hardly off by more than this, in seconds.
+const FAR_OFF_SECS: u64 = 600;
+/// Beijing is ahead of UTC by this much.
+const BEIJING_SECS: i64 = 8 * 3_600;
+/// A call may be late by this much besides.
+const LATE_SECS: i64 = 300;
+
+/// Whether a time that is ahead by this much is Beijing's where UTC is wanted.
+pub fn is_beijing_time(skew_secs: i64) -> bool {
+    (skew_secs - BEIJING_SECS).abs() <= LATE_SECS
+}
+
 impl CallCause {
     /// The stable word in answers: what sort of cause it is, without its facts.
     pub fn code(&self) -> &'static str {
@@ -269,6 +281,28 @@ impl CallCause {
             (Self::ClockOff { .. }, Self::ClockOff { .. })
             | (Self::SignatureForm { .. }, Self::SignatureForm { .. }) => self.code() == other.code(),
             _ => self == other,
+        }
+    }
+
+    /// Whether it is of another time altogether: an old call that is sent again, or one made for a trial. A caller that
+    /// writes Beijing time is known by it.
+    pub fn is_of_another_time(&self) -> bool {
+        match self {
+            Self::ClockOff { skew_secs, .. } => {
+                skew_secs.unsigned_abs() > FAR_OFF_SECS && !is_beijing_time(*skew_secs)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether only somebody who tries the address out calls so, and a marketplace never: with a time of another day, or
+    /// with an activity that no protocol has.
+    pub fn is_a_trial(&self) -> bool {
+        match self {
+            Self::UnknownActivity { protocol: _, spoken_by, meant } => {
+                spoken_by.is_empty() && meant.is_none()
+            }
+            _ => self.is_of_another_time(),
         }
     }
 

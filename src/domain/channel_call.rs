@@ -46,6 +46,19 @@ impl ChannelCall {
         self.cause.as_ref().is_some_and(|cause| !cause.is_progress())
     }
 
+    /// Whether it is a dial test or a debugging call. Anybody can write so: only what a live key signed lately is
+    /// believed, of an activity that some protocol has.
+    pub fn is_dial_test(&self) -> bool {
+        let is_foreign = |cause: &CallCause| {
+            matches!(
+                cause,
+                CallCause::RetiredKey { .. } | CallCause::OtherUse { .. } | CallCause::OtherChannel { .. }
+            )
+        };
+        let is_made_up = |cause: &CallCause| is_foreign(cause) || cause.is_a_trial();
+        self.test && self.signed_by.is_some() && !self.cause.as_ref().is_some_and(is_made_up)
+    }
+
     /// Whether the other one is the same again, for calls that nobody signed: only how often it came is of interest.
     pub fn is_like(&self, other: &Self) -> bool {
         let same_cause = match (&self.cause, &other.cause) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{AccessKeyUse, CallCause, ChannelCall, ChannelId, Instant, MerchantId};
+use super::{AccessKeyUse, CallCause, ChannelCall, ChannelId, Instant, MerchantId, SecretRef};
 
 /// The marketplace tests twice a day: three that are missed are no accident.
 pub const SILENCE: Duration = Duration::from_secs(36 * 3_600);
@@ -30,7 +30,7 @@ pub struct ChannelStanding {
     pub channel: ChannelId,
     /// By the marketplace's names.
     pub activities: BTreeMap<String, ActivityStanding>,
-    /// When each access key last signed a call that was let in; by use and id.
+    /// When each access key last signed a call that was let in; by use and reference, see [`Self::key_name`].
     pub keys: BTreeMap<String, Instant>,
     /// The first dial test that was ever seen.
     pub tested_since: Option<Instant>,
@@ -45,19 +45,21 @@ impl ChannelStanding {
         Self { merchant, channel, activities, keys, tested_since: None, silence_told: None }
     }
 
-    /// The name of an access key among `keys`.
-    pub fn key_name(used_for: AccessKeyUse, id: &str) -> String {
-        format!("{}/{id}", used_for.as_str())
+    /// The name of an access key among `keys`. By its reference, not by its id: another key that gets the id, or the place in
+    /// the list, has signed nothing yet. What was stored under an id fits no reference and is left behind.
+    pub fn key_name(used_for: AccessKeyUse, reference: &SecretRef) -> String {
+        format!("{}/{reference}", used_for.as_str())
     }
 
     /// Takes a call in. Calls may come in any order: the later one counts.
     pub fn note(&mut self, call: &ChannelCall) {
-        if call.test {
+        let is_test = call.is_dial_test();
+        if is_test {
             self.tested_since = Some(self.tested_since.map_or(call.at, |since| since.min(call.at)));
         }
         let Some(activity) = &call.activity else { return };
         let standing = self.activities.entry(activity.clone()).or_default();
-        match (call.test, call.is_refused()) {
+        match (is_test, call.is_refused()) {
             (true, false) => later(&mut standing.tested_at, call.at),
             (true, true) => {
                 if standing.test_failed_at.is_none_or(|known| known <= call.at) {
@@ -126,7 +128,7 @@ mod tests {
             status: 200,
             result_code: None,
             took: Duration::ZERO,
-            signed_by: None,
+            signed_by: Some("1".into()),
             cause,
             order_id: None,
             instance_id: None,
@@ -160,6 +162,20 @@ mod tests {
         assert_eq!(standing.silent_since(at(100)), None);
         standing.note(&call(101, true, None));
         assert_eq!((standing.silent_since(at(136)), standing.silent_since(at(137))), (None, Some(at(101))));
+    }
+
+    #[test]
+    fn a_call_that_no_live_key_signed_is_no_dial_test_whatever_it_says() {
+        let unsigned = ChannelCall { signed_by: None, ..call(1, true, Some(CallCause::SignatureMissing)) };
+        let retired = call(2, true, Some(CallCause::RetiredKey { key: "1".into() }));
+        let old = call(3, true, Some(CallCause::ClockOff { skew_secs: -601, is_signed: true }));
+        let of_nobody = CallCause::UnknownActivity { protocol: "p".into(), spoken_by: vec![], meant: None };
+        let standing = standing(&[unsigned, retired, old, call(4, true, Some(of_nobody))]);
+        assert_eq!((standing.tested_since, standing.silent_since(at(1_000))), (None, None));
+        assert!(standing.activities.values().all(|activity| activity.test_failed_at.is_none()));
+        let late = CallCause::ClockOff { skew_secs: -600, is_signed: true };
+        let beijing = CallCause::ClockOff { skew_secs: 28_800, is_signed: true };
+        assert!([late, beijing].into_iter().all(|cause| call(5, true, Some(cause)).is_dial_test()));
     }
 
     #[test]

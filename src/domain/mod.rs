@@ -44,7 +44,7 @@ pub use amount::{AMOUNT_UNITS_MAX, Amount, AmountError, TEN_THOUSANDTHS_PER_UNIT
 pub use api_token::{ApiToken, Scope, TokenDigest, TokenOwner};
 pub use audit_event::{Actor, AuditEvent, EventKind};
 pub use authorization_code::{AuthorizationCode, AuthorizationCodeState, CodeGrant, authorization_code};
-pub use call_cause::{CallCause, OnTheWay, OurFault, ParameterPlace};
+pub use call_cause::{CallCause, OnTheWay, OurFault, ParameterPlace, is_beijing_time};
 pub use channel::{
     AccessKeyRef, AccessKeyUse, Channel, Marketplace, OpenApi, ProtocolName, ReadyRule, SecretRef,
 };

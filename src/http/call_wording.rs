@@ -6,12 +6,8 @@ use super::language::Language;
 use crate::application::ports::MarketplaceCallError;
 use crate::domain::{
     AccessKeyUse, CallCause, FailingWork, Instant, NoticeKind, OnTheWay, OurFault, ParameterPlace, WorkFault,
+    is_beijing_time,
 };
-
-/// Beijing is ahead of UTC by this much.
-const BEIJING_SECS: i64 = 8 * 3_600;
-/// A call may be late by this much besides.
-const LATE_SECS: i64 = 300;
 
 /// A cause in words.
 pub fn cause_words(cause: &CallCause, language: Language) -> String {
@@ -137,8 +133,15 @@ fn clock_in_english(skew_secs: i64, is_signed: bool) -> String {
             "its time lies {secs} s {side} ours and its signature fits no key: an old or forged call"
         );
     }
-    if (skew_secs - BEIJING_SECS).abs() <= LATE_SECS {
+    if is_beijing_time(skew_secs) {
         return format!("its time is {secs} s ahead of ours: Beijing time where UTC is wanted");
+    }
+    if (CallCause::ClockOff { skew_secs, is_signed }).is_of_another_time() {
+        let is =
+            if skew_secs > 0 { "ahead of ours: made with another clock" } else { "behind ours: an old call" };
+        return format!(
+            "its time lies {secs} s {is}; if every call is refused so, set the clock of this server"
+        );
     }
     if skew_secs > 0 {
         format!("your clock is {secs} s behind the marketplace's")
@@ -293,8 +296,13 @@ fn clock_in_chinese(skew_secs: i64, is_signed: bool) -> String {
         let side = if skew_secs > 0 { "快" } else { "慢" };
         return format!("调用的时间比本机{side} {secs} 秒，且签名与任何密钥都不匹配：过期或伪造的调用");
     }
-    if (skew_secs - BEIJING_SECS).abs() <= LATE_SECS {
+    if is_beijing_time(skew_secs) {
         return format!("调用的时间比本机快 {secs} 秒：应为 UTC，却使用了北京时间");
+    }
+    if (CallCause::ClockOff { skew_secs, is_signed }).is_of_another_time() {
+        let is = if skew_secs > 0 { "快" } else { "慢" };
+        let what = if skew_secs > 0 { "使用了其他时钟" } else { "过期的调用" };
+        return format!("调用的时间比本机{is} {secs} 秒：{what}；如果所有调用都因此被拒绝，请校准本机时钟");
     }
     if skew_secs > 0 {
         format!("您的时钟比云商店慢 {secs} 秒")
@@ -492,6 +500,8 @@ mod tests {
         assert!(words(-73, true).starts_with("your clock is 73 s ahead"));
         assert!(words(-73, false).contains("an old or forged call"));
         assert!(words(28_799, true).contains("Beijing time where UTC is wanted"));
+        assert!(words(-93_600, true).contains("behind ours: an old call"));
+        assert!(words(93_600, true).contains("ahead of ours: made with another clock"));
     }
 
     #[test]

@@ -264,11 +264,17 @@ impl Address {
         open.test = refusal.test;
         open.cause = Some(cause);
         if let Some(key) = refusal.signed_by.and_then(|place| self.keys.get(place)) {
-            open.signer = Some(CallSigner { id: key.id.clone(), let_in_as: Some(self.wanted) });
+            open.signer = Some(self.signer(&key.id));
         } else if let Some(id) = signer {
             open.signer = Some(CallSigner { id, let_in_as: None });
         }
         answer
+    }
+
+    /// A live key that let a call in.
+    fn signer(&self, id: &str) -> CallSigner {
+        let key = self.channel.live_keys(self.wanted).find(|key| key.id == id);
+        CallSigner { id: id.to_owned(), let_in_as: key.map(|key| (key.used_for, key.value.clone())) }
     }
 
     async fn explained(&self, state: &HttpState, raw: &RawRequest<'_>, refusal: &CallRefusal) -> Diagnosis {
@@ -358,7 +364,7 @@ impl OpenCall {
         self.test = call.test;
         self.subject = CallSubject::of(&call.event, address.channel.protocol.has_authorization_codes());
         let key = address.keys.get(call.signed_by);
-        self.signer = key.map(|key| CallSigner { id: key.id.clone(), let_in_as: Some(address.wanted) });
+        self.signer = key.map(|key| address.signer(&key.id));
     }
 
     fn finish(mut self, answer: &RawAnswer) {

@@ -84,7 +84,9 @@ impl OrderSource for MarketplaceOrders {
             Fault::Error(OpenApiError::Retry(why) | OpenApiError::Limited { why, .. }) => {
                 OrderSourceError::Unavailable(why)
             }
-            Fault::Error(OpenApiError::NotFound) => OrderSourceError::UnknownOrder,
+            Fault::Error(error @ OpenApiError::NotFound(_)) => {
+                OrderSourceError::UnknownOrder(error.to_string())
+            }
             Fault::Error(
                 error @ (OpenApiError::Refused(_)
                 | OpenApiError::RequestClosed(_)
@@ -241,7 +243,7 @@ impl From<Fault> for MarketplaceCallError {
             Fault::Error(OpenApiError::CodeUnknown) => Self::CodeUnknown,
             Fault::Error(OpenApiError::CodeNotReceived) => Self::CodeNotReceived,
             Fault::Error(OpenApiError::CodeState) => Self::CodeState,
-            Fault::Error(error @ (OpenApiError::NotFound | OpenApiError::Refused(_))) => {
+            Fault::Error(error @ (OpenApiError::NotFound(_) | OpenApiError::Refused(_))) => {
                 Self::Refused(error.to_string())
             }
         }

@@ -11,7 +11,8 @@ use crate::application::{
 };
 use crate::catalog::{ApplyContext, ApplyFile, Mistake, TokenGiven, mistake_at, parse_apply_file_in};
 use crate::domain::{
-    ApiToken, ApiTokenId, Channel, Instant, MerchantId, ProductId, Refusal, Scope, SecretRef, TokenOwner,
+    ApiToken, ApiTokenId, Channel, ChannelId, Instant, MerchantId, ProductId, Refusal, Scope, SecretRef,
+    TokenOwner,
 };
 use crate::http::token_digest;
 use crate::marketplace::protocol_for;
@@ -65,10 +66,16 @@ impl ApplyFiles for CatalogApplier {
         for channel in &file.channels {
             secrets_fit(self.secrets.as_ref(), channel).map_err(|error| placed(text, error))?;
         }
+        let unread = unread_secrets(self.secrets.as_ref(), &file.channels);
         let catalog =
             resolved(&self.app, &self.secrets, file, &merchant).map_err(|error| placed(text, error))?;
         let entries = self.app.apply_catalog(&merchant, catalog, dry_run).await;
-        Ok((merchant, entries.map_err(|error| placed(text, error))?))
+        let mut entries = entries.map_err(|error| placed(text, error))?;
+        for entry in entries.iter_mut().filter(|entry| entry.kind == "channel") {
+            let own = unread.iter().filter(|(channel, _)| channel.as_str() == entry.id);
+            entry.details.extend(own.map(|(_, warning)| warning.clone()));
+        }
+        Ok((merchant, entries))
     }
 }
 
@@ -142,6 +149,17 @@ fn secrets_fit(secrets: &dyn SecretSource, channel: &Channel) -> Result<(), UseC
         }
     }
     Ok(())
+}
+
+/// What cannot be read on the server yet, by channel: a file may come before its secrets, and never unseen.
+fn unread_secrets(secrets: &dyn SecretSource, channels: &[Channel]) -> Vec<(ChannelId, String)> {
+    let of = |channel: &Channel| {
+        let faults =
+            secrets_of(channel).into_iter().filter_map(|(_, reference)| secrets.resolve(reference).err());
+        let warning = |fault| (channel.id.clone(), format!("warning: {fault}"));
+        faults.map(warning).collect::<Vec<_>>()
+    };
+    channels.iter().flat_map(of).collect()
 }
 
 /// What each secret of a channel is for, and where it is found.

@@ -50,7 +50,11 @@ fn a_test_code_is_activated_and_queried_and_leaves_nothing() {
 #[test]
 fn what_stands_in_the_way_is_said_with_what_to_do() {
     let desk = with_codes();
-    let none = tried(&desk, "cad-other", "PL1");
+    desk.harness.apply(
+        "[merchant]\nid = \"acme\"\nname = \"Acme\"\nissuer = \"https://license.acme.example\"\n[[channel]]\nid = \"cad-bare\"\n\
+         protocol = \"license-code\"\nproducts = [\"acme-cad\"]\naccess_keys = [\"env:OTHER_KEY\"]\n",
+    );
+    let none = tried(&desk, "cad-bare", "PL1");
     assert_eq!(
         none["activate"]["reason"],
         "the channel has no open_api: give it access_key and secret_key in the apply file"
@@ -66,6 +70,14 @@ fn what_stands_in_the_way_is_said_with_what_to_do() {
         words.contains("APIGW.0301") && words.contains("access key and secret key of open_api"),
         "{words}"
     );
+}
+
+#[test]
+fn a_channel_that_sells_no_codes_tries_none() {
+    let desk = Desk::open();
+    let path = "/v1/merchant/channels/cad-koogallery/test-code";
+    let refused = desk.api.post(path, &json!({ "code": "PL1" })).expect_problem(409, "illegal_state");
+    assert!(refused.text_at("/reason").contains("license-code"), "{refused:?}");
 }
 
 #[test]

@@ -26,24 +26,26 @@ fn a_failing_dial_test_is_told_at_once_and_not_again_within_the_hour() {
     let desk = Desk::open();
     desk.send(&desk.v2(CAD, good(), 0, &dial_test()));
     assert!(notices(&desk).is_empty());
-    desk.send(&desk.v2(CAD, OLD_KEY, 0, &dial_test()));
-    desk.send(&desk.v2(CAD, OLD_KEY, 0, &dial_test()));
+    let late = || desk.send(&desk.v2(CAD, good(), -90, &dial_test()));
+    late();
+    late();
     let told = notices(&desk);
-    let cause = json!("signature fits the retired key cad-2025");
+    let words = "your clock is 90 s ahead of the marketplace's, or the call was held up on its way";
+    let cause = json!(words);
     assert_eq!(told, [("channel.dial_test_failed".to_owned(), "2026-01-31T08:00:00Z".to_owned(), cause)]);
     let activity = &desk.show(CAD)["activities"][0];
     assert_eq!((&activity["activity"], &activity["passed"]), (&json!("newInstance"), &json!(false)));
-    assert_eq!(activity["test_failure_cause"], "signature fits the retired key cad-2025");
+    assert_eq!(activity["test_failure_cause"], words);
     desk.flush();
     assert_eq!(notices(&desk).len(), 1, "the same when it is stored");
     // Another process does not tell it once more either.
     let other = desk.replica();
-    let sent = desk.v2(CAD, OLD_KEY, 0, &dial_test());
+    let sent = desk.v2(CAD, good(), -90, &dial_test());
     other.anonymous().send(sent.method, &sent.path, &sent.body);
     other.block_on(other.app.flush_calls(true)).expect("the store takes it");
     assert_eq!(notices(&desk).len(), 1);
     desk.harness.world.clock.advance(HOUR);
-    desk.send(&desk.v2(CAD, OLD_KEY, 0, &dial_test()));
+    late();
     assert_eq!(notices(&desk).len(), 2);
 }
 
@@ -93,7 +95,27 @@ fn a_stranger_who_says_that_it_is_a_dial_test_makes_one_notice_and_no_more() {
         desk.send(&desk.v2(CAD, "a guess", 500, &body));
     }
     let told = notices(&desk);
-    assert_eq!((told.len(), told[0].0.as_str()), (1, "channel.dial_test_failed"), "{told:?}");
+    assert_eq!((told.len(), told[0].0.as_str()), (1, "callback.rejected"), "{told:?}");
+    assert_eq!(desk.show(CAD)["activities"][0]["passed"], json!(null), "it is no dial test");
+}
+
+#[test]
+fn a_retired_key_in_the_console_is_told_and_an_old_call_is_not() {
+    let desk = Desk::open();
+    let path = format!("/marketplace/acme/{CAD}");
+    let unsigned = crate::desk::Sent { path, headers: vec![], ..desk.v2(CAD, good(), 0, &dial_test()) };
+    assert_ne!(desk.send(&unsigned).at("/resultCode"), "000000");
+    for skew_secs in [-93_600, 93_600] {
+        desk.send(&desk.v2(CAD, good(), skew_secs, &dial_test()));
+    }
+    let words = desk.newest(CAD)["cause"].as_str().expect("words").to_owned();
+    assert!(words.contains("ahead of ours") && !words.contains("your clock"), "{words}");
+    desk.send(&desk.v2(CAD, good(), 0, &json!({ "activity": "nothingOfTheKind", "testFlag": "1" })));
+    assert!(notices(&desk).is_empty());
+    desk.send(&desk.v2(CAD, OLD_KEY, 0, &dial_test()));
+    let told: Vec<_> = notices(&desk).into_iter().map(|(kind, _, cause)| (kind, cause)).collect();
+    assert_eq!(told, [("callback.rejected".to_owned(), json!("signature fits the retired key cad-2025"))]);
+    assert!(desk.show(CAD)["activities"].as_array().expect("a list").iter().all(|it| it["passed"].is_null()));
 }
 
 #[test]

@@ -143,6 +143,77 @@ fn an_apply_tells_what_happens_to_each_key() {
     assert!(unchanged.get("details").is_none());
 }
 
+/// The desk's channel with its keys in the short form.
+fn with_list(desk: &Desk, names: &[&str]) -> String {
+    let base = desk.catalog();
+    let (before, rest) = base.split_once("[[channel.access_key]]").expect("it has keys");
+    let (_, others) = rest.split_once("[[channel]]").expect("other channels follow");
+    let names: Vec<_> = names.iter().map(|name| format!("\"env:{name}\"")).collect();
+    format!("{before}access_keys = [{}]\n[[channel]]{others}", names.join(", "))
+}
+
+fn details(desk: &Desk, file: &str) -> Value {
+    let body = json!({ "toml": file, "dry_run": true });
+    let answer = desk.harness.operator().post("/v1/merchant/apply", &body).expect(200).json();
+    let entries = answer["entries"].as_array().expect("a list");
+    entries.iter().find(|entry| entry["id"] == CAD).expect("the channel")["details"].clone()
+}
+
+#[test]
+fn a_new_key_has_signed_nothing_whatever_place_or_id_it_gets() {
+    let desk = Desk::open();
+    desk.harness.world.set_secret("NEW_KEY", NEW_KEY);
+    desk.harness.apply(&with_list(&desk, &["CALLBACK_KEY"]));
+    desk.send(&desk.v2(CAD, good(), 0, &dial_test()));
+    assert_eq!(key(&desk.show(CAD), "1")["signs_now"], true);
+    let both = with_list(&desk, &["NEW_KEY", "CALLBACK_KEY"]);
+    assert_eq!(details(&desk, &both), json!(["access key env:NEW_KEY added"]));
+    desk.harness.apply(&both);
+    for _ in ["waiting", "stored"] {
+        let shown = desk.show(CAD);
+        let new = key(&shown, "1");
+        assert_eq!((&new["value"], &new["signs_now"]), (&json!("env:NEW_KEY"), &json!(false)));
+        assert_eq!(new["last_signed_at"], json!(null));
+        let old = key(&shown, "2");
+        assert_eq!((&old["value"], &old["signs_now"]), (&json!("env:CALLBACK_KEY"), &json!(true)));
+        desk.flush();
+    }
+    desk.harness.world.clock.advance(std::time::Duration::from_secs(1));
+    desk.send(&desk.v2(CAD, NEW_KEY, 0, &dial_test()));
+    let shown = desk.show(CAD);
+    assert_eq!(
+        (&key(&shown, "1")["signs_now"], &key(&shown, "2")["signs_now"]),
+        (&json!(true), &json!(false))
+    );
+    let long = with_keys(&desk, &[("cad-2027", "NEW_KEY", false), ("cad-2026", "CALLBACK_KEY", true)]);
+    let expected = json!([
+        "access key env:NEW_KEY is called cad-2027 (callbacks) now",
+        "access key env:CALLBACK_KEY is called cad-2026 (callbacks) now",
+        "access key cad-2026 (callbacks) retired",
+    ]);
+    assert_eq!(details(&desk, &long), expected);
+    desk.harness.apply(&long);
+    assert_eq!(key(&desk.show(CAD), "cad-2027")["signs_now"], true, "the key is the same");
+    desk.harness.apply(&with_keys(&desk, &[("cad-2027", "OLD_KEY", false), ("cad-2028", "NEW_KEY", false)]));
+    let shown = desk.show(CAD);
+    assert_eq!(key(&shown, "cad-2027")["last_signed_at"], json!(null), "another key under the id");
+    assert_eq!(key(&shown, "cad-2028")["signs_now"], true);
+}
+
+#[test]
+fn a_key_that_cannot_be_read_is_taken_with_a_warning_by_name() {
+    let desk = Desk::open();
+    let file = with_list(&desk, &["CALLBACK_KEY", "MISSPELT_KEY"]);
+    let told = details(&desk, &file).to_string();
+    assert!(told.contains("warning: ") && told.contains("MISSPELT_KEY"), "{told}");
+    assert!(!told.contains("warning: env:CALLBACK_KEY"), "{told}");
+    desk.harness.apply(&file);
+    let again = details(&desk, &file).to_string();
+    assert!(again.contains("MISSPELT_KEY"), "also when nothing changes: {again}");
+    desk.harness.world.set_secret("MISSPELT_KEY", NEW_KEY);
+    assert_eq!(details(&desk, &file), Value::Null);
+}
+
 #[test]
 fn a_channel_whose_keys_are_all_retired_is_refused_by_line() {
     let desk = Desk::open();

@@ -9,6 +9,7 @@ use lictor::sandbox::family::Family;
 use lictor::sandbox::judge::wire::{Limits, Target, Wire};
 use lictor::sandbox::judge::{Examiner, Purchases, Report, Rule, Severity, Shelf};
 use lictor::sandbox::orders::{Basket, Billing, MockOrder, Period};
+use serde_json::Value;
 
 use crate::support::{ACCESS_KEY, Harness, channel_speaking};
 
@@ -56,6 +57,7 @@ fn lictor_breaks_no_rule_in_any_family() {
             let report = judged(&harness, family, &channel, 2);
             assert!(report.is_clean(), "{protocol:?} {family:?}\n{}", report.to_text());
             assert_eq!(report.broken(Severity::Advice), [], "{family:?}\n{}", report.to_text());
+            nothing_failed(&harness, &channel);
             let looked = |rule: Rule| report.finding(rule).map_or(0, |finding| finding.looked);
             assert!(looked(Rule::BodySignRight) > 20, "{}", report.to_text());
             let identity = [
@@ -70,6 +72,20 @@ fn lictor_breaks_no_rule_in_any_family() {
     }
 }
 
+/// The judge's wrong calls are no failed dial tests.
+fn nothing_failed(harness: &Harness, channel: &str) {
+    let shown = harness.merchant().get(&format!("/v1/merchant/channels/{channel}")).expect(200).json();
+    let list = |name: &str| shown[name].as_array().expect("a list").clone();
+    assert!(list("activities").iter().any(|activity| activity["passed"] == true), "{shown}");
+    assert!(list("activities").iter().all(|activity| activity["passed"] != false), "{shown}");
+    let told = list("recent_notices");
+    assert!(told.iter().all(|notice| notice["kind"] == "callback.rejected"), "{shown}");
+    let may_be_told = ["signature_unknown", "unknown_activity"];
+    let is_told =
+        |notice: &Value| notice["cause_code"].as_str().is_some_and(|code| may_be_told.contains(&code));
+    assert!(told.iter().all(is_told), "{shown}");
+}
+
 #[test]
 fn debugging_calls_leave_nothing_behind() {
     let harness = Harness::start();
@@ -78,5 +94,6 @@ fn debugging_calls_leave_nothing_behind() {
     harness.settle();
     assert!(report.is_clean(), "{}", report.to_text());
     assert_eq!(harness.merchant().get("/v1/merchant/licenses").json(), before);
+    nothing_failed(&harness, "cad-koogallery");
     assert_eq!(harness.world.sandbox.open_api_calls(), 0);
 }

@@ -110,7 +110,10 @@ impl OrderSource for ScriptedOrders {
         if self.unavailable.load(Ordering::SeqCst) {
             return Err(OrderSourceError::Unavailable("the marketplace is down".into()));
         }
-        locked(&self.orders).get(order_id).cloned().ok_or(OrderSourceError::UnknownOrder)
+        locked(&self.orders)
+            .get(order_id)
+            .cloned()
+            .ok_or(OrderSourceError::UnknownOrder("no such order".into()))
     }
 }
 

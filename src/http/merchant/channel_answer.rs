@@ -179,7 +179,7 @@ impl KeyAnswer {
         secrets: &dyn SecretSource,
     ) -> Self {
         let signed_at = |key: &AccessKeyRef| {
-            standing.keys.get(&ChannelStanding::key_name(key.used_for, &key.id)).copied()
+            standing.keys.get(&ChannelStanding::key_name(key.used_for, &key.value)).copied()
         };
         let own = signed_at(key);
         let newest: Option<Instant> =

@@ -42,9 +42,9 @@ pub enum OpenApiError {
         /// `Retry-After`.
         pause: Option<Duration>,
     },
-    /// The marketplace knows no such order or line.
-    #[error("the marketplace knows no such order")]
-    NotFound,
+    /// The marketplace knows no such order or line; its status and code.
+    #[error("the marketplace does not know the order ({0})")]
+    NotFound(String),
     /// The marketplace knows no such authorization code.
     #[error("the marketplace knows no such code")]
     CodeUnknown,

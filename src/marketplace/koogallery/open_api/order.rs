@@ -21,7 +21,7 @@ pub fn read(
     let words = format!("HTTP {}, code {}", answer.status, presentable(code));
     match (answer.status, code) {
         (200, "MKT.0000" | "CBC.0000") => {}
-        (_, "MKT.0101" | "MKT.0199" | "CBC.0101" | "MKT.9001") => return Err(OpenApiError::NotFound),
+        (_, "MKT.0101" | "MKT.0199" | "CBC.0101" | "MKT.9001") => return Err(OpenApiError::NotFound(words)),
         (_, "MKT.0150" | "MKT.0151" | "MKT.0154" | "CBC.0150") | (401 | 403, _) => {
             return Err(OpenApiError::Refused(format!("access key ({words})")));
         }
@@ -33,10 +33,10 @@ pub fn read(
         _ => return Err(OpenApiError::Refused(words)),
     }
     let info = body.as_ref().and_then(|body| body.get("orderInfo")).filter(|info| info.is_object());
-    let details = order(info.ok_or(OpenApiError::NotFound)?).map_err(misunderstood)?;
+    let details = order(info.ok_or_else(|| OpenApiError::NotFound(words.clone()))?).map_err(misunderstood)?;
     let line_is_there = |id| details.lines.iter().any(|line| line.order_line_id == id);
     if details.order_id != order_id || !order_line_id.is_none_or(line_is_there) {
-        return Err(OpenApiError::NotFound);
+        return Err(OpenApiError::NotFound(words));
     }
     Ok(details)
 }

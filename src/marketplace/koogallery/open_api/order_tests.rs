@@ -149,9 +149,14 @@ fn what_the_buyer_typed_in_does_not_change_what_was_bought_whatever_its_form() {
 
 #[test]
 fn another_order_or_line_is_no_answer() {
-    assert_eq!(ask(200, &answer(&LINE.replace("CS1-000001", "CS1-000002"))), Err(OpenApiError::NotFound));
-    assert_eq!(ask(200, &answer(LINE).replace("\"CS1\"", "\"CS2\"")), Err(OpenApiError::NotFound));
-    assert_eq!(ask(200, r#"{"resultCode":"MKT.0000","orderInfo":null}"#), Err(OpenApiError::NotFound));
+    for body in [
+        answer(&LINE.replace("CS1-000001", "CS1-000002")),
+        answer(LINE).replace("\"CS1\"", "\"CS2\""),
+        r#"{"resultCode":"MKT.0000","orderInfo":null}"#.to_owned(),
+    ] {
+        let not_found = OpenApiError::NotFound("HTTP 200, code MKT.0000".into());
+        assert_eq!(ask(200, &body), Err(not_found), "{body}");
+    }
 }
 
 #[test]
@@ -182,7 +187,10 @@ fn codes_tell_whether_to_come_again() {
         assert!(matches!(ask(status, &body), Err(OpenApiError::Refused(_))), "{status} {body}");
     }
     for (status, known) in [(400, "MKT.0101"), (400, "MKT.0199"), (400, "CBC.0101"), (500, "MKT.9001")] {
-        assert_eq!(ask(status, &code(known)), Err(OpenApiError::NotFound), "{known}");
+        let unknown = ask(status, &code(known)).expect_err("it is not known");
+        assert_eq!(unknown, OpenApiError::NotFound(format!("HTTP {status}, code {known}")));
+        let words = format!("the marketplace does not know the order (HTTP {status}, code {known})");
+        assert_eq!(unknown.to_string(), words);
     }
     assert!(ask(200, &answer(LINE).replace("MKT.0000", "CBC.0000")).is_ok());
 }
