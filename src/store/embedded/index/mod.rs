@@ -15,6 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use fs4::FileExt;
 use sled::IVec;
@@ -79,7 +80,7 @@ impl Index {
     pub fn open(path: &Path) -> Result<Self, IndexError> {
         let sums = Sums::read(path).map_err(IndexError::Failed)?.unwrap_or_else(|| Ok(Sums::default()));
         let sums = sums.map_err(|what| IndexError::damaged(path.display().to_string(), what))?;
-        let db = guarded("opening", || configured(path).open())?;
+        let db = opened(path)?;
         let entries = Guarded { db, written_bytes: AtomicU64::new(0) };
         Ok(Self { blocks: Arc::new(Blocks::over(entries, sums)), path: path.to_owned() })
     }
@@ -332,6 +333,25 @@ impl<O: Ordered> Scan<O> {
         Ok(())
     }
 }
+
+/// sled's own lock can outlive a store that this process has just let go of: a child process that is being started holds
+/// every open file until it becomes its program. The folder's lock is ours, so nobody else has sled's for long.
+fn opened(path: &Path) -> Result<sled::Db, IndexError> {
+    for _ in 0..LOCK_TRIES {
+        match guarded("opening", || configured(path).open()) {
+            Err(IndexError::Failed(StoreError::Index { what, .. })) if what.contains(LOCK_HELD) => {
+                std::thread::park_timeout(LOCK_PAUSE);
+            }
+            done => return done,
+        }
+    }
+    guarded("opening", || configured(path).open())
+}
+
+/// What sled says of a lock that is held.
+const LOCK_HELD: &str = "could not acquire lock";
+const LOCK_TRIES: u32 = 200;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Runs a call into sled: a panic inside it means damage.
 fn guarded<T>(doing: &'static str, call: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexError> {
