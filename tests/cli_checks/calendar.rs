@@ -6,6 +6,8 @@ use serde_json::json;
 use crate::{one, refused};
 
 const ADD: [&str; 2] = ["calendar", "add"];
+const WINDOWS: [&str; 2] = ["calendar", "windows"];
+const TOTAL: [&str; 2] = ["calendar", "total"];
 
 #[test]
 fn terms_are_counted_from_the_start_and_permanent_has_no_end() {
@@ -39,4 +41,34 @@ fn what_is_no_term_or_no_instant_is_refused_in_words() {
         }
         refused(&ADD, &question, words);
     }
+}
+
+#[test]
+fn what_is_no_window_is_refused_in_words() {
+    let good = json!({
+        "start": "2026-01-31T10:00:00Z", "end": null, "reset": "month", "window": "calendar", "at": "2026-02-01T00:00:00Z",
+        "amount": "0.5",
+    });
+    let february =
+        json!({ "starts_at": "2026-02-01T00:00:00Z", "ends_at": "2026-03-01T00:00:00Z", "ordinal": 1 });
+    assert_eq!(one(&WINDOWS, &good), (0, february));
+    assert_eq!(one(&TOTAL, &good), (0, json!({ "windows": null, "total": null })));
+    for (command, member, value, words) in [
+        (WINDOWS, "end", json!(0), "`end` must be a string"),
+        (WINDOWS, "reset", json!("fortnight"), "`reset` must be none, hour"),
+        (WINDOWS, "window", json!("rolling"), "`window` must be anniversary"),
+        (WINDOWS, "at", json!(null), "`at` must be a string"),
+        (TOTAL, "amount", json!(0.5), "`amount` must be a string"),
+        (TOTAL, "amount", json!("0.00001"), "at most 4 decimals"),
+        (TOTAL, "amount", json!("-1"), "decimal number"),
+    ] {
+        let mut question = good.clone();
+        question[member] = value;
+        refused(&command, &question, words);
+    }
+    let mut large = good.clone();
+    (large["end"], large["amount"]) = (json!("2027-01-31T10:00:00Z"), json!("800000000000"));
+    refused(&TOTAL, &large, "900000000000 or more");
+    let missing = json!({ "start": "2026-01-31T10:00:00Z", "reset": "day", "amount": "1" });
+    refused(&TOTAL, &missing, "`end` is missing");
 }

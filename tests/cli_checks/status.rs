@@ -42,7 +42,8 @@ fn one_entry_is_answered_alone() {
         .iter()
         .flat_map(|case| {
             let ask = |index| json!({ "bits": case["bits"], "lst": case["lst"], "idx": index });
-            set(case).into_iter().map(move |(index, status)| (ask(index), status)).collect::<Vec<_>>()
+            let some = set(case).into_iter().step_by(8);
+            some.map(move |(index, status)| (ask(index), status)).collect::<Vec<_>>()
         })
         .collect();
     let questions: Vec<Value> = asked.iter().map(|(question, _)| question.clone()).collect();

@@ -2,9 +2,11 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.DayOfWeek;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
@@ -25,6 +27,8 @@ import java.util.regex.Pattern;
 public final class Calendar {
     private static final Pattern MEMBER = Pattern.compile("\"(\\w+)\":\\s*(?:\"([^\"]*)\"|(\\d+)|null)");
     private static final DateTimeFormatter TEXT = DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss'Z'");
+
+    private static final String NO_WINDOW = "{\"starts_at\":null,\"ends_at\":null,\"ordinal\":null}";
 
     private final Map<String, String> members = new HashMap<>();
 
@@ -50,6 +54,8 @@ public final class Calendar {
                 return add();
             case "windows":
                 return windows();
+            case "total":
+                return total();
             default:
                 throw new IllegalArgumentException(members.toString());
         }
@@ -102,7 +108,7 @@ public final class Calendar {
         ZonedDateTime at = instant("at");
         String reset = members.get("reset");
         if (!phase(start, end, at).equals("within")) {
-            return "{\"starts_at\":null,\"ends_at\":null,\"ordinal\":null}";
+            return NO_WINDOW;
         }
         if (reset.equals("none")) {
             return window(start, end, 0);
@@ -118,7 +124,36 @@ public final class Calendar {
         ZonedDateTime ends = origin.plus(ordinal + 1, unit);
         begins = begins.isBefore(start) ? start : begins;
         ends = end != null && end.isBefore(ends) ? end : ends;
-        return window(begins, ends, ordinal);
+        return ends.getYear() > 9999 ? NO_WINDOW : window(begins, ends, ordinal);
+    }
+
+    private String total() {
+        ZonedDateTime start = instant("start");
+        ZonedDateTime end = instant("end");
+        String reset = members.get("reset");
+        BigDecimal amount = new BigDecimal(members.get("amount"));
+        if (end == null && !reset.equals("none")) {
+            return "{\"windows\":null,\"total\":null}";
+        }
+        long windows = reset.equals("none") ? 1 : windowsPaid(start, end, ChronoUnit.valueOf(reset.toUpperCase() + 'S'));
+        BigDecimal total = amount.multiply(BigDecimal.valueOf(windows));
+        if (total.compareTo(new BigDecimal("900000000000")) >= 0) {
+            return "{\"beyond\":true}";
+        }
+        return "{\"windows\":" + windows + ",\"total\":\"" + total.stripTrailingZeros().toPlainString() + "\"}";
+    }
+
+    /** The windows that have begun before the end; of months and years not one that lasts 48 hours or less. */
+    private static long windowsPaid(ZonedDateTime start, ZonedDateTime end, ChronoUnit unit) {
+        long windows = 0;
+        boolean isDated = unit == ChronoUnit.MONTHS || unit == ChronoUnit.YEARS;
+        ZonedDateTime last = start;
+        for (ZonedDateTime begins = start; begins.isBefore(end); begins = start.plus(windows, unit)) {
+            last = begins;
+            windows += 1;
+        }
+        boolean isRounding = isDated && Duration.between(last, end).compareTo(Duration.ofHours(48)) <= 0;
+        return isRounding && windows > 1 ? windows - 1 : windows;
     }
 
     private static String window(ZonedDateTime begins, ZonedDateTime ends, long ordinal) {

@@ -6,6 +6,7 @@ JSON lines in, as docs/calendar.md describes them without their answers; JSON li
 import json
 import sys
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 
 from dateutil.parser import isoparse
 from dateutil.relativedelta import MO, relativedelta
@@ -74,12 +75,33 @@ def windows(question):
     try:
         ends = origin + STEPS[reset] * (ordinal + 1)
     except (OverflowError, ValueError):
-        # Beyond what Python can say: the validity is over by then.
-        ends = datetime.max.replace(tzinfo=timezone.utc)
+        # Beyond what Python can say: only the end of the validity is left.
+        ends = end
+    if ends is None:
+        return {"starts_at": None, "ends_at": None, "ordinal": None}
     return {"starts_at": text(begins), "ends_at": text(ends if end is None else min(ends, end)), "ordinal": ordinal}
 
 
-CHECKS = {"add": add, "windows": windows}
+def windows_paid(start, end, reset):
+    """A last window that is cut counts, unless the end of months or years was only rounded up."""
+    ordinal = ordinal_of(reset, start, end)
+    cut = end - (start + STEPS[reset] * ordinal)
+    rounded_up = timedelta(hours=48) if reset in ("month", "year") else timedelta(0)
+    return ordinal if ordinal > 0 and cut <= rounded_up else ordinal + 1
+
+
+def total(question):
+    start, end = isoparse(question["start"]), question["end"] and isoparse(question["end"])
+    reset, amount = question["reset"], Decimal(question["amount"])
+    if reset != "none" and end is None:
+        return {"windows": None, "total": None}
+    windows = 1 if reset == "none" else windows_paid(start, end, reset)
+    if amount * windows >= 900_000_000_000:
+        return {"beyond": True}
+    return {"windows": windows, "total": f"{(amount * windows).normalize():f}"}
+
+
+CHECKS = {"add": add, "windows": windows, "total": total}
 
 for line in sys.stdin:
     question = json.loads(line)

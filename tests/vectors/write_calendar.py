@@ -8,6 +8,11 @@ import json
 
 YEAR_MAX = 9999
 DAY = 86_400
+# What a marketplace may add to an end when it rounds it up.
+ROUNDED_END = 48 * 3_600
+# Ten-thousandths of a unit.
+UNIT = 10_000
+AMOUNT_MAX = 900_000_000_000 * UNIT
 RESETS = {"hour": 3_600, "day": DAY, "week": 7 * DAY, "month": 1, "year": 12}
 UNITS = {"D": "days", "M": 1, "Y": 12}
 
@@ -119,7 +124,21 @@ def window(start, end, reset, alignment, at):
     if boundary(origin, reset, ordinal) > at:
         ordinal -= 1
     begins, ends = boundary(origin, reset, ordinal), boundary(origin, reset, ordinal + 1)
-    return max(begins, start), ends if end is None else min(ends, end), ordinal
+    ends = ends if end is None else min(ends, end)
+    return (max(begins, start), ends, ordinal) if ends < END_OF_CALENDAR else None
+
+
+def windows_paid(start, end, reset):
+    """For how many windows was paid; None when they go on for ever."""
+    if reset == "none":
+        return 1
+    if end is None:
+        return None
+    count = 1
+    while boundary(start, reset, count) < end:
+        count += 1
+    rounds = reset in ("month", "year") and end - boundary(start, reset, count - 1) <= ROUNDED_END
+    return count - 1 if rounds and count > 1 else count
 
 
 # --- the cases
@@ -144,6 +163,22 @@ def windows(start, end, reset, alignment, at):
     found = window(read(start), end and read(end), reset, alignment, at)
     begins, ends, ordinal = found or (None, None, None)
     print(json.dumps(case | {"starts_at": write(begins), "ends_at": write(ends), "ordinal": ordinal}))
+
+
+def total(start, end, reset, amount):
+    case = {"check": "total", "start": start, "end": write(end), "reset": reset, "amount": amount}
+    count = windows_paid(read(start), end, reset)
+    if count is None:
+        print(json.dumps(case | {"windows": None, "total": None}))
+        return
+    units, _, decimals = amount.partition(".")
+    whole = (int(units) * UNIT + int(decimals.ljust(4, "0"))) * count
+    if whole >= AMOUNT_MAX:
+        print(json.dumps(case | {"beyond": True}))
+        return
+    units, decimals = divmod(whole, UNIT)
+    text = f"{units}.{decimals:04}".rstrip("0").rstrip(".")
+    print(json.dumps(case | {"windows": count, "total": text}))
 
 
 def month_ends():
@@ -205,6 +240,7 @@ def end_of_calendar():
             end = "9999-12-31T23:59:59Z"
             for at in ("9999-11-29T23:59:59Z", "9999-11-30T05:00:00Z", "9999-12-31T23:59:58Z", end):
                 windows(start, end, reset, alignment, read(at))
+                windows(start, None, reset, alignment, read(at))
 
 
 def edges_of_terms():
@@ -242,9 +278,25 @@ def edges_of_windows():
                         windows(start, end, reset, alignment, at + second)
 
 
+def totals():
+    for start in ("2026-01-31T10:00:00Z", "2024-02-29T23:59:59Z", "2027-12-31T00:00:00Z"):
+        for term in ("P1M", "P13M", "P1Y", "P14D", "P3D"):
+            for times in (1, 2):
+                end = end_after(read(start), term, times)
+                for reset in ("none", *RESETS):
+                    amount = {"none": "500", "hour": "0.0001", "day": "12.75", "week": "1000.5"}.get(reset, "333.3333")
+                    for second in (-1, 0, 1, ROUNDED_END, ROUNDED_END + 1):
+                        total(start, end + second, reset, amount)
+    for reset in ("none", *RESETS):
+        total("2026-01-31T10:00:00Z", None, reset, "7")
+        total("9999-01-31T10:00:00Z", read("9999-12-31T23:59:59Z"), reset, "0.5")
+        total("2026-01-31T10:00:00Z", read("2028-02-01T10:00:00Z"), reset, "899999999999.9999")
+
+
 month_ends()
 leap_years()
 clock_changes()
 end_of_calendar()
 edges_of_terms()
 edges_of_windows()
+totals()
