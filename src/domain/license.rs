@@ -4,7 +4,7 @@ mod keys;
 mod orders;
 mod stop;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::BTreeMap;
 
@@ -117,6 +117,30 @@ pub enum LicenseState {
 impl LicenseState {
     const ALL: [Self; 6] =
         [Self::Revoked, Self::Released, Self::Suspended, Self::Expired, Self::Pending, Self::Active];
+
+    /// The first state that applies.
+    pub fn of(end: &LicenseEnd, holds: &Holds, validity: &Validity, now: Instant) -> Self {
+        match (end, holds.is_empty(), validity.phase(now)) {
+            (LicenseEnd::Revoked { .. }, _, _) => Self::Revoked,
+            (LicenseEnd::Released { .. }, _, _) => Self::Released,
+            (LicenseEnd::Running, false, _) => Self::Suspended,
+            (LicenseEnd::Running, true, Phase::After) => Self::Expired,
+            (LicenseEnd::Running, true, Phase::Before) => Self::Pending,
+            (LicenseEnd::Running, true, Phase::Within) => Self::Active,
+        }
+    }
+
+    /// Whether a license in this state can be used, or why not: the ordered list of checks.
+    pub fn check(self) -> Result<(), Refusal> {
+        match self {
+            Self::Revoked => Err(Refusal::LicenseRevoked),
+            Self::Released => Err(Refusal::LicenseReleased),
+            Self::Suspended => Err(Refusal::LicenseSuspended),
+            Self::Expired => Err(Refusal::LicenseExpired),
+            Self::Pending => Err(Refusal::LicenseNotStarted),
+            Self::Active => Ok(()),
+        }
+    }
 
     /// The word in answers and filters.
     pub fn as_str(self) -> &'static str {
@@ -241,26 +265,12 @@ impl License {
 
     /// The state that is shown.
     pub fn state(&self, now: Instant) -> LicenseState {
-        match (&self.end, self.holds.is_empty(), self.validity.phase(now)) {
-            (LicenseEnd::Revoked { .. }, _, _) => LicenseState::Revoked,
-            (LicenseEnd::Released { .. }, _, _) => LicenseState::Released,
-            (LicenseEnd::Running, false, _) => LicenseState::Suspended,
-            (LicenseEnd::Running, true, Phase::After) => LicenseState::Expired,
-            (LicenseEnd::Running, true, Phase::Before) => LicenseState::Pending,
-            (LicenseEnd::Running, true, Phase::Within) => LicenseState::Active,
-        }
+        LicenseState::of(&self.end, &self.holds, &self.validity, now)
     }
 
-    /// Whether it can be used at `now`, or why not: the ordered list of checks.
+    /// Whether it can be used at `now`, or why not.
     pub fn check(&self, now: Instant) -> Result<(), Refusal> {
-        match self.state(now) {
-            LicenseState::Revoked => Err(Refusal::LicenseRevoked),
-            LicenseState::Released => Err(Refusal::LicenseReleased),
-            LicenseState::Suspended => Err(Refusal::LicenseSuspended),
-            LicenseState::Expired => Err(Refusal::LicenseExpired),
-            LicenseState::Pending => Err(Refusal::LicenseNotStarted),
-            LicenseState::Active => Ok(()),
-        }
+        self.state(now).check()
     }
 
     /// The same for the holder of one key text: only the current key makes a new activation. In a store that was ever

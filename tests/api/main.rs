@@ -4,6 +4,7 @@ mod access;
 mod activations;
 mod bodies;
 mod callbacks;
+mod explanations;
 mod failures;
 mod licenses;
 mod offline_material;
