@@ -3,24 +3,25 @@
 #[path = "postgres/mod.rs"]
 mod cluster;
 mod engines;
+#[path = "engines/service.rs"]
+mod service;
 mod support;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster::Cluster;
 use engines::{EngineName, for_engines};
 use license_client::{Config, NextAction, check, maintain};
 use lictor::application::ports::Clock;
 use lictor::domain::Instant;
 use lictor::sandbox::Storefront;
 use lictor::sandbox::orders::{Basket, Billing, Period};
-use lictor::store::MemoryEngine;
 use serde_json::json;
+use service::engine_on;
 use support::api::{Answer, Api};
 use support::people::{activate, command};
-use support::{Engine, Harness, World, acme};
+use support::{Harness, World, acme};
 
 for_engines! { at_once [memory embedded postgres] {
     a_customer_who_pastes_once_pays_every_month_and_is_online_once_a_week_never_reads_a_refusal,
@@ -34,13 +35,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// A port on which nobody answers: the client finds status lists, and nothing else.
 const NOBODY: &str = "http://127.0.0.1:9";
 
-fn service(on: EngineName) -> Harness {
-    let engine = match on {
-        EngineName::Memory => Engine::Memory(MemoryEngine::new()),
-        EngineName::Embedded => Engine::Embedded,
-        EngineName::Postgres => Engine::Database(Cluster::shared().database().parsed()),
-    };
-    let harness = Harness::start_in(World::new(), &engine);
+fn opened(on: EngineName) -> Harness {
+    let harness = Harness::start_in(World::new(), &engine_on(on));
     harness.apply(&acme(&harness.world.sandbox));
     harness
 }
@@ -88,7 +84,7 @@ fn end_of(harness: &Harness, license: &str) -> Instant {
 fn a_customer_who_pastes_once_pays_every_month_and_is_online_once_a_week_never_reads_a_refusal(
     on: EngineName,
 ) {
-    let harness = service(on);
+    let harness = opened(on);
     let shop = harness.storefront();
     let folder = tempfile::tempdir().expect("a folder");
     let (instance, license, key) =
@@ -126,7 +122,7 @@ fn a_customer_who_pastes_once_pays_every_month_and_is_online_once_a_week_never_r
 }
 
 fn a_cancelled_renewal_reaches_the_client_as_superseded_and_a_renewal_cures_it(on: EngineName) {
-    let harness = service(on);
+    let harness = opened(on);
     let shop = harness.storefront();
     let folder = tempfile::tempdir().expect("a folder");
     let (instance, license, _) =
@@ -156,7 +152,7 @@ fn a_cancelled_renewal_reaches_the_client_as_superseded_and_a_renewal_cures_it(o
 }
 
 fn a_leaked_key_reaches_the_client_as_superseded_and_the_new_key_works(on: EngineName) {
-    let harness = service(on);
+    let harness = opened(on);
     let shop = harness.storefront();
     let (honest, thief) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let (_, license, leaked) =
@@ -176,7 +172,7 @@ fn a_leaked_key_reaches_the_client_as_superseded_and_the_new_key_works(on: Engin
 }
 
 fn suspension_resumption_and_revocation_reach_the_client(on: EngineName) {
-    let harness = service(on);
+    let harness = opened(on);
     let shop = harness.storefront();
     let folder = tempfile::tempdir().expect("a folder");
     let (instance, license, key) =
@@ -204,7 +200,7 @@ fn suspension_resumption_and_revocation_reach_the_client(on: EngineName) {
 }
 
 fn a_place_whose_lease_has_ended_is_taken_without_a_sweep_and_its_old_holder_is_refused(on: EngineName) {
-    let harness = service(on);
+    let harness = opened(on);
     let shop = harness.storefront();
     let (_, _, key) = buy(&harness, &shop, Basket::of("CAD-YEAR", Billing::Period(Period::Years(1))));
     let customer = harness.anonymous();
