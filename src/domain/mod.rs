@@ -74,7 +74,10 @@ pub use purchase_event::{
     OrderRef, PeriodUnit, PurchaseEvent, PurchaseOutcome, RefreshScene, Repeat, SignIn, Target,
 };
 pub use push_window::PushWindow;
-pub use quota::{NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, ResetWindow, WindowAlignment};
+pub use quota::{
+    NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, QuotaWindow, ROUNDED_END_HOURS, ResetWindow,
+    WindowAlignment,
+};
 pub use refund::RefundRule;
 pub use refusal::{NextAction, Refusal};
 pub use restore::Restore;

@@ -1,6 +1,10 @@
 //! Quota packages as bought.
 
-use super::{Amount, AmountError, Term, Validity};
+mod window;
+
+pub use window::{QuotaWindow, ROUNDED_END_HOURS};
+
+use super::{Amount, AmountError, Instant, Term, Validity};
 
 /// After how long a package's amount is available anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,6 +178,17 @@ impl QuotaPackage {
         let template = QuotaTemplate { amount: template.amount.times(times)?, ..template.clone() };
         let total = template.total_in(term);
         Ok(Self { template, validity, total })
+    }
+
+    /// What it gives over its whole validity, all periods that were bought together: the amount times the windows paid for.
+    pub fn bought_in_all(&self) -> PackageTotal {
+        let windows = QuotaWindow::paid(self.template.reset, &self.validity).ok_or(NoTotal::Permanent)?;
+        self.template.amount.times(windows).map_err(|_| NoTotal::TooLarge)
+    }
+
+    /// Its window that covers an instant; none outside its validity.
+    pub fn window_at(&self, at: Instant) -> Option<QuotaWindow> {
+        QuotaWindow::covering(self.template.reset, self.template.window, &self.validity, at)
     }
 
     /// What becomes of it when a later order moves the end, or is for another term.
