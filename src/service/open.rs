@@ -23,7 +23,7 @@ use crate::store::{
 };
 
 /// Name of the file that holds the operator's first token.
-const OPERATOR_TOKEN_FILE: &str = "operator-token";
+pub(super) const OPERATOR_TOKEN_FILE: &str = "operator-token";
 
 /// Whether an empty data folder and an empty keys folder may be filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

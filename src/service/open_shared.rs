@@ -44,6 +44,21 @@ pub(super) async fn open(options: OpenOptions<'_>, address: &DatabaseAddress) ->
     }
 }
 
+/// A store that was just made from a backup; its keys must be those that signed.
+pub(super) async fn open_restored(
+    options: OpenOptions<'_>,
+    engine: PostgresEngine,
+) -> Result<Opened, StartError> {
+    let keys = std::path::absolute(options.keys_dir).unwrap_or_else(|_| options.keys_dir.to_owned());
+    let keyring = Arc::new(Keyring::open(keyring_settings(&options, keys.clone(), false))?);
+    let records = RecordStore::start(engine);
+    let app = wire(options, &records, &keyring);
+    match check_keys(&app, &keyring, &keys).await {
+        Ok(_merchants) => Ok(Opened { app, records, maintenance: None, first_start: None }),
+        Err(error) => Err(records.close().await.err().map_or(error, StartError::StoreFailed)),
+    }
+}
+
 /// Leases of jobs are left as they are: other replicas hold them.
 async fn begin(
     app: &App,
