@@ -9,6 +9,7 @@ mod call_log;
 mod change_instance;
 mod change_instance_status;
 mod check_channel;
+mod compare_catalog;
 mod continue_after_restore;
 mod decide_usage;
 mod disk_room;
@@ -22,6 +23,7 @@ mod hide_code;
 mod import_licenses;
 mod issue_license;
 mod job_lanes;
+mod keep_sold;
 mod license_change;
 mod map_order;
 mod merchant_commands;
@@ -65,8 +67,10 @@ mod watched_calls;
 pub use activate::{Activate, Activated};
 pub use app::{App, Signals, UseCaseError};
 pub use apply_catalog::{
-    AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, Catalog, EntryChange,
+    Applied, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, ApplyMode, Catalog,
+    CatalogMistake, EntryChange,
 };
+pub use compare_catalog::MemberChange;
 pub use check_channel::{ChannelChecks, CheckFinding, CheckItem, CheckState, CheckedChannel, CheckedItem};
 pub use continue_after_restore::Continued;
 pub use fetch_order::Fetched;

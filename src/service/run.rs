@@ -13,7 +13,7 @@ use super::open::{Create, OpenOptions, Opened, StorePlace, open};
 use super::secrets::ServerSecrets;
 use super::start_error::{StartError, next_step};
 use crate::application::ports::{IdSource, SecretSource};
-use crate::application::{ApplyCaller, ApplyFault, ApplyFiles};
+use crate::application::{ApplyCaller, ApplyFault, ApplyFiles, ApplyMode};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, CreateRule, ReadError, SecretResolver, Settings, StoreChoice, read_text};
 use crate::http::{HttpLimits, HttpParts, HttpState, Tls, TlsError, TlsFiles, TlsWarning, router, serve_as};
@@ -142,7 +142,7 @@ pub async fn run(
     for path in bootstrap {
         let text = read_text(path, APPLY_FILE_BYTES_MAX)?;
         let failed = |source| RunError::Bootstrap { path: path.clone(), source };
-        applier.apply(&text, &ApplyCaller::Operator(None), false).await.map_err(failed)?;
+        applier.apply(&text, &ApplyCaller::Operator(None), ApplyMode::default()).await.map_err(failed)?;
     }
     let limits = HttpLimits {
         body_bytes: settings.request_body_limit,

@@ -4,6 +4,7 @@ mod access;
 mod activations;
 mod bodies;
 mod callbacks;
+mod catalog_changes;
 mod failures;
 mod licenses;
 mod offline_material;

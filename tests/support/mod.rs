@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use lictor::application::ports::{Clock, MarketplaceCalls, SecretFault, SecretSource};
-use lictor::application::{App, ApplyCaller, ApplyFault, ApplyFiles as _};
+use lictor::application::{App, ApplyCaller, ApplyFault, ApplyFiles as _, ApplyMode};
 use lictor::clock::ManualClock;
 use lictor::config::TrustedProxies;
 use lictor::domain::{MerchantId, Scope, SecretRef, TokenOwner};
@@ -250,7 +250,7 @@ impl Harness {
 
     /// The same with a file that may be wrong.
     pub fn try_apply(&self, text: &str) -> Result<(), ApplyFault> {
-        let applied = self.block_on(self.applier.apply(text, &ApplyCaller::Operator(None), false));
+        let applied = self.block_on(self.applier.apply(text, &ApplyCaller::Operator(None), ApplyMode::default()));
         applied.map(drop)
     }
 

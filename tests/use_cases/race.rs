@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use lictor::application::ports::{ABSENT, Commit};
 use lictor::application::record::{LicensePlaces, RecordKey, Versioned};
-use lictor::application::{Activated, Credential, LicenseAction};
+use lictor::application::{Activated, ApplyMode, Credential, LicenseAction};
 use lictor::domain::{
     Activation, ActivationId, EndCause, InstanceStatus, LicenseId, LicenseState, MachineLimit, PLACES_MAX,
     Places, RefreshScene, Refusal, Status, StatusList, StatusSlot, Term, TokenId,
@@ -369,8 +369,8 @@ async fn a_sku_that_is_mapped_while_its_purchase_is_being_held_mints_it(on: Engi
     });
     gate.holds_somebody().await;
     let catalog = catalog_with_new_sku();
-    let applied = world.ask(1, async |app| app.apply_catalog(&acme(), catalog.clone(), false).await);
-    applied.await.expect("the catalog is valid");
+    let applied = world.ask(1, async |app| app.apply_catalog(&acme(), catalog.clone(), ApplyMode::default()).await);
+    applied.await.expect("it is applied").expect("the catalog is valid");
     gate.open();
     settling.await.expect("it ends");
     world.settle().await;

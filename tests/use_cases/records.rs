@@ -96,7 +96,8 @@ impl Records {
             Kind::Activation => Some(self.activations.len()),
             Kind::StatusListBits => Some(self.lists.len()),
             Kind::StatusListFlip => Some(self.flips.len()),
-            Kind::Job => Some(self.jobs.len()),
+            Kind::Job => Some(self.jobs.iter().filter(|job| job.lane.is_none()).count()),
+            Kind::LaneJob => Some(self.jobs.iter().filter(|job| job.lane.is_some()).count()),
             Kind::Event => Some(self.events.len()),
             Kind::AuthorizationCode
             | Kind::HandedOver
@@ -108,6 +109,7 @@ impl Records {
             | Kind::Meta
             | Kind::Call
             | Kind::Standing
+            | Kind::Supplement
             | Kind::Notice => None,
             Kind::Quota | Kind::Escrow | Kind::Reservation | Kind::Usage => Some(0),
         }
@@ -211,6 +213,8 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         | Kind::StatusListBits
         | Kind::StatusListFlip
         | Kind::Job
+        | Kind::LaneJob
+        | Kind::Supplement
         | Kind::Event
         | Kind::Catalog
         | Kind::Kit

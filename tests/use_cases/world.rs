@@ -14,7 +14,7 @@ use lictor::application::ports::{
 };
 use lictor::application::record::{Job, RecordKey, Stored, Task, Versioned};
 use lictor::application::{
-    Activate, Activated, App, Catalog, Credential, IdempotencyIdentity, IssueLicense, KeepActivations,
+    Activate, Activated, App, ApplyMode, Catalog, Credential, IdempotencyIdentity, IssueLicense, KeepActivations,
     LicenseAction, MerchantCommand, PurchaseAnswer, PurchaseCall, RenewActivation, ReplayIdentity,
     UseCaseError,
 };
@@ -297,8 +297,8 @@ impl World {
 
     pub async fn apply(&self, catalog: Catalog) {
         let applied =
-            self.ask(0, async |app| app.apply_catalog(&catalog::acme(), catalog.clone(), false).await);
-        applied.await.expect("the catalog is valid");
+            self.ask(0, async |app| app.apply_catalog(&catalog::acme(), catalog.clone(), ApplyMode::default()).await);
+        applied.await.expect("it is applied").expect("the catalog is valid");
     }
 
     // --- the marketplace
