@@ -31,7 +31,7 @@ impl Repository {
 impl Store for Repository {
     async fn load(&self, keys: &[RecordKey]) -> Result<Vec<Option<Versioned<Record>>>, StoreError> {
         let raw_keys = keys.iter().map(raw_key).collect::<Result<Vec<_>, _>>()?;
-        let found = self.raw.get_many(&raw_keys).await.map_err(|error| failed(&error))?;
+        let found = self.raw.get_many(&raw_keys).await.map_err(|error| unread(&error))?;
         let versioned = |((key, raw_key), raw): ((&RecordKey, _), Option<_>)| {
             raw.map(|raw| Table::of_key(key).versioned(raw_key, &raw)).transpose()
         };
@@ -46,7 +46,7 @@ impl Store for Repository {
         while found.len() < limit {
             let wanted = limit - found.len();
             let page =
-                self.raw.scan(rest.clone(), direction, wanted).await.map_err(|error| failed(&error))?;
+                self.raw.scan(rest.clone(), direction, wanted).await.map_err(|error| unread(&error))?;
             let Some((last, _)) = page.last() else { break };
             rest = match direction {
                 Direction::Forward => rest.after(last),
@@ -70,6 +70,10 @@ impl Store for Repository {
 
     fn disk(&self) -> Option<DiskState> {
         self.raw.disk()
+    }
+
+    fn is_moving(&self) -> bool {
+        self.raw.is_moving()
     }
 }
 
@@ -122,8 +126,16 @@ fn refused(error: &CommitError) -> StoreError {
         CommitError::Conflict { .. } | CommitError::CounterBounds { .. } => StoreError::Conflict,
         CommitError::Full => StoreError::Busy,
         CommitError::NoRoom { .. } => StoreError::NoRoom,
+        CommitError::Moving => StoreError::Moving,
         CommitError::Unknown => StoreError::OutcomeUnknown,
         CommitError::Invalid { .. } | CommitError::Closed | CommitError::Storage(_) => failed(error),
+    }
+}
+
+fn unread(error: &super::StoreError) -> StoreError {
+    match error {
+        super::StoreError::LeftBehind => StoreError::Moving,
+        other => failed(other),
     }
 }
 
