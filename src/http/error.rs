@@ -110,7 +110,11 @@ impl ApiError {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Store(StoreError::OutcomeUnknown) | Self::TimedOut { changes: true } => "outcome_unknown",
             Self::Store(
-                StoreError::Conflict | StoreError::Busy | StoreError::NoRoom | StoreError::Failed(_),
+                StoreError::Conflict
+                | StoreError::Busy
+                | StoreError::NoRoom
+                | StoreError::Moving
+                | StoreError::Failed(_),
             )
             | Self::Signing(_)
             | Self::TimedOut { changes: false } => "unavailable",
@@ -138,7 +142,7 @@ impl ApiError {
         match self {
             Self::Store(StoreError::Conflict | StoreError::Busy | StoreError::OutcomeUnknown)
             | Self::TimedOut { .. } => Some(1),
-            Self::Store(StoreError::Failed(_)) | Self::Signing(_) => Some(5),
+            Self::Store(StoreError::Moving | StoreError::Failed(_)) | Self::Signing(_) => Some(5),
             // Somebody has to make room.
             Self::Store(StoreError::NoRoom) => Some(60),
             Self::Refused(_)

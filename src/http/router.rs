@@ -12,8 +12,8 @@ use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::{
-    activations, backup, claims, health, keysets, marketplace, merchant, metrics, portal, status_lists,
-    validate,
+    activations, backup, claims, health, keysets, marketplace, merchant, metrics, moving, portal,
+    status_lists, validate,
 };
 
 /// All of the service.
@@ -98,6 +98,10 @@ fn everything_else() -> Router<HttpState> {
         // Operation
         .route("/v1/server/backup", get(backup::download))
         .route("/v1/server/keys-backup", get(backup::keys))
+        .route("/v1/server/move", get(moving::stand))
+        .route("/v1/server/move/pause", post(moving::pause))
+        .route("/v1/server/move/resume", post(moving::resume))
+        .route("/v1/server/move/leave", post(moving::leave))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

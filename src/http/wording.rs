@@ -27,7 +27,11 @@ pub fn title(error: &ApiError, language: Language) -> &'static str {
             ["Outcome unknown", "处理结果未知"]
         }
         ApiError::Store(
-            StoreError::Conflict | StoreError::Busy | StoreError::NoRoom | StoreError::Failed(_),
+            StoreError::Conflict
+            | StoreError::Busy
+            | StoreError::NoRoom
+            | StoreError::Moving
+            | StoreError::Failed(_),
         )
         | ApiError::Signing(_)
         | ApiError::TimedOut { changes: false } => ["Temporarily unavailable", "服务暂时不可用"],
@@ -100,6 +104,7 @@ pub fn reason(error: &ApiError, language: Language) -> String {
         ApiError::Store(StoreError::OutcomeUnknown) | ApiError::TimedOut { changes: true } => {
             pick(language, OUTCOME_UNKNOWN).to_owned()
         }
+        ApiError::Store(StoreError::Moving) => pick(language, MOVING).to_owned(),
         ApiError::Store(
             StoreError::Conflict | StoreError::Busy | StoreError::NoRoom | StoreError::Failed(_),
         )
@@ -121,6 +126,10 @@ const OUTCOME_UNKNOWN: Words = [
 const UNAVAILABLE: Words = [
     "It could not be done now; nothing was changed. Try again later.",
     "暂时无法处理，未做任何更改，请稍后重试。",
+];
+const MOVING: Words = [
+    "The records are being moved to another store; nothing was changed. Try again in a moment.",
+    "数据正在迁移到另一个存储，未做任何更改，请稍后重试。",
 ];
 const PANICKED: Words = [
     "Something broke on our side. Try again later, and name the request id when it happens again.",

@@ -23,7 +23,7 @@ use crate::store::{
 };
 
 /// Name of the file that holds the operator's first token.
-pub(super) const OPERATOR_TOKEN_FILE: &str = "operator-token";
+pub const OPERATOR_TOKEN_FILE: &str = "operator-token";
 
 /// Whether an empty data folder and an empty keys folder may be filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +104,7 @@ async fn open_embedded(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     for folder in [&data, &keys] {
         look_into(folder)?;
     }
+    EmbeddedEngine::refuse_moved(&data)?;
     let (has_data, has_keys) = (EmbeddedEngine::exists(&data), Keyring::exists(&keys));
     match (has_data, has_keys, options.create) {
         (true, false, _) => return Err(StartError::KeysMissing { data, keys }),

@@ -44,7 +44,7 @@ impl Repository {
         let mut moved = 0;
         loop {
             let page = self.raw.scan(misplaced_jobs()?, Direction::Forward, MOVED_AT_A_TIME).await;
-            let page = page.map_err(|error| failed(&error))?;
+            let page = page.map_err(|error| unread(&error))?;
             if page.is_empty() {
                 return Ok(moved);
             }
@@ -82,7 +82,7 @@ impl Repository {
             found.extend(Box::pin(self.with_supplements(rest)).await?);
             return Ok(found);
         }
-        let mut found = self.raw.get_many(&wanted).await.map_err(|error| failed(&error))?;
+        let mut found = self.raw.get_many(&wanted).await.map_err(|error| unread(&error))?;
         let mut supplements = found.split_off(keys.len()).into_iter();
         let with_beside = found.into_iter().zip(beside).map(|(raw, beside)| {
             let beside = beside.and_then(|_| supplements.next().flatten());
@@ -104,7 +104,7 @@ impl Repository {
             return Ok(HashMap::new());
         }
         let (owners, beside): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
-        let found = self.raw.get_many(&beside).await.map_err(|error| failed(&error))?;
+        let found = self.raw.get_many(&beside).await.map_err(|error| unread(&error))?;
         Ok(owners.into_iter().zip(found).filter_map(|(owner, found)| Some((owner, found?))).collect())
     }
 }
@@ -130,7 +130,7 @@ impl Store for Repository {
         while found.len() < limit {
             let wanted = limit - found.len();
             let page =
-                self.raw.scan(rest.clone(), direction, wanted).await.map_err(|error| failed(&error))?;
+                self.raw.scan(rest.clone(), direction, wanted).await.map_err(|error| unread(&error))?;
             let Some((last, _)) = page.last() else { break };
             rest = match direction {
                 Direction::Forward => rest.after(last),
@@ -160,6 +160,10 @@ impl Store for Repository {
 
     fn disk(&self) -> Option<DiskState> {
         self.raw.disk()
+    }
+
+    fn is_moving(&self) -> bool {
+        self.raw.is_moving()
     }
 }
 
@@ -230,8 +234,16 @@ fn refused(error: &CommitError) -> StoreError {
         CommitError::Conflict { .. } | CommitError::CounterBounds { .. } => StoreError::Conflict,
         CommitError::Full => StoreError::Busy,
         CommitError::NoRoom { .. } => StoreError::NoRoom,
+        CommitError::Moving => StoreError::Moving,
         CommitError::Unknown => StoreError::OutcomeUnknown,
         CommitError::Invalid { .. } | CommitError::Closed | CommitError::Storage(_) => failed(error),
+    }
+}
+
+fn unread(error: &super::StoreError) -> StoreError {
+    match error {
+        super::StoreError::LeftBehind => StoreError::Moving,
+        other => failed(other),
     }
 }
 
