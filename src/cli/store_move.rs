@@ -71,7 +71,8 @@ impl Move {
     /// Does it.
     pub fn run(self, common: &Common) -> Result<(), Failure> {
         let settings = self.settings.load()?.settings;
-        let (from, to) = (Place::read("--from", &self.from, &settings)?, Place::read("--to", &self.to, &settings)?);
+        let (from, to) =
+            (Place::read("--from", &self.from, &settings)?, Place::read("--to", &self.to, &settings)?);
         let done = match (&from, &to) {
             (Place::Folder(folder), Place::Database(database)) if self.undo => undo_to_database(folder, database),
             (Place::Folder(folder), Place::Database(database)) => to_database(common, folder, database),
@@ -135,7 +136,11 @@ impl Place {
 
 fn to_database(common: &Common, folder: &PathBuf, database: &DatabaseAddress) -> Result<Done, Failure> {
     if let Some(moved) = EmbeddedFiles::moved(folder).map_err(store)? {
-        return went_on(BulkWriter::go_on(database, moved.id).map_err(store)?, &moved, &folder.display().to_string());
+        return went_on(
+            BulkWriter::go_on(database, moved.id).map_err(store)?,
+            &moved,
+            &folder.display().to_string(),
+        );
     }
     if !EmbeddedEngine::exists(folder) {
         return Err(Failure::Refused(format!(
@@ -152,7 +157,9 @@ fn to_database(common: &Common, folder: &PathBuf, database: &DatabaseAddress) ->
         Box::new(StoppedStore::of(EmbeddedEngine::open(folder).map_err(store)?))
     };
     let mut watch = Watch::of(common);
-    let report = move_to_database(&files, server.as_ref(), database, &now_ms, &mut |stage, count| watch.at(stage, count));
+    let report = move_to_database(&files, server.as_ref(), database, &now_ms, &mut |stage, count| {
+        watch.at(stage, count)
+    });
     drop(watch);
     report.map(|report| Done::Moved(Box::new(report))).map_err(failure)
 }
@@ -163,7 +170,8 @@ fn to_folder(common: &Common, database: &DatabaseAddress, folder: &PathBuf) -> R
     }
     let source = DatabaseSource::of(database).map_err(store)?;
     let mut watch = Watch::of(common);
-    let report = move_to_folder(&source, folder, MAY_HOLD, &now_ms, &mut |stage, count| watch.at(stage, count));
+    let report =
+        move_to_folder(&source, folder, MAY_HOLD, &now_ms, &mut |stage, count| watch.at(stage, count));
     drop(watch);
     report.map(|report| Done::Moved(Box::new(report))).map_err(failure)
 }
@@ -284,7 +292,8 @@ fn told(failure: Failure) -> MoveError {
     let is_reached = !matches!(failure, Failure::Unreachable(_) | Failure::Lost(_));
     let why = match &failure {
         Failure::Problem(problem) if problem.code() == "not_found" => {
-            "the running server knows nothing of moves: start this version of the program, or stop the server".to_owned()
+            "the running server knows nothing of moves: start this version of the program, or stop the server"
+                .to_owned()
         }
         other => format!("the running server did not do its part: {other}"),
     };

@@ -16,7 +16,9 @@ pub use apply::CatalogApplier;
 pub use backup::ServerBackups;
 pub use channel_check::AddressChecks;
 pub use moving::ServerMoves;
-pub use open::{Create, FirstStart, OPERATOR_TOKEN_FILE, OpenOptions, Opened, StorePlace, new_token_text, open};
+pub use open::{
+    Create, FirstStart, OPERATOR_TOKEN_FILE, OpenOptions, Opened, StorePlace, new_token_text, open,
+};
 pub use restore::{BackupFile, RestoreError, Restored, restore};
 pub use run::{Listening, RunError, check_tls, init, run, store_place};
 pub use secrets::ServerSecrets;

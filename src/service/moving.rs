@@ -52,7 +52,10 @@ impl ServerMoves {
             tokio::time::sleep(hold).await;
             let mut held = pause.lock().await;
             if held.as_ref().is_some_and(|held| held.by == by) {
-                tracing::warn!(r#move = by, "a move that had the store stopped is not heard of: commits are made again");
+                tracing::warn!(
+                    r#move = by,
+                    "a move that had the store stopped is not heard of: commits are made again"
+                );
                 if let Err(error) = records.resume().await {
                     tracing::error!(%error, "commits are not made again");
                 }

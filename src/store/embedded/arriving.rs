@@ -162,9 +162,8 @@ fn refuse_a_full_folder(data: &Path, may_hold: &[&str]) -> Result<(), StoreError
         let what = format!("{shown} holds a store, and nothing is ever written over one");
         return refused(what, "stop its server and move the folder away, or name another one");
     }
-    let is_strange = |path: &PathBuf| {
-        !path.ends_with(MOVING) && !may_hold.iter().any(|name| path.ends_with(name))
-    };
+    let is_strange =
+        |path: &PathBuf| !path.ends_with(MOVING) && !may_hold.iter().any(|name| path.ends_with(name));
     match entries(data)?.into_iter().find(is_strange) {
         Some(path) => {
             let name = path.file_name().unwrap_or_default().display().to_string();

@@ -48,8 +48,7 @@ impl EmbeddedFiles {
             read(items);
             Ok(())
         };
-        let truth =
-            Truth::read(&self.folder, self.store, u64::MAX, Until::Batch(durable), &mut progress)?;
+        let truth = Truth::read(&self.folder, self.store, u64::MAX, Until::Batch(durable), &mut progress)?;
         let position = truth.position;
         for last in truth.into_stream()? {
             let last = last?;

@@ -81,7 +81,9 @@ mod tests {
         let moved = Moved { id: MoveId::from_number(42), to: "licenses on db1".to_owned(), at_ms: 7 };
         folder.write_moved(&moved).expect("written");
         assert_eq!(folder.moved().expect("read"), Some(moved));
-        assert!(matches!(folder.refuse_moved(), Err(StoreError::Moved { to, .. }) if to == "licenses on db1"));
+        assert!(
+            matches!(folder.refuse_moved(), Err(StoreError::Moved { to, .. }) if to == "licenses on db1")
+        );
         folder.end_moved().expect("removed");
         assert!(!folder.holds_a_store());
         folder.take_back().expect("written");

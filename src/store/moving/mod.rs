@@ -47,7 +47,9 @@ pub enum MoveError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// What arrived is not what was sent.
-    #[error("what is at the new place is not what is at the old one: {what}; the old place goes on as before, and nothing starts at the new one. See that nobody else writes there, and run the same command again: it begins anew")]
+    #[error(
+        "what is at the new place is not what is at the old one: {what}; the old place goes on as before, and nothing starts at the new one. See that nobody else writes there, and run the same command again: it begins anew"
+    )]
     Differs {
         /// Where they differ.
         what: String,

@@ -195,7 +195,8 @@ impl Copy {
                 self.arrived.remove(key, &stored);
             }
         }
-        let mut found: std::collections::HashMap<RecordKey, Record> = view.stored(keys)?.into_iter().collect();
+        let mut found: std::collections::HashMap<RecordKey, Record> =
+            view.stored(keys)?.into_iter().collect();
         let (mut effects, mut bytes) = (Vec::new(), 0);
         for key in keys {
             let after = found.remove(key).map(Arc::new);

@@ -100,8 +100,7 @@ impl BulkWriter {
             }
         }
         let filling = Arc::clone(&self.filling);
-        let replaced =
-            self.driver.wait(async move { filling.lock().await.replace(keys, added).await })?;
+        let replaced = self.driver.wait(async move { filling.lock().await.replace(keys, added).await })?;
         for (key, stored) in &replaced {
             self.written -= Sum::of(key, stored);
         }
@@ -109,7 +108,10 @@ impl BulkWriter {
     }
 
     /// What stands under these keys now, in their stored form.
-    pub(in crate::store) fn stored(&mut self, keys: Vec<RecordKey>) -> Result<Vec<(RecordKey, Vec<u8>)>, StoreError> {
+    pub(in crate::store) fn stored(
+        &mut self,
+        keys: Vec<RecordKey>,
+    ) -> Result<Vec<(RecordKey, Vec<u8>)>, StoreError> {
         let filling = Arc::clone(&self.filling);
         self.driver.wait(async move { filling.lock().await.stored(keys).await })
     }

@@ -45,7 +45,8 @@ const MARKS: &str = "create table if not exists lictor_moved (
     id int primary key, move text not null, moved_to text not null, at_ms bigint not null)";
 const MARK: &str = "insert into lictor_moved (id, move, moved_to, at_ms) values (1, $1, $2, $3) \
                     on conflict (id) do update set move = excluded.move, moved_to = excluded.moved_to, at_ms = excluded.at_ms";
-const AWAY: &str = "set local lock_timeout = '10s'; alter table lictor_records rename to lictor_records_moved";
+const AWAY: &str =
+    "set local lock_timeout = '10s'; alter table lictor_records rename to lictor_records_moved";
 const BACK: &str = "set local lock_timeout = '10s'; delete from lictor_moved; \
                     alter table lictor_records_moved rename to lictor_records";
 const IS_MARKED: &str = "select to_regclass('lictor_moved') is not null";
@@ -226,7 +227,10 @@ impl DatabaseView {
 }
 
 /// Refuses a database whose records are elsewhere.
-pub(super) async fn refuse_moved(change: &Transaction<'_>, address: &DatabaseAddress) -> Result<(), StoreError> {
+pub(super) async fn refuse_moved(
+    change: &Transaction<'_>,
+    address: &DatabaseAddress,
+) -> Result<(), StoreError> {
     match marked(change).await? {
         Some(moved) => Err(moved.refused(format!("the database {}", address.told()))),
         None => Ok(()),

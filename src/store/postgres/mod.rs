@@ -28,8 +28,8 @@ use tokio::sync::Mutex;
 
 pub use address::DatabaseAddress;
 pub use bulk::{BulkWriter, FillMark};
-pub use leaving::{DatabaseSource, DatabaseView};
 use connection::{Driver, Readers};
+pub use leaving::{DatabaseSource, DatabaseView};
 pub use schema::{SCHEMA_VERSION, Upgrade};
 use write::Writer;
 

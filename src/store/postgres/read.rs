@@ -95,9 +95,8 @@ pub(super) fn merchant_of(bound: &[u8]) -> &[u8] {
 /// Reads a row of key and stored form; the checksum covers both.
 pub fn record_of(row: &Row) -> Result<(RecordKey, Record), StoreError> {
     let (key, stored): (RecordKey, &[u8]) = (key_of(row)?, row.get(1));
-    let record = Record::decode(&key, stored).map_err(|_| {
-        damaged(format!("lictor_records, {key}"), "the record does not have its checksum")
-    })?;
+    let record = Record::decode(&key, stored)
+        .map_err(|_| damaged(format!("lictor_records, {key}"), "the record does not have its checksum"))?;
     Ok((key, record))
 }
 
