@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::app::{App, UseCaseError};
 use crate::domain::{
-    Charging, Instant, License, Merchant, Multiply, NewLicense, OldKeyFate, Purchase, PurchaseFacts,
+    Charging, DelayedStart, Instant, License, Merchant, Multiply, NewLicense, OldKeyFate, Purchase, PurchaseFacts,
     QuotaPackage, Refusal, Sku, SoldSpec, Spec, SpecTerm, Term, Validity,
 };
 
@@ -86,16 +86,16 @@ pub(super) fn validity_of(
 }
 
 impl App {
-    /// A license with its first key, not stored yet.
+    /// A license that no order bought, with its first key unless it waits; not stored yet.
     pub(super) async fn make_license(
         &self,
         merchant: &Merchant,
         new: NewLicense,
-        order_id: Option<&str>,
-        received_at: Instant,
+        start: Option<DelayedStart>,
         now: Instant,
     ) -> Result<License, UseCaseError> {
-        let mut license = License::new(new, order_id, received_at, now);
+        let mut license = License::new(new, None, now, now);
+        license.start = start;
         self.sign_new_key(merchant, &mut license, OldKeyFate::StaysValid, now).await?;
         Ok(license)
     }

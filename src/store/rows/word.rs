@@ -6,7 +6,7 @@ use crate::domain::{
     EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KitInterface, LicenseId, Marketplace,
     MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay, OrderId, OrderLineId,
     OurFault, Overage, PackageKind, ParameterPlace, ProductId, ReadyRule, RefreshScene, RequestId,
-    ResetWindow, Scope, Sku, SpecId, SpecKind, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId,
+    ResetWindow, Scope, Sku, SpecId, SpecKind, StartEvent, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId,
     UsagePush, WhenFull, WindowAlignment, WorkFault,
 };
 
@@ -105,6 +105,7 @@ words_of_the_domain!(
     ResetWindow,
     Scope,
     SpecKind,
+    StartEvent,
     Starts,
     StatusPolicy,
     UsageBilling,
