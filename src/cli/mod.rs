@@ -6,10 +6,12 @@ pub mod api;
 mod api_token;
 mod apply;
 mod backup;
+mod calendar;
 mod channel;
 mod channel_check;
 mod client_example;
 mod config;
+mod crypto;
 mod demo;
 mod failure;
 mod import;
@@ -28,6 +30,7 @@ mod sandbox_chaos;
 mod sandbox_judge;
 mod serve;
 mod setting_flags;
+mod status;
 mod store;
 mod table;
 mod token;
@@ -143,6 +146,15 @@ enum Command {
     /// Sign or verify events of Standard Webhooks; needs no server.
     #[command(subcommand)]
     Webhook(webhook::Webhook),
+    /// Verify signatures on their own; needs no server.
+    #[command(subcommand)]
+    Crypto(crypto::Crypto),
+    /// Decode status lists on their own; needs no server.
+    #[command(subcommand)]
+    Status(status::StatusCheck),
+    /// Count terms and quota windows; needs no server.
+    #[command(subcommand)]
+    Calendar(calendar::Calendar),
     /// Run the example client; what `demo` runs as the customer's software.
     #[command(hide = true, disable_help_flag = true)]
     ClientExample {
@@ -186,6 +198,9 @@ impl Cli {
             Command::ApiToken(command) => command.run(&self.common),
             Command::Token(command) => return token::run(command, output),
             Command::Webhook(command) => return webhook::run(command, output),
+            Command::Crypto(command) => return crypto::run(command, output),
+            Command::Status(command) => return status::run(command, output),
+            Command::Calendar(command) => return calendar::run(command, output),
             Command::ClientExample { args } => return client_example::run(args),
             Command::Sandbox(command) => command.run(&self.common),
         };

@@ -74,7 +74,11 @@ pub use purchase_event::{
     OrderRef, PeriodUnit, PurchaseEvent, PurchaseOutcome, RefreshScene, Repeat, SignIn, Target,
 };
 pub use push_window::PushWindow;
-pub use quota::{NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, ResetWindow, WindowAlignment};
+pub use quota::{
+    Draw, HeldPackage, Meter, MeterKey, MetricLeft, NoTotal, Overage, PACKAGES_MAX, PackageSource,
+    PackageTotal, QuotaAccount, QuotaBalance, QuotaCounts, QuotaPackage, QuotaPool, QuotaTemplate,
+    QuotaWindow, ROUNDED_END_HOURS, ResetWindow, WindowAlignment, WindowKey,
+};
 pub use refund::RefundRule;
 pub use refusal::{NextAction, Refusal};
 pub use restore::Restore;

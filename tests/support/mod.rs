@@ -25,7 +25,7 @@ use lictor::randomness::{SystemRandomness, random_bytes};
 use lictor::sandbox::{CodeShop, OpenApiKeys, Sandbox, Storefront};
 use lictor::service::{AddressChecks, CatalogApplier, ServerBackups, new_token_text};
 use lictor::signing::{Keyring, KeyringSettings};
-use lictor::store::{EmbeddedEngine, MemoryEngine, RecordStore, Repository};
+use lictor::store::{DatabaseAddress, EmbeddedEngine, MemoryEngine, PostgresEngine, RecordStore, Repository};
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -47,6 +47,8 @@ pub enum Engine {
     Memory(MemoryEngine),
     /// On disk, in the harness's own folder.
     Embedded,
+    /// In a database of its own.
+    Database(DatabaseAddress),
 }
 
 /// What stays when a service ends: folders, clock, secrets, marketplace.
@@ -356,6 +358,9 @@ fn records(world: &World, engine: &Engine) -> RecordStore {
                 EmbeddedEngine::create(&folder)
             };
             RecordStore::start(opened.expect("the folder is this test's own"))
+        }
+        Engine::Database(address) => {
+            RecordStore::start(PostgresEngine::open(address).expect("the database is this test's own"))
         }
     }
 }

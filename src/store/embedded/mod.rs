@@ -35,12 +35,13 @@ use super::error::StoreError;
 use super::journal::{Journal, SEGMENT_BYTES_MAX};
 use super::key::{KeyRange, RecordKey};
 use super::record::Record;
-use super::snapshot::SnapshotSummary;
+use super::snapshot::{SnapshotSource, SnapshotSummary};
 use applier::Applier;
 pub use applier::IndexPause;
 use backlog::Durable;
 pub use compact::{CompactReport, compact_store};
 pub use folder::STORE_SCHEMA;
+pub(super) use restore::REVISION_JUMP;
 use folder::{Folder, FolderLock, Mark};
 use shared::SharedStore;
 pub use upkeep::{ScrubReport, Upkeep, UpkeepOptions};
@@ -111,7 +112,7 @@ impl EmbeddedEngine {
     /// while they are checked, then again while they are copied.
     pub fn restore(
         folder: &Path,
-        snapshot: &Path,
+        snapshot: &(impl SnapshotSource + ?Sized),
         progress: &mut dyn FnMut(u64),
     ) -> Result<SnapshotSummary, StoreError> {
         restore::restore(folder, snapshot, progress)

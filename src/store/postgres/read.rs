@@ -54,7 +54,7 @@ pub async fn scan(
     page(&client, range, direction, limit).await
 }
 
-async fn page(
+pub(super) async fn page(
     client: &Client,
     range: &KeyRange,
     direction: Direction,
