@@ -290,6 +290,8 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::LicenseRevoked
         | Refusal::LicenseSuperseded
         | Refusal::LicenseNotStarted
+        | Refusal::AwaitsActivation
+        | Refusal::AwaitsAcceptance
         | Refusal::MachineMismatch => StatusCode::FORBIDDEN,
         Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
         Refusal::MachineLimitReached { .. }

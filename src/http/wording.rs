@@ -49,7 +49,9 @@ fn refusal_title(refusal: &Refusal) -> Words {
         Refusal::LicenseReleased => ["License released", "许可证已释放"],
         Refusal::LicenseSuspended => ["License suspended", "许可证已暂停"],
         Refusal::LicenseExpired => ["License expired", "许可证已过期"],
-        Refusal::LicenseNotStarted => ["License not started", "许可证尚未生效"],
+        Refusal::LicenseNotStarted | Refusal::AwaitsActivation | Refusal::AwaitsAcceptance => {
+            ["License not started", "许可证尚未生效"]
+        }
         Refusal::LicenseSuperseded => ["License key replaced", "许可证密钥已更换"],
         Refusal::MachineMismatch => ["Another machine", "机器不匹配"],
         Refusal::MachineLimitReached { .. } => ["Machine limit reached", "已达到机器数量上限"],
@@ -159,6 +161,12 @@ fn in_english(refusal: &Refusal) -> String {
         Refusal::LicenseSuspended => "The license is suspended. Ask the seller.",
         Refusal::LicenseExpired => "The license has expired. Renew it where it was bought.",
         Refusal::LicenseNotStarted => "The license has not started yet.",
+        Refusal::AwaitsActivation => {
+            "The license starts with its first activation, and has no license key before. Enter this code in the software."
+        }
+        Refusal::AwaitsAcceptance => {
+            "The license starts when the seller records your acceptance. Ask the seller."
+        }
         Refusal::LicenseSuperseded => "The license key was replaced. Paste the current one.",
         Refusal::MachineMismatch => "The activation belongs to another machine. Activate this one.",
         Refusal::CloneSuspected => "The certificate was already renewed by another copy. Activate again.",
@@ -206,6 +214,8 @@ fn in_chinese(refusal: &Refusal) -> String {
         Refusal::LicenseSuspended => "许可证已暂停使用，请联系卖家。",
         Refusal::LicenseExpired => "许可证已过期，请在购买处续费。",
         Refusal::LicenseNotStarted => "许可证尚未生效。",
+        Refusal::AwaitsActivation => "许可证自首次激活起生效，此前没有许可证密钥；请在软件中输入该激活码。",
+        Refusal::AwaitsAcceptance => "许可证自卖家登记验收起生效，请联系卖家。",
         Refusal::LicenseSuperseded => "许可证密钥已更换，请粘贴当前的密钥。",
         Refusal::MachineMismatch => "该激活属于另一台机器，请激活本机。",
         Refusal::CloneSuspected => "该证书已被另一份副本续期，请重新激活。",

@@ -247,7 +247,10 @@ async fn check_newest_license(
 ) -> Result<(), StartError> {
     let (newest, _) = app.view_licenses(&merchant.id, &LicenseFilter::default(), None, 20).await?;
     for entry in newest {
-        if let LicenseOrPurchase::License(license) = entry {
+        // What has not begun was never signed.
+        if let LicenseOrPurchase::License(license) = entry
+            && license.value.awaits().is_none()
+        {
             let signed = keyring.has_signed(merchant, &license.value.license_key);
             if !signed.map_err(crate::application::UseCaseError::from)? {
                 return Err(StartError::ForeignKeys { keys: keys.to_owned(), merchant: merchant.id.clone() });
