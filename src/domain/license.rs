@@ -2,6 +2,7 @@
 
 mod keys;
 mod orders;
+mod start;
 mod stop;
 #[cfg(test)]
 pub(super) mod tests;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 
 pub use keys::{IssuedKey, OldKeyFate};
 pub use orders::{AppliedChange, AppliedOrder, EndChange};
+pub use start::{DelayedStart, StartEvent};
 pub use stop::{Hold, HoldBy, Holds, LicenseEnd};
 
 use super::{
@@ -118,9 +120,20 @@ impl LicenseState {
     const ALL: [Self; 6] =
         [Self::Revoked, Self::Released, Self::Suspended, Self::Expired, Self::Pending, Self::Active];
 
-    /// The first state that applies.
-    pub fn of(end: &LicenseEnd, holds: &Holds, validity: &Validity, now: Instant) -> Self {
-        match (end, holds.is_empty(), validity.phase(now)) {
+    /// The first state that applies. What has not begun ends only where the marketplace has said when.
+    pub fn of(
+        end: &LicenseEnd,
+        holds: &Holds,
+        awaits: Option<StartEvent>,
+        known: &Validity,
+        now: Instant,
+    ) -> Self {
+        let phase = match (awaits, known.phase(now)) {
+            (None, phase) => phase,
+            (Some(_), Phase::After) => Phase::After,
+            (Some(_), Phase::Before | Phase::Within) => Phase::Before,
+        };
+        match (end, holds.is_empty(), phase) {
             (LicenseEnd::Revoked { .. }, _, _) => Self::Revoked,
             (LicenseEnd::Released { .. }, _, _) => Self::Released,
             (LicenseEnd::Running, false, _) => Self::Suspended,
@@ -131,13 +144,17 @@ impl LicenseState {
     }
 
     /// Whether a license in this state can be used, or why not: the ordered list of checks.
-    pub fn check(self) -> Result<(), Refusal> {
+    pub fn check(self, awaits: Option<StartEvent>) -> Result<(), Refusal> {
         match self {
             Self::Revoked => Err(Refusal::LicenseRevoked),
             Self::Released => Err(Refusal::LicenseReleased),
             Self::Suspended => Err(Refusal::LicenseSuspended),
             Self::Expired => Err(Refusal::LicenseExpired),
-            Self::Pending => Err(Refusal::LicenseNotStarted),
+            Self::Pending => Err(match awaits {
+                None => Refusal::LicenseNotStarted,
+                Some(StartEvent::FirstActivation) => Refusal::AwaitsActivation,
+                Some(StartEvent::Acceptance) => Refusal::AwaitsAcceptance,
+            }),
             Self::Active => Ok(()),
         }
     }
@@ -204,8 +221,10 @@ pub struct License {
     pub env: Env,
     /// What was sold.
     pub sold: SoldSpec,
-    /// When it is valid.
+    /// When it is valid; before a beginning that is awaited, when it would be if it had begun with the purchase.
     pub validity: Validity,
+    /// What begins it, if that is not the purchase.
+    pub start: Option<DelayedStart>,
     /// Why it is stopped, if it is.
     pub holds: Holds,
     /// When the marketplace stopped it or let it go on last, where its calls say when that happened.
@@ -214,9 +233,9 @@ pub struct License {
     pub end: LicenseEnd,
     /// Of the claim code: one more at each re-issue, which kills the old code.
     pub generation: u32,
-    /// Every key text whose own end has not come, newest last; never empty once minted.
+    /// Every key text whose own end has not come, newest last; empty only before it begins.
     pub issued: Vec<IssuedKey>,
-    /// The current license key as the customer pastes it.
+    /// The current license key as the customer pastes it; empty before it begins.
     pub license_key: String,
     /// The purchase and every later order, in order of arrival.
     pub orders: Vec<AppliedOrder>,
@@ -250,6 +269,7 @@ impl License {
             env: new.env,
             sold: new.sold,
             validity: new.validity,
+            start: None,
             holds: Holds::default(),
             status_told_at: None,
             end: LicenseEnd::Running,
@@ -265,12 +285,13 @@ impl License {
 
     /// The state that is shown.
     pub fn state(&self, now: Instant) -> LicenseState {
-        LicenseState::of(&self.end, &self.holds, &self.validity, now)
+        let known = Validity::between(self.validity.starts_at, self.known_end());
+        LicenseState::of(&self.end, &self.holds, self.awaits(), &known, now)
     }
 
     /// Whether it can be used at `now`, or why not.
     pub fn check(&self, now: Instant) -> Result<(), Refusal> {
-        self.state(now).check()
+        self.state(now).check(self.awaits())
     }
 
     /// The same for the holder of one key text: only the current key makes a new activation. In a store that was ever

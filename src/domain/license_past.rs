@@ -127,7 +127,7 @@ impl LicensePast {
     fn infer(&mut self, event: &AuditEvent) {
         let hold = Some(Hold { since: event.at, reason: None });
         match event.kind {
-            EventKind::LicenseIssued | EventKind::LicenseRenewed => {
+            EventKind::LicenseIssued | EventKind::LicenseStarted | EventKind::LicenseRenewed => {
                 self.validity = None;
                 self.ends_at = event.detail.get("ends_at").and_then(|text| end(text));
             }
@@ -147,6 +147,8 @@ impl LicensePast {
             | EventKind::LicenseRequested
             | EventKind::LicenseUploadRefused
             | EventKind::UsageDropped
+            | EventKind::QuotaLow
+            | EventKind::QuotaExhausted
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
             | EventKind::ActivationConflict => {}
@@ -190,6 +192,7 @@ impl LicensePast {
         let last = self.last.as_ref();
         Recalled::Known(Box::new(LicenseStanding {
             validity,
+            awaits: last.and_then(|last| last.awaits),
             holds: self.holds.clone(),
             end: self.end.clone(),
             current_key: last.and_then(|last| last.current_key.clone()),
@@ -213,7 +216,10 @@ impl LicensePast {
 /// Whether an event may move the end.
 fn moves_the_end(kind: EventKind) -> bool {
     match kind {
-        EventKind::LicenseIssued | EventKind::LicenseImported | EventKind::LicenseRenewed => true,
+        EventKind::LicenseIssued
+        | EventKind::LicenseImported
+        | EventKind::LicenseStarted
+        | EventKind::LicenseRenewed => true,
         EventKind::OrderReceived
         | EventKind::OrderHeld
         | EventKind::OrderMapped
@@ -228,6 +234,8 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::LicenseRequested
         | EventKind::LicenseUploadRefused
         | EventKind::UsageDropped
+        | EventKind::QuotaLow
+        | EventKind::QuotaExhausted
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased
         | EventKind::ActivationConflict => false,
@@ -350,6 +358,7 @@ mod tests {
     fn a_later_standing_settles_what_was_not_known() {
         let standing = LicenseStanding {
             validity: Validity::between(at(0), Some(at(20))),
+            awaits: None,
             holds: Holds::default(),
             end: LicenseEnd::Running,
             current_key: None,

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::SecondsFormat;
 
 use super::license::{Hold, Holds, License, LicenseEnd, LicenseState};
-use super::{Instant, Refusal, TokenId, Validity};
+use super::{Instant, Refusal, StartEvent, TokenId, Validity};
 
 /// Most superseded key texts that one event names.
 const SUPERSEDED_MAX: usize = 20;
@@ -16,8 +16,10 @@ const AND_OLDER: &str = "older";
 /// Reasons are not part of it: events have them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LicenseStanding {
-    /// When it is valid.
+    /// When it is valid, as far as that is known: what has not begun has no end that is counted.
     pub validity: Validity,
+    /// What has to happen before it begins.
+    pub awaits: Option<StartEvent>,
     /// Why it is stopped, if it is.
     pub holds: Holds,
     /// Whether it goes on.
@@ -53,7 +55,8 @@ impl LicenseStanding {
         let superseded: Vec<TokenId> = superseded.map(|key| key.token_id.clone()).collect();
         let beyond = superseded.len().saturating_sub(SUPERSEDED_MAX);
         Self {
-            validity: Validity::between(license.validity.starts_at, license.validity.ends_at),
+            validity: Validity::between(license.validity.starts_at, license.known_end()),
+            awaits: license.awaits(),
             holds,
             end,
             current_key: license.current_key().map(|key| key.token_id.clone()),
@@ -66,12 +69,12 @@ impl LicenseStanding {
 
     /// The state at an instant at which it stands.
     pub fn state(&self, at: Instant) -> LicenseState {
-        LicenseState::of(&self.end, &self.holds, &self.validity, at)
+        LicenseState::of(&self.end, &self.holds, self.awaits, &self.validity, at)
     }
 
     /// Whether the license can be used at an instant at which it stands, or why not.
     pub fn check(&self, at: Instant) -> Result<(), Refusal> {
-        self.state(at).check()
+        self.state(at).check(self.awaits)
     }
 
     /// Whether a key text has nothing to say any more.
@@ -86,6 +89,7 @@ impl LicenseStanding {
         let mut starts_at = None;
         let mut standing = Self {
             validity: Validity::between(Instant::UNIX_EPOCH, None),
+            awaits: None,
             holds: Holds::default(),
             end: LicenseEnd::Running,
             current_key: None,
@@ -100,6 +104,7 @@ impl LicenseStanding {
             let hold = || at().map(|since| Hold { since, reason: None });
             match name {
                 "starts" => starts_at = Some(at()?),
+                "awaits" => standing.awaits = Some(StartEvent::parse(value)?),
                 "ends" => standing.validity.ends_at = Some(at()?),
                 "held-by-marketplace" => standing.holds.marketplace = Some(hold()?),
                 "held-by-merchant" => standing.holds.merchant = Some(hold()?),
@@ -137,6 +142,9 @@ impl fmt::Display for LicenseStanding {
         for (name, at) in [ends_at, marketplace, merchant, end].into_iter().flatten() {
             write!(f, " {name}={}", text(at))?;
         }
+        if let Some(event) = self.awaits {
+            write!(f, " awaits={}", event.as_str())?;
+        }
         if let Some(key) = &self.current_key {
             write!(f, " key={key}")?;
         }
@@ -171,6 +179,7 @@ mod tests {
     fn standing() -> LicenseStanding {
         LicenseStanding {
             validity: Validity::between(at("2026-01-31T10:00:00Z"), Some(at("2026-02-28T10:00:00.25Z"))),
+            awaits: None,
             holds: Holds {
                 marketplace: Some(Hold { since: at("2026-02-01T00:00:00Z"), reason: None }),
                 merchant: Some(Hold { since: at("2026-02-02T00:00:00Z"), reason: None }),
@@ -189,6 +198,7 @@ mod tests {
         let whole = standing();
         let permanent = LicenseStanding {
             validity: Validity::between(whole.validity.starts_at, None),
+            awaits: Some(StartEvent::Acceptance),
             holds: Holds::default(),
             end: LicenseEnd::Running,
             current_key: None,

@@ -2,7 +2,7 @@
 
 use super::language::Language;
 use super::reply::instant;
-use crate::domain::{Hold, Instant, LicenseEnd, LicenseStanding, LicenseState, Recalled};
+use crate::domain::{Hold, Instant, LicenseEnd, LicenseStanding, LicenseState, Recalled, StartEvent};
 
 /// What was so at an instant, and since when.
 pub fn reason(recalled: &Recalled, at: Instant, language: Language) -> String {
@@ -32,7 +32,11 @@ fn in_english(standing: &LicenseStanding, at: Instant) -> String {
         (LicenseState::Active, None) => {
             format!("It was valid from {starts_at} on, without an end, and nothing had stopped it.")
         }
-        (LicenseState::Pending, _) => format!("It was to start at {starts_at}."),
+        (LicenseState::Pending, _) => match standing.awaits {
+            None => format!("It was to start at {starts_at}."),
+            Some(StartEvent::FirstActivation) => "It was to begin with its first activation.".to_owned(),
+            Some(StartEvent::Acceptance) => "It was to begin once its buyer's acceptance is recorded.".to_owned(),
+        },
         (LicenseState::Expired, ends_at) => format!("It had expired at {}.", ends_at.unwrap_or_default()),
         (LicenseState::Suspended, _) => {
             let by = |who: &str, hold: &Option<Hold>| {
@@ -56,7 +60,11 @@ fn in_chinese(standing: &LicenseStanding, at: Instant) -> String {
         (LicenseState::Active, None) => {
             format!("许可证当时有效：自 {starts_at} 起，永久有效，且未被暂停或终止。")
         }
-        (LicenseState::Pending, _) => format!("许可证当时尚未生效，生效时间为 {starts_at}。"),
+        (LicenseState::Pending, _) => match standing.awaits {
+            None => format!("许可证当时尚未生效，生效时间为 {starts_at}。"),
+            Some(StartEvent::FirstActivation) => "许可证当时尚未生效，将自首次激活起生效。".to_owned(),
+            Some(StartEvent::Acceptance) => "许可证当时尚未生效，将自登记买家验收起生效。".to_owned(),
+        },
         (LicenseState::Expired, ends_at) => {
             format!("许可证已于 {} 过期。", ends_at.unwrap_or_default())
         }

@@ -4,6 +4,7 @@ mod access;
 mod activations;
 mod bodies;
 mod callbacks;
+mod catalog_changes;
 mod explanations;
 mod failures;
 mod licenses;
@@ -11,6 +12,7 @@ mod offline_material;
 mod older_families;
 mod portal;
 mod refusals;
+mod starts;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens_and_apply;

@@ -85,7 +85,9 @@ impl ExplanationAnswer {
             code: code(explanation),
             reason: reason(recalled, at, language),
             state: recalled.state(at).map(|state| state.as_str()),
-            starts_at: standing.map(|standing| instant(standing.validity.starts_at)),
+            starts_at: standing
+                .filter(|standing| standing.awaits.is_none())
+                .map(|standing| instant(standing.validity.starts_at)),
             ends_at: standing.and_then(|standing| standing.validity.ends_at).map(instant),
             suspensions: standing.map(|standing| holds(&standing.holds)).unwrap_or_default(),
             ended_at: standing.and_then(ended_at),
