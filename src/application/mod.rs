@@ -70,8 +70,8 @@ pub use apply_catalog::{
     Applied, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, ApplyMode, Catalog,
     CatalogMistake, EntryChange,
 };
-pub use compare_catalog::MemberChange;
 pub use check_channel::{ChannelChecks, CheckFinding, CheckItem, CheckState, CheckedChannel, CheckedItem};
+pub use compare_catalog::MemberChange;
 pub use continue_after_restore::Continued;
 pub use fetch_order::Fetched;
 pub use gauges::{COUNTED_MAX, Gauges};

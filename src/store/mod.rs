@@ -49,7 +49,7 @@ pub use key::{KEY_BYTES_MAX, KeyError, KeyRange, MERCHANT_BYTES_MAX, RecordKey};
 pub use kind::Kind;
 pub use maintenance::{Maintenance, MaintenanceState};
 pub use memory::{Fault, MemoryEngine};
-pub use postgres::{BulkWriter, DatabaseAddress, FillMark, PostgresEngine, SCHEMA_VERSION};
+pub use postgres::{BulkWriter, Continuation, DatabaseAddress, FillMark, PostgresEngine, SCHEMA_VERSION};
 pub use primitive::{COMMIT_BYTES_MAX, CommitAnswer, CommitRequest, PRIMITIVES_PER_COMMIT_MAX, Primitive};
 pub use record::{BODY_BYTES_MAX, COUNTER_SCHEMA, INDEX_SCHEMA, Record, Revision};
 pub use repository::{LIST_RECORDS_MAX, Repository};

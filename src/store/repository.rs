@@ -161,6 +161,10 @@ impl Store for Repository {
     fn disk(&self) -> Option<DiskState> {
         self.raw.disk()
     }
+
+    fn promotions(&self) -> u64 {
+        self.raw.promotions()
+    }
 }
 
 fn bytes(page: &[(RawKey, RawRecord)]) -> usize {

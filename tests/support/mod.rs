@@ -250,7 +250,8 @@ impl Harness {
 
     /// The same with a file that may be wrong.
     pub fn try_apply(&self, text: &str) -> Result<(), ApplyFault> {
-        let applied = self.block_on(self.applier.apply(text, &ApplyCaller::Operator(None), ApplyMode::default()));
+        let applied =
+            self.block_on(self.applier.apply(text, &ApplyCaller::Operator(None), ApplyMode::default()));
         applied.map(drop)
     }
 
