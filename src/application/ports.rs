@@ -309,6 +309,12 @@ pub trait Store: Send + Sync {
     fn is_moving(&self) -> bool {
         false
     }
+
+    /// How often this process has found that the store under it may have lost what was written, as when a standby takes
+    /// the place of a database: what was taken of a counter before such a moment is not given out after it.
+    fn promotions(&self) -> u64 {
+        0
+    }
 }
 
 /// Loads one record as the noun it is.
