@@ -49,6 +49,7 @@ mod refresh_instance;
 mod release_instance;
 mod renew_activation;
 mod report_use;
+mod roll_up_usage;
 mod run_jobs;
 mod settle_code;
 mod settle_purchase;

@@ -37,6 +37,7 @@ mod spec;
 mod status_list;
 mod term;
 mod text;
+mod usage_interval;
 mod usage_record;
 mod usage_rules;
 mod usage_sum;
@@ -98,6 +99,7 @@ pub use spec::{
 pub use status_list::{STATUS_SLOTS_PER_LIST, Status, StatusFlip, StatusList, StatusListNumber, StatusSlot};
 pub use term::{Term, TermError};
 pub use text::LocalizedText;
+pub use usage_interval::UsageInterval;
 pub use usage_record::{
     Metered, Reading, USAGE_VALUE_MAX_TEN_THOUSANDTHS, UsageKey, UsageMistake, UsageRecord, UsageState,
 };
