@@ -225,3 +225,22 @@ fn renew(customer: &Api, holder: &Answer, nonce: &str) -> Answer {
     let body = json!({ "certificate": holder.text_at("/certificate"), "nonce": nonce });
     customer.post(&format!("/v1/activations/{}/renew", holder.text_at("/activation_id")), &body)
 }
+
+#[test]
+fn a_claim_code_typed_into_the_software_begins_a_license_that_waits_for_its_first_activation() {
+    let harness = service();
+    let later = "\n[[spec]]\nid = \"cad-later\"\nproduct = \"acme-cad\"\nterm = \"P1M\"\nstarts = \"first-activation\"\n\
+        [[spec]]\nid = \"cad-service\"\nproduct = \"acme-cad\"\nterm = \"P1M\"\nstarts = \"acceptance\"\n";
+    harness.apply(&(acme(&harness.world.sandbox) + later));
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = software(&harness, folder.path(), &harness.url);
+    let serviced = support::people::issue(&harness, "cad-service").text_at("/claim_code");
+    assert_eq!(check(&config, Some(&serviced)).code(), "needs_key");
+    let issued = support::people::issue(&harness, "cad-later");
+    harness.world.clock.advance(100 * DAY);
+    assert_eq!(check(&config, Some(&issued.text_at("/claim_code"))).code(), "valid");
+    let end = end_of(&harness, &issued.text_at("/id"));
+    assert_eq!(end, "2026-06-11T08:00:00Z".parse::<Instant>().expect("an instant"));
+    let offline = software(&harness, folder.path(), NOBODY);
+    assert_eq!(check(&offline, None).code(), "valid");
+}

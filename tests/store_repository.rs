@@ -423,6 +423,7 @@ mod sample {
                 quota: vec![],
             },
             validity: for_ever(),
+            start: None,
             holds: Holds::default(),
             status_told_at: None,
             end: LicenseEnd::Running,
@@ -501,7 +502,16 @@ mod sample {
         };
         let revoked = License { end: LicenseEnd::Revoked { at: at(1), reason: None }, ..license("acme", 2) };
         let released = License { end: LicenseEnd::Released { at: at(-1) }, ..license("acme", 3) };
-        vec![bare, full, revoked, released]
+        let awaited =
+            |event, updates, end_is_fixed| Some(DelayedStart::Awaited { event, updates, end_is_fixed });
+        let waiting = License {
+            start: awaited(StartEvent::FirstActivation, Some(Term::Years(1)), false),
+            ..license("acme", 4)
+        };
+        let accepting = License { start: awaited(StartEvent::Acceptance, None, true), ..license("acme", 5) };
+        let came = Some(DelayedStart::Came { event: StartEvent::Acceptance, at: at(9) });
+        let begun = License { start: came, ..license("acme", 6) };
+        vec![bare, full, revoked, released, waiting, accepting, begun]
     }
 
     fn claim_targets() -> Vec<ClaimTarget> {

@@ -23,7 +23,7 @@ use crate::store::{
 };
 
 /// Name of the file that holds the operator's first token.
-pub(super) const OPERATOR_TOKEN_FILE: &str = "operator-token";
+pub const OPERATOR_TOKEN_FILE: &str = "operator-token";
 
 /// Whether an empty data folder and an empty keys folder may be filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +104,7 @@ async fn open_embedded(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     for folder in [&data, &keys] {
         look_into(folder)?;
     }
+    EmbeddedEngine::refuse_moved(&data)?;
     let (has_data, has_keys) = (EmbeddedEngine::exists(&data), Keyring::exists(&keys));
     match (has_data, has_keys, options.create) {
         (true, false, _) => return Err(StartError::KeysMissing { data, keys }),
@@ -260,7 +261,10 @@ async fn check_newest_license(
 ) -> Result<(), StartError> {
     let (newest, _) = app.view_licenses(&merchant.id, &LicenseFilter::default(), None, 20).await?;
     for entry in newest {
-        if let LicenseOrPurchase::License(license) = entry {
+        // What has not begun was never signed.
+        if let LicenseOrPurchase::License(license) = entry
+            && license.value.awaits().is_none()
+        {
             let signed = keyring.has_signed(merchant, &license.value.license_key);
             if !signed.map_err(crate::application::UseCaseError::from)? {
                 return Err(StartError::ForeignKeys { keys: keys.to_owned(), merchant: merchant.id.clone() });

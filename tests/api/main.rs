@@ -11,6 +11,7 @@ mod offline_material;
 mod older_families;
 mod portal;
 mod refusals;
+mod starts;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens_and_apply;

@@ -14,7 +14,7 @@ use lictor::application::ports::{
 };
 use lictor::application::record::{Job, RecordKey, Stored, Task, Versioned};
 use lictor::application::{
-    Activate, Activated, App, ApplyMode, Catalog, Credential, IdempotencyIdentity, IssueLicense,
+    Activate, Activated, App, ApplyMode, Catalog, CodeUse, Credential, IdempotencyIdentity, IssueLicense,
     KeepActivations, LicenseAction, MerchantCommand, PurchaseAnswer, PurchaseCall, RenewActivation,
     ReplayIdentity, UseCaseError,
 };
@@ -569,7 +569,7 @@ impl World {
 
     pub async fn redeem(&self, license: &LicenseId, generation: u32) -> Result<License, Refusal> {
         let code = self.keys.ring.claim_code(license, generation);
-        self.ask(0, async |app| app.redeem_claim(&code, None).await).await
+        self.ask(0, async |app| app.redeem_claim(&code, None, CodeUse::Reading).await).await
     }
 
     pub async fn reissue_leaked(&self, license: &LicenseId) -> Versioned<License> {
