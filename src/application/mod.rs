@@ -9,6 +9,7 @@ mod call_log;
 mod change_instance;
 mod change_instance_status;
 mod check_channel;
+mod compare_orders;
 mod continue_after_restore;
 mod decide_usage;
 mod disk_room;
@@ -68,8 +69,9 @@ pub use apply_catalog::{
     AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, Catalog, EntryChange,
 };
 pub use check_channel::{ChannelChecks, CheckFinding, CheckItem, CheckState, CheckedChannel, CheckedItem};
+pub use compare_orders::{COMPARED_MAX, ComparedOrder, ListedOrder};
 pub use continue_after_restore::Continued;
-pub use fetch_order::Fetched;
+pub use fetch_order::{FetchOrder, Fetched};
 pub use gauges::{COUNTED_MAX, Gauges};
 pub use handle_purchase_event::{PurchaseAnswer, PurchaseCall, ReplayIdentity};
 pub use hide_code::{instance_shown, order_id_shown};

@@ -18,6 +18,7 @@ mod json_lines;
 mod keys;
 mod license;
 mod order;
+mod order_missing;
 mod outbox;
 mod output;
 mod problem;
@@ -115,7 +116,7 @@ enum Command {
     /// Production addresses: list, show, calls, check, test-code.
     #[command(subcommand)]
     Channel(channel::Channel),
-    /// Orders of marketplaces: list, show, map, retry, fetch.
+    /// Orders of marketplaces: list, show, map, retry, fetch, missing.
     #[command(subcommand)]
     Order(order::Order),
     /// Work that waits for a marketplace: list, retry.

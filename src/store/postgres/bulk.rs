@@ -116,8 +116,7 @@ impl BulkWriter {
             }
         }
         let filling = Arc::clone(&self.filling);
-        let replaced =
-            self.driver.wait(async move { filling.lock().await.replace(keys, added).await })?;
+        let replaced = self.driver.wait(async move { filling.lock().await.replace(keys, added).await })?;
         self.written = self.written.without(replaced);
         Ok(())
     }

@@ -128,7 +128,10 @@ async fn begin(client: &mut Client, address: &DatabaseAddress, mark: FillMark) -
         change.batch_execute(EMPTY).await.map_err(failed)?;
     } else if !change.query_one(IS_EMPTY, &[]).await.map_err(failed)?.get::<_, bool>(0) {
         return Err(StoreError::Database {
-            what: format!("the database {} holds a store, and nothing is ever written over one", address.told()),
+            what: format!(
+                "the database {} holds a store, and nothing is ever written over one",
+                address.told()
+            ),
             next: "make an empty database (createdb) and name that one; stop every server before you let it take the \
                    place of the other",
         });
