@@ -11,6 +11,7 @@ mod channel_check;
 mod client_example;
 mod config;
 mod demo;
+mod encryption;
 mod failure;
 mod import;
 mod init;

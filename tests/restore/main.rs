@@ -12,6 +12,7 @@ mod binary;
 mod client;
 mod database;
 mod drill;
+mod encrypted;
 mod ground;
 mod load;
 mod lost_time;
