@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::app::{App, UseCaseError, decided};
 use super::continue_after_restore::LastRestore;
 use super::merchant_commands::freed;
-use super::ports::{ABSENT, CertificateOrder, Change, Commit, StoreError, Urgency, Versioned, find};
+use super::ports::{ABSENT, CertificateOrder, Commit, StoreError, Urgency, Versioned, find};
 use super::record::{LicensePlaces, Record, RecordKey};
 use crate::domain::{
     Activation, ActivationId, ActivationState, Actor, Binding, EndCause, EventKind, GENERATION_FIRST,
@@ -64,6 +64,8 @@ pub(super) struct Loaded {
     pub(super) merchant: Merchant,
     pub(super) license: Versioned<License>,
     pub(super) places: Versioned<LicensePlaces>,
+    /// Whether the license begins with what is being committed.
+    pub(super) begins: bool,
 }
 
 impl App {
@@ -77,12 +79,17 @@ impl App {
     }
 
     async fn try_activate(&self, command: &Activate) -> Result<Activated, UseCaseError> {
-        let loaded = self.load_with_places(&command.merchant, &command.license).await?;
+        let mut loaded = self.load_with_places(&command.merchant, &command.license).await?;
         let (now, license) = (self.now(), &loaded.license.value);
         let restore = self.last_restore().await?;
-        match &command.token_id {
-            Some(token_id) => license.check_key(token_id, restore.is_some(), now)?,
-            None => license.check(now)?,
+        let checked = match &command.token_id {
+            Some(token_id) => license.check_key(token_id, restore.is_some(), now),
+            None => license.check(now),
+        };
+        match checked {
+            // A key is there already only where a restore has lost the beginning.
+            Err(Refusal::AwaitsActivation) => loaded = self.beginning(loaded, now).await?,
+            other => other?,
         }
         self.give_place(loaded, command, &restore, false, now).await
     }
@@ -155,7 +162,7 @@ impl App {
             Versioned { value, revision: ABSENT }
         };
         let places = find(self.store.as_ref(), key).await?.unwrap_or_else(empty);
-        Ok(Loaded { merchant: self.merchant(merchant).await?, license, places })
+        Ok(Loaded { merchant: self.merchant(merchant).await?, license, places, begins: false })
     }
 
     pub(super) async fn activations_of(
@@ -199,9 +206,7 @@ impl App {
         let first = NextLease { generation: GENERATION_FIRST, follows: None, nonce: &command.nonce, now };
         self.sign_lease(&loaded, &mut activation, &first)?;
         let mut places = loaded.places.value.clone();
-        let license_key = RecordKey::License(license.merchant.clone(), license.id.clone());
-        let commit = Commit::new().with_urgency(Urgency::Grow);
-        let mut commit = commit.with(Change::Check(license_key, loaded.license.revision));
+        let mut commit = self.holding(Commit::new().with_urgency(Urgency::Grow), &loaded);
         if let Some(Versioned { value: mut displaced, revision }) = old {
             places.places.free(&displaced.id);
             displaced.end(EndCause::Displaced, now);
@@ -248,9 +253,7 @@ impl App {
         next: &NextLease<'_>,
     ) -> Result<Activated, UseCaseError> {
         let Versioned { value: mut activation, revision } = found;
-        let license = &loaded.license.value;
-        let license_key = RecordKey::License(license.merchant.clone(), license.id.clone());
-        let mut commit = Commit::new().with(Change::Check(license_key, loaded.license.revision));
+        let mut commit = self.holding(Commit::new(), loaded);
         if let Some(machine) = machine.filter(|machine| **machine != activation.machine) {
             activation.machine = machine.clone();
             let mut places = loaded.places.value.clone();

@@ -29,6 +29,7 @@ mod push_window;
 mod quota;
 mod refund;
 mod refusal;
+mod reservation;
 mod restore;
 mod spec;
 mod status_list;
@@ -59,8 +60,8 @@ pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
 pub use kit::{KitEntity, KitInterface, KitSync};
 pub use license::{
-    AppliedChange, AppliedOrder, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License, LicenseEnd,
-    LicenseState, NewLicense, OldKeyFate, Origin, SoldSpec,
+    AppliedChange, AppliedOrder, DelayedStart, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License,
+    LicenseEnd, LicenseState, NewLicense, OldKeyFate, Origin, SoldSpec, StartEvent,
 };
 pub use machine::{COMMITMENT_BYTES, Commitment, Component, Machine};
 pub use merchant::Merchant;
@@ -74,9 +75,17 @@ pub use purchase_event::{
     OrderRef, PeriodUnit, PurchaseEvent, PurchaseOutcome, RefreshScene, Repeat, SignIn, Target,
 };
 pub use push_window::PushWindow;
-pub use quota::{NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, ResetWindow, WindowAlignment};
+pub use quota::{
+    AlertStep, Draw, HeldPackage, Meter, MeterKey, MetricGrant, MetricLeft, NoTotal, Overage, PACKAGES_MAX,
+    PackageGrant, PackageSource, PackageTotal, QuotaAccount, QuotaBalance, QuotaCounts, QuotaPackage,
+    QuotaPool, QuotaTemplate, QuotaWindow, ROUNDED_END_HOURS, ResetWindow, UsageGrant, WindowAlignment,
+    WindowKey,
+};
 pub use refund::RefundRule;
 pub use refusal::{NextAction, Refusal};
+pub use reservation::{
+    RESERVATION_DEFAULT_SECS, RESERVATION_MAX_SECS, Reservation, ReservationState, ReservedPart, SettledPart,
+};
 pub use restore::Restore;
 pub use spec::{
     Binding, Enforcement, MachineLimit, MachinePolicy, Multiply, OfflinePolicy, Spec, SpecKind, SpecTerm,

@@ -1,9 +1,25 @@
 //! Quota packages as bought.
 
-use super::{Amount, AmountError, Term, Validity};
+mod account;
+mod alert;
+mod balance;
+mod draw;
+mod grant;
+mod meter;
+mod window;
+
+pub use account::{HeldPackage, PACKAGES_MAX, PackageSource, QuotaAccount};
+pub use alert::AlertStep;
+pub use balance::QuotaBalance;
+pub use draw::{Draw, MetricLeft, QuotaPool};
+pub use grant::{MetricGrant, PackageGrant, UsageGrant};
+pub use meter::{Meter, MeterKey, QuotaCounts, WindowKey};
+pub use window::{QuotaWindow, ROUNDED_END_HOURS};
+
+use super::{Amount, AmountError, Instant, Term, Validity};
 
 /// After how long a package's amount is available anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResetWindow {
     /// Never: the amount is for the whole validity.
     None,
@@ -62,7 +78,7 @@ impl ResetWindow {
 }
 
 /// Where windows begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WindowAlignment {
     /// Counted from the start of the validity.
     Anniversary,
@@ -174,6 +190,17 @@ impl QuotaPackage {
         let template = QuotaTemplate { amount: template.amount.times(times)?, ..template.clone() };
         let total = template.total_in(term);
         Ok(Self { template, validity, total })
+    }
+
+    /// What it gives over its whole validity, all periods that were bought together: the amount times the windows paid for.
+    pub fn bought_in_all(&self) -> PackageTotal {
+        let windows = QuotaWindow::paid(self.template.reset, &self.validity).ok_or(NoTotal::Permanent)?;
+        self.template.amount.times(windows).map_err(|_| NoTotal::TooLarge)
+    }
+
+    /// Its window that covers an instant; none outside its validity.
+    pub fn window_at(&self, at: Instant) -> Option<QuotaWindow> {
+        QuotaWindow::covering(self.template.reset, self.template.window, &self.validity, at)
     }
 
     /// What becomes of it when a later order moves the end, or is for another term.

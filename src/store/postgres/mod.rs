@@ -14,6 +14,7 @@ mod bulk;
 mod connection;
 mod fault;
 mod filling;
+mod leaving;
 mod read;
 mod restore;
 mod schema;
@@ -28,6 +29,7 @@ use tokio::sync::Mutex;
 pub use address::DatabaseAddress;
 pub use bulk::{BulkWriter, FillMark};
 use connection::{Driver, Readers};
+pub use leaving::{DatabaseSource, DatabaseView};
 pub use schema::{SCHEMA_VERSION, Upgrade};
 use write::Writer;
 
