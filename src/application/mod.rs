@@ -11,6 +11,7 @@ mod change_instance;
 mod change_instance_status;
 mod check_channel;
 mod compare_catalog;
+mod compare_orders;
 mod continue_after_restore;
 mod decide_usage;
 mod disk_room;
@@ -78,8 +79,9 @@ pub use apply_catalog::{
 pub use begin_license::CodeUse;
 pub use check_channel::{ChannelChecks, CheckFinding, CheckItem, CheckState, CheckedChannel, CheckedItem};
 pub use compare_catalog::MemberChange;
+pub use compare_orders::{COMPARED_MAX, ComparedOrder, ListedOrder};
 pub use continue_after_restore::Continued;
-pub use fetch_order::Fetched;
+pub use fetch_order::{FetchOrder, Fetched};
 pub use gauges::{COUNTED_MAX, Gauges};
 pub use handle_purchase_event::{PurchaseAnswer, PurchaseCall, ReplayIdentity};
 pub use hide_code::{instance_shown, order_id_shown};

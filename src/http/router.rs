@@ -90,6 +90,7 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/channels/{id}/calls", get(merchant::channels::calls))
         .route("/v1/merchant/channels/{id}/test-code", post(merchant::channels::test_code))
         .route("/v1/merchant/orders", get(merchant::orders::list))
+        .route("/v1/merchant/orders/compare", post(merchant::order_compare::compare))
         .route("/v1/merchant/orders/fetch", post(merchant::orders::fetch))
         .route("/v1/merchant/orders/{order}", get(merchant::orders::show))
         .route("/v1/merchant/orders/{order}/map", post(merchant::orders::map))

@@ -10,6 +10,7 @@ pub mod imports;
 pub mod keys;
 mod license_answer;
 pub mod licenses;
+pub mod order_compare;
 pub mod orders;
 pub mod outbox;
 pub mod usage;
