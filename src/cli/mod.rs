@@ -115,7 +115,7 @@ enum Command {
     ConfigSample,
     /// Create and change a merchant's catalog from a file; never deletes.
     Apply(apply::Apply),
-    /// Licenses: list, show, issue, import, suspend, resume, revoke, reissue.
+    /// Licenses: list, show, explain, issue, import, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
     /// Production addresses: list, show, calls, check, test-code.

@@ -19,6 +19,8 @@ mod handed_over;
 mod ids;
 mod kit;
 mod license;
+mod license_past;
+mod license_standing;
 mod machine;
 mod merchant;
 mod places;
@@ -63,6 +65,8 @@ pub use license::{
     AppliedChange, AppliedOrder, DelayedStart, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License,
     LicenseEnd, LicenseState, NewLicense, OldKeyFate, Origin, SoldSpec, StartEvent,
 };
+pub use license_past::{KeyPast, LicensePast, Recalled, STANDING_DETAIL};
+pub use license_standing::LicenseStanding;
 pub use machine::{COMMITMENT_BYTES, Commitment, Component, Machine};
 pub use merchant::Merchant;
 pub use places::{PLACES_MAX, Place, PlaceDecision, Places};

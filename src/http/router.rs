@@ -80,6 +80,7 @@ fn everything_else() -> Router<HttpState> {
         // Merchants
         .route("/v1/merchant/licenses", get(merchant::licenses::list).post(merchant::licenses::issue))
         .route("/v1/merchant/licenses/{id}", get(merchant::licenses::show))
+        .route("/v1/merchant/licenses/{id}/explanation", get(merchant::explanation::show))
         .route("/v1/merchant/licenses/{id}/suspend", post(merchant::commands::suspend))
         .route("/v1/merchant/licenses/{id}/resume", post(merchant::commands::resume))
         .route("/v1/merchant/licenses/{id}/revoke", post(merchant::commands::revoke))

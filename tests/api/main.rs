@@ -5,6 +5,7 @@ mod activations;
 mod bodies;
 mod callbacks;
 mod catalog_changes;
+mod explanations;
 mod failures;
 mod licenses;
 mod offline_material;
