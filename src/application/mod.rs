@@ -48,6 +48,7 @@ mod release_instance;
 mod renew_activation;
 mod report_use;
 mod run_jobs;
+mod set_app_info;
 mod settle_code;
 mod settle_purchase;
 mod status_slots;
@@ -91,6 +92,7 @@ pub use record_usage::{
 };
 pub use redeem_code::Redeemed;
 pub use renew_activation::{Credential, RenewActivation};
+pub use set_app_info::SetAppInfo;
 pub use settle_purchase::Settled;
 pub use try_code::CodeTrial;
 pub use view_channels::{CallFilter, ChannelView};
