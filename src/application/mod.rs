@@ -51,6 +51,7 @@ mod release_instance;
 mod renew_activation;
 mod report_use;
 mod run_jobs;
+mod set_app_info;
 mod settle_code;
 mod settle_purchase;
 mod settle_reservation;
@@ -100,6 +101,7 @@ pub use record_usage::{
 };
 pub use redeem_code::Redeemed;
 pub use renew_activation::{Credential, RenewActivation};
+pub use set_app_info::SetAppInfo;
 pub use settle_purchase::Settled;
 pub use settle_reservation::{ReservationEnd, SettleReservation};
 pub use try_code::CodeTrial;

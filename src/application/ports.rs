@@ -653,7 +653,7 @@ pub trait SecretSource: Send + Sync {
     fn resolve(&self, reference: &SecretRef) -> Result<SecretString, SecretFault>;
 }
 
-/// The name of a product and what a buyer reads about it.
-pub fn memo_for(product: &Product, locale: &str, claim_code: &str, portal_url: &str) -> String {
-    product.memo.for_locale(locale).replace("{claim_code}", claim_code).replace("{portal_url}", portal_url)
+/// What a buyer reads: a memo with its placeholders filled in.
+pub fn memo_of(memo: &str, claim_code: &str, portal_url: &str) -> String {
+    memo.replace("{claim_code}", claim_code).replace("{portal_url}", portal_url)
 }

@@ -35,7 +35,9 @@ fn in_english(standing: &LicenseStanding, at: Instant) -> String {
         (LicenseState::Pending, _) => match standing.awaits {
             None => format!("It was to start at {starts_at}."),
             Some(StartEvent::FirstActivation) => "It was to begin with its first activation.".to_owned(),
-            Some(StartEvent::Acceptance) => "It was to begin once its buyer's acceptance is recorded.".to_owned(),
+            Some(StartEvent::Acceptance) => {
+                "It was to begin once its buyer's acceptance is recorded.".to_owned()
+            }
         },
         (LicenseState::Expired, ends_at) => format!("It had expired at {}.", ends_at.unwrap_or_default()),
         (LicenseState::Suspended, _) => {

@@ -86,6 +86,10 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/licenses/{id}/revoke", post(merchant::commands::revoke))
         .route("/v1/merchant/licenses/{id}/reissue", post(merchant::commands::reissue))
         .route("/v1/merchant/licenses/{id}/accept", post(merchant::commands::accept))
+        .route(
+            "/v1/merchant/licenses/{id}/app-info",
+            get(merchant::app_info::show).put(merchant::app_info::set),
+        )
         .route("/v1/merchant/channels", get(merchant::channels::list))
         .route("/v1/merchant/channels/{id}", get(merchant::channels::show))
         .route("/v1/merchant/channels/{id}/calls", get(merchant::channels::calls))

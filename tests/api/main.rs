@@ -2,6 +2,7 @@
 
 mod access;
 mod activations;
+mod app_info;
 mod bodies;
 mod callbacks;
 mod catalog_changes;

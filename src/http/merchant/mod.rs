@@ -1,6 +1,7 @@
 //! The merchant API: bearer tokens, one merchant per request.
 
 pub mod api_tokens;
+pub mod app_info;
 pub mod apply;
 mod channel_answer;
 pub mod channel_check;
