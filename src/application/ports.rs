@@ -12,9 +12,9 @@ use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
 use super::tell_standing::tell_standing;
 use crate::domain::{
     Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, EventId, InstanceId,
-    Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, Product,
-    ProductId, RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
-    UsageKey, UsageRecord,
+    Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, ProductId,
+    RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId, UsageKey,
+    UsageRecord,
 };
 
 /// Revision that means "there is no such record".

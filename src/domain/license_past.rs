@@ -149,6 +149,7 @@ impl LicensePast {
             | EventKind::UsageDropped
             | EventKind::QuotaLow
             | EventKind::QuotaExhausted
+            | EventKind::AppInfoSet
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
             | EventKind::ActivationConflict => {}
@@ -236,6 +237,7 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::UsageDropped
         | EventKind::QuotaLow
         | EventKind::QuotaExhausted
+        | EventKind::AppInfoSet
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased
         | EventKind::ActivationConflict => false,
