@@ -136,6 +136,7 @@ impl Place {
 
 fn to_database(common: &Common, folder: &PathBuf, database: &DatabaseAddress) -> Result<Done, Failure> {
     if let Some(moved) = EmbeddedFiles::moved(folder).map_err(store)? {
+        EmbeddedFiles::end_moved(folder).map_err(store)?;
         return went_on(
             BulkWriter::go_on(database, moved.id).map_err(store)?,
             &moved,

@@ -123,7 +123,7 @@ impl<'a> Copy<'a> {
             target.put(&key, stored)
         })?;
         (watch.borrow_mut())(MoveStage::Copying, count);
-        Ok(())
+        Ok(self.target.flush()?)
     }
 
     fn catch_up(&mut self, server: &dyn SourceServer, watch: MoveWatch<'_>) -> Result<(), MoveError> {
