@@ -46,9 +46,7 @@ pub fn filled(folder: &Path, licenses: u64) {
 fn sold(shape: &Shape, license: u64) -> CommitRequest {
     let own = |kind: &str| format!("koogallery/{kind}-{license:020}");
     let mut request = shape.nth(license);
-    for (kind, own, bytes) in
-        [(Kind::Purchase, own("order"), 600), (Kind::Instance, own("instance"), 90)]
-    {
+    for (kind, own, bytes) in [(Kind::Purchase, own("order"), 600), (Kind::Instance, own("instance"), 90)] {
         request = request.put(key("acme", kind, own), Revision::ABSENT, 1, vec![b'p'; bytes]);
     }
     request.primitives.push(index("acme", Kind::Index, own("customer").as_bytes()));
