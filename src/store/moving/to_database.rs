@@ -54,8 +54,7 @@ impl SourceServer for StoppedStore {
     }
 }
 
-/// Moves the records of an embedded store into an empty database. `told` is what the old place says of where they are,
-/// from the instant `now_ms` on, in Unix milliseconds.
+/// Moves the records of an embedded store into an empty database. `now_ms` tells the time in Unix milliseconds.
 pub fn move_to_database(
     files: &EmbeddedFiles,
     server: &dyn SourceServer,
