@@ -507,7 +507,8 @@ mod sample {
         };
         let revoked = License { end: LicenseEnd::Revoked { at: at(1), reason: None }, ..license("acme", 2) };
         let released = License { end: LicenseEnd::Released { at: at(-1) }, ..license("acme", 3) };
-        let awaited = |event, updates, end_is_fixed| Some(DelayedStart::Awaited { event, updates, end_is_fixed });
+        let awaited =
+            |event, updates, end_is_fixed| Some(DelayedStart::Awaited { event, updates, end_is_fixed });
         let waiting = License {
             start: awaited(StartEvent::FirstActivation, Some(Term::Years(1)), false),
             ..license("acme", 4)

@@ -416,14 +416,18 @@ impl App {
         applying: &mut Applying,
     ) -> Result<(), UseCaseError> {
         let key = |kind, id: String, key| (kind, id, key);
-        let channels = removed.channels.into_iter().map(|id| {
-            key("channel", id.to_string(), RecordKey::Channel(merchant.clone(), id))
-        });
-        let specs =
-            removed.specs.into_iter().map(|id| key("spec", id.to_string(), RecordKey::Spec(merchant.clone(), id)));
-        let products = removed.products.into_iter().map(|id| {
-            key("product", id.to_string(), RecordKey::Product(merchant.clone(), id))
-        });
+        let channels = removed
+            .channels
+            .into_iter()
+            .map(|id| key("channel", id.to_string(), RecordKey::Channel(merchant.clone(), id)));
+        let specs = removed
+            .specs
+            .into_iter()
+            .map(|id| key("spec", id.to_string(), RecordKey::Spec(merchant.clone(), id)));
+        let products = removed
+            .products
+            .into_iter()
+            .map(|id| key("product", id.to_string(), RecordKey::Product(merchant.clone(), id)));
         for (kind, id, key) in channels.chain(specs).chain(products) {
             let stored = self.store.load(std::slice::from_ref(&key)).await?.into_iter().next().flatten();
             let stored = stored.ok_or(StoreError::Conflict)?;
@@ -469,11 +473,7 @@ impl App {
 
     /// A token given from outside is known by its digest: the same text again changes nothing. It stays whose it is,
     /// and what ended it still does: the text may be a reference that somebody else's token hides behind.
-    async fn apply_token(
-        &self,
-        applying: &mut Applying,
-        token: ApiToken,
-    ) -> Result<(), UseCaseError> {
+    async fn apply_token(&self, applying: &mut Applying, token: ApiToken) -> Result<(), UseCaseError> {
         let known: Option<Versioned<ApiToken>> =
             find(self.store.as_ref(), RecordKey::ApiToken(token.digest)).await?;
         if known.as_ref().is_some_and(|known| known.value.owner != token.owner) {

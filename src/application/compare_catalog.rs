@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::record::Owned;
 use crate::domain::{
-    ApiToken, Channel, LocalizedText, MachineLimit, MachinePolicy, Merchant, OfflinePolicy, Product, QuotaTemplate,
-    ReadyRule, Spec, SpecTerm,
+    ApiToken, Channel, LocalizedText, MachineLimit, MachinePolicy, Merchant, OfflinePolicy, Product,
+    QuotaTemplate, ReadyRule, Spec, SpecTerm,
 };
 
 const DAY_SECS: u64 = 86_400;

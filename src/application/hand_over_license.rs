@@ -12,8 +12,8 @@ use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
 use super::merchant_commands::freed;
 use super::ports::{
-    ABSENT, CertificateOrder, Commit, LicenseKeyOrder, MarketplaceCallError, StoreError, Urgency,
-    Versioned, find,
+    ABSENT, CertificateOrder, Commit, LicenseKeyOrder, MarketplaceCallError, StoreError, Urgency, Versioned,
+    find,
 };
 use super::record::{Owned, RecordKey, Task};
 use super::settle_purchase::Settled;

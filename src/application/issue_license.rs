@@ -6,8 +6,8 @@ use super::mint::{sold_spec, term_of};
 use super::ports::{ABSENT, StoreError, Urgency, Versioned, find};
 use super::record::{Owned, RecordKey};
 use crate::domain::{
-    Actor, CustomerId, DelayedStart, Env, Instant, License, LicenseId, MerchantId, NewLicense, Origin, ProductId, Refusal,
-    Spec, SpecId, SpecTerm, Term, Validity,
+    Actor, CustomerId, DelayedStart, Env, Instant, License, LicenseId, MerchantId, NewLicense, Origin,
+    ProductId, Refusal, Spec, SpecId, SpecTerm, Term, Validity,
 };
 
 /// What is to be issued.

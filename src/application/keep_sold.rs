@@ -62,9 +62,7 @@ impl Stranding {
             Takes::Spec(spec) => sold.spec == *spec,
             Takes::SpecFromProduct { spec, known } => sold.spec == *spec && license.product == *known,
             Takes::Sku { sku, .. } => channel.is_some() && sold.sku.as_ref() == Some(sku),
-            Takes::ProductId { spec, .. } => {
-                channel.is_some() && sold.sku.is_none() && sold.spec == *spec
-            }
+            Takes::ProductId { spec, .. } => channel.is_some() && sold.sku.is_none() && sold.spec == *spec,
             Takes::Channel(id) | Takes::ChannelSpeech { channel: id, .. } => channel == Some(id),
             Takes::ProductFromChannel { channel: id, product } => {
                 channel == Some(id) && license.product == *product
@@ -80,9 +78,7 @@ impl Stranding {
             PurchaseState::Minted | PurchaseState::Ended { .. } => false,
         };
         match &self.takes {
-            Takes::Channel(id) | Takes::ChannelSpeech { channel: id, .. } => {
-                waits && purchase.channel == *id
-            }
+            Takes::Channel(id) | Takes::ChannelSpeech { channel: id, .. } => waits && purchase.channel == *id,
             Takes::Issuer { .. }
             | Takes::Product(_)
             | Takes::Spec(_)
@@ -108,11 +104,15 @@ impl Stranding {
         let (pointer, why) = match &self.takes {
             Takes::Issuer { known } => (
                 "/merchant/issuer".to_owned(),
-                format!("the issuer is frozen after the first sale, and {licenses} name it: write `issuer = \"{known}\"`"),
+                format!(
+                    "the issuer is frozen after the first sale, and {licenses} name it: write `issuer = \"{known}\"`"
+                ),
             ),
             Takes::Product(product) => (
                 format!("/product/{product}"),
-                format!("{licenses} of the product {product} may go on: keep it in the file until they have ended"),
+                format!(
+                    "{licenses} of the product {product} may go on: keep it in the file until they have ended"
+                ),
             ),
             Takes::Spec(spec) => (
                 format!("/spec/{spec}"),
@@ -120,27 +120,39 @@ impl Stranding {
             ),
             Takes::SpecFromProduct { spec, known } => (
                 format!("/spec/{spec}/product"),
-                format!("{licenses} of this spec run for the product {known}: write `product = \"{known}\"`, and give the other product a spec of its own"),
+                format!(
+                    "{licenses} of this spec run for the product {known}: write `product = \"{known}\"`, and give the other product a spec of its own"
+                ),
             ),
             Takes::Sku { sku, spec } => (
                 format!("/spec/{spec}/sku"),
-                format!("{licenses} were sold under the SKU {sku}, and later orders of theirs name it: keep it here, or give it to another spec"),
+                format!(
+                    "{licenses} were sold under the SKU {sku}, and later orders of theirs name it: keep it here, or give it to another spec"
+                ),
             ),
             Takes::ProductId { id, spec } => (
                 format!("/spec/{spec}/product_ids"),
-                format!("{licenses} of this spec were sold without a SKU, and later orders of theirs may name the product id {id}: keep it here, or give it to another spec"),
+                format!(
+                    "{licenses} of this spec were sold without a SKU, and later orders of theirs may name the product id {id}: keep it here, or give it to another spec"
+                ),
             ),
             Takes::Channel(channel) => (
                 format!("/channel/{channel}"),
-                format!("the marketplace calls {channel} for {licenses}: keep it in the file until they have ended"),
+                format!(
+                    "the marketplace calls {channel} for {licenses}: keep it in the file until they have ended"
+                ),
             ),
             Takes::ChannelSpeech { channel, known } => (
                 format!("/channel/{channel}/protocol"),
-                format!("the marketplace speaks {known} here for {licenses}: keep the protocol, and make a second channel for the other one"),
+                format!(
+                    "the marketplace speaks {known} here for {licenses}: keep the protocol, and make a second channel for the other one"
+                ),
             ),
             Takes::ProductFromChannel { channel, product } => (
                 format!("/channel/{channel}/products"),
-                format!("{licenses} of {product} were sold here, and their later orders come here: keep it in the list until they have ended"),
+                format!(
+                    "{licenses} of {product} were sold here, and their later orders come here: keep it in the list until they have ended"
+                ),
             ),
         };
         Some(CatalogMistake { pointer, why })
@@ -172,10 +184,12 @@ pub(super) fn takings(current: &Catalog, given: &Catalog, removed: &Removed) -> 
             takes.push(Takes::ChannelSpeech { channel, known });
         }
         let gone = known.products.iter().filter(|product| !new.products.contains(product));
-        takes.extend(gone.map(|product| Takes::ProductFromChannel {
-            channel: new.id.clone(),
-            product: product.clone(),
-        }));
+        takes.extend(
+            gone.map(|product| Takes::ProductFromChannel {
+                channel: new.id.clone(),
+                product: product.clone(),
+            }),
+        );
     }
     takes.into_iter().map(Stranding::of).collect()
 }

@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 
 use super::app::{App, UseCaseError};
 use crate::domain::{
-    Charging, DelayedStart, Instant, License, Merchant, Multiply, NewLicense, OldKeyFate, Purchase, PurchaseFacts,
-    QuotaPackage, Refusal, Sku, SoldSpec, Spec, SpecTerm, Term, Validity,
+    Charging, DelayedStart, Instant, License, Merchant, Multiply, NewLicense, OldKeyFate, Purchase,
+    PurchaseFacts, QuotaPackage, Refusal, Sku, SoldSpec, Spec, SpecTerm, Term, Validity,
 };
 
 /// How far the marketplace's own end may lie behind start + term: it rounds up to the end of a day in Beijing.

@@ -36,6 +36,7 @@ mod publish_status_lists;
 mod push_usage;
 mod query_instances;
 mod queue_usage;
+mod quota_books;
 mod rank_order;
 mod receive_purchase;
 pub mod record;
@@ -51,17 +52,20 @@ mod run_jobs;
 mod set_app_info;
 mod settle_code;
 mod settle_purchase;
+mod settle_reservation;
 mod status_slots;
 mod sweep_lapsed;
 mod sync_kit;
 mod tell_failing_work;
 mod try_code;
 mod upgrade_instance;
+mod use_quota;
 mod validate;
 mod view_channels;
 mod view_licenses;
 mod view_orders;
 mod view_outbox;
+mod view_quota;
 mod view_usage;
 mod watch_channels;
 mod watched_calls;
@@ -72,9 +76,9 @@ pub use apply_catalog::{
     Applied, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, ApplyMode, Catalog,
     CatalogMistake, EntryChange,
 };
-pub use compare_catalog::MemberChange;
 pub use begin_license::CodeUse;
 pub use check_channel::{ChannelChecks, CheckFinding, CheckItem, CheckState, CheckedChannel, CheckedItem};
+pub use compare_catalog::MemberChange;
 pub use continue_after_restore::Continued;
 pub use fetch_order::Fetched;
 pub use gauges::{COUNTED_MAX, Gauges};
@@ -94,9 +98,14 @@ pub use redeem_code::Redeemed;
 pub use renew_activation::{Credential, RenewActivation};
 pub use set_app_info::SetAppInfo;
 pub use settle_purchase::Settled;
+pub use settle_reservation::{ReservationEnd, SettleReservation};
 pub use try_code::CodeTrial;
+pub use use_quota::{
+    QuotaHolder, USED_AGO_DAYS_MAX, USED_ITEMS_MAX, UseQuota, UseQuotaFault, UsedItem, UsedQuota,
+};
 pub use view_channels::{CallFilter, ChannelView};
 pub use view_licenses::{LicenseFilter, LicenseOrPurchase, marketplace_ids};
 pub use view_orders::{OrderFilter, OrderState, OrderView, SuggestedSpec};
 pub use view_outbox::{OutboxEntry, OutboxFilter, OutboxState};
+pub use view_quota::PackageView;
 pub use view_usage::UsageFilter;

@@ -12,9 +12,9 @@ use super::ports::{
 use super::receive_purchase::accepted;
 use super::record::{ClaimTarget, Job, Owned, RecordKey, Task};
 use crate::domain::{
-    Actor, AppliedChange, AppliedOrder, Channel, DelayedStart, EarlyEvent, EventKind, HoldBy, Instant, License, Merchant,
-    MerchantId, NewLicense, OrderDetails, OrderLineKey, Origin, Purchase, PurchaseFacts, PurchaseOutcome,
-    PurchaseState, Spec, WorkFault,
+    Actor, AppliedChange, AppliedOrder, Channel, DelayedStart, EarlyEvent, EventKind, HoldBy, Instant,
+    License, Merchant, MerchantId, NewLicense, OrderDetails, OrderLineKey, Origin, Purchase, PurchaseFacts,
+    PurchaseOutcome, PurchaseState, Spec, WorkFault,
 };
 
 /// What became of a try to settle.

@@ -104,7 +104,10 @@ impl ReadFile {
         }
         let is_sound = |place: &str| {
             let within = |mistake: &Mistake| {
-                mistake.pointer.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                mistake
+                    .pointer
+                    .strip_prefix(place)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             };
             !mistakes.iter().any(within)
         };

@@ -15,11 +15,9 @@ use crate::application::ports::Clock as _;
 use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::domain::Instant;
-use crate::signing::last_keys_backup;
 use crate::service::{StorePlace, store_place};
-use crate::store::{
-    EmbeddedEngine, Engine, PostgresEngine, RecordStore, SnapshotSummary, verify_snapshot,
-};
+use crate::signing::last_keys_backup;
+use crate::store::{EmbeddedEngine, Engine, PostgresEngine, RecordStore, SnapshotSummary, verify_snapshot};
 
 const MIB: u64 = 1 << 20;
 const OWNER_ONLY: u32 = 0o600;

@@ -32,6 +32,7 @@ mod serve;
 mod setting_flags;
 mod status;
 mod store;
+mod store_move;
 mod table;
 mod token;
 mod usage;
@@ -134,7 +135,7 @@ enum Command {
     Backup(backup::Backup),
     /// Make the store again from a backup.
     Restore(restore::Restore),
-    /// The embedded store of a stopped server: verify, compact.
+    /// The store: verify, compact, upgrade, move between engines.
     #[command(subcommand)]
     Store(store::Store),
     /// Tokens of the merchant API.
@@ -194,7 +195,7 @@ impl Cli {
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),
             Command::Restore(command) => command.run(output),
-            Command::Store(command) => command.run(output),
+            Command::Store(command) => command.run(&self.common),
             Command::ApiToken(command) => command.run(&self.common),
             Command::Token(command) => return token::run(command, output),
             Command::Webhook(command) => return webhook::run(command, output),

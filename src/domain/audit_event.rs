@@ -70,6 +70,10 @@ named!(
         UsageDropped = "usage.dropped",
         /// The merchant has said where the buyer finds the instance.
         AppInfoSet = "app_info.set",
+        /// So much of a package's window is taken that its merchant wants to know.
+        QuotaLow = "quota.low",
+        /// All of a package's window is taken.
+        QuotaExhausted = "quota.exhausted",
         /// A machine took a place.
         ActivationCreated = "activation.created",
         /// A machine gave its place back or lost it.

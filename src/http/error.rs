@@ -7,9 +7,10 @@ use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::language::Language;
-use super::wording;
+use super::{reply, wording};
 use crate::application::ports::{SigningError, StoreError};
 use crate::application::{ApplyFault, ApplyMistake, UseCaseError};
 use crate::domain::{NextAction, Refusal};
@@ -110,7 +111,11 @@ impl ApiError {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Store(StoreError::OutcomeUnknown) | Self::TimedOut { changes: true } => "outcome_unknown",
             Self::Store(
-                StoreError::Conflict | StoreError::Busy | StoreError::NoRoom | StoreError::Failed(_),
+                StoreError::Conflict
+                | StoreError::Busy
+                | StoreError::NoRoom
+                | StoreError::Moving
+                | StoreError::Failed(_),
             )
             | Self::Signing(_)
             | Self::TimedOut { changes: false } => "unavailable",
@@ -138,7 +143,7 @@ impl ApiError {
         match self {
             Self::Store(StoreError::Conflict | StoreError::Busy | StoreError::OutcomeUnknown)
             | Self::TimedOut { .. } => Some(1),
-            Self::Store(StoreError::Failed(_)) | Self::Signing(_) => Some(5),
+            Self::Store(StoreError::Moving | StoreError::Failed(_)) | Self::Signing(_) => Some(5),
             // Somebody has to make room.
             Self::Store(StoreError::NoRoom) => Some(60),
             Self::Refused(_)
@@ -154,9 +159,12 @@ impl ApiError {
 
     fn pointer(&self) -> Option<&str> {
         match self {
-            Self::Refused(Refusal::Invalid { pointer, .. }) | Self::DuplicateMember { pointer } => {
-                Some(pointer)
-            }
+            Self::Refused(
+                Refusal::Invalid { pointer, .. }
+                | Refusal::QuotaExhausted { pointer, .. }
+                | Refusal::UsageTooOld { pointer, .. },
+            )
+            | Self::DuplicateMember { pointer } => Some(pointer),
             Self::Mistakes(mistakes) => mistakes.first().map(|mistake| mistake.pointer.as_str()),
             Self::ItemMistakes(mistakes) => mistakes.first().map(|mistake| mistake.pointer.as_str()),
             Self::Refused(_)
@@ -201,6 +209,7 @@ impl ApiError {
             pointer: self.pointer(),
             current_revision: self.current_revision(),
             mistakes: self.mistakes(),
+            exhausted: self.exhausted(),
             request_id,
         };
         let mut response = (status, Json(problem)).into_response();
@@ -239,6 +248,19 @@ impl ApiError {
 
     fn current_revision(&self) -> Option<u64> {
         if let Self::Refused(Refusal::RevisionConflict { current }) = self { Some(*current) } else { None }
+    }
+
+    fn exhausted(&self) -> Option<Exhausted<'_>> {
+        let Self::Refused(Refusal::QuotaExhausted { metric, left, window_ends_at, resets_at, .. }) = self
+        else {
+            return None;
+        };
+        Some(Exhausted {
+            metric,
+            left: reply::amount(*left),
+            window_ends_at: window_ends_at.map(reply::instant),
+            resets_at: resets_at.map(reply::instant),
+        })
     }
 
     fn mistakes(&self) -> Option<Vec<MistakeLine<'_>>> {
@@ -280,9 +302,10 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::SpecUnfit { .. }
         | Refusal::OrderNotTaken { .. }
         | Refusal::IllegalState { .. }
+        | Refusal::QuotaExhausted { .. }
         | Refusal::IdempotencyConflict => StatusCode::CONFLICT,
         Refusal::RevisionConflict { .. } => StatusCode::PRECONDITION_FAILED,
-        Refusal::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::Invalid { .. } | Refusal::UsageTooOld { .. } => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 
@@ -302,7 +325,18 @@ struct Problem<'a> {
     current_revision: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mistakes: Option<Vec<MistakeLine<'a>>>,
+    #[serde(flatten)]
+    exhausted: Option<Exhausted<'a>>,
     request_id: &'a str,
+}
+
+/// What is left of a metric when more was asked for.
+#[derive(Serialize)]
+struct Exhausted<'a> {
+    metric: &'a str,
+    left: Box<RawValue>,
+    window_ends_at: Option<String>,
+    resets_at: Option<String>,
 }
 
 #[derive(Serialize)]

@@ -12,8 +12,8 @@ use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::{
-    activations, backup, claims, health, keysets, marketplace, merchant, metrics, portal, status_lists,
-    validate,
+    activations, backup, claims, health, keysets, marketplace, merchant, metrics, moving, portal,
+    status_lists, usage, validate,
 };
 
 /// All of the service.
@@ -56,6 +56,7 @@ fn apply_files() -> Router<HttpState> {
 fn usage_records() -> Router<HttpState> {
     Router::new()
         .route("/v1/merchant/usage-records", get(merchant::usage::list).post(merchant::usage::record))
+        .route("/v1/usage", post(usage::report))
 }
 
 fn everything_else() -> Router<HttpState> {
@@ -66,6 +67,9 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/activations/{id}/renew", post(activations::renew))
         .route("/v1/activations/{id}/release", post(activations::release))
         .route("/v1/claims", post(claims::redeem))
+        .route("/v1/usage/reservations", post(usage::reserve))
+        .route("/v1/usage/reservations/{id}/confirm", post(usage::confirm))
+        .route("/v1/usage/reservations/{id}/release", post(usage::release))
         .route("/v1/validate", post(validate::validate))
         // Customers
         .route("/portal", get(portal::show).post(portal::redeem))
@@ -103,6 +107,10 @@ fn everything_else() -> Router<HttpState> {
         // Operation
         .route("/v1/server/backup", get(backup::download))
         .route("/v1/server/keys-backup", get(backup::keys))
+        .route("/v1/server/move", get(moving::stand))
+        .route("/v1/server/move/pause", post(moving::pause))
+        .route("/v1/server/move/resume", post(moving::resume))
+        .route("/v1/server/move/leave", post(moving::leave))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

@@ -27,7 +27,11 @@ pub fn title(error: &ApiError, language: Language) -> &'static str {
             ["Outcome unknown", "处理结果未知"]
         }
         ApiError::Store(
-            StoreError::Conflict | StoreError::Busy | StoreError::NoRoom | StoreError::Failed(_),
+            StoreError::Conflict
+            | StoreError::Busy
+            | StoreError::NoRoom
+            | StoreError::Moving
+            | StoreError::Failed(_),
         )
         | ApiError::Signing(_)
         | ApiError::TimedOut { changes: false } => ["Temporarily unavailable", "服务暂时不可用"],
@@ -63,6 +67,8 @@ fn refusal_title(refusal: &Refusal) -> Words {
         Refusal::Invalid { .. } => INVALID,
         Refusal::RevisionConflict { .. } => ["Changed meanwhile", "内容已被修改"],
         Refusal::IdempotencyConflict => ["Idempotency key used before", "幂等键已被使用"],
+        Refusal::QuotaExhausted { .. } => ["Quota exhausted", "额度已用完"],
+        Refusal::UsageTooOld { .. } => ["Usage too old", "用量上报过期"],
         Refusal::ScopeMissing { .. } => ["Scope missing", "权限不足"],
         Refusal::TokenRefused => ["API token refused", "API 令牌无效"],
     }
@@ -102,6 +108,7 @@ pub fn reason(error: &ApiError, language: Language) -> String {
         ApiError::Store(StoreError::OutcomeUnknown) | ApiError::TimedOut { changes: true } => {
             pick(language, OUTCOME_UNKNOWN).to_owned()
         }
+        ApiError::Store(StoreError::Moving) => pick(language, MOVING).to_owned(),
         ApiError::Store(
             StoreError::Conflict | StoreError::Busy | StoreError::NoRoom | StoreError::Failed(_),
         )
@@ -123,6 +130,10 @@ const OUTCOME_UNKNOWN: Words = [
 const UNAVAILABLE: Words = [
     "It could not be done now; nothing was changed. Try again later.",
     "暂时无法处理，未做任何更改，请稍后重试。",
+];
+const MOVING: Words = [
+    "The records are being moved to another store; nothing was changed. Try again in a moment.",
+    "数据正在迁移到另一个存储，未做任何更改，请稍后重试。",
 ];
 const PANICKED: Words = [
     "Something broke on our side. Try again later, and name the request id when it happens again.",
@@ -180,6 +191,16 @@ fn in_english(refusal: &Refusal) -> String {
         Refusal::RevisionConflict { current } => {
             return format!("It was changed since it was read; its revision is now {current}.");
         }
+        Refusal::QuotaExhausted { metric, left, resets_at, .. } => {
+            let until = match resets_at {
+                Some(end) => format!("It is available anew from {}.", super::reply::instant(*end)),
+                None => "Buy a further package, or ask the seller.".to_owned(),
+            };
+            return format!("Only {left} of {metric} are left; nothing was counted. {until}");
+        }
+        Refusal::UsageTooOld { days, .. } => {
+            return format!("It was used more than {days} days ago and is not counted any more.");
+        }
         Refusal::ScopeMissing { scope } => return format!("The API token lacks the scope {scope}."),
     };
     words.to_owned()
@@ -221,6 +242,16 @@ fn in_chinese(refusal: &Refusal) -> String {
         Refusal::RevisionConflict { current } => {
             return format!("内容在读取之后已被修改，当前修订号为 {current}。");
         }
+        Refusal::QuotaExhausted { metric, left, resets_at, .. } => {
+            let until = match resets_at {
+                Some(at) => format!("新的额度将于 {} 生效。", super::reply::instant(*at)),
+                None => "请另行购买套餐包，或联系卖家。".to_owned(),
+            };
+            return format!("{metric} 仅剩 {left}，本次未计量。{until}");
+        }
+        Refusal::UsageTooOld { days, .. } => {
+            return format!("该用量发生在 {days} 天以前，不再计量。");
+        }
         Refusal::ScopeMissing { scope } => return format!("API 令牌缺少权限 {scope}。"),
     };
     words.to_owned()
@@ -231,6 +262,7 @@ fn noun_in_chinese(what: &str) -> &'static str {
     match what {
         "license" => "该许可证",
         "activation" => "该激活",
+        "reservation" => "该预留",
         "order" => "该订单",
         "order at the marketplace" => "云商店中的该订单",
         "job" => "该任务",

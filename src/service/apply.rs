@@ -52,7 +52,8 @@ impl ApplyFiles for CatalogApplier {
             secrets_it_may_name(&file.channels, &known, owns_environment)?;
         }
         let secrets = self.secrets.as_ref();
-        mistakes.extend(file.channels.iter().flat_map(|it| unfit_secrets(secrets, it)).map(|it| it.placed(text)));
+        mistakes
+            .extend(file.channels.iter().flat_map(|it| unfit_secrets(secrets, it)).map(|it| it.placed(text)));
         let unread = unread_secrets(secrets, &file.channels);
         let (catalog, unresolved) = resolved(&self.app, secrets, file, &merchant);
         mistakes.extend(unresolved.into_iter().map(|it| it.placed(text)));
@@ -79,11 +80,7 @@ impl ApplyFiles for CatalogApplier {
 }
 
 /// For whom a file is: for the merchant that it names, or for the caller's.
-fn whose(
-    text: &str,
-    read: Option<&Merchant>,
-    caller: Option<&MerchantId>,
-) -> Result<MerchantId, Refusal> {
+fn whose(text: &str, read: Option<&Merchant>, caller: Option<&MerchantId>) -> Result<MerchantId, Refusal> {
     let named = read.map(|merchant| merchant.id.clone()).or_else(|| named_merchant(text));
     match (named, caller) {
         (Some(named), Some(caller)) if named != *caller => Err(Refusal::NotFound { what: "merchant" }),
@@ -116,11 +113,7 @@ impl Placed for CatalogMistake {
 
 impl CatalogApplier {
     /// What is known of the file's merchant already: the caller's, or for the operator the one it names.
-    async fn context(
-        &self,
-        text: &str,
-        caller: Option<&MerchantId>,
-    ) -> Result<ApplyContext, UseCaseError> {
+    async fn context(&self, text: &str, caller: Option<&MerchantId>) -> Result<ApplyContext, UseCaseError> {
         let known = match caller.cloned().or_else(|| named_merchant(text)) {
             Some(merchant) => self.app.catalog(&merchant).await?,
             None => Catalog::default(),

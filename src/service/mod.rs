@@ -3,6 +3,7 @@
 mod apply;
 mod backup;
 mod channel_check;
+mod moving;
 mod open;
 mod open_shared;
 mod restore;
@@ -14,7 +15,10 @@ mod start_error;
 pub use apply::CatalogApplier;
 pub use backup::ServerBackups;
 pub use channel_check::AddressChecks;
-pub use open::{Create, FirstStart, OpenOptions, Opened, StorePlace, new_token_text, open};
+pub use moving::ServerMoves;
+pub use open::{
+    Create, FirstStart, OPERATOR_TOKEN_FILE, OpenOptions, Opened, StorePlace, new_token_text, open,
+};
 pub use restore::{BackupFile, RestoreError, Restored, restore};
 pub use run::{Listening, RunError, check_tls, init, run, store_place};
 pub use secrets::ServerSecrets;

@@ -134,7 +134,8 @@ async fn restore_embedded(
     }
     let making = data.join(RESTORING);
     let made =
-        make(OpenOptions { data_dir: &making, create: Create::Never, ..options }, backup.source, progress).await;
+        make(OpenOptions { data_dir: &making, create: Create::Never, ..options }, backup.source, progress)
+            .await;
     let made = match made {
         Ok(made) => made,
         Err(error) => {

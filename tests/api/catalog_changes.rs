@@ -14,8 +14,7 @@ fn monthly() -> Basket {
 
 /// A purchase of one month through `cad-koogallery`: instance and license.
 fn buy(harness: &Harness) -> (String, String) {
-    let instance =
-        harness.storefront().buy(monthly()).expect("answered").answer.instance_id().to_owned();
+    let instance = harness.storefront().buy(monthly()).expect("answered").answer.instance_id().to_owned();
     harness.settle();
     let found = harness.merchant().get(&format!("/v1/merchant/licenses?instance_id={instance}")).expect(200);
     (instance, found.text_at("/items/0/id"))
@@ -105,7 +104,8 @@ const STRANDING: &[(&str, &str, &str, &str)] = &[
 fn what_would_strand_sold_licenses_is_refused_with_line_number_example_and_what_to_do() {
     let harness = Harness::start();
     let merchant = harness.merchant();
-    let second_product = "\n[[product]]\nid = \"acme-cam\"\nname = \"Acme CAM\"\n\n[[spec]]\nid = \"cad-year\"";
+    let second_product =
+        "\n[[product]]\nid = \"acme-cam\"\nname = \"Acme CAM\"\n\n[[spec]]\nid = \"cad-year\"";
     let plain = acme(&harness.world.sandbox).replacen("\n[[spec]]\nid = \"cad-year\"", second_product, 1);
     let (first, license) = buy(&harness);
     let (second, _) = buy(&harness);
@@ -125,7 +125,8 @@ fn what_would_strand_sold_licenses_is_refused_with_line_number_example_and_what_
         }
     }
     let refused = merchant.post(APPLY, &json!({ "toml": all })).expect_problem(422, "invalid_request");
-    let lines: Vec<_> = refused.at("/mistakes").as_array().expect("a list").iter().map(|it| it["line"].clone()).collect();
+    let lines: Vec<_> =
+        refused.at("/mistakes").as_array().expect("a list").iter().map(|it| it["line"].clone()).collect();
     assert_eq!(lines.len(), STRANDING.len(), "all at once: {refused:?}");
     let unchanged = merchant.post(APPLY, &json!({ "toml": plain, "dry_run": true })).expect(200);
     assert_eq!(entry(&unchanged, "cad-month")["change"], "unchanged", "nothing of it was applied");
@@ -175,8 +176,14 @@ fn pruning_removes_what_the_file_leaves_out_unless_licenses_hang_on_it() {
     };
     asked(only_product, false, false).expect(200);
     let refused = asked(only_product, true, false).expect_problem(422, "invalid_request");
-    let told: Vec<String> = refused.at("/mistakes").as_array().expect("a list").iter()
-        .map(|it| format!("{} {}", it["pointer"].as_str().expect("text"), it["message"].as_str().expect("text")))
+    let told: Vec<String> = refused
+        .at("/mistakes")
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|it| {
+            format!("{} {}", it["pointer"].as_str().expect("text"), it["message"].as_str().expect("text"))
+        })
         .collect();
     assert_eq!(told.len(), 2, "the month and its channel: {told:?}");
     assert!(told.iter().any(|it| it.starts_with("/spec/cad-month ") && it.contains(&license)), "{told:?}");
@@ -215,8 +222,14 @@ fn mistakes_of_form_and_those_that_only_the_server_sees_are_told_in_one_answer()
         + "\n[[api_token]]\nname = \"ci\"\nscopes = [\"read\"]\nvalue = \"env:NOWHERE\"\n";
     let refused = harness.merchant().post(APPLY, &json!({ "toml": file }));
     let refused = refused.expect_problem(422, "invalid_request");
-    let lines: Vec<u64> =
-        refused.at("/mistakes").as_array().expect("a list").iter().filter_map(|it| it["line"].as_u64()).collect();
-    let expected = ["machines = 0", "sku = \"CAD-M\"", "[[api_token]]"].map(|words| line_of(&file, words) as u64);
+    let lines: Vec<u64> = refused
+        .at("/mistakes")
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|it| it["line"].as_u64())
+        .collect();
+    let expected =
+        ["machines = 0", "sku = \"CAD-M\"", "[[api_token]]"].map(|words| line_of(&file, words) as u64);
     assert_eq!(lines, expected, "{refused:?}");
 }

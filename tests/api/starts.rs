@@ -92,7 +92,10 @@ fn until_its_first_activation_a_license_is_pending_with_a_claim_code_and_no_lice
     let waiting = shown(&harness, &license);
     assert_eq!(spans(&waiting), [json!("pending"), Value::Null, Value::Null]);
     assert_eq!((waiting.at("/license_key"), waiting.at("/status")), (Value::Null, Value::Null));
-    assert_eq!((waiting.text_at("/claim_code"), waiting.text_at("/starts")), (code.clone(), "first-activation".into()));
+    assert_eq!(
+        (waiting.text_at("/claim_code"), waiting.text_at("/starts")),
+        (code.clone(), "first-activation".into())
+    );
     harness.world.clock.advance(40 * DAY);
     let anybody = harness.anonymous();
     let refused = anybody.post("/v1/claims", &json!({ "claim_code": code }));
@@ -165,7 +168,10 @@ fn where_nothing_is_bound_to_a_machine_the_claim_is_the_beginning() {
     let claim = json!({ "claim_code": issued.text_at("/claim_code") });
     let claimed = harness.anonymous().post("/v1/claims", &claim).expect(200);
     let begun = shown(&harness, &issued.text_at("/id"));
-    assert_eq!(spans(&begun), [json!("active"), json!("2026-02-10T08:00:00Z"), json!("2026-03-10T08:00:00Z")]);
+    assert_eq!(
+        spans(&begun),
+        [json!("active"), json!("2026-02-10T08:00:00Z"), json!("2026-03-10T08:00:00Z")]
+    );
     assert_eq!(begun.text_at("/license_key"), claimed.text_at("/license_key"));
     harness.world.clock.advance(DAY);
     let again = harness.anonymous().post("/v1/claims", &claim).expect(200);
@@ -185,7 +191,10 @@ fn what_the_marketplace_does_to_a_license_that_waits_holds_when_it_begins() {
     assert_eq!(spans(&shown(&harness, &license)), [json!("pending"), Value::Null, json!(end)]);
     harness.world.clock.advance(30 * DAY);
     activate_by_code(&anybody, &code, 1).expect(201);
-    assert_eq!(spans(&shown(&harness, &license)), [json!("active"), json!("2026-03-02T08:00:00Z"), json!(end)]);
+    assert_eq!(
+        spans(&shown(&harness, &license)),
+        [json!("active"), json!("2026-03-02T08:00:00Z"), json!(end)]
+    );
     // Frozen, let go on, upgraded.
     let (instance, license, code) = buy(&harness, &shop, yearly("CAD-LATER"));
     shop.freeze(&instance).expect("answered");
@@ -220,7 +229,8 @@ fn what_the_marketplace_does_to_a_license_that_waits_holds_when_it_begins() {
 fn an_acceptance_begins_a_license_once_at_the_time_that_is_said() {
     let harness = start();
     let shop = harness.storefront();
-    let (_, license, code) = buy(&harness, &shop, Basket::of("CAD-SERVICE", Billing::Period(Period::Months(1))));
+    let (_, license, code) =
+        buy(&harness, &shop, Basket::of("CAD-SERVICE", Billing::Period(Period::Months(1))));
     harness.world.clock.advance(10 * DAY);
     let anybody = harness.anonymous();
     let refused = activate_by_code(&anybody, &code, 1).expect_problem(403, "license_not_started");
@@ -230,10 +240,12 @@ fn an_acceptance_begins_a_license_once_at_the_time_that_is_said() {
     support.post(&path, &json!({})).expect_problem(403, "scope_missing");
     let issuing = harness.bearer(&harness.token(&[Scope::Issue]));
     for wrong in ["2026-01-31T07:59:59Z", "2026-02-10T08:00:01Z", "yesterday"] {
-        let refused = issuing.post(&path, &json!({ "starts_at": wrong })).expect_problem(422, "invalid_request");
+        let refused =
+            issuing.post(&path, &json!({ "starts_at": wrong })).expect_problem(422, "invalid_request");
         assert_eq!(refused.text_at("/pointer"), "/starts_at", "{wrong}");
     }
-    let accepted = issuing.post(&path, &json!({ "starts_at": "2026-02-05T00:00:00Z", "reason": "signed off" }));
+    let accepted =
+        issuing.post(&path, &json!({ "starts_at": "2026-02-05T00:00:00Z", "reason": "signed off" }));
     let begun = [json!("active"), json!("2026-02-05T00:00:00Z"), json!("2026-03-05T00:00:00Z")];
     assert_eq!(spans(&accepted.expect(200)), begun);
     harness.world.clock.advance(DAY);

@@ -44,8 +44,15 @@ macro_rules! in_every_family {
 
             crate::for_engines! { at_once [memory embedded postgres] {
                 each_step_of_a_timely_life_says_the_same_everywhere,
-                repetitions_of_every_call_also_all_at_once_change_nothing,
             } }
+
+            mod repeated {
+                use super::repetitions_of_every_call_also_all_at_once_change_nothing;
+
+                crate::for_engines! { at_once [memory postgres] {
+                    repetitions_of_every_call_also_all_at_once_change_nothing,
+                } }
+            }
 
             fn each_step_of_a_timely_life_says_the_same_everywhere(on: crate::EngineName) {
                 crate::step_by_step(on, &FAMILY);

@@ -73,6 +73,25 @@ impl Replicas {
         self.start(number);
     }
 
+    /// What the running servers have said since they started.
+    pub fn said(&self) -> String {
+        let said = |server: &Mutex<Option<Server>>| {
+            let server = server.lock().unwrap_or_else(PoisonError::into_inner);
+            server.as_ref().map(Server::said).unwrap_or_default()
+        };
+        self.servers.iter().map(said).collect()
+    }
+
+    /// Asks one until it answers as it should: 503 means "not now", and it may be away.
+    pub fn ask<T>(&self, mut request: impl FnMut() -> Option<T>) -> T {
+        loop {
+            if let Some(answer) = request() {
+                return answer;
+            }
+            self.wait();
+        }
+    }
+
     pub fn storefront(&self, sandbox: &Sandbox, number: usize) -> Storefront {
         let address = format!("{}/marketplace/acme/cad-koogallery", self.url(number));
         sandbox.storefront(&address, SecretString::from(ACCESS_KEY.to_owned()))

@@ -23,7 +23,7 @@ use lictor::http::{HttpLimits, HttpParts, HttpState, router, serve, token_digest
 use lictor::marketplace::MarketplaceOrders;
 use lictor::randomness::{SystemRandomness, random_bytes};
 use lictor::sandbox::{CodeShop, OpenApiKeys, Sandbox, Storefront};
-use lictor::service::{AddressChecks, CatalogApplier, ServerBackups, new_token_text};
+use lictor::service::{AddressChecks, CatalogApplier, ServerBackups, ServerMoves, new_token_text};
 use lictor::signing::{Keyring, KeyringSettings};
 use lictor::store::{DatabaseAddress, EmbeddedEngine, MemoryEngine, PostgresEngine, RecordStore, Repository};
 use secrecy::{ExposeSecret, SecretString};
@@ -189,6 +189,7 @@ impl Harness {
             secrets,
             apply: Arc::clone(&applier) as _,
             backups: Arc::new(ServerBackups::new(records.clone(), world.folder.path().join("keys"))),
+            moves: Arc::new(ServerMoves::of(&records, None)),
             checks: Arc::new(checks),
             limits,
             trusted_proxies: TrustedProxies::default(),
@@ -250,7 +251,8 @@ impl Harness {
 
     /// The same with a file that may be wrong.
     pub fn try_apply(&self, text: &str) -> Result<(), ApplyFault> {
-        let applied = self.block_on(self.applier.apply(text, &ApplyCaller::Operator(None), ApplyMode::default()));
+        let applied =
+            self.block_on(self.applier.apply(text, &ApplyCaller::Operator(None), ApplyMode::default()));
         applied.map(drop)
     }
 

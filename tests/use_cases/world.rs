@@ -14,9 +14,9 @@ use lictor::application::ports::{
 };
 use lictor::application::record::{Job, RecordKey, Stored, Task, Versioned};
 use lictor::application::{
-    Activate, Activated, App, ApplyMode, Catalog, CodeUse, Credential, IdempotencyIdentity, IssueLicense, KeepActivations,
-    LicenseAction, MerchantCommand, PurchaseAnswer, PurchaseCall, RenewActivation, ReplayIdentity,
-    UseCaseError,
+    Activate, Activated, App, ApplyMode, Catalog, CodeUse, Credential, IdempotencyIdentity, IssueLicense,
+    KeepActivations, LicenseAction, MerchantCommand, PurchaseAnswer, PurchaseCall, RenewActivation,
+    ReplayIdentity, UseCaseError,
 };
 use lictor::domain::{
     ActivationId, Actor, COMMITMENT_BYTES, Channel, Component, Env, InstanceStatus, Instant, License,
@@ -296,8 +296,9 @@ impl World {
     // --- the merchant's operator
 
     pub async fn apply(&self, catalog: Catalog) {
-        let applied =
-            self.ask(0, async |app| app.apply_catalog(&catalog::acme(), catalog.clone(), ApplyMode::default()).await);
+        let applied = self.ask(0, async |app| {
+            app.apply_catalog(&catalog::acme(), catalog.clone(), ApplyMode::default()).await
+        });
         applied.await.expect("it is applied").expect("the catalog is valid");
     }
 

@@ -86,7 +86,9 @@ impl License {
     /// Lets it begin: its term is counted from `at`, unless the marketplace has fixed the end. Nothing happens to one
     /// that has begun.
     pub fn begin(&mut self, at: Instant) -> Result<bool, TermError> {
-        let Some(DelayedStart::Awaited { event, updates, end_is_fixed }) = self.start else { return Ok(false) };
+        let Some(DelayedStart::Awaited { event, updates, end_is_fixed }) = self.start else {
+            return Ok(false);
+        };
         let validity = if end_is_fixed {
             Validity { starts_at: at, ..self.validity }
         } else {

@@ -8,18 +8,18 @@
 //! to the same sum.
 
 use std::collections::BTreeMap;
-use std::ops::AddAssign;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use super::address::DatabaseAddress;
 use super::connection::Driver;
-use super::filling::Filling;
+use super::filling::{self, Filling};
+use super::schema;
 use super::write::Columns;
 use crate::store::error::StoreError;
 use crate::store::key::{KeyRange, RecordKey};
+use crate::store::moving::{MoveId, Sum};
 use crate::store::record::Record;
 
 /// A part is written once it holds so many records,
@@ -31,34 +31,18 @@ const PART_BYTES: usize = 8 * 1024 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FillMark(pub(super) i64);
 
-/// How many records, and what their digests come to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Sum {
-    records: u64,
-    digests: [u64; 4],
-}
-
-impl Sum {
-    pub(super) fn of(key: &RecordKey, stored: &[u8]) -> Self {
-        let mut digest = Sha256::new();
-        digest.update(u64::try_from(key.as_bytes().len()).unwrap_or(u64::MAX).to_le_bytes());
-        digest.update(key.as_bytes());
-        digest.update(stored);
-        let digest = digest.finalize();
-        let part = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| digest[at * 8 + byte]));
-        Self { records: 1, digests: std::array::from_fn(part) }
+impl FillMark {
+    fn id(self) -> MoveId {
+        MoveId::from_number(u128::from(self.0.unsigned_abs()))
     }
 
-    fn without(self, other: Self) -> Self {
-        let digests = std::array::from_fn(|at| self.digests[at].wrapping_sub(other.digests[at]));
-        Self { records: self.records.wrapping_sub(other.records), digests }
+    /// That of a move; none when it is of a move to somewhere else.
+    pub(super) fn of(id: MoveId) -> Option<Self> {
+        i64::try_from(id.number()).ok().map(Self)
     }
-}
 
-impl AddAssign for Sum {
-    fn add_assign(&mut self, other: Self) {
-        self.records = self.records.wrapping_add(other.records);
-        self.digests = std::array::from_fn(|at| self.digests[at].wrapping_add(other.digests[at]));
+    pub(super) fn read(value: i64) -> MoveId {
+        Self(value).id()
     }
 }
 
@@ -101,11 +85,11 @@ impl BulkWriter {
         if self.part.len() >= PART_RECORDS || self.part_bytes >= PART_BYTES { self.flush() } else { Ok(()) }
     }
 
-    /// Writes over what is there: records in their stored form, or nothing where one was removed.
+    /// Writes over what is there: records in their stored form, or nothing where one was removed. Says what stood there.
     pub(in crate::store) fn apply(
         &mut self,
         effects: &BTreeMap<RecordKey, Option<Vec<u8>>>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<(RecordKey, Vec<u8>)>, StoreError> {
         self.flush()?;
         let (mut keys, mut added) = (Columns::default(), Columns::default());
         for (key, stored) in effects {
@@ -116,30 +100,57 @@ impl BulkWriter {
             }
         }
         let filling = Arc::clone(&self.filling);
-        let replaced =
-            self.driver.wait(async move { filling.lock().await.replace(keys, added).await })?;
-        self.written = self.written.without(replaced);
-        Ok(())
+        let replaced = self.driver.wait(async move { filling.lock().await.replace(keys, added).await })?;
+        for (key, stored) in &replaced {
+            self.written -= Sum::of(key, stored);
+        }
+        Ok(replaced)
+    }
+
+    /// What stands under these keys now, in their stored form.
+    pub(in crate::store) fn stored(
+        &mut self,
+        keys: Vec<RecordKey>,
+    ) -> Result<Vec<(RecordKey, Vec<u8>)>, StoreError> {
+        let filling = Arc::clone(&self.filling);
+        self.driver.wait(async move { filling.lock().await.stored(keys).await })
+    }
+
+    /// Writes what waits and hands over everything that is there, in the order of keys.
+    pub(in crate::store) fn read_back(
+        &mut self,
+        each: &mut dyn FnMut(&RecordKey, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.flush()?;
+        let mut range = KeyRange::all();
+        loop {
+            let (filling, part) = (Arc::clone(&self.filling), range.clone());
+            let page = self.driver.wait(async move { filling.lock().await.page(&part).await })?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            range = range.after(last);
+            page.iter().try_for_each(|(key, record)| each(key, &record.encode(key)))?;
+        }
+    }
+
+    /// Lets revisions go on behind this one.
+    pub(in crate::store) fn set_revision(&mut self, revision: u64) -> Result<(), StoreError> {
+        let filling = Arc::clone(&self.filling);
+        self.driver.wait(async move { filling.lock().await.set_revision(revision).await })
     }
 
     /// Writes what waits, reads everything back, and lets revisions go on behind `revision`. Says how many records
     /// there are; `progress` hears how many were read back so far.
     pub fn settle(&mut self, revision: u64, progress: &mut dyn FnMut(u64)) -> Result<u64, StoreError> {
-        self.flush()?;
-        let (mut range, mut found) = (KeyRange::all(), Sum::default());
-        loop {
-            let (filling, part) = (Arc::clone(&self.filling), range.clone());
-            let page = self.driver.wait(async move { filling.lock().await.page(&part).await })?;
-            let Some((last, _)) = page.last() else { break };
-            range = range.after(last);
-            page.iter().for_each(|(key, record)| found += Sum::of(key, &record.encode(key)));
+        let mut found = Sum::default();
+        self.read_back(&mut |key, stored| {
+            found += Sum::of(key, stored);
             progress(found.records);
-        }
+            Ok(())
+        })?;
         if found != self.written {
             return Err(differs(found.records, self.written.records));
         }
-        let filling = Arc::clone(&self.filling);
-        self.driver.wait(async move { filling.lock().await.set_revision(revision).await })?;
+        self.set_revision(revision)?;
         Ok(found.records)
     }
 
@@ -153,6 +164,42 @@ impl BulkWriter {
     pub fn undo(self) -> Result<(), StoreError> {
         let filling = self.filling;
         self.driver.wait(async move { filling.lock().await.end(true).await })
+    }
+
+    /// Which move into this database it is.
+    pub fn id(&self) -> MoveId {
+        self.mark.id()
+    }
+
+    /// Refuses a database that holds a store, before anything is written to it.
+    pub fn look(address: &DatabaseAddress) -> Result<(), StoreError> {
+        let address = address.clone();
+        Driver::start()?.wait(async move {
+            schema::suits_for_writing(&address).await?;
+            filling::refuse_a_store(&address).await
+        })
+    }
+
+    /// Whether the store of this move is in its place.
+    pub fn has_arrived(address: &DatabaseAddress, id: MoveId) -> Result<bool, StoreError> {
+        let address = address.clone();
+        Driver::start()?.wait(async move { Ok(Filling::arrived(&address).await? == Some(id)) })
+    }
+
+    /// Goes on with a move that was cut off after the other place had let go of its records: takes the mark away. `false`
+    /// when none of this move is here.
+    pub fn go_on(address: &DatabaseAddress, id: MoveId) -> Result<bool, StoreError> {
+        if Self::has_arrived(address, id)? {
+            return Ok(true);
+        }
+        let address = address.clone();
+        let filled = Driver::start()?.wait(async move {
+            match Filling::of(address, id).await? {
+                Some(mut filling) => filling.end(false).await.map(|()| true),
+                None => Ok(false),
+            }
+        });
+        filled
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {

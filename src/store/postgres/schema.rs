@@ -5,7 +5,7 @@ use tokio_postgres::{Client, Transaction};
 use super::address::DatabaseAddress;
 use super::bulk::FillMark;
 use super::connection::{connect, in_time};
-use super::{fault, filling};
+use super::{fault, filling, leaving};
 use crate::store::error::StoreError;
 
 /// The newest schema that this program writes.
@@ -35,8 +35,8 @@ const FIRST_ROW: &str =
     "insert into lictor_schema (id, version, oldest_program) values (1, 0, 0) on conflict do nothing";
 /// While a database is being filled it asks for a program that will never be: also programs that know nothing of it then
 /// refuse to start there.
-const CLOSED: i32 = i32::MAX;
-const SET_OLDEST: &str = "update lictor_schema set oldest_program = $1 where id = 1";
+pub(super) const CLOSED: i32 = i32::MAX;
+pub(super) const SET_OLDEST: &str = "update lictor_schema set oldest_program = $1 where id = 1";
 const LOCKED_ROW: &str = "select version, oldest_program from lictor_schema where id = 1 for update";
 
 /// Whether an older schema is brought up.
@@ -56,7 +56,7 @@ pub enum Upgrade {
 pub async fn upgrade(address: &DatabaseAddress, upgrade: Upgrade) -> Result<(u32, u32), StoreError> {
     let (mut client, _) = connect(address).await?;
     suits(&client).await?;
-    in_time("upgrading the schema", UPGRADE_TIME, upgraded(&mut client, upgrade)).await
+    in_time("upgrading the schema", UPGRADE_TIME, upgraded(&mut client, address, upgrade)).await
 }
 
 /// Whether there is a schema at all.
@@ -64,6 +64,12 @@ pub async fn exists(address: &DatabaseAddress) -> Result<bool, StoreError> {
     let (client, _) = connect(address).await?;
     let row = client.query_one("select to_regclass('lictor_schema') is not null", &[]).await;
     row.map(|row| row.get(0)).map_err(|error| fault::of("looking for the schema", &error))
+}
+
+/// Whether the server is one that this program writes to.
+pub(super) async fn suits_for_writing(address: &DatabaseAddress) -> Result<(), StoreError> {
+    let (client, _) = connect(address).await?;
+    suits(&client).await
 }
 
 async fn suits(client: &Client) -> Result<(), StoreError> {
@@ -97,7 +103,11 @@ async fn suits(client: &Client) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn upgraded(client: &mut Client, upgrade: Upgrade) -> Result<(u32, u32), StoreError> {
+async fn upgraded(
+    client: &mut Client,
+    address: &DatabaseAddress,
+    upgrade: Upgrade,
+) -> Result<(u32, u32), StoreError> {
     let failed = |error: tokio_postgres::Error| fault::of("upgrading the schema", &error);
     // Two first starts at once: the second finds the table, or loses a race inside `if not exists` and tries again.
     let made = client.batch_execute(VERSIONS).await;
@@ -110,6 +120,7 @@ async fn upgraded(client: &mut Client, upgrade: Upgrade) -> Result<(u32, u32), S
     let (found, oldest): (i32, i32) = (row.get(0), row.get(1));
     let is_closed = oldest == CLOSED;
     if is_closed {
+        leaving::refuse_moved(&change, address).await?;
         may_enter(&change, upgrade).await?;
     } else if let Upgrade::FilledBy(_) = upgrade {
         return Err(begun_and_not_ended());

@@ -11,9 +11,9 @@ use super::quota::QuotaPackageRow;
 use super::status_flip::StatusSlotRow;
 use super::validity::{TermRow, ValidityRow};
 use crate::domain::{
-    AppliedChange, AppliedOrder, ChannelId, CustomerId, DelayedStart, Env, Hold, Holds, InstanceId, IssuedKey, License,
-    LicenseEnd, LicenseId, MerchantId, Origin, ProductId, RefreshScene, Sku, SoldSpec, SpecId, StartEvent,
-    TokenId,
+    AppliedChange, AppliedOrder, ChannelId, CustomerId, DelayedStart, Env, Hold, Holds, InstanceId,
+    IssuedKey, License, LicenseEnd, LicenseId, MerchantId, Origin, ProductId, RefreshScene, Sku, SoldSpec,
+    SpecId, StartEvent, TokenId,
 };
 
 row!(

@@ -38,7 +38,9 @@ mod places;
 mod product;
 mod purchase;
 mod quota;
+mod quota_account;
 mod replay;
+mod reservation;
 mod restore;
 mod spec;
 mod status_flip;
@@ -47,10 +49,13 @@ mod supplement;
 mod table;
 mod text;
 mod usage;
+mod usage_report;
 mod validity;
 mod word;
 
-pub(super) use key::{misplaced_jobs, place_of_misplaced, raw_counter_key, raw_key};
+pub(super) use key::{
+    misplaced_jobs, place_of_misplaced, raw_counter_key, raw_key, used_hour_of, used_hours_before,
+};
 pub(super) use listing::Scan;
 pub(super) use supplement::supplement_key;
 pub(super) use table::{Table, Written, WrittenSupplement};

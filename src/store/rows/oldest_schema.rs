@@ -38,7 +38,10 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::NamedUsage(_)
         | Record::WaitingUsage(_)
         | Record::UsageOutbox(_)
-        | Record::UsageSum(_) => false,
+        | Record::UsageSum(_)
+        | Record::QuotaAccount(_)
+        | Record::UsageReport(_)
+        | Record::Reservation(_) => false,
     };
     newest - u16::from(fits_the_one_before)
 }

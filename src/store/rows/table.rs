@@ -27,22 +27,25 @@ use super::pending_license::PendingLicenseRow;
 use super::places::LicensePlacesRow;
 use super::product::OwnedProductRow;
 use super::purchase::PurchaseRow;
+use super::quota_account::QuotaAccountRow;
 use super::replay::ReplayRow;
+use super::reservation::ReservationRow;
 use super::restore::RestoreRow;
 use super::spec::OwnedSpecRow;
 use super::status_flip::StatusFlipRow;
 use super::status_list::StatusListRow;
 use super::supplement::{SUPPLEMENT_SCHEMA, put_back, supplement_key, take_from};
 use super::usage::{NamedUsageRow, UsageOutboxRow, UsageRecordRow, UsageSumRow, WaitingUsageRow};
+use super::usage_report::UsageReportRow;
 use crate::application::ports::StoreError;
 use crate::application::record::{
     ClaimTarget, Idempotency, Instance, Job, KitRecord, LicensePlaces, Mapping, NamedUsage, Owned,
-    PendingLicense, Record, RecordKey, Replay, Stored, UsageOutbox, Versioned, WaitingUsage,
+    PendingLicense, Record, RecordKey, Replay, Stored, UsageOutbox, UsageReport, Versioned, WaitingUsage,
 };
 use crate::domain::{
     Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice, ChannelStanding,
-    HandedOver, Instant, License, Merchant, Product, Purchase, Restore, Spec, StatusFlip, StatusList,
-    UsageRecord, UsageSum,
+    HandedOver, Instant, License, Merchant, Product, Purchase, QuotaAccount, Reservation, Restore, Spec,
+    StatusFlip, StatusList, UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -118,6 +121,9 @@ tables! {
     WaitingUsage = "waiting usage", schema 1, WaitingUsage as WaitingUsageRow;
     UsageOutbox = "usage outbox", schema 1, UsageOutbox as UsageOutboxRow;
     UsageSum = "usage sum", schema 1, UsageSum as UsageSumRow;
+    QuotaAccount = "quota account", schema 1, QuotaAccount as QuotaAccountRow;
+    UsageReport = "usage report", schema 1, UsageReport as UsageReportRow;
+    Reservation = "reservation", schema 1, Reservation as ReservationRow;
 }
 
 /// A record as the raw store takes it.
@@ -202,6 +208,9 @@ impl Table {
             RecordKey::WaitingUsage { .. } => Self::WaitingUsage,
             RecordKey::UsageOutbox(..) => Self::UsageOutbox,
             RecordKey::UsageSum(..) => Self::UsageSum,
+            RecordKey::QuotaAccount(..) => Self::QuotaAccount,
+            RecordKey::UsageReport(..) => Self::UsageReport,
+            RecordKey::Reservation(..) => Self::Reservation,
         }
     }
 

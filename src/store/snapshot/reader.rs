@@ -6,12 +6,12 @@ use std::sync::Arc;
 use miniz_oxide::inflate::decompress_slice_iter_to_slice;
 use sha2::{Digest, Sha256};
 
-use super::{SnapshotSource, SnapshotSummary};
 use super::format::{
     BadHeader, FRAME_SALT, HEADER_BYTES, KIND_END, KIND_FRAMES, KIND_RECORDS, RECORD_LENGTHS_BYTES,
     SECTION_BYTES_MAX, SECTION_HEADER_BYTES, SectionHeader, SnapshotHeader, TRAILER_BYTES,
     TRAILER_DIGESTED_BYTES, Trailer, take_record,
 };
+use super::{SnapshotSource, SnapshotSummary};
 use crate::store::embedded::STORE_SCHEMA;
 use crate::store::engine::Position;
 use crate::store::error::StoreError;
