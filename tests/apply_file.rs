@@ -118,7 +118,10 @@ fn a_full_file_becomes_what_it_says() {
     assert_eq!((quota.window, quota.overage), (WindowAlignment::Calendar, Overage::Count));
     assert_eq!(quota.alert_percent, [50]);
     let channel = &file.channels[0];
-    assert_eq!((channel.protocol.0.as_str(), channel.marketplace), ("license-online", Marketplace::KooGallery));
+    assert_eq!(
+        (channel.protocol.0.as_str(), channel.marketplace),
+        ("license-online", Marketplace::KooGallery)
+    );
     assert_eq!((channel.access_keys[0].used_for, channel.ready), (AccessKeyUse::Kit, ReadyRule::AppInfo));
     assert_eq!(channel.access_keys[0].value, SecretRef::File("/run/key".into()));
     assert_eq!(channel.open_api.as_ref().expect("given").base_url, "http://127.0.0.1:9000");
@@ -314,9 +317,21 @@ const MISTAKES: &[(&str, &str, isize, &str, &str)] = &[
     ),
     ("term = \"permanent\"", "term = \"P2D\"", 0, "/spec/0/term", "a trial has 3 to 180 days"),
     ("term = \"permanent\"", "term = \"P181D\"", 0, "/spec/0/term", "write for example \"P14D\""),
-    ("[\"cad-max\"]", "[\"cad-mx\"]", 0, "/spec/1/changes_to/0", "there is no spec `cad-mx`; did you mean `cad-max`?"),
+    (
+        "[\"cad-max\"]",
+        "[\"cad-mx\"]",
+        0,
+        "/spec/1/changes_to/0",
+        "there is no spec `cad-mx`; did you mean `cad-max`?",
+    ),
     ("[\"cad-max\"]", "[\"cad-pro\"]", 0, "/spec/1/changes_to/0", "the spec `cad-pro` is a package"),
-    ("[\"cad-max\"]", "[\"cad-start\"]", 0, "/spec/1/changes_to/0", "an instance stays what it is without this"),
+    (
+        "[\"cad-max\"]",
+        "[\"cad-start\"]",
+        0,
+        "/spec/1/changes_to/0",
+        "an instance stays what it is without this",
+    ),
     ("[\"cad-max\"]", "[\"cad-max\", \"cad-max\"]", 0, "/spec/1/changes_to/1", "stands twice"),
     (
         "protocol = \"license-online\"",

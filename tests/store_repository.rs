@@ -527,7 +527,8 @@ mod sample {
             memo: None,
             set_at: at(789),
         };
-        let full = AppInfo { license: license_id(2), memo: Some("欢迎 {claim_code}\n".into()), ..bare.clone() };
+        let full =
+            AppInfo { license: license_id(2), memo: Some("欢迎 {claim_code}\n".into()), ..bare.clone() };
         vec![bare, full]
     }
 

@@ -14,8 +14,7 @@ use crate::domain::{
 };
 
 /// Tokens name their product for ever: a license never becomes one of another.
-pub(super) const OTHER_PRODUCT: &str =
-    "the SKU means a spec of another product: give it to a spec of the license's own product in the apply file";
+pub(super) const OTHER_PRODUCT: &str = "the SKU means a spec of another product: give it to a spec of the license's own product in the apply file";
 
 /// What changes a license.
 pub(super) struct OrderedChange<'a> {

@@ -9,11 +9,12 @@ use tokio::sync::mpsc;
 pub use super::disk_room::{DiskLevel, DiskState, Urgency};
 pub use super::record::Versioned;
 use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
+use super::tell_standing::tell_standing;
 use crate::domain::{
-    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, InstanceId, Instant,
-    License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, ProductId,
-    RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId, UsageKey,
-    UsageRecord,
+    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, EventId, InstanceId,
+    Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId,
+    ProductId, RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
+    UsageKey, UsageRecord,
 };
 
 /// Revision that means "there is no such record".
@@ -73,10 +74,11 @@ impl Commit {
         self
     }
 
-    /// Adds a step.
+    /// Adds a step. A license and the events that tell of its change find each other, whichever comes first.
     #[must_use]
     pub fn with(mut self, change: Change) -> Self {
         self.changes.push(change);
+        tell_standing(&mut self.changes);
         self
     }
 
@@ -200,6 +202,15 @@ pub enum Listing {
     },
     /// The events of a license, oldest first.
     Events(MerchantId, LicenseId),
+    /// The events of a license, oldest first, behind the given one.
+    LaterEvents {
+        /// Whose.
+        merchant: MerchantId,
+        /// Of which license.
+        license: LicenseId,
+        /// Only those behind this one.
+        after: EventId,
+    },
     /// Answered calls of a merchant, in no order that means anything, behind the given one.
     Replays {
         /// Whose.

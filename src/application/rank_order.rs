@@ -8,8 +8,8 @@ use super::record::{Owned, RecordKey};
 use super::refresh_instance::end_text;
 use super::settle_purchase::Settled;
 use crate::domain::{
-    Actor, Channel, EventKind, LicenseEnd, LicenseId, Merchant, OrderDetails, OrderLineKey, Purchase, PurchaseFacts,
-    RefreshScene, Spec, Term,
+    Actor, Channel, EventKind, LicenseEnd, LicenseId, Merchant, OrderDetails, OrderLineKey, Purchase,
+    PurchaseFacts, RefreshScene, Spec, Term,
 };
 
 /// A later order of a purchase.
@@ -50,8 +50,12 @@ impl App {
                     Ok(details) => {
                         let mut ranking = ranking_of(&details, later.order_line_id);
                         if later.scene == RefreshScene::RenewalChange {
-                            let Some(change) = self.change_in(key, &channel, &purchase.license, later, &details).await? else {
-                                return Ok(Settled::Later("no spec of the license's product knows the SKU yet".into()));
+                            let Some(change) =
+                                self.change_in(key, &channel, &purchase.license, later, &details).await?
+                            else {
+                                return Ok(Settled::Later(
+                                    "no spec of the license's product knows the SKU yet".into(),
+                                ));
                             };
                             ranking.change = Some(change);
                         }

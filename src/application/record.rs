@@ -1,13 +1,13 @@
 //! What is stored, in domain words: one record per noun, found by a typed key.
 
 use crate::domain::{
-    Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk, CallId,
-    Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, EventId, HandedOver, HandedOverKey,
-    InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId,
-    MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId, Places, Product, ProductId, Purchase,
-    PurchaseOutcome, QuotaAccount, RefreshScene, Reservation, ReservationId, Restore, Sku, Spec, SpecId,
-    StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest, UsageGrant, UsageId, UsageKey,
-    UsageRecord, UsageSum, authorization_code,
+    Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk,
+    CallId, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, EventId, HandedOver,
+    HandedOverKey, InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant,
+    MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId, Places, Product,
+    ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene, Reservation, ReservationId, Restore,
+    Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest, UsageGrant,
+    UsageId, UsageKey, UsageRecord, UsageSum, authorization_code,
 };
 
 /// The key of one record.

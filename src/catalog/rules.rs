@@ -87,14 +87,19 @@ fn changes_lead_somewhere(root: &Section<'_>, context: &ApplyContext, specs: &[R
         let target = given.get(id.as_str()).copied();
         let target = target.or(known.get(id.as_str()).map(|product| (*product, SpecKind::License)));
         match target {
-            _ if *id == spec.id => root.mistake_at(place, "an instance stays what it is without this: leave it out"),
+            _ if *id == spec.id => {
+                root.mistake_at(place, "an instance stays what it is without this: leave it out")
+            }
             None => {
                 let names: Vec<&str> = given.keys().chain(known.keys()).copied().collect();
                 root.mistake_at(place, format!("there is no spec `{id}`{}", suggestion(id.as_str(), &names)));
             }
             Some((product, _)) if *product != spec.product => root.mistake_at(
                 place,
-                format!("the spec `{id}` licenses `{product}`: an instance of `{}` becomes none of it", spec.product),
+                format!(
+                    "the spec `{id}` licenses `{product}`: an instance of `{}` becomes none of it",
+                    spec.product
+                ),
             ),
             Some((_, SpecKind::Package)) => {
                 root.mistake_at(place, format!("the spec `{id}` is a package: an instance becomes none"));

@@ -25,6 +25,15 @@ pub enum License {
         #[arg(long)]
         reveal: bool,
     },
+    /// Explain why a license is, or was, valid or not, with every event that led there.
+    Explain {
+        /// The license.
+        #[arg(value_name = "LICENSE")]
+        id: String,
+        /// The instant (RFC 3339); default: now.
+        #[arg(long, value_name = "INSTANT")]
+        at: Option<String>,
+    },
     /// Issue a license by hand.
     Issue(Box<Issue>),
     /// Redeem a claim code, or a marketplace's authorization code, for the license key. Needs no API token.
@@ -182,6 +191,10 @@ impl License {
             Self::Show { id, reveal } => {
                 let path = revealing(&format!("/v1/merchant/licenses/{}", escaped(&id)), reveal);
                 output.answer(&api.get(&path)?, details);
+            }
+            Self::Explain { id, at } => {
+                let path = format!("/v1/merchant/licenses/{}/explanation", escaped(&id));
+                output.answer(&api.get(&with_query(&path, &[("at", at)]))?, explained);
             }
             Self::Issue(issue) => output.answer(&issue.ask(&api)?, details),
             Self::Redeem { code, product, wait_secs } => {
@@ -343,6 +356,36 @@ fn details(license: &Value) -> String {
         format!("{:<15} {}\n", printable(name), printable(&cell(Some(value))))
     };
     members.into_iter().map(line).collect()
+}
+
+/// The verdict in one line, what it rests on, and the events in a table.
+fn explained(explanation: &Value) -> String {
+    let verdict = match explanation["valid"].as_bool() {
+        Some(true) => "valid",
+        Some(false) => "not valid",
+        None => "not known",
+    };
+    let (id, at) = (cell(explanation.get("license_id")), cell(explanation.get("at")));
+    let mut text = format!("{id} at {at}: {verdict} ({})\n", cell(explanation.get("code")));
+    text.push_str(&format!("{}\n", cell(explanation.get("reason"))));
+    let columns =
+        [("LICENSE KEY", "id"), ("ISSUED", "issued_at"), ("STATE", "state"), ("SINCE", "superseded_at")];
+    let keys = Table::of_items(&explanation["license_keys"], &columns);
+    let mut events = Table::new(&["EVENT", "AT", "BY", "DETAIL"]);
+    for event in explanation["events"].as_array().into_iter().flatten() {
+        let detail = event["detail"].as_object().into_iter().flatten();
+        let detail: Vec<String> =
+            detail.map(|(name, value)| format!("{name} {}", cell(Some(value)))).collect();
+        let member = |name: &str| cell(event.get(name));
+        events.row(vec![member("kind"), member("at"), member("actor"), detail.join(", ")]);
+    }
+    for table in [keys, events].iter().filter(|table| !table.is_empty()) {
+        text.push_str(&format!("\n{}", table.render()));
+    }
+    if let Some(count) = explanation["events_left_off"].as_u64().filter(|count| *count > 0) {
+        text.push_str(&format!("and {count} earlier events\n"));
+    }
+    text
 }
 
 fn outcome(license: &Value) -> String {

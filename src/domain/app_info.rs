@@ -42,7 +42,9 @@ impl AppInfo {
     /// Whether a memo can be shown, or the rule that it breaks.
     pub fn check_memo(text: &str) -> Result<(), String> {
         if text.chars().count() > MEMO_CHARS_MAX {
-            return Err(format!("must be at most {MEMO_CHARS_MAX} characters: the marketplace takes 1,024 in all"));
+            return Err(format!(
+                "must be at most {MEMO_CHARS_MAX} characters: the marketplace takes 1,024 in all"
+            ));
         }
         if text.chars().any(|letter| letter.is_control() && letter != '\n') {
             return Err("must not contain control characters".to_owned());

@@ -32,7 +32,8 @@ fn buy(harness: &Harness, shop: &Storefront, basket: Basket) -> (String, String)
 #[test]
 fn an_instance_is_in_progress_until_its_app_info_is_set_and_shows_it_from_then_on() {
     let harness = Harness::start();
-    let waiting = acme(&harness.world.sandbox).replace("protocol = \"saas-v2\"", "protocol = \"saas-v2\"\nready = \"app-info\"");
+    let waiting = acme(&harness.world.sandbox)
+        .replace("protocol = \"saas-v2\"", "protocol = \"saas-v2\"\nready = \"app-info\"");
     harness.apply(&waiting);
     let shop = harness.storefront();
     let (instance, license) = buy(&harness, &shop, monthly());
@@ -53,11 +54,16 @@ fn an_instance_is_in_progress_until_its_app_info_is_set_and_shows_it_from_then_o
         assert_eq!(asked().result_code(), "000004");
     }
     let reader = harness.bearer(&harness.token(&[Scope::Support]));
-    put(&reader, &license, &json!({ "front_end_url": "https://t1.cad.example" })).expect_problem(403, "scope_missing");
+    put(&reader, &license, &json!({ "front_end_url": "https://t1.cad.example" }))
+        .expect_problem(403, "scope_missing");
     let said = json!({ "front_end_url": "https://t1.cad.example/start?t=1", "memo": "Code {claim_code}." });
     let set = put(&merchant, &license, &said).expect(200);
     harness.world.clock.advance(Duration::from_secs(60));
-    assert_eq!(put(&merchant, &license, &said).expect(200).json(), set.json(), "the same again changes nothing");
+    assert_eq!(
+        put(&merchant, &license, &said).expect(200).json(),
+        set.json(),
+        "the same again changes nothing"
+    );
     assert_eq!(merchant.get(&path).expect(200).json(), set.json());
     let answer = asked();
     assert_eq!(answer.result_code(), "000000");
@@ -68,7 +74,10 @@ fn an_instance_is_in_progress_until_its_app_info_is_set_and_shows_it_from_then_o
     put(&merchant, &license, &json!({ "front_end_url": "https://t2.cad.example" })).expect(200);
     let info = asked().app_info(&instance).expect("it is there").clone();
     assert_eq!(info["frontEndUrl"], "https://t2.cad.example");
-    assert!(info["memo"].as_str().is_some_and(|memo| memo.starts_with("Claim code ")), "the product's own: {info}");
+    assert!(
+        info["memo"].as_str().is_some_and(|memo| memo.starts_with("Claim code ")),
+        "the product's own: {info}"
+    );
     // What has ended waits for nobody.
     let (gone, license) = buy(&harness, &shop, monthly());
     shop.release(&gone).expect("answered");
@@ -87,7 +96,8 @@ fn an_instance_becomes_only_what_its_spec_leads_to_and_never_another_product() {
         + "\n[[product]]\nid = \"acme-cam\"\n\n[[spec]]\nid = \"cam\"\nproduct = \"acme-cam\"\nsku = \"CAM\"\n";
     harness.apply(&leads);
     let (instance, license) = buy(&harness, &shop, monthly());
-    let asked = |basket: &Basket| shop.check_change(&instance, basket).expect("answered").result_code().to_owned();
+    let asked =
+        |basket: &Basket| shop.check_change(&instance, basket).expect("answered").result_code().to_owned();
     assert_eq!(asked(&monthly()), "000000", "more or less of the same");
     assert_eq!(asked(&yearly()), "000000");
     assert_eq!(asked(&Basket::of("CAD-FOREVER", Billing::OneTime)), "000002", "not on its path");

@@ -6,6 +6,7 @@ mod app_info;
 mod bodies;
 mod callbacks;
 mod catalog_changes;
+mod explanations;
 mod failures;
 mod licenses;
 mod offline_material;

@@ -43,9 +43,9 @@ use crate::application::record::{
     PendingLicense, Record, RecordKey, Replay, Stored, UsageOutbox, UsageReport, Versioned, WaitingUsage,
 };
 use crate::domain::{
-    Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice, ChannelStanding,
-    HandedOver, Instant, License, Merchant, Product, Purchase, QuotaAccount, Reservation, Restore, Spec,
-    StatusFlip, StatusList, UsageRecord, UsageSum,
+    Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice,
+    ChannelStanding, HandedOver, Instant, License, Merchant, Product, Purchase, QuotaAccount, Reservation,
+    Restore, Spec, StatusFlip, StatusList, UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
