@@ -55,6 +55,7 @@ fn quota(package: &QuotaPackage) -> Result<QuotaClaim, SigningError> {
         amount: amount(package.template.amount)?,
         reset,
         total: package.total.ok().map(amount).transpose()?,
+        share: None,
     })
 }
 
@@ -157,6 +158,7 @@ pub(super) fn activation(
         term: key_term(license)?,
         spec: spec(license),
         quota: Vec::new(),
+        ledger: None,
         machine: Some(machine(&activation.machine)?),
         upd: license.sold.updates_until.map(seconds),
         policy: policy(license),
