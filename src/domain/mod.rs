@@ -75,8 +75,9 @@ pub use purchase_event::{
 };
 pub use push_window::PushWindow;
 pub use quota::{
-    NoTotal, Overage, PackageTotal, QuotaPackage, QuotaTemplate, QuotaWindow, ROUNDED_END_HOURS, ResetWindow,
-    WindowAlignment,
+    Draw, HeldPackage, Meter, MeterKey, MetricLeft, NoTotal, Overage, PACKAGES_MAX, PackageSource,
+    PackageTotal, QuotaAccount, QuotaBalance, QuotaCounts, QuotaPackage, QuotaPool, QuotaTemplate,
+    QuotaWindow, ROUNDED_END_HOURS, ResetWindow, WindowAlignment, WindowKey,
 };
 pub use refund::RefundRule;
 pub use refusal::{NextAction, Refusal};

@@ -1,13 +1,21 @@
 //! Quota packages as bought.
 
+mod account;
+mod balance;
+mod draw;
+mod meter;
 mod window;
 
+pub use account::{HeldPackage, PACKAGES_MAX, PackageSource, QuotaAccount};
+pub use balance::QuotaBalance;
+pub use draw::{Draw, MetricLeft, QuotaPool};
+pub use meter::{Meter, MeterKey, QuotaCounts, WindowKey};
 pub use window::{QuotaWindow, ROUNDED_END_HOURS};
 
 use super::{Amount, AmountError, Instant, Term, Validity};
 
 /// After how long a package's amount is available anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResetWindow {
     /// Never: the amount is for the whole validity.
     None,
@@ -66,7 +74,7 @@ impl ResetWindow {
 }
 
 /// Where windows begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WindowAlignment {
     /// Counted from the start of the validity.
     Anniversary,
