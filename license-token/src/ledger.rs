@@ -16,10 +16,10 @@ use crate::key_set::ed25519_verify_strict;
 use crate::policy::words;
 use crate::{Amount, Refusal, base64url};
 
-/// Longest ledger that is read at a time.
-pub const LEDGER_MAX_BYTES: usize = 256 * 1024;
+/// Longest ledger that is read at a time: with a certificate and a proof it fits into a request of 64 KiB.
+pub const LEDGER_MAX_BYTES: usize = 48 * 1024;
 /// Most entries that are read at a time.
-pub const LEDGER_ENTRIES_MAX: usize = 1_000;
+pub const LEDGER_ENTRIES_MAX: usize = 256;
 /// Longest line, its end not counted.
 pub const LINE_MAX_BYTES: usize = 1_024;
 /// Stands before everything that is hashed or signed here, so that nothing else can be taken for it.
@@ -78,7 +78,8 @@ impl Entry {
     /// # Errors
     /// `malformed`.
     pub fn parse(text: &[u8]) -> Result<Self, Refusal> {
-        let value = json::parse(text, &LIMITS).map_err(|_why| Refusal::claim("entry", "is no strict JSON"))?;
+        let value =
+            json::parse(text, &LIMITS).map_err(|_why| Refusal::claim("entry", "is no strict JSON"))?;
         let entry = Members::of(&value, "entry")?;
         if value.as_object().is_none_or(|members| members.len() != ENTRY_MEMBERS) {
             return Err(Refusal::claim("entry", "has not exactly its nine members"));

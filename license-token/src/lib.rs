@@ -56,7 +56,9 @@ pub mod token_type;
 pub mod verdict;
 
 pub use amount::Amount;
-pub use claims::{ActivationClaims, AnyClaims, Env, LedgerClaim, LicenseClaims, SpecClaim, StatusListClaims, StatusRef};
+pub use claims::{
+    ActivationClaims, AnyClaims, Env, LedgerClaim, LicenseClaims, SpecClaim, StatusListClaims, StatusRef,
+};
 pub use code::Code;
 #[cfg(feature = "device-key")]
 pub use device_key::DeviceKey;

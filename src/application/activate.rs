@@ -9,6 +9,7 @@ use super::continue_after_restore::LastRestore;
 use super::merchant_commands::freed;
 use super::ports::{ABSENT, CertificateOrder, Change, Commit, StoreError, Urgency, Versioned, find};
 use super::record::{LicensePlaces, Record, RecordKey};
+use super::settle_device::{DeviceRequest, KeyChange, SettledDevice, bound_machine};
 use crate::domain::{
     Activation, ActivationId, ActivationState, Actor, Binding, EndCause, EventKind, GENERATION_FIRST,
     Instant, Lease, License, LicenseId, Machine, Merchant, MerchantId, PlaceDecision, Places, Refusal,
@@ -30,6 +31,8 @@ pub struct Activate {
     pub name: String,
     /// The same for the same request.
     pub nonce: String,
+    /// The machine's own key, if it has one.
+    pub device: DeviceRequest,
 }
 
 /// What a machine gets.
@@ -101,6 +104,8 @@ impl App {
             let why = "the license is not bound to machines: the license key alone is enough";
             return Err(Refusal::IllegalState { why }.into());
         }
+        let machine = bound_machine(license, &command.machine, command.device.proof.as_ref())?;
+        let command = &Activate { machine, ..command.clone() };
         let places = &loaded.places.value.places;
         let limit = license.sold.machines;
         let needs_leases = places.of_machine(&command.machine).is_none() && places.are_taken(limit);
@@ -197,7 +202,9 @@ impl App {
             state: ActivationState::Ended { at: now, cause: EndCause::Holder },
         };
         let first = NextLease { generation: GENERATION_FIRST, follows: None, nonce: &command.nonce, now };
-        self.sign_lease(&loaded, &mut activation, &first)?;
+        let settled = self.settle_device(&activation, &command.device, 0, KeyChange::Allowed).await?;
+        self.refuse_ledger(&activation, &settled).await?;
+        self.sign_lease(&loaded, &mut activation, &settled, &first)?;
         let mut places = loaded.places.value.clone();
         let license_key = RecordKey::License(license.merchant.clone(), license.id.clone());
         let commit = Commit::new().with_urgency(Urgency::Grow);
@@ -212,6 +219,7 @@ impl App {
         let event = self.activation_event(&activation, EventKind::ActivationCreated);
         let answer = self.activated(&loaded, &activation, true)?;
         let commit = commit.put(places, loaded.places.revision).put(event, ABSENT).put(activation, ABSENT);
+        let commit = settled.add_to(commit);
         self.store.commit(commit).await?;
         self.signals.flips.notify_one();
         Ok(answer)
@@ -236,7 +244,9 @@ impl App {
         }
         let generation = lease.next_generation(untouched_since);
         let next = NextLease { generation, follows: None, nonce: &command.nonce, now };
-        self.next_lease(loaded, found, Some(&command.machine), &next).await
+        let shown = lease.generation;
+        let settled = self.settle_device(&found.value, &command.device, shown, KeyChange::Allowed).await?;
+        self.next_lease(loaded, found, Some(&command.machine), &settled, &next).await
     }
 
     /// Signs and stores the next certificate; the machine's components as it offers them now are kept.
@@ -245,9 +255,11 @@ impl App {
         loaded: &Loaded,
         found: Versioned<Activation>,
         machine: Option<&Machine>,
+        settled: &SettledDevice,
         next: &NextLease<'_>,
     ) -> Result<Activated, UseCaseError> {
         let Versioned { value: mut activation, revision } = found;
+        self.refuse_ledger(&activation, settled).await?;
         let license = &loaded.license.value;
         let license_key = RecordKey::License(license.merchant.clone(), license.id.clone());
         let mut commit = Commit::new().with(Change::Check(license_key, loaded.license.revision));
@@ -259,9 +271,9 @@ impl App {
             }
             commit = commit.put(places, loaded.places.revision);
         }
-        self.sign_lease(loaded, &mut activation, next)?;
+        self.sign_lease(loaded, &mut activation, settled, next)?;
         let answer = self.activated(loaded, &activation, false)?;
-        self.store.commit(commit.put(activation, revision)).await?;
+        self.store.commit(settled.add_to(commit.put(activation, revision))).await?;
         Ok(answer)
     }
 
@@ -270,6 +282,7 @@ impl App {
         &self,
         loaded: &Loaded,
         activation: &mut Activation,
+        settled: &SettledDevice,
         next: &NextLease<'_>,
     ) -> Result<(), UseCaseError> {
         let now = next.now;
@@ -292,7 +305,8 @@ impl App {
             certificate: String::new(),
         };
         activation.state = ActivationState::Held(lease);
-        let order = CertificateOrder { merchant: &loaded.merchant, license, activation };
+        let device = settled.device.as_ref();
+        let order = CertificateOrder { merchant: &loaded.merchant, license, activation, device };
         let text = self.signer.certificate(&order)?;
         if let ActivationState::Held(lease) = &mut activation.state {
             lease.certificate = text;

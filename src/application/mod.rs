@@ -46,6 +46,7 @@ mod renew_activation;
 mod report_use;
 mod run_jobs;
 mod settle_code;
+mod settle_device;
 mod settle_purchase;
 mod status_slots;
 mod sweep_lapsed;
@@ -85,6 +86,7 @@ pub use record_usage::{
 };
 pub use redeem_code::Redeemed;
 pub use renew_activation::{Credential, RenewActivation};
+pub use settle_device::{DeviceProof, DeviceRequest};
 pub use settle_purchase::Settled;
 pub use try_code::CodeTrial;
 pub use view_channels::{CallFilter, ChannelView};

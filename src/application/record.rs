@@ -2,11 +2,11 @@
 
 use crate::domain::{
     Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, CallChunk, CallId,
-    Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, EventId, HandedOver, HandedOverKey,
-    InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId,
-    MeteringSn, NoticeId, OrderLineKey, OrderRef, Places, Product, ProductId, Purchase, PurchaseOutcome,
-    RefreshScene, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot,
-    TokenDigest, UsageId, UsageKey, UsageRecord, UsageSum, authorization_code,
+    Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, Device, EventId, HandedOver,
+    HandedOverKey, InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant,
+    MerchantId, MeteringSn, NoticeId, OrderLineKey, OrderRef, Places, Product, ProductId, Purchase,
+    PurchaseOutcome, RefreshScene, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber,
+    StatusSlot, TokenDigest, UsageId, UsageKey, UsageRecord, UsageSum, authorization_code,
 };
 
 /// The key of one record.
@@ -42,6 +42,8 @@ pub enum RecordKey {
     Places(MerchantId, LicenseId),
     /// An activation of a license.
     Activation(MerchantId, LicenseId, ActivationId),
+    /// The device key of an activation, its share of quota and its ledger.
+    Device(MerchantId, LicenseId, ActivationId),
     /// A published status list.
     StatusList(MerchantId, StatusListNumber),
     /// An entry that waits for the next publication.
@@ -515,6 +517,7 @@ impl Record {
             | Self::HandedOver(_)
             | Self::Places(_)
             | Self::Activation(_)
+            | Self::Device(_)
             | Self::StatusList(_)
             | Self::StatusFlip(_)
             | Self::Job(_)
@@ -564,6 +567,9 @@ records! {
     Places(LicensePlaces) = |it| RecordKey::Places(it.merchant.clone(), it.license.clone());
     Activation(Activation) = |it| {
         RecordKey::Activation(it.merchant.clone(), it.license.clone(), it.id.clone())
+    };
+    Device(Device) = |it| {
+        RecordKey::Device(it.merchant.clone(), it.license.clone(), it.activation.clone())
     };
     StatusList(StatusList) = |it| RecordKey::StatusList(it.merchant.clone(), it.number);
     StatusFlip(StatusFlip) = |it| RecordKey::StatusFlip(it.merchant.clone(), it.slot);

@@ -17,7 +17,7 @@ struct Rule {
 const RULES: &[Rule] = &[
     Rule { path: &["spec", "starts"], served: &["purchase"] },
     Rule { path: &["spec", "kind"], served: &["license"] },
-    Rule { path: &["spec", "machine", "binding"], served: &["hardware", "floating", "none"] },
+    Rule { path: &["spec", "machine", "binding"], served: &["hardware", "device-key", "floating", "none"] },
     Rule { path: &["spec", "machine", "when_full"], served: &["refuse"] },
     Rule { path: &["channel", "protocol"], served: PROTOCOLS_SERVED },
     Rule { path: &["channel", "ready"], served: &["minted"] },

@@ -200,6 +200,7 @@ impl ApiError {
             next_action: self.next_action().map(NextAction::as_str),
             pointer: self.pointer(),
             current_revision: self.current_revision(),
+            place: self.place(),
             mistakes: self.mistakes(),
             request_id,
         };
@@ -241,6 +242,11 @@ impl ApiError {
         if let Self::Refused(Refusal::RevisionConflict { current }) = self { Some(*current) } else { None }
     }
 
+    fn place(&self) -> Option<PlaceLine> {
+        let Self::Refused(Refusal::LedgerRefused(place)) = self else { return None };
+        Some(PlaceLine { seq: place.seq, fault: place.fault.as_str() })
+    }
+
     fn mistakes(&self) -> Option<Vec<MistakeLine<'_>>> {
         match self {
             Self::Mistakes(mistakes) => Some(mistakes.iter().map(MistakeLine::of).collect()),
@@ -272,6 +278,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
         Refusal::MachineLimitReached { .. }
         | Refusal::CloneSuspected
+        | Refusal::LedgerRefused(_)
         | Refusal::ActivationEnded
         | Refusal::OrderNotHeld { .. }
         | Refusal::SkuTaken { .. }
@@ -299,8 +306,17 @@ struct Problem<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     current_revision: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<PlaceLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     mistakes: Option<Vec<MistakeLine<'a>>>,
     request_id: &'a str,
+}
+
+/// Where a usage ledger is wrong.
+#[derive(Serialize)]
+struct PlaceLine {
+    seq: u64,
+    fault: &'static str,
 }
 
 #[derive(Serialize)]

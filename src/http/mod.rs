@@ -25,6 +25,7 @@ mod metrics;
 mod path;
 mod portal;
 mod presented;
+mod proof;
 mod query;
 mod reply;
 mod request_scope;

@@ -23,7 +23,7 @@ pub enum Kind {
     Activation,
     /// Counter: what was used of a quota package in one window. Never below zero.
     Quota,
-    /// Quota escrowed to an activation.
+    /// The device key of an activation, the quota escrowed to it, how far its usage ledger was merged.
     Escrow,
     /// A reservation of quota, with an `until`.
     Reservation,

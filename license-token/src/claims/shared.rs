@@ -7,11 +7,9 @@ use super::{CLAIMS_VERSION, NAME_MAX_BYTES, URI_MAX_BYTES};
 #[cfg(feature = "signing")]
 use crate::json::ObjectWriter;
 use crate::json::Value;
-use crate::policy::words;
 use crate::ledger::Head;
-use crate::{
-    Binding, Enforcement, Policy, QuotaClaim, Refusal, Reset, ShareClaim, StatusRule, Term,
-};
+use crate::policy::words;
+use crate::{Binding, Enforcement, Policy, QuotaClaim, Refusal, Reset, ShareClaim, StatusRule, Term};
 
 words! {
     /// Whether real money stands behind a token.

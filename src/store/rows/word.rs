@@ -5,7 +5,7 @@ use crate::domain::{
     AccessKeyUse, ActivationId, ApiTokenId, Binding, CallId, ChannelId, Charging, Component, CustomerId,
     EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KitInterface, LicenseId, Marketplace,
     MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay, OrderId, OrderLineId,
-    OurFault, Overage, PackageKind, ParameterPlace, ProductId, ReadyRule, RefreshScene, RequestId,
+    OurFault, Overage, PackageId, PackageKind, ParameterPlace, ProductId, ReadyRule, RefreshScene, RequestId,
     ResetWindow, Scope, Sku, SpecId, SpecKind, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId,
     UsagePush, WhenFull, WindowAlignment, WorkFault,
 };
@@ -76,6 +76,7 @@ ids!(
     MeteringSn,
     OrderId,
     OrderLineId,
+    PackageId,
     ProductId,
     RequestId,
     Sku,
