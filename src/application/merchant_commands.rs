@@ -285,9 +285,12 @@ fn resume(
 fn counts_a_revision(change: &Change) -> bool {
     match change {
         Change::Put(..) | Change::Claim(..) => true,
-        Change::Check(..) | Change::Set(..) | Change::Delete(..) | Change::Remove(..) | Change::Add(..) => {
-            false
-        }
+        Change::Check(..)
+        | Change::Set(..)
+        | Change::Delete(..)
+        | Change::Remove(..)
+        | Change::Add(..)
+        | Change::AddWithin { .. } => false,
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 pub use super::disk_room::{DiskLevel, DiskState, Urgency};
 pub use super::record::Versioned;
-use super::record::{CounterKey, Lane, Record, RecordKey, Stored};
+use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
 use crate::domain::{
     Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, Device, InstanceId,
     Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, Product,
@@ -35,6 +35,18 @@ pub enum Change {
     Remove(RecordKey),
     /// Adds to a counter that starts at 0.
     Add(CounterKey, i64),
+    /// Adds to a counter that starts at 0, if the sum lies within these bounds; adding nothing only checks them. Refused
+    /// as [`StoreError::Conflict`].
+    AddWithin {
+        /// Which.
+        counter: CounterKey,
+        /// How much; may be negative.
+        delta: i64,
+        /// The least that it may stand at then.
+        min: i64,
+        /// The most.
+        max: i64,
+    },
 }
 
 /// What must happen together: all or nothing.
@@ -228,6 +240,22 @@ pub enum Listing {
     },
     /// The queue of a channel's usage, by the time it is due; also what is not due yet.
     WaitingUsage(MerchantId, ChannelId),
+    /// Reservations of a license, oldest first.
+    Reservations(MerchantId, LicenseId),
+    /// Reservations of all licenses of a merchant, behind the given one.
+    ReservationsOfMerchant {
+        /// Whose.
+        merchant: MerchantId,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
+    /// Answered reports of usage of a merchant, in no order that means anything, behind the given one.
+    UsageReports {
+        /// Whose.
+        merchant: MerchantId,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
 }
 
 /// Keeps records. Every implementation passes the conformance suite.
@@ -241,6 +269,19 @@ pub trait Store: Send + Sync {
 
     /// Loads a page, at most `limit` (≤ 1,000) records.
     async fn list(&self, listing: &Listing, limit: usize) -> Result<Vec<Versioned<Record>>, StoreError>;
+
+    /// What counters stand at, in the order of the keys, as of one moment; one that was never added to stands at 0. At
+    /// most 1,000.
+    async fn counts(&self, counters: &[CounterKey]) -> Result<Vec<i64>, StoreError>;
+
+    /// What was used in hours that begin before `before`, behind the given one, by hour: at most `limit` (≤ 1,000).
+    async fn used_hours(
+        &self,
+        merchant: &MerchantId,
+        before: Instant,
+        after: Option<&UsedHour>,
+        limit: usize,
+    ) -> Result<Vec<(UsedHour, i64)>, StoreError>;
 
     /// Applies all of the changes or none.
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;

@@ -30,6 +30,7 @@ mod push_window;
 mod quota;
 mod refund;
 mod refusal;
+mod reservation;
 mod restore;
 mod spec;
 mod status_list;
@@ -80,12 +81,16 @@ pub use purchase_event::{
 };
 pub use push_window::PushWindow;
 pub use quota::{
-    Draw, HeldPackage, Meter, MeterKey, MetricLeft, NoTotal, Overage, PACKAGES_MAX, PackageSource,
-    PackageTotal, QuotaAccount, QuotaBalance, QuotaCounts, QuotaPackage, QuotaPool, QuotaTemplate,
-    QuotaWindow, ROUNDED_END_HOURS, ResetWindow, WindowAlignment, WindowKey,
+    AlertStep, Draw, HeldPackage, Meter, MeterKey, MetricGrant, MetricLeft, NoTotal, Overage, PACKAGES_MAX,
+    PackageGrant, PackageSource, PackageTotal, QuotaAccount, QuotaBalance, QuotaCounts, QuotaPackage,
+    QuotaPool, QuotaTemplate, QuotaWindow, ROUNDED_END_HOURS, ResetWindow, UsageGrant, WindowAlignment,
+    WindowKey,
 };
 pub use refund::RefundRule;
 pub use refusal::{NextAction, Refusal};
+pub use reservation::{
+    RESERVATION_DEFAULT_SECS, RESERVATION_MAX_SECS, Reservation, ReservationState, ReservedPart, SettledPart,
+};
 pub use restore::Restore;
 pub use spec::{
     Binding, Enforcement, MachineLimit, MachinePolicy, Multiply, OfflinePolicy, Spec, SpecKind, SpecTerm,

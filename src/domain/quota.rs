@@ -1,14 +1,18 @@
 //! Quota packages as bought.
 
 mod account;
+mod alert;
 mod balance;
 mod draw;
+mod grant;
 mod meter;
 mod window;
 
 pub use account::{HeldPackage, PACKAGES_MAX, PackageSource, QuotaAccount};
+pub use alert::AlertStep;
 pub use balance::QuotaBalance;
 pub use draw::{Draw, MetricLeft, QuotaPool};
+pub use grant::{MetricGrant, PackageGrant, UsageGrant};
 pub use meter::{Meter, MeterKey, QuotaCounts, WindowKey};
 pub use window::{QuotaWindow, ROUNDED_END_HOURS};
 

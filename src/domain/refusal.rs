@@ -1,6 +1,6 @@
 //! The rules say no: shown to the caller with a stable code.
 
-use super::LedgerPlace;
+use super::{Amount, Instant, LedgerPlace};
 
 /// What the reader of a refusal does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +133,28 @@ pub enum Refusal {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyConflict,
+    /// The packages of a metric have not enough left, and none of them counts what is beyond.
+    #[error("{left} of {metric} are left")]
+    QuotaExhausted {
+        /// Which member asked for more, as a JSON pointer.
+        pointer: String,
+        /// Of what.
+        metric: String,
+        /// What is left now.
+        left: Amount,
+        /// When the first window ends.
+        window_ends_at: Option<Instant>,
+        /// When there is more again, if it ever is.
+        resets_at: Option<Instant>,
+    },
+    /// The use lies too long ago to be counted.
+    #[error("use is counted up to {days} days later")]
+    UsageTooOld {
+        /// Which member says so, as a JSON pointer.
+        pointer: String,
+        /// How far back it may lie.
+        days: i64,
+    },
     /// The token may not do this.
     #[error("the token lacks the scope {scope}")]
     ScopeMissing {
@@ -168,6 +190,8 @@ impl Refusal {
             Self::Invalid { .. } => "invalid_request",
             Self::RevisionConflict { .. } => "revision_conflict",
             Self::IdempotencyConflict => "idempotency_conflict",
+            Self::QuotaExhausted { .. } => "quota_exhausted",
+            Self::UsageTooOld { .. } => "usage_too_old",
             Self::ScopeMissing { .. } => "scope_missing",
             Self::TokenRefused => "token_refused",
         }
@@ -178,6 +202,8 @@ impl Refusal {
         match self {
             Self::LicenseKeyRefused | Self::LicenseSuperseded => Some(NextAction::PasteCurrentKey),
             Self::LicenseExpired => Some(NextAction::Renew),
+            Self::QuotaExhausted { resets_at: None, .. } => Some(NextAction::ContactSeller),
+            Self::QuotaExhausted { resets_at: Some(_), .. } => Some(NextAction::Retry),
             Self::MachineLimitReached { .. } => Some(NextAction::ReleaseAMachine),
             Self::MachineMismatch | Self::CloneSuspected | Self::ActivationEnded => {
                 Some(NextAction::GoOnline)
@@ -196,6 +222,7 @@ impl Refusal {
             | Self::OrderNotTaken { .. }
             | Self::Invalid { .. }
             | Self::IdempotencyConflict
+            | Self::UsageTooOld { .. }
             | Self::ScopeMissing { .. }
             | Self::TokenRefused => None,
         }

@@ -7,9 +7,10 @@ use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::language::Language;
-use super::wording;
+use super::{reply, wording};
 use crate::application::ports::{SigningError, StoreError};
 use crate::application::{ApplyFault, ApplyMistake, UseCaseError};
 use crate::domain::{NextAction, Refusal};
@@ -154,9 +155,12 @@ impl ApiError {
 
     fn pointer(&self) -> Option<&str> {
         match self {
-            Self::Refused(Refusal::Invalid { pointer, .. }) | Self::DuplicateMember { pointer } => {
-                Some(pointer)
-            }
+            Self::Refused(
+                Refusal::Invalid { pointer, .. }
+                | Refusal::QuotaExhausted { pointer, .. }
+                | Refusal::UsageTooOld { pointer, .. },
+            )
+            | Self::DuplicateMember { pointer } => Some(pointer),
             Self::Mistakes(mistakes) => mistakes.first().map(|mistake| mistake.pointer.as_str()),
             Self::ItemMistakes(mistakes) => mistakes.first().map(|mistake| mistake.pointer.as_str()),
             Self::Refused(_)
@@ -202,6 +206,7 @@ impl ApiError {
             current_revision: self.current_revision(),
             place: self.place(),
             mistakes: self.mistakes(),
+            exhausted: self.exhausted(),
             request_id,
         };
         let mut response = (status, Json(problem)).into_response();
@@ -247,6 +252,19 @@ impl ApiError {
         Some(PlaceLine { seq: place.seq, fault: place.fault.as_str() })
     }
 
+    fn exhausted(&self) -> Option<Exhausted<'_>> {
+        let Self::Refused(Refusal::QuotaExhausted { metric, left, window_ends_at, resets_at, .. }) = self
+        else {
+            return None;
+        };
+        Some(Exhausted {
+            metric,
+            left: reply::amount(*left),
+            window_ends_at: window_ends_at.map(reply::instant),
+            resets_at: resets_at.map(reply::instant),
+        })
+    }
+
     fn mistakes(&self) -> Option<Vec<MistakeLine<'_>>> {
         match self {
             Self::Mistakes(mistakes) => Some(mistakes.iter().map(MistakeLine::of).collect()),
@@ -285,9 +303,10 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::SpecUnfit { .. }
         | Refusal::OrderNotTaken { .. }
         | Refusal::IllegalState { .. }
+        | Refusal::QuotaExhausted { .. }
         | Refusal::IdempotencyConflict => StatusCode::CONFLICT,
         Refusal::RevisionConflict { .. } => StatusCode::PRECONDITION_FAILED,
-        Refusal::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::Invalid { .. } | Refusal::UsageTooOld { .. } => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 
@@ -309,6 +328,8 @@ struct Problem<'a> {
     place: Option<PlaceLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mistakes: Option<Vec<MistakeLine<'a>>>,
+    #[serde(flatten)]
+    exhausted: Option<Exhausted<'a>>,
     request_id: &'a str,
 }
 
@@ -317,6 +338,15 @@ struct Problem<'a> {
 struct PlaceLine {
     seq: u64,
     fault: &'static str,
+}
+
+/// What is left of a metric when more was asked for.
+#[derive(Serialize)]
+struct Exhausted<'a> {
+    metric: &'a str,
+    left: Box<RawValue>,
+    window_ends_at: Option<String>,
+    resets_at: Option<String>,
 }
 
 #[derive(Serialize)]

@@ -34,6 +34,7 @@ mod server;
 mod state;
 mod status_lists;
 mod tls;
+mod usage;
 mod validate;
 mod verifying_keys;
 mod wording;

@@ -13,7 +13,7 @@ use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::{
     activations, backup, claims, health, keysets, marketplace, merchant, metrics, portal, status_lists,
-    validate,
+    usage, validate,
 };
 
 /// All of the service.
@@ -56,6 +56,7 @@ fn apply_files() -> Router<HttpState> {
 fn usage_records() -> Router<HttpState> {
     Router::new()
         .route("/v1/merchant/usage-records", get(merchant::usage::list).post(merchant::usage::record))
+        .route("/v1/usage", post(usage::report))
 }
 
 fn everything_else() -> Router<HttpState> {
@@ -66,6 +67,9 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/activations/{id}/renew", post(activations::renew))
         .route("/v1/activations/{id}/release", post(activations::release))
         .route("/v1/claims", post(claims::redeem))
+        .route("/v1/usage/reservations", post(usage::reserve))
+        .route("/v1/usage/reservations/{id}/confirm", post(usage::confirm))
+        .route("/v1/usage/reservations/{id}/release", post(usage::release))
         .route("/v1/validate", post(validate::validate))
         // Customers
         .route("/portal", get(portal::show).post(portal::redeem))

@@ -62,6 +62,8 @@ fn refusal_title(refusal: &Refusal) -> Words {
         Refusal::Invalid { .. } => INVALID,
         Refusal::RevisionConflict { .. } => ["Changed meanwhile", "内容已被修改"],
         Refusal::IdempotencyConflict => ["Idempotency key used before", "幂等键已被使用"],
+        Refusal::QuotaExhausted { .. } => ["Quota exhausted", "额度已用完"],
+        Refusal::UsageTooOld { .. } => ["Usage too old", "用量上报过期"],
         Refusal::ScopeMissing { .. } => ["Scope missing", "权限不足"],
         Refusal::TokenRefused => ["API token refused", "API 令牌无效"],
     }
@@ -180,6 +182,16 @@ fn in_english(refusal: &Refusal) -> String {
         Refusal::RevisionConflict { current } => {
             return format!("It was changed since it was read; its revision is now {current}.");
         }
+        Refusal::QuotaExhausted { metric, left, resets_at, .. } => {
+            let until = match resets_at {
+                Some(end) => format!("It is available anew from {}.", super::reply::instant(*end)),
+                None => "Buy a further package, or ask the seller.".to_owned(),
+            };
+            return format!("Only {left} of {metric} are left; nothing was counted. {until}");
+        }
+        Refusal::UsageTooOld { days, .. } => {
+            return format!("It was used more than {days} days ago and is not counted any more.");
+        }
         Refusal::ScopeMissing { scope } => return format!("The API token lacks the scope {scope}."),
     };
     words.to_owned()
@@ -226,6 +238,16 @@ fn in_chinese(refusal: &Refusal) -> String {
         Refusal::RevisionConflict { current } => {
             return format!("内容在读取之后已被修改，当前修订号为 {current}。");
         }
+        Refusal::QuotaExhausted { metric, left, resets_at, .. } => {
+            let until = match resets_at {
+                Some(at) => format!("新的额度将于 {} 生效。", super::reply::instant(*at)),
+                None => "请另行购买套餐包，或联系卖家。".to_owned(),
+            };
+            return format!("{metric} 仅剩 {left}，本次未计量。{until}");
+        }
+        Refusal::UsageTooOld { days, .. } => {
+            return format!("该用量发生在 {days} 天以前，不再计量。");
+        }
         Refusal::ScopeMissing { scope } => return format!("API 令牌缺少权限 {scope}。"),
     };
     words.to_owned()
@@ -236,6 +258,7 @@ fn noun_in_chinese(what: &str) -> &'static str {
     match what {
         "license" => "该许可证",
         "activation" => "该激活",
+        "reservation" => "该预留",
         "order" => "该订单",
         "order at the marketplace" => "云商店中的该订单",
         "job" => "该任务",

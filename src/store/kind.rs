@@ -21,7 +21,7 @@ pub enum Kind {
     Places,
     /// A license on a machine.
     Activation,
-    /// Counter: what was used of a quota package in one window. Never below zero.
+    /// Quota: the packages of a license, counters of what was used of them (never below zero), reports that were answered.
     Quota,
     /// The device key of an activation, the quota escrowed to it, how far its usage ledger was merged.
     Escrow,

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 
-use super::rows::{Scan, Table, Written, raw_counter_key, raw_key};
+use super::rows::{Scan, Table, Written, raw_counter_key, raw_key, used_hour_of, used_hours_before};
 use super::{
     CommitAnswer, CommitError, CommitRequest, Direction, Primitive, Record as RawRecord, RecordKey as RawKey,
     RecordStore, Revision, SCAN_BYTES_MAX,
 };
 use crate::application::ports::{Change, Commit, Committed, DiskState, Listing, Store, StoreError};
-use crate::application::record::{Record, RecordKey, Versioned};
-use crate::domain::Instant;
+use crate::application::record::{CounterKey, Record, RecordKey, UsedHour, Versioned};
+use crate::domain::{Instant, MerchantId};
 
 /// Most records of one page.
 pub const LIST_RECORDS_MAX: usize = 1_000;
@@ -61,6 +61,25 @@ impl Store for Repository {
         found.iter().map(|(key, raw)| table.versioned(key, raw)).collect()
     }
 
+    async fn counts(&self, counters: &[CounterKey]) -> Result<Vec<i64>, StoreError> {
+        let keys = counters.iter().map(raw_counter_key).collect::<Result<Vec<_>, _>>()?;
+        let found = self.raw.get_many(&keys).await.map_err(|error| failed(&error))?;
+        keys.iter().zip(found).map(|(key, raw)| raw.map_or(Ok(0), |raw| counted(key, &raw))).collect()
+    }
+
+    async fn used_hours(
+        &self,
+        merchant: &MerchantId,
+        before: Instant,
+        after: Option<&UsedHour>,
+        limit: usize,
+    ) -> Result<Vec<(UsedHour, i64)>, StoreError> {
+        let range = used_hours_before(merchant, before, after)?;
+        let found = self.raw.scan(range, Direction::Forward, limit.min(LIST_RECORDS_MAX)).await;
+        let found = found.map_err(|error| failed(&error))?;
+        found.iter().map(|(key, raw)| Ok((used_hour_of(merchant, key)?, counted(key, raw)?))).collect()
+    }
+
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let Commit { changes, urgency } = commit;
         let primitives = changes.into_iter().map(primitive).collect::<Result<_, _>>()?;
@@ -71,6 +90,10 @@ impl Store for Repository {
     fn disk(&self) -> Option<DiskState> {
         self.raw.disk()
     }
+}
+
+fn counted(key: &RawKey, raw: &RawRecord) -> Result<i64, StoreError> {
+    raw.counter().ok_or_else(|| StoreError::Failed(format!("{key} is no counter")))
 }
 
 fn bytes(page: &[(RawKey, RawRecord)]) -> usize {
@@ -94,6 +117,9 @@ fn primitive(change: Change) -> Result<Primitive, StoreError> {
         Change::Remove(key) => Primitive::Unindex { key: raw_key(&key)? },
         Change::Add(counter, delta) => {
             Primitive::Add { key: raw_counter_key(&counter)?, delta, min: 0, max: i64::MAX }
+        }
+        Change::AddWithin { counter, delta, min, max } => {
+            Primitive::Add { key: raw_counter_key(&counter)?, delta, min, max }
         }
     })
 }

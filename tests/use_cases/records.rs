@@ -81,7 +81,10 @@ impl Records {
             | Record::NamedUsage(_)
             | Record::WaitingUsage(_)
             | Record::UsageOutbox(_)
-            | Record::UsageSum(_) => {}
+            | Record::UsageSum(_)
+            | Record::QuotaAccount(_)
+            | Record::UsageReport(_)
+            | Record::Reservation(_) => {}
         }
     }
 

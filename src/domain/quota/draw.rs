@@ -21,8 +21,10 @@ pub struct Draw {
 pub struct MetricLeft {
     /// In the present windows of all its packages together.
     pub left: Amount,
-    /// When the first of these windows ends; none when nothing covers the instant, or nothing ever resets.
+    /// When the first of these windows ends; none when nothing covers the instant, or it has no end.
     pub window_ends_at: Option<Instant>,
+    /// When one of the packages gives something anew, if one does.
+    pub resets_at: Option<Instant>,
 }
 
 /// The packages of a license with their counters: as they were read, and what was decided since.
@@ -87,7 +89,8 @@ impl<'a> QuotaPool<'a> {
         let rooms = covering.iter().map(|(held, window)| self.room(held, window));
         let left = rooms.fold(Amount::ZERO, |sum, room| sum.plus(room).unwrap_or(sum));
         let window_ends_at = covering.first().and_then(|(_, window)| window.ends_at);
-        MetricLeft { left, window_ends_at }
+        let resets_at = covering.iter().filter_map(|(held, window)| self.resets_at(held, window)).min();
+        MetricLeft { left, window_ends_at, resets_at }
     }
 
     /// What a package can give in a window.
@@ -96,6 +99,17 @@ impl<'a> QuotaPool<'a> {
         let room = held.package.template.amount.less(taken);
         let all_taken = self.counts.amount(&held.meter(Meter::Taken));
         held.cap().map_or(room, |cap| room.min(cap.less(all_taken)))
+    }
+
+    /// The start of the next window, if there is one and not everything that was bought is taken.
+    fn resets_at(&self, held: &HeldPackage, window: &QuotaWindow) -> Option<Instant> {
+        let taken = self.counts.amount(&held.meter(Meter::Taken));
+        if held.cap().is_some_and(|cap| cap.less(taken) == Amount::ZERO) {
+            return None;
+        }
+        let (template, validity) = (&held.package.template, &held.package.validity);
+        let next = QuotaWindow::numbered(template.reset, template.window, validity, window.ordinal + 1);
+        next.map(|next| next.starts_at)
     }
 
     fn count(&mut self, held: &HeldPackage, window: &QuotaWindow, draw: &Draw) {

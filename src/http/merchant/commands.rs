@@ -117,7 +117,8 @@ async fn run<T: DeserializeOwned>(
     let (reason, action) = read(body::parse_or_empty(body)?)?;
     let command = command(caller, id, (parts, body), reason)?;
     let license = state.app.command_license(&command, &action).await?;
-    let answer = LicenseAnswer::of_license(&license, &extent(state, reveal));
+    let extent = extent(state, &command.merchant, &[&license.value], reveal).await?;
+    let answer = LicenseAnswer::of_license(&license, &extent);
     Ok(answer.tagged(ok(&answer)?))
 }
 

@@ -2,8 +2,9 @@
 
 use super::key::{
     CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING,
-    INSTALLATION, LANES_END, USAGE_RECORD, no_key, own_of_calls, own_of_channel, own_of_lane, own_of_license,
-    own_of_merchants_jobs, own_of_metered, own_of_order, own_of_queue, raw_key, sortable_millis,
+    INSTALLATION, LANES_END, QUOTA_REPORT, USAGE_RECORD, no_key, own_of_calls, own_of_channel, own_of_lane,
+    own_of_license, own_of_merchants_jobs, own_of_metered, own_of_order, own_of_queue, raw_key,
+    sortable_millis,
 };
 use super::table::Table;
 use crate::application::ports::{Listing, StoreError};
@@ -118,6 +119,16 @@ impl Scan {
             }
             Listing::WaitingUsage(merchant, channel) => {
                 forward(Table::WaitingUsage, merchant.as_str(), Kind::Usage, &own_of_queue(channel))
+            }
+            Listing::Reservations(merchant, license) => {
+                forward(Table::Reservation, merchant.as_str(), Kind::Reservation, &own_of_license(license))
+            }
+            Listing::ReservationsOfMerchant { merchant, after } => {
+                forward(Table::Reservation, merchant.as_str(), Kind::Reservation, &[])?.behind(after.as_ref())
+            }
+            Listing::UsageReports { merchant, after } => {
+                forward(Table::UsageReport, merchant.as_str(), Kind::Quota, QUOTA_REPORT)?
+                    .behind(after.as_ref())
             }
         }
     }

@@ -26,21 +26,24 @@ use super::pending_license::PendingLicenseRow;
 use super::places::LicensePlacesRow;
 use super::product::OwnedProductRow;
 use super::purchase::PurchaseRow;
+use super::quota_account::QuotaAccountRow;
 use super::replay::ReplayRow;
+use super::reservation::ReservationRow;
 use super::restore::RestoreRow;
 use super::spec::OwnedSpecRow;
 use super::status_flip::StatusFlipRow;
 use super::status_list::StatusListRow;
 use super::usage::{NamedUsageRow, UsageOutboxRow, UsageRecordRow, UsageSumRow, WaitingUsageRow};
+use super::usage_report::UsageReportRow;
 use crate::application::ports::StoreError;
 use crate::application::record::{
     ClaimTarget, Idempotency, Instance, Job, KitRecord, LicensePlaces, Mapping, NamedUsage, Owned,
-    PendingLicense, Record, RecordKey, Replay, Stored, UsageOutbox, Versioned, WaitingUsage,
+    PendingLicense, Record, RecordKey, Replay, Stored, UsageOutbox, UsageReport, Versioned, WaitingUsage,
 };
 use crate::domain::{
     Activation, ApiToken, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice, ChannelStanding,
-    Device, HandedOver, Instant, License, Merchant, Product, Purchase, Restore, Spec, StatusFlip, StatusList,
-    UsageRecord, UsageSum,
+    Device, HandedOver, Instant, License, Merchant, Product, Purchase, QuotaAccount, Reservation, Restore,
+    Spec, StatusFlip, StatusList, UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -116,6 +119,9 @@ tables! {
     WaitingUsage = "waiting usage", schema 1, WaitingUsage as WaitingUsageRow;
     UsageOutbox = "usage outbox", schema 1, UsageOutbox as UsageOutboxRow;
     UsageSum = "usage sum", schema 1, UsageSum as UsageSumRow;
+    QuotaAccount = "quota account", schema 1, QuotaAccount as QuotaAccountRow;
+    UsageReport = "usage report", schema 1, UsageReport as UsageReportRow;
+    Reservation = "reservation", schema 1, Reservation as ReservationRow;
 }
 
 /// A record as the raw store takes it.
@@ -180,6 +186,9 @@ impl Table {
             RecordKey::WaitingUsage { .. } => Self::WaitingUsage,
             RecordKey::UsageOutbox(..) => Self::UsageOutbox,
             RecordKey::UsageSum(..) => Self::UsageSum,
+            RecordKey::QuotaAccount(..) => Self::QuotaAccount,
+            RecordKey::UsageReport(..) => Self::UsageReport,
+            RecordKey::Reservation(..) => Self::Reservation,
         }
     }
 
