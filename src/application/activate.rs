@@ -9,7 +9,7 @@ use super::continue_after_restore::LastRestore;
 use super::merchant_commands::freed;
 use super::ports::{ABSENT, CertificateOrder, Change, Commit, StoreError, Urgency, Versioned, find};
 use super::record::{LicensePlaces, Record, RecordKey};
-use super::settle_device::{DeviceRequest, KeyChange, SettledDevice, bound_machine};
+use super::settle_device::{DeviceRequest, KeyChange, SettledDevice, Settling, bound_machine};
 use crate::domain::{
     Activation, ActivationId, ActivationState, Actor, Binding, EndCause, EventKind, GENERATION_FIRST,
     Instant, Lease, License, LicenseId, Machine, Merchant, MerchantId, PlaceDecision, Places, Refusal,
@@ -202,7 +202,16 @@ impl App {
             state: ActivationState::Ended { at: now, cause: EndCause::Holder },
         };
         let first = NextLease { generation: GENERATION_FIRST, follows: None, nonce: &command.nonce, now };
-        let settled = self.settle_device(&activation, &command.device, 0, KeyChange::Allowed).await?;
+        let settling = Settling {
+            license: &loaded.license,
+            activation: &activation,
+            request: &command.device,
+            generation: 0,
+            change: KeyChange::Allowed,
+            usable_until: Some(usable_until(license, now)),
+            now,
+        };
+        let settled = self.settle_device(&settling).await?;
         self.refuse_ledger(&activation, &settled).await?;
         self.sign_lease(&loaded, &mut activation, &settled, &first)?;
         let mut places = loaded.places.value.clone();
@@ -244,8 +253,16 @@ impl App {
         }
         let generation = lease.next_generation(untouched_since);
         let next = NextLease { generation, follows: None, nonce: &command.nonce, now };
-        let shown = lease.generation;
-        let settled = self.settle_device(&found.value, &command.device, shown, KeyChange::Allowed).await?;
+        let settling = Settling {
+            license: &loaded.license,
+            activation: &found.value,
+            request: &command.device,
+            generation: lease.generation,
+            change: KeyChange::Allowed,
+            usable_until: Some(usable_until(&loaded.license.value, now)),
+            now,
+        };
+        let settled = self.settle_device(&settling).await?;
         self.next_lease(loaded, found, Some(&command.machine), &settled, &next).await
     }
 
@@ -287,17 +304,11 @@ impl App {
     ) -> Result<(), UseCaseError> {
         let now = next.now;
         let license = &loaded.license.value;
-        let (machine, offline) = (&license.sold.machine, &license.sold.offline);
-        let (length, renew) = match machine.binding {
-            Binding::Floating => (machine.floating_lease, machine.floating_lease / 3),
-            Binding::Hardware | Binding::DeviceKey | Binding::Unbound => (offline.lease, offline.renew_after),
-        };
-        let span = |length| TimeDelta::from_std(length).unwrap_or(TimeDelta::days(366));
-        let validity = Validity::between(now, Some(now + span(length))).ending_within(&license.validity);
+        let (validity, renew) = lease_of(license, now);
         let half = validity.ends_at.map_or(now, |end| now + (end - now) / 2);
         let lease = Lease {
             validity,
-            renew_after: crate::domain::whole_seconds((now + span(renew)).min(half)),
+            renew_after: crate::domain::whole_seconds((now + renew).min(half)),
             generation: next.generation,
             follows: next.follows,
             nonce: next.nonce.to_owned(),
@@ -339,4 +350,24 @@ impl App {
         let detail = [("activation", activation.id.to_string())];
         self.event(&activation.merchant, &activation.license, &Actor::Customer, kind, &detail)
     }
+}
+
+/// The span of a lease that begins now, and after how long it is renewed.
+fn lease_of(license: &License, now: Instant) -> (Validity, TimeDelta) {
+    let (machine, offline) = (&license.sold.machine, &license.sold.offline);
+    let (length, renew) = match machine.binding {
+        Binding::Floating => (machine.floating_lease, machine.floating_lease / 3),
+        Binding::Hardware | Binding::DeviceKey | Binding::Unbound => (offline.lease, offline.renew_after),
+    };
+    let span = |length| TimeDelta::from_std(length).unwrap_or(TimeDelta::days(366));
+    let validity = Validity::between(now, Some(now + span(length))).ending_within(&license.validity);
+    (validity, span(renew))
+}
+
+/// How long software goes on with a lease that begins now: grace belongs to the license's end, so a lease that is cut
+/// there lasts through it.
+pub(super) fn usable_until(license: &License, now: Instant) -> Instant {
+    let end = lease_of(license, now).0.ends_at.unwrap_or(now);
+    let grace = TimeDelta::from_std(license.sold.offline.grace).unwrap_or_default();
+    if license.validity.ends_at == Some(end) { end + grace } else { end }
 }

@@ -12,6 +12,7 @@ mod check_channel;
 mod continue_after_restore;
 mod decide_usage;
 mod disk_room;
+mod escrow_quota;
 mod explain_progress;
 mod fetch_order;
 mod flush_calls;
@@ -74,6 +75,7 @@ pub use apply_catalog::{
 };
 pub use check_channel::{ChannelChecks, CheckFinding, CheckItem, CheckState, CheckedChannel, CheckedItem};
 pub use continue_after_restore::Continued;
+pub use escrow_quota::{QUOTA_ASKS_MAX, QuotaAsk};
 pub use fetch_order::Fetched;
 pub use gauges::{COUNTED_MAX, Gauges};
 pub use handle_purchase_event::{PurchaseAnswer, PurchaseCall, ReplayIdentity};

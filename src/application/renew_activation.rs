@@ -1,12 +1,12 @@
 //! A machine asks for the next certificate, or gives its place back.
 
-use super::activate::{Activate, Activated, Loaded, NextLease};
+use super::activate::{Activate, Activated, Loaded, NextLease, usable_until};
 use super::app::{App, UseCaseError, decided};
 use super::continue_after_restore::LastRestore;
 use super::merchant_commands::freed;
 use super::ports::{ABSENT, Change, Commit, Urgency, Versioned, find};
 use super::record::RecordKey;
-use super::settle_device::{DeviceRequest, KeyChange, bound_machine, check_proof};
+use super::settle_device::{DeviceRequest, KeyChange, Settling, bound_machine, check_proof};
 use crate::domain::{
     Activation, ActivationId, Binding, EndCause, EventKind, LicenseId, Machine, MerchantId, Refusal,
     RenewalDecision, TokenId,
@@ -98,8 +98,17 @@ impl App {
             }
         };
         let next = NextLease { generation, follows, nonce: &command.nonce, now };
-        let shown = lease.generation;
-        let settled = self.settle_device(&found.value, &command.device, shown, KeyChange::Refused).await?;
+        let settling = Settling {
+            license: &loaded.license,
+            activation: &found.value,
+            request: &command.device,
+            // After a restore the machine may have a newer certificate than is known here.
+            generation: generation.saturating_sub(1).max(follows.unwrap_or(0)),
+            change: KeyChange::Refused,
+            usable_until: Some(usable_until(license, now)),
+            now,
+        };
+        let settled = self.settle_device(&settling).await?;
         let machine = machine.cloned();
         self.next_lease(&loaded, found, machine.as_ref(), &settled, &next).await
     }
@@ -188,7 +197,16 @@ impl App {
         let Versioned { value: mut activation, revision } = found;
         activation.check_release(generation)?;
         check_proof(&loaded.license.value, &activation, device.proof.as_ref())?;
-        let settled = self.settle_device(&activation, device, generation, KeyChange::Refused).await?;
+        let settling = Settling {
+            license: &loaded.license,
+            activation: &activation,
+            request: device,
+            generation,
+            change: KeyChange::Refused,
+            usable_until: None,
+            now: self.now(),
+        };
+        let settled = self.settle_device(&settling).await?;
         self.refuse_ledger(&activation, &settled).await?;
         if !activation.end(EndCause::Holder, self.now()) {
             return Ok(());

@@ -3,10 +3,12 @@
 use sha2::{Digest, Sha256};
 
 use super::app::{App, UseCaseError};
-use super::ports::{ABSENT, Commit, Versioned, find};
+use super::escrow_quota::{Escrow, QuotaAsk, Rest};
+use super::ports::{ABSENT, Change, Commit, Versioned, find};
 use super::record::RecordKey;
 use crate::domain::{
-    Activation, Binding, Device, EventKind, LedgerPlace, License, LineHash, Machine, Refusal, SentLedger,
+    Activation, Binding, Device, EventKind, Instant, LedgerPlace, License, LineHash, Machine, Refusal,
+    SentLedger, Share,
 };
 
 /// What a machine's own key vouches for, after its signature was checked.
@@ -25,6 +27,8 @@ pub struct DeviceProof {
 pub struct DeviceRequest {
     /// Its key, and what that vouches for.
     pub proof: Option<DeviceProof>,
+    /// What it wants to hold for use without the server; at most [`super::QUOTA_ASKS_MAX`] metrics.
+    pub quota: Vec<QuotaAsk>,
 }
 
 /// What became of an activation's device record.
@@ -36,15 +40,18 @@ pub(super) struct SettledDevice {
     is_changed: bool,
     /// Where the ledger was refused.
     place: Option<LedgerPlace>,
+    /// What is counted of quota.
+    counted: Vec<Change>,
 }
 
 impl SettledDevice {
     fn nothing() -> Self {
-        Self { device: None, revision: ABSENT, is_changed: false, place: None }
+        Self { device: None, revision: ABSENT, is_changed: false, place: None, counted: Vec::new() }
     }
 
     /// What must be stored together with the activation.
     pub(super) fn add_to(&self, commit: Commit) -> Commit {
+        let commit = self.counted.iter().cloned().fold(commit, Commit::with);
         match &self.device {
             Some(device) if self.is_changed => commit.put(device.clone(), self.revision),
             Some(_) | None => commit,
@@ -86,21 +93,32 @@ pub(super) fn invalid(pointer: &str, why: &str) -> Refusal {
     Refusal::Invalid { pointer: pointer.into(), why: why.into() }
 }
 
+/// An activation that settles with its machine.
+pub(super) struct Settling<'a> {
+    pub(super) license: &'a Versioned<License>,
+    pub(super) activation: &'a Activation,
+    pub(super) request: &'a DeviceRequest,
+    /// Of the newest certificate that the machine can have.
+    pub(super) generation: u64,
+    pub(super) change: KeyChange,
+    /// How long the machine can use what it holds; none where it gives its place back.
+    pub(super) usable_until: Option<Instant>,
+    pub(super) now: Instant,
+}
+
 impl App {
-    /// Takes in what a machine's key vouches for. Nothing is stored yet; a ledger that is wrong is refused by
-    /// [`App::refuse_ledger`], after what stands before the place was taken.
-    pub(super) async fn settle_device(
-        &self,
-        activation: &Activation,
-        request: &DeviceRequest,
-        generation: u64,
-        change: KeyChange,
-    ) -> Result<SettledDevice, UseCaseError> {
+    /// Takes in what a machine's key vouches for, and gives it its share. Nothing is stored yet; a ledger that is wrong
+    /// is refused by [`App::refuse_ledger`], after what stands before the place was counted.
+    pub(super) async fn settle_device(&self, settling: &Settling<'_>) -> Result<SettledDevice, UseCaseError> {
+        let Settling { activation, request, .. } = settling;
         let found = self.find_device(activation).await?;
         let Some(proof) = &request.proof else {
+            if !request.quota.is_empty() {
+                return Err(invalid("/quota", "a share of quota needs a device key").into());
+            }
             return Ok(match found {
                 Some(Versioned { value, revision }) => {
-                    SettledDevice { device: Some(value), revision, is_changed: false, place: None }
+                    SettledDevice { device: Some(value), revision, ..SettledDevice::nothing() }
                 }
                 None => SettledDevice::nothing(),
             });
@@ -108,14 +126,54 @@ impl App {
         let (before, revision) = found.map_or((None, ABSENT), |it| (Some(it.value), it.revision));
         let mut device = before.clone().unwrap_or_else(|| new_device(activation, proof));
         if device.key != proof.key {
-            match change {
+            match settling.change {
                 KeyChange::Allowed => device.change_key((proof.key, proof.thumbprint)),
                 KeyChange::Refused => return Err(Refusal::MachineMismatch.into()),
             }
         }
-        let merged = proof.ledger.as_ref().map(|ledger| device.merge(ledger, generation)).unwrap_or_default();
+        let (place, counted) = self.settle_shares(settling, &mut device, proof).await?;
         let is_changed = before.as_ref() != Some(&device);
-        Ok(SettledDevice { device: Some(device), revision, is_changed, place: merged.place })
+        Ok(SettledDevice { device: Some(device), revision, is_changed, place, counted })
+    }
+
+    async fn settle_shares(
+        &self,
+        settling: &Settling<'_>,
+        device: &mut Device,
+        proof: &DeviceProof,
+    ) -> Result<(Option<LedgerPlace>, Vec<Change>), UseCaseError> {
+        let (license, now) = (settling.license, settling.now);
+        let sent = proof.ledger.as_ref();
+        let merged = sent.map(|sent| device.merge(sent, settling.generation)).unwrap_or_default();
+        let asks = &settling.request.quota;
+        if device.shares.is_empty() && asks.is_empty() {
+            return Ok((merged.place, Vec::new()));
+        }
+        let counts_hours = self.is_pay_per_use(&license.value).await?;
+        let escrow = Escrow { license, now, counts_hours };
+        let mut counted = self.count_share_uses(&escrow, device, &merged.uses).await?;
+        if merged.place.is_some() {
+            for (share, rest) in device.close(|_| true) {
+                counted.extend(escrow.end(&share, rest, Rest::Used));
+            }
+            return Ok((merged.place, counted));
+        }
+        if sent.is_some() {
+            // The machine has told of everything: what it cannot use any more is free again.
+            let is_over = |share: &Share| settling.usable_until.is_none() || !share.is_usable(now);
+            for (share, rest) in device.close(is_over) {
+                counted.extend(escrow.end(&share, rest, Rest::Returned));
+            }
+        }
+        if let Some(usable_until) = settling.usable_until {
+            device.extend(usable_until, now);
+            if !asks.is_empty() {
+                let granted = self.grant_shares(&escrow, device, asks, usable_until).await?;
+                // What is checked about the books comes before what is counted in them.
+                counted = [granted, counted].concat();
+            }
+        }
+        Ok((None, counted))
     }
 
     /// Stores what stands before the place where a ledger is wrong, with an event, and refuses it; `Ok` where nothing

@@ -4,11 +4,13 @@ use chrono::TimeDelta;
 
 use super::{
     ActivationId, Amount, Instant, LedgerEntry, LedgerFault, LedgerHead, LedgerPlace, LicenseId, LineHash,
-    MerchantId, PackageId, QuotaWindow, ResetWindow, SentLedger,
+    MerchantId, Meter, MeterKey, PackageId, QuotaWindow, ResetWindow, SentLedger, WindowAlignment, WindowKey,
 };
 
 /// Most shares of one machine, those that ended included.
 pub const SHARES_MAX: usize = 64;
+/// Most shares that one machine can use at a time: what a certificate has room for.
+pub const USABLE_SHARES_MAX: usize = 16;
 /// How many of the entries merged last are known by their hash: a fork within them is located exactly.
 pub const RECENT_ENTRIES_MAX: usize = 128;
 /// How long after the end of its lease a share returns, in hours: a machine's clock may be as far behind.
@@ -32,6 +34,8 @@ pub struct Share {
     pub unit: String,
     /// After how long its package's amount is available anew.
     pub reset: ResetWindow,
+    /// Where its windows begin.
+    pub alignment: WindowAlignment,
     /// Escrowed in all.
     pub granted: Amount,
     /// What the ledger says was used of it.
@@ -53,6 +57,23 @@ impl Share {
     /// Whether the machine can use it now.
     pub fn is_usable(&self, now: Instant) -> bool {
         !self.is_closed && now < self.until
+    }
+
+    /// The counters that count it: of its window and of the package's whole life, or the one that is both.
+    pub fn counters(&self, meter: Meter) -> Vec<MeterKey> {
+        let window =
+            WindowKey { reset: self.reset, alignment: self.alignment, starts_at: self.window.starts_at };
+        let resets = self.reset != ResetWindow::None;
+        let key = |window| MeterKey { package: self.package.clone(), meter, window };
+        let mut keys = vec![key(resets.then_some(window)), key(None)];
+        keys.dedup();
+        keys
+    }
+
+    /// Never shorter: the machine may have used it up to the end that it was told before.
+    fn lengthen(&mut self, until: Instant, returns_at: Instant) {
+        self.until = self.until.max(until);
+        self.returns_at = self.returns_at.max(returns_at);
     }
 
     fn may_pay(&self, entry: &LedgerEntry) -> bool {
@@ -238,17 +259,22 @@ impl Device {
     }
 
     /// Adds to the share of a package's window, or makes one. `false`: there is no room for another share.
-    pub fn grant(&mut self, given: &Share) -> bool {
+    pub fn grant(&mut self, given: &Share, now: Instant) -> bool {
         let same = |share: &&mut Share| {
             share.package == given.package
-                && share.window == given.window
-                && share.is_usable(given.window.starts_at)
+                && share.counters(Meter::Taken) == given.counters(Meter::Taken)
+                && share.is_usable(now)
         };
         if let Some(share) = self.shares.iter_mut().find(same) {
             share.granted = share.granted.plus(given.granted).unwrap_or(share.granted);
+            share.lengthen(given.until, given.returns_at);
             return true;
         }
-        if self.shares.len() == SHARES_MAX {
+        let usable = self.shares.iter().filter(|share| share.is_usable(now)).count();
+        if usable >= USABLE_SHARES_MAX {
+            return false;
+        }
+        if self.shares.len() >= SHARES_MAX {
             // The oldest that is closed cannot be told of any more.
             let Some(oldest) = self.shares.iter().position(|share| share.is_closed) else { return false };
             self.shares.remove(oldest);
@@ -259,10 +285,10 @@ impl Device {
     }
 
     /// A lease that goes on: what the machine can use lasts as long, and no longer than its window.
-    pub fn extend(&mut self, lease_end: Instant, now: Instant) {
+    pub fn extend(&mut self, usable_until: Instant, now: Instant) {
         for share in self.shares.iter_mut().filter(|share| share.is_usable(now)) {
-            share.until = share.window.ends_at.map_or(lease_end, |end| end.min(lease_end));
-            share.returns_at = lease_end + TimeDelta::hours(SHARE_RETURN_HOURS);
+            let until = share.window.ends_at.map_or(usable_until, |end| end.min(usable_until));
+            share.lengthen(until, usable_until + TimeDelta::hours(SHARE_RETURN_HOURS));
         }
     }
 }

@@ -59,6 +59,7 @@ pub use channel_standing::{ActivityStanding, ChannelStanding, SILENCE};
 pub use claim_code::{CLAIM_CODE_BITS, ClaimCode, ClaimCodeError, ClaimDigest};
 pub use device::{
     Device, HashStart, Merged, RECENT_ENTRIES_MAX, SHARE_RETURN_HOURS, SHARES_MAX, Share, ShareUse,
+    USABLE_SHARES_MAX,
 };
 pub use failing_work::{FailingWork, WorkFault};
 pub use handed_over::{Application, HandedOver, HandedOverKey};

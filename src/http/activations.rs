@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use license_token::Ask;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::body;
 use super::error::ApiError;
@@ -16,8 +17,10 @@ use super::presented::{CertificateHolder, Holder, credential};
 use super::proof::{Expected, Proof};
 use super::reply::{Reply, hex, instant, ok};
 use super::state::HttpState;
-use crate::application::{Activate, Activated, Credential, DeviceRequest, RenewActivation};
-use crate::domain::{ActivationId, Machine, Refusal};
+use crate::application::{
+    Activate, Activated, Credential, DeviceRequest, QUOTA_ASKS_MAX, QuotaAsk, RenewActivation,
+};
+use crate::domain::{ActivationId, Amount, Machine, Refusal};
 
 /// Longest nonce and machine name, in bytes: what a certificate can carry.
 const NAME_BYTES_MAX: usize = 128;
@@ -34,6 +37,9 @@ struct ActivateRequest {
     nonce: Option<String>,
     /// What was consumed of a share that this machine held before.
     ledger: Option<String>,
+    /// What this machine wants to hold for use without the server.
+    #[serde(default)]
+    quota: Vec<AskRequest>,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +51,8 @@ struct RenewRequest {
     nonce: String,
     proof: Option<String>,
     ledger: Option<String>,
+    #[serde(default)]
+    quota: Vec<AskRequest>,
 }
 
 #[derive(Deserialize)]
@@ -53,6 +61,26 @@ struct ReleaseRequest {
     certificate: Option<String>,
     proof: Option<String>,
     ledger: Option<String>,
+}
+
+/// How much of a metric the machine wants to hold, what it holds already included.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskRequest {
+    metric: String,
+    /// A number or a text; read from its own digits, never through a float.
+    amount: Box<RawValue>,
+}
+
+impl AskRequest {
+    fn read(&self, index: usize) -> Result<QuotaAsk, ApiError> {
+        let amount = Amount::parse(self.amount.get().trim_matches('"'))
+            .map_err(|error| ApiError::invalid(&format!("/quota/{index}/amount"), error.to_string()))?;
+        if amount == Amount::ZERO {
+            return Err(ApiError::invalid(&format!("/quota/{index}/amount"), "ask for more than nothing"));
+        }
+        Ok(QuotaAsk { metric: self.metric.clone(), amount })
+    }
 }
 
 #[derive(Serialize)]
@@ -81,9 +109,9 @@ pub async fn activate(State(state): State<HttpState>, headers: HeaderMap, body: 
             let (pointer, ask) = ("/machine/request", Ask::Activate);
             let expected = Expected { pointer, ask, activation: None, nonce: Some(&nonce) };
             let proof = Proof::read(text, &holder, &expected)?;
-            (proof.machine(), device(Some(proof), request.ledger.as_deref())?)
+            (proof.machine(), device(Some(proof), request.ledger.as_deref(), &request.quota)?)
         }
-        None => (request.machine.read(&holder)?, device(None, request.ledger.as_deref())?),
+        None => (request.machine.read(&holder)?, device(None, request.ledger.as_deref(), &request.quota)?),
     };
     let command = Activate {
         machine,
@@ -120,7 +148,7 @@ pub async fn renew(
         Proof::read(text, &holder, &expected)
     });
     let command = RenewActivation {
-        device: device(proof.transpose()?, request.ledger.as_deref())?,
+        device: device(proof.transpose()?, request.ledger.as_deref(), &request.quota)?,
         machine: machine_of(request.machine.as_ref(), &holder)?,
         merchant: holder.merchant,
         license: holder.license,
@@ -147,7 +175,7 @@ pub async fn release(
         let expected = Expected { pointer: "/proof", ask: Ask::Release, activation: Some(&id), nonce: None };
         Proof::read(text, &holder, &expected)
     });
-    let device = device(proof.transpose()?, request.ledger.as_deref())?;
+    let device = device(proof.transpose()?, request.ledger.as_deref(), &[])?;
     let app = &state.app;
     app.release_activation(&holder.merchant, &holder.license, &activation, generation, &device).await?;
     ok(&ReleasedAnswer { activation_id: activation.to_string() })
@@ -175,13 +203,21 @@ fn machine_of(machine: Option<&MachineRequest>, holder: &Holder) -> Result<Optio
     machine.map(|machine| machine.read(holder)).transpose()
 }
 
-fn device(proof: Option<Proof>, ledger: Option<&str>) -> Result<DeviceRequest, ApiError> {
+fn device(
+    proof: Option<Proof>,
+    ledger: Option<&str>,
+    quota: &[AskRequest],
+) -> Result<DeviceRequest, ApiError> {
+    if quota.len() > QUOTA_ASKS_MAX {
+        return Err(ApiError::invalid("/quota", format!("at most {QUOTA_ASKS_MAX} metrics")));
+    }
+    let quota = quota.iter().enumerate().map(|(index, ask)| ask.read(index)).collect::<Result<_, _>>()?;
     match (proof, ledger) {
         (None, Some(_)) => {
             Err(ApiError::invalid("/ledger", "a ledger goes with a request signed by the same key"))
         }
         (proof, ledger) => {
-            Ok(DeviceRequest { proof: proof.map(|proof| proof.with_ledger(ledger)).transpose()? })
+            Ok(DeviceRequest { proof: proof.map(|proof| proof.with_ledger(ledger)).transpose()?, quota })
         }
     }
 }

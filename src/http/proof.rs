@@ -87,6 +87,9 @@ fn sent(text: &str, mark: &LedgerMark, key: &[u8; 32], activation: &str) -> Resu
         return Err(invalid("entries are counted from 1"));
     }
     let reading = ledger::read(text.as_bytes(), key, activation, mark.from);
+    if reading.fault.is_some_and(|place| place.fault == ledger::LedgerFault::TooLarge) {
+        return Err(invalid("a ledger has at most 256 entries: send the rest with the next renewal"));
+    }
     let entries = reading.lines.iter().map(entry).collect::<Option<Vec<_>>>();
     let entries = entries.ok_or_else(|| invalid("an entry is out of bounds"))?;
     let place = reading.fault.map(|place| LedgerPlace { seq: number(place.seq), fault: fault(place.fault) });

@@ -4,7 +4,7 @@ use super::form::{Base64, Millis, TenThousandths, Text};
 use super::mirror::row;
 use crate::domain::{
     ActivationId, Device, HashStart, LedgerHead, LicenseId, LineHash, MerchantId, PackageId, QuotaWindow,
-    ResetWindow, Share,
+    ResetWindow, Share, WindowAlignment,
 };
 
 row!(
@@ -41,6 +41,7 @@ row!(
         metric: String = metric,
         unit: String = unit,
         reset: Text<ResetWindow> = reset,
+        alignment: Text<WindowAlignment> = alignment,
         granted_ten_thousandths: TenThousandths = granted,
         used_ten_thousandths: TenThousandths = used,
         until_ms: Millis = until,
