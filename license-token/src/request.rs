@@ -31,10 +31,12 @@ words! {
 pub struct LedgerMark {
     /// Number of the first entry sent.
     pub from: i64,
-    /// The last entry that was made.
+    /// The last entry that was sent.
     pub head: Head,
     /// SHA-256 of the text sent, in base64url.
     pub digest: String,
+    /// The machine has more entries behind `head`: they come with the next request.
+    pub more: bool,
 }
 
 /// The claims of a request.
@@ -152,6 +154,9 @@ impl RequestClaims {
                 lic.object("ledger", |out| {
                     out.integer("from", mark.from).integer("seq", mark.head.seq);
                     out.string("head", &mark.head.text()).string("digest", &mark.digest);
+                    if mark.more {
+                        out.json("more", "true");
+                    }
                 });
             }
         });
@@ -177,5 +182,10 @@ fn mark(mark: Members<'_>) -> Result<LedgerMark, Refusal> {
         from: mark.integer("from")?,
         head: Head { seq: mark.integer("seq")?, hash: hash("head")? },
         digest: base64url::encode(&hash("digest")?),
+        more: match mark.value("more") {
+            None | Some(Value::Bool(false)) => false,
+            Some(Value::Bool(true)) => true,
+            Some(_) => return Err(Refusal::claim("more", "is neither true nor false")),
+        },
     })
 }

@@ -105,7 +105,15 @@ impl App {
             return Err(Refusal::IllegalState { why }.into());
         }
         let machine = bound_machine(license, &command.machine, command.device.proof.as_ref())?;
-        let command = &Activate { machine, ..command.clone() };
+        let mut command = Activate { machine, ..command.clone() };
+        let kept = loaded.places.value.places.of_machine(&command.machine).map(|place| &place.activation);
+        if let Some(proof) = &mut command.device.proof
+            && proof.activation.as_ref() != kept
+            && self.merge_former_ledger(&loaded.license, proof, now).await?
+        {
+            proof.ledger = None;
+        }
+        let command = &command;
         let places = &loaded.places.value.places;
         let limit = license.sold.machines;
         let needs_leases = places.of_machine(&command.machine).is_none() && places.are_taken(limit);

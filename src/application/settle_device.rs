@@ -7,8 +7,8 @@ use super::escrow_quota::{Escrow, QuotaAsk, Rest};
 use super::ports::{ABSENT, Change, Commit, Versioned, find};
 use super::record::RecordKey;
 use crate::domain::{
-    Activation, Binding, Device, EventKind, Instant, LedgerPlace, License, LineHash, Machine, Refusal,
-    SentLedger, Share,
+    Activation, ActivationId, Binding, Device, EventKind, Instant, LedgerPlace, License, LineHash, Machine,
+    Refusal, SentLedger, Share,
 };
 
 /// What a machine's own key vouches for, after its signature was checked.
@@ -18,6 +18,8 @@ pub struct DeviceProof {
     pub key: [u8; 32],
     /// Its RFC 7638 thumbprint.
     pub thumbprint: [u8; 32],
+    /// The activation that the machine had, or has.
+    pub activation: Option<ActivationId>,
     /// What it has consumed since it was last asked.
     pub ledger: Option<SentLedger>,
 }
@@ -158,7 +160,7 @@ impl App {
             }
             return Ok((merged.place, counted));
         }
-        if sent.is_some() {
+        if sent.is_some_and(|sent| sent.is_complete) {
             // The machine has told of everything: what it cannot use any more is free again.
             let is_over = |share: &Share| settling.usable_until.is_none() || !share.is_usable(now);
             for (share, rest) in device.close(is_over) {
@@ -174,6 +176,38 @@ impl App {
             }
         }
         Ok((None, counted))
+    }
+
+    /// A machine that asks for a place anew brings the ledger of the activation that it had before: it is merged there,
+    /// and what that still held is free again.
+    pub(super) async fn merge_former_ledger(
+        &self,
+        license: &Versioned<License>,
+        proof: &DeviceProof,
+        now: Instant,
+    ) -> Result<bool, UseCaseError> {
+        let (Some(id), Some(_)) = (&proof.activation, &proof.ledger) else { return Ok(false) };
+        let owner = &license.value;
+        let key = RecordKey::Activation(owner.merchant.clone(), owner.id.clone(), id.clone());
+        let found: Option<Versioned<Activation>> = find(self.store.as_ref(), key).await?;
+        let Some(Versioned { value: activation, .. }) = found else { return Ok(false) };
+        let request = DeviceRequest { proof: Some(proof.clone()), quota: Vec::new() };
+        let settling = Settling {
+            license,
+            activation: &activation,
+            request: &request,
+            generation: u64::MAX,
+            change: KeyChange::Refused,
+            usable_until: None,
+            now,
+        };
+        let settled = self.settle_device(&settling).await?;
+        self.refuse_ledger(&activation, &settled).await?;
+        let commit = settled.add_to(Commit::new());
+        if !commit.changes.is_empty() {
+            self.store.commit(commit).await?;
+        }
+        Ok(true)
     }
 
     /// Stores what stands before the place where a ledger is wrong, with an event, and refuses it; `Ok` where nothing

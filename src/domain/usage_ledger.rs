@@ -91,4 +91,6 @@ pub struct SentLedger {
     pub place: Option<LedgerPlace>,
     /// The end that the machine vouches for.
     pub claimed: LedgerHead,
+    /// There is nothing behind that end.
+    pub is_complete: bool,
 }

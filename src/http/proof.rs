@@ -7,7 +7,7 @@ use super::error::ApiError;
 use super::presented::Holder;
 use crate::application::DeviceProof;
 use crate::domain::{
-    Amount, Instant, LedgerEntry, LedgerFault, LedgerHead, LedgerPlace, Machine, SentLedger,
+    ActivationId, Amount, Instant, LedgerEntry, LedgerFault, LedgerHead, LedgerPlace, Machine, SentLedger,
 };
 
 /// Where a signed request stands, and what it must be about.
@@ -63,7 +63,8 @@ impl Proof {
             (None, Some(_)) => return Err(invalid("the ledger that the signed request names is missing")),
         };
         let thumbprint = base64url::decode_array(&thumbprint).unwrap_or_default();
-        Ok(DeviceProof { key, thumbprint, ledger })
+        let activation = claims.act.as_deref().and_then(|act| ActivationId::parse(act).ok());
+        Ok(DeviceProof { key, thumbprint, activation, ledger })
     }
 }
 
@@ -93,7 +94,8 @@ fn sent(text: &str, mark: &LedgerMark, key: &[u8; 32], activation: &str) -> Resu
     let entries = reading.lines.iter().map(entry).collect::<Option<Vec<_>>>();
     let entries = entries.ok_or_else(|| invalid("an entry is out of bounds"))?;
     let place = reading.fault.map(|place| LedgerPlace { seq: number(place.seq), fault: fault(place.fault) });
-    Ok(SentLedger { from: number(mark.from), entries, place, claimed: head(mark.head) })
+    let (from, claimed) = (number(mark.from), head(mark.head));
+    Ok(SentLedger { from, entries, place, claimed, is_complete: !mark.more })
 }
 
 fn entry(line: &ledger::Line) -> Option<LedgerEntry> {
