@@ -189,7 +189,6 @@ fn what_this_version_does_not_do_is_told_with_its_line_to_who_applies() {
         .map(|mistake| format!("{} {}", mistake.pointer, mistake.message))
         .collect();
     let expected = [
-        "/spec/0/starts this version serves purchase here",
         "/spec/0/kind this version serves license here",
         "/spec/0/machine/when_full this version serves refuse here",
         "/channel/0/ready this version serves minted here",

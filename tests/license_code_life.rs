@@ -650,8 +650,16 @@ fn a_code_that_names_no_order_reaches_no_log_no_event_no_job_no_answer_and_no_qu
     for body in read_without_keys(&harness, &license, &order_id, &sale.code) {
         assert!(!body.contains(&sale.code), "{body}");
     }
-    nothing_holds(&engine, &[Kind::Job, Kind::Event, Kind::Index, Kind::Call, Kind::Notice], &sale.code);
-    let jobs = engine.records().into_iter().filter(|(key, _)| key.kind() == Kind::Job).count();
+    nothing_holds(
+        &engine,
+        &[Kind::Job, Kind::LaneJob, Kind::Event, Kind::Index, Kind::Call, Kind::Notice],
+        &sale.code,
+    );
+    let jobs = engine
+        .records()
+        .into_iter()
+        .filter(|(key, _)| matches!(key.kind(), Kind::Job | Kind::LaneJob))
+        .count();
     assert_eq!(jobs, 1, "the held purchase is looked at");
     let lines = logged();
     assert!(lines.contains("a job waits") && lines.contains(&order_id), "{lines}");
@@ -801,7 +809,11 @@ fn a_code_is_asked_about_for_a_day_and_no_longer_whatever_comes_in_between() {
         harness.world.clock.advance(Duration::from_secs(1));
         harness.settle();
         claim(&harness, &sale.code).expect_problem(401, "license_key_refused");
-        let jobs = engine.records().into_iter().filter(|(key, _)| key.kind() == Kind::Job).count();
+        let jobs = engine
+            .records()
+            .into_iter()
+            .filter(|(key, _)| matches!(key.kind(), Kind::Job | Kind::LaneJob))
+            .count();
         assert_eq!(jobs, 0, "{trouble:?}");
         // Nothing is lost: whoever has the code types it again.
         harness.world.sandbox.trouble(trouble, 0);
@@ -854,7 +866,13 @@ fn codes_whose_question_the_marketplace_turns_away_leave_room_for_others() {
     }
     claim(&harness, &sale.code).expect_problem(503, "unavailable");
     harness.settle();
-    let waiting = || engine.records().into_iter().filter(|(key, _)| key.kind() == Kind::Job).count();
+    let waiting = || {
+        engine
+            .records()
+            .into_iter()
+            .filter(|(key, _)| matches!(key.kind(), Kind::Job | Kind::LaneJob))
+            .count()
+    };
     assert_eq!(waiting(), 50);
     claim(&harness, &sale.code).expect(202);
     harness.world.sandbox.trouble(Trouble::Status(400), 0);

@@ -13,7 +13,7 @@ use lictor::application::record::{
 };
 use lictor::domain::*;
 use lictor::store::{
-    Batch, CommitRequest, Direction, Engine, Fault, KeyRange, MemoryEngine, Primitive, Prior,
+    Batch, CommitRequest, Direction, Engine, Fault, KeyRange, Kind, MemoryEngine, Primitive, Prior,
     Record as RawRecord, RecordKey as RawKey, RecordStore, Repository, Revision, StoreError as RawError,
 };
 use proptest::prelude::*;
@@ -423,6 +423,7 @@ mod sample {
                 quota: vec![],
             },
             validity: for_ever(),
+            start: None,
             holds: Holds::default(),
             status_told_at: None,
             end: LicenseEnd::Running,
@@ -501,7 +502,16 @@ mod sample {
         };
         let revoked = License { end: LicenseEnd::Revoked { at: at(1), reason: None }, ..license("acme", 2) };
         let released = License { end: LicenseEnd::Released { at: at(-1) }, ..license("acme", 3) };
-        vec![bare, full, revoked, released]
+        let awaited =
+            |event, updates, end_is_fixed| Some(DelayedStart::Awaited { event, updates, end_is_fixed });
+        let waiting = License {
+            start: awaited(StartEvent::FirstActivation, Some(Term::Years(1)), false),
+            ..license("acme", 4)
+        };
+        let accepting = License { start: awaited(StartEvent::Acceptance, None, true), ..license("acme", 5) };
+        let came = Some(DelayedStart::Came { event: StartEvent::Acceptance, at: at(9) });
+        let begun = License { start: came, ..license("acme", 6) };
+        vec![bare, full, revoked, released, waiting, accepting, begun]
     }
 
     fn claim_targets() -> Vec<ClaimTarget> {
@@ -1390,11 +1400,11 @@ mod stored_form {
     /// and goes on reading the old ones.
     const BARE: &str = r#"/cat/merchant\x00m schema 1 until None {"id":"m","name":{},"issuer":"","time_zone":"","locale":""}
 /cat/token\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"id":"tok_0000000000000000000000","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","name":"","owner":"server","scopes":[],"created_at_ms":789}
-/job/\x80\x00\x00\x00\x00\x00\x06\xfdjob_0000000000000000000001 schema 3 until None {"id":"job_0000000000000000000001","due_at_ms":1789,"attempts":0,"task":{"settle_purchase":{"purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}}}
+/job/\x80\x00\x00\x00\x00\x00\x06\xfdjob_0000000000000000000001 schema 2 until None {"id":"job_0000000000000000000001","due_at_ms":1789,"attempts":0,"task":{"settle_purchase":{"purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}}}
 /met/restore schema 1 until None {"taken_at_ms":789,"restored_at_ms":1789}
 acme/act/lic_0000000000000000000001\x00act_0000000000000000000001 schema 2 until None {"id":"act_0000000000000000000001","merchant":"acme","license":"lic_0000000000000000000001","machine":{},"name":"","slot":{"list":0,"idx":0},"created_at_ms":789,"state":{"ended":{"at_ms":1789,"cause":"holder"}}}
 acme/cal/koogallery-1\x00ucal_0000000000000000000001 schema 1 until None {"merchant":"acme","channel":"koogallery-1","signed":false,"newest":"cal_0000000000000000000001","calls":[{"id":"cal_0000000000000000000001","at_ms":789,"status":0,"took_ms":0,"count":1}]}
-acme/cat/channel\x00c schema 2 until None {"merchant":"acme","channel":{"id":"c","marketplace":"generic","protocol":"","products":[],"access_keys":[],"ready":"minted"}}
+acme/cat/channel\x00c schema 1 until None {"merchant":"acme","channel":{"id":"c","marketplace":"generic","protocol":"","products":[],"access_keys":[],"ready":"minted"}}
 acme/cat/mapping\x00sCAD-NEW schema 1 until None {"merchant":"acme","code":{"sku":"CAD-NEW"},"spec":"cad-year","since_ms":1789}
 acme/cat/product\x00p schema 1 until None {"merchant":"acme","product":{"id":"p","name":{},"front_end_url":"","memo":{"zh":"{claim_code} 许可证 \"\\\n"}}}
 acme/cat/spec\x00s schema 1 until None {"merchant":"acme","spec":{"id":"s","product":"renderer","skus":[],"product_ids":[],"name":{},"term":"as_ordered","machines":"unlimited","multiply":"none","entitlements":[],"attributes":{},"starts":"purchase","kind":"license","offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]}}
@@ -1406,11 +1416,11 @@ acme/idm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x0
 acme/ins/generic\x00i schema 1 until None {"id":"i","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
 acme/ix_/pending\x00lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
 acme/kit/koogallery\x00tenant\x00i\xa3(\x84Uj\xebw\x98\xf2\xcfE\xfc]w,\x96\xe1&W,\"\xe6\xb4[\xfe\xb9\xf0\xbdJ\xe4x schema 1 until None {"merchant":"acme","marketplace":"koogallery","interface":"tenant","id":["t"],"channel":"c","body":"{}","received_at_ms":789789}
-acme/lic/lic_0000000000000000000001 schema 3 until None {"id":"lic_0000000000000000000001","merchant":"acme","product":"renderer","origin":{"issued":{"by":""}},"label":"","env":"live","sold":{"spec":"s","term":"permanent","machines":"unlimited","entitlements":[],"attributes":{},"offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]},"validity":{"starts_at_ms":0,"anchor_ms":0},"holds":{},"end":"running","generation":0,"issued":[],"license_key":"","orders":[],"created_at_ms":789,"updated_at_ms":789}
+acme/lic/lic_0000000000000000000001 schema 2 until None {"id":"lic_0000000000000000000001","merchant":"acme","product":"renderer","origin":{"issued":{"by":""}},"label":"","env":"live","sold":{"spec":"s","term":"permanent","machines":"unlimited","entitlements":[],"attributes":{},"offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]},"validity":{"starts_at_ms":0,"anchor_ms":0},"holds":{},"end":"running","generation":0,"issued":[],"license_key":"","orders":[],"created_at_ms":789,"updated_at_ms":789}
 acme/non/koogallery-1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 2 until Some(789) {"merchant":"acme","channel":"koogallery-1","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request":"__________________________________________8","until_ms":789,"outcome":"done"}
 acme/ntc/koogallery-1\x00ntc_0000000000000000000001 schema 1 until None {"id":"ntc_0000000000000000000001","merchant":"acme","channel":"koogallery-1","kind":"channel.silent","at_ms":789}
 acme/plc/lic_0000000000000000000001 schema 1 until None {"merchant":"acme","license":"lic_0000000000000000000001","places":{"held":[]}}
-acme/pur/generic\x00CS1\x00 schema 3 until None {"key":{"merchant":"acme","marketplace":"generic","order_id":"CS1"},"license":"lic_0000000000000000000001","instance":"i","channel":"c","received_at_ms":789,"env":"live","state":"received","early":[]}
+acme/pur/generic\x00CS1\x00 schema 2 until None {"key":{"merchant":"acme","marketplace":"generic","order_id":"CS1"},"license":"lic_0000000000000000000001","instance":"i","channel":"c","received_at_ms":789,"env":"live","state":"received","early":[]}
 acme/slb/\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","number":0,"bits":"","seq":0,"token":"","published_at_ms":789,"expires_at_ms":1789}
 acme/slf/\xff\xff\xff\xff\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","slot":{"list":4294967295,"idx":0},"status":"valid"}
 acme/std/koogallery-1 schema 1 until None {"merchant":"acme","channel":"koogallery-1","activities":{},"keys":{}}
@@ -2049,7 +2059,7 @@ mod unreadable {
     async fn a_newer_schema_of_every_table_is_an_error_that_says_so() {
         for record in sample::all() {
             let (key, raw) = stored(&record).await;
-            let text = failure(read(&record.key(), key.clone(), raw.schema + 1, raw.body.clone()).await);
+            let text = failure(read(&record.key(), key.clone(), 99, raw.body.clone()).await);
             assert!(text.contains(&key.to_string()) && text.contains("written by a newer version"), "{text}");
             let text = failure(read(&record.key(), key.clone(), 0, raw.body).await);
             assert!(text.contains(&key.to_string()), "{text}");
@@ -2076,6 +2086,92 @@ mod unreadable {
         let read = read(&asked, key, 1, of_schema_1.into()).await.expect("readable").expect("it is there");
         let channel = <Owned<Channel>>::from_record(read.value).expect("a channel").value;
         assert_eq!((channel.access_keys[0].id.as_str(), channel.access_keys[0].retired), ("1", false));
+    }
+
+    /// A server of the version before reads and writes the record; what it does not know stands beside it.
+    #[tokio::test]
+    async fn what_an_older_program_does_not_know_of_a_license_stands_beside_its_record() {
+        let (store, raw, memory) = repository();
+        let order = |id: &str, scene| AppliedOrder {
+            order_id: id.into(),
+            scene,
+            ordered_at: None,
+            received_at: at(3),
+            ends_at: None,
+            term: Some(Term::Permanent),
+            in_force: true,
+        };
+        let bought = License { orders: vec![order("CS1", None)], ..sample::license("acme", 1) };
+        put_nouns(&store, [bought.clone()]).await;
+        let [(key, alone)] = &memory.records()[..] else { panic!("a purchase has nothing beside it") };
+        assert!(!String::from_utf8_lossy(&alone.body).contains(r#""term":"permanent","in_force"#));
+        let renewal =
+            AppliedOrder { term: Some(Term::Years(1)), ..order("CS2", Some(RefreshScene::Renewal)) };
+        let renewed =
+            License { orders: vec![order("CS1", None), renewal], status_told_at: Some(at(9)), ..bought };
+        let revision = store.load(&[renewed.clone().into_record().key()]).await.expect("readable").remove(0);
+        let revision = revision.expect("there").revision;
+        store.commit(Commit::new().put(renewed.clone(), revision)).await.expect("made");
+        let [(_, record), (beside, _)] = &memory.records()[..] else { panic!("one record beside it") };
+        let body = String::from_utf8_lossy(&record.body).into_owned();
+        assert_eq!(record.schema, 2);
+        assert!(!body.contains("status_told_at_ms") && !body.contains(r#""years""#), "{body}");
+        assert_eq!(beside.to_string(), "acme/sup/lic_0000000000000000000001");
+        let listing = Listing::Licenses { merchant: acme(), before: None };
+        let listed: Vec<Versioned<License>> = list(&store, &listing, 9).await.expect("readable");
+        let found: Versioned<License> =
+            find(&store, renewed.clone().into_record().key()).await.expect("readable").expect("there");
+        assert_eq!((&listed[0].value, &found.value), (&renewed, &renewed));
+        // As an older program writes it: the record alone, with what it knows.
+        let labelled = body.replace(r#""label":"""#, r#""label":"by an older program""#);
+        let put = CommitRequest::new().put(key.clone(), record.revision, 2, labelled.into_bytes());
+        raw.commit(put).await.expect("made");
+        let found: Versioned<License> =
+            find(&store, renewed.clone().into_record().key()).await.expect("readable").expect("there");
+        assert_eq!(found.value, License { label: "by an older program".into(), ..renewed });
+    }
+
+    #[tokio::test]
+    async fn a_record_is_written_in_the_oldest_schema_that_holds_it() {
+        let newest = [("cat/channel", 2), ("pur/", 3), ("jln/", 3)];
+        let mut seen = BTreeSet::new();
+        for record in sample::all() {
+            let (key, raw) = stored(&record).await;
+            for (kind, schema) in newest {
+                if key.to_string().contains(kind) {
+                    assert!([schema, schema - 1].contains(&raw.schema), "{key} schema {}", raw.schema);
+                    seen.insert((kind, raw.schema));
+                }
+            }
+        }
+        let expected = [("cat/channel", 1), ("cat/channel", 2), ("jln/", 3), ("pur/", 2), ("pur/", 3)];
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[tokio::test]
+    async fn jobs_that_an_earlier_build_kept_elsewhere_are_moved() {
+        let (store, raw, memory) = repository();
+        let lane = sample::lane("acme", Some("a"), Rank::Purchase);
+        let jobs = [1, 2].map(|number| Job { lane: Some(lane.clone()), ..sample::job(at(1), number) });
+        put_nouns(&store, jobs.clone()).await;
+        put_nouns(&store, [sample::job(at(5), 9)]).await;
+        for (key, record) in memory.records() {
+            if key.kind() == Kind::LaneJob {
+                let earlier = RawKey::new("", Kind::Job, key.own()).expect("short");
+                let back = CommitRequest::new()
+                    .put(earlier, Revision::ABSENT, record.schema, record.body)
+                    .with(Primitive::Delete { key, revision: record.revision });
+                raw.commit(back).await.expect("made");
+            }
+        }
+        let count = |listed: Vec<Versioned<Job>>| listed.len();
+        let without = list(&store, &Listing::JobsWithoutLane, 9).await.map(count);
+        assert_eq!(without, Ok(1), "they are not taken for jobs without one");
+        assert_eq!(store.move_misplaced_jobs().await, Ok(2));
+        assert_eq!(store.move_misplaced_jobs().await, Ok(0));
+        let listed: Vec<Versioned<Job>> = list(&store, &Listing::Jobs, 9).await.expect("readable");
+        let listed: Vec<Job> = listed.into_iter().map(|job| job.value).collect();
+        assert_eq!(listed, [jobs.to_vec(), vec![sample::job(at(5), 9)]].concat());
     }
 
     #[tokio::test]

@@ -136,6 +136,20 @@ impl Server {
         self.post("/v1/activations", &ActivateBody { license_key, machine, name, nonce, device })
     }
 
+    /// With a claim code in the place of a license key: for a license that begins with its first activation.
+    pub fn activate_by_code(
+        &self,
+        code: &str,
+        machine: &Machine,
+        name: &str,
+        nonce: &str,
+    ) -> Result<Activated, Failure> {
+        let machine = MachineBody::from(machine);
+        let body =
+            serde_json::json!({ "claim_code": code, "machine": machine, "name": name, "nonce": nonce });
+        self.post("/v1/activations", &body)
+    }
+
     pub fn renew(
         &self,
         id: &str,

@@ -23,6 +23,8 @@ const BACK_OFF_SECS: i64 = MINUTE_SECS;
 const BACK_OFF_MAX_SECS: i64 = 6 * 60 * MINUTE_SECS;
 /// Pause of [`crate::check`] after a refusal. [`crate::maintain`] asks again at its next call: it may be cured.
 const REFUSED_PAUSE_SECS: i64 = MINUTE_SECS;
+/// What a code is refused with whose license has not begun.
+const NOT_STARTED: &str = "license_not_started";
 /// Age from which a list is asked for again when it names no `ttl`.
 const LIST_TTL_SECS: i64 = 12 * 60 * MINUTE_SECS;
 /// A list may be kept for its `ttl`; who calls `maintain` wants news, and an unchanged list costs an answer without a body.
@@ -236,6 +238,9 @@ impl<'a> Session<'a> {
                 self.failed();
                 return Err(Verdict::NeedsKey(NextAction::GoOnline));
             }
+            Err(Failure::Refused(refusal)) if refusal == NOT_STARTED => {
+                return self.begin_with_code(&server, code);
+            }
             Err(Failure::Refused(code)) => {
                 return Err(offline::of_server_code(&code).unwrap_or(Verdict::Malformed));
             }
@@ -249,6 +254,27 @@ impl<'a> Session<'a> {
             None if claimed.retry_after_secs.is_some() => Err(Verdict::NeedsKey(NextAction::Retry)),
             None => Err(Verdict::NeedsKey(NextAction::GoOnline)),
         }
+    }
+
+    /// The license has no key before it begins, and may begin with its first activation: so the code activates.
+    fn begin_with_code(&mut self, server: &Server, code: &str) -> Result<(), Verdict> {
+        let Some(nonce) = self.nonce() else { return Err(Verdict::NeedsKey(NextAction::Retry)) };
+        let answer = server.activate_by_code(code, &self.machine, &machine::name(self.config), &nonce);
+        if let Err(Failure::Refused(refusal)) = &answer {
+            self.state.nonce = None;
+            return Err(offline::of_server_code(refusal).unwrap_or(Verdict::Malformed));
+        }
+        if answer.is_ok() && self.held.key.is_some() {
+            // What begins now is another license than the one that was held.
+            self.state.forget_license();
+            self.refresh();
+        }
+        self.heard(answer, &nonce);
+        if self.held.key.is_none() {
+            return Err(Verdict::NeedsKey(NextAction::GoOnline));
+        }
+        self.state.claim_code = Some(code.to_owned());
+        Ok(())
     }
 
     /// Takes a place for this machine.

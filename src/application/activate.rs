@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::app::{App, UseCaseError, decided};
 use super::continue_after_restore::LastRestore;
 use super::merchant_commands::freed;
-use super::ports::{ABSENT, CertificateOrder, Change, Commit, StoreError, Urgency, Versioned, find};
+use super::ports::{ABSENT, CertificateOrder, Commit, StoreError, Urgency, Versioned, find};
 use super::record::{LicensePlaces, Record, RecordKey};
 use super::settle_device::{DeviceRequest, KeyChange, SettledDevice, Settling, bound_machine};
 use crate::domain::{
@@ -67,6 +67,8 @@ pub(super) struct Loaded {
     pub(super) merchant: Merchant,
     pub(super) license: Versioned<License>,
     pub(super) places: Versioned<LicensePlaces>,
+    /// Whether the license begins with what is being committed.
+    pub(super) begins: bool,
 }
 
 impl App {
@@ -80,12 +82,17 @@ impl App {
     }
 
     async fn try_activate(&self, command: &Activate) -> Result<Activated, UseCaseError> {
-        let loaded = self.load_with_places(&command.merchant, &command.license).await?;
+        let mut loaded = self.load_with_places(&command.merchant, &command.license).await?;
         let (now, license) = (self.now(), &loaded.license.value);
         let restore = self.last_restore().await?;
-        match &command.token_id {
-            Some(token_id) => license.check_key(token_id, restore.is_some(), now)?,
-            None => license.check(now)?,
+        let checked = match &command.token_id {
+            Some(token_id) => license.check_key(token_id, restore.is_some(), now),
+            None => license.check(now),
+        };
+        match checked {
+            // A key is there already only where a restore has lost the beginning.
+            Err(Refusal::AwaitsActivation) => loaded = self.beginning(loaded, now).await?,
+            other => other?,
         }
         self.give_place(loaded, command, &restore, false, now).await
     }
@@ -168,7 +175,7 @@ impl App {
             Versioned { value, revision: ABSENT }
         };
         let places = find(self.store.as_ref(), key).await?.unwrap_or_else(empty);
-        Ok(Loaded { merchant: self.merchant(merchant).await?, license, places })
+        Ok(Loaded { merchant: self.merchant(merchant).await?, license, places, begins: false })
     }
 
     pub(super) async fn activations_of(
@@ -223,9 +230,7 @@ impl App {
         self.refuse_ledger(&activation, &settled).await?;
         self.sign_lease(&loaded, &mut activation, &settled, &first)?;
         let mut places = loaded.places.value.clone();
-        let license_key = RecordKey::License(license.merchant.clone(), license.id.clone());
-        let commit = Commit::new().with_urgency(Urgency::Grow);
-        let mut commit = commit.with(Change::Check(license_key, loaded.license.revision));
+        let mut commit = self.holding(Commit::new().with_urgency(Urgency::Grow), &loaded);
         if let Some(Versioned { value: mut displaced, revision }) = old {
             places.places.free(&displaced.id);
             displaced.end(EndCause::Displaced, now);
@@ -285,9 +290,7 @@ impl App {
     ) -> Result<Activated, UseCaseError> {
         let Versioned { value: mut activation, revision } = found;
         self.refuse_ledger(&activation, settled).await?;
-        let license = &loaded.license.value;
-        let license_key = RecordKey::License(license.merchant.clone(), license.id.clone());
-        let mut commit = Commit::new().with(Change::Check(license_key, loaded.license.revision));
+        let mut commit = self.holding(Commit::new(), loaded);
         if let Some(machine) = machine.filter(|machine| **machine != activation.machine) {
             activation.machine = machine.clone();
             let mut places = loaded.places.value.clone();

@@ -124,7 +124,7 @@ impl App {
         if is_latest && license.end == LicenseEnd::Running {
             let sold = changed(&license, spec, facts)?;
             let change = OrderedChange { merchant, order, actor: &Actor::Server, now };
-            commit = self.change_license(&change, &mut license, sold).await?;
+            commit = self.change_license(&change, &mut license, sold, spec).await?;
         }
         self.store.commit(commit.put(license, revision)).await?;
         self.signals.flips.notify_one();
@@ -137,10 +137,11 @@ impl App {
         change: &OrderedChange<'_>,
         license: &mut License,
         sold: SoldSpec,
+        spec: &Spec,
     ) -> Result<Commit, UseCaseError> {
         let OrderedChange { merchant, order, actor, now } = *change;
         let before = license.clone();
-        license.sold = sold;
+        license.sell(sold, spec.updates);
         self.sign_what_changed(merchant, &before, license, now).await?;
         license.updated_at = now;
         let detail = [("order_id", order.order_id.clone()), ("spec", license.sold.spec.to_string())];

@@ -179,7 +179,10 @@ impl App {
         }
         let counts = self.quota_counts(&escrow.license.value.merchant, keys).await?;
         let mut pool = QuotaPool::new(&books.account, counts.clone());
+        // The license is held at its revision by the commit that this becomes a part of; it may begin there.
+        let is_license = |change: &Change| matches!(change, Change::Check(RecordKey::License(..), _));
         let mut changes = books.guard(Commit::new()).changes;
+        changes.retain(|change| !is_license(change));
         for ask in asks {
             for (held, window) in pool.covering(&ask.metric, now) {
                 let wanted = wanted(device, ask);

@@ -4,11 +4,13 @@ mod activate;
 mod api_tokens;
 mod app;
 mod apply_catalog;
+mod begin_license;
 mod breakers;
 mod call_log;
 mod change_instance;
 mod change_instance_status;
 mod check_channel;
+mod compare_catalog;
 mod continue_after_restore;
 mod decide_usage;
 mod disk_room;
@@ -23,6 +25,7 @@ mod hide_code;
 mod import_licenses;
 mod issue_license;
 mod job_lanes;
+mod keep_sold;
 mod license_change;
 mod map_order;
 mod merchant_commands;
@@ -71,9 +74,12 @@ mod watched_calls;
 pub use activate::{Activate, Activated};
 pub use app::{App, Signals, UseCaseError};
 pub use apply_catalog::{
-    AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, Catalog, EntryChange,
+    Applied, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, ApplyMode, Catalog,
+    CatalogMistake, EntryChange,
 };
+pub use begin_license::CodeUse;
 pub use check_channel::{ChannelChecks, CheckFinding, CheckItem, CheckState, CheckedChannel, CheckedItem};
+pub use compare_catalog::MemberChange;
 pub use continue_after_restore::Continued;
 pub use escrow_quota::{QUOTA_ASKS_MAX, QuotaAsk};
 pub use fetch_order::Fetched;

@@ -1,5 +1,7 @@
 //! What the use cases need from outside, in domain words.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::sync::mpsc;
@@ -119,6 +121,9 @@ pub enum StoreError {
     /// The disk has too little room left for what the commit is for. Nothing was written.
     #[error("the store's disk has no room for this")]
     NoRoom,
+    /// The records are being moved to another store, or were: try again in a moment. Nothing was written.
+    #[error("the store is being moved to another place")]
+    Moving,
     /// It may or may not be written: ask again with the same identity.
     #[error("whether it was stored is not known")]
     OutcomeUnknown,
@@ -290,6 +295,11 @@ pub trait Store: Send + Sync {
     fn disk(&self) -> Option<DiskState> {
         None
     }
+
+    /// Whether nothing is written because the records are being moved to another store, or were.
+    fn is_moving(&self) -> bool {
+        false
+    }
 }
 
 /// Loads one record as the noun it is.
@@ -356,6 +366,36 @@ pub trait Backups: Send + Sync {
 
     /// What is known of the last backup of the keys.
     fn keys_backup(&self) -> Result<KeysBackup, SigningError>;
+}
+
+/// A store that is moved while it is served: what its server does for it.
+#[async_trait]
+pub trait Moves: Send + Sync {
+    /// Which store it is, and up to where everything is durable; `None` where servers do not stop for a move, because
+    /// others write to the same records.
+    async fn stand(&self) -> Result<Option<MoveStand>, StoreError>;
+
+    /// Makes no further commit for so long, unless the same move asks again. Says where the store stands; `None` while
+    /// another move has it stopped.
+    async fn pause(&self, r#move: &str, hold: Duration) -> Result<Option<MoveStand>, StoreError>;
+
+    /// Makes commits again, if it was this move that had it stopped.
+    async fn resume(&self, r#move: &str) -> Result<(), StoreError>;
+
+    /// Lets go of the records for good: they are in that other store now. `false`, and nothing is changed, unless this
+    /// move has had the store stopped without a gap.
+    async fn leave(&self, r#move: &str, to: &str, now: Instant) -> Result<bool, StoreError>;
+}
+
+/// Where a store stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MoveStand {
+    /// Its id, in hex.
+    pub store: String,
+    /// Number of the last batch that was written.
+    pub batch: u64,
+    /// Greatest revision that was given out.
+    pub revision: u64,
 }
 
 /// Reads the wall clock; the only one that does.

@@ -54,8 +54,8 @@ impl App {
         LicenseShown {
             id: license.id.clone(),
             state: license.state(self.now()),
-            ends_at: license.validity.ends_at,
-            license_key: license.license_key.clone(),
+            ends_at: license.known_end(),
+            license_key: license.awaits().is_none().then(|| license.license_key.clone()),
             claim_code: self.signer.claim_code(&license.id, license.generation).reveal(),
         }
     }

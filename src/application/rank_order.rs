@@ -102,7 +102,7 @@ impl App {
         if let Some((spec, facts)) = &ranking.change {
             let is_new = !before.has_ranked(later.order_id, later.scene);
             if is_new && license.was_changed_last_at(facts.ordered_at) {
-                license.sold = changed(&license, spec, facts)?;
+                license.sell(changed(&license, spec, facts)?, spec.updates);
             }
         }
         if license.end == LicenseEnd::Running {

@@ -59,10 +59,16 @@ impl App {
     }
 
     async fn try_renew(&self, command: &RenewActivation) -> Result<Activated, UseCaseError> {
-        let loaded = self.load_with_places(&command.merchant, &command.license).await?;
-        let (now, license) = (self.now(), &loaded.license.value);
-        license.check(now)?;
-        let restore = self.last_restore().await?;
+        let mut loaded = self.load_with_places(&command.merchant, &command.license).await?;
+        let (now, restore) = (self.now(), self.last_restore().await?);
+        match loaded.license.value.check(now) {
+            // Nothing of it was signed before it began: a restore has lost the beginning.
+            Err(Refusal::AwaitsActivation) if restore.is_some() => {
+                loaded = self.beginning(loaded, now).await?;
+            }
+            other => other?,
+        }
+        let license = &loaded.license.value;
         let found = self.find_activation(&command.merchant, &command.license, &command.activation).await?;
         let Some(found) = found else { return self.activate_lost(loaded, command, &restore).await };
         let lease = found.value.lease()?;

@@ -90,7 +90,7 @@ impl App {
         let ordered_at = Some(call.happened_at());
         license.changes.push(AppliedChange { order_id: order.order_id.clone(), ordered_at });
         let change = OrderedChange { merchant: &merchant, order, actor: &call.actor(), now: call.now };
-        let commit = self.change_license(&change, &mut license, sold).await?;
+        let commit = self.change_license(&change, &mut license, sold, &spec).await?;
         let commit = commit.with_urgency(Urgency::Grow);
         let commit = commit.put(license, revision).put(purchase, purchase_revision);
         self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;

@@ -15,8 +15,9 @@ use crate::application::ports::Clock as _;
 use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::domain::Instant;
+use crate::service::{StorePlace, store_place};
 use crate::signing::last_keys_backup;
-use crate::store::{EmbeddedEngine, RecordStore, SnapshotSummary, verify_snapshot};
+use crate::store::{EmbeddedEngine, Engine, PostgresEngine, RecordStore, SnapshotSummary, verify_snapshot};
 
 const MIB: u64 = 1 << 20;
 const OWNER_ONLY: u32 = 0o600;
@@ -111,6 +112,13 @@ impl Backup {
     /// No server answers: the folder is opened directly if no process holds it.
     fn directly(&self, common: &Common, unreachable: &str, file: File) -> Result<KeysKnown, Failure> {
         let settings = self.settings.load()?.settings;
+        if let StorePlace::Database(address) = store_place(&settings.store)? {
+            let opened = PostgresEngine::open_as_it_is(&address);
+            let opened = opened.map_err(|error| Failure::Refused(error.to_string()))?;
+            common.output().note(&format!("no server runs: reading {} directly", address.told()));
+            write_directly(opened, common, file)?;
+            return known_of(&settings);
+        }
         let data = settings.data_dir.clone();
         if !EmbeddedEngine::exists(&data) {
             return Err(Failure::Unreachable(format!(
@@ -131,7 +139,7 @@ impl Backup {
     }
 }
 
-fn write_directly(engine: EmbeddedEngine, common: &Common, file: File) -> Result<(), Failure> {
+fn write_directly(engine: impl Engine, common: &Common, file: File) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Refused(format!("cannot start: {error}")))?;
     let taken_at_ms = u64::try_from(SystemClock.now().timestamp_millis()).unwrap_or(0);

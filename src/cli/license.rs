@@ -53,6 +53,17 @@ pub enum License {
     },
     /// End a license for good.
     Revoke(Act),
+    /// Record that the buyer has accepted: a license that waits for that begins.
+    Accept {
+        #[command(flatten)]
+        act: Act,
+        /// When the buyer accepted (RFC 3339); default: now.
+        #[arg(long, value_name = "INSTANT")]
+        starts_at: Option<String>,
+        /// Show the license key and the claim code (scope `keys`).
+        #[arg(long)]
+        reveal: bool,
+    },
     /// Replace a license's key; the old one ends.
     Reissue {
         #[command(flatten)]
@@ -170,6 +181,11 @@ impl License {
                 output.answer(&act.ask(&api, "resume", lift_all)?, outcome);
             }
             Self::Revoke(act) => output.answer(&act.ask(&api, "revoke", None)?, outcome),
+            Self::Accept { act, starts_at, reveal } => {
+                let starts_at = starts_at.map(|starts_at| ("starts_at", starts_at.into()));
+                let license = act.ask(&api, &revealing("accept", reveal), starts_at)?;
+                output.answer(&license, if reveal { details } else { outcome });
+            }
             Self::Reissue { act, keep, reveal } => {
                 let keep = keep.as_deref().map(|keep| ("keep", kept(keep)));
                 let license = act.ask(&api, &revealing("reissue", reveal), keep)?;

@@ -46,6 +46,8 @@ named!(
         LicenseIssued = "license.issued",
         /// It was sold before and is known from now on.
         LicenseImported = "license.imported",
+        /// It began, later than it was bought.
+        LicenseStarted = "license.started",
         /// Its end moved.
         LicenseRenewed = "license.renewed",
         /// It was stopped.

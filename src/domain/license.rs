@@ -2,6 +2,7 @@
 
 mod keys;
 mod orders;
+mod start;
 mod stop;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 
 pub use keys::{IssuedKey, OldKeyFate};
 pub use orders::{AppliedChange, AppliedOrder, EndChange};
+pub use start::{DelayedStart, StartEvent};
 pub use stop::{Hold, HoldBy, Holds, LicenseEnd};
 
 use super::{
@@ -180,8 +182,10 @@ pub struct License {
     pub env: Env,
     /// What was sold.
     pub sold: SoldSpec,
-    /// When it is valid.
+    /// When it is valid; before a beginning that is awaited, when it would be if it had begun with the purchase.
     pub validity: Validity,
+    /// What begins it, if that is not the purchase.
+    pub start: Option<DelayedStart>,
     /// Why it is stopped, if it is.
     pub holds: Holds,
     /// When the marketplace stopped it or let it go on last, where its calls say when that happened.
@@ -190,9 +194,9 @@ pub struct License {
     pub end: LicenseEnd,
     /// Of the claim code: one more at each re-issue, which kills the old code.
     pub generation: u32,
-    /// Every key text whose own end has not come, newest last; never empty once minted.
+    /// Every key text whose own end has not come, newest last; empty only before it begins.
     pub issued: Vec<IssuedKey>,
-    /// The current license key as the customer pastes it.
+    /// The current license key as the customer pastes it; empty before it begins.
     pub license_key: String,
     /// The purchase and every later order, in order of arrival.
     pub orders: Vec<AppliedOrder>,
@@ -226,6 +230,7 @@ impl License {
             env: new.env,
             sold: new.sold,
             validity: new.validity,
+            start: None,
             holds: Holds::default(),
             status_told_at: None,
             end: LicenseEnd::Running,
@@ -241,13 +246,24 @@ impl License {
 
     /// The state that is shown.
     pub fn state(&self, now: Instant) -> LicenseState {
-        match (&self.end, self.holds.is_empty(), self.validity.phase(now)) {
+        match (&self.end, self.holds.is_empty(), self.phase(now)) {
             (LicenseEnd::Revoked { .. }, _, _) => LicenseState::Revoked,
             (LicenseEnd::Released { .. }, _, _) => LicenseState::Released,
             (LicenseEnd::Running, false, _) => LicenseState::Suspended,
             (LicenseEnd::Running, true, Phase::After) => LicenseState::Expired,
             (LicenseEnd::Running, true, Phase::Before) => LicenseState::Pending,
             (LicenseEnd::Running, true, Phase::Within) => LicenseState::Active,
+        }
+    }
+
+    /// Where `now` lies. What has not begun ends only where the marketplace has said when.
+    fn phase(&self, now: Instant) -> Phase {
+        match self.awaits() {
+            None => self.validity.phase(now),
+            Some(_) if Validity::between(self.validity.starts_at, self.known_end()).has_ended(now) => {
+                Phase::After
+            }
+            Some(_) => Phase::Before,
         }
     }
 
@@ -258,7 +274,11 @@ impl License {
             LicenseState::Released => Err(Refusal::LicenseReleased),
             LicenseState::Suspended => Err(Refusal::LicenseSuspended),
             LicenseState::Expired => Err(Refusal::LicenseExpired),
-            LicenseState::Pending => Err(Refusal::LicenseNotStarted),
+            LicenseState::Pending => Err(match self.awaits() {
+                None => Refusal::LicenseNotStarted,
+                Some(StartEvent::FirstActivation) => Refusal::AwaitsActivation,
+                Some(StartEvent::Acceptance) => Refusal::AwaitsAcceptance,
+            }),
             LicenseState::Active => Ok(()),
         }
     }

@@ -66,8 +66,8 @@ pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
 pub use kit::{KitEntity, KitInterface, KitSync};
 pub use license::{
-    AppliedChange, AppliedOrder, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License, LicenseEnd,
-    LicenseState, NewLicense, OldKeyFate, Origin, SoldSpec,
+    AppliedChange, AppliedOrder, DelayedStart, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License,
+    LicenseEnd, LicenseState, NewLicense, OldKeyFate, Origin, SoldSpec, StartEvent,
 };
 pub use machine::{COMMITMENT_BYTES, Commitment, Component, Machine};
 pub use merchant::Merchant;

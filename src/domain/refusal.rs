@@ -57,6 +57,12 @@ pub enum Refusal {
     /// Its time has not come, or the purchase is not settled yet.
     #[error("the license has not started")]
     LicenseNotStarted,
+    /// It begins with its first activation, which has not come.
+    #[error("the license begins with its first activation")]
+    AwaitsActivation,
+    /// It begins when the seller records the buyer's acceptance.
+    #[error("the license begins when its acceptance is recorded")]
+    AwaitsAcceptance,
     /// There is a newer key for the same license.
     #[error("the license key was replaced by a newer one")]
     LicenseSuperseded,
@@ -175,7 +181,9 @@ impl Refusal {
             Self::LicenseReleased => "license_released",
             Self::LicenseSuspended => "license_suspended",
             Self::LicenseExpired => "license_expired",
-            Self::LicenseNotStarted => "license_not_started",
+            Self::LicenseNotStarted | Self::AwaitsActivation | Self::AwaitsAcceptance => {
+                "license_not_started"
+            }
             Self::LicenseSuperseded => "license_superseded",
             Self::MachineMismatch => "machine_mismatch",
             Self::MachineLimitReached { .. } => "machine_limit_reached",
@@ -205,12 +213,13 @@ impl Refusal {
             Self::QuotaExhausted { resets_at: None, .. } => Some(NextAction::ContactSeller),
             Self::QuotaExhausted { resets_at: Some(_), .. } => Some(NextAction::Retry),
             Self::MachineLimitReached { .. } => Some(NextAction::ReleaseAMachine),
-            Self::MachineMismatch | Self::CloneSuspected | Self::ActivationEnded => {
+            Self::AwaitsActivation | Self::MachineMismatch | Self::CloneSuspected | Self::ActivationEnded => {
                 Some(NextAction::GoOnline)
             }
-            Self::LicenseRevoked | Self::LicenseReleased | Self::LicenseSuspended => {
-                Some(NextAction::ContactSeller)
-            }
+            Self::AwaitsAcceptance
+            | Self::LicenseRevoked
+            | Self::LicenseReleased
+            | Self::LicenseSuspended => Some(NextAction::ContactSeller),
             Self::LicenseNotStarted | Self::LedgerRefused(_) | Self::RevisionConflict { .. } => {
                 Some(NextAction::Retry)
             }

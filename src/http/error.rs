@@ -111,7 +111,11 @@ impl ApiError {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Store(StoreError::OutcomeUnknown) | Self::TimedOut { changes: true } => "outcome_unknown",
             Self::Store(
-                StoreError::Conflict | StoreError::Busy | StoreError::NoRoom | StoreError::Failed(_),
+                StoreError::Conflict
+                | StoreError::Busy
+                | StoreError::NoRoom
+                | StoreError::Moving
+                | StoreError::Failed(_),
             )
             | Self::Signing(_)
             | Self::TimedOut { changes: false } => "unavailable",
@@ -139,7 +143,7 @@ impl ApiError {
         match self {
             Self::Store(StoreError::Conflict | StoreError::Busy | StoreError::OutcomeUnknown)
             | Self::TimedOut { .. } => Some(1),
-            Self::Store(StoreError::Failed(_)) | Self::Signing(_) => Some(5),
+            Self::Store(StoreError::Moving | StoreError::Failed(_)) | Self::Signing(_) => Some(5),
             // Somebody has to make room.
             Self::Store(StoreError::NoRoom) => Some(60),
             Self::Refused(_)
@@ -292,6 +296,8 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::LicenseRevoked
         | Refusal::LicenseSuperseded
         | Refusal::LicenseNotStarted
+        | Refusal::AwaitsActivation
+        | Refusal::AwaitsAcceptance
         | Refusal::MachineMismatch => StatusCode::FORBIDDEN,
         Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
         Refusal::MachineLimitReached { .. }

@@ -3,8 +3,10 @@
 use axum::extract::State;
 use serde::Serialize;
 
+use super::error::ApiError;
 use super::reply::{Reply, ok};
 use super::state::HttpState;
+use crate::application::ports::StoreError;
 
 #[derive(Serialize)]
 struct HealthAnswer {
@@ -19,9 +21,12 @@ pub async fn live() -> Reply {
     ok(&HealthAnswer { status: "live", disk: None })
 }
 
-/// `GET /readyz`: a read of the store works. A disk that fills up is told and is no reason to take the service out:
+/// `GET /readyz`: a read of the store works, and it is not being moved away. A disk that fills up is told and is no reason to take the service out:
 /// reads, and what must not wait, go on.
 pub async fn ready(State(state): State<HttpState>) -> Reply {
+    if state.store.is_moving() {
+        return Err(ApiError::Store(StoreError::Moving));
+    }
     state.app.merchants().await?;
     let disk = state.store.disk().map(|disk| disk.level.as_str());
     ok(&HealthAnswer { status: "ready", disk })

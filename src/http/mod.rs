@@ -22,6 +22,7 @@ mod machine;
 mod marketplace;
 mod merchant;
 mod metrics;
+mod moving;
 mod path;
 mod portal;
 mod presented;

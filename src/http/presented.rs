@@ -16,7 +16,7 @@ use super::machine::enrolled;
 use super::state::HttpState;
 use super::verifying_keys::MerchantKeys;
 use crate::application::ports::StoreError;
-use crate::application::{Redeemed, UseCaseError};
+use crate::application::{CodeUse, Redeemed, UseCaseError};
 use crate::domain::{
     ActivationId, ClaimCode, License, LicenseId, Machine, MerchantId, ProductId, Refusal, TokenId,
     authorization_code,
@@ -72,7 +72,7 @@ impl HttpState {
         if text.contains('.') {
             return self.key_holder(text);
         }
-        let license = match self.redeem(text, None).await? {
+        let license = match self.redeem(text, None, CodeUse::Activation).await? {
             Redeemed::License(license) => *license,
             // Told like any other "not now": the caller tries the same again.
             Redeemed::Asking { .. } => return Err(ApiError::Store(StoreError::Busy)),
@@ -89,14 +89,19 @@ impl HttpState {
     }
 
     /// What a claim code, or a marketplace's authorization code, opens.
-    pub(super) async fn redeem(&self, text: &str, product: Option<&ProductId>) -> Result<Redeemed, ApiError> {
+    pub(super) async fn redeem(
+        &self,
+        text: &str,
+        product: Option<&ProductId>,
+        code_use: CodeUse,
+    ) -> Result<Redeemed, ApiError> {
         let claimed = match ClaimCode::parse(text) {
-            Ok(code) => self.app.redeem_claim(&code, product).await,
+            Ok(code) => self.app.redeem_claim(&code, product, code_use).await,
             Err(_) => Err(Refusal::LicenseKeyRefused.into()),
         };
         match (claimed, authorization_code(text)) {
             (Err(UseCaseError::Refused(Refusal::LicenseKeyRefused)), Some(code)) => {
-                Ok(self.app.redeem_code(&code, product).await?)
+                Ok(self.app.redeem_code(&code, product, code_use).await?)
             }
             (claimed, _) => Ok(Redeemed::License(Box::new(claimed?))),
         }

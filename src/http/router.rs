@@ -12,8 +12,8 @@ use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::{
-    activations, backup, claims, health, keysets, marketplace, merchant, metrics, portal, status_lists,
-    usage, validate,
+    activations, backup, claims, health, keysets, marketplace, merchant, metrics, moving, portal,
+    status_lists, usage, validate,
 };
 
 /// All of the service.
@@ -84,6 +84,7 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/licenses/{id}/resume", post(merchant::commands::resume))
         .route("/v1/merchant/licenses/{id}/revoke", post(merchant::commands::revoke))
         .route("/v1/merchant/licenses/{id}/reissue", post(merchant::commands::reissue))
+        .route("/v1/merchant/licenses/{id}/accept", post(merchant::commands::accept))
         .route("/v1/merchant/channels", get(merchant::channels::list))
         .route("/v1/merchant/channels/{id}", get(merchant::channels::show))
         .route("/v1/merchant/channels/{id}/calls", get(merchant::channels::calls))
@@ -102,6 +103,10 @@ fn everything_else() -> Router<HttpState> {
         // Operation
         .route("/v1/server/backup", get(backup::download))
         .route("/v1/server/keys-backup", get(backup::keys))
+        .route("/v1/server/move", get(moving::stand))
+        .route("/v1/server/move/pause", post(moving::pause))
+        .route("/v1/server/move/resume", post(moving::resume))
+        .route("/v1/server/move/leave", post(moving::leave))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

@@ -27,7 +27,11 @@ pub fn title(error: &ApiError, language: Language) -> &'static str {
             ["Outcome unknown", "处理结果未知"]
         }
         ApiError::Store(
-            StoreError::Conflict | StoreError::Busy | StoreError::NoRoom | StoreError::Failed(_),
+            StoreError::Conflict
+            | StoreError::Busy
+            | StoreError::NoRoom
+            | StoreError::Moving
+            | StoreError::Failed(_),
         )
         | ApiError::Signing(_)
         | ApiError::TimedOut { changes: false } => ["Temporarily unavailable", "服务暂时不可用"],
@@ -45,7 +49,9 @@ fn refusal_title(refusal: &Refusal) -> Words {
         Refusal::LicenseReleased => ["License released", "许可证已释放"],
         Refusal::LicenseSuspended => ["License suspended", "许可证已暂停"],
         Refusal::LicenseExpired => ["License expired", "许可证已过期"],
-        Refusal::LicenseNotStarted => ["License not started", "许可证尚未生效"],
+        Refusal::LicenseNotStarted | Refusal::AwaitsActivation | Refusal::AwaitsAcceptance => {
+            ["License not started", "许可证尚未生效"]
+        }
         Refusal::LicenseSuperseded => ["License key replaced", "许可证密钥已更换"],
         Refusal::MachineMismatch => ["Another machine", "机器不匹配"],
         Refusal::MachineLimitReached { .. } => ["Machine limit reached", "已达到机器数量上限"],
@@ -103,6 +109,7 @@ pub fn reason(error: &ApiError, language: Language) -> String {
         ApiError::Store(StoreError::OutcomeUnknown) | ApiError::TimedOut { changes: true } => {
             pick(language, OUTCOME_UNKNOWN).to_owned()
         }
+        ApiError::Store(StoreError::Moving) => pick(language, MOVING).to_owned(),
         ApiError::Store(
             StoreError::Conflict | StoreError::Busy | StoreError::NoRoom | StoreError::Failed(_),
         )
@@ -124,6 +131,10 @@ const OUTCOME_UNKNOWN: Words = [
 const UNAVAILABLE: Words = [
     "It could not be done now; nothing was changed. Try again later.",
     "暂时无法处理，未做任何更改，请稍后重试。",
+];
+const MOVING: Words = [
+    "The records are being moved to another store; nothing was changed. Try again in a moment.",
+    "数据正在迁移到另一个存储，未做任何更改，请稍后重试。",
 ];
 const PANICKED: Words = [
     "Something broke on our side. Try again later, and name the request id when it happens again.",
@@ -151,6 +162,12 @@ fn in_english(refusal: &Refusal) -> String {
         Refusal::LicenseSuspended => "The license is suspended. Ask the seller.",
         Refusal::LicenseExpired => "The license has expired. Renew it where it was bought.",
         Refusal::LicenseNotStarted => "The license has not started yet.",
+        Refusal::AwaitsActivation => {
+            "The license starts with its first activation, and has no license key before. Enter this code in the software."
+        }
+        Refusal::AwaitsAcceptance => {
+            "The license starts when the seller records your acceptance. Ask the seller."
+        }
         Refusal::LicenseSuperseded => "The license key was replaced. Paste the current one.",
         Refusal::MachineMismatch => "The activation belongs to another machine. Activate this one.",
         Refusal::CloneSuspected => "The certificate was already renewed by another copy. Activate again.",
@@ -205,6 +222,8 @@ fn in_chinese(refusal: &Refusal) -> String {
         Refusal::LicenseSuspended => "许可证已暂停使用，请联系卖家。",
         Refusal::LicenseExpired => "许可证已过期，请在购买处续费。",
         Refusal::LicenseNotStarted => "许可证尚未生效。",
+        Refusal::AwaitsActivation => "许可证自首次激活起生效，此前没有许可证密钥；请在软件中输入该激活码。",
+        Refusal::AwaitsAcceptance => "许可证自卖家登记验收起生效，请联系卖家。",
         Refusal::LicenseSuperseded => "许可证密钥已更换，请粘贴当前的密钥。",
         Refusal::MachineMismatch => "该激活属于另一台机器，请激活本机。",
         Refusal::CloneSuspected => "该证书已被另一份副本续期，请重新激活。",

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::open_shared;
 use super::start_error::StartError;
 use crate::application::ports::{Clock, SecretSource};
-use crate::application::{App, LicenseFilter, LicenseOrPurchase};
+use crate::application::{App, LicenseFilter, LicenseOrPurchase, UseCaseError};
 use crate::domain::{Merchant, Scope, TokenOwner};
 use crate::http::{token_digest, token_text};
 use crate::marketplace::MarketplaceOrders;
@@ -23,7 +23,7 @@ use crate::store::{
 };
 
 /// Name of the file that holds the operator's first token.
-const OPERATOR_TOKEN_FILE: &str = "operator-token";
+pub const OPERATOR_TOKEN_FILE: &str = "operator-token";
 
 /// Whether an empty data folder and an empty keys folder may be filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +104,7 @@ async fn open_embedded(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     for folder in [&data, &keys] {
         look_into(folder)?;
     }
+    EmbeddedEngine::refuse_moved(&data)?;
     let (has_data, has_keys) = (EmbeddedEngine::exists(&data), Keyring::exists(&keys));
     match (has_data, has_keys, options.create) {
         (true, false, _) => return Err(StartError::KeysMissing { data, keys }),
@@ -130,7 +131,7 @@ async fn open_embedded(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     let maintenance = Some(start_maintenance(&engine, Arc::clone(&options.clock))?);
     let records = RecordStore::start(engine).with_reserve(Arc::clone(&reserve));
     let app = wire(options, &records, &keyring);
-    match begin(&app, &keyring, &data, &keys).await {
+    match begin(&app, &records, &keyring, &data, &keys).await {
         Ok(first_start) => {
             reserve.watch();
             Ok(Opened { app, records, maintenance, first_start })
@@ -167,15 +168,26 @@ pub(super) fn wire(options: OpenOptions<'_>, records: &RecordStore, keyring: &Ar
 /// What is checked and made before the first request.
 async fn begin(
     app: &App,
+    records: &RecordStore,
     keyring: &Keyring,
     data: &Path,
     keys: &Path,
 ) -> Result<Option<FirstStart>, StartError> {
     let merchants = check_keys(app, keyring, keys).await?;
+    move_misplaced_jobs(records).await?;
     app.take_back_job_leases().await?;
     // Also after a first start that was cut off before anybody could do anything.
     let nobody_yet = merchants.is_empty() && app.api_tokens(&TokenOwner::Server).await?.is_empty();
     Ok(if nobody_yet { Some(make_operator_token(app, "operator", data).await?) } else { None })
+}
+
+/// Puts jobs where they are looked for, if an earlier build kept them elsewhere.
+pub(super) async fn move_misplaced_jobs(records: &RecordStore) -> Result<(), StartError> {
+    let moved = Repository::new(records.clone()).move_misplaced_jobs().await.map_err(UseCaseError::from)?;
+    if moved > 0 {
+        tracing::info!(moved, "jobs were moved to where this version keeps them");
+    }
+    Ok(())
 }
 
 /// Every merchant's keys are there, and have signed its newest license.
@@ -235,7 +247,10 @@ async fn check_newest_license(
 ) -> Result<(), StartError> {
     let (newest, _) = app.view_licenses(&merchant.id, &LicenseFilter::default(), None, 20).await?;
     for entry in newest {
-        if let LicenseOrPurchase::License(license) = entry {
+        // What has not begun was never signed.
+        if let LicenseOrPurchase::License(license) = entry
+            && license.value.awaits().is_none()
+        {
             let signed = keyring.has_signed(merchant, &license.value.license_key);
             if !signed.map_err(crate::application::UseCaseError::from)? {
                 return Err(StartError::ForeignKeys { keys: keys.to_owned(), merchant: merchant.id.clone() });

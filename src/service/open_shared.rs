@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::open::{
     Create, FirstStart, OpenOptions, Opened, check_keys, keyring_settings, look_into, make_operator_token,
-    wire,
+    move_misplaced_jobs, wire,
 };
 use super::start_error::StartError;
 use crate::application::App;
@@ -38,8 +38,23 @@ pub(super) async fn open(options: OpenOptions<'_>, address: &DatabaseAddress) ->
         }
     };
     let app = wire(options, &records, &keyring);
-    match begin(&app, &keyring, create, &data, &keys).await {
+    match begin(&app, &records, &keyring, create, &data, &keys).await {
         Ok(first_start) => Ok(Opened { app, records, maintenance: None, first_start }),
+        Err(error) => Err(records.close().await.err().map_or(error, StartError::StoreFailed)),
+    }
+}
+
+/// A store that was just made from a backup; its keys must be those that signed.
+pub(super) async fn open_restored(
+    options: OpenOptions<'_>,
+    engine: PostgresEngine,
+) -> Result<Opened, StartError> {
+    let keys = std::path::absolute(options.keys_dir).unwrap_or_else(|_| options.keys_dir.to_owned());
+    let keyring = Arc::new(Keyring::open(keyring_settings(&options, keys.clone(), false))?);
+    let records = RecordStore::start(engine);
+    let app = wire(options, &records, &keyring);
+    match check_keys(&app, &keyring, &keys).await {
+        Ok(_merchants) => Ok(Opened { app, records, maintenance: None, first_start: None }),
         Err(error) => Err(records.close().await.err().map_or(error, StartError::StoreFailed)),
     }
 }
@@ -47,12 +62,14 @@ pub(super) async fn open(options: OpenOptions<'_>, address: &DatabaseAddress) ->
 /// Leases of jobs are left as they are: other replicas hold them.
 async fn begin(
     app: &App,
+    records: &RecordStore,
     keyring: &Keyring,
     create: Create,
     data: &Path,
     keys: &Path,
 ) -> Result<Option<FirstStart>, StartError> {
     let merchants = check_keys(app, keyring, keys).await?;
+    move_misplaced_jobs(records).await?;
     if create != Create::Always {
         return Ok(None);
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::error::StoreError;
 use super::key::{KeyRange, RecordKey};
+use super::moving::Moved;
 use super::record::{Record, Revision};
 use super::snapshot::SnapshotSummary;
 
@@ -120,6 +121,16 @@ pub trait Engine: Send + Sync + 'static {
         Err(StoreError::NoSnapshots)
     }
 
+    /// Where the store stands, if this process alone writes to it.
+    fn position(&self) -> Result<Position, StoreError> {
+        Err(StoreError::NotStoppable)
+    }
+
+    /// Notes for good that the records are in another store now. Nothing may be written after it but the end.
+    fn leave(&self, _moved: &Moved) -> Result<(), StoreError> {
+        Err(StoreError::NotStoppable)
+    }
+
     /// Ends well: everything written is in its final place, and the store may be opened again.
     /// Every later call hears [`StoreError::Closed`].
     fn close(&self) -> Result<(), StoreError>;
@@ -173,6 +184,14 @@ impl Engine for Box<dyn Engine> {
         progress: &mut dyn FnMut(u64),
     ) -> Result<SnapshotSummary, StoreError> {
         self.as_ref().snapshot(sink, taken_at_ms, progress)
+    }
+
+    fn position(&self) -> Result<Position, StoreError> {
+        self.as_ref().position()
+    }
+
+    fn leave(&self, moved: &Moved) -> Result<(), StoreError> {
+        self.as_ref().leave(moved)
     }
 
     fn close(&self) -> Result<(), StoreError> {

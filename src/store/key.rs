@@ -188,6 +188,13 @@ impl KeyRange {
         self
     }
 
+    /// From the start of this range to the end of another one, with what lies between.
+    #[must_use]
+    pub fn through(mut self, other: &Self) -> Self {
+        self.end = self.end.max(other.end.clone());
+        self
+    }
+
     /// First key inside.
     pub fn start(&self) -> &[u8] {
         &self.start

@@ -37,8 +37,13 @@ pub enum Kind {
     StatusListBits,
     /// A flip that waits for the next publication of its status list.
     StatusListFlip,
-    /// Work to do after the answer, leased by its `until`.
+    /// Work to do after the answer that has no lane yet.
     Job,
+    /// Work to do after the answer, lane by lane. A kind of its own, just before that of jobs without one: programs that
+    /// know no lanes read only those.
+    LaneJob,
+    /// What later programs know of a license beside its record, which earlier ones read.
+    Supplement,
     /// An audit event.
     Event,
     /// A look-up key, written with its owner.
@@ -61,7 +66,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::Activation,
         Self::Call,
         Self::Catalog,
@@ -73,6 +78,7 @@ impl Kind {
         Self::Idempotency,
         Self::Instance,
         Self::Index,
+        Self::LaneJob,
         Self::Job,
         Self::Kit,
         Self::License,
@@ -87,6 +93,7 @@ impl Kind {
         Self::StatusListFlip,
         Self::StatusListSlots,
         Self::Standing,
+        Self::Supplement,
         Self::Usage,
     ];
 
@@ -113,6 +120,8 @@ impl Kind {
             Self::StatusListBits => *b"slb",
             Self::StatusListFlip => *b"slf",
             Self::Job => *b"job",
+            Self::LaneJob => *b"jln",
+            Self::Supplement => *b"sup",
             Self::Event => *b"evt",
             Self::Index => *b"ix_",
             Self::Catalog => *b"cat",

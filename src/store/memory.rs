@@ -245,6 +245,8 @@ impl State {
             | Kind::StatusListBits
             | Kind::StatusListFlip
             | Kind::Job
+            | Kind::LaneJob
+            | Kind::Supplement
             | Kind::Event
             | Kind::Index
             | Kind::Catalog

@@ -1,8 +1,14 @@
 //! The port of the use cases over the raw store: nouns in, rows below.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 
-use super::rows::{Scan, Table, Written, raw_counter_key, raw_key, used_hour_of, used_hours_before};
+use super::handle::GET_KEYS_MAX;
+use super::rows::{
+    Scan, Table, Written, WrittenSupplement, misplaced_jobs, place_of_misplaced, raw_counter_key, raw_key,
+    supplement_key, used_hour_of, used_hours_before,
+};
 use super::{
     CommitAnswer, CommitError, CommitRequest, Direction, Primitive, Record as RawRecord, RecordKey as RawKey,
     RecordStore, Revision, SCAN_BYTES_MAX,
@@ -10,6 +16,12 @@ use super::{
 use crate::application::ports::{Change, Commit, Committed, DiskState, Listing, Store, StoreError};
 use crate::application::record::{CounterKey, Record, RecordKey, UsedHour, Versioned};
 use crate::domain::{Instant, MerchantId};
+
+/// Jobs that are moved in one commit.
+const MOVED_AT_A_TIME: usize = 500;
+
+/// A record, and what stands beside it.
+type Found = (RawRecord, Option<RawRecord>);
 
 /// Most records of one page.
 pub const LIST_RECORDS_MAX: usize = 1_000;
@@ -25,15 +37,87 @@ impl Repository {
     pub fn new(raw: RecordStore) -> Self {
         Self { raw }
     }
+
+    /// Moves jobs that an earlier build kept elsewhere to where they are looked for; says how many. May be cut off and
+    /// repeated at any time.
+    pub async fn move_misplaced_jobs(&self) -> Result<usize, StoreError> {
+        let mut moved = 0;
+        loop {
+            let page = self.raw.scan(misplaced_jobs()?, Direction::Forward, MOVED_AT_A_TIME).await;
+            let page = page.map_err(|error| unread(&error))?;
+            if page.is_empty() {
+                return Ok(moved);
+            }
+            let mut request = CommitRequest::new();
+            for (key, RawRecord { revision, until_ms, schema, body }) in page {
+                let to = place_of_misplaced(&key)?;
+                request.primitives.push(Primitive::Put {
+                    key: to,
+                    revision: Revision::ABSENT,
+                    schema,
+                    body,
+                    until_ms,
+                });
+                request.primitives.push(Primitive::Delete { key, revision });
+            }
+            let count = request.primitives.len() / 2;
+            match self.raw.commit(request).await {
+                Ok(_) => moved += count,
+                // Another server moves them too.
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(refused(&error)),
+            }
+        }
+    }
+
+    /// Records, each with what stands beside it, all as of one moment.
+    async fn with_supplements(&self, keys: &[RawKey]) -> Result<Vec<Option<Found>>, StoreError> {
+        let beside = keys.iter().map(supplement_key).collect::<Result<Vec<_>, _>>()?;
+        let mut wanted = keys.to_vec();
+        wanted.extend(beside.iter().flatten().cloned());
+        if wanted.len() > GET_KEYS_MAX && keys.len() <= GET_KEYS_MAX {
+            // More than one read may ask for.
+            let (first, rest) = keys.split_at(keys.len() / 2);
+            let mut found = Box::pin(self.with_supplements(first)).await?;
+            found.extend(Box::pin(self.with_supplements(rest)).await?);
+            return Ok(found);
+        }
+        let mut found = self.raw.get_many(&wanted).await.map_err(|error| unread(&error))?;
+        let mut supplements = found.split_off(keys.len()).into_iter();
+        let with_beside = found.into_iter().zip(beside).map(|(raw, beside)| {
+            let beside = beside.and_then(|_| supplements.next().flatten());
+            raw.map(|raw| (raw, beside))
+        });
+        Ok(with_beside.collect())
+    }
+
+    /// What stands beside records, by their keys.
+    async fn supplements_of(
+        &self,
+        keys: impl Iterator<Item = &RawKey> + Send,
+    ) -> Result<HashMap<RawKey, RawRecord>, StoreError> {
+        let mut wanted = Vec::new();
+        for key in keys {
+            wanted.extend(supplement_key(key)?.map(|beside| (key.clone(), beside)));
+        }
+        if wanted.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let (owners, beside): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
+        let found = self.raw.get_many(&beside).await.map_err(|error| unread(&error))?;
+        Ok(owners.into_iter().zip(found).filter_map(|(owner, found)| Some((owner, found?))).collect())
+    }
 }
 
 #[async_trait]
 impl Store for Repository {
     async fn load(&self, keys: &[RecordKey]) -> Result<Vec<Option<Versioned<Record>>>, StoreError> {
         let raw_keys = keys.iter().map(raw_key).collect::<Result<Vec<_>, _>>()?;
-        let found = self.raw.get_many(&raw_keys).await.map_err(|error| failed(&error))?;
-        let versioned = |((key, raw_key), raw): ((&RecordKey, _), Option<_>)| {
-            raw.map(|raw| Table::of_key(key).versioned(raw_key, &raw)).transpose()
+        let found = self.with_supplements(&raw_keys).await?;
+        let versioned = |((key, raw_key), found): ((&RecordKey, _), Option<Found>)| {
+            let versioned =
+                |(raw, beside): Found| Table::of_key(key).versioned(raw_key, &raw, beside.as_ref());
+            found.map(versioned).transpose()
         };
         keys.iter().zip(&raw_keys).zip(found).map(versioned).collect()
     }
@@ -46,7 +130,7 @@ impl Store for Repository {
         while found.len() < limit {
             let wanted = limit - found.len();
             let page =
-                self.raw.scan(rest.clone(), direction, wanted).await.map_err(|error| failed(&error))?;
+                self.raw.scan(rest.clone(), direction, wanted).await.map_err(|error| unread(&error))?;
             let Some((last, _)) = page.last() else { break };
             rest = match direction {
                 Direction::Forward => rest.after(last),
@@ -58,12 +142,13 @@ impl Store for Repository {
                 break;
             }
         }
-        found.iter().map(|(key, raw)| table.versioned(key, raw)).collect()
+        let beside = self.supplements_of(found.iter().map(|(key, _)| key)).await?;
+        found.iter().map(|(key, raw)| table.versioned(key, raw, beside.get(key))).collect()
     }
 
     async fn counts(&self, counters: &[CounterKey]) -> Result<Vec<i64>, StoreError> {
         let keys = counters.iter().map(raw_counter_key).collect::<Result<Vec<_>, _>>()?;
-        let found = self.raw.get_many(&keys).await.map_err(|error| failed(&error))?;
+        let found = self.raw.get_many(&keys).await.map_err(|error| unread(&error))?;
         keys.iter().zip(found).map(|(key, raw)| raw.map_or(Ok(0), |raw| counted(key, &raw))).collect()
     }
 
@@ -76,19 +161,28 @@ impl Store for Repository {
     ) -> Result<Vec<(UsedHour, i64)>, StoreError> {
         let range = used_hours_before(merchant, before, after)?;
         let found = self.raw.scan(range, Direction::Forward, limit.min(LIST_RECORDS_MAX)).await;
-        let found = found.map_err(|error| failed(&error))?;
+        let found = found.map_err(|error| unread(&error))?;
         found.iter().map(|(key, raw)| Ok((used_hour_of(merchant, key)?, counted(key, raw)?))).collect()
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let Commit { changes, urgency } = commit;
-        let primitives = changes.into_iter().map(primitive).collect::<Result<_, _>>()?;
+        let mut primitives = Vec::with_capacity(changes.len());
+        for change in changes {
+            let (primitive, beside) = primitive(change)?;
+            primitives.push(primitive);
+            primitives.extend(beside.map(supplement));
+        }
         let answer = self.raw.commit(CommitRequest { primitives, urgency }).await;
         answer.map(committed).map_err(|error| refused(&error))
     }
 
     fn disk(&self) -> Option<DiskState> {
         self.raw.disk()
+    }
+
+    fn is_moving(&self) -> bool {
+        self.raw.is_moving()
     }
 }
 
@@ -100,17 +194,24 @@ fn bytes(page: &[(RawKey, RawRecord)]) -> usize {
     page.iter().map(|(key, record)| key.as_bytes().len() + record.body.len()).sum()
 }
 
-fn primitive(change: Change) -> Result<Primitive, StoreError> {
-    Ok(match change {
+/// A change, and what is written beside what it writes.
+fn primitive(change: Change) -> Result<(Primitive, Option<WrittenSupplement>), StoreError> {
+    let alone = match change {
+        Change::Put(record, revision) => {
+            let (written, beside) = parted(Written::of(record)?);
+            return Ok((put(written, Revision::from_number(revision)), beside));
+        }
+        Change::Set(record) => {
+            let (Written { key, schema, body, until_ms, .. }, beside) = parted(Written::of(record)?);
+            return Ok((Primitive::Index { key, schema, body, until_ms }, beside));
+        }
+        Change::Claim(record, now) => {
+            let (written, beside) = parted(Written::of(record)?);
+            return Ok((claim(written, now), beside));
+        }
         Change::Check(key, revision) => {
             Primitive::Check { key: raw_key(&key)?, revision: Revision::from_number(revision) }
         }
-        Change::Put(record, revision) => put(Written::of(record)?, Revision::from_number(revision)),
-        Change::Set(record) => {
-            let Written { key, schema, body, until_ms } = Written::of(record)?;
-            Primitive::Index { key, schema, body, until_ms }
-        }
-        Change::Claim(record, now) => claim(Written::of(record)?, now),
         Change::Delete(key, revision) => {
             Primitive::Delete { key: raw_key(&key)?, revision: Revision::from_number(revision) }
         }
@@ -121,10 +222,21 @@ fn primitive(change: Change) -> Result<Primitive, StoreError> {
         Change::AddWithin { counter, delta, min, max } => {
             Primitive::Add { key: raw_counter_key(&counter)?, delta, min, max }
         }
-    })
+    };
+    Ok((alone, None))
 }
 
-fn put(Written { key, schema, body, until_ms }: Written, revision: Revision) -> Primitive {
+fn parted(mut written: Written) -> (Written, Option<WrittenSupplement>) {
+    let beside = written.supplement.take();
+    (written, beside)
+}
+
+/// Its record's revision guards it.
+fn supplement(WrittenSupplement { key, schema, body }: WrittenSupplement) -> Primitive {
+    Primitive::Index { key, schema, body, until_ms: None }
+}
+
+fn put(Written { key, schema, body, until_ms, .. }: Written, revision: Revision) -> Primitive {
     Primitive::Put { key, revision, schema, body, until_ms }
 }
 
@@ -132,7 +244,7 @@ fn put(Written { key, schema, body, until_ms }: Written, revision: Revision) -> 
 fn claim(written: Written, now: Instant) -> Primitive {
     let now_ms = u64::try_from(now.timestamp_millis()).unwrap_or(0);
     match written {
-        Written { key, schema, body, until_ms: Some(until_ms) } => {
+        Written { key, schema, body, until_ms: Some(until_ms), .. } => {
             Primitive::Claim { key, now_ms, until_ms, schema, body }
         }
         for_ever @ Written { until_ms: None, .. } => put(for_ever, Revision::ABSENT),
@@ -148,8 +260,16 @@ fn refused(error: &CommitError) -> StoreError {
         CommitError::Conflict { .. } | CommitError::CounterBounds { .. } => StoreError::Conflict,
         CommitError::Full => StoreError::Busy,
         CommitError::NoRoom { .. } => StoreError::NoRoom,
+        CommitError::Moving => StoreError::Moving,
         CommitError::Unknown => StoreError::OutcomeUnknown,
         CommitError::Invalid { .. } | CommitError::Closed | CommitError::Storage(_) => failed(error),
+    }
+}
+
+fn unread(error: &super::StoreError) -> StoreError {
+    match error {
+        super::StoreError::LeftBehind => StoreError::Moving,
+        other => failed(other),
     }
 }
 

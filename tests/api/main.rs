@@ -4,12 +4,14 @@ mod access;
 mod activations;
 mod bodies;
 mod callbacks;
+mod catalog_changes;
 mod failures;
 mod licenses;
 mod offline_material;
 mod older_families;
 mod portal;
 mod refusals;
+mod starts;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens_and_apply;

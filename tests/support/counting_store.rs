@@ -101,4 +101,8 @@ impl Store for CountingStore {
     fn disk(&self) -> Option<DiskState> {
         self.inner.disk()
     }
+
+    fn is_moving(&self) -> bool {
+        self.inner.is_moving()
+    }
 }

@@ -13,7 +13,7 @@ use lictor::domain::{
 use lictor::store::{Kind, RecordKey as RawKey};
 
 use super::catalog::acme;
-use super::world::World;
+use super::world::{Process, World};
 
 /// Most records of one page.
 const PAGE: usize = 1_000;
@@ -99,7 +99,8 @@ impl Records {
             Kind::Activation => Some(self.activations.len()),
             Kind::StatusListBits => Some(self.lists.len()),
             Kind::StatusListFlip => Some(self.flips.len()),
-            Kind::Job => Some(self.jobs.len()),
+            Kind::Job => Some(self.jobs.iter().filter(|job| job.lane.is_none()).count()),
+            Kind::LaneJob => Some(self.jobs.iter().filter(|job| job.lane.is_some()).count()),
             Kind::Event => Some(self.events.len()),
             Kind::AuthorizationCode
             | Kind::HandedOver
@@ -111,6 +112,7 @@ impl Records {
             | Kind::Meta
             | Kind::Call
             | Kind::Standing
+            | Kind::Supplement
             | Kind::Notice => None,
             Kind::Quota | Kind::Escrow | Kind::Reservation | Kind::Usage => Some(0),
         }
@@ -122,7 +124,7 @@ impl World {
     pub async fn records(&self) -> Records {
         loop {
             let process = self.process();
-            match read_all(self, process.store.as_ref()).await {
+            match read_all(&process).await {
                 Ok(records) => return records,
                 Err(error) => self.overcome(&process, error).await,
             }
@@ -131,8 +133,8 @@ impl World {
 }
 
 /// The raw keys say what there is; a kind of which not all is found this way is a mistake of these tests.
-async fn read_all(world: &World, store: &dyn Store) -> Result<Records, StoreError> {
-    let raw: Vec<RawKey> = world.memory.records().into_iter().map(|(key, _)| key).collect();
+async fn read_all(process: &Process) -> Result<Records, StoreError> {
+    let (raw, store) = (process.raw_keys().await?, process.store.as_ref());
     let mut records = Records::default();
     for listing in listings(&raw) {
         for record in pages(store, &listing).await? {
@@ -214,6 +216,8 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         | Kind::StatusListBits
         | Kind::StatusListFlip
         | Kind::Job
+        | Kind::LaneJob
+        | Kind::Supplement
         | Kind::Event
         | Kind::Catalog
         | Kind::Kit

@@ -1,4 +1,4 @@
-//! What a merchant does to a license: suspend, resume, revoke, re-issue.
+//! What a merchant does to a license: suspend, resume, revoke, re-issue, accept.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::license_answer::LicenseAnswer;
-use super::licenses::{extent, license_id, reveal};
+use super::licenses::{extent, license_id, read_if, read_instant, reveal};
 use crate::application::{KeepActivations, LicenseAction, MerchantCommand};
 use crate::domain::{ActivationId, Scope};
 use crate::http::access::Caller;
@@ -35,6 +35,14 @@ struct ResumeRequest {
     reason: Option<String>,
     #[serde(default)]
     r#override: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AcceptRequest {
+    reason: Option<String>,
+    /// When the buyer accepted; by default now.
+    starts_at: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -101,6 +109,20 @@ pub async fn reissue(
         let leaked = request.reason.as_deref() == Some(LEAKED);
         let keep = keep(request.keep.as_ref(), leaked)?;
         Ok((request.reason, LicenseAction::Reissue { keep, leaked }))
+    })
+    .await
+}
+
+/// `POST /v1/merchant/licenses/{id}/accept`
+pub async fn accept(
+    State(state): State<HttpState>,
+    PathOf(id): PathOf<String>,
+    parts: Parts,
+    body: Bytes,
+) -> Reply {
+    run(&state, &id, (&parts, &body), Scope::Issue, |request: AcceptRequest| {
+        let starts_at = read_if("/starts_at", request.starts_at.as_deref(), read_instant)?;
+        Ok((request.reason, LicenseAction::Accept { starts_at }))
     })
     .await
 }

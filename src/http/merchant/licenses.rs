@@ -147,7 +147,7 @@ fn read<T, E: ToString>(
     parse(text).map_err(|error| ApiError::invalid(pointer, error.to_string()))
 }
 
-fn read_if<T, E: ToString>(
+pub(super) fn read_if<T, E: ToString>(
     pointer: &str,
     text: Option<&str>,
     parse: impl Fn(&str) -> Result<T, E>,

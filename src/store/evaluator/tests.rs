@@ -221,6 +221,7 @@ fn told(outcome: Result<CommitAnswer, CommitError>) -> Result<CommitAnswer, Refu
         CommitError::Invalid { .. } => Refused::Invalid,
         CommitError::Full
         | CommitError::NoRoom { .. }
+        | CommitError::Moving
         | CommitError::Unknown
         | CommitError::Closed
         | CommitError::Storage(_) => panic!("the evaluator does not say {error}"),

@@ -10,9 +10,13 @@
 //! session state (statements are not named, settings are the transaction's), keys that lead with the merchant.
 
 mod address;
+mod bulk;
 mod connection;
 mod fault;
+mod filling;
+mod leaving;
 mod read;
+mod restore;
 mod schema;
 mod write;
 
@@ -23,7 +27,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Mutex;
 
 pub use address::DatabaseAddress;
+pub use bulk::{BulkWriter, FillMark};
 use connection::{Driver, Readers};
+pub use leaving::{DatabaseSource, DatabaseView};
 pub use schema::{SCHEMA_VERSION, Upgrade};
 use write::Writer;
 
@@ -31,7 +37,7 @@ use super::engine::{Batch, Direction, Engine, Prior};
 use super::error::StoreError;
 use super::key::{KeyRange, RecordKey};
 use super::record::Record;
-use super::snapshot::SnapshotSummary;
+use super::snapshot::{SnapshotSource, SnapshotSummary};
 
 /// Records in a database. Several engines, of this process or of others, may run on one database.
 ///
@@ -48,10 +54,37 @@ impl PostgresEngine {
     /// Connects, and brings the database's schema up to what this program writes, if it is older; one process does, the
     /// others wait for it. Refuses a database that is too old, read-only, or made for a newer program only.
     pub fn open(address: &DatabaseAddress) -> Result<Self, StoreError> {
+        Self::open_with(address, Upgrade::IfNeeded)
+    }
+
+    /// Connects to a database as it is: an older schema is refused, and so is one that is being filled.
+    pub fn open_as_it_is(address: &DatabaseAddress) -> Result<Self, StoreError> {
+        Self::open_with(address, Upgrade::Never)
+    }
+
+    /// Connects to a database that is being filled, for whoever fills it.
+    pub fn open_filled(address: &DatabaseAddress, mark: FillMark) -> Result<Self, StoreError> {
+        Self::open_with(address, Upgrade::FilledBy(mark))
+    }
+
+    /// Makes a store in an empty database from a snapshot, which is checked whole before anything is written, and read
+    /// back afterwards. Revisions go on 2^32 behind the snapshot's.
+    ///
+    /// Nothing starts on the database until the writer that is returned is finished; what went wrong before is undone by
+    /// beginning again. `progress` hears how many records were checked, then written, then read back.
+    pub fn restore(
+        address: &DatabaseAddress,
+        snapshot: &(impl SnapshotSource + ?Sized),
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(SnapshotSummary, BulkWriter), StoreError> {
+        restore::restore(address, snapshot, progress)
+    }
+
+    fn open_with(address: &DatabaseAddress, upgrade: Upgrade) -> Result<Self, StoreError> {
         let driver = Driver::start()?;
         let config = address.clone();
         let writer = driver.wait(async move {
-            schema::upgrade(&config, Upgrade::IfNeeded).await?;
+            schema::upgrade(&config, upgrade).await?;
             Ok(Writer::new(config))
         })?;
         let readers = Readers::new(address)?;

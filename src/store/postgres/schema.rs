@@ -3,8 +3,9 @@
 use tokio_postgres::{Client, Transaction};
 
 use super::address::DatabaseAddress;
+use super::bulk::FillMark;
 use super::connection::{connect, in_time};
-use super::fault;
+use super::{fault, filling, leaving};
 use crate::store::error::StoreError;
 
 /// The newest schema that this program writes.
@@ -32,6 +33,10 @@ const VERSIONS: &str = "create table if not exists lictor_schema (
         id int primary key, version int not null, oldest_program int not null)";
 const FIRST_ROW: &str =
     "insert into lictor_schema (id, version, oldest_program) values (1, 0, 0) on conflict do nothing";
+/// While a database is being filled it asks for a program that will never be: also programs that know nothing of it then
+/// refuse to start there.
+pub(super) const CLOSED: i32 = i32::MAX;
+pub(super) const SET_OLDEST: &str = "update lictor_schema set oldest_program = $1 where id = 1";
 const LOCKED_ROW: &str = "select version, oldest_program from lictor_schema where id = 1 for update";
 
 /// Whether an older schema is brought up.
@@ -41,13 +46,17 @@ pub enum Upgrade {
     IfNeeded,
     /// No: an older one is refused.
     Never,
+    /// Yes, also where another one has begun to fill the database: it is filled anew.
+    ToBeFilled,
+    /// No; and the database is being filled by whoever asks.
+    FilledBy(FillMark),
 }
 
 /// Looks at the server and its schema, and brings the schema up; says from which version to which.
 pub async fn upgrade(address: &DatabaseAddress, upgrade: Upgrade) -> Result<(u32, u32), StoreError> {
     let (mut client, _) = connect(address).await?;
     suits(&client).await?;
-    in_time("upgrading the schema", UPGRADE_TIME, upgraded(&mut client, upgrade)).await
+    in_time("upgrading the schema", UPGRADE_TIME, upgraded(&mut client, address, upgrade)).await
 }
 
 /// Whether there is a schema at all.
@@ -55,6 +64,12 @@ pub async fn exists(address: &DatabaseAddress) -> Result<bool, StoreError> {
     let (client, _) = connect(address).await?;
     let row = client.query_one("select to_regclass('lictor_schema') is not null", &[]).await;
     row.map(|row| row.get(0)).map_err(|error| fault::of("looking for the schema", &error))
+}
+
+/// Whether the server is one that this program writes to.
+pub(super) async fn suits_for_writing(address: &DatabaseAddress) -> Result<(), StoreError> {
+    let (client, _) = connect(address).await?;
+    suits(&client).await
 }
 
 async fn suits(client: &Client) -> Result<(), StoreError> {
@@ -88,7 +103,11 @@ async fn suits(client: &Client) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn upgraded(client: &mut Client, upgrade: Upgrade) -> Result<(u32, u32), StoreError> {
+async fn upgraded(
+    client: &mut Client,
+    address: &DatabaseAddress,
+    upgrade: Upgrade,
+) -> Result<(u32, u32), StoreError> {
     let failed = |error: tokio_postgres::Error| fault::of("upgrading the schema", &error);
     // Two first starts at once: the second finds the table, or loses a race inside `if not exists` and tries again.
     let made = client.batch_execute(VERSIONS).await;
@@ -99,8 +118,15 @@ async fn upgraded(client: &mut Client, upgrade: Upgrade) -> Result<(u32, u32), S
     change.execute(FIRST_ROW, &[]).await.map_err(failed)?;
     let row = change.query_one(LOCKED_ROW, &[]).await.map_err(failed)?;
     let (found, oldest): (i32, i32) = (row.get(0), row.get(1));
+    let is_closed = oldest == CLOSED;
+    if is_closed {
+        leaving::refuse_moved(&change, address).await?;
+        may_enter(&change, upgrade).await?;
+    } else if let Upgrade::FilledBy(_) = upgrade {
+        return Err(begun_and_not_ended());
+    }
     let (found, oldest) = (u32::try_from(found).unwrap_or(0), u32::try_from(oldest).unwrap_or(0));
-    if oldest > SCHEMA_VERSION {
+    if oldest > SCHEMA_VERSION && !is_closed {
         return Err(StoreError::Database {
             what: format!(
                 "the database has schema {found}, which needs a program of at least schema {oldest}; this one \
@@ -118,8 +144,51 @@ async fn upgraded(client: &mut Client, upgrade: Upgrade) -> Result<(u32, u32), S
     for version in found..SCHEMA_VERSION {
         step(&change, version).await?;
     }
+    if is_closed {
+        close_for_programs(&change).await?;
+    }
     change.commit().await.map_err(failed)?;
     Ok((found, found.max(SCHEMA_VERSION)))
+}
+
+/// Whether one may work on a database that is being filled.
+async fn may_enter(change: &Transaction<'_>, upgrade: Upgrade) -> Result<(), StoreError> {
+    match upgrade {
+        Upgrade::IfNeeded | Upgrade::Never => Err(begun_and_not_ended()),
+        Upgrade::ToBeFilled => Ok(()),
+        Upgrade::FilledBy(mark) if filling::marked(change).await? == Some(mark) => Ok(()),
+        Upgrade::FilledBy(_) => Err(begun_and_not_ended()),
+    }
+}
+
+fn begun_and_not_ended() -> StoreError {
+    StoreError::Database {
+        what: "the database was begun to be filled, by `lictor restore` or `lictor store move`, and that has not ended"
+            .to_owned(),
+        next: "wait for it, or run that command again: it begins anew",
+    }
+}
+
+/// Waits until nobody else looks at the schema or changes it, and holds it until the end of the transaction.
+pub(super) async fn lock(change: &Transaction<'_>) -> Result<(), StoreError> {
+    let locked = change.query_one(LOCKED_ROW, &[]).await;
+    locked.map(|_| ()).map_err(|error| fault::of("locking the schema", &error))
+}
+
+/// No program starts on it any more.
+pub(super) async fn close_for_programs(change: &Transaction<'_>) -> Result<(), StoreError> {
+    set_oldest(change, CLOSED).await
+}
+
+/// As the schema's last step has it.
+pub(super) async fn open_for_programs(change: &Transaction<'_>) -> Result<(), StoreError> {
+    let oldest = STEPS.last().map_or(0, |step| step.oldest_program);
+    set_oldest(change, i32::try_from(oldest).unwrap_or(0)).await
+}
+
+async fn set_oldest(change: &Transaction<'_>, oldest: i32) -> Result<(), StoreError> {
+    let set = change.execute(SET_OLDEST, &[&oldest]).await;
+    set.map(|_| ()).map_err(|error| fault::of("marking the schema", &error))
 }
 
 async fn step(change: &Transaction<'_>, version: u32) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio_postgres::Client;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::address::DatabaseAddress;
 use super::connection::{STATEMENT_TIME, Warnings, connect, in_time};
@@ -36,7 +36,7 @@ const LOCK: &str = "select r.key, r.stored from lictor_records r \
 const UPDATE: &str = "update lictor_records r set revision = w.revision, stored = w.stored \
                       from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[]) \
                       as w(merchant, key, revision, stored) where r.merchant = w.merchant and r.key = w.key";
-const INSERT: &str = "insert into lictor_records (merchant, key, revision, stored) \
+pub(super) const INSERT: &str = "insert into lictor_records (merchant, key, revision, stored) \
                       select * from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[]) order by 1, 2 \
                       on conflict (merchant, key) do nothing";
 const DELETE: &str = "delete from lictor_records r using unnest($1::bytea[], $2::bytea[]) as w(merchant, key) \
@@ -86,7 +86,7 @@ impl Writer {
         let client = connected(&mut self.client, &self.address).await?;
         let wanted = Columns::of_keys(&keys);
         let failed = |error| fault::of("locking the records of a batch", &error);
-        let lock = [(&wanted.merchants as _, Type::BYTEA_ARRAY), (&wanted.keys as _, Type::BYTEA_ARRAY)];
+        let lock = wanted.of_keys_only();
         let (_, rows) =
             tokio::try_join!(client.batch_execute(BEGIN), client.query_typed(LOCK, &lock)).map_err(failed)?;
         let mut records = HashMap::with_capacity(rows.len());
@@ -231,7 +231,7 @@ impl Effects {
 
 /// Rows, as the columns that statements take.
 #[derive(Default)]
-struct Columns {
+pub(super) struct Columns {
     merchants: Vec<Vec<u8>>,
     keys: Vec<Vec<u8>>,
     revisions: Vec<i64>,
@@ -245,7 +245,15 @@ impl Columns {
         columns
     }
 
-    fn push(&mut self, key: &RecordKey, record: Option<&Arc<Record>>) {
+    /// A record in its stored form.
+    pub(super) fn push_stored(&mut self, key: &RecordKey, revision: u64, stored: &[u8]) {
+        self.merchants.push(key.merchant().as_bytes().to_vec());
+        self.keys.push(key.as_bytes().to_vec());
+        self.revisions.push(i64::try_from(revision).unwrap_or(i64::MAX));
+        self.stored.push(stored.to_vec());
+    }
+
+    pub(super) fn push(&mut self, key: &RecordKey, record: Option<&Arc<Record>>) {
         self.merchants.push(key.merchant().as_bytes().to_vec());
         self.keys.push(key.as_bytes().to_vec());
         self.revisions
@@ -253,11 +261,16 @@ impl Columns {
         self.stored.push(record.map(|record| record.encode(key)).unwrap_or_default());
     }
 
-    fn len(&self) -> u64 {
+    pub(super) fn len(&self) -> u64 {
         self.keys.len() as u64
     }
 
-    async fn run(&self, client: &Client, statement: &str) -> Result<u64, tokio_postgres::Error> {
+    /// The keys alone, as a statement takes them.
+    pub(super) fn of_keys_only(&self) -> [(&(dyn ToSql + Sync), Type); 2] {
+        [(&self.merchants, Type::BYTEA_ARRAY), (&self.keys, Type::BYTEA_ARRAY)]
+    }
+
+    pub(super) async fn run(&self, client: &Client, statement: &str) -> Result<u64, tokio_postgres::Error> {
         if self.keys.is_empty() {
             return Ok(0);
         }
@@ -270,8 +283,7 @@ impl Columns {
         client.execute_typed(statement, &columns).await
     }
 
-    async fn delete(&self, client: &Client) -> Result<u64, tokio_postgres::Error> {
-        let columns = [(&self.merchants as _, Type::BYTEA_ARRAY), (&self.keys as _, Type::BYTEA_ARRAY)];
-        client.execute_typed(DELETE, &columns).await
+    pub(super) async fn delete(&self, client: &Client) -> Result<u64, tokio_postgres::Error> {
+        client.execute_typed(DELETE, &self.of_keys_only()).await
     }
 }

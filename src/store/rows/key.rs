@@ -24,7 +24,7 @@ const SIGNED: u8 = b's';
 const UNSIGNED: u8 = b'u';
 const SKU: u8 = b's';
 /// Above the first byte of every lane, and below that of every time: jobs without a lane begin with theirs.
-pub(super) const LANES_END: u8 = b'{';
+const LANES_END: u8 = b'{';
 
 /// First own part of each catalog entry.
 pub(super) const CATALOG_MERCHANT: &[u8] = b"merchant\0";
@@ -100,8 +100,9 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             (merchant.as_str(), Kind::StatusListFlip, own_of_slot(*slot))
         }
         RecordKey::Job { lane, due_at, id } => {
+            let kind = if lane.is_some() { Kind::LaneJob } else { Kind::Job };
             let lane = lane.as_ref().map(own_of_lane).unwrap_or_default();
-            (INSTALLATION, Kind::Job, joined(&[&lane, &sortable_millis(*due_at), id.as_str().as_bytes()]))
+            (INSTALLATION, kind, joined(&[&lane, &sortable_millis(*due_at), id.as_str().as_bytes()]))
         }
         RecordKey::Mapping(merchant, code) => {
             let (what, code) = match code {
@@ -287,6 +288,16 @@ pub(super) fn own_of_lane(lane: &Lane) -> Vec<u8> {
         Rank::Ordinary => b'c',
     };
     joined(&[&own_of_merchants_jobs(&lane.merchant), channel.as_bytes(), &[PART_END, rank]])
+}
+
+/// Jobs with a lane that an earlier build kept among those without one.
+pub(in crate::store) fn misplaced_jobs() -> Result<KeyRange, StoreError> {
+    KeyRange::between(INSTALLATION, Kind::Job, [0_u8; 0], [LANES_END]).map_err(|error| no_key(&error))
+}
+
+/// Where such a job belongs.
+pub(in crate::store) fn place_of_misplaced(job: &RawKey) -> Result<RawKey, StoreError> {
+    RawKey::new(INSTALLATION, Kind::LaneJob, job.own()).map_err(|error| no_key(&error))
 }
 
 fn own_of_line(line: &OrderLineKey) -> Vec<u8> {

@@ -2,8 +2,8 @@
 
 use super::key::{
     CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING,
-    INSTALLATION, LANES_END, QUOTA_REPORT, USAGE_RECORD, no_key, own_of_calls, own_of_channel, own_of_lane,
-    own_of_license, own_of_merchants_jobs, own_of_metered, own_of_order, own_of_queue, raw_key,
+    INSTALLATION, QUOTA_REPORT, USAGE_RECORD, misplaced_jobs, no_key, own_of_calls, own_of_channel,
+    own_of_lane, own_of_license, own_of_merchants_jobs, own_of_metered, own_of_order, own_of_queue, raw_key,
     sortable_millis,
 };
 use super::table::Table;
@@ -37,28 +37,28 @@ impl Scan {
                     None => Ok(scan),
                 }
             }
-            Listing::Jobs => forward(Table::Job, INSTALLATION, Kind::Job, &[]),
+            Listing::Jobs => jobs(),
+            // Those that an earlier build kept here with a lane are moved at the start.
             Listing::JobsWithoutLane => {
                 let scan = forward(Table::Job, INSTALLATION, Kind::Job, &[])?;
-                let lanes = KeyRange::between(INSTALLATION, Kind::Job, [0_u8; 0], [LANES_END]);
-                Ok(Self { range: scan.range.beyond(&lanes.map_err(|error| no_key(&error))?), ..scan })
+                Ok(Self { range: scan.range.beyond(&misplaced_jobs()?), ..scan })
             }
             Listing::JobsBehindLane(lane) => {
-                let scan = forward(Table::Job, INSTALLATION, Kind::Job, &[])?;
-                let behind = forward(Table::Job, INSTALLATION, Kind::Job, &own_of_lane(lane))?;
+                let behind = forward(Table::Job, INSTALLATION, Kind::LaneJob, &own_of_lane(lane))?;
+                let scan = jobs()?;
                 Ok(Self { range: scan.range.beyond(&behind.range), ..scan })
             }
             Listing::JobsOfLane { lane, from } => {
                 let own = own_of_lane(lane);
-                let scan = forward(Table::Job, INSTALLATION, Kind::Job, &own)?;
+                let scan = forward(Table::Job, INSTALLATION, Kind::LaneJob, &own)?;
                 let Some(from) = from else { return Ok(scan) };
                 let earlier = [&own[..], &sortable_millis(*from)].concat();
-                let earlier = KeyRange::between(INSTALLATION, Kind::Job, &own, earlier);
+                let earlier = KeyRange::between(INSTALLATION, Kind::LaneJob, &own, earlier);
                 Ok(Self { range: scan.range.beyond(&earlier.map_err(|error| no_key(&error))?), ..scan })
             }
             Listing::JobsOfMerchant { merchant, after } => {
                 let own = own_of_merchants_jobs(merchant);
-                forward(Table::Job, INSTALLATION, Kind::Job, &own)?.behind(after.as_ref())
+                forward(Table::Job, INSTALLATION, Kind::LaneJob, &own)?.behind(after.as_ref())
             }
             Listing::Products(merchant) => catalog(Table::Product, merchant, CATALOG_PRODUCT),
             Listing::Specs(merchant) => catalog(Table::Spec, merchant, CATALOG_SPEC),
@@ -147,6 +147,13 @@ impl Scan {
         self.direction = Direction::Reverse;
         Ok(self)
     }
+}
+
+/// Lane by lane, then those without one.
+fn jobs() -> Result<Scan, StoreError> {
+    let lanes = forward(Table::Job, INSTALLATION, Kind::LaneJob, &[])?;
+    let without = forward(Table::Job, INSTALLATION, Kind::Job, &[])?;
+    Ok(Scan { range: lanes.range.through(&without.range), ..lanes })
 }
 
 fn catalog(table: Table, merchant: &MerchantId, own: &[u8]) -> Result<Scan, StoreError> {

@@ -31,6 +31,7 @@ mod mapping;
 mod merchant;
 mod mirror;
 mod offline;
+mod oldest_schema;
 mod order;
 mod pending_license;
 mod places;
@@ -44,6 +45,7 @@ mod restore;
 mod spec;
 mod status_flip;
 mod status_list;
+mod supplement;
 mod table;
 mod text;
 mod usage;
@@ -51,6 +53,9 @@ mod usage_report;
 mod validity;
 mod word;
 
-pub(super) use key::{raw_counter_key, raw_key, used_hour_of, used_hours_before};
+pub(super) use key::{
+    misplaced_jobs, place_of_misplaced, raw_counter_key, raw_key, used_hour_of, used_hours_before,
+};
 pub(super) use listing::Scan;
-pub(super) use table::{Table, Written};
+pub(super) use supplement::supplement_key;
+pub(super) use table::{Table, Written, WrittenSupplement};

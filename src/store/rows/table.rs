@@ -22,6 +22,7 @@ use super::kit::KitRow;
 use super::license::LicenseRow;
 use super::mapping::MappingRow;
 use super::merchant::MerchantRow;
+use super::oldest_schema::oldest_schema;
 use super::pending_license::PendingLicenseRow;
 use super::places::LicensePlacesRow;
 use super::product::OwnedProductRow;
@@ -33,6 +34,7 @@ use super::restore::RestoreRow;
 use super::spec::OwnedSpecRow;
 use super::status_flip::StatusFlipRow;
 use super::status_list::StatusListRow;
+use super::supplement::{SUPPLEMENT_SCHEMA, put_back, supplement_key, take_from};
 use super::usage::{NamedUsageRow, UsageOutboxRow, UsageRecordRow, UsageSumRow, WaitingUsageRow};
 use super::usage_report::UsageReportRow;
 use crate::application::ports::StoreError;
@@ -59,7 +61,7 @@ macro_rules! tables {
                 match self { $(Self::$table => $name),+ }
             }
 
-            /// The schema that is written, and the newest that is read.
+            /// The newest schema: what is read, and written where no older one holds it all.
             fn schema(self) -> u16 {
                 match self { $(Self::$table => $schema),+ }
             }
@@ -134,19 +136,39 @@ pub(in crate::store) struct Written {
     pub(in crate::store) body: Vec<u8>,
     /// When the record lapses, for kinds that do.
     pub(in crate::store) until_ms: Option<u64>,
+    /// What is written beside it.
+    pub(in crate::store) supplement: Option<WrittenSupplement>,
+}
+
+/// What later programs know, beside the record that earlier ones read.
+pub(in crate::store) struct WrittenSupplement {
+    /// Where it stands.
+    pub(in crate::store) key: RawKey,
+    /// Shape of the body.
+    pub(in crate::store) schema: u16,
+    /// The row as JSON.
+    pub(in crate::store) body: Vec<u8>,
 }
 
 impl Written {
     /// Writes a record.
-    pub(in crate::store) fn of(record: Record) -> Result<Self, StoreError> {
+    pub(in crate::store) fn of(mut record: Record) -> Result<Self, StoreError> {
         let table = Table::of(&record);
         let key = raw_key(&record.key())?;
-        let until_ms = record.kept_until().map(millis_rounded_up);
-        let written = table.write(record);
-        let body = written.map_err(|why| {
+        let unwritable = |why: String| {
             StoreError::Failed(format!("the {} record {key} cannot be written: {why}", table.name()))
-        })?;
-        Ok(Self { key, schema: table.schema(), body, until_ms })
+        };
+        let supplement = match (take_from(&mut record), supplement_key(&key)?) {
+            (Some(row), Some(key)) => {
+                let body = to_body(&row).map_err(unwritable)?;
+                Some(WrittenSupplement { key, schema: SUPPLEMENT_SCHEMA, body })
+            }
+            (None, _) | (_, None) => None,
+        };
+        let until_ms = record.kept_until().map(millis_rounded_up);
+        let schema = oldest_schema(&record, table.schema());
+        let body = table.write(record).map_err(unwritable)?;
+        Ok(Self { key, schema, body, until_ms, supplement })
     }
 }
 
@@ -192,29 +214,37 @@ impl Table {
         }
     }
 
-    /// Reads what lies under a key of this table.
+    /// Reads what lies under a key of this table, and beside it.
     pub(in crate::store) fn versioned(
         self,
         key: &RawKey,
         raw: &RawRecord,
+        supplement: Option<&RawRecord>,
     ) -> Result<Versioned<Record>, StoreError> {
         let unreadable = |why: String| {
             StoreError::Failed(format!("the {} record {key} cannot be read: {why}", self.name()))
         };
-        let (found, known) = (raw.schema, self.schema());
-        if found > known {
-            return Err(unreadable(format!(
-                "written by a newer version (schema {found}, this one knows {known})"
-            )));
-        }
-        if found == 0 {
-            return Err(unreadable("it has no schema".to_owned()));
-        }
-        let value = self.read(&raw.body).map_err(unreadable)?;
+        known_schema(raw, self.schema()).map_err(unreadable)?;
+        let mut value = self.read(&raw.body).map_err(unreadable)?;
+        let supplement = supplement.map(|beside| {
+            known_schema(beside, SUPPLEMENT_SCHEMA)?;
+            from_body(&beside.body)
+        });
+        put_back(&mut value, supplement.transpose().map_err(unreadable)?).map_err(unreadable)?;
         if raw_key(&value.key())? != *key {
             return Err(unreadable("its body belongs under another key".to_owned()));
         }
         Ok(Versioned { value, revision: raw.revision.number() })
+    }
+}
+
+fn known_schema(raw: &RawRecord, known: u16) -> Result<(), String> {
+    match raw.schema {
+        0 => Err("it has no schema".to_owned()),
+        found if found > known => {
+            Err(format!("written by a newer version (schema {found}, this one knows {known})"))
+        }
+        _ => Ok(()),
     }
 }
 

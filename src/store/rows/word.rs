@@ -6,8 +6,8 @@ use crate::domain::{
     EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KitInterface, LicenseId, Marketplace,
     MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay, OrderId, OrderLineId,
     OurFault, Overage, PackageId, PackageKind, ParameterPlace, ProductId, ReadyRule, RefreshScene, RequestId,
-    ReservationId, ResetWindow, Scope, Sku, SpecId, SpecKind, Starts, Status, StatusPolicy, TokenId,
-    UsageBilling, UsageId, UsagePush, WhenFull, WindowAlignment, WorkFault,
+    ReservationId, ResetWindow, Scope, Sku, SpecId, SpecKind, StartEvent, Starts, Status, StatusPolicy,
+    TokenId, UsageBilling, UsageId, UsagePush, WhenFull, WindowAlignment, WorkFault,
 };
 
 /// What the domain reads and writes itself.
@@ -107,6 +107,7 @@ words_of_the_domain!(
     ResetWindow,
     Scope,
     SpecKind,
+    StartEvent,
     Starts,
     StatusPolicy,
     UsageBilling,

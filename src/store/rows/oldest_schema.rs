@@ -1,0 +1,69 @@
+//! The oldest schema of a row that can hold a record. A server of the version before, which may run on the same database,
+//! reads what uses nothing newer.
+
+use crate::application::record::{Job, Record, Task};
+use crate::domain::{Channel, EarlyEvent, License, Purchase, UsageRules};
+
+/// The schema before the newest, where that one has all that the record needs.
+pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
+    let fits_the_one_before = match record {
+        Record::Channel(channel) => suits_schema_1(&channel.value),
+        Record::Purchase(purchase) => purchase_suits_schema_2(purchase),
+        Record::License(license) => license_suits_schema_2(license),
+        Record::Job(job) => job_suits_schema_2(job),
+        Record::Merchant(_)
+        | Record::Product(_)
+        | Record::Spec(_)
+        | Record::Mapping(_)
+        | Record::ApiToken(_)
+        | Record::Instance(_)
+        | Record::AuthorizationCode(_)
+        | Record::PendingLicense(_)
+        | Record::ClaimTarget(_)
+        | Record::HandedOver(_)
+        | Record::Places(_)
+        | Record::Activation(_)
+        | Record::StatusList(_)
+        | Record::StatusFlip(_)
+        | Record::Event(_)
+        | Record::Replay(_)
+        | Record::Idempotency(_)
+        | Record::Restore(_)
+        | Record::Kit(_)
+        | Record::Calls(_)
+        | Record::Standing(_)
+        | Record::Notice(_)
+        | Record::UsageRecord(_)
+        | Record::NamedUsage(_)
+        | Record::WaitingUsage(_)
+        | Record::UsageOutbox(_)
+        | Record::UsageSum(_)
+        | Record::QuotaAccount(_)
+        | Record::UsageReport(_)
+        | Record::Reservation(_) => false,
+    };
+    newest - u16::from(fits_the_one_before)
+}
+
+/// Schema 2 brought rules of usage and keys that are retired.
+fn suits_schema_1(channel: &Channel) -> bool {
+    channel.usage == UsageRules::default() && channel.access_keys.iter().all(|key| !key.retired)
+}
+
+/// Schema 3 brought when an order was changed, and the terms of renewals that come early.
+fn purchase_suits_schema_2(purchase: &Purchase) -> bool {
+    let says_term = |event: &EarlyEvent| matches!(event, EarlyEvent::Refreshed { term: Some(_), .. });
+    purchase.facts.as_ref().is_none_or(|facts| facts.changed_at.is_none())
+        && !purchase.early.iter().any(says_term)
+}
+
+/// Schema 3 held what stands beside the record now.
+fn license_suits_schema_2(license: &License) -> bool {
+    license.status_told_at.is_none() && license.orders.iter().all(|order| order.term.is_none())
+}
+
+/// Schema 3 brought lanes, since when a job waits, and pushes of usage.
+fn job_suits_schema_2(job: &Job) -> bool {
+    let is_new_task = matches!(job.task, Task::PushUsage { .. });
+    job.lane.is_none() && job.since.is_none() && !is_new_task
+}
