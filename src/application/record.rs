@@ -1,8 +1,8 @@
 //! What is stored, in domain words: one record per noun, found by a typed key.
 
 use crate::domain::{
-    Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, CallChunk, CallId,
-    Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, Device, EventId, HandedOver,
+    Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk,
+    CallId, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, Device, EventId, HandedOver,
     HandedOverKey, InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant,
     MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId, Places, Product,
     ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene, Reservation, ReservationId, Restore,
@@ -39,6 +39,8 @@ pub enum RecordKey {
     ClaimCode(MerchantId, ClaimDigest),
     /// A license handed over through a marketplace.
     HandedOver(HandedOverKey),
+    /// What the buyer of a license's instance is shown.
+    AppInfo(MerchantId, LicenseId),
     /// The places of a license.
     Places(MerchantId, LicenseId),
     /// An activation of a license.
@@ -567,6 +569,7 @@ impl Record {
             | Self::License(_)
             | Self::ClaimTarget(_)
             | Self::HandedOver(_)
+            | Self::AppInfo(_)
             | Self::Places(_)
             | Self::Activation(_)
             | Self::Device(_)
@@ -617,6 +620,7 @@ records! {
     License(License) = |it| RecordKey::License(it.merchant.clone(), it.id.clone());
     ClaimTarget(ClaimTarget) = |it| RecordKey::ClaimCode(it.merchant.clone(), it.digest);
     HandedOver(HandedOver) = |it| RecordKey::HandedOver(it.key.clone());
+    AppInfo(AppInfo) = |app_info| RecordKey::AppInfo(app_info.merchant.clone(), app_info.license.clone());
     Places(LicensePlaces) = |it| RecordKey::Places(it.merchant.clone(), it.license.clone());
     Activation(Activation) = |it| {
         RecordKey::Activation(it.merchant.clone(), it.license.clone(), it.id.clone())

@@ -13,6 +13,7 @@ mod client_example;
 mod config;
 mod crypto;
 mod demo;
+mod encryption;
 mod failure;
 mod import;
 mod init;
@@ -20,6 +21,7 @@ mod json_lines;
 mod keys;
 mod license;
 mod order;
+mod order_missing;
 mod outbox;
 mod output;
 mod problem;
@@ -113,13 +115,13 @@ enum Command {
     ConfigSample,
     /// Create and change a merchant's catalog from a file; never deletes.
     Apply(apply::Apply),
-    /// Licenses: list, show, issue, import, suspend, resume, revoke, reissue.
+    /// Licenses: list, show, explain, issue, import, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
     /// Production addresses: list, show, calls, check, test-code.
     #[command(subcommand)]
     Channel(channel::Channel),
-    /// Orders of marketplaces: list, show, map, retry, fetch.
+    /// Orders of marketplaces: list, show, map, retry, fetch, missing.
     #[command(subcommand)]
     Order(order::Order),
     /// Work that waits for a marketplace: list, retry.

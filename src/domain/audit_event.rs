@@ -72,6 +72,8 @@ named!(
         QuotaLow = "quota.low",
         /// All of a package's window is taken.
         QuotaExhausted = "quota.exhausted",
+        /// The merchant has said where the buyer finds the instance.
+        AppInfoSet = "app_info.set",
         /// A machine took a place.
         ActivationCreated = "activation.created",
         /// A machine gave its place back or lost it.

@@ -6,6 +6,7 @@
 mod activation;
 mod amount;
 mod api_token;
+mod app_info;
 mod audit_event;
 mod authorization_code;
 mod call_cause;
@@ -20,6 +21,8 @@ mod handed_over;
 mod ids;
 mod kit;
 mod license;
+mod license_past;
+mod license_standing;
 mod machine;
 mod merchant;
 mod places;
@@ -45,6 +48,7 @@ mod validity;
 pub use activation::{Activation, ActivationState, EndCause, GENERATION_FIRST, Lease, RenewalDecision};
 pub use amount::{AMOUNT_UNITS_MAX, Amount, AmountError, TEN_THOUSANDTHS_PER_UNIT};
 pub use api_token::{ApiToken, Scope, TokenDigest, TokenOwner};
+pub use app_info::{AppInfo, FRONT_END_URL_CHARS_MAX, MEMO_CHARS_MAX};
 pub use audit_event::{Actor, AuditEvent, EventKind};
 pub use authorization_code::{AuthorizationCode, AuthorizationCodeState, CodeGrant, authorization_code};
 pub use call_cause::{CallCause, OnTheWay, OurFault, ParameterPlace, is_beijing_time};
@@ -69,6 +73,8 @@ pub use license::{
     AppliedChange, AppliedOrder, DelayedStart, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License,
     LicenseEnd, LicenseState, NewLicense, OldKeyFate, Origin, SoldSpec, StartEvent,
 };
+pub use license_past::{KeyPast, LicensePast, Recalled, STANDING_DETAIL};
+pub use license_standing::LicenseStanding;
 pub use machine::{COMMITMENT_BYTES, Commitment, Component, Machine};
 pub use merchant::Merchant;
 pub use places::{PLACES_MAX, Place, PlaceDecision, Places};

@@ -15,6 +15,7 @@ mod client_address;
 mod conditional;
 mod error;
 mod explain_budget;
+mod explanation_wording;
 mod health;
 mod keysets;
 mod language;

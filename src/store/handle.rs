@@ -90,6 +90,11 @@ impl RecordStore {
         self.reserve.as_ref().map(|reserve| reserve.state())
     }
 
+    /// How often the store under it may have lost what was written.
+    pub fn promotions(&self) -> u64 {
+        self.engine.promotions()
+    }
+
     /// The record under `key`; `None` when there is none. A failed read is an error, never `None`.
     pub async fn get(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
         Ok(self.read(std::slice::from_ref(key)).await?.pop().flatten())

@@ -15,6 +15,8 @@ pub enum Kind {
     License,
     /// The digest of a claim code, pointing to its license.
     ClaimCode,
+    /// What the buyer of a license's instance is shown.
+    AppInfo,
     /// A license handed over through a marketplace.
     HandedOver,
     /// Which activations hold a place of a license.
@@ -66,8 +68,9 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Activation,
+        Self::AppInfo,
         Self::Call,
         Self::Catalog,
         Self::ClaimCode,
@@ -108,6 +111,7 @@ impl Kind {
             Self::AuthorizationCode => *b"cod",
             Self::License => *b"lic",
             Self::ClaimCode => *b"clm",
+            Self::AppInfo => *b"app",
             Self::HandedOver => *b"hnd",
             Self::Places => *b"plc",
             Self::Activation => *b"act",

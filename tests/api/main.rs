@@ -2,9 +2,11 @@
 
 mod access;
 mod activations;
+mod app_info;
 mod bodies;
 mod callbacks;
 mod catalog_changes;
+mod explanations;
 mod failures;
 mod licenses;
 mod offline_material;

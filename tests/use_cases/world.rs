@@ -245,6 +245,7 @@ impl World {
             StoreError::Conflict | StoreError::Busy => tokio::task::yield_now().await,
             StoreError::OutcomeUnknown => self.start_again(process).await,
             StoreError::NoRoom => panic!("nothing watches a disk here"),
+            StoreError::Moving => panic!("nothing moves here"),
             StoreError::Failed(why) => {
                 let expected = [
                     RawError::Closed.to_string(),

@@ -86,6 +86,7 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             let own = joined(&[marketplace, &[PART_END], request, &[PART_END], &machine]);
             (merchant.as_str(), Kind::HandedOver, own)
         }
+        RecordKey::AppInfo(merchant, license) => (merchant.as_str(), Kind::AppInfo, license.as_str().into()),
         RecordKey::Places(merchant, license) => (merchant.as_str(), Kind::Places, license.as_str().into()),
         RecordKey::Activation(merchant, license, id) => {
             (merchant.as_str(), Kind::Activation, joined(&[&own_of_license(license), id.as_str().as_bytes()]))

@@ -109,6 +109,11 @@ impl Scan {
             Listing::Events(merchant, license) => {
                 forward(Table::Event, merchant.as_str(), Kind::Event, &own_of_license(license))
             }
+            Listing::LaterEvents { merchant, license, after } => {
+                let after = RecordKey::Event(merchant.clone(), license.clone(), after.clone());
+                forward(Table::Event, merchant.as_str(), Kind::Event, &own_of_license(license))?
+                    .behind(Some(&after))
+            }
             Listing::UsageRecords { merchant, instance, before } => {
                 let own = match instance {
                     Some((marketplace, instance)) => own_of_metered(*marketplace, instance),

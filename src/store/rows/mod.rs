@@ -8,6 +8,7 @@
 
 mod activation;
 mod api_token;
+mod app_info;
 mod authorization_code;
 mod call_cause;
 mod channel;
