@@ -152,6 +152,8 @@ impl LicensePast {
             | EventKind::AppInfoSet
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
+            | EventKind::AppInfoSet
+            | EventKind::LedgerRefused
             | EventKind::ActivationConflict => {}
         }
     }
@@ -240,6 +242,8 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::AppInfoSet
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased
+        | EventKind::AppInfoSet
+        | EventKind::LedgerRefused
         | EventKind::ActivationConflict => false,
     }
 }
