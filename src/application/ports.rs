@@ -11,8 +11,8 @@ pub use super::record::Versioned;
 use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
 use super::tell_standing::tell_standing;
 use crate::domain::{
-    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, EventId, InstanceId,
-    Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, Product,
+    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, Device, EventId,
+    InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId,
     ProductId, RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
     UsageKey, UsageRecord,
 };
@@ -177,6 +177,8 @@ pub enum Listing {
     },
     /// The activations of a license, oldest first.
     Activations(MerchantId, LicenseId),
+    /// The device keys of a license's activations, oldest first.
+    Devices(MerchantId, LicenseId),
     /// The published lists of a merchant.
     StatusLists(MerchantId),
     /// The entries of a merchant that wait for publication.
@@ -459,6 +461,8 @@ pub struct CertificateOrder<'a> {
     pub license: &'a License,
     /// The activation, with the machine, slot and the lease (its `certificate` text is what is asked for).
     pub activation: &'a Activation,
+    /// The machine's own key, if it has shown one.
+    pub device: Option<&'a Device>,
 }
 
 /// Signs. Implementations verify each signature before it leaves.
@@ -655,7 +659,7 @@ pub trait SecretSource: Send + Sync {
     fn resolve(&self, reference: &SecretRef) -> Result<SecretString, SecretFault>;
 }
 
-/// The name of a product and what a buyer reads about it.
-pub fn memo_for(product: &Product, locale: &str, claim_code: &str, portal_url: &str) -> String {
-    product.memo.for_locale(locale).replace("{claim_code}", claim_code).replace("{portal_url}", portal_url)
+/// What a buyer reads: a memo with its placeholders filled in.
+pub fn memo_of(memo: &str, claim_code: &str, portal_url: &str) -> String {
+    memo.replace("{claim_code}", claim_code).replace("{portal_url}", portal_url)
 }

@@ -73,6 +73,18 @@ pub enum License {
         #[arg(long)]
         reveal: bool,
     },
+    /// Say where the buyer of an instance finds it, or show what was said.
+    AppInfo {
+        /// The license.
+        #[arg(value_name = "LICENSE")]
+        id: String,
+        /// Where the buyer uses the product.
+        #[arg(long, value_name = "URL")]
+        front_end_url: Option<String>,
+        /// A text for the buyer; `{claim_code}` and `{portal_url}` are filled in. Default: the product's.
+        #[arg(long, value_name = "TEXT", requires = "front_end_url")]
+        memo: Option<String>,
+    },
     /// Replace a license's key; the old one ends.
     Reissue {
         #[command(flatten)]
@@ -194,6 +206,14 @@ impl License {
                 output.answer(&act.ask(&api, "resume", lift_all)?, outcome);
             }
             Self::Revoke(act) => output.answer(&act.ask(&api, "revoke", None)?, outcome),
+            Self::AppInfo { id, front_end_url, memo } => {
+                let path = format!("/v1/merchant/licenses/{}/app-info", escaped(&id));
+                let answer = match front_end_url {
+                    Some(url) => api.put(&path, &json!({ "front_end_url": url, "memo": memo }))?,
+                    None => api.get(&path)?,
+                };
+                output.answer(&answer, details);
+            }
             Self::Accept { act, starts_at, reveal } => {
                 let starts_at = starts_at.map(|starts_at| ("starts_at", starts_at.into()));
                 let license = act.ask(&api, &revealing("accept", reveal), starts_at)?;
@@ -351,6 +371,16 @@ fn explained(explanation: &Value) -> String {
     let columns =
         [("LICENSE KEY", "id"), ("ISSUED", "issued_at"), ("STATE", "state"), ("SINCE", "superseded_at")];
     let keys = Table::of_items(&explanation["license_keys"], &columns);
+    let columns = [
+        ("PACKAGE", "id"),
+        ("METRIC", "metric"),
+        ("AMOUNT", "amount"),
+        ("USED", "window_used"),
+        ("BEYOND", "window_over"),
+        ("WINDOW FROM", "window_starts_at"),
+        ("UP TO", "window_ends_at"),
+    ];
+    let packages = Table::of_items(&explanation["packages"], &columns);
     let mut events = Table::new(&["EVENT", "AT", "BY", "DETAIL"]);
     for event in explanation["events"].as_array().into_iter().flatten() {
         let detail = event["detail"].as_object().into_iter().flatten();
@@ -359,7 +389,7 @@ fn explained(explanation: &Value) -> String {
         let member = |name: &str| cell(event.get(name));
         events.row(vec![member("kind"), member("at"), member("actor"), detail.join(", ")]);
     }
-    for table in [keys, events].iter().filter(|table| !table.is_empty()) {
+    for table in [keys, packages, events].iter().filter(|table| !table.is_empty()) {
         text.push_str(&format!("\n{}", table.render()));
     }
     if let Some(count) = explanation["events_left_off"].as_u64().filter(|count| *count > 0) {

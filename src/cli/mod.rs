@@ -13,6 +13,7 @@ mod client_example;
 mod config;
 mod crypto;
 mod demo;
+mod encryption;
 mod failure;
 mod import;
 mod init;
@@ -20,6 +21,7 @@ mod json_lines;
 mod keys;
 mod license;
 mod order;
+mod order_missing;
 mod outbox;
 mod output;
 mod problem;
@@ -33,6 +35,8 @@ mod setting_flags;
 mod status;
 mod store;
 mod store_move;
+mod store_move_answer;
+mod store_move_server;
 mod table;
 mod token;
 mod usage;
@@ -119,7 +123,7 @@ enum Command {
     /// Production addresses: list, show, calls, check, test-code.
     #[command(subcommand)]
     Channel(channel::Channel),
-    /// Orders of marketplaces: list, show, map, retry, fetch.
+    /// Orders of marketplaces: list, show, map, retry, fetch, missing.
     #[command(subcommand)]
     Order(order::Order),
     /// Work that waits for a marketplace: list, retry.

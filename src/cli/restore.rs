@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::backup::text;
+use super::encryption::DecryptWith;
 use super::progress::Progress;
 use super::{Failure, Output, SettingFlags};
 use crate::clock::SystemClock;
@@ -28,6 +29,8 @@ pub struct Restore {
     #[arg(long, value_name = "STORE", conflicts_with = "store")]
     to: Option<String>,
     #[command(flatten)]
+    decrypt: DecryptWith,
+    #[command(flatten)]
     settings: SettingFlags,
 }
 
@@ -40,7 +43,9 @@ impl Restore {
         };
         let settings = settings.load()?.settings;
         let store = service::store_place(&settings.store)?;
-        let restored = restore(&settings, store, &self.file, output.json)
+        let source = self.decrypt.source(&self.file)?;
+        let backup = BackupFile { path: &self.file, source: source.as_ref() };
+        let restored = restore(&settings, store, backup, output.json)
             .map_err(|error| Failure::Refused(format!("nothing was restored: {error}")))?;
         output.answer(&answer(&restored), words);
         Ok(())
@@ -50,11 +55,12 @@ impl Restore {
 fn restore(
     settings: &Settings,
     store: StorePlace,
-    file: &std::path::Path,
+    backup: BackupFile<'_>,
     json: bool,
 ) -> Result<Restored, RestoreError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let failed = |source| RestoreError::Io { doing: "start the restore of", path: file.to_owned(), source };
+    let failed =
+        |source| RestoreError::Io { doing: "start the restore of", path: backup.path.to_owned(), source };
     let options = OpenOptions {
         store,
         data_dir: &settings.data_dir,
@@ -66,7 +72,6 @@ fn restore(
         secrets: Arc::new(ServerSecrets(SecretResolver::of_process())),
     };
     let mut progress = Progress::of("restoring", "records", RECORDS_STEP, json);
-    let backup = BackupFile { path: file, source: &file.to_owned() };
     runtime.map_err(failed)?.block_on(service::restore(options, backup, &mut |records| progress.at(records)))
 }
 

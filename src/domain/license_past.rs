@@ -149,8 +149,10 @@ impl LicensePast {
             | EventKind::UsageDropped
             | EventKind::QuotaLow
             | EventKind::QuotaExhausted
+            | EventKind::AppInfoSet
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
+            | EventKind::LedgerRefused
             | EventKind::ActivationConflict => {}
         }
     }
@@ -236,8 +238,10 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::UsageDropped
         | EventKind::QuotaLow
         | EventKind::QuotaExhausted
+        | EventKind::AppInfoSet
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased
+        | EventKind::LedgerRefused
         | EventKind::ActivationConflict => false,
     }
 }

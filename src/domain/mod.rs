@@ -6,6 +6,7 @@
 mod activation;
 mod amount;
 mod api_token;
+mod app_info;
 mod audit_event;
 mod authorization_code;
 mod call_cause;
@@ -14,6 +15,7 @@ mod channel_call;
 mod channel_notice;
 mod channel_standing;
 mod claim_code;
+mod device;
 mod failing_work;
 mod handed_over;
 mod ids;
@@ -38,6 +40,7 @@ mod status_list;
 mod term;
 mod text;
 mod usage_interval;
+mod usage_ledger;
 mod usage_record;
 mod usage_rules;
 mod usage_sum;
@@ -46,6 +49,7 @@ mod validity;
 pub use activation::{Activation, ActivationState, EndCause, GENERATION_FIRST, Lease, RenewalDecision};
 pub use amount::{AMOUNT_UNITS_MAX, Amount, AmountError, TEN_THOUSANDTHS_PER_UNIT};
 pub use api_token::{ApiToken, Scope, TokenDigest, TokenOwner};
+pub use app_info::{AppInfo, FRONT_END_URL_CHARS_MAX, MEMO_CHARS_MAX};
 pub use audit_event::{Actor, AuditEvent, EventKind};
 pub use authorization_code::{AuthorizationCode, AuthorizationCodeState, CodeGrant, authorization_code};
 pub use call_cause::{CallCause, OnTheWay, OurFault, ParameterPlace, is_beijing_time};
@@ -58,6 +62,10 @@ pub use channel_call::{
 pub use channel_notice::{ChannelNotice, NOTICES_MAX, NoticeKind};
 pub use channel_standing::{ActivityStanding, ChannelStanding, SILENCE};
 pub use claim_code::{CLAIM_CODE_BITS, ClaimCode, ClaimCodeError, ClaimDigest};
+pub use device::{
+    Device, HashStart, Merged, RECENT_ENTRIES_MAX, SHARE_RETURN_HOURS, SHARES_MAX, Share, ShareUse,
+    USABLE_SHARES_MAX,
+};
 pub use failing_work::{FailingWork, WorkFault};
 pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
@@ -100,6 +108,7 @@ pub use status_list::{STATUS_SLOTS_PER_LIST, Status, StatusFlip, StatusList, Sta
 pub use term::{Term, TermError};
 pub use text::LocalizedText;
 pub use usage_interval::UsageInterval;
+pub use usage_ledger::{LedgerEntry, LedgerFault, LedgerHead, LedgerPlace, LineHash, SentLedger};
 pub use usage_record::{
     Metered, Reading, USAGE_VALUE_MAX_TEN_THOUSANDTHS, UsageKey, UsageMistake, UsageRecord, UsageState,
 };

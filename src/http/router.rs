@@ -86,11 +86,16 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/licenses/{id}/revoke", post(merchant::commands::revoke))
         .route("/v1/merchant/licenses/{id}/reissue", post(merchant::commands::reissue))
         .route("/v1/merchant/licenses/{id}/accept", post(merchant::commands::accept))
+        .route(
+            "/v1/merchant/licenses/{id}/app-info",
+            get(merchant::app_info::show).put(merchant::app_info::set),
+        )
         .route("/v1/merchant/channels", get(merchant::channels::list))
         .route("/v1/merchant/channels/{id}", get(merchant::channels::show))
         .route("/v1/merchant/channels/{id}/calls", get(merchant::channels::calls))
         .route("/v1/merchant/channels/{id}/test-code", post(merchant::channels::test_code))
         .route("/v1/merchant/orders", get(merchant::orders::list))
+        .route("/v1/merchant/orders/compare", post(merchant::order_compare::compare))
         .route("/v1/merchant/orders/fetch", post(merchant::orders::fetch))
         .route("/v1/merchant/orders/{order}", get(merchant::orders::show))
         .route("/v1/merchant/orders/{order}/map", post(merchant::orders::map))

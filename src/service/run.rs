@@ -14,7 +14,7 @@ use super::open::{Create, OpenOptions, Opened, StorePlace, open};
 use super::secrets::ServerSecrets;
 use super::start_error::{StartError, next_step};
 use crate::application::ports::{IdSource, SecretSource};
-use crate::application::{ApplyCaller, ApplyFault, ApplyFiles, ApplyMode};
+use crate::application::{App, ApplyCaller, ApplyFault, ApplyFiles, ApplyMode, UseCaseError};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, CreateRule, ReadError, SecretResolver, Settings, StoreChoice, read_text};
 use crate::http::{HttpLimits, HttpParts, HttpState, Tls, TlsError, TlsFiles, TlsWarning, router, serve_as};
@@ -170,6 +170,7 @@ pub async fn run(
     let state = HttpState::load(parts).await.map_err(StartError::from)?;
     let workers = Workers::start(&opened.app);
     let (stopping, records) = (stop_signal().map_err(RunError::Serve)?, opened.records.clone());
+    tell_lost_time(&opened.app).await.map_err(StartError::from)?;
     announce(&listening(settings, &opened, url));
     let mut serving = std::pin::pin!(serve_as(tls, listener, router(state), limits, stopping));
     let served = tokio::select! {
@@ -193,6 +194,19 @@ pub async fn run(
 /// What a start would say about certificate and key.
 pub fn check_tls(settings: &Settings) -> Result<Vec<TlsWarning>, TlsError> {
     tls_files(settings).map_or_else(|| Ok(Vec::new()), |files| files.check(&SystemClock))
+}
+
+/// What a restore has lost does not come back by itself.
+async fn tell_lost_time(app: &App) -> Result<(), UseCaseError> {
+    if let Some(restore) = app.restored().await?.filter(|restore| restore.is_recent(app.now())) {
+        tracing::warn!(
+            from = %restore.taken_at,
+            to = %restore.restored_at,
+            "this store was restored: what happened in between was lost. Export the order list of each marketplace and run \
+             `lictor order missing --export FILE`; docs/operate.md says what else there is to repeat"
+        );
+    }
+    Ok(())
 }
 
 fn tls_files(settings: &Settings) -> Option<TlsFiles> {

@@ -67,9 +67,13 @@ impl Replicas {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    pub fn kill_and_start(&self, number: usize) {
+    pub fn kill(&self, number: usize) {
         let running = self.servers[number].lock().unwrap_or_else(PoisonError::into_inner).take();
         running.expect("it runs").kill();
+    }
+
+    pub fn kill_and_start(&self, number: usize) {
+        self.kill(number);
         self.start(number);
     }
 

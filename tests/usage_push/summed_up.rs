@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Timelike, Utc};
-use lictor::application::ports::MarketplaceCalls;
-use lictor::domain::{Amount, Instant};
+use lictor::application::ports::{ABSENT, Commit, MarketplaceCalls, Store as _, find};
+use lictor::application::record::RecordKey;
+use lictor::domain::{
+    Amount, Instant, LicenseId, MerchantId, Overage, QuotaAccount, QuotaPackage, QuotaTemplate, ResetWindow,
+    Term, Validity, WindowAlignment,
+};
 use lictor::sandbox::open_api::Trouble;
 use lictor::sandbox::orders::Billing;
 use lictor::store::Fault;
@@ -14,7 +18,7 @@ use crate::ground::{Ground, at};
 use crate::support::api::Api;
 
 /// Days in the suite; `./scripts/prove usage-months` takes more.
-const DAYS: u32 = 7;
+const DAYS: u32 = 4;
 
 /// What was granted, by instance and begin of the interval, in ten-thousandths.
 type Truth = BTreeMap<(String, DateTime<Utc>), i64>;
@@ -316,4 +320,80 @@ fn what_the_server_slept_through_is_given_up_with_words_once_the_marketplace_tak
         dropped[0]["detail"]["reason"].as_str().is_some_and(|why| why.contains("21 days")),
         "{dropped:?}"
     );
+}
+
+/// A package that was bought by itself is attached to the license that it pays for.
+fn attached(ground: &Ground, meter: &str, package: &str, amount: &str) {
+    let licenses =
+        ground.harness.merchant().get("/v1/merchant/licenses?reveal=true").expect(200).at("/items");
+    let license_of = |instance: &str| {
+        let licenses = licenses.as_array().expect("a list").iter();
+        let mut of_instance = licenses.filter(|license| license["instance_id"] == instance);
+        let id = of_instance.next().and_then(|license| license["id"].as_str()).expect("it was minted");
+        LicenseId::parse(id).expect("an id")
+    };
+    let (license, purchase) = (license_of(meter), license_of(package));
+    let template = QuotaTemplate {
+        metric: "sms".into(),
+        unit: "message".into(),
+        amount: Amount::parse(amount).expect("an amount"),
+        reset: ResetWindow::None,
+        window: WindowAlignment::Anniversary,
+        overage: Overage::Stop,
+        alert_percent: vec![],
+    };
+    let term = Term::Years(1);
+    let validity = Validity::lasting(term, ground.now()).expect("in the calendar");
+    let package = QuotaPackage::bought(&template, 1, term, validity).expect("small");
+    let merchant = MerchantId::parse("acme").expect("valid");
+    let store = &ground.harness.store;
+    ground.harness.block_on(async {
+        let key = RecordKey::QuotaAccount(merchant.clone(), license.clone());
+        let found = find::<QuotaAccount>(store.as_ref(), key).await.expect("the store reads");
+        let empty = QuotaAccount { merchant, license, packages: Vec::new() };
+        let (mut account, revision) = found.map_or((empty, ABSENT), |found| (found.value, found.revision));
+        account.attach(&purchase, package);
+        store.commit(Commit::new().put(account, revision)).await.expect("the store writes");
+    });
+}
+
+#[test]
+fn where_packages_stop_each_is_named_and_an_hour_of_two_packages_is_two_intervals() {
+    let ground = Ground::with("{ push = \"new\", packages = \"stop-before-excess\" }");
+    let meter = ground.meter();
+    let packages =
+        [ground.buy("SMS-PACK", Billing::OnDemandPackage), ground.buy("SMS-PACK", Billing::OnDemandPackage)];
+    for package in &packages {
+        attached(&ground, &meter, package, "10");
+    }
+    let mut backend = Backend::of(&ground);
+    ground.run_with_sums_until(at("2026-01-31T09:30:00Z"));
+    backend.report(&meter, 40_000, None, 1);
+    ground.run_with_sums_until(at("2026-01-31T10:10:00Z"));
+    backend.report(&meter, 110_000, None, 1);
+    ground.run_with_sums_until(at("2026-01-31T11:20:00Z"));
+    let checked = ground.checked();
+    let told: Vec<_> = checked
+        .iter()
+        .map(|record| {
+            let text = |name| record.text(name);
+            (
+                text("begin_time"),
+                text("end_time"),
+                text("usage_value"),
+                text("relate_pkg_instance"),
+                record.code,
+            )
+        })
+        .collect();
+    let of = |value: &str| told.iter().find(|record| record.2 == value).copied().expect("it was pushed");
+    let first = of("4");
+    assert_eq!((first.0, first.1, first.4), ("20260131T090000Z", "20260131T100000Z", None));
+    assert!(packages.iter().any(|package| package == first.3));
+    let (rest, other) = (of("6"), of("5"));
+    assert_eq!((rest.3 == first.3, other.3 == first.3), (true, false), "the rest of one, and then the other");
+    let mut halves = [(rest.0, rest.1), (other.0, other.1)];
+    halves.sort_unstable();
+    assert_eq!(halves, [("20260131T100000Z", "20260131T103000Z"), ("20260131T103000Z", "20260131T110000Z")]);
+    assert!(told.iter().all(|record| record.4.is_none()) && told.len() == 3, "{told:?}");
 }

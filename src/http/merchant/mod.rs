@@ -1,6 +1,7 @@
 //! The merchant API: bearer tokens, one merchant per request.
 
 pub mod api_tokens;
+pub mod app_info;
 pub mod apply;
 mod channel_answer;
 pub mod channel_check;
@@ -11,6 +12,7 @@ pub mod imports;
 pub mod keys;
 mod license_answer;
 pub mod licenses;
+pub mod order_compare;
 pub mod orders;
 pub mod outbox;
 pub mod usage;
