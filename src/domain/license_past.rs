@@ -149,8 +149,11 @@ impl LicensePast {
             | EventKind::UsageDropped
             | EventKind::QuotaLow
             | EventKind::QuotaExhausted
+            | EventKind::AppInfoSet
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
+            | EventKind::AppInfoSet
+            | EventKind::LedgerRefused
             | EventKind::ActivationConflict => {}
         }
     }
@@ -236,8 +239,11 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::UsageDropped
         | EventKind::QuotaLow
         | EventKind::QuotaExhausted
+        | EventKind::AppInfoSet
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased
+        | EventKind::AppInfoSet
+        | EventKind::LedgerRefused
         | EventKind::ActivationConflict => false,
     }
 }
