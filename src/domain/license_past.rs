@@ -147,6 +147,7 @@ impl LicensePast {
             | EventKind::LicenseRequested
             | EventKind::LicenseUploadRefused
             | EventKind::UsageDropped
+            | EventKind::AppInfoSet
             | EventKind::QuotaLow
             | EventKind::QuotaExhausted
             | EventKind::ActivationCreated
@@ -234,6 +235,7 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::LicenseRequested
         | EventKind::LicenseUploadRefused
         | EventKind::UsageDropped
+        | EventKind::AppInfoSet
         | EventKind::QuotaLow
         | EventKind::QuotaExhausted
         | EventKind::ActivationCreated
