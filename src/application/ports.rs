@@ -11,8 +11,8 @@ pub use super::record::Versioned;
 use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
 use super::tell_standing::tell_standing;
 use crate::domain::{
-    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, EventId, InstanceId,
-    Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId,
+    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, Device, EventId,
+    InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId,
     ProductId, RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
     UsageKey, UsageRecord,
 };
@@ -175,6 +175,8 @@ pub enum Listing {
     },
     /// The activations of a license, oldest first.
     Activations(MerchantId, LicenseId),
+    /// The device keys of a license's activations, oldest first.
+    Devices(MerchantId, LicenseId),
     /// The published lists of a merchant.
     StatusLists(MerchantId),
     /// The entries of a merchant that wait for publication.
@@ -457,6 +459,8 @@ pub struct CertificateOrder<'a> {
     pub license: &'a License,
     /// The activation, with the machine, slot and the lease (its `certificate` text is what is asked for).
     pub activation: &'a Activation,
+    /// The machine's own key, if it has shown one.
+    pub device: Option<&'a Device>,
 }
 
 /// Signs. Implementations verify each signature before it leaves.

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk,
-    CallId, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, EventId, HandedOver,
+    CallId, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, Device, EventId, HandedOver,
     HandedOverKey, InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant,
     MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId, Places, Product,
     ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene, Reservation, ReservationId, Restore,
@@ -45,6 +45,8 @@ pub enum RecordKey {
     Places(MerchantId, LicenseId),
     /// An activation of a license.
     Activation(MerchantId, LicenseId, ActivationId),
+    /// The device key of an activation, its share of quota and its ledger.
+    Device(MerchantId, LicenseId, ActivationId),
     /// A published status list.
     StatusList(MerchantId, StatusListNumber),
     /// An entry that waits for the next publication.
@@ -570,6 +572,7 @@ impl Record {
             | Self::AppInfo(_)
             | Self::Places(_)
             | Self::Activation(_)
+            | Self::Device(_)
             | Self::StatusList(_)
             | Self::StatusFlip(_)
             | Self::Job(_)
@@ -621,6 +624,9 @@ records! {
     Places(LicensePlaces) = |it| RecordKey::Places(it.merchant.clone(), it.license.clone());
     Activation(Activation) = |it| {
         RecordKey::Activation(it.merchant.clone(), it.license.clone(), it.id.clone())
+    };
+    Device(Device) = |it| {
+        RecordKey::Device(it.merchant.clone(), it.license.clone(), it.activation.clone())
     };
     StatusList(StatusList) = |it| RecordKey::StatusList(it.merchant.clone(), it.number);
     StatusFlip(StatusFlip) = |it| RecordKey::StatusFlip(it.merchant.clone(), it.slot);

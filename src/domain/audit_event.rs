@@ -78,6 +78,8 @@ named!(
         ActivationCreated = "activation.created",
         /// A machine gave its place back or lost it.
         ActivationReleased = "activation.released",
+        /// A machine's usage ledger was wrong at a place.
+        LedgerRefused = "usage.ledger_refused",
         /// A copy of a machine was noticed.
         ActivationConflict = "activation.conflict",
     }

@@ -6,6 +6,8 @@ mod start;
 mod stop;
 #[cfg(test)]
 pub(super) mod tests;
+#[cfg(test)]
+pub(super) use tests::license as test_license;
 
 use std::collections::BTreeMap;
 

@@ -150,8 +150,11 @@ impl LicensePast {
             | EventKind::AppInfoSet
             | EventKind::QuotaLow
             | EventKind::QuotaExhausted
+            | EventKind::AppInfoSet
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
+            | EventKind::AppInfoSet
+            | EventKind::LedgerRefused
             | EventKind::ActivationConflict => {}
         }
     }
@@ -238,8 +241,11 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::AppInfoSet
         | EventKind::QuotaLow
         | EventKind::QuotaExhausted
+        | EventKind::AppInfoSet
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased
+        | EventKind::AppInfoSet
+        | EventKind::LedgerRefused
         | EventKind::ActivationConflict => false,
     }
 }

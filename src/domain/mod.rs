@@ -15,6 +15,7 @@ mod channel_call;
 mod channel_notice;
 mod channel_standing;
 mod claim_code;
+mod device;
 mod failing_work;
 mod handed_over;
 mod ids;
@@ -38,6 +39,7 @@ mod spec;
 mod status_list;
 mod term;
 mod text;
+mod usage_ledger;
 mod usage_record;
 mod usage_rules;
 mod usage_sum;
@@ -59,6 +61,10 @@ pub use channel_call::{
 pub use channel_notice::{ChannelNotice, NOTICES_MAX, NoticeKind};
 pub use channel_standing::{ActivityStanding, ChannelStanding, SILENCE};
 pub use claim_code::{CLAIM_CODE_BITS, ClaimCode, ClaimCodeError, ClaimDigest};
+pub use device::{
+    Device, HashStart, Merged, RECENT_ENTRIES_MAX, SHARE_RETURN_HOURS, SHARES_MAX, Share, ShareUse,
+    USABLE_SHARES_MAX,
+};
 pub use failing_work::{FailingWork, WorkFault};
 pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
@@ -100,6 +106,7 @@ pub use spec::{
 pub use status_list::{STATUS_SLOTS_PER_LIST, Status, StatusFlip, StatusList, StatusListNumber, StatusSlot};
 pub use term::{Term, TermError};
 pub use text::LocalizedText;
+pub use usage_ledger::{LedgerEntry, LedgerFault, LedgerHead, LedgerPlace, LineHash, SentLedger};
 pub use usage_record::{
     Metered, Reading, USAGE_VALUE_MAX_TEN_THOUSANDTHS, UsageKey, UsageMistake, UsageRecord, UsageState,
 };

@@ -27,6 +27,7 @@ mod moving;
 mod path;
 mod portal;
 mod presented;
+mod proof;
 mod query;
 mod reply;
 mod request_scope;

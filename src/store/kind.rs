@@ -25,7 +25,7 @@ pub enum Kind {
     Activation,
     /// Quota: the packages of a license, counters of what was used of them (never below zero), reports that were answered.
     Quota,
-    /// Quota escrowed to an activation.
+    /// The device key of an activation, the quota escrowed to it, how far its usage ledger was merged.
     Escrow,
     /// A reservation of quota, with an `until`.
     Reservation,

@@ -31,9 +31,7 @@ fn to_folder(
     heard: &dyn Fn(MoveStage),
 ) -> std::thread::Result<Result<MoveReport, MoveError>> {
     let source = DatabaseSource::of(&from.parsed()).expect("a store");
-    catch_unwind(AssertUnwindSafe(|| {
-        move_to_folder(&source, to, &[], &|| 7, &mut |stage, _| heard(stage))
-    }))
+    catch_unwind(AssertUnwindSafe(|| move_to_folder(&source, to, &[], &|| 7, &mut |stage, _| heard(stage))))
 }
 
 const BEFORE_THE_END: [MoveStage; 4] =
@@ -122,7 +120,9 @@ fn and_back(source: &Database, end: &Path, before: &[(lictor::store::RecordKey, 
             DatabaseSource::take_back(&address).expect("it is there");
             assert_eq!(all(&database(&address)), before);
         } else {
-            assert!(!Arriving::go_on(&end.with_extension("other"), moved.id).expect("nothing of it is there"));
+            assert!(
+                !Arriving::go_on(&end.with_extension("other"), moved.id).expect("nothing of it is there")
+            );
             for _ in 0..2 {
                 assert!(Arriving::go_on(end, moved.id).expect("it is there"));
             }
@@ -140,9 +140,11 @@ fn what_does_not_arrive_as_it_was_sent_is_found_and_the_source_stays() {
     let before = all(&folder(&start));
     let first = "(select key from lictor_records where merchant = 'acme' order by key limit 1)";
     let forgeries = [
-        format!("update lictor_records set stored = set_byte(stored, 30, get_byte(stored, 30) # 1) where key = {first}"),
+        format!(
+            "update lictor_records set stored = set_byte(stored, 30, get_byte(stored, 30) # 1) where key = {first}"
+        ),
         format!("delete from lictor_records where key = {first}"),
-        // A record as it was, under the key of another one, with the revision in the row alone changed.
+        // A record as it was, under another key.
         format!("update lictor_records set key = key || '\\x00' where key = {first}"),
     ];
     for forgery in forgeries {
@@ -150,7 +152,8 @@ fn what_does_not_arrive_as_it_was_sent_is_found_and_the_source_stays() {
         let forged = std::cell::Cell::new(false);
         let moved = to_database(&start, &target, &|stage| {
             if stage == MoveStage::Comparing && !forged.replace(true) {
-                Cluster::shared().sql(&target.name, &forgery);
+                let changed = Cluster::shared().sql(&target.name, &format!("{forgery} returning 1"));
+                assert_eq!(changed, "1", "{forgery}");
             }
         });
         match moved.expect("no panic") {

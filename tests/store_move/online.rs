@@ -81,7 +81,6 @@ fn moved_whole(answer: &Value) {
 
 #[test]
 fn a_store_that_is_served_moves_to_a_database_and_back_and_nothing_that_was_answered_is_lost() {
-    
     let site = Site::new("http://127.0.0.1:1");
     let (data, end) = (site.folder.path().join("data"), site.folder.path().join("end"));
     let middle = Cluster::shared().database();

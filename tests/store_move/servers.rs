@@ -109,7 +109,6 @@ fn a_move_that_is_not_heard_of_lets_commits_go_on_and_can_no_longer_end() {
 
 #[test]
 fn a_mover_that_is_killed_and_a_server_that_is_killed_leave_a_store_that_is_served_and_moves_the_next_time() {
-    
     let site = Site::new("http://127.0.0.1:1");
     let target = Cluster::shared().database();
     let mover = Move::of(&site, "embedded", &target.address);

@@ -8,7 +8,7 @@ use lictor::store::EmbeddedEngine;
 use crate::command::Move;
 use crate::copies::{all, database, filled};
 use crate::postgres::Cluster;
-use crate::process::{Site};
+use crate::process::Site;
 use crate::round_trip::there;
 
 /// Every file of a folder, but for the lock, which is taken to look whether a process has it.
@@ -98,7 +98,6 @@ fn a_wrong_place_is_refused_and_nothing_is_written() {
 
 #[test]
 fn a_server_that_has_another_store_or_cannot_be_asked_is_told_apart() {
-    
     let (site, other) = (Site::new("http://127.0.0.1:1"), Site::new("http://127.0.0.1:1"));
     let (server, others) = (site.start(), other.start());
     let target = Cluster::shared().database();

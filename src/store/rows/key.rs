@@ -91,6 +91,9 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
         RecordKey::Activation(merchant, license, id) => {
             (merchant.as_str(), Kind::Activation, joined(&[&own_of_license(license), id.as_str().as_bytes()]))
         }
+        RecordKey::Device(merchant, license, id) => {
+            (merchant.as_str(), Kind::Escrow, joined(&[&own_of_license(license), id.as_str().as_bytes()]))
+        }
         RecordKey::StatusList(merchant, number) => {
             (merchant.as_str(), Kind::StatusListBits, number.to_be_bytes().to_vec())
         }

@@ -79,6 +79,9 @@ impl Scan {
             Listing::Activations(merchant, license) => {
                 forward(Table::Activation, merchant.as_str(), Kind::Activation, &own_of_license(license))
             }
+            Listing::Devices(merchant, license) => {
+                forward(Table::Device, merchant.as_str(), Kind::Escrow, &own_of_license(license))
+            }
             Listing::StatusLists(merchant) => {
                 forward(Table::StatusList, merchant.as_str(), Kind::StatusListBits, &[])
             }

@@ -16,6 +16,7 @@ mod channel_call;
 mod channel_notice;
 mod channel_standing;
 mod claim_target;
+mod device;
 mod event;
 mod form;
 mod handed_over;

@@ -24,6 +24,7 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::AppInfo(_)
         | Record::Places(_)
         | Record::Activation(_)
+        | Record::Device(_)
         | Record::StatusList(_)
         | Record::StatusFlip(_)
         | Record::Event(_)

@@ -12,6 +12,7 @@ use super::channel_call::CallChunkRow;
 use super::channel_notice::ChannelNoticeRow;
 use super::channel_standing::ChannelStandingRow;
 use super::claim_target::ClaimTargetRow;
+use super::device::DeviceRow;
 use super::event::AuditEventRow;
 use super::handed_over::HandedOverRow;
 use super::idempotency::IdempotencyRow;
@@ -44,8 +45,8 @@ use crate::application::record::{
 };
 use crate::domain::{
     Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice,
-    ChannelStanding, HandedOver, Instant, License, Merchant, Product, Purchase, QuotaAccount, Reservation,
-    Restore, Spec, StatusFlip, StatusList, UsageRecord, UsageSum,
+    ChannelStanding, Device, HandedOver, Instant, License, Merchant, Product, Purchase, QuotaAccount,
+    Reservation, Restore, Spec, StatusFlip, StatusList, UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -105,6 +106,7 @@ tables! {
     AppInfo = "app info", schema 1, AppInfo as AppInfoRow;
     Places = "places", schema 1, LicensePlaces as LicensePlacesRow;
     Activation = "activation", schema 2, Activation as ActivationRow;
+    Device = "device key", schema 1, Device as DeviceRow;
     StatusList = "status list", schema 1, StatusList as StatusListRow;
     StatusFlip = "status flip", schema 1, StatusFlip as StatusFlipRow;
     Job = "job", schema 3, Job as JobRow;
@@ -192,6 +194,7 @@ impl Table {
             RecordKey::AppInfo(..) => Self::AppInfo,
             RecordKey::Places(..) => Self::Places,
             RecordKey::Activation(..) => Self::Activation,
+            RecordKey::Device(..) => Self::Device,
             RecordKey::StatusList(..) => Self::StatusList,
             RecordKey::StatusFlip(..) => Self::StatusFlip,
             RecordKey::Job { .. } => Self::Job,
