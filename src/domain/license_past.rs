@@ -147,6 +147,7 @@ impl LicensePast {
             | EventKind::LicenseRequested
             | EventKind::LicenseUploadRefused
             | EventKind::UsageDropped
+            | EventKind::AppInfoSet
             | EventKind::QuotaLow
             | EventKind::QuotaExhausted
             | EventKind::AppInfoSet
@@ -236,6 +237,7 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::LicenseRequested
         | EventKind::LicenseUploadRefused
         | EventKind::UsageDropped
+        | EventKind::AppInfoSet
         | EventKind::QuotaLow
         | EventKind::QuotaExhausted
         | EventKind::AppInfoSet
