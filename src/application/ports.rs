@@ -240,6 +240,18 @@ pub trait Store: Send + Sync {
     /// Loads a page, at most `limit` (≤ 1,000) records.
     async fn list(&self, listing: &Listing, limit: usize) -> Result<Vec<Versioned<Record>>, StoreError>;
 
+    /// Loads at most `limit` (≤ 1,000) of the listed records that the store has noted as lapsed; `None` when it notes none,
+    /// and then only looking at each record finds them. What it has noted may be behind: look at each before anything is
+    /// done with it.
+    async fn lapsed(
+        &self,
+        _listing: &Listing,
+        _now: Instant,
+        _limit: usize,
+    ) -> Result<Option<Vec<Versioned<Record>>>, StoreError> {
+        Ok(None)
+    }
+
     /// Applies all of the changes or none.
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
 

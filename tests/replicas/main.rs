@@ -1,10 +1,13 @@
 //! Several servers on one database: whatever is repeated, parallel, killed or promoted, each order line becomes one
 //! license, and what was answered stays.
 
+mod balancer;
+mod earlier;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 #[path = "../process/mod.rs"]
 mod process;
+mod rolling;
 mod site;
 
 use std::collections::{BTreeMap, BTreeSet};

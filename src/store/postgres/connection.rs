@@ -46,6 +46,13 @@ impl Driver {
         });
         outcome.recv().unwrap_or(Err(StoreError::Closed))
     }
+
+    /// Does the work there; nobody waits for it, and it ends with the engine.
+    pub fn begin(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.0 {
+            runtime.spawn(work);
+        }
+    }
 }
 
 impl Drop for Driver {

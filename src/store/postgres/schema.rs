@@ -1,5 +1,7 @@
 //! The database's schema: forward only, one step at a time, by one process at a time.
 
+use std::time::Duration;
+
 use tokio_postgres::{Client, Transaction};
 
 use super::address::DatabaseAddress;
@@ -11,7 +13,11 @@ use crate::store::error::StoreError;
 pub const SCHEMA_VERSION: u32 = STEPS.len() as u32;
 
 /// How long an upgrade, or the wait for another process's, may take.
-const UPGRADE_TIME: std::time::Duration = std::time::Duration::from_secs(600);
+const UPGRADE_TIME: Duration = Duration::from_secs(600);
+/// Pause between two tries: whoever waits for a lock of the whole table holds up everybody behind it.
+const BETWEEN_TRIES: Duration = Duration::from_millis(200);
+/// How long what is built behind the running servers may take.
+const BEHIND_TIME: Duration = Duration::from_secs(6 * 3600);
 
 /// The oldest server that this was run on is 15; from 13 on it has all that is used.
 const SERVER_VERSION_MIN: i32 = 130_000;
@@ -20,19 +26,46 @@ const SERVER_VERSION_MIN: i32 = 130_000;
 struct Step {
     sql: &'static str,
     /// The oldest program, by its [`SCHEMA_VERSION`], that may still run on the schema after the step: programs of two
-    /// versions run side by side while the replicas are replaced one after another.
+    /// versions run side by side while the replicas are replaced one after another. A running one goes on; one that
+    /// starts finds a newer schema, sees that it may run on it, and leaves it as it is.
     oldest_program: u32,
+    /// What is built while servers run, with and without it.
+    behind: Option<Behind>,
 }
 
-const STEPS: &[Step] =
-    &[Step { sql: include_str!("../../../migrations/0001_records.sql"), oldest_program: 1 }];
+/// An index that is built outside a transaction, without holding up writers.
+struct Behind {
+    index: &'static str,
+    sql: &'static str,
+}
+
+const STEPS: &[Step] = &[
+    Step { sql: include_str!("../../../migrations/0001_records.sql"), oldest_program: 1, behind: None },
+    Step {
+        sql: include_str!("../../../migrations/0002_lapses.sql"),
+        oldest_program: 1,
+        behind: Some(Behind {
+            index: "lictor_records_until",
+            sql: include_str!("../../../migrations/0002_lapses_behind.sql"),
+        }),
+    },
+];
 
 /// Where versions are kept. One row: whoever holds its lock upgrades.
 const VERSIONS: &str = "create table if not exists lictor_schema (
         id int primary key, version int not null, oldest_program int not null)";
 const FIRST_ROW: &str =
     "insert into lictor_schema (id, version, oldest_program) values (1, 0, 0) on conflict do nothing";
+const ROW: &str = "select version, oldest_program from lictor_schema where id = 1";
+/// A step waits for a lock no longer than this at a time, and what writes meanwhile waits behind it.
 const LOCKED_ROW: &str = "select version, oldest_program from lictor_schema where id = 1 for update";
+const WAIT_BRIEFLY: &str = "set local lock_timeout = '1s'";
+/// Whoever holds this row's lock builds what is built behind. Not the first one's: programs that start look at that.
+const BUILDERS_ROW: &str =
+    "insert into lictor_schema (id, version, oldest_program) values (2, 0, 0) on conflict do nothing";
+const LOCKED_BUILDERS_ROW: &str = "select 1 from lictor_schema where id = 2 for update";
+/// Whether an index is there, and whole: one whose building was interrupted stays and is of no use.
+const IS_VALID: &str = "select i.indisvalid from pg_index i where i.indexrelid = to_regclass($1::text)";
 
 /// Whether an older schema is brought up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,17 +122,52 @@ async fn suits(client: &Client) -> Result<(), StoreError> {
 }
 
 async fn upgraded(client: &mut Client, upgrade: Upgrade) -> Result<(u32, u32), StoreError> {
-    let failed = |error: tokio_postgres::Error| fault::of("upgrading the schema", &error);
     // Two first starts at once: the second finds the table, or loses a race inside `if not exists` and tries again.
     let made = client.batch_execute(VERSIONS).await;
     if made.is_err() {
         client.batch_execute(VERSIONS).await.map_err(failed)?;
     }
+    if let Some(row) = client.query_opt(ROW, &[]).await.map_err(failed)? {
+        let (found, oldest) = versions(&row);
+        // Nothing to do, so nobody is waited for.
+        if found >= SCHEMA_VERSION || oldest > SCHEMA_VERSION {
+            judge(found, oldest, upgrade)?;
+            return Ok((found, found));
+        }
+    }
+    loop {
+        match try_upgrade(client, upgrade).await {
+            // Somebody else upgrades, or a long transaction uses the table.
+            Err(StoreError::Raced) => tokio::time::sleep(BETWEEN_TRIES).await,
+            told => return told,
+        }
+    }
+}
+
+async fn try_upgrade(client: &mut Client, upgrade: Upgrade) -> Result<(u32, u32), StoreError> {
     let change = client.transaction().await.map_err(failed)?;
+    change.batch_execute(WAIT_BRIEFLY).await.map_err(failed)?;
     change.execute(FIRST_ROW, &[]).await.map_err(failed)?;
-    let row = change.query_one(LOCKED_ROW, &[]).await.map_err(failed)?;
+    let (found, oldest) = versions(&change.query_one(LOCKED_ROW, &[]).await.map_err(failed)?);
+    judge(found, oldest, upgrade)?;
+    for version in found..SCHEMA_VERSION {
+        step(&change, version).await?;
+    }
+    change.commit().await.map_err(failed)?;
+    Ok((found, found.max(SCHEMA_VERSION)))
+}
+
+fn failed(error: tokio_postgres::Error) -> StoreError {
+    fault::of("upgrading the schema", &error)
+}
+
+fn versions(row: &tokio_postgres::Row) -> (u32, u32) {
     let (found, oldest): (i32, i32) = (row.get(0), row.get(1));
-    let (found, oldest) = (u32::try_from(found).unwrap_or(0), u32::try_from(oldest).unwrap_or(0));
+    (u32::try_from(found).unwrap_or(0), u32::try_from(oldest).unwrap_or(0))
+}
+
+/// Whether this program may run on what was found.
+fn judge(found: u32, oldest: u32, upgrade: Upgrade) -> Result<(), StoreError> {
     if oldest > SCHEMA_VERSION {
         return Err(StoreError::Database {
             what: format!(
@@ -115,19 +183,44 @@ async fn upgraded(client: &mut Client, upgrade: Upgrade) -> Result<(u32, u32), S
             next: "run `lictor store upgrade`",
         });
     }
-    for version in found..SCHEMA_VERSION {
-        step(&change, version).await?;
-    }
-    change.commit().await.map_err(failed)?;
-    Ok((found, found.max(SCHEMA_VERSION)))
+    Ok(())
 }
 
 async fn step(change: &Transaction<'_>, version: u32) -> Result<(), StoreError> {
-    let failed = |error| fault::of("upgrading the schema", &error);
     let step = &STEPS[version as usize];
     change.batch_execute(step.sql).await.map_err(failed)?;
     let (version, oldest) = (version as i32 + 1, step.oldest_program as i32);
     let noted = "update lictor_schema set version = $1, oldest_program = $2 where id = 1";
     change.execute(noted, &[&version, &oldest]).await.map_err(failed)?;
     Ok(())
+}
+
+/// Builds what is built while the servers run; one process does, the others wait for it. What is there stays.
+pub async fn build_behind(address: &DatabaseAddress) -> Result<(), StoreError> {
+    let (client, _) = connect(address).await?;
+    for behind in STEPS.iter().filter_map(|step| step.behind.as_ref()) {
+        if !is_valid(&client, behind.index).await? {
+            in_time("building an index", BEHIND_TIME, build(address, &client, behind)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn is_valid(client: &Client, index: &str) -> Result<bool, StoreError> {
+    let row = client.query_opt(IS_VALID, &[&index]).await.map_err(failed)?;
+    Ok(row.is_some_and(|row| row.get(0)))
+}
+
+/// Two connections: an index that is built beside writers is built outside a transaction, and the lock needs one.
+async fn build(address: &DatabaseAddress, client: &Client, behind: &Behind) -> Result<(), StoreError> {
+    let (mut holder, _) = connect(address).await?;
+    let lock = holder.transaction().await.map_err(failed)?;
+    lock.execute(BUILDERS_ROW, &[]).await.map_err(failed)?;
+    lock.query(LOCKED_BUILDERS_ROW, &[]).await.map_err(failed)?;
+    if !is_valid(client, behind.index).await? {
+        let left_over = format!("drop index concurrently if exists {}", behind.index);
+        client.batch_execute(&left_over).await.map_err(failed)?;
+        client.batch_execute(behind.sql).await.map_err(failed)?;
+    }
+    lock.commit().await.map_err(failed)
 }

@@ -33,11 +33,12 @@ const LOCK: &str = "select r.key, r.stored from lictor_records r \
                     join unnest($1::bytea[], $2::bytea[]) as w(merchant, key) \
                     on r.merchant = w.merchant and r.key = w.key \
                     order by r.merchant, r.key for update of r";
-const UPDATE: &str = "update lictor_records r set revision = w.revision, stored = w.stored \
-                      from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[]) \
-                      as w(merchant, key, revision, stored) where r.merchant = w.merchant and r.key = w.key";
-const INSERT: &str = "insert into lictor_records (merchant, key, revision, stored) \
-                      select * from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[]) order by 1, 2 \
+const UPDATE: &str = "update lictor_records r set revision = w.revision, stored = w.stored, until_ms = w.until_ms \
+                      from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bigint[]) \
+                      as w(merchant, key, revision, stored, until_ms) where r.merchant = w.merchant and r.key = w.key";
+const INSERT: &str = "insert into lictor_records (merchant, key, revision, stored, until_ms) \
+                      select * from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bigint[]) \
+                      order by 1, 2 \
                       on conflict (merchant, key) do nothing";
 const DELETE: &str = "delete from lictor_records r using unnest($1::bytea[], $2::bytea[]) as w(merchant, key) \
                       where r.merchant = w.merchant and r.key = w.key";
@@ -236,6 +237,7 @@ struct Columns {
     keys: Vec<Vec<u8>>,
     revisions: Vec<i64>,
     stored: Vec<Vec<u8>>,
+    untils: Vec<Option<i64>>,
 }
 
 impl Columns {
@@ -251,6 +253,8 @@ impl Columns {
         self.revisions
             .push(record.map_or(0, |record| i64::try_from(record.revision.number()).unwrap_or(i64::MAX)));
         self.stored.push(record.map(|record| record.encode(key)).unwrap_or_default());
+        let until = record.and_then(|record| record.until_ms);
+        self.untils.push(until.map(|until| i64::try_from(until).unwrap_or(i64::MAX)));
     }
 
     fn len(&self) -> u64 {
@@ -266,6 +270,7 @@ impl Columns {
             (&self.keys as _, Type::BYTEA_ARRAY),
             (&self.revisions as _, Type::INT8_ARRAY),
             (&self.stored as _, Type::BYTEA_ARRAY),
+            (&self.untils as _, Type::INT8_ARRAY),
         ];
         client.execute_typed(statement, &columns).await
     }
