@@ -14,6 +14,7 @@ mod connection;
 mod fault;
 mod read;
 mod schema;
+mod tls;
 mod write;
 
 use std::io::Write;

@@ -150,8 +150,8 @@ pub fn snapshot(
         let failed = |error| fault::of("beginning a snapshot", &error);
         let begin = "begin isolation level repeatable read read only";
         client.batch_execute(begin).await.map_err(failed)?;
-        let row = client.query_one("select value from lictor_counters where name = 'revision'", &[]).await;
-        let revision: i64 = row.map_err(failed)?.get(0);
+        let rows = client.query_typed("select value from lictor_counters where name = 'revision'", &[]).await;
+        let revision: i64 = rows.map_err(failed)?.first().map_or(0, |row| row.get(0));
         Ok((client, u64::try_from(revision).unwrap_or(0)))
     })?;
     let client = std::sync::Arc::new(client);

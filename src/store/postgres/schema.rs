@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, Transaction};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, GenericClient, Row, Transaction};
 
 use super::address::DatabaseAddress;
-use super::connection::{connect, in_time};
+use super::connection::{connect, connect_at_start, in_time};
 use super::fault;
 use crate::store::error::StoreError;
 
@@ -78,15 +79,15 @@ pub enum Upgrade {
 
 /// Looks at the server and its schema, and brings the schema up; says from which version to which.
 pub async fn upgrade(address: &DatabaseAddress, upgrade: Upgrade) -> Result<(u32, u32), StoreError> {
-    let (mut client, _) = connect(address).await?;
+    let (mut client, _) = connect_at_start(address).await?;
     suits(&client).await?;
     in_time("upgrading the schema", UPGRADE_TIME, upgraded(&mut client, upgrade)).await
 }
 
 /// Whether there is a schema at all.
 pub async fn exists(address: &DatabaseAddress) -> Result<bool, StoreError> {
-    let (client, _) = connect(address).await?;
-    let row = client.query_one("select to_regclass('lictor_schema') is not null", &[]).await;
+    let (client, _) = connect_at_start(address).await?;
+    let row = one(&client, "select to_regclass('lictor_schema') is not null").await;
     row.map(|row| row.get(0)).map_err(|error| fault::of("looking for the schema", &error))
 }
 
@@ -95,7 +96,7 @@ async fn suits(client: &Client) -> Result<(), StoreError> {
     let asked = "select current_setting('server_version_num')::int, current_setting('server_version'), \
                  current_setting('transaction_read_only') = 'on', current_setting('synchronous_commit') = 'off', \
                  current_setting('fsync', true) = 'off'";
-    let row = client.query_one(asked, &[]).await.map_err(failed)?;
+    let row = one(client, asked).await.map_err(failed)?;
     let (number, version): (i32, String) = (row.get(0), row.get(1));
     if number < SERVER_VERSION_MIN {
         return Err(StoreError::Database {
@@ -127,8 +128,8 @@ async fn upgraded(client: &mut Client, upgrade: Upgrade) -> Result<(u32, u32), S
     if made.is_err() {
         client.batch_execute(VERSIONS).await.map_err(failed)?;
     }
-    if let Some(row) = client.query_opt(ROW, &[]).await.map_err(failed)? {
-        let (found, oldest) = versions(&row);
+    if let Some(row) = client.query_typed(ROW, &[]).await.map_err(failed)?.first() {
+        let (found, oldest) = versions(row);
         // Nothing to do, so nobody is waited for.
         if found >= SCHEMA_VERSION || oldest > SCHEMA_VERSION {
             judge(found, oldest, upgrade)?;
@@ -147,8 +148,8 @@ async fn upgraded(client: &mut Client, upgrade: Upgrade) -> Result<(u32, u32), S
 async fn try_upgrade(client: &mut Client, upgrade: Upgrade) -> Result<(u32, u32), StoreError> {
     let change = client.transaction().await.map_err(failed)?;
     change.batch_execute(WAIT_BRIEFLY).await.map_err(failed)?;
-    change.execute(FIRST_ROW, &[]).await.map_err(failed)?;
-    let (found, oldest) = versions(&change.query_one(LOCKED_ROW, &[]).await.map_err(failed)?);
+    change.batch_execute(FIRST_ROW).await.map_err(failed)?;
+    let (found, oldest) = versions(&one(&change, LOCKED_ROW).await.map_err(failed)?);
     judge(found, oldest, upgrade)?;
     for version in found..SCHEMA_VERSION {
         step(&change, version).await?;
@@ -157,11 +158,16 @@ async fn try_upgrade(client: &mut Client, upgrade: Upgrade) -> Result<(u32, u32)
     Ok((found, found.max(SCHEMA_VERSION)))
 }
 
+/// The one row that a statement gives. It gets no name: a pooler may give the next one to another server connection.
+async fn one(client: &impl GenericClient, statement: &str) -> Result<Row, tokio_postgres::Error> {
+    client.query_typed_one(statement, &[]).await
+}
+
 fn failed(error: tokio_postgres::Error) -> StoreError {
     fault::of("upgrading the schema", &error)
 }
 
-fn versions(row: &tokio_postgres::Row) -> (u32, u32) {
+fn versions(row: &Row) -> (u32, u32) {
     let (found, oldest): (i32, i32) = (row.get(0), row.get(1));
     (u32::try_from(found).unwrap_or(0), u32::try_from(oldest).unwrap_or(0))
 }
@@ -189,10 +195,10 @@ fn judge(found: u32, oldest: u32, upgrade: Upgrade) -> Result<(), StoreError> {
 async fn step(change: &Transaction<'_>, version: u32) -> Result<(), StoreError> {
     let step = &STEPS[version as usize];
     change.batch_execute(step.sql).await.map_err(failed)?;
-    let (version, oldest) = (version as i32 + 1, step.oldest_program as i32);
-    let noted = "update lictor_schema set version = $1, oldest_program = $2 where id = 1";
-    change.execute(noted, &[&version, &oldest]).await.map_err(failed)?;
-    Ok(())
+    let (version, oldest) = (version + 1, step.oldest_program);
+    let noted =
+        format!("update lictor_schema set version = {version}, oldest_program = {oldest} where id = 1");
+    change.batch_execute(&noted).await.map_err(failed)
 }
 
 /// Builds what is built while the servers run; one process does, the others wait for it. What is there stays.
@@ -207,16 +213,16 @@ pub async fn build_behind(address: &DatabaseAddress) -> Result<(), StoreError> {
 }
 
 async fn is_valid(client: &Client, index: &str) -> Result<bool, StoreError> {
-    let row = client.query_opt(IS_VALID, &[&index]).await.map_err(failed)?;
-    Ok(row.is_some_and(|row| row.get(0)))
+    let rows = client.query_typed(IS_VALID, &[(&index, Type::TEXT)]).await.map_err(failed)?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 /// Two connections: an index that is built beside writers is built outside a transaction, and the lock needs one.
 async fn build(address: &DatabaseAddress, client: &Client, behind: &Behind) -> Result<(), StoreError> {
     let (mut holder, _) = connect(address).await?;
     let lock = holder.transaction().await.map_err(failed)?;
-    lock.execute(BUILDERS_ROW, &[]).await.map_err(failed)?;
-    lock.query(LOCKED_BUILDERS_ROW, &[]).await.map_err(failed)?;
+    lock.batch_execute(BUILDERS_ROW).await.map_err(failed)?;
+    lock.batch_execute(LOCKED_BUILDERS_ROW).await.map_err(failed)?;
     if !is_valid(client, behind.index).await? {
         let left_over = format!("drop index concurrently if exists {}", behind.index);
         client.batch_execute(&left_over).await.map_err(failed)?;

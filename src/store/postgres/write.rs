@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
@@ -19,6 +20,9 @@ use crate::store::record::{Record, Revision};
 const REVISIONS_PER_BLOCK: u64 = 1 << 20;
 /// A batch is begun with at least so many left of a block.
 const REVISIONS_LEFT_MIN: u64 = 1 << 14;
+
+/// Who does not roll back at once is left alone: the server does when the connection is gone.
+const ROLLBACK_TIME: Duration = Duration::from_secs(1);
 
 /// The limits are the transaction's own: a pooler may give the connection to somebody else after it. A process that is
 /// cut off holds its locks no longer than the last one.
@@ -164,7 +168,7 @@ impl Writer {
     async fn give_up(&mut self) {
         self.begun = None;
         let Some((client, warnings)) = self.client.take() else { return };
-        let ended = tokio::time::timeout(STATEMENT_TIME, client.batch_execute("rollback")).await;
+        let ended = tokio::time::timeout(ROLLBACK_TIME, client.batch_execute("rollback")).await;
         if matches!(ended, Ok(Ok(()))) {
             self.client = Some((client, warnings));
         }
