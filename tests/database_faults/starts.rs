@@ -70,7 +70,7 @@ fn a_database_that_cannot_be_reached_or_used_ends_a_start_with_the_next_step() {
     sql(&format!(
         "alter database {name} reset synchronous_commit; alter database {name} set default_transaction_read_only = on"
     ));
-    ground.refuses(&own.address, &["takes no writes", "primary"]);
+    ground.refuses(&own.address, &["does not allow writes", "name the primary"]);
 }
 
 #[test]
@@ -78,6 +78,6 @@ fn a_standby_is_told_from_a_primary() {
     let (primary, ground) = (Cluster::start(&[]), Ground::new());
     let database = primary.database();
     let standby = primary.standby();
-    ground.refuses(&standby.url(&database.name), &["takes no writes", "primary"]);
+    ground.refuses(&standby.url(&database.name), &["does not allow writes", "name the primary"]);
     standby.promote();
 }

@@ -147,14 +147,6 @@ impl Cluster {
         run(start.args(["start", "-w", "-D"]).arg(data).arg("-l").arg(log).args(["-o", &options]));
     }
 
-    /// Uses what room is left where the database lies, also in pages that are there already.
-    pub fn fill(&self, database: &str) {
-        let fill = "create table ballast (filling text); \
-                    do $$ begin loop insert into ballast select repeat('x', 500) from generate_series(1, 500); end loop; \
-                    exception when disk_full then null; end $$";
-        self.sql(database, fill);
-    }
-
     /// Runs statements that end the server.
     pub fn sql_until_it_panics(&self, database: &str, statements: &str) {
         let done = self.psql(database).args(["-c", statements]).output().expect("psql is there");

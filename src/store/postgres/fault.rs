@@ -47,6 +47,9 @@ impl ConnectFault {
     }
 }
 
+/// What to do about a database that takes no writes.
+pub const READ_ONLY: &str =
+    "name the primary in LICTOR_STORE (several hosts may be named: the one that takes writes is used)";
 const AWAY: &str = "start the database, or correct the address in LICTOR_STORE";
 
 fn next_step(error: &Error) -> &'static str {
@@ -55,6 +58,9 @@ fn next_step(error: &Error) -> &'static str {
     }
     if words(error).contains("server does not support TLS") {
         return "switch ssl on there, or say sslmode=disable in LICTOR_STORE if the network between is yours alone";
+    }
+    if words(error).contains("does not allow writes") {
+        return READ_ONLY;
     }
     let known = [
         (SqlState::TOO_MANY_CONNECTIONS, "raise max_connections, or let fewer programs connect"),

@@ -107,7 +107,7 @@ async fn suits(client: &Client) -> Result<(), StoreError> {
     if row.get(2) {
         return Err(StoreError::Database {
             what: "the database takes no writes: it is a standby, or set to read only".to_owned(),
-            next: "name the primary in LICTOR_STORE (several hosts may be named: the one that takes writes is used)",
+            next: fault::READ_ONLY,
         });
     }
     if row.get(3) {
