@@ -1,12 +1,15 @@
 //! Several servers on one database: whatever is repeated, parallel, killed or promoted, each order line becomes one
 //! license, and what was answered stays.
 
+mod balancer;
 mod behind;
+mod earlier;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 #[path = "../process/mod.rs"]
 mod process;
 mod quota;
+mod rolling;
 mod site;
 
 use std::collections::{BTreeMap, BTreeSet};
