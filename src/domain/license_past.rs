@@ -152,7 +152,6 @@ impl LicensePast {
             | EventKind::AppInfoSet
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
-            | EventKind::AppInfoSet
             | EventKind::LedgerRefused
             | EventKind::ActivationConflict => {}
         }
@@ -242,7 +241,6 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::AppInfoSet
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased
-        | EventKind::AppInfoSet
         | EventKind::LedgerRefused
         | EventKind::ActivationConflict => false,
     }
