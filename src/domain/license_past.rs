@@ -150,7 +150,7 @@ impl LicensePast {
             | EventKind::AppInfoSet
             | EventKind::QuotaLow
             | EventKind::QuotaExhausted
-            | EventKind::AppInfoSet
+            | EventKind::QuotaMoved
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
             | EventKind::LedgerRefused
@@ -240,7 +240,7 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::AppInfoSet
         | EventKind::QuotaLow
         | EventKind::QuotaExhausted
-        | EventKind::AppInfoSet
+        | EventKind::QuotaMoved
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased
         | EventKind::LedgerRefused
