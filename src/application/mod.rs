@@ -4,6 +4,7 @@ mod activate;
 mod api_tokens;
 mod app;
 mod apply_catalog;
+mod attach_package;
 mod begin_license;
 mod breakers;
 mod call_log;
@@ -82,6 +83,7 @@ pub use apply_catalog::{
     Applied, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, ApplyMode, Catalog,
     CatalogMistake, EntryChange,
 };
+pub use attach_package::MovePackage;
 pub use begin_license::CodeUse;
 pub use check_channel::{ChannelChecks, CheckFinding, CheckItem, CheckState, CheckedChannel, CheckedItem};
 pub use compare_catalog::MemberChange;

@@ -89,10 +89,10 @@ pub use purchase_event::{
 };
 pub use push_window::PushWindow;
 pub use quota::{
-    AlertStep, Draw, HeldPackage, Meter, MeterKey, MetricGrant, MetricLeft, NoTotal, Overage, PACKAGES_MAX,
-    PackageGrant, PackageSource, PackageTotal, QuotaAccount, QuotaBalance, QuotaCounts, QuotaPackage,
-    QuotaPool, QuotaTemplate, QuotaWindow, ROUNDED_END_HOURS, ResetWindow, UsageGrant, WindowAlignment,
-    WindowKey,
+    AlertStep, Attachment, Draw, HeldPackage, Meter, MeterKey, MetricGrant, MetricLeft, NoTotal, Overage,
+    PACKAGES_MAX, PackageGrant, PackageSource, PackageTotal, QuotaAccount, QuotaBalance, QuotaCounts,
+    QuotaPackage, QuotaPool, QuotaTemplate, QuotaWindow, ROUNDED_END_HOURS, ResetWindow, UsageGrant,
+    WindowAlignment, WindowKey,
 };
 pub use refund::RefundRule;
 pub use refusal::{NextAction, Refusal};
