@@ -50,6 +50,8 @@ pub enum Change {
         /// The most.
         max: i64,
     },
+    /// Forgets a counter that stands at 0: it is no different from one that was never added to.
+    Forget(CounterKey),
 }
 
 /// What must happen together: all or nothing.

@@ -226,6 +226,7 @@ fn primitive(change: Change) -> Result<(Primitive, Option<WrittenSupplement>), S
         Change::AddWithin { counter, delta, min, max } => {
             Primitive::Add { key: raw_counter_key(&counter)?, delta, min, max }
         }
+        Change::Forget(counter) => Primitive::Unindex { key: raw_counter_key(&counter)? },
     };
     Ok((alone, None))
 }
