@@ -147,7 +147,6 @@ impl LicensePast {
             | EventKind::LicenseRequested
             | EventKind::LicenseUploadRefused
             | EventKind::UsageDropped
-            | EventKind::AppInfoSet
             | EventKind::QuotaLow
             | EventKind::QuotaExhausted
             | EventKind::AppInfoSet
@@ -237,7 +236,6 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::LicenseRequested
         | EventKind::LicenseUploadRefused
         | EventKind::UsageDropped
-        | EventKind::AppInfoSet
         | EventKind::QuotaLow
         | EventKind::QuotaExhausted
         | EventKind::AppInfoSet

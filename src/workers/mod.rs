@@ -16,6 +16,8 @@ const IDLE: Duration = Duration::from_secs(20);
 /// From the start to the first sweep, and from one sweep to the next.
 const FIRST_SWEEP: Duration = Duration::from_secs(60);
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(3_600);
+/// Of so many sweeps one looks at every record; the others at what the store has noted, where it does.
+const SWEEPS_PER_LOOK_AT_ALL: u32 = 24;
 /// Pause after a round of publications: `seq` must not run away from the clock, see [`App::publish_pending_flips`].
 const BETWEEN_PUBLICATIONS: Duration = Duration::from_secs(1);
 /// Pause between two writings of the calls that were noted.
@@ -103,8 +105,14 @@ async fn publish(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
 async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     let sweeping = async {
         tokio::time::sleep(FIRST_SWEEP).await;
-        loop {
-            match app.sweep_lapsed().await {
+        for number in (0..SWEEPS_PER_LOOK_AT_ALL).cycle() {
+            let noted = if number == 0 { Ok(None) } else { app.sweep_noted().await };
+            let swept = match noted {
+                Ok(Some(count)) => Ok(count),
+                Ok(None) => app.sweep_lapsed().await,
+                Err(error) => Err(error),
+            };
+            match swept {
                 Ok(count) => tracing::debug!(count, "lapsed records were deleted"),
                 Err(error) => tracing::error!(error = %error, "lapsed records could not be deleted"),
             }
