@@ -15,6 +15,7 @@ mod compare_catalog;
 mod compare_orders;
 mod continue_after_restore;
 mod decide_usage;
+mod decide_use;
 mod disk_room;
 mod escrow_quota;
 mod explain_license;
