@@ -15,9 +15,9 @@ mod trusted_proxies;
 mod types;
 
 pub use client::{ClientFlags, ClientSettings};
-pub use document::{Member, Mistake, Place, Section, read_document};
+pub use document::{Member, Mistake, Place, Section, read_as_far_as_it_goes, read_document};
 pub use environment::Environment;
-pub use files::{ReadError, read_text};
+pub use files::{ReadError, read_bytes, read_text};
 pub use layers::{ConfigError, ConfigMistake, Layers, Loaded, Origin, Resolved};
 pub use nearest::suggestion;
 pub use secret::{SecretError, SecretResolver};

@@ -3,6 +3,7 @@
 //! The rooms: `domain` (pure rules) ← `application` (use cases, ports) ← `http`, `store`, `marketplace`,
 //! `workers`, `signing`. `docs/ARCHITECTURE.md` is the map.
 
+pub mod age;
 pub mod application;
 pub mod catalog;
 pub mod cli;

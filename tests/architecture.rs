@@ -81,6 +81,8 @@ const ROOMS: &[Room] = &[
     Room { name: "sandbox", rooms: Rooms::Only(&["domain"]), crates: Crates::Any },
     Room { name: "config", rooms: Rooms::Only(&["domain"]), crates: Crates::Any },
     Room { name: "telemetry", rooms: Rooms::Only(&["config"]), crates: Crates::Any },
+    // A format of files, for whoever reads and writes them.
+    Room { name: "age", rooms: Rooms::Only(&[]), crates: Crates::Any },
     // They wire the rest together.
     Room { name: "cli", rooms: Rooms::Any, crates: Crates::Any },
     Room { name: "demo", rooms: Rooms::Any, crates: Crates::Any },

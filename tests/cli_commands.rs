@@ -87,7 +87,6 @@ fn wrong_usage_ends_with_2_and_says_what_to_write() {
         (&["license", "show"], "<LICENSE>"),
         (&["license", "list", "--limit", "201"], "1..=200"),
         (&["apply"], "<FILE>"),
-        (&["apply", "x.toml", "--prune"], "deletes nothing"),
         (&["apply", "/nowhere/x.toml"], "cannot read /nowhere/x.toml"),
         (&["apply", "--sample", "saas-v9"], "saas-v2"),
         (&["api-token", "create", "ci"], "--scope"),

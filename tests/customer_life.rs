@@ -1,27 +1,43 @@
 //! What a customer reads over the life of a license: the real client, the real service, a year in seconds.
 
+#[path = "postgres/mod.rs"]
+mod cluster;
+mod engines;
+#[path = "engines/service.rs"]
+mod service;
 mod support;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engines::{EngineName, for_engines};
 use license_client::{Config, NextAction, check, maintain};
 use lictor::application::ports::Clock;
 use lictor::domain::Instant;
 use lictor::sandbox::Storefront;
 use lictor::sandbox::orders::{Basket, Billing, Period};
 use serde_json::json;
+use service::engine_on;
 use support::api::{Answer, Api};
 use support::people::{activate, command};
-use support::{Engine, Harness, World, acme};
+use support::{Harness, World, acme};
+
+for_engines! { at_once [memory embedded postgres] {
+    a_customer_who_pastes_once_pays_every_month_and_is_online_once_a_week_never_reads_a_refusal,
+    a_cancelled_renewal_reaches_the_client_as_superseded_and_a_renewal_cures_it,
+    a_leaked_key_reaches_the_client_as_superseded_and_the_new_key_works,
+    suspension_resumption_and_revocation_reach_the_client,
+    a_place_whose_lease_has_ended_is_taken_without_a_sweep_and_its_old_holder_is_refused,
+    a_claim_code_typed_into_the_software_begins_a_license_that_waits_for_its_first_activation,
+} }
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// A port on which nobody answers: the client finds status lists, and nothing else.
 const NOBODY: &str = "http://127.0.0.1:9";
 
-fn service() -> Harness {
-    let harness = Harness::start_in(World::new(), &Engine::Embedded);
+fn opened(on: EngineName) -> Harness {
+    let harness = Harness::start_in(World::new(), &engine_on(on));
     harness.apply(&acme(&harness.world.sandbox));
     harness
 }
@@ -66,9 +82,10 @@ fn end_of(harness: &Harness, license: &str) -> Instant {
     shown.text_at("/ends_at").parse().expect("an instant")
 }
 
-#[test]
-fn a_customer_who_pastes_once_pays_every_month_and_is_online_once_a_week_never_reads_a_refusal() {
-    let harness = service();
+fn a_customer_who_pastes_once_pays_every_month_and_is_online_once_a_week_never_reads_a_refusal(
+    on: EngineName,
+) {
+    let harness = opened(on);
     let shop = harness.storefront();
     let folder = tempfile::tempdir().expect("a folder");
     let (instance, license, key) =
@@ -105,9 +122,8 @@ fn a_customer_who_pastes_once_pays_every_month_and_is_online_once_a_week_never_r
     );
 }
 
-#[test]
-fn a_cancelled_renewal_reaches_the_client_as_superseded_and_a_renewal_cures_it() {
-    let harness = service();
+fn a_cancelled_renewal_reaches_the_client_as_superseded_and_a_renewal_cures_it(on: EngineName) {
+    let harness = opened(on);
     let shop = harness.storefront();
     let folder = tempfile::tempdir().expect("a folder");
     let (instance, license, _) =
@@ -136,9 +152,8 @@ fn a_cancelled_renewal_reaches_the_client_as_superseded_and_a_renewal_cures_it()
     assert_eq!(ends_at, Some(first_end.timestamp()), "{verdict:?}");
 }
 
-#[test]
-fn a_leaked_key_reaches_the_client_as_superseded_and_the_new_key_works() {
-    let harness = service();
+fn a_leaked_key_reaches_the_client_as_superseded_and_the_new_key_works(on: EngineName) {
+    let harness = opened(on);
     let shop = harness.storefront();
     let (honest, thief) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let (_, license, leaked) =
@@ -157,9 +172,8 @@ fn a_leaked_key_reaches_the_client_as_superseded_and_the_new_key_works() {
     assert_eq!(verdict.code(), "valid", "{verdict:?}");
 }
 
-#[test]
-fn suspension_resumption_and_revocation_reach_the_client() {
-    let harness = service();
+fn suspension_resumption_and_revocation_reach_the_client(on: EngineName) {
+    let harness = opened(on);
     let shop = harness.storefront();
     let folder = tempfile::tempdir().expect("a folder");
     let (instance, license, key) =
@@ -186,9 +200,8 @@ fn suspension_resumption_and_revocation_reach_the_client() {
     assert_eq!(check(&config, Some(&key)).code(), "revoked", "a new paste changes nothing");
 }
 
-#[test]
-fn a_place_whose_lease_has_ended_is_taken_without_a_sweep_and_its_old_holder_is_refused() {
-    let harness = service();
+fn a_place_whose_lease_has_ended_is_taken_without_a_sweep_and_its_old_holder_is_refused(on: EngineName) {
+    let harness = opened(on);
     let shop = harness.storefront();
     let (_, _, key) = buy(&harness, &shop, Basket::of("CAD-YEAR", Billing::Period(Period::Years(1))));
     let customer = harness.anonymous();
@@ -212,4 +225,22 @@ fn a_place_whose_lease_has_ended_is_taken_without_a_sweep_and_its_old_holder_is_
 fn renew(customer: &Api, holder: &Answer, nonce: &str) -> Answer {
     let body = json!({ "certificate": holder.text_at("/certificate"), "nonce": nonce });
     customer.post(&format!("/v1/activations/{}/renew", holder.text_at("/activation_id")), &body)
+}
+
+fn a_claim_code_typed_into_the_software_begins_a_license_that_waits_for_its_first_activation(on: EngineName) {
+    let harness = opened(on);
+    let later = "\n[[spec]]\nid = \"cad-later\"\nproduct = \"acme-cad\"\nterm = \"P1M\"\nstarts = \"first-activation\"\n\
+        [[spec]]\nid = \"cad-service\"\nproduct = \"acme-cad\"\nterm = \"P1M\"\nstarts = \"acceptance\"\n";
+    harness.apply(&(acme(&harness.world.sandbox) + later));
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = software(&harness, folder.path(), &harness.url);
+    let serviced = support::people::issue(&harness, "cad-service").text_at("/claim_code");
+    assert_eq!(check(&config, Some(&serviced)).code(), "needs_key");
+    let issued = support::people::issue(&harness, "cad-later");
+    harness.world.clock.advance(100 * DAY);
+    assert_eq!(check(&config, Some(&issued.text_at("/claim_code"))).code(), "valid");
+    let end = end_of(&harness, &issued.text_at("/id"));
+    assert_eq!(end, "2026-06-11T08:00:00Z".parse::<Instant>().expect("an instant"));
+    let offline = software(&harness, folder.path(), NOBODY);
+    assert_eq!(check(&offline, None).code(), "valid");
 }

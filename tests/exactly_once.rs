@@ -1,15 +1,27 @@
-//! Every order line becomes one license, whatever is repeated, parallel, or killed.
+//! Every order line becomes one license, whatever is repeated, parallel, or killed. In memory, where nothing survives a
+//! kill, `tests/use_cases` says the same.
 
+#[path = "postgres/mod.rs"]
+mod cluster;
+mod engines;
 mod process;
+#[path = "engines/site.rs"]
+mod site;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use engines::{EngineName, for_engines};
 use lictor::sandbox::Storefront;
 use lictor::sandbox::orders::{Basket, Billing, MockOrder, OrderReason, Period};
 use process::{Dice, Site, claim_code_in, prove_count, start_sandbox};
+use site::site_on;
+
+for_engines! { at_once [embedded postgres] {
+    order_lines_delivered_many_times_to_a_server_that_is_killed_become_one_license_each,
+} }
 
 const CALLERS: usize = 32;
 const DELIVERIES_MAX: usize = 20;
@@ -63,13 +75,12 @@ fn place(storefront: &Storefront, count: usize) -> Vec<MockOrder> {
     (0..count).map(place).collect()
 }
 
-#[test]
-fn order_lines_delivered_many_times_to_a_server_that_is_killed_become_one_license_each() {
-    let lines = prove_count(200);
+fn order_lines_delivered_many_times_to_a_server_that_is_killed_become_one_license_each(on: EngineName) {
+    let lines = prove_count(if on == EngineName::Postgres { 60 } else { 200 });
     let kills = (lines / 20).max(6);
     let mut dice = Dice::fresh();
     let sandbox = start_sandbox();
-    let site = Site::new(&sandbox.base_url());
+    let site = site_on(on, &sandbox.base_url());
     let storefront = site.storefront(&sandbox);
     let orders = place(&storefront, lines);
     let mut deliveries: Vec<usize> =
@@ -124,7 +135,7 @@ fn order_lines_delivered_many_times_to_a_server_that_is_killed_become_one_licens
             assert_eq!(instances.len(), 1, "line {line} was answered {instances:?}");
         }
         check_licenses(&site, &storefront, &orders, &ups);
-        println!("{lines} lines, {} deliveries, {killed} kills", deliveries.len());
+        println!("{on:?}: {lines} lines, {} deliveries, {killed} kills", deliveries.len());
         server.stop();
     });
 }

@@ -1,9 +1,11 @@
 //! What we issue verifies with the JOSE libraries that merchants already have, and what was tampered with does not.
 //!
-//! The oracles are PyJWT and `jose` for Node, and the Standard Webhooks libraries of both languages, each asked once per test
-//! with all its questions (`tests/interop/`); `./scripts/test` installs them. The third judge of tokens is `license-token`,
+//! The oracles are PyJWT and `jose` for Node, the Standard Webhooks libraries of both languages, and dateutil and java.time for
+//! the calendar, each asked once per test with all its questions (`tests/interop/`); `./scripts/test` installs them. The third judge of tokens is `license-token`,
 //! which must also refuse what those are lenient about.
 
+#[path = "interop/calendar.rs"]
+mod calendar;
 #[path = "interop/issued.rs"]
 mod issued;
 #[path = "interop/oracle.rs"]
@@ -107,6 +109,16 @@ fn events_signed_by_the_webhook_libraries_are_accepted_here_and_ours_there() {
 #[test]
 fn what_was_changed_on_its_way_is_refused_by_the_webhook_libraries_and_here() {
     webhooks::what_was_changed_is_refused_by_all(&Oracle::webhooks());
+}
+
+#[test]
+fn terms_windows_and_totals_are_the_same_in_python_in_java_and_here() {
+    calendar::all_agree();
+}
+
+#[test]
+fn the_published_calendar_is_what_the_rule_writes() {
+    calendar::the_file_is_what_the_rule_writes();
 }
 
 #[test]

@@ -1,14 +1,27 @@
-//! Machines race for places, over real HTTP, against the real binary and its store on disk.
+//! Machines race for places, over real HTTP, against the real binary and its store. In memory, which a process keeps for
+//! itself, `tests/use_cases` says the same.
 
+#[path = "postgres/mod.rs"]
+mod cluster;
+mod engines;
 mod process;
+#[path = "engines/site.rs"]
+mod site;
 
 use std::collections::BTreeSet;
 use std::sync::Barrier;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use process::{Merchant, Site, prove_count, start_sandbox};
+use engines::{EngineName, for_engines};
+use process::{Merchant, prove_count, start_sandbox};
 use serde_json::{Value, json};
+use site::site_on;
+
+for_engines! { at_once [embedded postgres] {
+    of_many_machines_that_race_for_the_last_place_exactly_one_gets_it,
+    parallel_calls_of_one_machine_take_one_place,
+} }
 
 const PLACES: usize = 3;
 const RACERS: usize = 64;
@@ -55,11 +68,10 @@ fn held(merchant: &Merchant, license: &str) -> BTreeSet<String> {
     held.map(|activation| activation["id"].as_str().expect("it has one").to_owned()).collect()
 }
 
-#[test]
-fn of_many_machines_that_race_for_the_last_place_exactly_one_gets_it() {
+fn of_many_machines_that_race_for_the_last_place_exactly_one_gets_it(on: EngineName) {
     let rounds = prove_count(10);
     let sandbox = start_sandbox();
-    let site = Site::new(&sandbox.base_url());
+    let site = site_on(on, &sandbox.base_url());
     let server = site.start();
     let merchant = site.merchant();
     for round in 0..rounds {
@@ -90,11 +102,10 @@ fn of_many_machines_that_race_for_the_last_place_exactly_one_gets_it() {
     server.stop();
 }
 
-#[test]
-fn parallel_calls_of_one_machine_take_one_place() {
+fn parallel_calls_of_one_machine_take_one_place(on: EngineName) {
     let rounds = prove_count(10);
     let sandbox = start_sandbox();
-    let site = Site::new(&sandbox.base_url());
+    let site = site_on(on, &sandbox.base_url());
     let server = site.start();
     let merchant = site.merchant();
     for round in 0..rounds {

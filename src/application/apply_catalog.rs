@@ -1,15 +1,18 @@
-//! Creates and changes what an apply file names; never deletes.
+//! Creates and changes what an apply file names. What it leaves out stays, unless it is to go: then it is removed where
+//! nothing that was sold hangs on it.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
 use super::app::{App, UseCaseError, decided};
-use super::ports::{ABSENT, Change, Commit, Listing, SigningError, Versioned, find, list};
+use super::compare_catalog::{MemberChange, Written, changes_between};
+use super::keep_sold::{Removed, takings};
+use super::ports::{ABSENT, Change, Commit, Listing, SigningError, StoreError, Versioned, find, list};
 use super::record::{Mapping, MarketplaceCode, Owned, RecordKey, Stored};
 use crate::domain::{
     AccessKeyRef, ApiToken, Channel, CustomerId, Env, FOREIGN_ID_BYTES_MAX, License, LicenseId, Merchant,
-    MerchantId, NewLicense, Origin, Product, Refusal, Spec, SpecTerm, Term, Validity,
+    MerchantId, NewLicense, Origin, Product, ProductId, Refusal, Spec, SpecTerm, Term, Validity,
 };
 
 /// What an apply file says, for one merchant.
@@ -36,6 +39,8 @@ pub enum EntryChange {
     Changed,
     /// It is as it was.
     Unchanged,
+    /// The file leaves it out, and it is there no more.
+    Removed,
 }
 
 /// One line of the report.
@@ -47,9 +52,38 @@ pub struct AppliedEntry {
     pub id: String,
     /// What became of it.
     pub change: EntryChange,
+    /// What of it changed, when it was there.
+    pub members: Vec<MemberChange>,
     /// What of it changed, in words, for what people have to follow step by step: access keys.
     pub details: Vec<String>,
 }
+
+impl AppliedEntry {
+    fn new(kind: &'static str, id: String, change: EntryChange) -> Self {
+        Self { kind, id, change, members: Vec::new(), details: Vec::new() }
+    }
+}
+
+/// How a catalog is applied.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ApplyMode {
+    /// Only says what would change.
+    pub dry_run: bool,
+    /// Products, specs and channels that it leaves out are removed.
+    pub prune: bool,
+}
+
+/// What an apply file breaks of what only the server knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogMistake {
+    /// Which object, by its id, and which member of it: `/spec/cad-pro/product`.
+    pub pointer: String,
+    /// The rule, and what to write instead.
+    pub why: String,
+}
+
+/// What became of every entry, or every mistake; then nothing was applied.
+pub type Applied = Result<Vec<AppliedEntry>, Vec<CatalogMistake>>;
 
 /// A mistake in an apply file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,14 +144,15 @@ pub trait ApplyFiles: Send + Sync {
         &self,
         text: &str,
         caller: &ApplyCaller,
-        dry_run: bool,
+        mode: ApplyMode,
     ) -> Result<(MerchantId, Vec<AppliedEntry>), ApplyFault>;
 }
 
 /// On one channel a SKU means one spec, whichever file said so: the first that fits would be minted.
-fn one_spec_per_sku(current: &Catalog, given: &Catalog) -> Result<(), Refusal> {
+fn one_spec_per_sku(current: &Catalog, given: &Catalog) -> Vec<CatalogMistake> {
     let specs: BTreeMap<_, _> =
         current.specs.iter().chain(&given.specs).map(|spec| (spec.id.as_str(), spec)).collect();
+    let mut mistakes = Vec::new();
     let channels: BTreeMap<_, _> = current
         .channels
         .iter()
@@ -135,11 +170,15 @@ fn one_spec_per_sku(current: &Catalog, given: &Catalog) -> Result<(), Refusal> {
                     "the SKU {sku} means both {other} and {} on the channel {}: give it to one",
                     spec.id, channel.id
                 );
-                return Err(Refusal::Invalid { pointer: format!("/spec/{}", spec.id), why });
+                // Told where the file can mend it.
+                let is_given = given.specs.iter().any(|given| given.id == spec.id);
+                let named = if is_given { spec.id.as_str() } else { other };
+                mistakes.push(CatalogMistake { pointer: format!("/spec/{named}"), why });
             }
         }
     }
-    Ok(())
+    mistakes.dedup();
+    mistakes
 }
 
 /// Whether the ids of a channel's access keys are only their places in the list.
@@ -197,6 +236,49 @@ fn key_changes(known: &Channel, given: &Channel) -> Vec<String> {
     changes
 }
 
+/// What is being applied.
+#[derive(Debug, Default)]
+struct Applying {
+    entries: Vec<AppliedEntry>,
+    mistakes: Vec<CatalogMistake>,
+    commit: Commit,
+}
+
+impl Applying {
+    fn change(&mut self, change: Change) {
+        self.commit.changes.push(change);
+    }
+}
+
+/// A rule that is broken is noted beside the others; whatever else went wrong ends the try.
+fn noted(mistakes: &mut Vec<CatalogMistake>, checked: Result<(), UseCaseError>) -> Result<(), UseCaseError> {
+    match checked {
+        Err(UseCaseError::Refused(Refusal::Invalid { pointer, why })) => {
+            mistakes.push(CatalogMistake { pointer, why });
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// What there is and the file does not name; a product that its specs or channels name is named.
+fn left_out(current: &Catalog, given: &Catalog) -> Removed {
+    fn gone<T, Id: PartialEq + Clone>(current: &[T], given: &[T], id: impl Fn(&T) -> &Id) -> Vec<Id> {
+        let ids = current.iter().map(&id).filter(|known| !given.iter().any(|new| id(new) == *known));
+        ids.cloned().collect()
+    }
+    let is_named = |id: &ProductId| {
+        given.specs.iter().any(|spec| spec.product == *id)
+            || given.channels.iter().any(|channel| channel.products.contains(id))
+    };
+    let products = gone(&current.products, &given.products, |product| &product.id);
+    Removed {
+        products: products.into_iter().filter(|id| !is_named(id)).collect(),
+        specs: gone(&current.specs, &given.specs, |spec| &spec.id),
+        channels: gone(&current.channels, &given.channels, |channel| &channel.id),
+    }
+}
+
 impl App {
     /// The catalog of a merchant as it stands.
     pub async fn catalog(&self, merchant: &MerchantId) -> Result<Catalog, UseCaseError> {
@@ -220,103 +302,149 @@ impl App {
         Ok(all.into_iter().map(|merchant| merchant.value).collect())
     }
 
-    /// Applies all of it or nothing; `dry_run` only reports. Purchases that wait for a SKU are asked about again.
+    /// Applies all of it or nothing. Purchases that wait for a SKU are asked about again.
     pub async fn apply_catalog(
         &self,
         id: &MerchantId,
         catalog: Catalog,
-        dry_run: bool,
-    ) -> Result<Vec<AppliedEntry>, UseCaseError> {
+        mode: ApplyMode,
+    ) -> Result<Applied, UseCaseError> {
         let _turn = self.turn(id).await;
-        decided!(self, self.try_apply(id, catalog.clone(), dry_run))
+        decided!(self, self.try_apply(id, catalog.clone(), mode))
     }
 
     async fn try_apply(
         &self,
         id: &MerchantId,
         catalog: Catalog,
-        dry_run: bool,
-    ) -> Result<Vec<AppliedEntry>, UseCaseError> {
+        mode: ApplyMode,
+    ) -> Result<Applied, UseCaseError> {
         let current = self.catalog(id).await?;
-        one_spec_per_sku(&current, &catalog)?;
-        let has_keys = current.merchant.is_some() || !dry_run;
         let merchant = catalog.merchant.clone().or(current.merchant.clone());
         let merchant = merchant.ok_or(Refusal::NotFound { what: "merchant" })?;
-        self.check_issuer(&merchant, current.merchant.as_ref()).await?;
-        let mut entries = Vec::new();
-        let mut commit = Commit::new();
-        if let Some(merchant) = catalog.merchant {
-            let id = merchant.id.to_string();
-            commit = self.apply_one(commit, &mut entries, "merchant", id, merchant).await?;
-        }
-        let owned = |value| Owned { merchant: merchant.id.clone(), value };
-        for product in catalog.products {
-            let id = product.id.to_string();
-            commit = self.apply_one(commit, &mut entries, "product", id, owned(product)).await?;
-        }
-        self.prepare_keys(&merchant, dry_run)?;
-        for spec in catalog.specs {
-            if has_keys {
-                self.check_key_length(&merchant, &spec)?;
-            }
-            commit = self.apply_mappings(commit, &mut entries, &merchant.id, &spec).await?;
-            let (id, owned) = (spec.id.to_string(), Owned { merchant: merchant.id.clone(), value: spec });
-            commit = self.apply_one(commit, &mut entries, "spec", id, owned).await?;
-        }
-        for channel in catalog.channels {
-            let known = current.channels.iter().find(|known| known.id == channel.id);
-            let details = known.map(|known| key_changes(known, &channel)).unwrap_or_default();
-            let (id, owned) =
-                (channel.id.to_string(), Owned { merchant: merchant.id.clone(), value: channel });
-            commit = self.apply_one(commit, &mut entries, "channel", id, owned).await?;
-            if let Some(entry) = entries.last_mut() {
-                entry.details = details;
+        let removed = if mode.prune { left_out(&current, &catalog) } else { Removed::default() };
+        let mut mistakes = one_spec_per_sku(&current, &catalog);
+        mistakes.extend(self.stranded(id, takings(&current, &catalog, &removed)).await?);
+        if current.merchant.is_some() || !mode.dry_run {
+            self.prepare_keys(&merchant, mode.dry_run)?;
+            for spec in &catalog.specs {
+                noted(&mut mistakes, self.check_key_length(&merchant, spec))?;
             }
         }
-        for token in catalog.api_tokens {
-            commit = self.apply_token(commit, &mut entries, token).await?;
+        let mut applying = Applying { mistakes, ..Applying::default() };
+        self.apply_entries(&merchant.id, &current, catalog, &mut applying).await?;
+        self.remove_left_out(&merchant.id, removed, &mut applying).await?;
+        if !applying.mistakes.is_empty() {
+            return Ok(Err(applying.mistakes));
         }
-        if !dry_run {
-            if !commit.changes.is_empty() {
-                self.store.commit(commit).await?;
+        if !mode.dry_run {
+            if !applying.commit.changes.is_empty() {
+                self.store.commit(applying.commit).await?;
             }
             // Also when nothing changed: the answer to an earlier try may have been lost after its commit.
             self.settle_waiting_purchases_now(&merchant.id).await?;
         }
-        Ok(entries)
+        Ok(Ok(applying.entries))
     }
 
-    async fn apply_one<T: Stored + Clone + PartialEq>(
+    async fn apply_entries(
         &self,
-        commit: Commit,
-        entries: &mut Vec<AppliedEntry>,
+        merchant: &MerchantId,
+        current: &Catalog,
+        catalog: Catalog,
+        applying: &mut Applying,
+    ) -> Result<(), UseCaseError> {
+        if let Some(merchant) = catalog.merchant {
+            let id = merchant.id.to_string();
+            self.apply_one(applying, "merchant", id, merchant).await?;
+        }
+        for product in catalog.products {
+            let (id, merchant) = (product.id.to_string(), merchant.clone());
+            self.apply_one(applying, "product", id, Owned { merchant, value: product }).await?;
+        }
+        for spec in catalog.specs {
+            self.apply_mappings(applying, merchant, &spec).await?;
+            let (id, merchant) = (spec.id.to_string(), merchant.clone());
+            self.apply_one(applying, "spec", id, Owned { merchant, value: spec }).await?;
+        }
+        for channel in catalog.channels {
+            let known = current.channels.iter().find(|known| known.id == channel.id);
+            let details = known.map(|known| key_changes(known, &channel)).unwrap_or_default();
+            let (id, merchant) = (channel.id.to_string(), merchant.clone());
+            self.apply_one(applying, "channel", id, Owned { merchant, value: channel }).await?;
+            if let Some(entry) = applying.entries.last_mut() {
+                entry.details = details;
+            }
+        }
+        for token in catalog.api_tokens {
+            self.apply_token(applying, token).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply_one<T: Stored + Clone + PartialEq + Written>(
+        &self,
+        applying: &mut Applying,
         kind: &'static str,
         id: String,
         value: T,
-    ) -> Result<Commit, UseCaseError> {
-        let record = value.into_record();
-        let stored = self.store.load(&[record.key()]).await?.into_iter().next().flatten();
+    ) -> Result<(), UseCaseError> {
+        let key = value.clone().into_record().key();
+        let stored: Option<Versioned<T>> = find(self.store.as_ref(), key).await?;
         let (change, revision) = match &stored {
             None => (EntryChange::Created, ABSENT),
-            Some(stored) if stored.value == record => (EntryChange::Unchanged, stored.revision),
+            Some(stored) if stored.value == value => (EntryChange::Unchanged, stored.revision),
             Some(stored) => (EntryChange::Changed, stored.revision),
         };
-        entries.push(AppliedEntry { kind, id, change, details: Vec::new() });
-        Ok(match change {
-            EntryChange::Unchanged => commit,
-            EntryChange::Created | EntryChange::Changed => commit.with(Change::Put(record, revision)),
-        })
+        let members = stored.as_ref().map(|stored| changes_between(&stored.value, &value));
+        let members = members.unwrap_or_default();
+        applying.entries.push(AppliedEntry { members, ..AppliedEntry::new(kind, id, change) });
+        match change {
+            EntryChange::Unchanged | EntryChange::Removed => {}
+            EntryChange::Created | EntryChange::Changed => {
+                applying.change(Change::Put(value.into_record(), revision));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is left out of the file goes, if nobody is stranded by that: what was sold is looked at before.
+    async fn remove_left_out(
+        &self,
+        merchant: &MerchantId,
+        removed: Removed,
+        applying: &mut Applying,
+    ) -> Result<(), UseCaseError> {
+        let key = |kind, id: String, key| (kind, id, key);
+        let channels = removed
+            .channels
+            .into_iter()
+            .map(|id| key("channel", id.to_string(), RecordKey::Channel(merchant.clone(), id)));
+        let specs = removed
+            .specs
+            .into_iter()
+            .map(|id| key("spec", id.to_string(), RecordKey::Spec(merchant.clone(), id)));
+        let products = removed
+            .products
+            .into_iter()
+            .map(|id| key("product", id.to_string(), RecordKey::Product(merchant.clone(), id)));
+        for (kind, id, key) in channels.chain(specs).chain(products) {
+            let stored = self.store.load(std::slice::from_ref(&key)).await?.into_iter().next().flatten();
+            let stored = stored.ok_or(StoreError::Conflict)?;
+            applying.change(Change::Delete(key, stored.revision));
+            applying.entries.push(AppliedEntry::new(kind, id, EntryChange::Removed));
+        }
+        Ok(())
     }
 
     /// What a held order was mapped to is kept beside the catalog: a file that does not name the SKU leaves it, and one
     /// that gives it to another spec is the later word.
     async fn apply_mappings(
         &self,
-        mut commit: Commit,
-        entries: &mut Vec<AppliedEntry>,
+        applying: &mut Applying,
         merchant: &MerchantId,
         spec: &Spec,
-    ) -> Result<Commit, UseCaseError> {
+    ) -> Result<(), UseCaseError> {
         let skus = spec.skus.iter().cloned().map(MarketplaceCode::Sku);
         let product_ids = spec.product_ids.iter().filter(|id| id.len() <= FOREIGN_ID_BYTES_MAX);
         let product_ids = product_ids.cloned().map(MarketplaceCode::ProductId);
@@ -329,28 +457,29 @@ impl App {
                     MarketplaceCode::Sku(sku) => sku.to_string(),
                     MarketplaceCode::ProductId(id) => id.clone(),
                 };
-                let (kind, change) = ("mapping", EntryChange::Changed);
-                entries.push(AppliedEntry { kind, id, change, details: Vec::new() });
+                let members = vec![MemberChange {
+                    member: "spec".to_owned(),
+                    before: Some(format!("{:?}", known.spec.as_str())),
+                    after: Some(format!("{:?}", spec.id.as_str())),
+                }];
+                let entry = AppliedEntry::new("mapping", id, EntryChange::Changed);
+                applying.entries.push(AppliedEntry { members, ..entry });
                 let moved = Mapping { spec: spec.id.clone(), since: self.now(), ..known };
-                commit = commit.put(moved, revision);
+                applying.change(Change::Put(moved.into_record(), revision));
             }
         }
-        Ok(commit)
+        Ok(())
     }
 
     /// A token given from outside is known by its digest: the same text again changes nothing. It stays whose it is,
     /// and what ended it still does: the text may be a reference that somebody else's token hides behind.
-    async fn apply_token(
-        &self,
-        commit: Commit,
-        entries: &mut Vec<AppliedEntry>,
-        token: ApiToken,
-    ) -> Result<Commit, UseCaseError> {
+    async fn apply_token(&self, applying: &mut Applying, token: ApiToken) -> Result<(), UseCaseError> {
         let known: Option<Versioned<ApiToken>> =
             find(self.store.as_ref(), RecordKey::ApiToken(token.digest)).await?;
         if known.as_ref().is_some_and(|known| known.value.owner != token.owner) {
             let why = "this text is another owner's token already: make a new one".to_owned();
-            return Err(Refusal::Invalid { pointer: format!("/api_token/{}", token.name), why }.into());
+            applying.mistakes.push(CatalogMistake { pointer: format!("/api_token/{}", token.name), why });
+            return Ok(());
         }
         let same = known
             .as_ref()
@@ -360,26 +489,19 @@ impl App {
             (Some(_), true) => EntryChange::Unchanged,
             (Some(_), false) => EntryChange::Changed,
         };
-        entries.push(AppliedEntry { kind: "api_token", id: token.name.clone(), change, details: Vec::new() });
-        Ok(match known {
-            Some(_) if same => commit,
+        let before = known.as_ref().filter(|_| !same).map(|known| &known.value);
+        let members = before.map(|before| changes_between(before, &token)).unwrap_or_default();
+        let entry = AppliedEntry::new("api_token", token.name.clone(), change);
+        applying.entries.push(AppliedEntry { members, ..entry });
+        match known {
+            Some(_) if same => {}
             Some(Versioned { value: known, revision }) => {
-                commit.put(ApiToken { name: token.name, scopes: token.scopes, ..known }, revision)
+                let token = ApiToken { name: token.name, scopes: token.scopes, ..known };
+                applying.change(Change::Put(token.into_record(), revision));
             }
-            None => commit.put(token, ABSENT),
-        })
-    }
-
-    /// The issuer is an identity: keys and certificates name it for ever.
-    async fn check_issuer(&self, new: &Merchant, current: Option<&Merchant>) -> Result<(), UseCaseError> {
-        let Some(current) = current.filter(|current| current.issuer != new.issuer) else { return Ok(()) };
-        let listing = Listing::Licenses { merchant: current.id.clone(), before: None };
-        let sold: Vec<Versioned<License>> = list(self.store.as_ref(), &listing, 1).await?;
-        if sold.is_empty() {
-            return Ok(());
+            None => applying.change(Change::Put(token.into_record(), ABSENT)),
         }
-        let why = format!("the issuer is frozen after the first sale; it is {}", current.issuer);
-        Err(Refusal::Invalid { pointer: "/merchant/issuer".into(), why }.into())
+        Ok(())
     }
 
     fn prepare_keys(&self, merchant: &Merchant, dry_run: bool) -> Result<(), SigningError> {

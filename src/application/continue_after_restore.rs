@@ -24,6 +24,11 @@ impl LastRestore {
         restore.map(|restore| &restore.value)
     }
 
+    /// The restore itself.
+    pub(super) fn into_restore(self) -> Option<Restore> {
+        self.0.map(|restore| restore.value)
+    }
+
     /// Whether there was one: a genuine text may speak of what the store has lost.
     pub(super) fn is_some(&self) -> bool {
         self.0.is_some()

@@ -16,6 +16,22 @@ use crate::domain::{
 /// How long the caller waits for the marketplace; then the outbox goes on asking.
 const WAIT_MAX: Duration = Duration::from_secs(6);
 
+/// Which order, and how it is known there.
+#[derive(Debug, Clone, Copy)]
+pub struct FetchOrder<'a> {
+    /// Whose.
+    pub merchant: &'a MerchantId,
+    /// Through which channel.
+    pub channel: &'a ChannelId,
+    /// The marketplace's order id.
+    pub order_id: &'a str,
+    /// Only this line.
+    pub line_id: Option<&'a str>,
+    /// What the marketplace was told to call it before a restore lost it: its later calls then find it. Whoever names one
+    /// asks again himself while the marketplace does not answer.
+    pub instance_id: Option<&'a str>,
+}
+
 /// What came of it.
 #[derive(Debug, Clone)]
 pub enum Fetched {
@@ -30,13 +46,8 @@ pub enum Fetched {
 
 impl App {
     /// Asks the marketplace and receives what it tells. May be repeated: a line that is known stays as it is.
-    pub async fn fetch_order(
-        &self,
-        merchant: &MerchantId,
-        channel: &ChannelId,
-        order_id: &str,
-        line_id: Option<&str>,
-    ) -> Result<Fetched, UseCaseError> {
+    pub async fn fetch_order(&self, fetch: &FetchOrder<'_>) -> Result<Fetched, UseCaseError> {
+        let FetchOrder { merchant, channel, order_id, line_id, instance_id } = *fetch;
         let key = RecordKey::Channel(merchant.clone(), channel.clone());
         let found: Option<Versioned<Owned<Channel>>> = find(self.store.as_ref(), key).await?;
         let channel = found.map(|found| found.value.value);
@@ -63,13 +74,23 @@ impl App {
         let asked = self.orders.order(merchant, &channel, order_id, line_id);
         let asked = tokio::time::timeout(WAIT_MAX, asked).await;
         match asked {
-            Ok(Ok(details)) => self.receive_fetched(merchant, &channel, &named, &details).await,
+            Ok(Ok(details)) => {
+                let instance_id = instance_id.unwrap_or_default();
+                self.receive_fetched(merchant, &channel, &named, instance_id, &details).await
+            }
+            // The outbox would receive it under an id of its own.
+            Ok(Err(OrderSourceError::Unavailable(why))) if instance_id.is_some() => {
+                Ok(Fetched::Asking { why })
+            }
             Ok(Err(OrderSourceError::Unavailable(why))) => {
                 self.ask_later(&channel, merchant, named, why).await
             }
             Err(_elapsed) => {
                 self.saw_no_answer(&channel);
                 let why = format!("no answer within {} s", WAIT_MAX.as_secs());
+                if instance_id.is_some() {
+                    return Ok(Fetched::Asking { why });
+                }
                 self.ask_later(&channel, merchant, named, why).await
             }
             Ok(Err(OrderSourceError::UnknownOrder(_))) => {
@@ -113,6 +134,7 @@ impl App {
         merchant: &MerchantId,
         channel: &Channel,
         named: &OrderRef,
+        instance_id: &str,
         details: &OrderDetails,
     ) -> Result<Fetched, UseCaseError> {
         if let Some(word) = no_purchase(details.kind) {
@@ -124,7 +146,8 @@ impl App {
         let call = PurchaseCall { merchant, channel, replay: None, now: self.now(), occurred_at: None };
         let mut views = Vec::new();
         for order in lines_bought(channel, named, details) {
-            self.receive_purchase(&call, &order, "", Some(details)).await?;
+            // Of several lines none is more the instance than another: an id that is taken makes room for an own one.
+            self.receive_purchase(&call, &order, instance_id, Some(details)).await?;
             let Some(line) = OrderLineKey::of(merchant, channel.marketplace, &order) else { continue };
             let received: Option<Versioned<Purchase>> =
                 find(self.store.as_ref(), RecordKey::Purchase(line)).await?;

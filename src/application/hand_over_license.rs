@@ -12,8 +12,8 @@ use super::app::{App, UseCaseError, decided};
 use super::handle_purchase_event::PurchaseCall;
 use super::merchant_commands::freed;
 use super::ports::{
-    ABSENT, CertificateOrder, Change, Commit, LicenseKeyOrder, MarketplaceCallError, StoreError, Urgency,
-    Versioned, find,
+    ABSENT, CertificateOrder, Commit, LicenseKeyOrder, MarketplaceCallError, StoreError, Urgency, Versioned,
+    find,
 };
 use super::record::{Owned, RecordKey, Task};
 use super::settle_purchase::Settled;
@@ -115,7 +115,7 @@ impl App {
         application: &Application,
         now: Instant,
     ) -> Result<Verdict, UseCaseError> {
-        let loaded = self.load_with_places(&purchase.key.merchant, &purchase.license).await?;
+        let mut loaded = self.load_with_places(&purchase.key.merchant, &purchase.license).await?;
         let license = &loaded.license.value;
         let machine = match &application.fingerprint {
             Some(text) if is_bound(license) => {
@@ -135,6 +135,10 @@ impl App {
         if let Some(known) = known {
             return Ok(self.hand_over_again(known, now));
         }
+        if license.check(now) == Err(Refusal::AwaitsActivation) {
+            loaded = self.beginning(loaded, now).await?;
+        }
+        let license = &loaded.license.value;
         let span = match span_of(application, license, now) {
             Ok(span) => span,
             Err(outcome) => return Ok(Verdict::Answer(*outcome)),
@@ -172,8 +176,11 @@ impl App {
         let ends_at = handing.span.ends_at;
         let key = IssuedKey { token_id, slot, issued_at: now, ends_at, superseded: false, leaked: false };
         license.add_key(key);
-        let commit = Commit::new().with_urgency(Urgency::Grow).put(license, revision);
-        Ok(Verdict::Done(self.with_upload(commit, handing, text)))
+        let mut commit = Commit::new().with_urgency(Urgency::Grow);
+        if loaded.begins {
+            commit = commit.put(self.start_event(&license, &Actor::Customer), ABSENT);
+        }
+        Ok(Verdict::Done(self.with_upload(commit.put(license, revision), handing, text)))
     }
 
     /// The machine takes a place, and its certificate is what is handed over.
@@ -186,8 +193,7 @@ impl App {
         let (license, places) = (&loaded.license.value, &loaded.places.value.places);
         let activations = self.activations_of(license, places).await?;
         let decision = places.decide(&machine, license.sold.machines, &activations, handing.now);
-        let license_key = RecordKey::License(license.merchant.clone(), license.id.clone());
-        let mut commit = Commit::new().with(Change::Check(license_key, loaded.license.revision));
+        let mut commit = self.holding(Commit::new(), loaded);
         let displaced = match decision {
             Ok(PlaceDecision::Keep(id)) => {
                 return self.certify_again(loaded, handing, &id, commit).await;
@@ -276,7 +282,7 @@ impl App {
             certificate: String::new(),
         };
         activation.state = ActivationState::Held(lease);
-        let order = CertificateOrder { merchant: &loaded.merchant, license, activation };
+        let order = CertificateOrder { merchant: &loaded.merchant, license, activation, device: None };
         let text = self.signer.certificate(&order)?;
         if let ActivationState::Held(lease) = &mut activation.state {
             lease.certificate.clone_from(&text);

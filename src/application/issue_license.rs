@@ -6,8 +6,8 @@ use super::mint::{sold_spec, term_of};
 use super::ports::{ABSENT, StoreError, Urgency, Versioned, find};
 use super::record::{Owned, RecordKey};
 use crate::domain::{
-    Actor, CustomerId, Env, Instant, License, LicenseId, MerchantId, NewLicense, Origin, ProductId, Refusal,
-    Spec, SpecId, SpecTerm, Term, Validity,
+    Actor, CustomerId, DelayedStart, Env, Instant, License, LicenseId, MerchantId, NewLicense, Origin,
+    ProductId, Refusal, Spec, SpecId, SpecTerm, Term, Validity,
 };
 
 /// What is to be issued.
@@ -78,7 +78,12 @@ impl App {
             validity,
             ordered_at: None,
         };
-        let license = self.make_license(&merchant, new, None, now, now).await?;
+        let start = DelayedStart::awaited(spec.starts, spec.updates, false);
+        if start.is_some() && order.starts_at.is_some() {
+            let why = format!("the spec starts with {}: leave this out", spec.starts.as_str());
+            return Err(invalid("/starts_at", &why));
+        }
+        let license = self.make_license(&merchant, new, start, now).await?;
         let commit =
             self.minted(&license, &order.actor, now).with_urgency(Urgency::Grow).put(license.clone(), ABSENT);
         let revision_at = 2;

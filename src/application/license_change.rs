@@ -26,7 +26,7 @@ impl App {
         find(self.store.as_ref(), RecordKey::License(merchant.clone(), id.clone())).await
     }
 
-    /// Signs a key for the license as it stands, and puts it in the place of the current one.
+    /// Signs a key for the license as it stands, and puts it in the place of the current one. What has not begun has none.
     pub(super) async fn sign_new_key(
         &self,
         merchant: &Merchant,
@@ -34,6 +34,9 @@ impl App {
         fate: OldKeyFate,
         now: Instant,
     ) -> Result<(), UseCaseError> {
+        if license.awaits().is_some() {
+            return Ok(());
+        }
         let slot = self.take_status_slot(&merchant.id).await?;
         let token_id = TokenId::from_uuid(self.ids.uuid_v7(now));
         let order = LicenseKeyOrder { merchant, license, token_id: &token_id, slot, now };

@@ -1,4 +1,4 @@
-//! What a merchant does to a license: suspend, resume, revoke, re-issue.
+//! What a merchant does to a license: suspend, resume, revoke, re-issue, accept.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,7 @@ use super::app::{App, UseCaseError, decided};
 use super::license_change::flips_between;
 use super::ports::{ABSENT, Change, Commit, Listing, StoreError, Urgency, Versioned, find, list};
 use super::record::{ClaimTarget, Idempotency, LicensePlaces, Record, RecordKey};
+use super::refresh_instance::end_text;
 use crate::domain::{
     Activation, ActivationId, Actor, EndCause, EventKind, HoldBy, Instant, License, LicenseId, MerchantId,
     OldKeyFate, Refusal, Status, StatusFlip,
@@ -65,6 +66,11 @@ pub enum LicenseAction {
         /// Whether the old key opens nothing any more.
         leaked: bool,
     },
+    /// The buyer has accepted: a license that waits for that begins.
+    Accept {
+        /// When; by default now.
+        starts_at: Option<Instant>,
+    },
 }
 
 impl LicenseAction {
@@ -73,6 +79,7 @@ impl LicenseAction {
         match self {
             Self::Suspend | Self::Resume { .. } | Self::Revoke => Urgency::Essential,
             Self::Reissue { .. } => Urgency::Ordinary,
+            Self::Accept { .. } => Urgency::Grow,
         }
     }
 }
@@ -136,6 +143,9 @@ impl App {
                 commit = self.reissue(&mut license, keep, *leaked, commit, now).await?;
                 (true, EventKind::LicenseReissued)
             }
+            LicenseAction::Accept { starts_at } => {
+                (self.accept(&mut license, *starts_at, now).await?, EventKind::LicenseStarted)
+            }
         };
         if !changed && command.idempotency.is_none() {
             return Ok(Versioned { value: before, revision });
@@ -145,7 +155,14 @@ impl App {
         let flips = flips_between(Some(&before), &license, now);
         commit = commit.put(license.clone(), revision).set_all(flips);
         if changed {
-            let detail = [("reason", command.reason.clone().unwrap_or_default())];
+            let mut detail = vec![("reason", command.reason.clone().unwrap_or_default())];
+            if kind == EventKind::LicenseStarted {
+                detail.extend([
+                    ("by", license.starts().as_str().to_owned()),
+                    ("starts_at", license.validity.starts_at.to_rfc3339()),
+                    ("ends_at", end_text(&license)),
+                ]);
+            }
             let event = self.event(&command.merchant, &license.id, &command.actor, kind, &detail);
             commit = commit.put(event, ABSENT);
         }
@@ -285,9 +302,13 @@ fn resume(
 fn counts_a_revision(change: &Change) -> bool {
     match change {
         Change::Put(..) | Change::Claim(..) => true,
-        Change::Check(..) | Change::Set(..) | Change::Delete(..) | Change::Remove(..) | Change::Add(..) => {
-            false
-        }
+        Change::Check(..)
+        | Change::Set(..)
+        | Change::Delete(..)
+        | Change::Remove(..)
+        | Change::Add(..)
+        | Change::AddWithin { .. }
+        | Change::Forget(..) => false,
     }
 }
 

@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 
 use super::app::{App, UseCaseError};
 use crate::domain::{
-    Charging, Instant, License, Merchant, Multiply, NewLicense, OldKeyFate, Purchase, PurchaseFacts,
-    QuotaPackage, Refusal, Sku, SoldSpec, Spec, SpecTerm, Term, Validity,
+    Charging, DelayedStart, Instant, License, Merchant, Multiply, NewLicense, OldKeyFate, Purchase,
+    PurchaseFacts, QuotaPackage, Refusal, Sku, SoldSpec, Spec, SpecTerm, Term, Validity,
 };
 
 /// How far the marketplace's own end may lie behind start + term: it rounds up to the end of a day in Beijing.
@@ -86,16 +86,16 @@ pub(super) fn validity_of(
 }
 
 impl App {
-    /// A license with its first key, not stored yet.
+    /// A license that no order bought, with its first key unless it waits; not stored yet.
     pub(super) async fn make_license(
         &self,
         merchant: &Merchant,
         new: NewLicense,
-        order_id: Option<&str>,
-        received_at: Instant,
+        start: Option<DelayedStart>,
         now: Instant,
     ) -> Result<License, UseCaseError> {
-        let mut license = License::new(new, order_id, received_at, now);
+        let mut license = License::new(new, None, now, now);
+        license.start = start;
         self.sign_new_key(merchant, &mut license, OldKeyFate::StaysValid, now).await?;
         Ok(license)
     }

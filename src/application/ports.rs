@@ -1,17 +1,20 @@
 //! What the use cases need from outside, in domain words.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 pub use super::disk_room::{DiskLevel, DiskState, Urgency};
 pub use super::record::Versioned;
-use super::record::{CounterKey, Lane, Record, RecordKey, Stored};
+use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
+use super::tell_standing::tell_standing;
 use crate::domain::{
-    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, InstanceId, Instant,
-    License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, Product, ProductId,
-    RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId, UsageKey,
-    UsageRecord,
+    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, Device, EventId,
+    InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId,
+    ProductId, RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
+    UsageKey, UsageRecord,
 };
 
 /// Revision that means "there is no such record".
@@ -35,6 +38,20 @@ pub enum Change {
     Remove(RecordKey),
     /// Adds to a counter that starts at 0.
     Add(CounterKey, i64),
+    /// Adds to a counter that starts at 0, if the sum lies within these bounds; adding nothing only checks them. Refused
+    /// as [`StoreError::Conflict`].
+    AddWithin {
+        /// Which.
+        counter: CounterKey,
+        /// How much; may be negative.
+        delta: i64,
+        /// The least that it may stand at then.
+        min: i64,
+        /// The most.
+        max: i64,
+    },
+    /// Forgets a counter that stands at 0: it is no different from one that was never added to.
+    Forget(CounterKey),
 }
 
 /// What must happen together: all or nothing.
@@ -59,10 +76,11 @@ impl Commit {
         self
     }
 
-    /// Adds a step.
+    /// Adds a step. A license and the events that tell of its change find each other, whichever comes first.
     #[must_use]
     pub fn with(mut self, change: Change) -> Self {
         self.changes.push(change);
+        tell_standing(&mut self.changes);
         self
     }
 
@@ -107,6 +125,9 @@ pub enum StoreError {
     /// The disk has too little room left for what the commit is for. Nothing was written.
     #[error("the store's disk has no room for this")]
     NoRoom,
+    /// The records are being moved to another store, or were: try again in a moment. Nothing was written.
+    #[error("the store is being moved to another place")]
+    Moving,
     /// It may or may not be written: ask again with the same identity.
     #[error("whether it was stored is not known")]
     OutcomeUnknown,
@@ -156,6 +177,8 @@ pub enum Listing {
     },
     /// The activations of a license, oldest first.
     Activations(MerchantId, LicenseId),
+    /// The device keys of a license's activations, oldest first.
+    Devices(MerchantId, LicenseId),
     /// The published lists of a merchant.
     StatusLists(MerchantId),
     /// The entries of a merchant that wait for publication.
@@ -183,6 +206,15 @@ pub enum Listing {
     },
     /// The events of a license, oldest first.
     Events(MerchantId, LicenseId),
+    /// The events of a license, oldest first, behind the given one.
+    LaterEvents {
+        /// Whose.
+        merchant: MerchantId,
+        /// Of which license.
+        license: LicenseId,
+        /// Only those behind this one.
+        after: EventId,
+    },
     /// Answered calls of a merchant, in no order that means anything, behind the given one.
     Replays {
         /// Whose.
@@ -226,6 +258,22 @@ pub enum Listing {
     },
     /// The queue of a channel's usage, by the time it is due; also what is not due yet.
     WaitingUsage(MerchantId, ChannelId),
+    /// Reservations of a license, oldest first.
+    Reservations(MerchantId, LicenseId),
+    /// Reservations of all licenses of a merchant, behind the given one.
+    ReservationsOfMerchant {
+        /// Whose.
+        merchant: MerchantId,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
+    /// Answered reports of usage of a merchant, in no order that means anything, behind the given one.
+    UsageReports {
+        /// Whose.
+        merchant: MerchantId,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
 }
 
 /// Keeps records. Every implementation passes the conformance suite.
@@ -239,6 +287,19 @@ pub trait Store: Send + Sync {
 
     /// Loads a page, at most `limit` (≤ 1,000) records.
     async fn list(&self, listing: &Listing, limit: usize) -> Result<Vec<Versioned<Record>>, StoreError>;
+
+    /// What counters stand at, in the order of the keys, as of one moment; one that was never added to stands at 0. At
+    /// most 1,000.
+    async fn counts(&self, counters: &[CounterKey]) -> Result<Vec<i64>, StoreError>;
+
+    /// What was used in hours that begin before `before`, behind the given one, by hour: at most `limit` (≤ 1,000).
+    async fn used_hours(
+        &self,
+        merchant: &MerchantId,
+        before: Instant,
+        after: Option<&UsedHour>,
+        limit: usize,
+    ) -> Result<Vec<(UsedHour, i64)>, StoreError>;
 
     /// Loads at most `limit` (≤ 1,000) of the listed records that the store has noted as lapsed; `None` when it notes none,
     /// and then only looking at each record finds them. What it has noted may be behind: look at each before anything is
@@ -258,6 +319,17 @@ pub trait Store: Send + Sync {
     /// The store's disk; nothing when it has none of its own.
     fn disk(&self) -> Option<DiskState> {
         None
+    }
+
+    /// Whether nothing is written because the records are being moved to another store, or were.
+    fn is_moving(&self) -> bool {
+        false
+    }
+
+    /// How often this process has found that the store under it may have lost what was written, as when a standby takes
+    /// the place of a database: what was taken of a counter before such a moment is not given out after it.
+    fn promotions(&self) -> u64 {
+        0
     }
 }
 
@@ -327,6 +399,36 @@ pub trait Backups: Send + Sync {
     fn keys_backup(&self) -> Result<KeysBackup, SigningError>;
 }
 
+/// A store that is moved while it is served: what its server does for it.
+#[async_trait]
+pub trait Moves: Send + Sync {
+    /// Which store it is, and up to where everything is durable; `None` where servers do not stop for a move, because
+    /// others write to the same records.
+    async fn stand(&self) -> Result<Option<MoveStand>, StoreError>;
+
+    /// Makes no further commit for so long, unless the same move asks again. Says where the store stands; `None` while
+    /// another move has it stopped.
+    async fn pause(&self, r#move: &str, hold: Duration) -> Result<Option<MoveStand>, StoreError>;
+
+    /// Makes commits again, if it was this move that had it stopped.
+    async fn resume(&self, r#move: &str) -> Result<(), StoreError>;
+
+    /// Lets go of the records for good: they are in that other store now. `false`, and nothing is changed, unless this
+    /// move has had the store stopped without a gap.
+    async fn leave(&self, r#move: &str, to: &str, now: Instant) -> Result<bool, StoreError>;
+}
+
+/// Where a store stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MoveStand {
+    /// Its id, in hex.
+    pub store: String,
+    /// Number of the last batch that was written.
+    pub batch: u64,
+    /// Greatest revision that was given out.
+    pub revision: u64,
+}
+
 /// Reads the wall clock; the only one that does.
 pub trait Clock: Send + Sync {
     /// The present instant, UTC.
@@ -371,6 +473,8 @@ pub struct CertificateOrder<'a> {
     pub license: &'a License,
     /// The activation, with the machine, slot and the lease (its `certificate` text is what is asked for).
     pub activation: &'a Activation,
+    /// The machine's own key, if it has shown one.
+    pub device: Option<&'a Device>,
 }
 
 /// Signs. Implementations verify each signature before it leaves.
@@ -567,7 +671,7 @@ pub trait SecretSource: Send + Sync {
     fn resolve(&self, reference: &SecretRef) -> Result<SecretString, SecretFault>;
 }
 
-/// The name of a product and what a buyer reads about it.
-pub fn memo_for(product: &Product, locale: &str, claim_code: &str, portal_url: &str) -> String {
-    product.memo.for_locale(locale).replace("{claim_code}", claim_code).replace("{portal_url}", portal_url)
+/// What a buyer reads: a memo with its placeholders filled in.
+pub fn memo_of(memo: &str, claim_code: &str, portal_url: &str) -> String {
+    memo.replace("{claim_code}", claim_code).replace("{portal_url}", portal_url)
 }

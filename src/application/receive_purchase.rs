@@ -73,9 +73,18 @@ impl App {
         license: &License,
         locale: &str,
     ) -> Result<PurchaseOutcome, UseCaseError> {
+        if self.waits_for_app_info(call, license).await? {
+            let instance_id = purchase.instance.to_string();
+            return Ok(PurchaseOutcome::Accepted { instance_id, ready: false });
+        }
         let mut info = self.instance_info(purchase, license, locale).await?;
         info.license = (!call.stores_its_answer()).then(|| Box::new(self.license_shown(license)));
-        Ok(PurchaseOutcome::Delivered { info, license_key: Some(license.license_key.clone()) })
+        // What has not begun has no license key yet: software takes the claim code in its place.
+        let text = match license.awaits() {
+            None => license.license_key.clone(),
+            Some(_) => self.signer.claim_code(&license.id, license.generation).reveal(),
+        };
+        Ok(PurchaseOutcome::Delivered { info, license_key: Some(text) })
     }
 
     async fn new_purchase(

@@ -1,12 +1,13 @@
 //! What is stored, in domain words: one record per noun, found by a typed key.
 
 use crate::domain::{
-    Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, CallChunk, CallId,
-    Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, EventId, HandedOver, HandedOverKey,
-    InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId,
-    MeteringSn, NoticeId, OrderLineKey, OrderRef, Places, Product, ProductId, Purchase, PurchaseOutcome,
-    RefreshScene, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot,
-    TokenDigest, UsageId, UsageKey, UsageRecord, UsageSum, authorization_code,
+    Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk,
+    CallId, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, Device, EventId, HandedOver,
+    HandedOverKey, InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant,
+    MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId, Places, Product,
+    ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene, Reservation, ReservationId, Restore,
+    Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest, UsageGrant,
+    UsageId, UsageKey, UsageRecord, UsageSum, authorization_code,
 };
 
 /// The key of one record.
@@ -38,10 +39,14 @@ pub enum RecordKey {
     ClaimCode(MerchantId, ClaimDigest),
     /// A license handed over through a marketplace.
     HandedOver(HandedOverKey),
+    /// What the buyer of a license's instance is shown.
+    AppInfo(MerchantId, LicenseId),
     /// The places of a license.
     Places(MerchantId, LicenseId),
     /// An activation of a license.
     Activation(MerchantId, LicenseId, ActivationId),
+    /// The device key of an activation, its share of quota and its ledger.
+    Device(MerchantId, LicenseId, ActivationId),
     /// A published status list.
     StatusList(MerchantId, StatusListNumber),
     /// An entry that waits for the next publication.
@@ -108,6 +113,12 @@ pub enum RecordKey {
     UsageOutbox(MerchantId, ChannelId),
     /// What was used of an instance in all.
     UsageSum(MerchantId, Marketplace, InstanceId),
+    /// The quota packages of a license.
+    QuotaAccount(MerchantId, LicenseId),
+    /// A report of usage that was answered, by the digest of its idempotency key.
+    UsageReport(MerchantId, LicenseId, [u8; 32]),
+    /// Quota of a license that is kept back.
+    Reservation(MerchantId, LicenseId, ReservationId),
 }
 
 /// A counter that many commits add to.
@@ -115,6 +126,30 @@ pub enum RecordKey {
 pub enum CounterKey {
     /// How many status-list entries of a merchant were given out.
     StatusSlots(MerchantId),
+    /// What was counted of a quota package.
+    Quota(MerchantId, MeterKey),
+    /// What was used of a package of a pay-per-use license in one hour of the clock, by when it was counted: in
+    /// ten-thousandths, what is beyond the package included. For the push to the marketplace.
+    ///
+    /// Nothing is added to an hour that is over, but for commits that were on their way: whoever sums an hour up waits
+    /// [`USED_HOUR_SETTLES_SECS`].
+    UsedHour(UsedHour),
+}
+
+/// After so many seconds an hour of [`CounterKey::UsedHour`] is added to no more.
+pub const USED_HOUR_SETTLES_SECS: i64 = 300;
+
+/// Which package was used in which hour. They sort by merchant, hour, license, package.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UsedHour {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// The start of the hour, UTC.
+    pub hour: Instant,
+    /// Of which license.
+    pub license: LicenseId,
+    /// Which of its packages; it says the metric.
+    pub package: PackageId,
 }
 
 /// Jobs that wait for the same other side, and are equally urgent. They are found without looking at any other job.
@@ -411,6 +446,25 @@ pub struct UsageOutbox {
     pub set_aside: u32,
 }
 
+/// A report of usage, or a reservation, that was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageReport {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Of which license.
+    pub license: LicenseId,
+    /// Digest of the idempotency key.
+    pub key_digest: [u8; 32],
+    /// Digest of what was reported: something else under the same key is refused.
+    pub request_digest: [u8; 32],
+    /// How long it is kept.
+    pub until: Instant,
+    /// The reservation that it made, if it asked for one.
+    pub reservation: Option<ReservationId>,
+    /// What was answered.
+    pub grant: UsageGrant,
+}
+
 /// Which purchase an instance id means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
@@ -501,6 +555,8 @@ impl Record {
             Self::Replay(replay) => Some(replay.until),
             Self::Idempotency(idempotency) => Some(idempotency.until),
             Self::AuthorizationCode(code) => code.kept_until(),
+            Self::UsageReport(report) => Some(report.until),
+            Self::Reservation(reservation) => reservation.remembered_until(),
             Self::Merchant(_)
             | Self::Product(_)
             | Self::Spec(_)
@@ -513,8 +569,10 @@ impl Record {
             | Self::License(_)
             | Self::ClaimTarget(_)
             | Self::HandedOver(_)
+            | Self::AppInfo(_)
             | Self::Places(_)
             | Self::Activation(_)
+            | Self::Device(_)
             | Self::StatusList(_)
             | Self::StatusFlip(_)
             | Self::Job(_)
@@ -528,7 +586,8 @@ impl Record {
             | Self::NamedUsage(_)
             | Self::WaitingUsage(_)
             | Self::UsageOutbox(_)
-            | Self::UsageSum(_) => None,
+            | Self::UsageSum(_)
+            | Self::QuotaAccount(_) => None,
         }
     }
 }
@@ -561,9 +620,13 @@ records! {
     License(License) = |it| RecordKey::License(it.merchant.clone(), it.id.clone());
     ClaimTarget(ClaimTarget) = |it| RecordKey::ClaimCode(it.merchant.clone(), it.digest);
     HandedOver(HandedOver) = |it| RecordKey::HandedOver(it.key.clone());
+    AppInfo(AppInfo) = |app_info| RecordKey::AppInfo(app_info.merchant.clone(), app_info.license.clone());
     Places(LicensePlaces) = |it| RecordKey::Places(it.merchant.clone(), it.license.clone());
     Activation(Activation) = |it| {
         RecordKey::Activation(it.merchant.clone(), it.license.clone(), it.id.clone())
+    };
+    Device(Device) = |it| {
+        RecordKey::Device(it.merchant.clone(), it.license.clone(), it.activation.clone())
     };
     StatusList(StatusList) = |it| RecordKey::StatusList(it.merchant.clone(), it.number);
     StatusFlip(StatusFlip) = |it| RecordKey::StatusFlip(it.merchant.clone(), it.slot);
@@ -605,5 +668,14 @@ records! {
     };
     UsageSum(UsageSum) = |it| {
         RecordKey::UsageSum(it.merchant.clone(), it.marketplace, it.instance.clone())
+    };
+    QuotaAccount(QuotaAccount) = |it| {
+        RecordKey::QuotaAccount(it.merchant.clone(), it.license.clone())
+    };
+    UsageReport(UsageReport) = |it| {
+        RecordKey::UsageReport(it.merchant.clone(), it.license.clone(), it.key_digest)
+    };
+    Reservation(Reservation) = |it| {
+        RecordKey::Reservation(it.merchant.clone(), it.license.clone(), it.id.clone())
     };
 }

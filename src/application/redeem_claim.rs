@@ -1,6 +1,7 @@
 //! A claim code becomes a license key, online.
 
-use super::app::{App, UseCaseError};
+use super::app::{App, UseCaseError, decided};
+use super::begin_license::CodeUse;
 use super::ports::{Listing, Versioned, find, list};
 use super::record::{ClaimTarget, RecordKey};
 use crate::domain::{ClaimCode, License, Merchant, ProductId, Refusal};
@@ -12,6 +13,16 @@ impl App {
         &self,
         code: &ClaimCode,
         product: Option<&ProductId>,
+        code_use: CodeUse,
+    ) -> Result<License, UseCaseError> {
+        decided!(self, self.try_redeem_claim(code, product, code_use))
+    }
+
+    async fn try_redeem_claim(
+        &self,
+        code: &ClaimCode,
+        product: Option<&ProductId>,
+        code_use: CodeUse,
     ) -> Result<License, UseCaseError> {
         let digest = self.signer.claim_digest(code);
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
@@ -24,8 +35,7 @@ impl App {
             };
             let license =
                 license.map(|license| license.value).filter(fits).ok_or(Refusal::LicenseKeyRefused)?;
-            license.check(self.now())?;
-            return Ok(license);
+            return self.opened(license, code_use).await;
         }
         Err(Refusal::LicenseKeyRefused.into())
     }

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use super::app::{App, UseCaseError, decided};
+use super::begin_license::CodeUse;
 use super::breakers::Destination;
 use super::handle_purchase_event::PurchaseCall;
 use super::ports::{ABSENT, Commit, Listing, StoreError, Urgency, Versioned, find, list};
@@ -45,6 +46,7 @@ impl App {
         &self,
         code: &InstanceId,
         product: Option<&ProductId>,
+        code_use: CodeUse,
     ) -> Result<Redeemed, UseCaseError> {
         let mut best: Result<Redeemed, UseCaseError> = Err(Refusal::LicenseKeyRefused.into());
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
@@ -52,7 +54,7 @@ impl App {
             let channels = self.code_channels(&merchant).await?;
             let sells = |channel: &Channel| product.is_none_or(|id| channel.products.contains(id));
             let Some(channel) = channels.into_iter().find(sells) else { continue };
-            let redeemed = self.redeem_of(&merchant, channel.marketplace, code, product).await;
+            let redeemed = self.redeem_of(&merchant, channel.marketplace, code, product, code_use).await;
             match (&best, redeemed) {
                 (_, Ok(license @ Redeemed::License(_))) => return Ok(license),
                 (_, Err(error @ (UseCaseError::Store(_) | UseCaseError::Signing(_)))) => return Err(error),
@@ -81,9 +83,10 @@ impl App {
         marketplace: Marketplace,
         code: &InstanceId,
         product: Option<&ProductId>,
+        code_use: CodeUse,
     ) -> Result<Redeemed, UseCaseError> {
         let _turn = self.turn(code).await;
-        decided!(self, self.try_redeem_code(merchant, marketplace, code, product))
+        decided!(self, self.try_redeem_code(merchant, marketplace, code, product, code_use))
     }
 
     async fn try_redeem_code(
@@ -92,6 +95,7 @@ impl App {
         marketplace: Marketplace,
         code: &InstanceId,
         product: Option<&ProductId>,
+        code_use: CodeUse,
     ) -> Result<Redeemed, UseCaseError> {
         let key = RecordKey::AuthorizationCode(merchant.clone(), marketplace, code.clone());
         let known: Option<Versioned<AuthorizationCode>> = find(self.store.as_ref(), key).await?;
@@ -107,7 +111,13 @@ impl App {
             }
             Some(AuthorizationCodeState::Redeemed { license, .. }) => {
                 return match self.find_license(merchant, license).await? {
-                    Some(license) => opened(license.value, product, now),
+                    Some(license) if product.is_some_and(|product| *product != license.value.product) => {
+                        Err(Refusal::LicenseKeyRefused.into())
+                    }
+                    Some(license) => {
+                        let license = self.opened(license.value, code_use).await?;
+                        Ok(Redeemed::License(Box::new(license)))
+                    }
                     None => Ok(Redeemed::Asking { retry_after_secs: RETRY_HELD_AFTER_SECS }),
                 };
             }
@@ -219,18 +229,6 @@ impl App {
             None => Ok(Some((new_code(call.merchant, marketplace, &code), ABSENT))),
         }
     }
-}
-
-fn opened(
-    license: License,
-    product: Option<&ProductId>,
-    now: crate::domain::Instant,
-) -> Result<Redeemed, UseCaseError> {
-    if product.is_some_and(|product| *product != license.product) {
-        return Err(Refusal::LicenseKeyRefused.into());
-    }
-    license.check(now)?;
-    Ok(Redeemed::License(Box::new(license)))
 }
 
 fn new_code(merchant: &MerchantId, marketplace: Marketplace, code: &InstanceId) -> AuthorizationCode {

@@ -12,9 +12,9 @@ use super::ports::{
 use super::receive_purchase::accepted;
 use super::record::{ClaimTarget, Job, Owned, RecordKey, Task};
 use crate::domain::{
-    Actor, AppliedChange, AppliedOrder, Channel, EarlyEvent, EventKind, HoldBy, Instant, License, Merchant,
-    MerchantId, NewLicense, OrderDetails, OrderLineKey, Origin, Purchase, PurchaseFacts, PurchaseOutcome,
-    PurchaseState, Spec, WorkFault,
+    Actor, AppliedChange, AppliedOrder, Channel, DelayedStart, EarlyEvent, EventKind, HoldBy, Instant,
+    License, Merchant, MerchantId, NewLicense, OrderDetails, OrderLineKey, Origin, Purchase, PurchaseFacts,
+    PurchaseOutcome, PurchaseState, Spec, WorkFault,
 };
 
 /// What became of a try to settle.
@@ -299,6 +299,7 @@ impl App {
         };
         let order_id = purchase.key.order_id.to_string();
         let mut license = License::new(new, Some(&order_id), purchase.received_at, now);
+        license.start = DelayedStart::awaited(spec.starts, spec.updates, facts.ends_at.is_some());
         let mut jobs = Vec::new();
         for early in std::mem::take(&mut purchase.early) {
             jobs.extend(self.apply_early(&mut license, &purchase.key, early, channel, now)?);

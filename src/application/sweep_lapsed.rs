@@ -1,5 +1,5 @@
 //! Deletes what was kept for a time that is over: answered calls, idempotency keys, authorization codes that the
-//! marketplace does not know.
+//! marketplace does not know, reports of usage. What a lapsed reservation still holds is given back.
 
 use std::time::Duration;
 
@@ -19,7 +19,17 @@ enum Lapsing {
     Replays,
     IdempotencyKeys,
     Codes,
+    UsageReports,
+    Reservations,
 }
+
+const ALL: [Lapsing; 5] = [
+    Lapsing::Replays,
+    Lapsing::IdempotencyKeys,
+    Lapsing::Codes,
+    Lapsing::UsageReports,
+    Lapsing::Reservations,
+];
 
 impl App {
     /// Deletes every lapsed record of every merchant; says how many. May be cut off and repeated at any time: what
@@ -27,7 +37,7 @@ impl App {
     pub async fn sweep_lapsed(&self) -> Result<usize, UseCaseError> {
         let mut swept = 0;
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
-            for kind in [Lapsing::Replays, Lapsing::IdempotencyKeys, Lapsing::Codes] {
+            for kind in ALL {
                 swept += self.sweep_kind(&merchant.value.id, kind).await?;
             }
         }
@@ -74,12 +84,27 @@ impl App {
             let page = self.store.list(&listing, PAGE).await?;
             let is_last = page.len() < PAGE;
             after = page.last().map(|last| last.value.key());
+            self.return_held(&page).await?;
             swept += self.sweep_page(page).await?;
             if is_last {
                 return Ok(swept);
             }
             tokio::time::sleep(BETWEEN_PAGES).await;
         }
+    }
+
+    /// Nothing waits for this: whoever lacks what a lapsed reservation holds gives it back.
+    async fn return_held(&self, page: &[Versioned<Record>]) -> Result<(), UseCaseError> {
+        let now = self.now();
+        for Versioned { value, revision } in page {
+            if let Record::Reservation(reservation) = value
+                && reservation.has_lapsed(now)
+            {
+                let found = Versioned { value: reservation.clone(), revision: *revision };
+                self.return_one(found, now).await?;
+            }
+        }
+        Ok(())
     }
 
     /// One that was claimed anew meanwhile keeps its page until the next time.
@@ -105,6 +130,8 @@ fn listing(merchant: MerchantId, kind: Lapsing, after: Option<RecordKey>) -> Lis
         Lapsing::Replays => Listing::Replays { merchant, after },
         Lapsing::IdempotencyKeys => Listing::IdempotencyKeys { merchant, after },
         Lapsing::Codes => Listing::AuthorizationCodes { merchant, after },
+        Lapsing::UsageReports => Listing::UsageReports { merchant, after },
+        Lapsing::Reservations => Listing::ReservationsOfMerchant { merchant, after },
     }
 }
 

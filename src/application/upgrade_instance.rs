@@ -82,7 +82,9 @@ impl App {
             return Ok(PurchaseOutcome::Done);
         }
         let Some(facts) = purchase.facts.as_ref() else { return Ok(PurchaseOutcome::InvalidParameter) };
-        let Some(spec) = self.spec_meant(call.merchant, call.channel, facts).await? else {
+        let spec = self.spec_meant(call.merchant, call.channel, facts).await?;
+        // A license never becomes one of another product.
+        let Some(spec) = spec.filter(|spec| spec.product == license.product) else {
             return Ok(PurchaseOutcome::Processing);
         };
         let merchant = self.merchant(call.merchant).await?;
@@ -90,7 +92,7 @@ impl App {
         let ordered_at = Some(call.happened_at());
         license.changes.push(AppliedChange { order_id: order.order_id.clone(), ordered_at });
         let change = OrderedChange { merchant: &merchant, order, actor: &call.actor(), now: call.now };
-        let commit = self.change_license(&change, &mut license, sold).await?;
+        let commit = self.change_license(&change, &mut license, sold, &spec).await?;
         let commit = commit.with_urgency(Urgency::Grow);
         let commit = commit.put(license, revision).put(purchase, purchase_revision);
         self.store.commit(call.remembered(commit, &PurchaseOutcome::Done)).await?;

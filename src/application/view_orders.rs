@@ -201,7 +201,7 @@ impl App {
         Ok(found)
     }
 
-    async fn lines_of_order(
+    pub(super) async fn lines_of_order(
         &self,
         merchant: &MerchantId,
         marketplace: Marketplace,

@@ -22,7 +22,7 @@ pub fn read_all(spec: &Section<'_>) -> Vec<QuotaTemplate> {
 
 fn read(section: &Section<'_>) -> Option<QuotaTemplate> {
     let metric = section.required("metric", "\"render-minutes\"").and_then(|member| metric(&member));
-    let unit = or(section, "unit", String::new(), |member| filled_line(member, UNIT_CHARS_MAX));
+    let unit = unit(section, metric.as_deref());
     let amount = section.required("amount", "1000").and_then(|member| amount(&member));
     let resets = ["none", "hour", "day", "week", "month", "year"];
     let reset = or(section, "reset", ResetWindow::None, |m| word(m, &resets, ResetWindow::parse));
@@ -37,6 +37,18 @@ fn read(section: &Section<'_>) -> Option<QuotaTemplate> {
         section.mistake("an amount of 0 gives nothing; leave the package out");
     }
     Some(QuotaTemplate { metric: metric?, unit, amount, reset, window, overage, alert_percent })
+}
+
+/// The metric's own name where the file has no other word for it.
+fn unit(section: &Section<'_>, metric: Option<&str>) -> String {
+    if let Some(member) = section.member("unit") {
+        return filled_line(&member, UNIT_CHARS_MAX).unwrap_or_default();
+    }
+    let metric = metric.unwrap_or_default();
+    if metric.chars().count() > UNIT_CHARS_MAX {
+        section.mistake("`unit` is missing; write for example `unit = \"minute\"`");
+    }
+    metric.to_owned()
 }
 
 fn metric(member: &Member<'_>) -> Option<String> {

@@ -9,11 +9,12 @@ use crate::domain::Scope;
 const TOKEN_NAME_CHARS_MAX: usize = 64;
 
 /// Reads every token.
-pub fn read_all(root: &Section<'_>, may_grant_operator: bool) -> Vec<TokenGiven> {
-    let mut tokens: Vec<TokenGiven> = Vec::new();
+pub fn read_all(root: &Section<'_>, may_grant_operator: bool) -> Vec<Option<TokenGiven>> {
+    let mut tokens: Vec<Option<TokenGiven>> = Vec::new();
     for section in root.sections("api_token") {
-        let Some(token) = read(&section, may_grant_operator) else { continue };
-        if tokens.iter().any(|known| known.name == token.name) {
+        let token = read(&section, may_grant_operator);
+        let same_name = |known: &TokenGiven| token.as_ref().is_some_and(|token| known.name == token.name);
+        if tokens.iter().flatten().any(same_name) {
             section.mistake("another API token of this file has this `name`");
         }
         tokens.push(token);

@@ -19,8 +19,8 @@ pub struct Apply {
     /// Only show what would change.
     #[arg(long)]
     dry_run: bool,
-    /// Refused: what the file leaves out is never deleted.
-    #[arg(long)]
+    /// Remove products, specs and channels that the file leaves out; refused where licenses hang on them.
+    #[arg(long, conflicts_with = "sample")]
     prune: bool,
     /// Print a file to start from, for a channel of this protocol.
     #[arg(long, value_name = "PROTOCOL", value_parser = clap::builder::PossibleValuesParser::new(PROTOCOLS_SERVED))]
@@ -33,18 +33,13 @@ pub struct Apply {
 impl Apply {
     /// Does it. The server reads the file: it knows what there is already, and whose secrets are meant.
     pub fn run(self, common: &Common) -> Result<(), Failure> {
-        if self.prune {
-            return Err(Failure::Usage(
-                "--prune is not there yet: apply creates and changes, and deletes nothing".into(),
-            ));
-        }
         if let Some(text) = self.sample.as_deref().and_then(sample) {
             line(text.trim_end());
             return Ok(());
         }
         let Some(file) = self.file else { return Err(Failure::Usage("name a FILE to apply".into())) };
         let text = read_text(&file, APPLY_FILE_BYTES_MAX)?;
-        let body = json!({ "toml": text, "dry_run": self.dry_run });
+        let body = json!({ "toml": text, "dry_run": self.dry_run, "prune": self.prune });
         let answer = common.api()?.post_as("/v1/merchant/apply", &body, self.idempotency_key.as_deref())?;
         common.output().answer(&answer, changes);
         Ok(())
@@ -55,17 +50,27 @@ impl Apply {
 fn changes(answer: &Value) -> String {
     let entries = answer["entries"].as_array();
     let count = |what: &str| entries.into_iter().flatten().filter(|entry| entry["change"] == what).count();
-    let sum = ["created", "changed", "unchanged"].map(|what| format!("{} {what}", count(what))).join(", ");
+    let removed = if count("removed") > 0 { &["removed"][..] } else { &[] };
+    let counted = ["created", "changed", "unchanged"].iter().chain(removed);
+    let sum = counted.map(|what| format!("{} {what}", count(what))).collect::<Vec<_>>().join(", ");
     let note = if answer["dry_run"] == true { " (dry run: nothing was done)" } else { "" };
     let table =
         Table::of_items(&answer["entries"], &[("CHANGE", "change"), ("OBJECT", "kind"), ("ID", "id")]);
     let detail = |entry: &Value| {
         let lines = entry["details"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let id = entry["id"].as_str().unwrap_or_default();
-        lines.map(|line| format!("{}: {}\n", printable(id), printable(line))).collect::<String>()
+        let members = entry["members"].as_array().into_iter().flatten().map(member);
+        let lines = members.chain(lines.map(str::to_owned));
+        lines.map(|line| format!("{}: {}\n", printable(id), printable(&line))).collect::<String>()
     };
     let details: String = entries.into_iter().flatten().map(detail).collect();
     format!("{}{details}{sum}{note}\n", table.render())
+}
+
+/// One member, as it was and as it is now.
+fn member(change: &Value) -> String {
+    let value = |name: &str| change[name].as_str().unwrap_or("(not set)").to_owned();
+    format!("{}: {} → {}", change["member"].as_str().unwrap_or_default(), value("before"), value("after"))
 }
 
 #[cfg(test)]
@@ -75,11 +80,17 @@ mod tests {
     #[test]
     fn changes_are_listed_and_counted() {
         let answer = json!({ "dry_run": true, "entries": [
-            { "kind": "spec", "id": "cad-pro", "change": "changed" },
+            { "kind": "spec", "id": "cad-pro", "change": "changed", "members": [
+                { "member": "machines", "before": "3", "after": "5" },
+                { "member": "updates", "before": null, "after": "\"P1Y\"" },
+            ]},
             { "kind": "product", "id": "acme-cad", "change": "unchanged" },
+            { "kind": "channel", "id": "cad-old", "change": "removed" },
         ]});
         let expected = "CHANGE     OBJECT   ID\nchanged    spec     cad-pro\nunchanged  product  acme-cad\n\
-                        0 created, 1 changed, 1 unchanged (dry run: nothing was done)\n";
+                        removed    channel  cad-old\ncad-pro: machines: 3 → 5\n\
+                        cad-pro: updates: (not set) → \"P1Y\"\n\
+                        0 created, 1 changed, 1 unchanged, 1 removed (dry run: nothing was done)\n";
         assert_eq!(changes(&answer), expected);
     }
 }

@@ -1,7 +1,7 @@
 //! `lictor backup`
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -9,14 +9,19 @@ use chrono::SecondsFormat;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::encryption::{EncryptTo, EncryptedFile, Sealing};
 use super::progress::Progress;
 use super::{Common, Failure, SettingFlags};
+use crate::age::{Encrypter, FileKey, Lock};
 use crate::application::ports::Clock as _;
 use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::domain::Instant;
+use crate::service::{StorePlace, store_place};
 use crate::signing::last_keys_backup;
-use crate::store::{EmbeddedEngine, RecordStore, SnapshotSummary, verify_snapshot};
+use crate::store::{
+    EmbeddedEngine, Engine, PostgresEngine, RecordStore, SnapshotSource, SnapshotSummary, verify_snapshot,
+};
 
 const MIB: u64 = 1 << 20;
 const OWNER_ONLY: u32 = 0o600;
@@ -32,6 +37,8 @@ pub struct Backup {
     /// Write over the file if it is there.
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    encrypt: EncryptTo,
     #[command(flatten)]
     settings: SettingFlags,
 }
@@ -51,8 +58,9 @@ impl Backup {
                 "{file} is there already; name another file, or write over it with --force"
             )));
         }
+        let lock = self.encrypt.lock()?;
         let beside = beside(&self.file);
-        let taken = self.take(common, &beside);
+        let taken = self.take(common, &beside, lock.as_ref());
         if taken.is_err() {
             // What was cut off is no backup; the error says why.
             let _ = std::fs::remove_file(&beside);
@@ -65,6 +73,7 @@ impl Backup {
             "bytes": summary.bytes,
             "records": summary.records,
             "taken_at": taken_at,
+            "encrypted": lock.is_some(),
             "keys_backup": { "last_at": keys.last_at, "not_in_it": keys.not_in_it },
         });
         common.output().answer(&answer, words);
@@ -72,30 +81,54 @@ impl Backup {
     }
 
     /// Writes the file beside its final place and checks the whole of it there.
-    fn take(&self, common: &Common, beside: &Path) -> Result<(KeysKnown, SnapshotSummary), Failure> {
+    fn take(
+        &self,
+        common: &Common,
+        beside: &Path,
+        lock: Option<&Lock>,
+    ) -> Result<(KeysKnown, SnapshotSummary), Failure> {
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(OWNER_ONLY).open(beside);
         let file = file.map_err(|error| cannot("write", beside, &error))?;
-        let keys = match self
-            .through_server(common, file.try_clone().map_err(|error| cannot("write", beside, &error))?)
-        {
-            Err(Failure::Unreachable(why)) => self.directly(common, &why, file)?,
+        let (sink, file_key) = Sink::of(file, lock).map_err(|error| cannot("write", beside, &error))?;
+        let keys = match self.through_server(common, sink) {
+            Err(Failure::Unreachable(why)) => {
+                // Nothing came: it is begun again.
+                let file = File::create(beside).map_err(|error| cannot("write", beside, &error))?;
+                let (sink, again) = Sink::of(file, lock).map_err(|error| cannot("write", beside, &error))?;
+                let keys = self.directly(common, &why, sink)?;
+                return Ok((keys, self.checked(common, beside, again)?));
+            }
             other => other?,
         };
+        Ok((keys, self.checked(common, beside, file_key)?))
+    }
+
+    /// Reads the whole file back, as a restore would.
+    fn checked(
+        &self,
+        common: &Common,
+        beside: &Path,
+        file_key: Option<FileKey>,
+    ) -> Result<SnapshotSummary, Failure> {
         let mut progress = Progress::of("checking the backup", "records", RECORDS_STEP, common.json);
-        let written = File::open(beside).map_err(|error| cannot("read", beside, &error))?;
-        let checked = verify_snapshot(BufReader::new(written), &mut |records| progress.at(records));
+        let source: Box<dyn SnapshotSource> = match file_key {
+            Some(file_key) => Box::new(EncryptedFile { path: beside.to_owned(), file_key }),
+            None => Box::new(beside.to_owned()),
+        };
+        let written = source.open().map_err(|error| Failure::Refused(error.to_string()))?;
+        let checked = verify_snapshot(written, &mut |records| progress.at(records));
         let summary = checked.map_err(|error| {
             Failure::Refused(format!("the backup is not whole, and was thrown away: {error}; try again"))
         })?;
-        Ok((keys, summary))
+        let bytes = std::fs::metadata(beside).map_err(|error| cannot("read", beside, &error))?.len();
+        Ok(SnapshotSummary { bytes, ..summary })
     }
 
-    fn through_server(&self, common: &Common, file: File) -> Result<KeysKnown, Failure> {
+    fn through_server(&self, common: &Common, mut sink: Sink) -> Result<KeysKnown, Failure> {
         let api = common.api()?;
         let known = api.get("/v1/server/keys-backup")?;
         let mut progress = Progress::of("backup", "MiB", 1, common.json);
-        let loaded =
-            api.download("/v1/server/backup", &mut synced(file), &mut |bytes| progress.at(bytes / MIB));
+        let loaded = api.download("/v1/server/backup", &mut sink, &mut |bytes| progress.at(bytes / MIB));
         loaded.map_err(|failure| match failure {
             // It answered just before: the folder may still be held.
             Failure::Unreachable(why) => Failure::Lost(why),
@@ -109,8 +142,15 @@ impl Backup {
     }
 
     /// No server answers: the folder is opened directly if no process holds it.
-    fn directly(&self, common: &Common, unreachable: &str, file: File) -> Result<KeysKnown, Failure> {
+    fn directly(&self, common: &Common, unreachable: &str, sink: Sink) -> Result<KeysKnown, Failure> {
         let settings = self.settings.load()?.settings;
+        if let StorePlace::Database(address) = store_place(&settings.store)? {
+            let opened = PostgresEngine::open_as_it_is(&address);
+            let opened = opened.map_err(|error| Failure::Refused(error.to_string()))?;
+            common.output().note(&format!("no server runs: reading {} directly", address.told()));
+            write_directly(opened, common, sink)?;
+            return known_of(&settings);
+        }
         let data = settings.data_dir.clone();
         if !EmbeddedEngine::exists(&data) {
             return Err(Failure::Unreachable(format!(
@@ -126,12 +166,12 @@ impl Backup {
             other => Failure::Refused(other.to_string()),
         })?;
         common.output().note(&format!("no server runs: reading {} directly", data.display()));
-        write_directly(opened, common, file)?;
+        write_directly(opened, common, sink)?;
         known_of(&settings)
     }
 }
 
-fn write_directly(engine: EmbeddedEngine, common: &Common, file: File) -> Result<(), Failure> {
+fn write_directly(engine: impl Engine, common: &Common, sink: Sink) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Refused(format!("cannot start: {error}")))?;
     let taken_at_ms = u64::try_from(SystemClock.now().timestamp_millis()).unwrap_or(0);
@@ -140,7 +180,7 @@ fn write_directly(engine: EmbeddedEngine, common: &Common, file: File) -> Result
         .block_on(async move {
             let records = RecordStore::start(engine);
             let written =
-                records.write_snapshot(synced(file), taken_at_ms, move |records| progress.at(records)).await;
+                records.write_snapshot(sink, taken_at_ms, move |records| progress.at(records)).await;
             records.close().await?;
             written.map(drop)
         })
@@ -152,20 +192,48 @@ fn known_of(settings: &Settings) -> Result<KeysKnown, Failure> {
     Ok(KeysKnown { last_at: known.last_at.map(text), not_in_it: known.not_in_it })
 }
 
-/// Everything is on the disk once this was flushed.
-fn synced(file: File) -> impl Write + Send + 'static {
-    struct Synced(BufWriter<File>);
-    impl Write for Synced {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.write(bytes)
-        }
+/// Where a backup is written; everything is on the disk once this was flushed, at its end.
+enum Sink {
+    Plain(Synced),
+    Encrypted(Box<Sealing<Synced>>),
+}
 
-        fn flush(&mut self) -> io::Result<()> {
-            self.0.flush()?;
-            self.0.get_ref().sync_all()
+impl Sink {
+    fn of(file: File, lock: Option<&Lock>) -> io::Result<(Self, Option<FileKey>)> {
+        let file = Synced(BufWriter::with_capacity(1 << 20, file));
+        let Some(lock) = lock else { return Ok((Self::Plain(file), None)) };
+        let (sealing, key) = Encrypter::begin(file, lock).map_err(io::Error::other)?;
+        Ok((Self::Encrypted(Box::new(Sealing(sealing))), Some(key)))
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(sink) => sink.write(bytes),
+            Self::Encrypted(sink) => sink.write(bytes),
         }
     }
-    Synced(BufWriter::with_capacity(1 << 20, file))
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(sink) => sink.flush(),
+            Self::Encrypted(sink) => sink.flush(),
+        }
+    }
+}
+
+struct Synced(BufWriter<File>);
+
+impl Write for Synced {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()?;
+        self.0.get_ref().sync_all()
+    }
 }
 
 /// `FILE.part`: what is there is not whole.
@@ -200,7 +268,8 @@ fn words(answer: &Value) -> String {
     let word = |name: &str| answer[name].as_str().unwrap_or("").to_owned();
     let number = |name: &str| answer[name].as_u64().unwrap_or(0);
     format!(
-        "backup {} ({} bytes, {} records) of {}, checked\n{}",
+        "{} {} ({} bytes, {} records) of {}, checked\n{}",
+        if answer["encrypted"] == true { "encrypted backup" } else { "backup" },
         word("file"),
         number("bytes"),
         number("records"),

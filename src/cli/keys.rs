@@ -1,14 +1,20 @@
 //! `lictor keys …`
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::api::escaped;
-use super::backup::text;
+use super::backup::{cannot, text};
 use super::{Common, Failure, SettingFlags, Table};
+use crate::age::Identity;
 use crate::application::ports::Clock as _;
 use crate::clock::SystemClock;
 use crate::config::is_http_url;
@@ -30,6 +36,9 @@ pub enum Keys {
     Create(CreateKeys),
     /// Write every key of the keys folder into one file. Run it on the server's machine; needs no server.
     Backup(KeysFile),
+    /// Make a key pair that backups of the data can be encrypted to: the private key goes into the file, the public key is
+    /// printed for `lictor backup --encrypt-to`. Keep the file where the backups are not.
+    Identity(NewIdentity),
     /// Bring the keys of such a file back into an empty keys folder.
     Restore(KeysFile),
 }
@@ -57,6 +66,14 @@ pub struct KeysFile {
     settings: SettingFlags,
 }
 
+/// Where the private key goes.
+#[derive(Debug, Args)]
+pub struct NewIdentity {
+    /// The file to write; it must not be there yet.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
 impl Keys {
     /// Does it.
     pub fn run(self, common: &Common) -> Result<(), Failure> {
@@ -64,6 +81,7 @@ impl Keys {
             Self::Create(command) => return command.run(common),
             Self::Backup(command) => return command.back_up(common),
             Self::Restore(command) => return command.restore(common),
+            Self::Identity(command) => return command.run(common),
             Self::List => common.output().answer(&common.api()?.get("/v1/merchant/keys")?, listing),
             Self::Public => {
                 let api = common.api()?;
@@ -84,6 +102,26 @@ impl Keys {
                 common.output().answer(&keys, |keys| format!("{keys:#}"));
             }
         }
+        Ok(())
+    }
+}
+
+impl NewIdentity {
+    fn run(self, common: &Common) -> Result<(), Failure> {
+        let identity = Identity::new(random_bytes());
+        let (public, secret) = (identity.recipient().to_string(), identity.text());
+        let text = Zeroizing::new(format!("# public key: {public}\n{}\n", secret.expose_secret()));
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.file);
+        file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+            .map_err(|error| cannot("write", &self.file, &error))?;
+        let answer = json!({ "file": self.file, "public_key": public });
+        common.output().answer(&answer, |answer| {
+            let file = self.file.display();
+            let public = answer["public_key"].as_str().unwrap_or_default();
+            format!(
+                "{file} holds the private key: whoever has it reads the backups, and nobody does without it\nnext: lictor backup FILE --encrypt-to {public}"
+            )
+        });
         Ok(())
     }
 }

@@ -6,11 +6,14 @@ pub mod api;
 mod api_token;
 mod apply;
 mod backup;
+mod calendar;
 mod channel;
 mod channel_check;
 mod client_example;
 mod config;
+mod crypto;
 mod demo;
+mod encryption;
 mod failure;
 mod import;
 mod init;
@@ -18,6 +21,7 @@ mod json_lines;
 mod keys;
 mod license;
 mod order;
+mod order_missing;
 mod outbox;
 mod output;
 mod problem;
@@ -28,7 +32,11 @@ mod sandbox_chaos;
 mod sandbox_judge;
 mod serve;
 mod setting_flags;
+mod status;
 mod store;
+mod store_move;
+mod store_move_answer;
+mod store_move_server;
 mod table;
 mod token;
 mod usage;
@@ -109,13 +117,13 @@ enum Command {
     ConfigSample,
     /// Create and change a merchant's catalog from a file; never deletes.
     Apply(apply::Apply),
-    /// Licenses: list, show, issue, import, suspend, resume, revoke, reissue.
+    /// Licenses: list, show, explain, issue, import, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
     /// Production addresses: list, show, calls, check, test-code.
     #[command(subcommand)]
     Channel(channel::Channel),
-    /// Orders of marketplaces: list, show, map, retry, fetch.
+    /// Orders of marketplaces: list, show, map, retry, fetch, missing.
     #[command(subcommand)]
     Order(order::Order),
     /// Work that waits for a marketplace: list, retry.
@@ -131,7 +139,7 @@ enum Command {
     Backup(backup::Backup),
     /// Make the store again from a backup.
     Restore(restore::Restore),
-    /// The embedded store of a stopped server: verify, compact.
+    /// The store: verify, compact, upgrade, move between engines.
     #[command(subcommand)]
     Store(store::Store),
     /// Tokens of the merchant API.
@@ -143,6 +151,15 @@ enum Command {
     /// Sign or verify events of Standard Webhooks; needs no server.
     #[command(subcommand)]
     Webhook(webhook::Webhook),
+    /// Verify signatures on their own; needs no server.
+    #[command(subcommand)]
+    Crypto(crypto::Crypto),
+    /// Decode status lists on their own; needs no server.
+    #[command(subcommand)]
+    Status(status::StatusCheck),
+    /// Count terms and quota windows; needs no server.
+    #[command(subcommand)]
+    Calendar(calendar::Calendar),
     /// Run the example client; what `demo` runs as the customer's software.
     #[command(hide = true, disable_help_flag = true)]
     ClientExample {
@@ -182,10 +199,13 @@ impl Cli {
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),
             Command::Restore(command) => command.run(output),
-            Command::Store(command) => command.run(output),
+            Command::Store(command) => command.run(&self.common),
             Command::ApiToken(command) => command.run(&self.common),
             Command::Token(command) => return token::run(command, output),
             Command::Webhook(command) => return webhook::run(command, output),
+            Command::Crypto(command) => return crypto::run(command, output),
+            Command::Status(command) => return status::run(command, output),
+            Command::Calendar(command) => return calendar::run(command, output),
             Command::ClientExample { args } => return client_example::run(args),
             Command::Sandbox(command) => command.run(&self.common),
         };

@@ -46,7 +46,13 @@ pub enum Order {
         /// Only this line of it.
         #[arg(long, value_name = "LINE")]
         line: Option<String>,
+        /// What the marketplace was told to call it, when a restore has lost it: its later calls then find it.
+        #[arg(long, value_name = "INSTANCE")]
+        instance_id: Option<String>,
     },
+    /// Compare the order list that you export from the seller console with what is kept here: which orders never arrived, or
+    /// were lost with an earlier store; and fetch them.
+    Missing(super::order_missing::Missing),
 }
 
 /// Which order lines are listed.
@@ -86,10 +92,14 @@ impl Order {
                 output.answer(&api.post(&path(&order, "/map"), &json!({ "spec": spec }))?, mapped);
             }
             Self::Retry { order } => output.answer(&api.post(&path(&order, "/retry"), &json!({}))?, retried),
-            Self::Fetch { order, channel, line } => {
+            Self::Missing(missing) => return missing.run(&api, output),
+            Self::Fetch { order, channel, line, instance_id } => {
                 let mut body = json!({ "channel": channel, "order_id": order });
                 if let Some(line) = line {
                     body["order_line_id"] = line.into();
+                }
+                if let Some(instance_id) = instance_id {
+                    body["instance_id"] = instance_id.into();
                 }
                 let answer = api.post("/v1/merchant/orders/fetch", &body)?;
                 if answer["outcome"] == "asking" {

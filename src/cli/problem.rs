@@ -37,6 +37,11 @@ impl Problem {
         matches!(self.status, 502..=504)
     }
 
+    /// Whether every other request of this caller would be answered alike.
+    pub fn is_about_the_caller(&self) -> bool {
+        matches!(self.status, 401 | 403 | 429)
+    }
+
     /// The document as received.
     pub fn to_json(&self) -> Value {
         self.body.clone()

@@ -20,6 +20,12 @@ pub struct SettingFlags {
 }
 
 impl SettingFlags {
+    /// The same with another value of a setting.
+    pub fn with(mut self, setting: &str, value: String) -> Self {
+        self.flags.insert(setting.to_owned(), value);
+        self
+    }
+
     /// Resolves every setting; says on the standard error what is probably not meant.
     pub fn load(&self) -> Result<Loaded, Failure> {
         Ok(Layers::of_process(self.flags.clone(), self.config.as_deref())?.load()?)

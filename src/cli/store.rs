@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::progress::Progress;
-use super::{Failure, Output, SettingFlags};
+use super::store_move::Move;
+use super::{Common, Failure, Output, SettingFlags};
 use crate::config::Settings;
 use crate::service::{self, StorePlace};
 use crate::store::{
@@ -25,6 +26,8 @@ pub enum Store {
     Verify(Folder),
     /// Bring the schema of the database up to what this program writes; servers of the version before run on.
     Upgrade(Folder),
+    /// Move everything but the keys between the embedded store and a database, while it is served.
+    Move(Move),
     /// Make the index anew beside the old one, swap, and drop what is no longer needed.
     Compact(Folder),
 }
@@ -38,8 +41,10 @@ pub struct Folder {
 
 impl Store {
     /// Does it.
-    pub fn run(self, output: Output) -> Result<(), Failure> {
+    pub fn run(self, common: &Common) -> Result<(), Failure> {
+        let output = common.output();
         match self {
+            Self::Move(command) => command.run(common),
             Self::Verify(folder) => verify(folder.closed()?, output),
             Self::Upgrade(folder) => upgrade(&folder.settings.load()?.settings, output),
             Self::Compact(folder) => compact(folder.closed()?, output),

@@ -1,16 +1,14 @@
 //! `lictor webhook …`: checks of Standard Webhooks signatures for integrators. Works on its input alone, without a server.
 
-use std::io;
 use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
 use secrecy::SecretString;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::json_lines::next_line;
-use super::output::line;
-use super::{Failure, Output};
+use super::Output;
+use super::json_lines::{self, Answer, Members, text};
 use crate::application::ports::Clock as _;
 use crate::clock::SystemClock;
 use crate::marketplace::generic::signature::{self, Refused, Signed, WebhookSecret};
@@ -28,60 +26,15 @@ pub enum Webhook {
     Verify,
 }
 
-/// One answer, and whether it accepts.
-struct Answer {
-    value: Value,
-    accepted: bool,
-}
-
 /// Does it. One line: 0 accepted, 1 refused. Many lines: 0 when every line was answered.
 pub fn run(command: Webhook, output: Output) -> ExitCode {
-    match answer_all(command) {
-        Ok(accepted) => ExitCode::from(u8::from(!accepted)),
-        Err(failure) => {
-            output.failure(&failure);
-            failure.exit_code()
-        }
-    }
+    json_lines::run(output, LINE_BYTES_MAX, |members| match command {
+        Webhook::Sign => sign(members),
+        Webhook::Verify => verify(members),
+    })
 }
 
-/// Answers each line; whether the exit code is 0.
-fn answer_all(command: Webhook) -> Result<bool, Failure> {
-    let unreadable = |error: io::Error| Failure::Usage(format!("cannot read the standard input: {error}"));
-    let mut input = io::stdin().lock();
-    let (mut lines, mut last_accepted) = (0_u64, true);
-    while let Some(text) = next_line(&mut input, LINE_BYTES_MAX).map_err(unreadable)? {
-        if text.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        let answer = command.answer(&text);
-        line(&answer.value.to_string());
-        (lines, last_accepted) = (lines + 1, answer.accepted);
-    }
-    if lines == 0 {
-        return Err(Failure::Usage("JSON lines are read from the standard input, and nothing came".into()));
-    }
-    Ok(lines != 1 || last_accepted)
-}
-
-impl Webhook {
-    fn answer(self, line: &[u8]) -> Answer {
-        let Ok(members) = serde_json::from_slice::<Map<String, Value>>(line) else {
-            return error(&format!("the line is no JSON object, or longer than {LINE_BYTES_MAX} bytes"));
-        };
-        let answered = match self {
-            Self::Sign => sign(&members),
-            Self::Verify => verify(&members),
-        };
-        answered.unwrap_or_else(|words| error(&words))
-    }
-}
-
-fn error(words: &str) -> Answer {
-    Answer { value: json!({ "error": words }), accepted: false }
-}
-
-fn sign(members: &Map<String, Value>) -> Result<Answer, String> {
+fn sign(members: &Members) -> Result<Answer, String> {
     let secret =
         secret(members)?.map_err(|_| format!("{MALFORMED_SECRET}: {}", signature::MalformedSecret))?;
     let (id, timestamp, body) = (text(members, "id")?, timestamp(members)?, text(members, "body")?);
@@ -90,7 +43,7 @@ fn sign(members: &Map<String, Value>) -> Result<Answer, String> {
     Ok(Answer { value: json!({ "signature": signature }), accepted: true })
 }
 
-fn verify(members: &Map<String, Value>) -> Result<Answer, String> {
+fn verify(members: &Members) -> Result<Answer, String> {
     let timestamp = timestamp(members)?;
     let signed = Signed {
         id: text(members, "id")?,
@@ -109,18 +62,13 @@ fn verify(members: &Map<String, Value>) -> Result<Answer, String> {
 }
 
 /// The secret itself is never repeated.
-fn secret(members: &Map<String, Value>) -> Result<Result<WebhookSecret, signature::MalformedSecret>, String> {
+fn secret(members: &Members) -> Result<Result<WebhookSecret, signature::MalformedSecret>, String> {
     let text = SecretString::from(text(members, "secret")?.to_owned());
     Ok(WebhookSecret::parse(&text))
 }
 
-fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<&'a str, String> {
-    let member = members.get(name).ok_or_else(|| format!("the member `{name}` is missing"))?;
-    member.as_str().ok_or_else(|| format!("the member `{name}` must be a string"))
-}
-
 /// Seconds, as a number or as the header's text; either is taken as it is written.
-fn timestamp(members: &Map<String, Value>) -> Result<String, String> {
+fn timestamp(members: &Members) -> Result<String, String> {
     match members.get("timestamp") {
         None => Err("the member `timestamp` is missing".to_owned()),
         Some(Value::Number(number)) => Ok(number.to_string()),
@@ -132,7 +80,7 @@ fn timestamp(members: &Map<String, Value>) -> Result<String, String> {
 }
 
 /// Seconds, as a number or as text.
-fn now(members: &Map<String, Value>) -> Result<DateTime<Utc>, String> {
+fn now(members: &Members) -> Result<DateTime<Utc>, String> {
     let seconds = match members.get("now") {
         None | Some(Value::Null) => return Ok(SystemClock.now()),
         Some(Value::Number(number)) => number.as_i64(),

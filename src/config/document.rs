@@ -82,6 +82,12 @@ impl Notes {
 
 /// Reads `text` with `read`, which notes what it does not like; the value counts only when nothing was noted.
 pub fn read_document<T>(text: &str, read: impl FnOnce(&Section<'_>) -> T) -> Result<T, Vec<Mistake>> {
+    let (value, mistakes) = read_as_far_as_it_goes(text, read);
+    if mistakes.is_empty() { Ok(value) } else { Err(mistakes) }
+}
+
+/// The same, for whoever goes on with what was read beside the mistakes.
+pub fn read_as_far_as_it_goes<T>(text: &str, read: impl FnOnce(&Section<'_>) -> T) -> (T, Vec<Mistake>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let notes = Notes::new(text);
     let syntax: Vec<Mistake> = errors
@@ -94,8 +100,7 @@ pub fn read_document<T>(text: &str, read: impl FnOnce(&Section<'_>) -> T) -> Res
         .collect();
     let place = Place { offset: 0, pointer: String::new() };
     let value = read(&Section { table: table.get_ref(), place, notes: &notes, known: RefCell::default() });
-    let mistakes = notes.into_sorted(syntax);
-    if mistakes.is_empty() { Ok(value) } else { Err(mistakes) }
+    (value, notes.into_sorted(syntax))
 }
 
 /// A table of the file. Members that were asked for are known; [`Self::finish`] notes all others.

@@ -31,8 +31,8 @@ pub enum ReadError {
     },
 }
 
-/// Reads a text file; a byte order mark at its start does not belong to the text. `-` is the standard input.
-pub fn read_text(path: &Path, limit_bytes: usize) -> Result<String, ReadError> {
+/// Reads a file; `-` is the standard input.
+pub fn read_bytes(path: &Path, limit_bytes: usize) -> Result<Vec<u8>, ReadError> {
     let io_error = |source| ReadError::Io { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     let limit = u64::try_from(limit_bytes).unwrap_or(u64::MAX - 1) + 1;
@@ -44,6 +44,12 @@ pub fn read_text(path: &Path, limit_bytes: usize) -> Result<String, ReadError> {
     if bytes.len() > limit_bytes {
         return Err(ReadError::TooLong { path: path.to_owned(), limit_bytes });
     }
+    Ok(bytes)
+}
+
+/// Reads a text file; a byte order mark at its start does not belong to the text. `-` is the standard input.
+pub fn read_text(path: &Path, limit_bytes: usize) -> Result<String, ReadError> {
+    let bytes = read_bytes(path, limit_bytes)?;
     let text = String::from_utf8(bytes).map_err(|_| ReadError::NotText { path: path.to_owned() })?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }

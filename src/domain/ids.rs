@@ -141,6 +141,17 @@ own_id!(/// Something that a merchant should know of a channel.
     NoticeId, "ntc_");
 own_id!(/// A record of usage; its order is that of recording.
     UsageId, "usg_");
+own_id!(/// Quota kept back for work that may fail.
+    ReservationId, "rsv_");
+id!(/// A quota package of a license: stable over renewals and changes, never reused, also when the package moves.
+PackageId, "`pkg_`, 22 letters or digits, `_` and a number", |text| {
+    let parts = text.strip_prefix("pkg_").and_then(|rest| rest.split_once('_'));
+    parts.is_some_and(|(uuid, number)| {
+        uuid.len() == UUID_TEXT_CHARS
+            && uuid.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && number.parse::<u16>().is_ok_and(|value| value.to_string() == number)
+    })
+});
 id!(/// What a record of usage is called towards the marketplace (`metering_sn`): the same for ever.
 MeteringSn, "1 to 64 visible ASCII characters", |text| is_foreign(text) && text.len() <= METERING_SN_BYTES_MAX);
 
@@ -148,6 +159,13 @@ impl UsageId {
     /// The name towards the marketplace of a record that its merchant did not name.
     pub fn metering_sn(&self) -> MeteringSn {
         MeteringSn(self.0.clone())
+    }
+}
+
+impl PackageId {
+    /// The package of this number among those that the purchase of a license gave.
+    pub fn of(license: &LicenseId, number: u16) -> Self {
+        Self(format!("{}_{number}", license.as_str().replacen(LicenseId::PREFIX, "pkg_", 1)))
     }
 }
 
@@ -185,6 +203,17 @@ mod tests {
         let license = LicenseId::from_uuid(7);
         let purchase = PurchaseId::of(&license);
         assert_eq!((purchase.license(), PurchaseId::parse(purchase.as_str())), (license, Ok(purchase)));
+    }
+
+    #[test]
+    fn packages_of_a_license_are_told_apart_by_their_number() {
+        let license = LicenseId::from_uuid(7);
+        let id = PackageId::of(&license, 12);
+        assert_eq!(id.as_str(), "pkg_0000000000000000000007_12");
+        assert_eq!(PackageId::parse(id.as_str()), Ok(id));
+        for text in ["pkg_0000000000000000000007", "pkg_0000000000000000000007_012", "pkg_7_1"] {
+            assert!(PackageId::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

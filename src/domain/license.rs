@@ -2,14 +2,18 @@
 
 mod keys;
 mod orders;
+mod start;
 mod stop;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) use tests::license as test_license;
 
 use std::collections::BTreeMap;
 
 pub use keys::{IssuedKey, OldKeyFate};
 pub use orders::{AppliedChange, AppliedOrder, EndChange};
+pub use start::{DelayedStart, StartEvent};
 pub use stop::{Hold, HoldBy, Holds, LicenseEnd};
 
 use super::{
@@ -118,6 +122,45 @@ impl LicenseState {
     const ALL: [Self; 6] =
         [Self::Revoked, Self::Released, Self::Suspended, Self::Expired, Self::Pending, Self::Active];
 
+    /// The first state that applies. What has not begun ends only where the marketplace has said when.
+    pub fn of(
+        end: &LicenseEnd,
+        holds: &Holds,
+        awaits: Option<StartEvent>,
+        known: &Validity,
+        now: Instant,
+    ) -> Self {
+        let phase = match (awaits, known.phase(now)) {
+            (None, phase) => phase,
+            (Some(_), Phase::After) => Phase::After,
+            (Some(_), Phase::Before | Phase::Within) => Phase::Before,
+        };
+        match (end, holds.is_empty(), phase) {
+            (LicenseEnd::Revoked { .. }, _, _) => Self::Revoked,
+            (LicenseEnd::Released { .. }, _, _) => Self::Released,
+            (LicenseEnd::Running, false, _) => Self::Suspended,
+            (LicenseEnd::Running, true, Phase::After) => Self::Expired,
+            (LicenseEnd::Running, true, Phase::Before) => Self::Pending,
+            (LicenseEnd::Running, true, Phase::Within) => Self::Active,
+        }
+    }
+
+    /// Whether a license in this state can be used, or why not: the ordered list of checks.
+    pub fn check(self, awaits: Option<StartEvent>) -> Result<(), Refusal> {
+        match self {
+            Self::Revoked => Err(Refusal::LicenseRevoked),
+            Self::Released => Err(Refusal::LicenseReleased),
+            Self::Suspended => Err(Refusal::LicenseSuspended),
+            Self::Expired => Err(Refusal::LicenseExpired),
+            Self::Pending => Err(match awaits {
+                None => Refusal::LicenseNotStarted,
+                Some(StartEvent::FirstActivation) => Refusal::AwaitsActivation,
+                Some(StartEvent::Acceptance) => Refusal::AwaitsAcceptance,
+            }),
+            Self::Active => Ok(()),
+        }
+    }
+
     /// The word in answers and filters.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -180,8 +223,10 @@ pub struct License {
     pub env: Env,
     /// What was sold.
     pub sold: SoldSpec,
-    /// When it is valid.
+    /// When it is valid; before a beginning that is awaited, when it would be if it had begun with the purchase.
     pub validity: Validity,
+    /// What begins it, if that is not the purchase.
+    pub start: Option<DelayedStart>,
     /// Why it is stopped, if it is.
     pub holds: Holds,
     /// When the marketplace stopped it or let it go on last, where its calls say when that happened.
@@ -190,9 +235,9 @@ pub struct License {
     pub end: LicenseEnd,
     /// Of the claim code: one more at each re-issue, which kills the old code.
     pub generation: u32,
-    /// Every key text whose own end has not come, newest last; never empty once minted.
+    /// Every key text whose own end has not come, newest last; empty only before it begins.
     pub issued: Vec<IssuedKey>,
-    /// The current license key as the customer pastes it.
+    /// The current license key as the customer pastes it; empty before it begins.
     pub license_key: String,
     /// The purchase and every later order, in order of arrival.
     pub orders: Vec<AppliedOrder>,
@@ -226,6 +271,7 @@ impl License {
             env: new.env,
             sold: new.sold,
             validity: new.validity,
+            start: None,
             holds: Holds::default(),
             status_told_at: None,
             end: LicenseEnd::Running,
@@ -241,26 +287,13 @@ impl License {
 
     /// The state that is shown.
     pub fn state(&self, now: Instant) -> LicenseState {
-        match (&self.end, self.holds.is_empty(), self.validity.phase(now)) {
-            (LicenseEnd::Revoked { .. }, _, _) => LicenseState::Revoked,
-            (LicenseEnd::Released { .. }, _, _) => LicenseState::Released,
-            (LicenseEnd::Running, false, _) => LicenseState::Suspended,
-            (LicenseEnd::Running, true, Phase::After) => LicenseState::Expired,
-            (LicenseEnd::Running, true, Phase::Before) => LicenseState::Pending,
-            (LicenseEnd::Running, true, Phase::Within) => LicenseState::Active,
-        }
+        let known = Validity::between(self.validity.starts_at, self.known_end());
+        LicenseState::of(&self.end, &self.holds, self.awaits(), &known, now)
     }
 
-    /// Whether it can be used at `now`, or why not: the ordered list of checks.
+    /// Whether it can be used at `now`, or why not.
     pub fn check(&self, now: Instant) -> Result<(), Refusal> {
-        match self.state(now) {
-            LicenseState::Revoked => Err(Refusal::LicenseRevoked),
-            LicenseState::Released => Err(Refusal::LicenseReleased),
-            LicenseState::Suspended => Err(Refusal::LicenseSuspended),
-            LicenseState::Expired => Err(Refusal::LicenseExpired),
-            LicenseState::Pending => Err(Refusal::LicenseNotStarted),
-            LicenseState::Active => Ok(()),
-        }
+        self.state(now).check(self.awaits())
     }
 
     /// The same for the holder of one key text: only the current key makes a new activation. In a store that was ever

@@ -182,7 +182,8 @@ pub enum PurchaseOutcome {
     Accepted { instance_id: String, ready: bool },
     /// Answers [`PurchaseEvent::Bought`] of the families that carry the order, and [`PurchaseEvent::LicenseAsked`], once
     /// the license is minted.
-    /// `license_key` is the current text; none when the purchase was released before it had one.
+    /// `license_key` is the current text, before the license begins its claim code; none when the purchase was released
+    /// before it had one.
     Delivered { info: InstanceInfo, license_key: Option<String> },
     /// Answers [`PurchaseEvent::Queried`].
     Instances(Vec<InstanceInfo>),
@@ -230,10 +231,10 @@ pub struct InstanceInfo {
 pub struct LicenseShown {
     pub id: LicenseId,
     pub state: LicenseState,
-    /// None is permanent.
+    /// None is permanent, or counted from a beginning that has not come.
     pub ends_at: Option<DateTime<Utc>>,
-    /// The current text.
-    pub license_key: String,
+    /// The current text; none before it begins.
+    pub license_key: Option<String>,
     pub claim_code: String,
 }
 

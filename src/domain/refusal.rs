@@ -1,5 +1,7 @@
 //! The rules say no: shown to the caller with a stable code.
 
+use super::{Amount, Instant, LedgerPlace};
+
 /// What the reader of a refusal does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextAction {
@@ -55,6 +57,12 @@ pub enum Refusal {
     /// Its time has not come, or the purchase is not settled yet.
     #[error("the license has not started")]
     LicenseNotStarted,
+    /// It begins with its first activation, which has not come.
+    #[error("the license begins with its first activation")]
+    AwaitsActivation,
+    /// It begins when the seller records the buyer's acceptance.
+    #[error("the license begins when its acceptance is recorded")]
+    AwaitsAcceptance,
     /// There is a newer key for the same license.
     #[error("the license key was replaced by a newer one")]
     LicenseSuperseded,
@@ -70,6 +78,9 @@ pub enum Refusal {
     /// A certificate older than the one before the current: two machines renew the same activation.
     #[error("the certificate was already renewed by another copy")]
     CloneSuspected,
+    /// A usage ledger is wrong at a place; what stands before it was counted.
+    #[error("the usage ledger is refused from entry {} on: {}", .0.seq, .0.fault.as_str())]
+    LedgerRefused(LedgerPlace),
     /// The activation no longer holds a place.
     #[error("the activation has ended")]
     ActivationEnded,
@@ -128,6 +139,28 @@ pub enum Refusal {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyConflict,
+    /// The packages of a metric have not enough left, and none of them counts what is beyond.
+    #[error("{left} of {metric} are left")]
+    QuotaExhausted {
+        /// Which member asked for more, as a JSON pointer.
+        pointer: String,
+        /// Of what.
+        metric: String,
+        /// What is left now.
+        left: Amount,
+        /// When the first window ends.
+        window_ends_at: Option<Instant>,
+        /// When there is more again, if it ever is.
+        resets_at: Option<Instant>,
+    },
+    /// The use lies too long ago to be counted.
+    #[error("use is counted up to {days} days later")]
+    UsageTooOld {
+        /// Which member says so, as a JSON pointer.
+        pointer: String,
+        /// How far back it may lie.
+        days: i64,
+    },
     /// The token may not do this.
     #[error("the token lacks the scope {scope}")]
     ScopeMissing {
@@ -148,11 +181,14 @@ impl Refusal {
             Self::LicenseReleased => "license_released",
             Self::LicenseSuspended => "license_suspended",
             Self::LicenseExpired => "license_expired",
-            Self::LicenseNotStarted => "license_not_started",
+            Self::LicenseNotStarted | Self::AwaitsActivation | Self::AwaitsAcceptance => {
+                "license_not_started"
+            }
             Self::LicenseSuperseded => "license_superseded",
             Self::MachineMismatch => "machine_mismatch",
             Self::MachineLimitReached { .. } => "machine_limit_reached",
             Self::CloneSuspected => "clone_suspected",
+            Self::LedgerRefused(_) => "ledger_refused",
             Self::ActivationEnded | Self::IllegalState { .. } => "illegal_state",
             Self::NotFound { .. } => "not_found",
             Self::OrderNotHeld { .. } => "order_not_held",
@@ -162,6 +198,8 @@ impl Refusal {
             Self::Invalid { .. } => "invalid_request",
             Self::RevisionConflict { .. } => "revision_conflict",
             Self::IdempotencyConflict => "idempotency_conflict",
+            Self::QuotaExhausted { .. } => "quota_exhausted",
+            Self::UsageTooOld { .. } => "usage_too_old",
             Self::ScopeMissing { .. } => "scope_missing",
             Self::TokenRefused => "token_refused",
         }
@@ -172,14 +210,19 @@ impl Refusal {
         match self {
             Self::LicenseKeyRefused | Self::LicenseSuperseded => Some(NextAction::PasteCurrentKey),
             Self::LicenseExpired => Some(NextAction::Renew),
+            Self::QuotaExhausted { resets_at: None, .. } => Some(NextAction::ContactSeller),
+            Self::QuotaExhausted { resets_at: Some(_), .. } => Some(NextAction::Retry),
             Self::MachineLimitReached { .. } => Some(NextAction::ReleaseAMachine),
-            Self::MachineMismatch | Self::CloneSuspected | Self::ActivationEnded => {
+            Self::AwaitsActivation | Self::MachineMismatch | Self::CloneSuspected | Self::ActivationEnded => {
                 Some(NextAction::GoOnline)
             }
-            Self::LicenseRevoked | Self::LicenseReleased | Self::LicenseSuspended => {
-                Some(NextAction::ContactSeller)
+            Self::AwaitsAcceptance
+            | Self::LicenseRevoked
+            | Self::LicenseReleased
+            | Self::LicenseSuspended => Some(NextAction::ContactSeller),
+            Self::LicenseNotStarted | Self::LedgerRefused(_) | Self::RevisionConflict { .. } => {
+                Some(NextAction::Retry)
             }
-            Self::LicenseNotStarted | Self::RevisionConflict { .. } => Some(NextAction::Retry),
             Self::NotFound { .. }
             | Self::IllegalState { .. }
             | Self::OrderNotHeld { .. }
@@ -188,6 +231,7 @@ impl Refusal {
             | Self::OrderNotTaken { .. }
             | Self::Invalid { .. }
             | Self::IdempotencyConflict
+            | Self::UsageTooOld { .. }
             | Self::ScopeMissing { .. }
             | Self::TokenRefused => None,
         }

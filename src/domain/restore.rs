@@ -13,6 +13,9 @@ const SEQ_PER_SEC: u64 = 64;
 /// More than one activation can be renewed in a second.
 const GENERATIONS_PER_SEC: u64 = 64;
 
+/// How long people are reminded that something was lost.
+const RECENT_DAYS: i64 = 30;
+
 /// That this store was restored from a backup. Its own revision is the boundary: a record of a smaller one is as the
 /// backup had it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +27,11 @@ pub struct Restore {
 }
 
 impl Restore {
+    /// Whether what was lost may still be worth looking for.
+    pub fn is_recent(&self, now: Instant) -> bool {
+        (now - self.restored_at).num_days() < RECENT_DAYS
+    }
+
     fn secs(&self) -> u64 {
         u64::try_from(self.restored_at.timestamp() - FIRST_STORE_UNIX_SECS).unwrap_or(0)
     }

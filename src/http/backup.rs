@@ -53,7 +53,7 @@ pub async fn keys(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
 
 impl HttpState {
     /// The caller is the server's own operator.
-    async fn operator(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+    pub(super) async fn operator(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         let token = self.token(headers, Scope::Operator).await?;
         match token.owner {
             TokenOwner::Server => Ok(()),

@@ -12,7 +12,7 @@ use super::error::ApiError;
 use super::presented::credential;
 use super::reply::{Reply, ok};
 use super::state::HttpState;
-use crate::application::Redeemed;
+use crate::application::{CodeUse, Redeemed};
 use crate::domain::{License, ProductId};
 
 #[derive(Deserialize)]
@@ -39,7 +39,7 @@ pub async fn redeem(State(state): State<HttpState>, headers: HeaderMap, body: By
     let text = credential(&headers, &[("/claim_code", request.claim_code.as_deref())])?;
     let product = request.product.as_deref().map(ProductId::parse).transpose();
     let product = product.map_err(|error| ApiError::invalid("/product", error.to_string()))?;
-    match state.redeem(text, product.as_ref()).await? {
+    match state.redeem(text, product.as_ref(), CodeUse::Reading).await? {
         Redeemed::License(license) => {
             let License { license_key, id, .. } = *license;
             ok(&ClaimAnswer { license_key, license_id: id.to_string() })

@@ -7,9 +7,10 @@ use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::language::Language;
-use super::wording;
+use super::{reply, wording};
 use crate::application::ports::{SigningError, StoreError};
 use crate::application::{ApplyFault, ApplyMistake, UseCaseError};
 use crate::domain::{NextAction, Refusal};
@@ -110,7 +111,11 @@ impl ApiError {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Store(StoreError::OutcomeUnknown) | Self::TimedOut { changes: true } => "outcome_unknown",
             Self::Store(
-                StoreError::Conflict | StoreError::Busy | StoreError::NoRoom | StoreError::Failed(_),
+                StoreError::Conflict
+                | StoreError::Busy
+                | StoreError::NoRoom
+                | StoreError::Moving
+                | StoreError::Failed(_),
             )
             | Self::Signing(_)
             | Self::TimedOut { changes: false } => "unavailable",
@@ -138,7 +143,7 @@ impl ApiError {
         match self {
             Self::Store(StoreError::Conflict | StoreError::Busy | StoreError::OutcomeUnknown)
             | Self::TimedOut { .. } => Some(1),
-            Self::Store(StoreError::Failed(_)) | Self::Signing(_) => Some(5),
+            Self::Store(StoreError::Moving | StoreError::Failed(_)) | Self::Signing(_) => Some(5),
             // Somebody has to make room.
             Self::Store(StoreError::NoRoom) => Some(60),
             Self::Refused(_)
@@ -154,9 +159,12 @@ impl ApiError {
 
     fn pointer(&self) -> Option<&str> {
         match self {
-            Self::Refused(Refusal::Invalid { pointer, .. }) | Self::DuplicateMember { pointer } => {
-                Some(pointer)
-            }
+            Self::Refused(
+                Refusal::Invalid { pointer, .. }
+                | Refusal::QuotaExhausted { pointer, .. }
+                | Refusal::UsageTooOld { pointer, .. },
+            )
+            | Self::DuplicateMember { pointer } => Some(pointer),
             Self::Mistakes(mistakes) => mistakes.first().map(|mistake| mistake.pointer.as_str()),
             Self::ItemMistakes(mistakes) => mistakes.first().map(|mistake| mistake.pointer.as_str()),
             Self::Refused(_)
@@ -200,7 +208,9 @@ impl ApiError {
             next_action: self.next_action().map(NextAction::as_str),
             pointer: self.pointer(),
             current_revision: self.current_revision(),
+            place: self.place(),
             mistakes: self.mistakes(),
+            exhausted: self.exhausted(),
             request_id,
         };
         let mut response = (status, Json(problem)).into_response();
@@ -241,6 +251,24 @@ impl ApiError {
         if let Self::Refused(Refusal::RevisionConflict { current }) = self { Some(*current) } else { None }
     }
 
+    fn place(&self) -> Option<PlaceLine> {
+        let Self::Refused(Refusal::LedgerRefused(place)) = self else { return None };
+        Some(PlaceLine { seq: place.seq, fault: place.fault.as_str() })
+    }
+
+    fn exhausted(&self) -> Option<Exhausted<'_>> {
+        let Self::Refused(Refusal::QuotaExhausted { metric, left, window_ends_at, resets_at, .. }) = self
+        else {
+            return None;
+        };
+        Some(Exhausted {
+            metric,
+            left: reply::amount(*left),
+            window_ends_at: window_ends_at.map(reply::instant),
+            resets_at: resets_at.map(reply::instant),
+        })
+    }
+
     fn mistakes(&self) -> Option<Vec<MistakeLine<'_>>> {
         match self {
             Self::Mistakes(mistakes) => Some(mistakes.iter().map(MistakeLine::of).collect()),
@@ -268,19 +296,23 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::LicenseRevoked
         | Refusal::LicenseSuperseded
         | Refusal::LicenseNotStarted
+        | Refusal::AwaitsActivation
+        | Refusal::AwaitsAcceptance
         | Refusal::MachineMismatch => StatusCode::FORBIDDEN,
         Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
         Refusal::MachineLimitReached { .. }
         | Refusal::CloneSuspected
+        | Refusal::LedgerRefused(_)
         | Refusal::ActivationEnded
         | Refusal::OrderNotHeld { .. }
         | Refusal::SkuTaken { .. }
         | Refusal::SpecUnfit { .. }
         | Refusal::OrderNotTaken { .. }
         | Refusal::IllegalState { .. }
+        | Refusal::QuotaExhausted { .. }
         | Refusal::IdempotencyConflict => StatusCode::CONFLICT,
         Refusal::RevisionConflict { .. } => StatusCode::PRECONDITION_FAILED,
-        Refusal::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::Invalid { .. } | Refusal::UsageTooOld { .. } => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 
@@ -299,8 +331,28 @@ struct Problem<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     current_revision: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<PlaceLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     mistakes: Option<Vec<MistakeLine<'a>>>,
+    #[serde(flatten)]
+    exhausted: Option<Exhausted<'a>>,
     request_id: &'a str,
+}
+
+/// Where a usage ledger is wrong.
+#[derive(Serialize)]
+struct PlaceLine {
+    seq: u64,
+    fault: &'static str,
+}
+
+/// What is left of a metric when more was asked for.
+#[derive(Serialize)]
+struct Exhausted<'a> {
+    metric: &'a str,
+    left: Box<RawValue>,
+    window_ends_at: Option<String>,
+    resets_at: Option<String>,
 }
 
 #[derive(Serialize)]

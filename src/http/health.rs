@@ -6,8 +6,10 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::error::ApiError;
+use super::merchant::order_compare::LostTime;
 use super::reply::{Reply, ok};
 use super::state::HttpState;
+use crate::application::ports::StoreError;
 
 /// Who asks wants to know it soon, and does not wait much longer.
 const READY_TIME: Duration = Duration::from_secs(2);
@@ -18,18 +20,29 @@ struct HealthAnswer {
     /// How much room the store's disk has, where it has one of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     disk: Option<&'static str>,
+    /// What was lost with an earlier store, for a month after the restore.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_time: Option<LostTime>,
 }
 
 /// `GET /healthz`: the process lives.
 pub async fn live() -> Reply {
-    ok(&HealthAnswer { status: "live", disk: None })
+    ok(&HealthAnswer { status: "live", disk: None, lost_time: None })
 }
 
-/// `GET /readyz`: a read of the store works. A disk that fills up is told and is no reason to take the service out:
+/// `GET /readyz`: a read of the store works, and it is not being moved away. A disk that fills up is told and is no reason to take the service out:
 /// reads, and what must not wait, go on.
 pub async fn ready(State(state): State<HttpState>) -> Reply {
-    let read = tokio::time::timeout(READY_TIME, state.app.merchants()).await;
-    read.map_err(|_elapsed| ApiError::TimedOut { changes: false })??;
+    if state.store.is_moving() {
+        return Err(ApiError::Store(StoreError::Moving));
+    }
+    let read = tokio::time::timeout(READY_TIME, async {
+        state.app.merchants().await?;
+        state.app.restored().await
+    });
+    let restored = read.await.map_err(|_elapsed| ApiError::TimedOut { changes: false })??;
+    let now = state.app.now();
+    let restored = restored.filter(|restore| restore.is_recent(now));
     let disk = state.store.disk().map(|disk| disk.level.as_str());
-    ok(&HealthAnswer { status: "ready", disk })
+    ok(&HealthAnswer { status: "ready", disk, lost_time: restored.as_ref().map(LostTime::of) })
 }

@@ -242,7 +242,7 @@ impl Address {
                 let why = call_text(&refusal.to_string());
                 return (PurchaseOutcome::InvalidParameter, CallCause::Contradiction { why });
             }
-            UseCaseError::Store(StoreError::Busy) => OurFault::StoreBusy,
+            UseCaseError::Store(StoreError::Busy | StoreError::Moving) => OurFault::StoreBusy,
             UseCaseError::Store(StoreError::NoRoom) => OurFault::StoreFull,
             UseCaseError::Store(StoreError::Conflict) => OurFault::StoreContended,
             UseCaseError::Store(StoreError::OutcomeUnknown) => OurFault::StoreUnsure,

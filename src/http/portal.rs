@@ -11,7 +11,7 @@ use super::language::Language;
 use super::reply::instant;
 use super::state::HttpState;
 use super::wording::{self, PortalWords};
-use crate::application::Redeemed;
+use crate::application::{CodeUse, Redeemed};
 use crate::domain::{License, Refusal};
 
 /// Longest form that is read, in bytes.
@@ -30,7 +30,7 @@ pub async fn show(headers: HeaderMap) -> Response {
 pub async fn redeem(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Response {
     let language = Language::of(&headers);
     let redeemed = match typed_code(&body) {
-        Some(text) => state.redeem(&text, None).await,
+        Some(text) => state.redeem(&text, None, CodeUse::Reading).await,
         None => Err(Refusal::LicenseKeyRefused.into()),
     };
     match redeemed {

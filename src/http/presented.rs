@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use license_token::claims::Claims;
 use license_token::json::Value;
-use license_token::{ActivationClaims, LicenseClaims, UnverifiedToken, VerifiedToken};
+use license_token::{ActivationClaims, LicenseClaims, UnverifiedToken, VerifiedToken, base64url};
 
 use super::access::authorization;
 use super::error::ApiError;
@@ -16,7 +16,7 @@ use super::machine::enrolled;
 use super::state::HttpState;
 use super::verifying_keys::MerchantKeys;
 use crate::application::ports::StoreError;
-use crate::application::{Redeemed, UseCaseError};
+use crate::application::{CodeUse, Redeemed, UseCaseError};
 use crate::domain::{
     ActivationId, ClaimCode, License, LicenseId, Machine, MerchantId, ProductId, Refusal, TokenId,
     authorization_code,
@@ -72,7 +72,7 @@ impl HttpState {
         if text.contains('.') {
             return self.key_holder(text);
         }
-        let license = match self.redeem(text, None).await? {
+        let license = match self.redeem(text, None, CodeUse::Activation).await? {
             Redeemed::License(license) => *license,
             // Told like any other "not now": the caller tries the same again.
             Redeemed::Asking { .. } => return Err(ApiError::Store(StoreError::Busy)),
@@ -89,14 +89,19 @@ impl HttpState {
     }
 
     /// What a claim code, or a marketplace's authorization code, opens.
-    pub(super) async fn redeem(&self, text: &str, product: Option<&ProductId>) -> Result<Redeemed, ApiError> {
+    pub(super) async fn redeem(
+        &self,
+        text: &str,
+        product: Option<&ProductId>,
+        code_use: CodeUse,
+    ) -> Result<Redeemed, ApiError> {
         let claimed = match ClaimCode::parse(text) {
-            Ok(code) => self.app.redeem_claim(&code, product).await,
+            Ok(code) => self.app.redeem_claim(&code, product, code_use).await,
             Err(_) => Err(Refusal::LicenseKeyRefused.into()),
         };
         match (claimed, authorization_code(text)) {
             (Err(UseCaseError::Refused(Refusal::LicenseKeyRefused)), Some(code)) => {
-                Ok(self.app.redeem_code(&code, product).await?)
+                Ok(self.app.redeem_code(&code, product, code_use).await?)
             }
             (claimed, _) => Ok(Redeemed::License(Box::new(claimed?))),
         }
@@ -116,11 +121,12 @@ impl HttpState {
         let claims = token.into_claims();
         let activation = own(ActivationId::parse(&claims.act))?;
         let generation = own(u64::try_from(claims.generation))?;
+        let enrolled = claims.machine.as_ref().map(enrolled).or_else(|| of_device_key(&claims));
         Ok(CertificateHolder {
             holder: holder(&known, claims.aud, &claims.sub, None)?,
             activation,
             generation,
-            enrolled: claims.machine.as_ref().map(enrolled),
+            enrolled,
         })
     }
 
@@ -134,6 +140,12 @@ impl HttpState {
         let token = unverified.verify::<C>(&known.keys).map_err(|_why| Refusal::LicenseKeyRefused)?;
         Ok((known, token))
     }
+}
+
+/// A certificate that names no components is bound to a device key.
+fn of_device_key(claims: &ActivationClaims) -> Option<Machine> {
+    let thumbprint = claims.device_key.as_deref().and_then(base64url::decode_array)?;
+    Some(Machine::of_device_key(&thumbprint))
 }
 
 fn holder(

@@ -12,8 +12,8 @@ use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::{
-    activations, backup, claims, health, keysets, marketplace, merchant, metrics, portal, status_lists,
-    validate,
+    activations, backup, claims, health, keysets, marketplace, merchant, metrics, moving, portal,
+    status_lists, usage, validate,
 };
 
 /// All of the service.
@@ -56,6 +56,7 @@ fn apply_files() -> Router<HttpState> {
 fn usage_records() -> Router<HttpState> {
     Router::new()
         .route("/v1/merchant/usage-records", get(merchant::usage::list).post(merchant::usage::record))
+        .route("/v1/usage", post(usage::report))
 }
 
 fn everything_else() -> Router<HttpState> {
@@ -66,6 +67,9 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/activations/{id}/renew", post(activations::renew))
         .route("/v1/activations/{id}/release", post(activations::release))
         .route("/v1/claims", post(claims::redeem))
+        .route("/v1/usage/reservations", post(usage::reserve))
+        .route("/v1/usage/reservations/{id}/confirm", post(usage::confirm))
+        .route("/v1/usage/reservations/{id}/release", post(usage::release))
         .route("/v1/validate", post(validate::validate))
         // Customers
         .route("/portal", get(portal::show).post(portal::redeem))
@@ -76,15 +80,22 @@ fn everything_else() -> Router<HttpState> {
         // Merchants
         .route("/v1/merchant/licenses", get(merchant::licenses::list).post(merchant::licenses::issue))
         .route("/v1/merchant/licenses/{id}", get(merchant::licenses::show))
+        .route("/v1/merchant/licenses/{id}/explanation", get(merchant::explanation::show))
         .route("/v1/merchant/licenses/{id}/suspend", post(merchant::commands::suspend))
         .route("/v1/merchant/licenses/{id}/resume", post(merchant::commands::resume))
         .route("/v1/merchant/licenses/{id}/revoke", post(merchant::commands::revoke))
         .route("/v1/merchant/licenses/{id}/reissue", post(merchant::commands::reissue))
+        .route("/v1/merchant/licenses/{id}/accept", post(merchant::commands::accept))
+        .route(
+            "/v1/merchant/licenses/{id}/app-info",
+            get(merchant::app_info::show).put(merchant::app_info::set),
+        )
         .route("/v1/merchant/channels", get(merchant::channels::list))
         .route("/v1/merchant/channels/{id}", get(merchant::channels::show))
         .route("/v1/merchant/channels/{id}/calls", get(merchant::channels::calls))
         .route("/v1/merchant/channels/{id}/test-code", post(merchant::channels::test_code))
         .route("/v1/merchant/orders", get(merchant::orders::list))
+        .route("/v1/merchant/orders/compare", post(merchant::order_compare::compare))
         .route("/v1/merchant/orders/fetch", post(merchant::orders::fetch))
         .route("/v1/merchant/orders/{order}", get(merchant::orders::show))
         .route("/v1/merchant/orders/{order}/map", post(merchant::orders::map))
@@ -98,6 +109,10 @@ fn everything_else() -> Router<HttpState> {
         // Operation
         .route("/v1/server/backup", get(backup::download))
         .route("/v1/server/keys-backup", get(backup::keys))
+        .route("/v1/server/move", get(moving::stand))
+        .route("/v1/server/move/pause", post(moving::pause))
+        .route("/v1/server/move/resume", post(moving::resume))
+        .route("/v1/server/move/leave", post(moving::leave))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::call_metrics::CallMetrics;
 use super::explain_budget::ExplainBudget;
 use super::verifying_keys::VerifyingKeys;
-use crate::application::ports::{Backups, IdSource, SecretSource, Store, find};
+use crate::application::ports::{Backups, IdSource, Moves, SecretSource, Store, find};
 use crate::application::record::{Owned, RecordKey, Versioned};
 use crate::application::{App, ApplyFiles, ChannelChecks, UseCaseError};
 use crate::config::TrustedProxies;
@@ -57,6 +57,8 @@ pub struct HttpParts {
     pub apply: Arc<dyn ApplyFiles>,
     /// Backups of that store.
     pub backups: Arc<dyn Backups>,
+    /// Moves of that store to another engine.
+    pub moves: Arc<dyn Moves>,
     /// Checks production addresses from outside.
     pub checks: Arc<dyn ChannelChecks>,
     /// Bounds.

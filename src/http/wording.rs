@@ -27,7 +27,11 @@ pub fn title(error: &ApiError, language: Language) -> &'static str {
             ["Outcome unknown", "处理结果未知"]
         }
         ApiError::Store(
-            StoreError::Conflict | StoreError::Busy | StoreError::NoRoom | StoreError::Failed(_),
+            StoreError::Conflict
+            | StoreError::Busy
+            | StoreError::NoRoom
+            | StoreError::Moving
+            | StoreError::Failed(_),
         )
         | ApiError::Signing(_)
         | ApiError::TimedOut { changes: false } => ["Temporarily unavailable", "服务暂时不可用"],
@@ -45,11 +49,14 @@ fn refusal_title(refusal: &Refusal) -> Words {
         Refusal::LicenseReleased => ["License released", "许可证已释放"],
         Refusal::LicenseSuspended => ["License suspended", "许可证已暂停"],
         Refusal::LicenseExpired => ["License expired", "许可证已过期"],
-        Refusal::LicenseNotStarted => ["License not started", "许可证尚未生效"],
+        Refusal::LicenseNotStarted | Refusal::AwaitsActivation | Refusal::AwaitsAcceptance => {
+            ["License not started", "许可证尚未生效"]
+        }
         Refusal::LicenseSuperseded => ["License key replaced", "许可证密钥已更换"],
         Refusal::MachineMismatch => ["Another machine", "机器不匹配"],
         Refusal::MachineLimitReached { .. } => ["Machine limit reached", "已达到机器数量上限"],
         Refusal::CloneSuspected => ["Copied activation suspected", "疑似激活被复制"],
+        Refusal::LedgerRefused(_) => ["Usage ledger refused", "用量账本被拒绝"],
         Refusal::ActivationEnded | Refusal::IllegalState { .. } => {
             ["Not possible in this state", "当前状态不允许此操作"]
         }
@@ -61,6 +68,8 @@ fn refusal_title(refusal: &Refusal) -> Words {
         Refusal::Invalid { .. } => INVALID,
         Refusal::RevisionConflict { .. } => ["Changed meanwhile", "内容已被修改"],
         Refusal::IdempotencyConflict => ["Idempotency key used before", "幂等键已被使用"],
+        Refusal::QuotaExhausted { .. } => ["Quota exhausted", "额度已用完"],
+        Refusal::UsageTooOld { .. } => ["Usage too old", "用量上报过期"],
         Refusal::ScopeMissing { .. } => ["Scope missing", "权限不足"],
         Refusal::TokenRefused => ["API token refused", "API 令牌无效"],
     }
@@ -100,6 +109,7 @@ pub fn reason(error: &ApiError, language: Language) -> String {
         ApiError::Store(StoreError::OutcomeUnknown) | ApiError::TimedOut { changes: true } => {
             pick(language, OUTCOME_UNKNOWN).to_owned()
         }
+        ApiError::Store(StoreError::Moving) => pick(language, MOVING).to_owned(),
         ApiError::Store(
             StoreError::Conflict | StoreError::Busy | StoreError::NoRoom | StoreError::Failed(_),
         )
@@ -121,6 +131,10 @@ const OUTCOME_UNKNOWN: Words = [
 const UNAVAILABLE: Words = [
     "It could not be done now; nothing was changed. Try again later.",
     "暂时无法处理，未做任何更改，请稍后重试。",
+];
+const MOVING: Words = [
+    "The records are being moved to another store; nothing was changed. Try again in a moment.",
+    "数据正在迁移到另一个存储，未做任何更改，请稍后重试。",
 ];
 const PANICKED: Words = [
     "Something broke on our side. Try again later, and name the request id when it happens again.",
@@ -148,6 +162,12 @@ fn in_english(refusal: &Refusal) -> String {
         Refusal::LicenseSuspended => "The license is suspended. Ask the seller.",
         Refusal::LicenseExpired => "The license has expired. Renew it where it was bought.",
         Refusal::LicenseNotStarted => "The license has not started yet.",
+        Refusal::AwaitsActivation => {
+            "The license starts with its first activation, and has no license key before. Enter this code in the software."
+        }
+        Refusal::AwaitsAcceptance => {
+            "The license starts when the seller records your acceptance. Ask the seller."
+        }
         Refusal::LicenseSuperseded => "The license key was replaced. Paste the current one.",
         Refusal::MachineMismatch => "The activation belongs to another machine. Activate this one.",
         Refusal::CloneSuspected => "The certificate was already renewed by another copy. Activate again.",
@@ -156,6 +176,13 @@ fn in_english(refusal: &Refusal) -> String {
         Refusal::TokenRefused => "The API token is missing, unknown, expired or revoked.",
         Refusal::MachineLimitReached { limit } => {
             return format!("The license already runs on {limit} of {limit} machines. Release one of them.");
+        }
+        Refusal::LedgerRefused(place) => {
+            return format!(
+                "The usage ledger is wrong at entry {} ({}). What stands before it was counted; set the ledger aside and renew.",
+                place.seq,
+                place.fault.as_str()
+            );
         }
         Refusal::NotFound { what } => return format!("There is no such {what}."),
         Refusal::OrderNotHeld { state } => {
@@ -172,6 +199,16 @@ fn in_english(refusal: &Refusal) -> String {
         Refusal::RevisionConflict { current } => {
             return format!("It was changed since it was read; its revision is now {current}.");
         }
+        Refusal::QuotaExhausted { metric, left, resets_at, .. } => {
+            let until = match resets_at {
+                Some(end) => format!("It is available anew from {}.", super::reply::instant(*end)),
+                None => "Buy a further package, or ask the seller.".to_owned(),
+            };
+            return format!("Only {left} of {metric} are left; nothing was counted. {until}");
+        }
+        Refusal::UsageTooOld { days, .. } => {
+            return format!("It was used more than {days} days ago and is not counted any more.");
+        }
         Refusal::ScopeMissing { scope } => return format!("The API token lacks the scope {scope}."),
     };
     words.to_owned()
@@ -185,6 +222,8 @@ fn in_chinese(refusal: &Refusal) -> String {
         Refusal::LicenseSuspended => "许可证已暂停使用，请联系卖家。",
         Refusal::LicenseExpired => "许可证已过期，请在购买处续费。",
         Refusal::LicenseNotStarted => "许可证尚未生效。",
+        Refusal::AwaitsActivation => "许可证自首次激活起生效，此前没有许可证密钥；请在软件中输入该激活码。",
+        Refusal::AwaitsAcceptance => "许可证自卖家登记验收起生效，请联系卖家。",
         Refusal::LicenseSuperseded => "许可证密钥已更换，请粘贴当前的密钥。",
         Refusal::MachineMismatch => "该激活属于另一台机器，请激活本机。",
         Refusal::CloneSuspected => "该证书已被另一份副本续期，请重新激活。",
@@ -193,6 +232,13 @@ fn in_chinese(refusal: &Refusal) -> String {
         Refusal::TokenRefused => "API 令牌缺失、无法识别、已过期或已吊销。",
         Refusal::MachineLimitReached { limit } => {
             return format!("许可证已在 {limit} 台机器上使用（上限 {limit} 台），请先释放一台。");
+        }
+        Refusal::LedgerRefused(place) => {
+            return format!(
+                "用量账本在第 {} 条处有误（{}）。此前的记录已计入，请搁置该账本后重新续期。",
+                place.seq,
+                place.fault.as_str()
+            );
         }
         Refusal::NotFound { what } => return format!("{}不存在。", noun_in_chinese(what)),
         Refusal::OrderNotHeld { state } => {
@@ -211,6 +257,16 @@ fn in_chinese(refusal: &Refusal) -> String {
         Refusal::RevisionConflict { current } => {
             return format!("内容在读取之后已被修改，当前修订号为 {current}。");
         }
+        Refusal::QuotaExhausted { metric, left, resets_at, .. } => {
+            let until = match resets_at {
+                Some(at) => format!("新的额度将于 {} 生效。", super::reply::instant(*at)),
+                None => "请另行购买套餐包，或联系卖家。".to_owned(),
+            };
+            return format!("{metric} 仅剩 {left}，本次未计量。{until}");
+        }
+        Refusal::UsageTooOld { days, .. } => {
+            return format!("该用量发生在 {days} 天以前，不再计量。");
+        }
         Refusal::ScopeMissing { scope } => return format!("API 令牌缺少权限 {scope}。"),
     };
     words.to_owned()
@@ -221,6 +277,7 @@ fn noun_in_chinese(what: &str) -> &'static str {
     match what {
         "license" => "该许可证",
         "activation" => "该激活",
+        "reservation" => "该预留",
         "order" => "该订单",
         "order at the marketplace" => "云商店中的该订单",
         "job" => "该任务",

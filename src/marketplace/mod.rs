@@ -8,6 +8,7 @@ mod diagnosis;
 pub mod generic;
 mod json;
 pub mod koogallery;
+pub mod order_export;
 mod order_source;
 mod refusal;
 

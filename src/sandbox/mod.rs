@@ -18,6 +18,7 @@ mod json_text;
 pub mod judge;
 pub mod manner;
 pub mod open_api;
+mod order_list;
 pub mod orders;
 pub mod retry;
 pub mod sensitive;
@@ -158,6 +159,12 @@ impl Sandbox {
     /// The same after `skip` calls that go well.
     pub fn trouble_after(&self, skip: u32, trouble: Trouble, calls: u32) {
         self.open_api.trouble(skip, trouble, calls);
+    }
+
+    /// The order list as a seller exports it from the console; `instance_of` says what an order line is called, where one
+    /// knows.
+    pub fn order_list(&self, instance_of: impl Fn(&MockOrder) -> Option<String>) -> String {
+        order_list::written(&self.orders.all(), &instance_of)
     }
 
     /// How many calls the open API has answered or left hanging, authenticated or not.

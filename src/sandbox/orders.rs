@@ -200,6 +200,13 @@ impl Orders {
         self.lock().get(order_id).cloned().or_else(|| documented(order_id, now))
     }
 
+    /// Every order that was sold, the oldest first.
+    pub fn all(&self) -> Vec<MockOrder> {
+        let mut all: Vec<MockOrder> = self.lock().values().cloned().collect();
+        all.sort_by(|one, other| (one.created_at, &one.order_id).cmp(&(other.created_at, &other.order_id)));
+        all
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<String, MockOrder>> {
         self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
     }

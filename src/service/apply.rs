@@ -5,14 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
 
-use crate::application::ports::SecretSource;
+use crate::application::ports::{SecretFault, SecretSource};
 use crate::application::{
-    App, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, Catalog, UseCaseError,
+    App, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, ApplyMode, Catalog, CatalogMistake,
+    UseCaseError,
 };
-use crate::catalog::{ApplyContext, ApplyFile, Mistake, TokenGiven, mistake_at, parse_apply_file_in};
+use crate::catalog::{ApplyContext, ApplyFile, Mistake, TokenGiven, mistake_at, read_apply_file};
 use crate::domain::{
-    ApiToken, ApiTokenId, Channel, ChannelId, Instant, MerchantId, ProductId, Refusal, Scope, SecretRef,
-    TokenOwner,
+    AccessKeyRef, ApiToken, ApiTokenId, Channel, ChannelId, Instant, Merchant, MerchantId, Refusal, Scope,
+    SecretRef, TokenOwner,
 };
 use crate::http::token_digest;
 use crate::marketplace::protocol_for;
@@ -36,41 +37,40 @@ impl ApplyFiles for CatalogApplier {
         &self,
         text: &str,
         caller: &ApplyCaller,
-        dry_run: bool,
+        mode: ApplyMode,
     ) -> Result<(MerchantId, Vec<AppliedEntry>), ApplyFault> {
-        let (applying, caller) = (caller, caller.merchant());
-        let context = ApplyContext {
-            known_products: self.known_products(text, caller).await?,
-            may_grant_operator: caller.is_none(),
-            only_served: true,
+        let context = self.context(text, caller.merchant()).await?;
+        let (file, mut mistakes) = read_apply_file(text, &context);
+        let merchant = match whose(text, file.merchant.as_ref(), caller.merchant()) {
+            Ok(merchant) => merchant,
+            Err(_) if !mistakes.is_empty() => return Err(told(mistakes)),
+            Err(refusal) => return Err(UseCaseError::from(refusal).into()),
         };
-        let file = parse_apply_file_in(text, &context)
-            .map_err(|mistakes| ApplyFault::Mistakes(mistakes.into_iter().map(mistake).collect()))?;
-        let named = file.merchant.as_ref().map(|merchant| merchant.id.clone());
-        let merchant = match (named, caller) {
-            (Some(named), Some(caller)) if &named != caller => {
-                return Err(UseCaseError::from(Refusal::NotFound { what: "merchant" }).into());
-            }
-            (Some(named), _) => named,
-            (None, Some(caller)) => caller.clone(),
-            (None, None) => {
-                let why = "the file has no [merchant] and the caller names none".to_owned();
-                return Err(UseCaseError::from(Refusal::Invalid { pointer: "/merchant".into(), why }).into());
-            }
-        };
-        if let ApplyCaller::Merchant { is_admin, .. } = applying {
+        if let ApplyCaller::Merchant { is_admin, .. } = caller {
             let owns_environment = *is_admin && self.app.merchants().await?.len() == 1;
             let known = self.app.catalog(&merchant).await?.channels;
             secrets_it_may_name(&file.channels, &known, owns_environment)?;
         }
-        for channel in &file.channels {
-            secrets_fit(self.secrets.as_ref(), channel).map_err(|error| placed(text, error))?;
+        let secrets = self.secrets.as_ref();
+        mistakes
+            .extend(file.channels.iter().flat_map(|it| unfit_secrets(secrets, it)).map(|it| it.placed(text)));
+        let unread = unread_secrets(secrets, &file.channels);
+        let (catalog, unresolved) = resolved(&self.app, secrets, file, &merchant);
+        mistakes.extend(unresolved.into_iter().map(|it| it.placed(text)));
+        // With a mistake nothing is applied; what else is wrong is looked for all the same, in what has none.
+        let judged = if mistakes.is_empty() { mode } else { ApplyMode { dry_run: true, prune: false } };
+        let mut entries = match self.app.apply_catalog(&merchant, catalog, judged).await {
+            Ok(Ok(entries)) => entries,
+            Ok(Err(others)) => {
+                mistakes.extend(others.into_iter().map(|it| it.placed(text)));
+                return Err(told(mistakes));
+            }
+            Err(UseCaseError::Refused(_)) if !mistakes.is_empty() => return Err(told(mistakes)),
+            Err(error) => return Err(error.into()),
+        };
+        if !mistakes.is_empty() {
+            return Err(told(mistakes));
         }
-        let unread = unread_secrets(self.secrets.as_ref(), &file.channels);
-        let catalog =
-            resolved(&self.app, &self.secrets, file, &merchant).map_err(|error| placed(text, error))?;
-        let entries = self.app.apply_catalog(&merchant, catalog, dry_run).await;
-        let mut entries = entries.map_err(|error| placed(text, error))?;
         for entry in entries.iter_mut().filter(|entry| entry.kind == "channel") {
             let own = unread.iter().filter(|(channel, _)| channel.as_str() == entry.id);
             entry.details.extend(own.map(|(_, warning)| warning.clone()));
@@ -79,15 +79,51 @@ impl ApplyFiles for CatalogApplier {
     }
 }
 
+/// For whom a file is: for the merchant that it names, or for the caller's.
+fn whose(text: &str, read: Option<&Merchant>, caller: Option<&MerchantId>) -> Result<MerchantId, Refusal> {
+    let named = read.map(|merchant| merchant.id.clone()).or_else(|| named_merchant(text));
+    match (named, caller) {
+        (Some(named), Some(caller)) if named != *caller => Err(Refusal::NotFound { what: "merchant" }),
+        (Some(named), _) => Ok(named),
+        (None, Some(caller)) => Ok(caller.clone()),
+        (None, None) => {
+            let why = "the file has no [merchant] and the caller names none".to_owned();
+            Err(Refusal::Invalid { pointer: "/merchant".into(), why })
+        }
+    }
+}
+
+/// All of them, in the order of lines.
+fn told(mut mistakes: Vec<Mistake>) -> ApplyFault {
+    mistakes.sort_by_key(|mistake| mistake.line);
+    mistakes.dedup();
+    ApplyFault::Mistakes(mistakes.into_iter().map(mistake).collect())
+}
+
+/// A rule that only the server knows, told with the line like any other.
+trait Placed {
+    fn placed(&self, text: &str) -> Mistake;
+}
+
+impl Placed for CatalogMistake {
+    fn placed(&self, text: &str) -> Mistake {
+        mistake_at(text, &self.pointer, &self.why)
+    }
+}
+
 impl CatalogApplier {
-    /// The products that the file's merchant has already: the caller's, or for the operator the one it names.
-    async fn known_products(
-        &self,
-        text: &str,
-        caller: Option<&MerchantId>,
-    ) -> Result<Vec<ProductId>, UseCaseError> {
-        let Some(merchant) = caller.cloned().or_else(|| named_merchant(text)) else { return Ok(Vec::new()) };
-        Ok(self.app.catalog(&merchant).await?.products.into_iter().map(|product| product.id).collect())
+    /// What is known of the file's merchant already: the caller's, or for the operator the one it names.
+    async fn context(&self, text: &str, caller: Option<&MerchantId>) -> Result<ApplyContext, UseCaseError> {
+        let known = match caller.cloned().or_else(|| named_merchant(text)) {
+            Some(merchant) => self.app.catalog(&merchant).await?,
+            None => Catalog::default(),
+        };
+        Ok(ApplyContext {
+            known_specs: known.specs.into_iter().map(|spec| (spec.id, spec.product)).collect(),
+            known_products: known.products.into_iter().map(|product| product.id).collect(),
+            may_grant_operator: caller.is_none(),
+            only_served: true,
+        })
     }
 }
 
@@ -95,16 +131,6 @@ impl CatalogApplier {
 fn named_merchant(text: &str) -> Option<MerchantId> {
     let file: toml::Table = text.parse().ok()?;
     MerchantId::parse(file.get("merchant")?.get("id")?.as_str()?).ok()
-}
-
-/// A rule that only the server knows, told with the line like any other.
-fn placed(text: &str, error: UseCaseError) -> ApplyFault {
-    match error {
-        UseCaseError::Refused(Refusal::Invalid { pointer, why }) => {
-            ApplyFault::Mistakes(vec![mistake(mistake_at(text, &pointer, &why))])
-        }
-        other => other.into(),
-    }
 }
 
 fn mistake(mistake: Mistake) -> ApplyMistake {
@@ -139,16 +165,14 @@ fn secrets_it_may_name(
 
 /// A secret that is there and that the protocol can never use is a mistake now, not at the first call. One that is not
 /// there yet may come before it.
-fn secrets_fit(secrets: &dyn SecretSource, channel: &Channel) -> Result<(), UseCaseError> {
-    let Some(protocol) = protocol_for(&channel.protocol.0) else { return Ok(()) };
-    for key in &channel.access_keys {
-        let secret = secrets.resolve(&key.value).ok();
-        if let Some(fault) = secret.and_then(|secret| protocol.key_fault(&secret)) {
-            let why = format!("{} cannot be used: {fault}", key.value);
-            return Err(Refusal::Invalid { pointer: format!("/channel/{}", channel.id), why }.into());
-        }
-    }
-    Ok(())
+fn unfit_secrets(secrets: &dyn SecretSource, channel: &Channel) -> Vec<CatalogMistake> {
+    let Some(protocol) = protocol_for(&channel.protocol.0) else { return Vec::new() };
+    let fault = |key: &AccessKeyRef| {
+        let secret = secrets.resolve(&key.value).ok()?;
+        let why = format!("{} cannot be used: {}", key.value, protocol.key_fault(&secret)?);
+        Some(CatalogMistake { pointer: format!("/channel/{}", channel.id), why })
+    };
+    channel.access_keys.iter().filter_map(fault).collect()
 }
 
 /// What cannot be read on the server yet, by channel: a file may come before its secrets, and never unseen.
@@ -171,31 +195,37 @@ fn secrets_of(channel: &Channel) -> Vec<(&'static str, &SecretRef)> {
     access_keys.chain(open_api).collect()
 }
 
+/// The catalog that the file says, and every token whose text is not there.
 fn resolved(
     app: &App,
-    secrets: &Arc<dyn SecretSource>,
+    secrets: &dyn SecretSource,
     file: ApplyFile,
     merchant: &MerchantId,
-) -> Result<Catalog, UseCaseError> {
+) -> (Catalog, Vec<CatalogMistake>) {
     let now = app.now();
-    let token = |given: TokenGiven| token(secrets, given, merchant, now);
-    Ok(Catalog {
-        merchant: file.merchant,
-        products: file.products,
-        specs: file.specs,
-        channels: file.channels,
-        api_tokens: file.api_tokens.into_iter().map(token).collect::<Result<_, _>>()?,
-    })
+    let (mut api_tokens, mut mistakes) = (Vec::new(), Vec::new());
+    for given in file.api_tokens {
+        match token(secrets, given, merchant, now) {
+            Ok(token) => api_tokens.push(token),
+            Err(mistake) => mistakes.push(mistake),
+        }
+    }
+    let (merchant, products) = (file.merchant, file.products);
+    let (specs, channels) = (file.specs, file.channels);
+    (Catalog { merchant, products, specs, channels, api_tokens }, mistakes)
 }
 
 fn token(
-    secrets: &Arc<dyn SecretSource>,
+    secrets: &dyn SecretSource,
     given: TokenGiven,
     merchant: &MerchantId,
     now: Instant,
-) -> Result<ApiToken, UseCaseError> {
-    let invalid = |why: String| Refusal::Invalid { pointer: format!("/api_token/{}", given.name), why };
-    let text = secrets.resolve(&given.value).map_err(|fault| invalid(fault.to_string()))?;
+) -> Result<ApiToken, CatalogMistake> {
+    let invalid = |fault: SecretFault| CatalogMistake {
+        pointer: format!("/api_token/{}", given.name),
+        why: fault.to_string(),
+    };
+    let text = secrets.resolve(&given.value).map_err(invalid)?;
     let digest = token_digest(text.expose_secret());
     let owner = if given.scopes.contains(&Scope::Operator) {
         TokenOwner::Server

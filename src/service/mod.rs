@@ -3,9 +3,11 @@
 mod apply;
 mod backup;
 mod channel_check;
+mod moving;
 mod open;
 mod open_shared;
 mod restore;
+mod restore_shared;
 mod run;
 mod secrets;
 mod start_error;
@@ -13,8 +15,11 @@ mod start_error;
 pub use apply::CatalogApplier;
 pub use backup::ServerBackups;
 pub use channel_check::AddressChecks;
-pub use open::{Create, FirstStart, OpenOptions, Opened, StorePlace, new_token_text, open};
-pub use restore::{RestoreError, Restored, restore};
+pub use moving::ServerMoves;
+pub use open::{
+    Create, FirstStart, OPERATOR_TOKEN_FILE, OpenOptions, Opened, StorePlace, new_token_text, open,
+};
+pub use restore::{BackupFile, RestoreError, Restored, restore};
 pub use run::{Listening, RunError, check_tls, init, run, store_place};
 pub use secrets::ServerSecrets;
 pub use start_error::StartError;

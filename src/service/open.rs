@@ -23,7 +23,7 @@ use crate::store::{
 };
 
 /// Name of the file that holds the operator's first token.
-const OPERATOR_TOKEN_FILE: &str = "operator-token";
+pub const OPERATOR_TOKEN_FILE: &str = "operator-token";
 
 /// Whether an empty data folder and an empty keys folder may be filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +104,7 @@ async fn open_embedded(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     for folder in [&data, &keys] {
         look_into(folder)?;
     }
+    EmbeddedEngine::refuse_moved(&data)?;
     let (has_data, has_keys) = (EmbeddedEngine::exists(&data), Keyring::exists(&keys));
     match (has_data, has_keys, options.create) {
         (true, false, _) => return Err(StartError::KeysMissing { data, keys }),
@@ -129,7 +130,7 @@ async fn open_embedded(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     }
     let maintenance = Some(start_maintenance(&engine, Arc::clone(&options.clock))?);
     let records = RecordStore::start(engine).with_reserve(Arc::clone(&reserve));
-    let app = wire(options, &records, &keyring);
+    let app = wire(Surroundings::of(&options), &records, &keyring);
     match begin(&app, &records, &keyring, &data, &keys).await {
         Ok(first_start) => {
             reserve.watch();
@@ -149,11 +150,25 @@ pub(super) fn keyring_settings(
     KeyringSettings { folder, public_url, may_create, randomness: Arc::new(random_bytes) }
 }
 
+/// What the use cases are given besides a store and keys.
+#[derive(Clone)]
+pub(super) struct Surroundings {
+    pub(super) clock: Arc<dyn Clock>,
+    secrets: Arc<dyn SecretSource>,
+    marketplace_timeout: Duration,
+}
+
+impl Surroundings {
+    pub(super) fn of(options: &OpenOptions<'_>) -> Self {
+        let (clock, secrets) = (Arc::clone(&options.clock), Arc::clone(&options.secrets));
+        Self { clock, secrets, marketplace_timeout: options.marketplace_timeout }
+    }
+}
+
 /// The use cases over their ports.
-pub(super) fn wire(options: OpenOptions<'_>, records: &RecordStore, keyring: &Arc<Keyring>) -> Arc<App> {
-    let clock = Arc::clone(&options.clock);
-    let marketplaces =
-        Arc::new(MarketplaceOrders::new(options.secrets, options.clock, options.marketplace_timeout));
+pub(super) fn wire(around: Surroundings, records: &RecordStore, keyring: &Arc<Keyring>) -> Arc<App> {
+    let Surroundings { clock, secrets, marketplace_timeout } = around;
+    let marketplaces = Arc::new(MarketplaceOrders::new(secrets, Arc::clone(&clock), marketplace_timeout));
     let app = App::new(
         Arc::new(Repository::new(records.clone())),
         Arc::clone(keyring) as _,
@@ -161,7 +176,7 @@ pub(super) fn wire(options: OpenOptions<'_>, records: &RecordStore, keyring: &Ar
         Arc::new(SystemRandomness::default()),
         Arc::clone(&marketplaces) as _,
     );
-    Arc::new(app.with_marketplaces(marketplaces).with_call_time(options.marketplace_timeout))
+    Arc::new(app.with_marketplaces(marketplaces).with_call_time(marketplace_timeout))
 }
 
 /// What is checked and made before the first request.
@@ -246,7 +261,10 @@ async fn check_newest_license(
 ) -> Result<(), StartError> {
     let (newest, _) = app.view_licenses(&merchant.id, &LicenseFilter::default(), None, 20).await?;
     for entry in newest {
-        if let LicenseOrPurchase::License(license) = entry {
+        // What has not begun was never signed.
+        if let LicenseOrPurchase::License(license) = entry
+            && license.value.awaits().is_none()
+        {
             let signed = keyring.has_signed(merchant, &license.value.license_key);
             if !signed.map_err(crate::application::UseCaseError::from)? {
                 return Err(StartError::ForeignKeys { keys: keys.to_owned(), merchant: merchant.id.clone() });

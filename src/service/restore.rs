@@ -3,17 +3,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::open::{Create, OpenOptions, Opened, make_operator_token, open};
+use super::open::{Create, OpenOptions, Opened, StorePlace, make_operator_token, open};
+use super::restore_shared;
 use super::start_error::StartError;
 use crate::application::{Continued, LicenseFilter, LicenseOrPurchase, UseCaseError};
 use crate::domain::{Instant, MerchantId};
 use crate::signing::Keyring;
 use crate::store::{
-    Direction, EmbeddedEngine, KeyRange, Kind, RecordStore, SCAN_RECORDS_MAX, SnapshotSummary, StoreError,
+    Direction, EmbeddedEngine, KeyRange, Kind, RecordStore, SCAN_RECORDS_MAX, SnapshotSource,
+    SnapshotSummary, StoreError,
 };
 
 /// Inside the data folder, while a store is made in it. Whatever lies beside it came from an earlier try.
 const RESTORING: &str = ".restoring";
+
+/// What the operator's token is called that a restore makes.
+pub(super) const TOKEN_NAME: &str = "operator-after-restore";
 
 /// Why nothing was restored. There is no store in the data folder then.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +81,8 @@ pub enum RestoreError {
 pub struct Restored {
     /// The data folder, absolute.
     pub data_dir: PathBuf,
+    /// The database that holds the records instead of the folder, by host and name.
+    pub database: Option<String>,
     /// How many records the backup holds.
     pub records: u64,
     /// Length of the backup, in bytes.
@@ -90,23 +97,45 @@ pub struct Restored {
     pub operator_token_file: PathBuf,
 }
 
-/// Makes the store of `backup` in the data folder of `options`, which must be missing or empty; its keys must be there.
-/// Cut off anywhere, it leaves nothing that would start, and goes on when it is repeated. `progress` hears how many
-/// records were read, first while the backup is checked, then while it is copied.
+/// A backup that is restored.
+pub struct BackupFile<'a> {
+    /// Where it lies.
+    pub path: &'a Path,
+    /// How it is read.
+    pub source: &'a dyn SnapshotSource,
+}
+
+/// Makes the store of `backup` where `options` say: in a data folder that must be missing or empty, or in a database that must
+/// be empty; its keys must be there. Cut off anywhere, it leaves nothing that would start, and may be repeated. `progress`
+/// hears how many records were read, first while the backup is checked, then while it is copied.
 pub async fn restore(
     options: OpenOptions<'_>,
-    backup: &Path,
+    backup: BackupFile<'_>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Restored, RestoreError> {
+    match options.store.clone() {
+        StorePlace::Embedded => restore_embedded(options, backup, progress).await,
+        StorePlace::Database(address) => {
+            restore_shared::restore(options, &address, backup.source, progress).await
+        }
+    }
+}
+
+async fn restore_embedded(
+    options: OpenOptions<'_>,
+    backup: BackupFile<'_>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Restored, RestoreError> {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let (data, keys) = (absolute(options.data_dir), absolute(options.keys_dir));
-    require_room(&data, &absolute(backup))?;
+    require_room(&data, &absolute(backup.path))?;
     if !Keyring::exists(&keys) {
         return Err(RestoreError::KeysMissing { keys });
     }
     let making = data.join(RESTORING);
     let made =
-        make(OpenOptions { data_dir: &making, create: Create::Never, ..options }, backup, progress).await;
+        make(OpenOptions { data_dir: &making, create: Create::Never, ..options }, backup.source, progress)
+            .await;
     let made = match made {
         Ok(made) => made,
         Err(error) => {
@@ -128,25 +157,25 @@ pub async fn restore(
 /// Makes the store in a folder of its own, where no server looks for one.
 async fn make(
     options: OpenOptions<'_>,
-    backup: &Path,
+    backup: &dyn SnapshotSource,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Restored, RestoreError> {
     let folder = options.data_dir.to_owned();
     let summary = EmbeddedEngine::restore(&folder, backup, progress)?;
     let opened = open(options).await?;
-    let prepared = prepare(&opened, &folder, summary).await;
+    let prepared = prepare(&opened, summary).await;
+    let token = make_operator_token(&opened.app, TOKEN_NAME, &folder).await;
     opened.records.close().await?;
-    prepared
+    Ok(Restored { operator_token_file: token?.operator_token_file, ..prepared? })
 }
 
-async fn prepare(
+/// Makes the store fit for its clients, and says what it holds; the operator's token is the caller's to make.
+pub(super) async fn prepare(
     Opened { app, records, .. }: &Opened,
-    folder: &Path,
     summary: SnapshotSummary,
 ) -> Result<Restored, RestoreError> {
     let taken_at = i64::try_from(summary.taken_at_ms).ok().and_then(Instant::from_timestamp_millis);
     let continued = app.continue_after_restore(taken_at.unwrap_or_default()).await?;
-    let token = make_operator_token(app, "operator-after-restore", folder).await?;
     let (mut licenses, mut newest_license_at) = (0, None);
     for (merchant, _) in &continued.next_lists {
         licenses += count_licenses(records, merchant).await?;
@@ -158,13 +187,14 @@ async fn prepare(
         newest_license_at = newest_license_at.max(newest);
     }
     Ok(Restored {
-        data_dir: folder.to_owned(),
+        data_dir: PathBuf::new(),
+        database: None,
         records: summary.records,
         bytes: summary.bytes,
         licenses,
         newest_license_at,
         continued,
-        operator_token_file: token.operator_token_file,
+        operator_token_file: PathBuf::new(),
     })
 }
 

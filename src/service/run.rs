@@ -9,11 +9,12 @@ use secrecy::{ExposeSecret, SecretString};
 use super::apply::CatalogApplier;
 use super::backup::ServerBackups;
 use super::channel_check::AddressChecks;
+use super::moving::ServerMoves;
 use super::open::{Create, OpenOptions, Opened, StorePlace, open};
 use super::secrets::ServerSecrets;
 use super::start_error::{StartError, next_step};
 use crate::application::ports::{IdSource, SecretSource};
-use crate::application::{ApplyCaller, ApplyFault, ApplyFiles};
+use crate::application::{App, ApplyCaller, ApplyFault, ApplyFiles, ApplyMode, UseCaseError};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, CreateRule, ReadError, SecretResolver, Settings, StoreChoice, read_text};
 use crate::http::{HttpLimits, HttpParts, HttpState, Tls, TlsError, TlsFiles, TlsWarning, router, serve_as};
@@ -142,7 +143,7 @@ pub async fn run(
     for path in bootstrap {
         let text = read_text(path, APPLY_FILE_BYTES_MAX)?;
         let failed = |source| RunError::Bootstrap { path: path.clone(), source };
-        applier.apply(&text, &ApplyCaller::Operator(None), false).await.map_err(failed)?;
+        applier.apply(&text, &ApplyCaller::Operator(None), ApplyMode::default()).await.map_err(failed)?;
     }
     let limits = HttpLimits {
         body_bytes: settings.request_body_limit,
@@ -161,6 +162,7 @@ pub async fn run(
         secrets,
         apply: applier,
         backups: Arc::new(ServerBackups::new(opened.records.clone(), settings.keys_dir.clone())),
+        moves: Arc::new(ServerMoves::of(&opened.records, embedded_folder(settings))),
         checks: Arc::new(checks),
         limits,
         trusted_proxies: settings.trusted_proxies.clone(),
@@ -168,12 +170,20 @@ pub async fn run(
     let state = HttpState::load(parts).await.map_err(StartError::from)?;
     let workers = Workers::start(&opened.app);
     let (stopping, records) = (stop_signal().map_err(RunError::Serve)?, opened.records.clone());
+    tell_lost_time(&opened.app).await.map_err(StartError::from)?;
     announce(&listening(settings, &opened, url));
+    let mut serving = std::pin::pin!(serve_as(tls, listener, router(state), limits, stopping));
     let served = tokio::select! {
-        served = serve_as(tls, listener, router(state), limits, stopping) => served.map_err(RunError::Serve),
+        served = &mut serving => served.map_err(RunError::Serve),
         state = records.stopped() => match state {
             StoreState::Failed(error) => Err(RunError::of_store(error)),
             StoreState::Running | StoreState::Closed => Ok(()),
+            StoreState::Moved => {
+                tracing::warn!("the records were moved to another store: every request is answered 503 until the server is \
+                                started with that one");
+                workers.stop().await;
+                return serving.await.map_err(RunError::Serve);
+            }
         },
     };
     workers.stop().await;
@@ -184,6 +194,19 @@ pub async fn run(
 /// What a start would say about certificate and key.
 pub fn check_tls(settings: &Settings) -> Result<Vec<TlsWarning>, TlsError> {
     tls_files(settings).map_or_else(|| Ok(Vec::new()), |files| files.check(&SystemClock))
+}
+
+/// What a restore has lost does not come back by itself.
+async fn tell_lost_time(app: &App) -> Result<(), UseCaseError> {
+    if let Some(restore) = app.restored().await?.filter(|restore| restore.is_recent(app.now())) {
+        tracing::warn!(
+            from = %restore.taken_at,
+            to = %restore.restored_at,
+            "this store was restored: what happened in between was lost. Export the order list of each marketplace and run \
+             `lictor order missing --export FILE`; docs/operate.md says what else there is to repeat"
+        );
+    }
+    Ok(())
 }
 
 fn tls_files(settings: &Settings) -> Option<TlsFiles> {
@@ -207,6 +230,14 @@ async fn open_both(settings: &Settings, create: Create, public_url: String) -> R
         secrets: Arc::new(ServerSecrets(SecretResolver::of_process())),
     };
     Ok(open(options).await?)
+}
+
+/// The data folder, if the records are in it.
+fn embedded_folder(settings: &Settings) -> Option<PathBuf> {
+    match settings.store {
+        StoreChoice::Embedded => Some(settings.data_dir.clone()),
+        StoreChoice::Postgres(_) | StoreChoice::PostgresFrom(_) => None,
+    }
 }
 
 /// The address of a database may lie in a file, so that it stands in no environment.

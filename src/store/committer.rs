@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::engine::Engine;
+use super::engine::{Engine, Position};
 use super::error::{CommitError, StoreError};
 use super::evaluator::Evaluator;
 use super::key::RecordKey;
+use super::moving::Moved;
 use super::primitive::{CommitAnswer, CommitRequest};
 
 /// Most commits that wait; one more hears [`CommitError::Full`].
@@ -30,6 +31,18 @@ pub(super) enum Command {
     Commit(CommitRequest, oneshot::Sender<Outcome>),
     /// Finish what waits, close the engine, and say so.
     Close(oneshot::Sender<Result<(), StoreError>>),
+    /// What a move asks for.
+    Order(Order),
+}
+
+/// What a move asks for; each comes after the commits that were asked for before it.
+pub(super) enum Order {
+    /// Make no further commit; say where the store stands.
+    Pause(oneshot::Sender<Result<Position, StoreError>>),
+    /// Make commits again.
+    Resume(oneshot::Sender<()>),
+    /// The records are elsewhere now: note it and end, if no commit was made since the pause.
+    Leave(Moved, oneshot::Sender<Result<(), StoreError>>),
 }
 
 /// Whether commits are still made.
@@ -39,6 +52,8 @@ pub enum StoreState {
     Running,
     /// No: it was closed in good order.
     Closed,
+    /// No: the records were moved to another store.
+    Moved,
     /// No: something broke. Nothing is acknowledged any more; end the process and start again.
     Failed(StoreError),
 }
@@ -53,14 +68,50 @@ pub(super) fn run(
     let mut closers = Vec::new();
     let served = serve(engine, &mut queue, &mut closers);
     queue.close();
-    let closed = engine.close();
-    let outcome = served.and(closed);
-    tell(state, outcome.clone().map_or_else(StoreState::Failed, |()| StoreState::Closed));
+    let (outcome, ended) = match served {
+        Ok(Served::Left) => {
+            turn_away(&mut queue);
+            // Nobody waits for the end to hear that nothing more is answered from here.
+            tell(state, StoreState::Moved);
+            if let Err(error) = engine.close() {
+                tracing::warn!(%error, "the store that was moved away was not closed in good order");
+            }
+            (Ok(()), StoreState::Moved)
+        }
+        Ok(Served::ToItsEnd) => closed_with(engine.close()),
+        Err(error) => {
+            let _ = engine.close();
+            closed_with(Err(error))
+        }
+    };
+    tell(state, ended);
     for closer in closers {
         // The one who asked may have gone away: nothing is owed to it.
         let _ = closer.send(outcome.clone());
     }
     // Dropping the queue tells every commit still in it that its outcome is unknown.
+}
+
+/// Nothing of what still waits is made here any more.
+fn turn_away(queue: &mut mpsc::Receiver<Command>) {
+    while let Ok(command) = queue.try_recv() {
+        if let Command::Commit(_, caller) = command {
+            let _ = caller.send(Err(CommitError::Moving));
+        }
+    }
+}
+
+fn closed_with(outcome: Result<(), StoreError>) -> (Result<(), StoreError>, StoreState) {
+    let ended = outcome.clone().map_or_else(StoreState::Failed, |()| StoreState::Closed);
+    (outcome, ended)
+}
+
+/// How serving ended.
+enum Served {
+    /// Closed, or nobody is left who could ask.
+    ToItsEnd,
+    /// The records are elsewhere.
+    Left,
 }
 
 /// Says that the committer is gone if it panics: no caller waits for ever.
@@ -87,22 +138,55 @@ fn serve(
     engine: &dyn Engine,
     queue: &mut mpsc::Receiver<Command>,
     closers: &mut Vec<oneshot::Sender<Result<(), StoreError>>>,
-) -> Result<(), StoreError> {
+) -> Result<Served, StoreError> {
+    let mut is_paused = false;
     while let Some(first) = queue.blocking_recv() {
-        let waiting = gather(first, queue, closers);
-        make(engine, waiting)?;
+        let (waiting, order) = gather(first, queue, closers);
+        if is_paused {
+            answer(waiting.into_iter().map(|(_, caller)| (Err(CommitError::Moving), caller)));
+        } else {
+            make(engine, waiting)?;
+        }
+        if let Some(order) = order
+            && obey(engine, order, &mut is_paused)
+        {
+            return Ok(Served::Left);
+        }
     }
-    Ok(())
+    Ok(Served::ToItsEnd)
+}
+
+/// Whether the records are elsewhere from now on. Whoever asked may have gone away.
+fn obey(engine: &dyn Engine, order: Order, is_paused: &mut bool) -> bool {
+    match order {
+        Order::Pause(asked) => {
+            let position = engine.position();
+            *is_paused = position.is_ok();
+            let _ = asked.send(position);
+            false
+        }
+        Order::Resume(asked) => {
+            *is_paused = false;
+            let _ = asked.send(());
+            false
+        }
+        Order::Leave(moved, asked) => {
+            let left = if *is_paused { engine.leave(&moved) } else { Err(StoreError::NotStoppable) };
+            let is_left = left.is_ok();
+            let _ = asked.send(left);
+            is_left
+        }
+    }
 }
 
 type Waiting = (CommitRequest, oneshot::Sender<Outcome>);
 
-/// Takes what waits, up to the bounds of a batch.
+/// Takes what waits, up to the bounds of a batch, and up to an order.
 fn gather(
     first: Command,
     queue: &mut mpsc::Receiver<Command>,
     closers: &mut Vec<oneshot::Sender<Result<(), StoreError>>>,
-) -> Vec<Waiting> {
+) -> (Vec<Waiting>, Option<Order>) {
     let mut waiting = Vec::new();
     let mut bytes = 0;
     let mut next = Some(first);
@@ -117,11 +201,12 @@ fn gather(
                 queue.close();
                 closers.push(closer);
             }
+            Command::Order(order) => return (waiting, Some(order)),
         }
         let room = waiting.len() < BATCH_COMMITS_MAX && bytes < BATCH_BYTES_MAX;
         next = if room { queue.try_recv().ok() } else { None };
     }
-    waiting
+    (waiting, None)
 }
 
 /// How often a batch is decided again because another process was faster. Each round some process gets through, so
@@ -134,6 +219,9 @@ const RACES_TIME: Duration = Duration::from_secs(3);
 /// Evaluates, writes and answers one batch. Refusals wait for the write too: they may rest on commits of the
 /// same batch. An error that does not pass is final: the callers hear that the outcome is unknown.
 fn make(engine: &dyn Engine, waiting: Vec<Waiting>) -> Result<(), StoreError> {
+    if waiting.is_empty() {
+        return Ok(());
+    }
     let keys = touched(&waiting);
     let (mut requests, callers): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
     let mut made = Err(Unmade { error: StoreError::Raced, may_be_kept: false });

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::error::StoreError;
 use super::key::{KeyRange, RecordKey};
+use super::moving::Moved;
 use super::record::{Record, Revision};
 use super::snapshot::SnapshotSummary;
 
@@ -79,6 +80,12 @@ pub trait Engine: Send + Sync + 'static {
         false
     }
 
+    /// How often this engine has found that the store under it may have lost what was written: what was taken of a
+    /// counter before is not given out any more.
+    fn promotions(&self) -> u64 {
+        0
+    }
+
     /// Loads what a batch touching `keys`, which are sorted, is evaluated against. `write` follows, or `release`, or
     /// another `prepare`: an engine shared between processes locks the keys here and lets go of them there.
     fn prepare(&self, keys: &[RecordKey]) -> Result<Prior, StoreError>;
@@ -132,6 +139,16 @@ pub trait Engine: Send + Sync + 'static {
         Err(StoreError::NoSnapshots)
     }
 
+    /// Where the store stands, if this process alone writes to it.
+    fn position(&self) -> Result<Position, StoreError> {
+        Err(StoreError::NotStoppable)
+    }
+
+    /// Notes for good that the records are in another store now. Nothing may be written after it but the end.
+    fn leave(&self, _moved: &Moved) -> Result<(), StoreError> {
+        Err(StoreError::NotStoppable)
+    }
+
     /// Ends well: everything written is in its final place, and the store may be opened again.
     /// Every later call hears [`StoreError::Closed`].
     fn close(&self) -> Result<(), StoreError>;
@@ -143,6 +160,10 @@ pub type FailureTold = Box<dyn Fn(&StoreError) + Send + Sync>;
 impl Engine for Box<dyn Engine> {
     fn is_shared(&self) -> bool {
         self.as_ref().is_shared()
+    }
+
+    fn promotions(&self) -> u64 {
+        self.as_ref().promotions()
     }
 
     fn release(&self) {
@@ -185,6 +206,14 @@ impl Engine for Box<dyn Engine> {
         progress: &mut dyn FnMut(u64),
     ) -> Result<SnapshotSummary, StoreError> {
         self.as_ref().snapshot(sink, taken_at_ms, progress)
+    }
+
+    fn position(&self) -> Result<Position, StoreError> {
+        self.as_ref().position()
+    }
+
+    fn leave(&self, moved: &Moved) -> Result<(), StoreError> {
+        self.as_ref().leave(moved)
     }
 
     fn close(&self) -> Result<(), StoreError> {

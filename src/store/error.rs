@@ -39,6 +39,9 @@ pub enum CommitError {
         /// What was free when it was last looked at.
         free_bytes: u64,
     },
+    /// The records are being moved to another store, or were. Nothing was written: try again in a moment.
+    #[error("the store is being moved to another place; try again in a moment")]
+    Moving,
     /// The commit may or may not have been made: retry with the same identity.
     #[error("the outcome of this commit is unknown; retry with the same identity")]
     Unknown,
@@ -146,6 +149,12 @@ pub enum StoreError {
         /// What it said instead.
         why: String,
     },
+    /// The database is another one than before, and nobody has continued the store on it yet.
+    #[error(
+        "a standby of the database was promoted, or the database was restored by its own means, and the store was not \
+         continued on it yet; start a server on it"
+    )]
+    Promoted,
     /// Another process changed a record of the batch meanwhile. Nothing was written: decide again.
     #[error("another process was faster")]
     Raced,
@@ -157,6 +166,25 @@ pub enum StoreError {
         /// What to do.
         next: &'static str,
     },
+    /// The records are in another store now.
+    #[error(
+        "{place}: its records were moved to {to} at {at}; start the server with that store, or take the move back with \
+         `lictor store move --undo` if nothing was served from there yet"
+    )]
+    Moved {
+        /// Which folder or database.
+        place: String,
+        /// Where they are.
+        to: String,
+        /// Since when, RFC 3339.
+        at: String,
+    },
+    /// The process that has the store open has let go of it, because its records were moved.
+    #[error("the records of this server were moved to another store")]
+    LeftBehind,
+    /// Only an embedded store is stopped for a move by its server.
+    #[error("this kind of store is not stopped through its server")]
+    NotStoppable,
     /// A fault that a test has planned.
     #[error("a planned fault")]
     Planned,
@@ -165,7 +193,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the store goes on after it: a shared engine that could not do one thing may do the next.
     pub fn passes(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::OutcomeLost { .. } | Self::Raced)
+        matches!(self, Self::Unreachable { .. } | Self::OutcomeLost { .. } | Self::Raced | Self::Promoted)
     }
 
     /// An operating system error with what was attempted.

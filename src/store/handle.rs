@@ -2,14 +2,16 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::committer::{self, Command, QUEUE_COMMITS_MAX, StoreState};
+use super::committer::{self, Command, Order, QUEUE_COMMITS_MAX, StoreState};
 use super::disk::DiskReserve;
-use super::engine::{Direction, Engine};
+use super::engine::{Direction, Engine, Position};
 use super::error::{CommitError, StoreError};
 use super::key::{KeyRange, RecordKey};
+use super::moving::Moved;
 use super::primitive::{CommitAnswer, CommitRequest};
 use super::record::Record;
 use super::snapshot::SnapshotSummary;
@@ -44,6 +46,8 @@ pub struct RecordStore {
     reserve: Option<Arc<DiskReserve>>,
     /// Its sender goes with the committer, once the engine is closed.
     ended: watch::Receiver<()>,
+    /// Whether commits are refused because the records are being moved.
+    is_paused: Arc<AtomicBool>,
 }
 
 impl RecordStore {
@@ -71,7 +75,7 @@ impl RecordStore {
                 committer::run(served.as_ref(), receiver, &told);
             })
             .expect("the operating system grants one thread at the start");
-        Self { engine, queue: sender, state, reserve: None, ended }
+        Self { engine, queue: sender, state, reserve: None, ended, is_paused: Arc::default() }
     }
 
     /// The same store, with an eye on its disk.
@@ -84,6 +88,11 @@ impl RecordStore {
     /// The disk, if one is watched.
     pub fn disk(&self) -> Option<DiskState> {
         self.reserve.as_ref().map(|reserve| reserve.state())
+    }
+
+    /// How often the store under it may have lost what was written.
+    pub fn promotions(&self) -> u64 {
+        self.engine.promotions()
     }
 
     /// The record under `key`; `None` when there is none. A failed read is an error, never `None`.
@@ -99,6 +108,7 @@ impl RecordStore {
 
     /// At once where the engine need not wait for anything, and else where waiting does no harm.
     async fn read(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.refuse_what_was_left()?;
         if let Some(known) = self.engine.get_at_once(keys) {
             return self.told(known);
         }
@@ -116,6 +126,7 @@ impl RecordStore {
         limit: usize,
     ) -> Result<Vec<(RecordKey, Record)>, StoreError> {
         within(limit, SCAN_RECORDS_MAX)?;
+        self.refuse_what_was_left()?;
         let engine = Arc::clone(&self.engine);
         self.told(blocking(move || engine.scan(&range, direction, limit)).await)
     }
@@ -160,9 +171,63 @@ impl RecordStore {
         let (caller, outcome) = oneshot::channel();
         self.queue.try_send(Command::Commit(request, caller)).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => CommitError::Full,
+            mpsc::error::TrySendError::Closed(_) if self.is_moved() => CommitError::Moving,
             mpsc::error::TrySendError::Closed(_) => CommitError::Closed,
         })?;
         outcome.await.unwrap_or(Err(CommitError::Unknown))
+    }
+
+    /// Where the store stands, if this process alone writes to it: everything up to there is durable.
+    pub async fn position(&self) -> Result<Position, StoreError> {
+        let engine = Arc::clone(&self.engine);
+        self.told(blocking(move || engine.position()).await)
+    }
+
+    /// Makes no further commit until [`RecordStore::resume`]: each hears [`CommitError::Moving`]. Those that were asked
+    /// for before are made first; says where that led. Reads go on.
+    pub async fn pause(&self) -> Result<Position, StoreError> {
+        self.is_paused.store(true, Ordering::Release);
+        let paused = self.order(Order::Pause).await.and_then(|paused| paused);
+        if paused.is_err() {
+            self.is_paused.store(false, Ordering::Release);
+        }
+        paused
+    }
+
+    /// Makes commits again.
+    pub async fn resume(&self) -> Result<(), StoreError> {
+        self.order(Order::Resume).await?;
+        self.is_paused.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// Ends for good, after a pause that still holds: the records are in another store. Every later call hears so.
+    pub async fn leave(&self, moved: Moved) -> Result<(), StoreError> {
+        self.order(|asked| Order::Leave(moved, asked)).await.and_then(|left| left)
+    }
+
+    /// Whether commits are refused because the records are being moved, or were.
+    pub fn is_moving(&self) -> bool {
+        self.is_paused.load(Ordering::Acquire)
+    }
+
+    async fn order<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, StoreError> {
+        let (asked, answer) = oneshot::channel();
+        self.queue.send(Command::Order(order(asked))).await.map_err(|_| self.closed())?;
+        answer.await.map_err(|_| self.closed())
+    }
+
+    /// What was left is no longer what is true.
+    fn refuse_what_was_left(&self) -> Result<(), StoreError> {
+        if self.is_moving() && self.is_moved() { Err(StoreError::LeftBehind) } else { Ok(()) }
+    }
+
+    fn is_moved(&self) -> bool {
+        matches!(*self.state.borrow(), StoreState::Moved)
+    }
+
+    fn closed(&self) -> StoreError {
+        if self.is_moved() { StoreError::LeftBehind } else { StoreError::Closed }
     }
 
     /// Takes no further commit, makes those that wait, and closes the engine. On return the store may be opened
@@ -178,7 +243,7 @@ impl RecordStore {
         let _ = self.ended.clone().changed().await;
         match (outcome, self.stopped().await) {
             (_, StoreState::Failed(error)) | (Some(Err(error)), _) => Err(error),
-            (Some(Ok(())) | None, StoreState::Running | StoreState::Closed) => Ok(()),
+            (Some(Ok(())) | None, StoreState::Running | StoreState::Closed | StoreState::Moved) => Ok(()),
         }
     }
 
@@ -194,6 +259,9 @@ impl RecordStore {
     fn told<T>(&self, read: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(error @ StoreError::Damaged { .. }) = &read {
             self.state.send_replace(StoreState::Failed(error.clone()));
+        }
+        if let Err(StoreError::Closed) = &read {
+            return Err(self.closed());
         }
         read
     }

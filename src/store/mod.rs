@@ -24,6 +24,7 @@ mod key;
 mod kind;
 mod maintenance;
 mod memory;
+mod moving;
 mod postgres;
 mod primitive;
 mod record;
@@ -36,9 +37,9 @@ pub use disk::{
     DiskReserve, FileSystem, FreeSpace, LOW_BYTES, RESERVE_BYTES, SHORT_BYTES, make_room_to_open,
 };
 pub use embedded::{
-    CHECKPOINT_BYTES, CompactReport, EmbeddedEngine, EmbeddedOptions, FAULTS_MAX, IndexPause, STORE_SCHEMA,
-    ScrubReport, StorePart, Upkeep, UpkeepOptions, VerifyFault, VerifyProgress, VerifyReport, compact_store,
-    verify_store,
+    Arriving, CHECKPOINT_BYTES, CompactReport, EmbeddedEngine, EmbeddedFiles, EmbeddedOptions, FAULTS_MAX,
+    IndexPause, STORE_SCHEMA, ScrubReport, StorePart, Upkeep, UpkeepOptions, VerifyFault, VerifyProgress,
+    VerifyReport, compact_store, verify_store,
 };
 pub use engine::{Batch, Direction, Effect, Engine, FailureTold, Position, Prior, SCAN_BYTES_MAX};
 pub use error::{CommitError, StoreError};
@@ -49,8 +50,14 @@ pub use key::{KEY_BYTES_MAX, KeyError, KeyRange, MERCHANT_BYTES_MAX, RecordKey};
 pub use kind::Kind;
 pub use maintenance::{Maintenance, MaintenanceState};
 pub use memory::{Fault, MemoryEngine};
-pub use postgres::{DatabaseAddress, PostgresEngine, SCHEMA_VERSION};
+pub use moving::{
+    MoveError, MoveId, MoveReport, MoveStage, Moved, SourceServer, StoppedStore, Sum, Tally,
+    move_to_database, move_to_folder,
+};
+pub use postgres::{
+    BulkWriter, Continuation, DatabaseAddress, DatabaseSource, FillMark, PostgresEngine, SCHEMA_VERSION,
+};
 pub use primitive::{COMMIT_BYTES_MAX, CommitAnswer, CommitRequest, PRIMITIVES_PER_COMMIT_MAX, Primitive};
 pub use record::{BODY_BYTES_MAX, COUNTER_SCHEMA, INDEX_SCHEMA, Record, Revision};
 pub use repository::{LIST_RECORDS_MAX, Repository};
-pub use snapshot::{SnapshotSummary, verify_snapshot};
+pub use snapshot::{SnapshotSource, SnapshotSummary, verify_snapshot};

@@ -7,15 +7,15 @@ use async_trait::async_trait;
 use super::handle::GET_KEYS_MAX;
 use super::rows::{
     Scan, Table, Written, WrittenSupplement, misplaced_jobs, place_of_misplaced, raw_counter_key, raw_key,
-    supplement_key,
+    supplement_key, used_hour_of, used_hours_before,
 };
 use super::{
     CommitAnswer, CommitError, CommitRequest, Direction, Primitive, Record as RawRecord, RecordKey as RawKey,
     RecordStore, Revision, SCAN_BYTES_MAX,
 };
 use crate::application::ports::{Change, Commit, Committed, DiskState, Listing, Store, StoreError};
-use crate::application::record::{Record, RecordKey, Versioned};
-use crate::domain::Instant;
+use crate::application::record::{CounterKey, Record, RecordKey, UsedHour, Versioned};
+use crate::domain::{Instant, MerchantId};
 
 /// Jobs that are moved in one commit.
 const MOVED_AT_A_TIME: usize = 500;
@@ -44,7 +44,7 @@ impl Repository {
         let mut moved = 0;
         loop {
             let page = self.raw.scan(misplaced_jobs()?, Direction::Forward, MOVED_AT_A_TIME).await;
-            let page = page.map_err(|error| failed(&error))?;
+            let page = page.map_err(|error| unread(&error))?;
             if page.is_empty() {
                 return Ok(moved);
             }
@@ -82,7 +82,7 @@ impl Repository {
             found.extend(Box::pin(self.with_supplements(rest)).await?);
             return Ok(found);
         }
-        let mut found = self.raw.get_many(&wanted).await.map_err(|error| failed(&error))?;
+        let mut found = self.raw.get_many(&wanted).await.map_err(|error| unread(&error))?;
         let mut supplements = found.split_off(keys.len()).into_iter();
         let with_beside = found.into_iter().zip(beside).map(|(raw, beside)| {
             let beside = beside.and_then(|_| supplements.next().flatten());
@@ -104,7 +104,7 @@ impl Repository {
             return Ok(HashMap::new());
         }
         let (owners, beside): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
-        let found = self.raw.get_many(&beside).await.map_err(|error| failed(&error))?;
+        let found = self.raw.get_many(&beside).await.map_err(|error| unread(&error))?;
         Ok(owners.into_iter().zip(found).filter_map(|(owner, found)| Some((owner, found?))).collect())
     }
 }
@@ -130,7 +130,7 @@ impl Store for Repository {
         while found.len() < limit {
             let wanted = limit - found.len();
             let page =
-                self.raw.scan(rest.clone(), direction, wanted).await.map_err(|error| failed(&error))?;
+                self.raw.scan(rest.clone(), direction, wanted).await.map_err(|error| unread(&error))?;
             let Some((last, _)) = page.last() else { break };
             rest = match direction {
                 Direction::Forward => rest.after(last),
@@ -146,6 +146,25 @@ impl Store for Repository {
         found.iter().map(|(key, raw)| table.versioned(key, raw, beside.get(key))).collect()
     }
 
+    async fn counts(&self, counters: &[CounterKey]) -> Result<Vec<i64>, StoreError> {
+        let keys = counters.iter().map(raw_counter_key).collect::<Result<Vec<_>, _>>()?;
+        let found = self.raw.get_many(&keys).await.map_err(|error| unread(&error))?;
+        keys.iter().zip(found).map(|(key, raw)| raw.map_or(Ok(0), |raw| counted(key, &raw))).collect()
+    }
+
+    async fn used_hours(
+        &self,
+        merchant: &MerchantId,
+        before: Instant,
+        after: Option<&UsedHour>,
+        limit: usize,
+    ) -> Result<Vec<(UsedHour, i64)>, StoreError> {
+        let range = used_hours_before(merchant, before, after)?;
+        let found = self.raw.scan(range, Direction::Forward, limit.min(LIST_RECORDS_MAX)).await;
+        let found = found.map_err(|error| unread(&error))?;
+        found.iter().map(|(key, raw)| Ok((used_hour_of(merchant, key)?, counted(key, raw)?))).collect()
+    }
+
     async fn lapsed(
         &self,
         listing: &Listing,
@@ -155,7 +174,7 @@ impl Store for Repository {
         let Scan { table, range, .. } = Scan::of(listing)?;
         let now_ms = u64::try_from(now.timestamp_millis()).unwrap_or(0);
         let found = self.raw.lapsed(range, now_ms, limit.min(LIST_RECORDS_MAX)).await;
-        let found = found.map_err(|error| failed(&error))?;
+        let found = found.map_err(|error| unread(&error))?;
         let versioned = |page: Vec<(RawKey, RawRecord)>| {
             page.iter().map(|(key, raw)| table.versioned(key, raw, None)).collect()
         };
@@ -177,6 +196,18 @@ impl Store for Repository {
     fn disk(&self) -> Option<DiskState> {
         self.raw.disk()
     }
+
+    fn is_moving(&self) -> bool {
+        self.raw.is_moving()
+    }
+
+    fn promotions(&self) -> u64 {
+        self.raw.promotions()
+    }
+}
+
+fn counted(key: &RawKey, raw: &RawRecord) -> Result<i64, StoreError> {
+    raw.counter().ok_or_else(|| StoreError::Failed(format!("{key} is no counter")))
 }
 
 fn bytes(page: &[(RawKey, RawRecord)]) -> usize {
@@ -208,6 +239,10 @@ fn primitive(change: Change) -> Result<(Primitive, Option<WrittenSupplement>), S
         Change::Add(counter, delta) => {
             Primitive::Add { key: raw_counter_key(&counter)?, delta, min: 0, max: i64::MAX }
         }
+        Change::AddWithin { counter, delta, min, max } => {
+            Primitive::Add { key: raw_counter_key(&counter)?, delta, min, max }
+        }
+        Change::Forget(counter) => Primitive::Unindex { key: raw_counter_key(&counter)? },
     };
     Ok((alone, None))
 }
@@ -246,8 +281,16 @@ fn refused(error: &CommitError) -> StoreError {
         CommitError::Conflict { .. } | CommitError::CounterBounds { .. } => StoreError::Conflict,
         CommitError::Full => StoreError::Busy,
         CommitError::NoRoom { .. } => StoreError::NoRoom,
+        CommitError::Moving => StoreError::Moving,
         CommitError::Unknown => StoreError::OutcomeUnknown,
         CommitError::Invalid { .. } | CommitError::Closed | CommitError::Storage(_) => failed(error),
+    }
+}
+
+fn unread(error: &super::StoreError) -> StoreError {
+    match error {
+        super::StoreError::LeftBehind => StoreError::Moving,
+        other => failed(other),
     }
 }
 

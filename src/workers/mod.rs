@@ -24,6 +24,9 @@ const BETWEEN_PUBLICATIONS: Duration = Duration::from_secs(1);
 const BETWEEN_FLUSHES: Duration = Duration::from_secs(1);
 /// From one look at what channels have missed to the next.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(3_600);
+/// From one look at what was used in hours that are over to the next: the marketplace's window is open for 14 minutes of
+/// each hour, and the first 5 of them belong to reports on their way.
+const BETWEEN_ROLL_UPS: Duration = Duration::from_secs(30);
 /// Wait after a fault of the store.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 
@@ -43,6 +46,7 @@ impl Workers {
         }
         tasks.spawn(publish(Arc::clone(app), stopped.clone()));
         tasks.spawn(sweep(Arc::clone(app), stopped.clone()));
+        tasks.spawn(roll_up(Arc::clone(app), stopped.clone()));
         tasks.spawn(watch_channels(Arc::clone(app), stopped.clone()));
         tasks.spawn(keep_calls(Arc::clone(app), stopped));
         Self { stop, tasks }
@@ -138,6 +142,19 @@ async fn keep_calls(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
         tokio::select! {
             () = tokio::time::sleep(BETWEEN_FLUSHES) => {}
             _ = stopped.wait_for(|stopped| *stopped) => {}
+        }
+    }
+}
+
+/// Each interval is recorded in one commit: cut off between two, the rest follows after the next start.
+async fn roll_up(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        if let Err(error) = app.roll_up_usage().await {
+            tracing::error!(error = %error, "usage could not be summed up");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(BETWEEN_ROLL_UPS) => {}
+            _ = stopped.changed() => {}
         }
     }
 }

@@ -126,6 +126,24 @@ fn get_license_delivers_the_license_key_and_the_same_again_for_ever() {
     assert_eq!(records(&engine), stored, "a repeat leaves nothing behind");
 }
 
+/// Software takes a claim code where it takes a license key.
+#[test]
+fn get_license_delivers_the_claim_code_of_a_license_that_waits_and_its_key_once_it_has_begun() {
+    let harness = start_over(&MemoryEngine::new());
+    let later =
+        "[[spec]]\nid = \"later\"\nproduct = \"acme-cad\"\nsku = \"CAD-LATER\"\nstarts = \"acceptance\"\n";
+    let merchant = "[merchant]\nid = \"acme\"\nissuer = \"https://license.acme.example\"\nlocale = \"en\"\n";
+    harness.apply(&format!("{merchant}{later}"));
+    let shop = Shop { harness: &harness, channel: "cad-license" };
+    let waiting = shop.buy("CS1", "i-1", "CAD-LATER");
+    let license = license_of(&harness, "CS1")["id"].as_str().expect("an id").to_owned();
+    let shown =
+        || harness.merchant().get(&format!("/v1/merchant/licenses/{license}?reveal=true")).expect(200);
+    assert_eq!(waiting["license"], shown().at("/claim_code"));
+    harness.merchant().post(&format!("/v1/merchant/licenses/{license}/accept"), &json!({})).expect(200);
+    assert_eq!(shop.buy("CS1", "i-2", "CAD-LATER")["license"], shown().at("/license_key"));
+}
+
 #[test]
 fn the_same_request_again_gets_the_same_bytes_and_changes_nothing() {
     let engine = MemoryEngine::new();

@@ -182,7 +182,6 @@ fn what_the_server_refuses_in_an_apply_file_is_named_with_its_line() {
     let spec = "[[spec]]\nid = \"s\"\nproduct = \"acme-cad\"\n";
     let long = "x".repeat(120);
     for (file, line, pointer) in [
-        (format!("{spec}starts = \"acceptance\"\n"), 4, "/spec/0/starts"),
         (format!("{spec}[spec.machine]\nwhen_full = \"replace-idle\"\n"), 5, "/spec/0/machine/when_full"),
         (
             "[merchant]\nid = \"acme\"\nissuer = \"https://other.example\"\n".to_owned(),
@@ -217,7 +216,7 @@ fn an_operators_file_may_add_to_what_the_merchant_it_names_has() {
     let harness = Harness::start();
     let operator = harness.bearer(&harness.token_of(TokenOwner::Server, &[Scope::Operator]));
     let file = "[merchant]\nid = \"acme\"\nissuer = \"https://license.acme.example\"\n\
-        [[spec]]\nid = \"cad-day\"\nproduct = \"acme-cad\"\nterm = \"P1D\"\n";
+        [[spec]]\nid = \"cad-day\"\nproduct = \"acme-cad\"\nterm = \"P3D\"\n";
     operator.post("/v1/merchant/apply", &json!({ "toml": file })).expect(200);
 }
 

@@ -4,12 +4,18 @@
 //!
 //! Which orders of arrival are equal, and why, is a table in `docs/koogallery.md`.
 
+#[path = "../postgres/mod.rs"]
+mod cluster;
+#[path = "../engines/mod.rs"]
+mod engines;
 mod family;
 mod look;
 mod model;
 #[path = "../process/mod.rs"]
 mod process;
 mod script;
+#[path = "../engines/service.rs"]
+mod service;
 mod shop;
 mod stage;
 #[path = "../support/mod.rs"]
@@ -18,10 +24,11 @@ mod support;
 #[expect(dead_code, reason = "only what signs is used here")]
 mod v1;
 
+use engines::{EngineName, for_engines};
 use family::{Family, Wire};
 use process::{Dice, prove_count};
 use script::{Step, at_hour};
-use stage::{Arrival, Stage, Work, catalog, one_after_another, opened, timely};
+use stage::{Arrival, Stage, Work, catalog, one_after_another, opened, opened_on, timely};
 
 const BASIC: &str = "LIFE-BASIC";
 /// Everything but the release has arrived, and nothing that was paid back has ended.
@@ -35,9 +42,20 @@ macro_rules! in_every_family {
         mod $name {
             use crate::family::$family as FAMILY;
 
-            #[test]
-            fn each_step_of_a_timely_life_says_the_same_everywhere() {
-                crate::step_by_step(&FAMILY);
+            crate::for_engines! { at_once [memory embedded postgres] {
+                each_step_of_a_timely_life_says_the_same_everywhere,
+            } }
+
+            mod repeated {
+                use super::repetitions_of_every_call_also_all_at_once_change_nothing;
+
+                crate::for_engines! { at_once [memory postgres] {
+                    repetitions_of_every_call_also_all_at_once_change_nothing,
+                } }
+            }
+
+            fn each_step_of_a_timely_life_says_the_same_everywhere(on: crate::EngineName) {
+                crate::step_by_step(on, &FAMILY);
             }
 
             #[test]
@@ -60,9 +78,8 @@ macro_rules! in_every_family {
                 crate::random_arrivals(&FAMILY);
             }
 
-            #[test]
-            fn repetitions_of_every_call_also_all_at_once_change_nothing() {
-                crate::repeated(&FAMILY);
+            fn repetitions_of_every_call_also_all_at_once_change_nothing(on: crate::EngineName) {
+                crate::repeated(on, &FAMILY);
             }
 
             #[test]
@@ -138,14 +155,14 @@ fn works(family: &Family) -> &'static [Work] {
     }
 }
 
-fn step_by_step(family: &'static Family) {
+fn step_by_step(on: EngineName, family: &'static Family) {
     for life in [family.life, family.rich_life] {
-        let harness = opened(family);
+        let harness = opened_on(on, family);
         let mut stage = Stage::new(&harness, family, Work::AtOnce);
         stage.add("step by step", life, BASIC, timely(life));
         stage.step_by_step();
     }
-    let harness = opened(family);
+    let harness = opened_on(on, family);
     let mut stage = Stage::new(&harness, family, Work::AtOnce);
     stage.add("with every place taken", family.life, BASIC, timely(family.life));
     stage.play(at_hour(BEFORE_RELEASE));
@@ -273,12 +290,12 @@ fn random_arrivals(family: &'static Family) {
 
 /// Each call 1 to 20 times, in turn or all at once; and when everything has arrived, all over again in any order, as far
 /// as a repetition says which call it repeats.
-fn repeated(family: &'static Family) {
+fn repeated(on: EngineName, family: &'static Family) {
     let mut dice = Dice::fresh();
-    let harness = opened(family);
+    let harness = opened_on(on, family);
     let mut stage = Stage::new(&harness, family, Work::AtOnce);
     stage.add("once", family.life, BASIC, timely(family.life));
-    for number in 0..6 {
+    for number in 0..on.times(6, 2) {
         let mut arrivals = timely(family.life);
         for arrival in &mut arrivals {
             arrival.copies = 1 + dice.below(20);

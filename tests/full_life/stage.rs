@@ -9,8 +9,10 @@ use super::look::{Looker, promise};
 use super::model::Model;
 use super::script::{Moment, Script, Step, at_hour};
 use super::shop::{Life, Shop};
+use crate::engines::EngineName;
+use crate::service::engine_on;
 use crate::support::people::activate;
-use crate::support::{Harness, channel_speaking};
+use crate::support::{Harness, World, acme, channel_speaking};
 
 /// When the server does what it has put off: asking the marketplace, publishing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +76,13 @@ pub struct Stage<'a> {
 
 /// A service with the two specs of the model and a channel of this family.
 pub fn opened(family: &'static Family) -> Harness {
-    let harness = Harness::start();
+    opened_on(EngineName::Memory, family)
+}
+
+/// The same on another engine.
+pub fn opened_on(on: EngineName, family: &'static Family) -> Harness {
+    let harness = Harness::start_in(World::new(), &engine_on(on));
+    harness.apply(&acme(&harness.world.sandbox));
     harness.world.clock.set(at_hour(-1));
     harness.apply(&catalog(&harness, family, "\"LIFE-BASIC\""));
     harness

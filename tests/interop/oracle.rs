@@ -1,4 +1,4 @@
-//! The second and third opinion: a stock JOSE library of another language, in a process of its own.
+//! The second and third opinion: a stock library of another language, in a process of its own.
 
 use std::fmt;
 use std::io::Write as _;
@@ -91,6 +91,26 @@ impl Oracle {
         [python, Self { name: "standardwebhooks for JavaScript", program: "node".into(), arguments }]
     }
 
+    /// dateutil, in a time zone that puts its clocks forward and back: UTC must not notice.
+    pub fn dateutil() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let program = installed(root.join("target/interop/venv/bin/python"));
+        Self { name: "dateutil", program, arguments: vec![root.join("tests/interop/calendar_oracle.py")] }
+    }
+
+    /// java.time, likewise.
+    pub fn java() -> Self {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/Calendar.java");
+        // One compiler thread and a small heap: it starts sooner, and leaves the machine to the other tests.
+        let options = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"].map(PathBuf::from);
+        Self { name: "java.time", program: "java".into(), arguments: [&options[..], &[source]].concat() }
+    }
+
+    /// Any program that answers line by line.
+    pub fn command(name: &'static str, program: &str, arguments: &[&str]) -> Self {
+        Self { name, program: program.into(), arguments: arguments.iter().map(PathBuf::from).collect() }
+    }
+
     /// One process for all questions; one answer each, in order.
     pub fn ask(&self, questions: &[Question]) -> Vec<Answer> {
         let lines: Vec<String> = questions.iter().map(Question::to_line).collect();
@@ -100,7 +120,8 @@ impl Oracle {
     /// The same with the lines as they are.
     pub fn ask_lines(&self, questions: &[String]) -> Vec<String> {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(&self.arguments).env("TZ", "America/New_York");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap_or_else(|error| panic!("{}: {error}; {ADVICE}", self.name));
         let mut input = process.stdin.take().expect("standard input is piped");
         let output = std::thread::scope(|scope| {

@@ -34,7 +34,7 @@ fn info() -> InstanceInfo {
             id: LicenseId::from_uuid(1),
             state: LicenseState::Active,
             ends_at: Some("2027-01-31T08:00:00Z".parse().unwrap()),
-            license_key: "eyJ".into(),
+            license_key: Some("eyJ".into()),
             claim_code: "ABCDE-FGHJK".into(),
         })),
     }

@@ -152,15 +152,36 @@ pub fn start_sandbox() -> Sandbox {
 pub struct Site {
     pub folder: tempfile::TempDir,
     pub port: u16,
+    /// Where the records are, if not in the data folder.
+    database: Option<String>,
 }
 
 impl Site {
     pub fn new(open_api_base: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::in_folder(tempfile::tempdir().expect("a folder"), open_api_base)
+    }
+
+    /// The same in this folder.
+    pub fn in_folder(folder: tempfile::TempDir, open_api_base: &str) -> Self {
         std::fs::write(folder.path().join("apply.toml"), apply_file(open_api_base)).expect("written");
         let probe = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = probe.local_addr().expect("bound").port();
-        Self { folder, port }
+        Self { folder, port, database: None }
+    }
+
+    /// The same on a database; makes the keys as an operator would, in one place.
+    pub fn in_database(self, address: &str) -> Self {
+        let run = |arguments: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_lictor"));
+            command.args(arguments).env("LICTOR_STORE", address);
+            command.env("LICTOR_DATA_DIR", self.folder.path().join("data"));
+            command.env("LICTOR_KEYS_DIR", self.folder.path().join("keys"));
+            let done = command.output().expect("the binary starts");
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        };
+        run(&["init"]);
+        run(&["keys", "create", "acme", "--issuer", ISSUER]);
+        Self { database: Some(address.to_owned()), ..self }
     }
 
     /// The same with another apply file.
@@ -190,13 +211,18 @@ impl Site {
 
     /// How to start a server of this site on another data folder, on a port of its own; the keys are the same.
     pub fn launch(&self, data: &Path) -> Launch {
-        Launch {
+        let launch = Launch {
             program: env!("CARGO_BIN_EXE_lictor").into(),
             folder: self.folder.path().to_owned(),
             data: data.to_owned(),
             port: 0,
             under: Vec::new(),
             environment: Vec::new(),
+        };
+        match &self.database {
+            // What a server that is killed had leased comes back after six calls.
+            Some(address) => launch.env("LICTOR_STORE", address).env("LICTOR_MARKETPLACE_TIMEOUT_SECS", "1"),
+            None => launch,
         }
     }
 

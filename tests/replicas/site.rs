@@ -1,18 +1,16 @@
 //! Servers with one folder of keys on one database.
 
-use std::process::Command;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use lictor::sandbox::{Sandbox, Storefront};
 use secrecy::SecretString;
 
-use crate::process::{ACCESS_KEY, ISSUER, Launch, Merchant, Server, Site};
+use crate::process::{ACCESS_KEY, Launch, Merchant, Server, Site};
 
 /// Running servers, each at a port that it keeps.
 pub struct Replicas {
     site: Site,
-    database: String,
     ports: Vec<u16>,
     servers: Vec<Mutex<Option<Server>>>,
     /// How many starts there were.
@@ -24,23 +22,13 @@ pub struct Replicas {
 const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Replicas {
-    /// Makes the keys as an operator would, in one place, and starts `count` servers.
+    /// Starts `count` servers with the same keys.
     pub fn new(open_api: &str, database: &str, count: usize) -> Self {
-        let site = Site::new(open_api);
-        let run = |arguments: &[&str]| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_lictor"));
-            command.args(arguments).env("LICTOR_STORE", database);
-            command.env("LICTOR_DATA_DIR", site.folder.path().join("data"));
-            command.env("LICTOR_KEYS_DIR", site.folder.path().join("keys"));
-            let done = command.output().expect("the binary starts");
-            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        };
-        run(&["init"]);
-        run(&["keys", "create", "acme", "--issuer", ISSUER]);
+        let site = Site::new(open_api).in_database(database);
         let ports = (0..count).map(|_| free_port()).collect();
         let servers = (0..count).map(|_| Mutex::default()).collect();
         let (starts, started) = (Mutex::default(), Condvar::new());
-        let replicas = Self { site, database: database.to_owned(), ports, servers, starts, started };
+        let replicas = Self { site, ports, servers, starts, started };
         for number in 0..count {
             replicas.start(number);
         }
@@ -57,9 +45,7 @@ impl Replicas {
 
     fn launch(&self, number: usize) -> Launch {
         let data = self.site.folder.path().join(format!("replica-{number}"));
-        let launch = self.site.launch(&data).port(self.ports[number]).env("LICTOR_STORE", &self.database);
-        // What a server that is killed had leased comes back after six calls.
-        let launch = launch.env("LICTOR_MARKETPLACE_TIMEOUT_SECS", "2");
+        let launch = self.site.launch(&data).port(self.ports[number]);
         // One address for all, as a balancer in front of them has: tokens name it.
         launch.env("LICTOR_PUBLIC_URL", &self.url(0))
     }
@@ -81,10 +67,33 @@ impl Replicas {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    pub fn kill_and_start(&self, number: usize) {
+    pub fn kill(&self, number: usize) {
         let running = self.servers[number].lock().unwrap_or_else(PoisonError::into_inner).take();
         running.expect("it runs").kill();
+    }
+
+    pub fn kill_and_start(&self, number: usize) {
+        self.kill(number);
         self.start(number);
+    }
+
+    /// What the running servers have said since they started.
+    pub fn said(&self) -> String {
+        let said = |server: &Mutex<Option<Server>>| {
+            let server = server.lock().unwrap_or_else(PoisonError::into_inner);
+            server.as_ref().map(Server::said).unwrap_or_default()
+        };
+        self.servers.iter().map(said).collect()
+    }
+
+    /// Asks one until it answers as it should: 503 means "not now", and it may be away.
+    pub fn ask<T>(&self, mut request: impl FnMut() -> Option<T>) -> T {
+        loop {
+            if let Some(answer) = request() {
+                return answer;
+            }
+            self.wait();
+        }
     }
 
     pub fn storefront(&self, sandbox: &Sandbox, number: usize) -> Storefront {

@@ -122,7 +122,8 @@ fn restore(world: &Arc<World>, backup: &Path) -> Restored {
         secrets: world.secrets(),
     };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(lictor::service::restore(options, backup, &mut |_| ())).expect("it is restored")
+    let file = lictor::service::BackupFile { path: backup, source: &backup.to_owned() };
+    runtime.block_on(lictor::service::restore(options, file, &mut |_| ())).expect("it is restored")
 }
 
 /// Writes a backup of the running service, as the address for it does.

@@ -7,7 +7,8 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 use lictor::application::ports::{Commit, Committed, DiskState, Listing, Store, StoreError, Versioned};
-use lictor::application::record::{Record, RecordKey};
+use lictor::application::record::{CounterKey, Record, RecordKey, UsedHour};
+use lictor::domain::{Instant, MerchantId};
 use lictor::store::Repository;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, watch};
 
@@ -76,6 +77,22 @@ impl Store for CountingStore {
         self.inner.list(listing, limit).await
     }
 
+    async fn counts(&self, counters: &[CounterKey]) -> Result<Vec<i64>, StoreError> {
+        self.enter().await;
+        self.inner.counts(counters).await
+    }
+
+    async fn used_hours(
+        &self,
+        merchant: &MerchantId,
+        before: Instant,
+        after: Option<&UsedHour>,
+        limit: usize,
+    ) -> Result<Vec<(UsedHour, i64)>, StoreError> {
+        self.enter().await;
+        self.inner.used_hours(merchant, before, after, limit).await
+    }
+
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         self.enter().await;
         self.inner.commit(commit).await
@@ -83,5 +100,9 @@ impl Store for CountingStore {
 
     fn disk(&self) -> Option<DiskState> {
         self.inner.disk()
+    }
+
+    fn is_moving(&self) -> bool {
+        self.inner.is_moving()
     }
 }

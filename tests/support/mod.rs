@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use lictor::application::ports::{Clock, MarketplaceCalls, SecretFault, SecretSource};
-use lictor::application::{App, ApplyCaller, ApplyFault, ApplyFiles as _};
+use lictor::application::{App, ApplyCaller, ApplyFault, ApplyFiles as _, ApplyMode};
 use lictor::clock::ManualClock;
 use lictor::config::TrustedProxies;
 use lictor::domain::{MerchantId, Scope, SecretRef, TokenOwner};
@@ -23,9 +23,9 @@ use lictor::http::{HttpLimits, HttpParts, HttpState, router, serve, token_digest
 use lictor::marketplace::MarketplaceOrders;
 use lictor::randomness::{SystemRandomness, random_bytes};
 use lictor::sandbox::{CodeShop, OpenApiKeys, Sandbox, Storefront};
-use lictor::service::{AddressChecks, CatalogApplier, ServerBackups, new_token_text};
+use lictor::service::{AddressChecks, CatalogApplier, ServerBackups, ServerMoves, new_token_text};
 use lictor::signing::{Keyring, KeyringSettings};
-use lictor::store::{EmbeddedEngine, MemoryEngine, RecordStore, Repository};
+use lictor::store::{DatabaseAddress, EmbeddedEngine, MemoryEngine, PostgresEngine, RecordStore, Repository};
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -47,6 +47,8 @@ pub enum Engine {
     Memory(MemoryEngine),
     /// On disk, in the harness's own folder.
     Embedded,
+    /// In a database of its own.
+    Database(DatabaseAddress),
 }
 
 /// What stays when a service ends: folders, clock, secrets, marketplace.
@@ -187,6 +189,7 @@ impl Harness {
             secrets,
             apply: Arc::clone(&applier) as _,
             backups: Arc::new(ServerBackups::new(records.clone(), world.folder.path().join("keys"))),
+            moves: Arc::new(ServerMoves::of(&records, None)),
             checks: Arc::new(checks),
             limits,
             trusted_proxies: TrustedProxies::default(),
@@ -248,7 +251,8 @@ impl Harness {
 
     /// The same with a file that may be wrong.
     pub fn try_apply(&self, text: &str) -> Result<(), ApplyFault> {
-        let applied = self.block_on(self.applier.apply(text, &ApplyCaller::Operator(None), false));
+        let applied =
+            self.block_on(self.applier.apply(text, &ApplyCaller::Operator(None), ApplyMode::default()));
         applied.map(drop)
     }
 
@@ -356,6 +360,9 @@ fn records(world: &World, engine: &Engine) -> RecordStore {
                 EmbeddedEngine::create(&folder)
             };
             RecordStore::start(opened.expect("the folder is this test's own"))
+        }
+        Engine::Database(address) => {
+            RecordStore::start(PostgresEngine::open(address).expect("the database is this test's own"))
         }
     }
 }

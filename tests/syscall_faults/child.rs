@@ -97,6 +97,6 @@ async fn after_failure(store: &RecordStore, failed: u64, tell: &impl Fn(String))
     }
     match store.stopped().await {
         StoreState::Failed(error) => tell(format!("stopped {error}")),
-        StoreState::Running | StoreState::Closed => tell("not-stopped".to_owned()),
+        StoreState::Running | StoreState::Closed | StoreState::Moved => tell("not-stopped".to_owned()),
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lictor::application::ports::{Change, Commit, Committed, Listing, Store, StoreError};
-use lictor::application::record::{Record, RecordKey, Versioned};
+use lictor::application::record::{CounterKey, Record, RecordKey, UsedHour, Versioned};
+use lictor::domain::{Instant, MerchantId};
 use tokio::sync::Notify;
 
 use super::world::Between;
@@ -61,6 +62,22 @@ impl Store for Chance {
     async fn list(&self, listing: &Listing, limit: usize) -> Result<Vec<Versioned<Record>>, StoreError> {
         self.let_others_go_first().await;
         self.inner.list(listing, limit).await
+    }
+
+    async fn counts(&self, counters: &[CounterKey]) -> Result<Vec<i64>, StoreError> {
+        self.let_others_go_first().await;
+        self.inner.counts(counters).await
+    }
+
+    async fn used_hours(
+        &self,
+        merchant: &MerchantId,
+        before: Instant,
+        after: Option<&UsedHour>,
+        limit: usize,
+    ) -> Result<Vec<(UsedHour, i64)>, StoreError> {
+        self.let_others_go_first().await;
+        self.inner.used_hours(merchant, before, after, limit).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
@@ -168,6 +185,20 @@ impl Store for Gated {
         let listed = self.inner.list(listing, limit).await;
         self.gate.pass(Moment::Listed(listing)).await;
         listed
+    }
+
+    async fn counts(&self, counters: &[CounterKey]) -> Result<Vec<i64>, StoreError> {
+        self.inner.counts(counters).await
+    }
+
+    async fn used_hours(
+        &self,
+        merchant: &MerchantId,
+        before: Instant,
+        after: Option<&UsedHour>,
+        limit: usize,
+    ) -> Result<Vec<(UsedHour, i64)>, StoreError> {
+        self.inner.used_hours(merchant, before, after, limit).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {

@@ -18,8 +18,18 @@ use lictor::workers::Workers;
 use super::between::{Dice, chance};
 use super::catalog::{acme, channel, order};
 use super::chapters::ORDER;
+use super::engines::{EngineName, for_engines};
 use super::story::{ends_the_same_whatever_fails, summary};
 use super::world::{World, aside, bought, refreshed, times_more};
+
+for_engines! { in_runtime [memory embedded postgres] {
+    however_often_each_call_comes_it_counts_once_whatever_fails,
+    a_replayed_freeze_does_not_undo_the_thaw_that_followed,
+    two_orders_with_one_business_id_get_instances_of_their_own,
+    an_instance_that_nobody_bought_is_unknown,
+    many_orders_delivered_often_and_at_once_by_two_replicas_that_fail_give_one_license_each,
+    the_workers_mint_and_publish_by_themselves,
+} }
 
 /// Longest wait for the workers, on a machine that is busy with everything else.
 const WORKERS_MAX: Duration = Duration::from_secs(60);
@@ -38,9 +48,9 @@ async fn often(world: &World, name: &str, event: PurchaseEvent) -> PurchaseOutco
     first
 }
 
-#[tokio::test]
-async fn however_often_each_call_comes_it_counts_once_whatever_fails() {
+async fn however_often_each_call_comes_it_counts_once_whatever_fails(on: EngineName) {
     ends_the_same_whatever_fails(
+        on,
         async |_| {},
         async |world: &World| {
             world.orders.knows(order(ORDER, "2026-01-15T08:59:00Z"));
@@ -93,9 +103,8 @@ async fn however_often_each_call_comes_it_counts_once_whatever_fails() {
     .await;
 }
 
-#[tokio::test]
-async fn a_replayed_freeze_does_not_undo_the_thaw_that_followed() {
-    let world = World::new().await;
+async fn a_replayed_freeze_does_not_undo_the_thaw_that_followed(on: EngineName) {
+    let world = World::new(on).await;
     let license = super::chapters::minted(&world).await;
     let freeze =
         PurchaseEvent::StatusChanged { instance_id: format!("i-{ORDER}"), status: InstanceStatus::Freeze };
@@ -107,9 +116,8 @@ async fn a_replayed_freeze_does_not_undo_the_thaw_that_followed() {
     assert_eq!(world.license(&license).await.state(world.now()), LicenseState::Active);
 }
 
-#[tokio::test]
-async fn two_orders_with_one_business_id_get_instances_of_their_own() {
-    let world = World::new().await;
+async fn two_orders_with_one_business_id_get_instances_of_their_own(on: EngineName) {
+    let world = World::new(on).await;
     let (mut licenses, mut instances) = (BTreeSet::new(), BTreeSet::new());
     for order_id in ["CS1", "CS2"] {
         world.orders.knows(order(order_id, "2026-01-15T08:59:00Z"));
@@ -125,9 +133,8 @@ async fn two_orders_with_one_business_id_get_instances_of_their_own() {
     assert!(instances.contains("i-shared"));
 }
 
-#[tokio::test]
-async fn an_instance_that_nobody_bought_is_unknown() {
-    let world = World::new().await;
+async fn an_instance_that_nobody_bought_is_unknown(on: EngineName) {
+    let world = World::new(on).await;
     let before = summary(&world.records().await);
     let unknown = world.set_status("NOBODY", InstanceStatus::Freeze).await;
     assert_eq!(unknown, PurchaseOutcome::InstanceUnknown);
@@ -154,19 +161,20 @@ const IN_PARALLEL: usize = 32;
 /// Faults of one round.
 const FAULTS: u64 = 25;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_orders_delivered_often_and_at_once_by_two_replicas_that_fail_give_one_license_each() {
+async fn many_orders_delivered_often_and_at_once_by_two_replicas_that_fail_give_one_license_each(
+    on: EngineName,
+) {
     let [first, second, third, fourth, ..] = random_bytes();
     let seed = u64::from(u32::from_be_bytes([first, second, third, fourth]));
     println!("seed {seed}");
     for round in 0..times_more() {
-        one_round(seed + round).await;
+        one_round(on, seed + round).await;
     }
 }
 
-async fn one_round(seed: u64) {
+async fn one_round(on: EngineName, seed: u64) {
     let dice = Dice::new(seed);
-    let world = Arc::new(World::with(2, chance(seed)).await);
+    let world = Arc::new(World::with(on, 2, chance(seed)).await);
     for number in 0..ORDERS {
         world.orders.knows(order(&format!("CS{number}"), "2026-01-15T08:59:00Z"));
     }
@@ -190,7 +198,7 @@ async fn one_round(seed: u64) {
     world.settle().await;
     world.publish().await;
     world.check(&format!("all deliveries of seed {seed}")).await;
-    assert!(world.restarts() > 0, "seed {seed}: no fault struck");
+    assert!(world.ground.faults_struck() > 0, "seed {seed}: no fault struck");
     let records = world.records().await;
     assert_eq!(u64::try_from(records.licenses.len()), Ok(ORDERS), "seed {seed}");
     for (order_id, instances) in answers {
@@ -283,9 +291,8 @@ async fn shows_one_license(world: &World, order_id: &str, instance: &str) {
     assert_eq!(key, redeemed, "{order_id}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_workers_mint_and_publish_by_themselves() {
-    let world = World::new().await;
+async fn the_workers_mint_and_publish_by_themselves(on: EngineName) {
+    let world = World::new(on).await;
     let workers = Workers::start(&world.app());
     let license = world.buy(order(ORDER, "2026-01-15T08:59:00Z")).await;
     world.set_status(ORDER, InstanceStatus::Freeze).await;

@@ -1,16 +1,50 @@
 //! From the purchase to the end.
 
 use chrono::TimeDelta;
+use lictor::application::ports::Listing;
 use lictor::application::{Credential, KeepActivations, LicenseAction, MerchantCommand};
 use lictor::domain::{
-    EventKind, HoldBy, InstanceStatus, Instant, IssuedKey, LicenseEnd, LicenseId, LicenseState, PeriodUnit,
-    PurchaseEvent, PurchaseOutcome, PurchaseState, RefreshScene, Refusal, Status, StatusList, Term, Validity,
+    Activation, EventKind, HoldBy, InstanceStatus, Instant, IssuedKey, LicenseEnd, LicenseId, LicenseState,
+    PeriodUnit, PurchaseEvent, PurchaseOutcome, PurchaseState, RefreshScene, Refusal, Status, StatusList,
+    Term, Validity,
 };
 
-use super::catalog::{catalog_with_new_sku, of_new_sku, order, outspoken_channel, with_line};
+use super::catalog::{acme, catalog_with_new_sku, of_new_sku, order, outspoken_channel, with_line};
 use super::chapters::{ORDER, minted};
+use super::engines::{EngineName, for_engines};
 use super::story::{ends_the_same_whatever_fails, summary};
 use super::world::{World, at, command_of, idempotency, order_ref, refreshed};
+
+for_engines! { in_runtime [memory embedded postgres] {
+    what_comes_before_the_mint_counts_after_it_whatever_fails,
+    a_purchase_released_before_its_mint_never_becomes_a_license_whatever_fails,
+    a_machine_that_goes_online_weekly_never_reads_a_refusal_in_twelve_monthly_renewals,
+    renewals_reach_the_machine_whatever_fails,
+    a_cancelled_renewal_reaches_the_client_as_superseded_whatever_fails,
+    two_renewals_cancelled_one_after_the_other_leave_no_key_that_outlasts_the_license,
+    each_cause_of_a_suspension_is_lifted_by_who_set_it_whatever_fails,
+    the_merchant_lifts_both_causes_only_with_a_reason,
+    a_renewal_of_a_suspended_license_gives_a_suspended_key,
+    a_leaked_key_opens_nothing_any_more_whatever_fails,
+    whichever_key_text_had_leaked_none_from_before_the_reissue_opens_anything,
+    machines_that_are_kept_by_a_reissue_go_on,
+    a_revoked_license_stays_revoked_whatever_fails,
+    a_released_license_reads_released_and_can_still_be_revoked_whatever_fails,
+    the_first_end_is_the_marketplaces_when_it_rounds_up_by_no_more_than_two_days,
+    a_purchase_starts_when_it_was_ordered_unless_it_comes_more_than_two_days_late,
+    a_held_purchase_is_minted_once_its_sku_is_known_whatever_fails,
+    a_held_purchase_that_came_with_its_order_is_minted_without_asking_whatever_fails,
+    later_orders_give_the_same_end_in_whatever_order_they_arrive,
+    an_old_renewal_that_arrives_late_supersedes_nobody,
+    orders_that_arrive_backwards_end_the_same_whatever_fails,
+    a_repeated_order_changes_nothing,
+    the_same_issue_twice_gives_one_license_whatever_fails,
+    a_license_issued_for_a_month_from_the_31st_ends_on_the_last_of_february,
+    a_command_on_a_revision_that_is_gone_is_refused_with_the_current_one,
+    a_command_on_a_revision_is_done_once_whatever_fails,
+    a_copy_of_a_machine_is_noticed_and_a_lost_answer_is_not_whatever_fails,
+    who_resumes_lifts_only_the_own_cause,
+} }
 
 /// What the published list says of a key text.
 async fn published(world: &World, key: &IssuedKey) -> Status {
@@ -32,9 +66,9 @@ async fn minted_before(world: &World) {
     minted(world).await;
 }
 
-#[tokio::test]
-async fn what_comes_before_the_mint_counts_after_it_whatever_fails() {
+async fn what_comes_before_the_mint_counts_after_it_whatever_fails(on: EngineName) {
     ends_the_same_whatever_fails(
+        on,
         async |_| {},
         async |world: &World| {
             world.orders.set_unavailable(true);
@@ -65,9 +99,9 @@ async fn what_comes_before_the_mint_counts_after_it_whatever_fails() {
     .await;
 }
 
-#[tokio::test]
-async fn a_purchase_released_before_its_mint_never_becomes_a_license_whatever_fails() {
+async fn a_purchase_released_before_its_mint_never_becomes_a_license_whatever_fails(on: EngineName) {
     ends_the_same_whatever_fails(
+        on,
         async |_| {},
         async |world: &World| {
             world.orders.set_unavailable(true);
@@ -88,9 +122,8 @@ async fn a_purchase_released_before_its_mint_never_becomes_a_license_whatever_fa
     .await;
 }
 
-#[tokio::test]
-async fn a_machine_that_goes_online_weekly_never_reads_a_refusal_in_twelve_monthly_renewals() {
-    let world = World::new().await;
+async fn a_machine_that_goes_online_weekly_never_reads_a_refusal_in_twelve_monthly_renewals(on: EngineName) {
+    let world = World::new(on).await;
     world.on("2026-01-31T10:00:00Z");
     let license = world.buy(order(ORDER, "2026-01-31T10:00:00Z")).await;
     world.settle().await;
@@ -132,14 +165,13 @@ async fn a_machine_that_goes_online_weekly_never_reads_a_refusal_in_twelve_month
 }
 
 async fn lease_of(world: &World, license: &LicenseId) -> Validity {
-    let records = world.records().await;
-    let activation = records.activations_of(license).next().expect("activated");
-    activation.lease().expect("it holds its place").validity
+    let listing = Listing::Activations(acme(), license.clone());
+    let activations: Vec<Activation> = world.listed(&listing).await;
+    activations[0].lease().expect("it holds its place").validity
 }
 
-#[tokio::test]
-async fn renewals_reach_the_machine_whatever_fails() {
-    ends_the_same_whatever_fails(minted_before, async |world: &World| {
+async fn renewals_reach_the_machine_whatever_fails(on: EngineName) {
+    ends_the_same_whatever_fails(on, minted_before, async |world: &World| {
         let license = world.license_of(ORDER).await;
         let activated = world.activate(&license, 1).await.expect("a place is free");
         world.check("the activation").await;
@@ -160,9 +192,8 @@ async fn renewals_reach_the_machine_whatever_fails() {
     .await;
 }
 
-#[tokio::test]
-async fn a_cancelled_renewal_reaches_the_client_as_superseded_whatever_fails() {
-    ends_the_same_whatever_fails(minted_before, async |world: &World| {
+async fn a_cancelled_renewal_reaches_the_client_as_superseded_whatever_fails(on: EngineName) {
+    ends_the_same_whatever_fails(on, minted_before, async |world: &World| {
         let license = world.license_of(ORDER).await;
         let bought = current_key(world, &license).await;
         world.on("2026-02-01T10:00:00Z");
@@ -187,9 +218,8 @@ async fn a_cancelled_renewal_reaches_the_client_as_superseded_whatever_fails() {
     .await;
 }
 
-#[tokio::test]
-async fn two_renewals_cancelled_one_after_the_other_leave_no_key_that_outlasts_the_license() {
-    let world = World::new().await;
+async fn two_renewals_cancelled_one_after_the_other_leave_no_key_that_outlasts_the_license(on: EngineName) {
+    let world = World::new(on).await;
     let license = minted(&world).await;
     let mut keys = Vec::new();
     for (day, order_id, scene, ends_at) in [
@@ -213,9 +243,8 @@ async fn two_renewals_cancelled_one_after_the_other_leave_no_key_that_outlasts_t
     assert_eq!(published(&world, &keys[3]).await, Status::Valid);
 }
 
-#[tokio::test]
-async fn each_cause_of_a_suspension_is_lifted_by_who_set_it_whatever_fails() {
-    ends_the_same_whatever_fails(minted_before, async |world: &World| {
+async fn each_cause_of_a_suspension_is_lifted_by_who_set_it_whatever_fails(on: EngineName) {
+    ends_the_same_whatever_fails(on, minted_before, async |world: &World| {
         let license = world.license_of(ORDER).await;
         let bought = current_key(world, &license).await;
         let activated = world.activate(&license, 1).await.expect("a place is free");
@@ -244,9 +273,8 @@ async fn each_cause_of_a_suspension_is_lifted_by_who_set_it_whatever_fails() {
     .await;
 }
 
-#[tokio::test]
-async fn the_merchant_lifts_both_causes_only_with_a_reason() {
-    let world = World::new().await;
+async fn the_merchant_lifts_both_causes_only_with_a_reason(on: EngineName) {
+    let world = World::new(on).await;
     let license = minted(&world).await;
     world.command(&license, LicenseAction::Suspend).await.expect("it runs");
     world.set_status(ORDER, InstanceStatus::Freeze).await;
@@ -259,9 +287,8 @@ async fn the_merchant_lifts_both_causes_only_with_a_reason() {
     world.check("the resumption").await;
 }
 
-#[tokio::test]
-async fn a_renewal_of_a_suspended_license_gives_a_suspended_key() {
-    let world = World::new().await;
+async fn a_renewal_of_a_suspended_license_gives_a_suspended_key(on: EngineName) {
+    let world = World::new(on).await;
     let license = minted(&world).await;
     world.set_status(ORDER, InstanceStatus::Freeze).await;
     world.orders.knows(order("CS2", "2026-01-15T09:30:00Z"));
@@ -277,9 +304,8 @@ async fn a_renewal_of_a_suspended_license_gives_a_suspended_key() {
     assert_eq!(published(&world, &renewed).await, Status::Valid);
 }
 
-#[tokio::test]
-async fn a_leaked_key_opens_nothing_any_more_whatever_fails() {
-    ends_the_same_whatever_fails(minted_before, async |world: &World| {
+async fn a_leaked_key_opens_nothing_any_more_whatever_fails(on: EngineName) {
+    ends_the_same_whatever_fails(on, minted_before, async |world: &World| {
         let license = world.license_of(ORDER).await;
         let leaked = current_key(world, &license).await;
         let activated = world.activate(&license, 1).await.expect("a place is free");
@@ -306,9 +332,8 @@ async fn a_leaked_key_opens_nothing_any_more_whatever_fails() {
     .await;
 }
 
-#[tokio::test]
-async fn whichever_key_text_had_leaked_none_from_before_the_reissue_opens_anything() {
-    let world = World::new().await;
+async fn whichever_key_text_had_leaked_none_from_before_the_reissue_opens_anything(on: EngineName) {
+    let world = World::new(on).await;
     let license = minted(&world).await;
     let mut old = vec![current_key(&world, &license).await];
     for (day, order_id, ends_at) in
@@ -337,9 +362,8 @@ async fn whichever_key_text_had_leaked_none_from_before_the_reissue_opens_anythi
     }
 }
 
-#[tokio::test]
-async fn machines_that_are_kept_by_a_reissue_go_on() {
-    let world = World::new().await;
+async fn machines_that_are_kept_by_a_reissue_go_on(on: EngineName) {
+    let world = World::new(on).await;
     let license = minted(&world).await;
     let kept = world.activate(&license, 1).await.expect("a place is free").activation;
     let ended = world.activate(&license, 2).await.expect("a place is free").activation;
@@ -352,9 +376,8 @@ async fn machines_that_are_kept_by_a_reissue_go_on() {
     world.check("a renewal").await;
 }
 
-#[tokio::test]
-async fn a_revoked_license_stays_revoked_whatever_fails() {
-    ends_the_same_whatever_fails(minted_before, async |world: &World| {
+async fn a_revoked_license_stays_revoked_whatever_fails(on: EngineName) {
+    ends_the_same_whatever_fails(on, minted_before, async |world: &World| {
         let license = world.license_of(ORDER).await;
         let bought = current_key(world, &license).await;
         let activated = world.activate(&license, 1).await.expect("a place is free");
@@ -384,9 +407,8 @@ async fn a_revoked_license_stays_revoked_whatever_fails() {
     .await;
 }
 
-#[tokio::test]
-async fn a_released_license_reads_released_and_can_still_be_revoked_whatever_fails() {
-    ends_the_same_whatever_fails(minted_before, async |world: &World| {
+async fn a_released_license_reads_released_and_can_still_be_revoked_whatever_fails(on: EngineName) {
+    ends_the_same_whatever_fails(on, minted_before, async |world: &World| {
         let license = world.license_of(ORDER).await;
         let bought = current_key(world, &license).await;
         let activated = world.activate(&license, 1).await.expect("a place is free");
@@ -407,8 +429,7 @@ async fn a_released_license_reads_released_and_can_still_be_revoked_whatever_fai
     .await;
 }
 
-#[tokio::test]
-async fn the_first_end_is_the_marketplaces_when_it_rounds_up_by_no_more_than_two_days() {
+async fn the_first_end_is_the_marketplaces_when_it_rounds_up_by_no_more_than_two_days(on: EngineName) {
     let counted = at("2026-02-15T08:59:00Z");
     let hours = TimeDelta::hours;
     for (rounding, accepted) in [
@@ -419,7 +440,7 @@ async fn the_first_end_is_the_marketplaces_when_it_rounds_up_by_no_more_than_two
         (-TimeDelta::seconds(1), false),
         (-hours(24), false),
     ] {
-        let world = World::new().await;
+        let world = World::new(on).await;
         let expires_at = counted + rounding;
         let bought = with_line(order(ORDER, "2026-01-15T08:59:00Z"), |line| {
             line.expires_at = Some(expires_at);
@@ -432,15 +453,14 @@ async fn the_first_end_is_the_marketplaces_when_it_rounds_up_by_no_more_than_two
     }
 }
 
-#[tokio::test]
-async fn a_purchase_starts_when_it_was_ordered_unless_it_comes_more_than_two_days_late() {
+async fn a_purchase_starts_when_it_was_ordered_unless_it_comes_more_than_two_days_late(on: EngineName) {
     for (ordered_at, starts_at) in [
         ("2026-01-15T08:59:00Z", "2026-01-15T08:59:00Z"),
         ("2026-01-13T09:00:00Z", "2026-01-13T09:00:00Z"),
         ("2026-01-13T08:59:59Z", "2026-01-15T09:00:00Z"),
         ("2026-01-15T09:00:01Z", "2026-01-15T09:00:00Z"),
     ] {
-        let world = World::new().await;
+        let world = World::new(on).await;
         let license = world.buy(order(ORDER, ordered_at)).await;
         world.settle().await;
         world.check("the mint").await;
@@ -448,9 +468,9 @@ async fn a_purchase_starts_when_it_was_ordered_unless_it_comes_more_than_two_day
     }
 }
 
-#[tokio::test]
-async fn a_held_purchase_is_minted_once_its_sku_is_known_whatever_fails() {
+async fn a_held_purchase_is_minted_once_its_sku_is_known_whatever_fails(on: EngineName) {
     ends_the_same_whatever_fails(
+        on,
         async |_| {},
         async |world: &World| {
             world.buy(of_new_sku("CS1")).await;
@@ -472,9 +492,9 @@ async fn a_held_purchase_is_minted_once_its_sku_is_known_whatever_fails() {
     .await;
 }
 
-#[tokio::test]
-async fn a_held_purchase_that_came_with_its_order_is_minted_without_asking_whatever_fails() {
+async fn a_held_purchase_that_came_with_its_order_is_minted_without_asking_whatever_fails(on: EngineName) {
     ends_the_same_whatever_fails(
+        on,
         async |_| {},
         async |world: &World| {
             let details = Some(of_new_sku("G1"));
@@ -520,13 +540,13 @@ async fn arrive(world: &World, arrivals: &[usize], ranks_at_once: bool) {
     world.check("all ranks").await;
 }
 
-#[tokio::test]
-async fn later_orders_give_the_same_end_in_whatever_order_they_arrive() {
+async fn later_orders_give_the_same_end_in_whatever_order_they_arrive(on: EngineName) {
     let mut ends = Vec::new();
-    for arrivals in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+    let orders = [[0, 1, 2], [2, 0, 1], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 1, 0]];
+    for arrivals in orders.into_iter().take(on.times(6, 2)) {
         for ranks_at_once in [true, false] {
             for minted_first in [true, false] {
-                let world = World::new().await;
+                let world = World::new(on).await;
                 if minted_first {
                     minted(&world).await;
                 } else {
@@ -561,10 +581,9 @@ async fn later_orders_give_the_same_end_in_whatever_order_they_arrive() {
     assert!(ends.iter().all(|end| end.3 == first), "{ends:#?}");
 }
 
-#[tokio::test]
-async fn an_old_renewal_that_arrives_late_supersedes_nobody() {
+async fn an_old_renewal_that_arrives_late_supersedes_nobody(on: EngineName) {
     for ranks_at_once in [true, false] {
-        let world = World::new().await;
+        let world = World::new(on).await;
         let license = minted(&world).await;
         arrive(&world, &[1, 0], ranks_at_once).await;
         let license = world.license(&license).await;
@@ -573,15 +592,15 @@ async fn an_old_renewal_that_arrives_late_supersedes_nobody() {
     }
 }
 
-#[tokio::test]
-async fn orders_that_arrive_backwards_end_the_same_whatever_fails() {
-    ends_the_same_whatever_fails(minted_before, async |world: &World| arrive(world, &[2, 1, 0], false).await)
-        .await;
+async fn orders_that_arrive_backwards_end_the_same_whatever_fails(on: EngineName) {
+    ends_the_same_whatever_fails(on, minted_before, async |world: &World| {
+        arrive(world, &[2, 1, 0], false).await
+    })
+    .await;
 }
 
-#[tokio::test]
-async fn a_repeated_order_changes_nothing() {
-    let world = World::new().await;
+async fn a_repeated_order_changes_nothing(on: EngineName) {
+    let world = World::new(on).await;
     minted(&world).await;
     arrive(&world, &[0, 1, 2], true).await;
     let before = summary(&world.records().await);
@@ -593,9 +612,9 @@ async fn a_repeated_order_changes_nothing() {
     assert_eq!(summary(&world.records().await), before);
 }
 
-#[tokio::test]
-async fn the_same_issue_twice_gives_one_license_whatever_fails() {
+async fn the_same_issue_twice_gives_one_license_whatever_fails(on: EngineName) {
     ends_the_same_whatever_fails(
+        on,
         async |_| {},
         async |world: &World| {
             let first = world.issue("pro", Term::Months(1), "idempotency-1").await.expect("issued");
@@ -611,9 +630,8 @@ async fn the_same_issue_twice_gives_one_license_whatever_fails() {
     .await;
 }
 
-#[tokio::test]
-async fn a_license_issued_for_a_month_from_the_31st_ends_on_the_last_of_february() {
-    let world = World::new().await;
+async fn a_license_issued_for_a_month_from_the_31st_ends_on_the_last_of_february(on: EngineName) {
+    let world = World::new(on).await;
     world.on("2026-01-31T08:00:00Z");
     let license = world.issue("pro", Term::Months(1), "month").await.expect("issued").value;
     assert_eq!(license.validity.ends_at, Some(at("2026-02-28T08:00:00Z")));
@@ -622,9 +640,8 @@ async fn a_license_issued_for_a_month_from_the_31st_ends_on_the_last_of_february
     world.check("the issues").await;
 }
 
-#[tokio::test]
-async fn a_command_on_a_revision_that_is_gone_is_refused_with_the_current_one() {
-    let world = World::new().await;
+async fn a_command_on_a_revision_that_is_gone_is_refused_with_the_current_one(on: EngineName) {
+    let world = World::new(on).await;
     let license = minted(&world).await;
     let suspended = world.command(&license, LicenseAction::Suspend).await.expect("it runs");
     let resume = LicenseAction::Resume { override_marketplace: false };
@@ -637,9 +654,8 @@ async fn a_command_on_a_revision_that_is_gone_is_refused_with_the_current_one() 
     world.check("the resumption").await;
 }
 
-#[tokio::test]
-async fn a_command_on_a_revision_is_done_once_whatever_fails() {
-    ends_the_same_whatever_fails(minted_before, async |world: &World| {
+async fn a_command_on_a_revision_is_done_once_whatever_fails(on: EngineName) {
+    ends_the_same_whatever_fails(on, minted_before, async |world: &World| {
         let license = world.license_of(ORDER).await;
         let issued = world.issue("pro", Term::Months(1), "other").await.expect("issued");
         let command = MerchantCommand {
@@ -657,9 +673,8 @@ async fn a_command_on_a_revision_is_done_once_whatever_fails() {
     .await;
 }
 
-#[tokio::test]
-async fn a_copy_of_a_machine_is_noticed_and_a_lost_answer_is_not_whatever_fails() {
-    ends_the_same_whatever_fails(minted_before, async |world: &World| {
+async fn a_copy_of_a_machine_is_noticed_and_a_lost_answer_is_not_whatever_fails(on: EngineName) {
+    ends_the_same_whatever_fails(on, minted_before, async |world: &World| {
         let license = world.license_of(ORDER).await;
         let activated = world.activate(&license, 1).await.expect("a place is free");
         let shown = || Credential::Certificate { generation: 1, enrolled: None };
@@ -676,9 +691,8 @@ async fn a_copy_of_a_machine_is_noticed_and_a_lost_answer_is_not_whatever_fails(
     .await;
 }
 
-#[tokio::test]
-async fn who_resumes_lifts_only_the_own_cause() {
-    let world = World::new().await;
+async fn who_resumes_lifts_only_the_own_cause(on: EngineName) {
+    let world = World::new(on).await;
     let license = minted(&world).await;
     for (by, other) in [(HoldBy::Merchant, HoldBy::Marketplace), (HoldBy::Marketplace, HoldBy::Merchant)] {
         stop(&world, &license, by).await;

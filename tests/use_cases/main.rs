@@ -5,10 +5,15 @@
 mod between;
 mod catalog;
 mod chapters;
+#[path = "../engines/mod.rs"]
+mod engines;
 mod exactly_once;
+mod ground;
 mod invariants;
 mod life_cycle;
 mod older_families;
+#[path = "../postgres/mod.rs"]
+mod postgres;
 mod race;
 mod records;
 mod restored;

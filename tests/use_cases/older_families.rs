@@ -9,8 +9,19 @@ use lictor::domain::{
 use super::catalog::{
     PLACES, SKU, SKU_SITE, acme, catalog_with_new_sku, of_new_sku, order, outspoken_channel, with_line,
 };
+use super::engines::{EngineName, for_engines};
 use super::story::ends_the_same_whatever_fails;
 use super::world::{World, at, order_ref};
+
+for_engines! { in_runtime [memory embedded postgres] {
+    the_license_key_is_delivered_with_the_purchase_and_the_same_again_whatever_fails,
+    orders_without_lines_are_told_apart_by_product_only_when_they_name_one,
+    a_renewal_lifts_the_marketplaces_stop_where_no_other_call_will_whatever_fails,
+    what_comes_before_the_sku_is_known_counts_after_it_whatever_fails,
+    an_upgrade_changes_what_was_bought_once_and_keeps_the_end_whatever_fails,
+    what_never_got_a_license_is_delivered_without_one,
+    of_what_the_kit_tells_the_last_word_is_kept_whatever_fails,
+} }
 
 /// Later orders of these families cannot be asked for.
 fn channel() -> Channel {
@@ -58,9 +69,9 @@ fn month(order_id: &str) -> OrderDetails {
     with_line(order(order_id, "2026-01-15T08:59:00Z"), |line| line.order_line_id = String::new())
 }
 
-#[tokio::test]
-async fn the_license_key_is_delivered_with_the_purchase_and_the_same_again_whatever_fails() {
+async fn the_license_key_is_delivered_with_the_purchase_and_the_same_again_whatever_fails(on: EngineName) {
     ends_the_same_whatever_fails(
+        on,
         async |_| {},
         async |world: &World| {
             let delivered = buy(world, "i-1", month("CS1")).await;
@@ -81,9 +92,8 @@ async fn the_license_key_is_delivered_with_the_purchase_and_the_same_again_whate
     .await;
 }
 
-#[tokio::test]
-async fn orders_without_lines_are_told_apart_by_product_only_when_they_name_one() {
-    let world = World::new().await;
+async fn orders_without_lines_are_told_apart_by_product_only_when_they_name_one(on: EngineName) {
+    let world = World::new(on).await;
     let by_use = |product: &str| {
         let order = OrderRef { product_id: Some(product.to_owned()), ..without_line("CS1") };
         let details = with_line(month("CS1"), |line| line.product_id = Some(product.to_owned()));
@@ -98,9 +108,9 @@ async fn orders_without_lines_are_told_apart_by_product_only_when_they_name_one(
     assert_eq!(world.records().await.licenses.len(), 2);
 }
 
-#[tokio::test]
-async fn a_renewal_lifts_the_marketplaces_stop_where_no_other_call_will_whatever_fails() {
+async fn a_renewal_lifts_the_marketplaces_stop_where_no_other_call_will_whatever_fails(on: EngineName) {
     ends_the_same_whatever_fails(
+        on,
         async |world: &World| drop(buy(world, "i-1", month("CS1")).await),
         async |world: &World| {
             let state = async || world.records().await.licenses[0].state(world.now());
@@ -126,9 +136,9 @@ async fn a_renewal_lifts_the_marketplaces_stop_where_no_other_call_will_whatever
     .await;
 }
 
-#[tokio::test]
-async fn what_comes_before_the_sku_is_known_counts_after_it_whatever_fails() {
+async fn what_comes_before_the_sku_is_known_counts_after_it_whatever_fails(on: EngineName) {
     ends_the_same_whatever_fails(
+        on,
         async |_| {},
         async |world: &World| {
             let details = with_line(of_new_sku("CS1"), |line| line.order_line_id = String::new());
@@ -157,9 +167,9 @@ async fn what_comes_before_the_sku_is_known_counts_after_it_whatever_fails() {
     .await;
 }
 
-#[tokio::test]
-async fn an_upgrade_changes_what_was_bought_once_and_keeps_the_end_whatever_fails() {
+async fn an_upgrade_changes_what_was_bought_once_and_keeps_the_end_whatever_fails(on: EngineName) {
     ends_the_same_whatever_fails(
+        on,
         async |world: &World| drop(buy(world, "i-1", month("CS1")).await),
         async |world: &World| {
             let license = async || world.records().await.licenses.remove(0);
@@ -190,9 +200,8 @@ async fn an_upgrade_changes_what_was_bought_once_and_keeps_the_end_whatever_fail
     .await;
 }
 
-#[tokio::test]
-async fn what_never_got_a_license_is_delivered_without_one() {
-    let world = World::new().await;
+async fn what_never_got_a_license_is_delivered_without_one(on: EngineName) {
+    let world = World::new(on).await;
     let details = with_line(of_new_sku("CS1"), |line| line.order_line_id = String::new());
     buy(&world, "i-1", details.clone()).await;
     let released = PurchaseEvent::Released { instance_id: "i-1".into(), order: None };
@@ -216,8 +225,7 @@ async fn what_never_got_a_license_is_delivered_without_one() {
     assert_eq!(world.call_on(0, &channel(), "nobody", nobody).await, PurchaseOutcome::InstanceUnknown);
 }
 
-#[tokio::test]
-async fn of_what_the_kit_tells_the_last_word_is_kept_whatever_fails() {
+async fn of_what_the_kit_tells_the_last_word_is_kept_whatever_fails(on: EngineName) {
     let key = |name: &str| RecordKey::Kit {
         merchant: acme(),
         marketplace: channel().marketplace,
@@ -238,6 +246,7 @@ async fn of_what_the_kit_tells_the_last_word_is_kept_whatever_fails() {
         assert_eq!(outcome, PurchaseOutcome::Done);
     };
     ends_the_same_whatever_fails(
+        on,
         async |_| {},
         async |world: &World| {
             tell(world, &[("a", Some("1")), ("b", Some("1"))]).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use lictor::application::ports::{ABSENT, Commit};
 use lictor::application::record::{LicensePlaces, RecordKey, Versioned};
-use lictor::application::{Activated, Credential, LicenseAction};
+use lictor::application::{Activated, ApplyMode, Credential, LicenseAction};
 use lictor::domain::{
     Activation, ActivationId, EndCause, InstanceStatus, LicenseId, LicenseState, MachineLimit, PLACES_MAX,
     Places, RefreshScene, Refusal, Status, StatusList, StatusSlot, Term, TokenId,
@@ -15,9 +15,29 @@ use lictor::randomness::random_bytes;
 use super::between::{self, Dice, Gate, Moment, chance};
 use super::catalog::{PLACES, acme, catalog_with_new_sku, of_new_sku, order};
 use super::chapters::{ORDER, minted};
+use super::engines::{EngineName, for_engines};
 use super::exactly_once::random_faults;
 use super::story::ends_the_same_whatever_fails;
 use super::world::{World, aside, numbered_machine, times_more};
+
+for_engines! { in_runtime [memory embedded postgres] {
+    three_of_64_machines_get_the_three_places,
+    three_of_64_machines_get_the_three_places_of_two_replicas,
+    three_of_64_machines_get_the_three_places_of_two_replicas_that_fail,
+    two_calls_of_one_machine_take_one_place,
+    of_two_copies_that_renew_at_once_one_is_refused,
+    a_place_whose_lease_has_ended_is_taken_and_its_holder_comes_too_late_whatever_fails,
+    a_place_given_back_is_free_at_once_whatever_fails,
+    a_lease_that_is_renewed_just_before_it_is_displaced_stays,
+    no_certificate_is_given_after_a_revocation,
+    a_machine_that_activates_with_a_leaked_key_while_it_is_reissued_loses_its_place,
+    a_renewal_that_meets_a_reissue_is_refused,
+    a_freeze_that_meets_the_mint_is_not_lost,
+    a_renewal_that_meets_the_mint_is_not_lost,
+    a_sku_that_is_mapped_while_its_purchase_is_being_held_mints_it,
+    a_flip_that_meets_a_publication_is_published_by_the_next,
+    a_license_on_as_many_machines_as_there_can_be_is_reissued_at_once,
+} }
 
 /// Machines that want a place.
 const MACHINES: u16 = 64;
@@ -82,34 +102,30 @@ async fn race(world: World, replicas: usize, rounds: u64, faults: Option<&Dice>)
         assert_eq!(winners(&again).len(), 3, "round {round}: {again:?}");
         assert!(won.iter().all(|place| winners(&again).contains(place)), "who has a place keeps it");
     }
-    assert_eq!(faults.is_some(), world.restarts() > 0, "faults strike where they are planned");
+    assert_eq!(faults.is_some(), world.ground.faults_struck() > 0, "faults strike where they are planned");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_of_64_machines_get_the_three_places() {
-    race(World::new().await, 1, 4 * times_more(), None).await;
+async fn three_of_64_machines_get_the_three_places(on: EngineName) {
+    race(World::new(on).await, 1, 4 * times_more(), None).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_of_64_machines_get_the_three_places_of_two_replicas() {
+async fn three_of_64_machines_get_the_three_places_of_two_replicas(on: EngineName) {
     let seed = seed();
     println!("seed {seed}");
-    race(World::with(2, chance(seed)).await, 2, 3 * times_more(), None).await;
+    race(World::with(on, 2, chance(seed)).await, 2, 3 * times_more(), None).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_of_64_machines_get_the_three_places_of_two_replicas_that_fail() {
+async fn three_of_64_machines_get_the_three_places_of_two_replicas_that_fail(on: EngineName) {
     let seed = seed();
     println!("seed {seed}");
     let dice = Dice::new(seed);
-    race(World::with(2, chance(seed)).await, 2, 3 * times_more(), Some(&dice)).await;
+    race(World::with(on, 2, chance(seed)).await, 2, 3 * times_more(), Some(&dice)).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_calls_of_one_machine_take_one_place() {
+async fn two_calls_of_one_machine_take_one_place(on: EngineName) {
     let seed = seed();
     println!("seed {seed}");
-    let world = World::with(2, chance(seed)).await;
+    let world = World::with(on, 2, chance(seed)).await;
     for round in 0..5 * times_more() {
         let (license, _) = issued(&world).await;
         let (one, other) = match round % 2 {
@@ -126,11 +142,10 @@ async fn two_calls_of_one_machine_take_one_place() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_copies_that_renew_at_once_one_is_refused() {
+async fn of_two_copies_that_renew_at_once_one_is_refused(on: EngineName) {
     let seed = seed();
     println!("seed {seed}");
-    let world = World::with(2, chance(seed)).await;
+    let world = World::with(on, 2, chance(seed)).await;
     for _ in 0..5 * times_more() {
         let (license, _) = issued(&world).await;
         let id = world.activate(&license, 1).await.expect("a place is free").activation;
@@ -158,9 +173,9 @@ async fn lapsed(world: &World) -> (LicenseId, Vec<ActivationId>) {
     (license, held)
 }
 
-#[tokio::test]
-async fn a_place_whose_lease_has_ended_is_taken_and_its_holder_comes_too_late_whatever_fails() {
+async fn a_place_whose_lease_has_ended_is_taken_and_its_holder_comes_too_late_whatever_fails(on: EngineName) {
     ends_the_same_whatever_fails(
+        on,
         async |_| {},
         async |world: &World| {
             let (license, held) = lapsed(world).await;
@@ -182,9 +197,9 @@ fn full(limit: u32) -> Result<(), Refusal> {
     Err(Refusal::MachineLimitReached { limit })
 }
 
-#[tokio::test]
-async fn a_place_given_back_is_free_at_once_whatever_fails() {
+async fn a_place_given_back_is_free_at_once_whatever_fails(on: EngineName) {
     ends_the_same_whatever_fails(
+        on,
         async |_| {},
         async |world: &World| {
             let (license, _) = issued(world).await;
@@ -204,14 +219,13 @@ async fn a_place_given_back_is_free_at_once_whatever_fails() {
 }
 
 /// Two replicas; the first request of the first that comes to the moment is held.
-async fn gated(holds: fn(&Moment<'_>) -> bool) -> (Arc<World>, Arc<Gate>) {
+async fn gated(on: EngineName, holds: fn(&Moment<'_>) -> bool) -> (Arc<World>, Arc<Gate>) {
     let gate = Gate::new(holds);
-    (Arc::new(World::with(2, gate.between()).await), gate)
+    (Arc::new(World::with(on, 2, gate.between()).await), gate)
 }
 
-#[tokio::test]
-async fn a_lease_that_is_renewed_just_before_it_is_displaced_stays() {
-    let (world, gate) = gated(between::loads_an_activation).await;
+async fn a_lease_that_is_renewed_just_before_it_is_displaced_stays(on: EngineName) {
+    let (world, gate) = gated(on, between::loads_an_activation).await;
     let (license, held) = lapsed(&world).await;
     let key = world.license(&license).await.current_key().expect("it has one").token_id.clone();
     gate.close();
@@ -230,10 +244,9 @@ async fn a_lease_that_is_renewed_just_before_it_is_displaced_stays() {
     world.check("the meeting").await;
 }
 
-#[tokio::test]
-async fn no_certificate_is_given_after_a_revocation() {
+async fn no_certificate_is_given_after_a_revocation(on: EngineName) {
     for is_renewal in [false, true] {
-        let (world, gate) = gated(between::puts_an_activation).await;
+        let (world, gate) = gated(on, between::puts_an_activation).await;
         let (license, key) = issued(&world).await;
         let id = world.activate(&license, 1).await.expect("a place is free").activation;
         gate.close();
@@ -258,10 +271,9 @@ async fn revoke_on_the_other(world: &World, license: &LicenseId) {
     world.command_on(1, license, LicenseAction::Revoke).await.expect("any license can be revoked");
 }
 
-#[tokio::test]
-async fn a_machine_that_activates_with_a_leaked_key_while_it_is_reissued_loses_its_place() {
+async fn a_machine_that_activates_with_a_leaked_key_while_it_is_reissued_loses_its_place(on: EngineName) {
     for others in [0, 1] {
-        let (world, gate) = gated(between::puts_a_license).await;
+        let (world, gate) = gated(on, between::puts_a_license).await;
         let (license, key) = issued(&world).await;
         for machine in 0..others {
             world.activate(&license, 10 + machine).await.expect("a place is free");
@@ -282,9 +294,8 @@ async fn a_machine_that_activates_with_a_leaked_key_while_it_is_reissued_loses_i
     }
 }
 
-#[tokio::test]
-async fn a_renewal_that_meets_a_reissue_is_refused() {
-    let (world, gate) = gated(between::puts_an_activation).await;
+async fn a_renewal_that_meets_a_reissue_is_refused(on: EngineName) {
+    let (world, gate) = gated(on, between::puts_an_activation).await;
     let (license, _) = issued(&world).await;
     let id = world.activate(&license, 1).await.expect("a place is free").activation;
     gate.close();
@@ -302,10 +313,9 @@ async fn a_renewal_that_meets_a_reissue_is_refused() {
     assert!(matches!(ended.state, lictor::domain::ActivationState::Ended { cause: EndCause::Reissued, .. }));
 }
 
-#[tokio::test]
-async fn a_freeze_that_meets_the_mint_is_not_lost() {
+async fn a_freeze_that_meets_the_mint_is_not_lost(on: EngineName) {
     for freeze_is_held in [false, true] {
-        let (world, gate) = gated(between::puts_a_purchase).await;
+        let (world, gate) = gated(on, between::puts_a_purchase).await;
         let license = world.buy(order(ORDER, "2026-01-15T08:59:00Z")).await;
         gate.close();
         let held = aside({
@@ -332,9 +342,8 @@ async fn a_freeze_that_meets_the_mint_is_not_lost() {
     }
 }
 
-#[tokio::test]
-async fn a_renewal_that_meets_the_mint_is_not_lost() {
-    let (world, gate) = gated(between::puts_a_purchase).await;
+async fn a_renewal_that_meets_the_mint_is_not_lost(on: EngineName) {
+    let (world, gate) = gated(on, between::puts_a_purchase).await;
     let license = world.buy(order(ORDER, "2026-01-15T08:59:00Z")).await;
     gate.close();
     let renewal = aside({
@@ -350,9 +359,8 @@ async fn a_renewal_that_meets_the_mint_is_not_lost() {
     assert_eq!(world.license(&license).await.orders.len(), 2);
 }
 
-#[tokio::test]
-async fn a_sku_that_is_mapped_while_its_purchase_is_being_held_mints_it() {
-    let (world, gate) = gated(between::listed_specs).await;
+async fn a_sku_that_is_mapped_while_its_purchase_is_being_held_mints_it(on: EngineName) {
+    let (world, gate) = gated(on, between::listed_specs).await;
     world.buy(of_new_sku(ORDER)).await;
     gate.close();
     let settling = aside({
@@ -361,8 +369,9 @@ async fn a_sku_that_is_mapped_while_its_purchase_is_being_held_mints_it() {
     });
     gate.holds_somebody().await;
     let catalog = catalog_with_new_sku();
-    let applied = world.ask(1, async |app| app.apply_catalog(&acme(), catalog.clone(), false).await);
-    applied.await.expect("the catalog is valid");
+    let applied =
+        world.ask(1, async |app| app.apply_catalog(&acme(), catalog.clone(), ApplyMode::default()).await);
+    applied.await.expect("it is applied").expect("the catalog is valid");
     gate.open();
     settling.await.expect("it ends");
     world.settle().await;
@@ -370,9 +379,8 @@ async fn a_sku_that_is_mapped_while_its_purchase_is_being_held_mints_it() {
     assert_eq!(world.records().await.licenses.len(), 1);
 }
 
-#[tokio::test]
-async fn a_flip_that_meets_a_publication_is_published_by_the_next() {
-    let (world, gate) = gated(between::puts_a_status_list).await;
+async fn a_flip_that_meets_a_publication_is_published_by_the_next(on: EngineName) {
+    let (world, gate) = gated(on, between::puts_a_status_list).await;
     let license = minted(&world).await;
     world.command(&license, LicenseAction::Suspend).await.expect("it runs");
     gate.close();
@@ -421,9 +429,8 @@ async fn full_site(world: &World) -> LicenseId {
     license.id
 }
 
-#[tokio::test]
-async fn a_license_on_as_many_machines_as_there_can_be_is_reissued_at_once() {
-    let world = World::new().await;
+async fn a_license_on_as_many_machines_as_there_can_be_is_reissued_at_once(on: EngineName) {
+    let world = World::new(on).await;
     let license = full_site(&world).await;
     assert_eq!(world.activate(&license, 60_000).await.map(|_| ()), full(PLACES_MAX));
     world.reissue_leaked(&license).await;

@@ -13,7 +13,7 @@ use lictor::domain::{
 use lictor::store::{Kind, RecordKey as RawKey};
 
 use super::catalog::acme;
-use super::world::World;
+use super::world::{Process, World};
 
 /// Most records of one page.
 const PAGE: usize = 1_000;
@@ -77,11 +77,16 @@ impl Records {
             | Record::Calls(_)
             | Record::Standing(_)
             | Record::Notice(_)
+            | Record::AppInfo(_)
+            | Record::Device(_)
             | Record::UsageRecord(_)
             | Record::NamedUsage(_)
             | Record::WaitingUsage(_)
             | Record::UsageOutbox(_)
-            | Record::UsageSum(_) => {}
+            | Record::UsageSum(_)
+            | Record::QuotaAccount(_)
+            | Record::UsageReport(_)
+            | Record::Reservation(_) => {}
         }
     }
 
@@ -101,6 +106,7 @@ impl Records {
             Kind::Event => Some(self.events.len()),
             Kind::AuthorizationCode
             | Kind::HandedOver
+            | Kind::AppInfo
             | Kind::Nonce
             | Kind::Idempotency
             | Kind::StatusListSlots
@@ -121,7 +127,7 @@ impl World {
     pub async fn records(&self) -> Records {
         loop {
             let process = self.process();
-            match read_all(self, process.store.as_ref()).await {
+            match read_all(&process).await {
                 Ok(records) => return records,
                 Err(error) => self.overcome(&process, error).await,
             }
@@ -130,8 +136,8 @@ impl World {
 }
 
 /// The raw keys say what there is; a kind of which not all is found this way is a mistake of these tests.
-async fn read_all(world: &World, store: &dyn Store) -> Result<Records, StoreError> {
-    let raw: Vec<RawKey> = world.memory.records().into_iter().map(|(key, _)| key).collect();
+async fn read_all(process: &Process) -> Result<Records, StoreError> {
+    let (raw, store) = (process.raw_keys().await?, process.store.as_ref());
     let mut records = Records::default();
     for listing in listings(&raw) {
         for record in pages(store, &listing).await? {
@@ -202,6 +208,7 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         Kind::Places => Some(RecordKey::Places(merchant, license(&text(own)))),
         Kind::AuthorizationCode
         | Kind::HandedOver
+        | Kind::AppInfo
         | Kind::Purchase
         | Kind::Activation
         | Kind::Quota

@@ -7,11 +7,18 @@ use lictor::application::ports::{Commit, Listing, list};
 use lictor::domain::{Refusal, Status, StatusFlip, StatusList, StatusSlot};
 
 use super::catalog::acme;
+use super::engines::{EngineName, for_engines};
 use super::world::World;
 
-#[tokio::test]
-async fn done_again_it_gives_out_nothing_of_before_and_leaves_no_less_room() {
-    let world = World::new().await;
+for_engines! { in_runtime [memory embedded postgres] {
+    done_again_it_gives_out_nothing_of_before_and_leaves_no_less_room,
+    a_clock_before_the_backup_prepares_nothing,
+    a_backup_may_be_restored_within_the_second_in_which_it_was_taken,
+    one_round_publishes_so_many_lists_and_says_what_is_left,
+} }
+
+async fn done_again_it_gives_out_nothing_of_before_and_leaves_no_less_room(on: EngineName) {
+    let world = World::new(on).await;
     let taken_at = world.app().now();
     world.clock.advance(TimeDelta::hours(1));
     let once = world.app().continue_after_restore(taken_at).await.expect("it is prepared");
@@ -26,25 +33,22 @@ async fn done_again_it_gives_out_nothing_of_before_and_leaves_no_less_room() {
     assert!(lists(&once).iter().all(|list| *list > 1_000_000), "{:?}", lists(&once));
 }
 
-#[tokio::test]
-async fn a_clock_before_the_backup_prepares_nothing() {
-    let world = World::new().await;
+async fn a_clock_before_the_backup_prepares_nothing(on: EngineName) {
+    let world = World::new(on).await;
     let ahead = world.app().now() + TimeDelta::seconds(1);
     let refused = world.app().continue_after_restore(ahead).await;
     assert!(matches!(refused, Err(lictor::application::UseCaseError::Refused(Refusal::Invalid { .. }))));
 }
 
-#[tokio::test]
-async fn a_backup_may_be_restored_within_the_second_in_which_it_was_taken() {
-    let world = World::new().await;
+async fn a_backup_may_be_restored_within_the_second_in_which_it_was_taken(on: EngineName) {
+    let world = World::new(on).await;
     let taken_at = world.app().now() + TimeDelta::milliseconds(87);
     world.clock.advance(TimeDelta::milliseconds(500));
     world.app().continue_after_restore(taken_at).await.expect("the clock is not behind");
 }
 
-#[tokio::test]
-async fn one_round_publishes_so_many_lists_and_says_what_is_left() {
-    let world = World::new().await;
+async fn one_round_publishes_so_many_lists_and_says_what_is_left(on: EngineName) {
+    let world = World::new(on).await;
     let flips = (0..40).map(|list| StatusFlip {
         merchant: acme(),
         slot: StatusSlot { list, idx: 7 },

@@ -8,8 +8,17 @@ use lictor::domain::{
 };
 
 use super::catalog::{PLACES, catalog_with_new_sku, of_new_sku, order, outspoken_channel, with_line};
+use super::engines::{EngineName, for_engines};
 use super::story::ends_the_same_whatever_fails;
 use super::world::{World, at, order_ref};
+
+for_engines! { in_runtime [memory embedded postgres] {
+    a_life_told_in_any_order_and_twice_ends_the_same,
+    a_life_told_backwards_ends_the_same_whatever_fails,
+    a_stop_that_is_told_late_does_not_stop_what_goes_on_again,
+    a_purchase_that_is_told_again_is_answered_as_it_stands_and_never_as_another,
+    an_end_that_the_order_fixes_is_the_end_however_late_the_purchase_is_told,
+} }
 
 const BOUGHT_AT: &str = "2026-01-15T08:59:00Z";
 
@@ -94,11 +103,10 @@ async fn ends_as_it_should(world: &World, told: &str) {
     assert_eq!(license.sold.term, Term::Months(1), "{told}");
 }
 
-#[tokio::test]
-async fn a_life_told_in_any_order_and_twice_ends_the_same() {
+async fn a_life_told_in_any_order_and_twice_ends_the_same(on: EngineName) {
     let mut dice = 0x9e37_79b9_u64;
-    for round in 0..40 * super::world::times_more() {
-        let world = World::new().await;
+    for round in 0..on.times(40, 4) * super::world::times_more() {
+        let world = World::new(on).await;
         tell(&world, &told("buy", BOUGHT_AT, bought())).await;
         world.on("2026-02-01T00:00:00Z");
         let mut events = life();
@@ -119,9 +127,9 @@ async fn a_life_told_in_any_order_and_twice_ends_the_same() {
     }
 }
 
-#[tokio::test]
-async fn a_life_told_backwards_ends_the_same_whatever_fails() {
+async fn a_life_told_backwards_ends_the_same_whatever_fails(on: EngineName) {
     ends_the_same_whatever_fails(
+        on,
         async |world: &World| drop(tell(world, &told("buy", BOUGHT_AT, bought())).await),
         async |world: &World| {
             world.on("2026-02-01T00:00:00Z");
@@ -134,9 +142,8 @@ async fn a_life_told_backwards_ends_the_same_whatever_fails() {
     .await;
 }
 
-#[tokio::test]
-async fn a_stop_that_is_told_late_does_not_stop_what_goes_on_again() {
-    let world = World::new().await;
+async fn a_stop_that_is_told_late_does_not_stop_what_goes_on_again(on: EngineName) {
+    let world = World::new(on).await;
     tell(&world, &told("buy", BOUGHT_AT, bought())).await;
     world.on("2026-02-01T00:00:00Z");
     let state = async || world.records().await.licenses[0].state(world.now());
@@ -152,9 +159,8 @@ async fn a_stop_that_is_told_late_does_not_stop_what_goes_on_again() {
     world.check("the end").await;
 }
 
-#[tokio::test]
-async fn a_purchase_that_is_told_again_is_answered_as_it_stands_and_never_as_another() {
-    let world = World::new().await;
+async fn a_purchase_that_is_told_again_is_answered_as_it_stands_and_never_as_another(on: EngineName) {
+    let world = World::new(on).await;
     let details = with_line(of_new_sku("A1"), |line| line.order_line_id = String::new());
     let buy = |details| PurchaseEvent::Bought {
         order: without_line("A1"),
@@ -171,8 +177,8 @@ async fn a_purchase_that_is_told_again_is_answered_as_it_stands_and_never_as_ano
     let delivered = |answer| match answer {
         PurchaseAnswer::Outcome(PurchaseOutcome::Delivered { info, license_key }) => {
             let shown = info.license.expect("there is one");
-            assert_eq!(Some(&shown.license_key), license_key.as_ref());
-            shown.license_key
+            assert_eq!(shown.license_key, license_key);
+            license_key.expect("a license that runs has its key")
         }
         other => panic!("{other:?}"),
     };
@@ -189,12 +195,11 @@ async fn a_purchase_that_is_told_again_is_answered_as_it_stands_and_never_as_ano
     world.check("the end").await;
 }
 
-#[tokio::test]
-async fn an_end_that_the_order_fixes_is_the_end_however_late_the_purchase_is_told() {
+async fn an_end_that_the_order_fixes_is_the_end_however_late_the_purchase_is_told(on: EngineName) {
     for (now, fixed) in
         [("2026-01-15T09:00:00Z", "2026-05-01T00:00:00Z"), ("2026-02-15T09:00:00Z", "2027-05-01T00:00:00Z")]
     {
-        let world = World::new().await;
+        let world = World::new(on).await;
         world.on(now);
         let details = with_line(order("A1", BOUGHT_AT), |line| {
             line.order_line_id = String::new();

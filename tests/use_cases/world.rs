@@ -1,9 +1,9 @@
-//! A running server without its doors: use cases over a store in memory that can be made to fail.
+//! A running server without its doors: use cases over a store that can be made to fail.
 //!
-//! When a planned fault strikes, the server starts again over what was kept, and the caller asks again with the
-//! same request, as a marketplace or a client would.
+//! When a planned fault strikes, the server starts again over what was kept (on a database it goes on), and the caller
+//! asks again with the same request, as a marketplace or a client would.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
@@ -14,9 +14,9 @@ use lictor::application::ports::{
 };
 use lictor::application::record::{Job, RecordKey, Stored, Task, Versioned};
 use lictor::application::{
-    Activate, Activated, App, Catalog, Credential, IdempotencyIdentity, IssueLicense, KeepActivations,
-    LicenseAction, MerchantCommand, PurchaseAnswer, PurchaseCall, RenewActivation, ReplayIdentity,
-    UseCaseError,
+    Activate, Activated, App, ApplyMode, Catalog, CodeUse, Credential, DeviceRequest, IdempotencyIdentity,
+    IssueLicense, KeepActivations, LicenseAction, MerchantCommand, PurchaseAnswer, PurchaseCall,
+    RenewActivation, ReplayIdentity, UseCaseError,
 };
 use lictor::domain::{
     ActivationId, Actor, COMMITMENT_BYTES, Channel, Component, Env, InstanceStatus, Instant, License,
@@ -26,12 +26,16 @@ use lictor::domain::{
 use lictor::randomness::{SystemRandomness, random_bytes};
 use lictor::signing::{Keyring, KeyringSettings};
 use lictor::store::StoreError as RawError;
-use lictor::store::{CommitError, Fault, MemoryEngine, RecordStore, Repository, StoreState};
+use lictor::store::{
+    CommitError, Direction, Fault, KeyRange, RecordStore, Repository, SCAN_RECORDS_MAX, StoreState,
+};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::catalog;
+use super::engines::EngineName;
+use super::ground::{Ground, PLANNED};
 use super::invariants::Memory;
 
 /// When every world begins.
@@ -147,7 +151,7 @@ impl Keys {
 /// One start of the server, with one or more replicas over the same store.
 pub struct Process {
     number: u64,
-    raw: RecordStore,
+    raws: Vec<RecordStore>,
     pub store: Arc<dyn Store>,
     apps: Vec<Arc<App>>,
 }
@@ -157,7 +161,7 @@ pub type Between = Arc<dyn Fn(Arc<dyn Store>) -> Arc<dyn Store> + Send + Sync>;
 
 /// The server, its surroundings, and what was seen of it so far.
 pub struct World {
-    pub memory: MemoryEngine,
+    pub ground: Ground,
     pub clock: Arc<MovableClock>,
     pub orders: Arc<ScriptedOrders>,
     pub keys: Arc<Keys>,
@@ -166,23 +170,22 @@ pub struct World {
     between: Between,
     process: RwLock<Arc<Process>>,
     restarting: tokio::sync::Mutex<()>,
-    faults: Mutex<VecDeque<(u64, Fault)>>,
     requests: AtomicU64,
 }
 
 impl World {
     /// One server with the catalog applied.
-    pub async fn new() -> Self {
-        Self::with(1, Arc::new(|store| store)).await
+    pub async fn new(on: EngineName) -> Self {
+        Self::with(on, 1, Arc::new(|store| store)).await
     }
 
     /// Several replicas, with something between them and the store.
-    pub async fn with(replicas: usize, between: Between) -> Self {
+    pub async fn with(on: EngineName, replicas: usize, between: Between) -> Self {
         let clock = Arc::new(MovableClock(Mutex::new(at(BEGINNING))));
-        let (memory, orders, keys) = (MemoryEngine::new(), Arc::default(), Keys::shared());
-        let process = start(0, &memory, &clock, &orders, &keys, replicas, &between);
+        let (ground, orders, keys) = (Ground::new(on), Arc::default(), Keys::shared());
+        let process = start(0, &ground, &clock, &orders, &keys, replicas, &between);
         let world = Self {
-            memory,
+            ground,
             clock,
             orders,
             keys,
@@ -191,7 +194,6 @@ impl World {
             between,
             process: RwLock::new(Arc::new(process)),
             restarting: tokio::sync::Mutex::new(()),
-            faults: Mutex::default(),
             requests: AtomicU64::new(0),
         };
         world.apply(catalog::catalog()).await;
@@ -200,11 +202,6 @@ impl World {
 
     pub fn process(&self) -> Arc<Process> {
         Arc::clone(&self.process.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// How often the server was started again.
-    pub fn restarts(&self) -> u64 {
-        self.process().number
     }
 
     pub fn app(&self) -> Arc<App> {
@@ -217,14 +214,7 @@ impl World {
 
     /// Each fault strikes that many writes after the one before.
     pub fn plan_faults(&self, faults: &[(u64, Fault)]) {
-        *locked(&self.faults) = faults.iter().copied().collect();
-        self.plan_next_fault();
-    }
-
-    fn plan_next_fault(&self) {
-        if let Some((position, fault)) = locked(&self.faults).pop_front() {
-            self.memory.fail_write(position, fault);
-        }
+        self.ground.plan_faults(faults);
     }
 
     /// A nonce or name that was not used before.
@@ -255,11 +245,13 @@ impl World {
             StoreError::Conflict | StoreError::Busy => tokio::task::yield_now().await,
             StoreError::OutcomeUnknown => self.start_again(process).await,
             StoreError::NoRoom => panic!("nothing watches a disk here"),
+            StoreError::Moving => panic!("nothing moves here"),
             StoreError::Failed(why) => {
                 let expected = [
                     RawError::Closed.to_string(),
                     CommitError::Closed.to_string(),
                     CommitError::Storage(RawError::Planned).to_string(),
+                    RawError::Unreachable { doing: PLANNED, why: PLANNED.to_owned() }.to_string(),
                 ];
                 assert!(expected.contains(&why), "the store failed for no planned reason: {why}");
                 self.start_again(process).await;
@@ -267,41 +259,48 @@ impl World {
         }
     }
 
-    /// Ends the failed process, if nobody else did, and starts the next one over what was kept.
+    /// Ends the failed process, if nobody else did, and starts the next one over what was kept. A database fails no
+    /// process.
     async fn start_again(&self, failed: &Process) {
+        if self.ground.on == EngineName::Postgres {
+            return;
+        }
         let _one_at_a_time = self.restarting.lock().await;
         if self.process().number != failed.number {
             return;
         }
-        let state = failed.raw.stopped().await;
-        assert!(
-            matches!(state, StoreState::Failed(RawError::Planned)),
-            "a rule of the store broke: {state:?}"
-        );
-        self.plan_next_fault();
+        for raw in &failed.raws {
+            let state = raw.stopped().await;
+            assert!(
+                matches!(state, StoreState::Failed(RawError::Planned)),
+                "a rule of the store broke: {state:?}"
+            );
+        }
         self.replace_process(failed.number + 1);
     }
 
     /// An ordinary restart.
     pub async fn restart(&self) {
         let process = self.process();
-        process.raw.close().await.expect("nothing was planned to fail");
+        for raw in &process.raws {
+            raw.close().await.expect("nothing was planned to fail");
+        }
         self.replace_process(process.number + 1);
     }
 
     fn replace_process(&self, number: u64) {
-        let memory = self.memory.reopen();
         let next =
-            start(number, &memory, &self.clock, &self.orders, &self.keys, self.replicas, &self.between);
+            start(number, &self.ground, &self.clock, &self.orders, &self.keys, self.replicas, &self.between);
         *self.process.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
     }
 
     // --- the merchant's operator
 
     pub async fn apply(&self, catalog: Catalog) {
-        let applied =
-            self.ask(0, async |app| app.apply_catalog(&catalog::acme(), catalog.clone(), false).await);
-        applied.await.expect("the catalog is valid");
+        let applied = self.ask(0, async |app| {
+            app.apply_catalog(&catalog::acme(), catalog.clone(), ApplyMode::default()).await
+        });
+        applied.await.expect("it is applied").expect("the catalog is valid");
     }
 
     // --- the marketplace
@@ -481,6 +480,7 @@ impl World {
             machine: numbered_machine(machine),
             name: format!("machine {machine}"),
             nonce: nonce.to_owned(),
+            device: DeviceRequest::default(),
         };
         self.ask(replica, async |app| app.activate(&command).await).await
     }
@@ -513,13 +513,15 @@ impl World {
             credential,
             machine: machine.map(numbered_machine),
             nonce: nonce.to_owned(),
+            device: DeviceRequest::default(),
         };
         self.ask(replica, async |app| app.renew_activation(&command).await).await
     }
 
     pub async fn give_back(&self, license: &LicenseId, activation: &ActivationId) {
         let given = self.ask(0, async |app| {
-            app.release_activation(&catalog::acme(), license, activation, u64::MAX).await
+            app.release_activation(&catalog::acme(), license, activation, u64::MAX, &DeviceRequest::default())
+                .await
         });
         given.await.expect("a place can always be given back");
     }
@@ -571,7 +573,7 @@ impl World {
 
     pub async fn redeem(&self, license: &LicenseId, generation: u32) -> Result<License, Refusal> {
         let code = self.keys.ring.claim_code(license, generation);
-        self.ask(0, async |app| app.redeem_claim(&code, None).await).await
+        self.ask(0, async |app| app.redeem_claim(&code, None, CodeUse::Reading).await).await
     }
 
     pub async fn reissue_leaked(&self, license: &LicenseId) -> Versioned<License> {
@@ -616,22 +618,38 @@ impl World {
 
 fn start(
     number: u64,
-    memory: &MemoryEngine,
+    ground: &Ground,
     clock: &Arc<MovableClock>,
     orders: &Arc<ScriptedOrders>,
     keys: &Arc<Keys>,
     replicas: usize,
     between: &Between,
 ) -> Process {
-    let raw = RecordStore::start(memory.clone());
-    let store: Arc<dyn Store> = Arc::new(Repository::new(raw.clone()));
-    let app = |_| {
+    let raws: Vec<_> = ground.open(replicas).into_iter().map(RecordStore::start).collect();
+    let stores: Vec<Arc<dyn Store>> =
+        raws.iter().map(|raw| Arc::new(Repository::new(raw.clone())) as _).collect();
+    let app = |replica: usize| {
         let (ring, ids) = (Arc::clone(&keys.ring), Arc::new(SystemRandomness::default()));
         let (clock, orders) = (Arc::clone(clock), Arc::clone(orders));
-        Arc::new(App::new(between(Arc::clone(&store)), ring, clock, ids, orders))
+        let store = Arc::clone(&stores[replica % stores.len()]);
+        Arc::new(App::new(between(store), ring, clock, ids, orders))
     };
     let apps = (0..replicas).map(app).collect();
-    Process { number, raw, store, apps }
+    Process { number, raws, store: Arc::clone(&stores[0]), apps }
+}
+
+impl Process {
+    /// The key of every record.
+    pub async fn raw_keys(&self) -> Result<Vec<lictor::store::RecordKey>, StoreError> {
+        let (mut range, mut keys) = (KeyRange::all(), Vec::new());
+        loop {
+            let page = self.raws[0].scan(range.clone(), Direction::Forward, SCAN_RECORDS_MAX).await;
+            let page = page.map_err(|error| StoreError::Failed(error.to_string()))?;
+            let Some((last, _)) = page.last() else { return Ok(keys) };
+            range = range.after(last);
+            keys.extend(page.into_iter().map(|(key, _)| key));
+        }
+    }
 }
 
 /// Does something on a thread of its own, at the same time as everything else.

@@ -119,7 +119,11 @@ impl License {
         let mut in_force: Vec<_> = self.orders.iter().filter(|order| order.in_force).collect();
         in_force.sort_by_key(|order| order.rank());
         let Some(latest) = in_force.last() else { return EndChange::Unchanged };
-        let (ends_at, term) = (latest.ends_at, self.term_left(&in_force));
+        let (ends_at, is_dictated, term) =
+            (latest.ends_at, latest.scene.is_some(), self.term_left(&in_force));
+        if is_dictated {
+            self.end_was_fixed();
+        }
         self.sold.term = term.unwrap_or(self.sold.term);
         self.move_end(ends_at)
     }

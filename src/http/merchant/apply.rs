@@ -1,11 +1,11 @@
-//! Apply files over the API: create and change, never delete.
+//! Apply files over the API: create and change, and remove what a file leaves out where that is asked for.
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-use crate::application::{AppliedEntry, ApplyCaller, EntryChange};
+use crate::application::{AppliedEntry, ApplyCaller, ApplyMode, EntryChange, MemberChange};
 use crate::domain::{ApiToken, MerchantId, Refusal, Scope, TokenOwner};
 use crate::http::access::{named_merchant, no_merchant};
 use crate::http::body;
@@ -19,6 +19,9 @@ struct ApplyRequest {
     toml: String,
     #[serde(default)]
     dry_run: bool,
+    /// Remove products, specs and channels that the file leaves out.
+    #[serde(default)]
+    prune: bool,
 }
 
 #[derive(Serialize)]
@@ -32,11 +35,21 @@ struct ApplyAnswer {
 struct EntryAnswer {
     kind: &'static str,
     id: String,
-    /// `created`, `changed` or `unchanged`.
+    /// `created`, `changed`, `unchanged` or `removed`.
     change: &'static str,
+    /// What of it changed, as an apply file writes it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    members: Vec<MemberAnswer>,
     /// What of it changed, where that is followed step by step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     details: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct MemberAnswer {
+    member: String,
+    before: Option<String>,
+    after: Option<String>,
 }
 
 /// `POST /v1/merchant/apply`
@@ -47,7 +60,8 @@ pub async fn apply(State(state): State<HttpState>, headers: HeaderMap, body: Byt
     if gives_tokens(&request.toml) && !token.allows(Scope::Admin) {
         return Err(Refusal::ScopeMissing { scope: Scope::Admin.as_str() }.into());
     }
-    let (merchant, entries) = state.apply.apply(&request.toml, &applying, request.dry_run).await?;
+    let mode = ApplyMode { dry_run: request.dry_run, prune: request.prune };
+    let (merchant, entries) = state.apply.apply(&request.toml, &applying, mode).await?;
     if !request.dry_run {
         state.reload_keys().await?;
     }
@@ -77,7 +91,10 @@ impl EntryAnswer {
             EntryChange::Created => "created",
             EntryChange::Changed => "changed",
             EntryChange::Unchanged => "unchanged",
+            EntryChange::Removed => "removed",
         };
-        Self { kind: entry.kind, id: entry.id, change, details: entry.details }
+        let member = |MemberChange { member, before, after }| MemberAnswer { member, before, after };
+        let members = entry.members.into_iter().map(member).collect();
+        Self { kind: entry.kind, id: entry.id, change, members, details: entry.details }
     }
 }

@@ -1,4 +1,4 @@
-//! What a merchant does to a license: suspend, resume, revoke, re-issue.
+//! What a merchant does to a license: suspend, resume, revoke, re-issue, accept.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::license_answer::LicenseAnswer;
-use super::licenses::{extent, license_id, reveal};
+use super::licenses::{extent, license_id, read_if, read_instant, reveal};
 use crate::application::{KeepActivations, LicenseAction, MerchantCommand};
 use crate::domain::{ActivationId, Scope};
 use crate::http::access::Caller;
@@ -35,6 +35,14 @@ struct ResumeRequest {
     reason: Option<String>,
     #[serde(default)]
     r#override: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AcceptRequest {
+    reason: Option<String>,
+    /// When the buyer accepted; by default now.
+    starts_at: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -105,6 +113,20 @@ pub async fn reissue(
     .await
 }
 
+/// `POST /v1/merchant/licenses/{id}/accept`
+pub async fn accept(
+    State(state): State<HttpState>,
+    PathOf(id): PathOf<String>,
+    parts: Parts,
+    body: Bytes,
+) -> Reply {
+    run(&state, &id, (&parts, &body), Scope::Issue, |request: AcceptRequest| {
+        let starts_at = read_if("/starts_at", request.starts_at.as_deref(), read_instant)?;
+        Ok((request.reason, LicenseAction::Accept { starts_at }))
+    })
+    .await
+}
+
 async fn run<T: DeserializeOwned>(
     state: &HttpState,
     id: &str,
@@ -117,7 +139,8 @@ async fn run<T: DeserializeOwned>(
     let (reason, action) = read(body::parse_or_empty(body)?)?;
     let command = command(caller, id, (parts, body), reason)?;
     let license = state.app.command_license(&command, &action).await?;
-    let answer = LicenseAnswer::of_license(&license, &extent(state, reveal));
+    let extent = extent(state, &command.merchant, &[&license.value], reveal).await?;
+    let answer = LicenseAnswer::of_license(&license, &extent);
     Ok(answer.tagged(ok(&answer)?))
 }
 

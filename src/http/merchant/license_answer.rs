@@ -8,10 +8,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::application::ports::{Signer, Versioned};
-use crate::application::{LicenseOrPurchase, instance_shown, marketplace_ids, order_id_shown};
+use crate::application::{LicenseOrPurchase, PackageView, instance_shown, marketplace_ids, order_id_shown};
 use crate::domain::{
-    Activation, ActivationState, Amount, EarlyEvent, Hold, Holds, Instant, License, MachineLimit, Origin,
-    Purchase, PurchaseFacts, QuotaPackage, ResetWindow,
+    Activation, ActivationState, EarlyEvent, Hold, Holds, Instant, License, LicenseId, MachineLimit, Origin,
+    Purchase, PurchaseFacts,
 };
 use crate::http::conditional::etag;
 use crate::http::reply::{amount, instant};
@@ -26,6 +26,8 @@ pub struct Extent<'a> {
     pub reveal: bool,
     /// The activations, when they are shown.
     pub activations: Option<&'a [Activation]>,
+    /// How the quota packages of each license stand.
+    pub quota: BTreeMap<LicenseId, Vec<PackageView>>,
 }
 
 /// Members as documented; null where nothing is known yet.
@@ -46,6 +48,7 @@ pub struct LicenseAnswer {
     customer: Option<String>,
     label: String,
     env: &'static str,
+    starts: Option<&'static str>,
     starts_at: Option<String>,
     ends_at: Option<String>,
     machines: Option<MachinesAnswer>,
@@ -77,20 +80,28 @@ struct SuspensionAnswer {
     reason: Option<String>,
 }
 
+/// `total = used + reserved + left + expired + refunded`; null where a package gives its amount for ever.
 #[derive(Debug, Serialize)]
 struct QuotaAnswer {
+    id: String,
     metric: String,
     unit: String,
     amount: Box<RawValue>,
     reset: &'static str,
-    /// Null when the term is no whole number of windows, or has no end.
     total: Option<Box<RawValue>>,
     used: Box<RawValue>,
+    reserved: Box<RawValue>,
     left: Option<Box<RawValue>>,
+    expired: Option<Box<RawValue>>,
+    refunded: Box<RawValue>,
     window_used: Box<RawValue>,
     window_left: Box<RawValue>,
     window_ends_at: Option<String>,
     overage: &'static str,
+    /// What was used beyond the package, where that is counted.
+    overage_used: Box<RawValue>,
+    starts_at: String,
+    ends_at: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -158,12 +169,13 @@ impl LicenseAnswer {
             customer: license.customer.as_ref().map(ToString::to_string),
             label: license.label.clone(),
             env: license.env.as_str(),
-            starts_at: Some(instant(license.validity.starts_at)),
-            ends_at: license.validity.ends_at.map(instant),
+            starts: Some(license.starts().as_str()),
+            starts_at: license.awaits().is_none().then(|| instant(license.validity.starts_at)),
+            ends_at: license.known_end().map(instant),
             machines: Some(machines(sold.machines)),
             entitlements: sold.entitlements.clone(),
             attributes: sold.attributes.clone(),
-            quota: sold.quota.iter().map(QuotaAnswer::of).collect(),
+            quota: extent.quota.get(&license.id).into_iter().flatten().map(QuotaAnswer::of).collect(),
             status: license.current_key().map(|key| StatusAnswer {
                 uri: extent.signer.status_list_uri(&license.merchant, key.slot.list),
                 idx: key.slot.idx,
@@ -175,7 +187,7 @@ impl LicenseAnswer {
             created_at: instant(license.created_at),
             updated_at: instant(license.updated_at),
             revealed: extent.reveal.then(|| RevealedAnswer {
-                license_key: Some(license.license_key.clone()),
+                license_key: license.awaits().is_none().then(|| license.license_key.clone()),
                 claim_code: Some(extent.signer.claim_code(&license.id, license.generation).reveal()),
             }),
         }
@@ -203,6 +215,7 @@ impl LicenseAnswer {
             customer: fact(|facts| facts.customer.as_ref().map(ToString::to_string)),
             label: String::new(),
             env: purchase.env.as_str(),
+            starts: None,
             starts_at: None,
             ends_at: None,
             machines: None,
@@ -286,30 +299,27 @@ fn activation(activation: &Activation, extent: &Extent<'_>) -> ActivationAnswer 
 }
 
 impl QuotaAnswer {
-    /// Nothing is metered yet, so everything is left.
-    fn of(package: &QuotaPackage) -> Self {
-        let template = &package.template;
-        let total = package.total.ok();
-        let window_ends_at = match template.reset {
-            ResetWindow::None => package.validity.ends_at,
-            ResetWindow::Hour
-            | ResetWindow::Day
-            | ResetWindow::Week
-            | ResetWindow::Month
-            | ResetWindow::Year => None,
-        };
+    fn of(PackageView { held, balance }: &PackageView) -> Self {
+        let (template, validity) = (&held.package.template, &held.package.validity);
         Self {
+            id: held.id.to_string(),
             metric: template.metric.clone(),
             unit: template.unit.clone(),
             amount: amount(template.amount),
             reset: template.reset.as_str(),
-            total: total.map(amount),
-            used: amount(Amount::ZERO),
-            left: total.map(amount),
-            window_used: amount(Amount::ZERO),
-            window_left: amount(template.amount),
-            window_ends_at: window_ends_at.map(instant),
+            total: balance.bought.map(amount),
+            used: amount(balance.used),
+            reserved: amount(balance.reserved),
+            left: balance.left.map(amount),
+            expired: balance.expired.map(amount),
+            refunded: amount(balance.refunded),
+            window_used: amount(balance.window_used),
+            window_left: amount(balance.window_left),
+            window_ends_at: balance.window.and_then(|window| window.ends_at).map(instant),
             overage: template.overage.as_str(),
+            overage_used: amount(balance.over),
+            starts_at: instant(validity.starts_at),
+            ends_at: validity.ends_at.map(instant),
         }
     }
 }

@@ -10,7 +10,8 @@ use serde::Deserialize;
 use super::license_answer::{Extent, LicenseAnswer};
 use crate::application::{IssueLicense, LicenseFilter, LicenseOrPurchase};
 use crate::domain::{
-    CustomerId, Env, Instant, LicenseId, LicenseState, ProductId, Scope, SpecId, Term, whole_seconds,
+    CustomerId, Env, Instant, License, LicenseId, LicenseState, MerchantId, ProductId, Scope, SpecId, Term,
+    whole_seconds,
 };
 use crate::http::access::Caller;
 use crate::http::body;
@@ -57,7 +58,8 @@ pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     let filter = filter(&parameters)?;
     let limit = limit.unwrap_or(LIMIT_DEFAULT);
     let (entries, next) = state.app.view_licenses(&caller.merchant, &filter, before, limit).await?;
-    let extent = extent(&state, false);
+    let licenses: Vec<_> = entries.iter().filter_map(minted).collect();
+    let extent = extent(&state, &caller.merchant, &licenses, false).await?;
     let items = entries.iter().map(|entry| LicenseAnswer::of(entry, &extent)).collect();
     ok(&Page { items, next_cursor: next.map(|id| id.to_string()) })
 }
@@ -86,7 +88,9 @@ pub async fn show(State(state): State<HttpState>, PathOf(id): PathOf<String>, pa
         LicenseOrPurchase::License(_) => state.app.activations(&caller.merchant, &id).await?,
         LicenseOrPurchase::Purchase(_) => Vec::new(),
     };
-    let extent = Extent { activations: Some(&activations), ..extent(&state, reveal) };
+    let licenses: Vec<_> = minted(&entry).into_iter().collect();
+    let extent = extent(&state, &caller.merchant, &licenses, reveal).await?;
+    let extent = Extent { activations: Some(&activations), ..extent };
     let answer = LicenseAnswer::of(&entry, &extent);
     Ok(answer.tagged(ok(&answer)?))
 }
@@ -98,7 +102,8 @@ pub async fn issue(State(state): State<HttpState>, parts: Parts, body: Bytes) ->
     let mut order = order(body::parse(&body)?, &caller)?;
     order.idempotency = idempotency(&parts.headers, &caller.token, (&parts.method, &parts.uri), &body)?;
     let license = state.app.issue_license(&order).await?;
-    let answer = LicenseAnswer::of_license(&license, &extent(&state, reveal));
+    let extent = extent(&state, &caller.merchant, &[&license.value], reveal).await?;
+    let answer = LicenseAnswer::of_license(&license, &extent);
     Ok(answer.tagged(created(&answer.location(), &answer)?))
 }
 
@@ -127,7 +132,7 @@ fn order(request: IssueRequest, caller: &Caller) -> Result<IssueLicense, ApiErro
 }
 
 /// RFC 3339 UTC with `Z` and whole seconds, from 1970: tokens count seconds from there. A leap second cannot be counted.
-pub(super) fn read_instant(text: &str) -> Result<Instant, &'static str> {
+pub fn read_instant(text: &str) -> Result<Instant, &'static str> {
     let rule = "an instant is RFC 3339 in UTC with whole seconds from 1970 on, such as 2026-01-31T08:00:00Z";
     let read = DateTime::parse_from_rfc3339(text).map_err(|_| rule)?.to_utc();
     let whole = whole_seconds(read) == read && !text.contains(['.', ',']) && !text.contains(":60");
@@ -142,7 +147,7 @@ fn read<T, E: ToString>(
     parse(text).map_err(|error| ApiError::invalid(pointer, error.to_string()))
 }
 
-fn read_if<T, E: ToString>(
+pub(super) fn read_if<T, E: ToString>(
     pointer: &str,
     text: Option<&str>,
     parse: impl Fn(&str) -> Result<T, E>,
@@ -164,6 +169,20 @@ pub(super) fn license_id(text: &str) -> Result<LicenseId, ApiError> {
     LicenseId::parse(text).map_err(|_| ApiError::not_found("license"))
 }
 
-pub(super) fn extent(state: &HttpState, reveal: bool) -> Extent<'_> {
-    Extent { now: state.app.now(), signer: state.app.signer(), reveal, activations: None }
+/// What is shown of these licenses besides themselves.
+pub(super) async fn extent<'a>(
+    state: &'a HttpState,
+    merchant: &MerchantId,
+    licenses: &[&License],
+    reveal: bool,
+) -> Result<Extent<'a>, ApiError> {
+    let quota = state.app.view_quota(merchant, licenses).await?;
+    Ok(Extent { now: state.app.now(), signer: state.app.signer(), reveal, activations: None, quota })
+}
+
+fn minted(entry: &LicenseOrPurchase) -> Option<&License> {
+    match entry {
+        LicenseOrPurchase::License(license) => Some(&license.value),
+        LicenseOrPurchase::Purchase(_) => None,
+    }
 }

@@ -11,10 +11,11 @@ use super::licenses::reveal;
 use super::outbox::JobAnswer;
 use crate::application::record::MarketplaceCode;
 use crate::application::{
-    Fetched, MapOrder, OrderFilter, OrderState, OrderView, instance_shown, order_id_shown,
+    FetchOrder, Fetched, MapOrder, OrderFilter, OrderState, OrderView, instance_shown, order_id_shown,
 };
 use crate::domain::{
-    ChannelId, Charging, Instant, LicenseId, Purchase, PurchaseId, PurchaseState, RefundRule, Scope, SpecId,
+    ChannelId, Charging, InstanceId, Instant, LicenseId, Purchase, PurchaseId, PurchaseState, RefundRule,
+    Scope, SpecId,
 };
 use crate::http::body;
 use crate::http::error::ApiError;
@@ -45,6 +46,7 @@ struct FetchRequest {
     channel: String,
     order_id: String,
     order_line_id: Option<String>,
+    instance_id: Option<String>,
 }
 
 /// One order line. Members of what is not known yet are null.
@@ -199,9 +201,18 @@ pub async fn fetch(State(state): State<HttpState>, parts: Parts, body: Bytes) ->
     let caller = state.caller(&parts.headers, Scope::Support).await?;
     let request: FetchRequest = body::parse(&body)?;
     let channel = ChannelId::parse(&request.channel).map_err(|_| ApiError::not_found("channel"))?;
-    let (order_id, line_id) = (request.order_id.as_str(), request.order_line_id.as_deref());
+    if let Some(id) = &request.instance_id {
+        InstanceId::parse(id).map_err(|error| ApiError::invalid("/instance_id", error.to_string()))?;
+    }
+    let fetch = FetchOrder {
+        merchant: &caller.merchant,
+        channel: &channel,
+        order_id: &request.order_id,
+        line_id: request.order_line_id.as_deref(),
+        instance_id: request.instance_id.as_deref(),
+    };
     let now = state.app.now();
-    match state.app.fetch_order(&caller.merchant, &channel, order_id, line_id).await? {
+    match state.app.fetch_order(&fetch).await? {
         Fetched::Received(views) => ok(&FetchedAnswer {
             outcome: "received",
             orders: views.into_iter().map(|view| OrderAnswer::of(view, now, false)).collect(),

@@ -11,6 +11,7 @@
 //! STOPPED     up to here everything was answered when the store was last closed in good order
 //! RUNNING     it was opened and not closed since; on which start of the machine
 //! REBUILD     the index is not to be trusted: the next start makes it anew
+//! MOVED       the records are in another store now; FORMAT goes once it is there, so that no program takes this for a store
 //! ```
 //! The marks are text, each line `name value`, the last one a CRC-32C over the lines before it.
 
@@ -303,11 +304,11 @@ impl Folder {
         files::sync_folder(&self.0)
     }
 
-    fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         self.0.display().to_string()
     }
 
-    fn damaged_mark(&self, name: &str, next: &'static str) -> StoreError {
+    pub fn damaged_mark(&self, name: &str, next: &'static str) -> StoreError {
         let place = self.0.join(name).display().to_string();
         StoreError::Damaged { place, what: "its checksum does not hold".to_owned(), next }
     }
@@ -323,21 +324,21 @@ pub(super) fn this_boot() -> Option<String> {
 
 const SEAL: &str = "crc32c ";
 
-fn sealed(lines: &str) -> Vec<u8> {
+pub(super) fn sealed(lines: &str) -> Vec<u8> {
     format!("{lines}{SEAL}{:08x}\n", crc32c::crc32c(lines.as_bytes())).into_bytes()
 }
 
 /// The lines before the seal, if it holds.
-fn unsealed(text: &str) -> Option<&str> {
+pub(super) fn unsealed(text: &str) -> Option<&str> {
     let (lines, _) = text.split_at_checked(text.rfind(SEAL)?)?;
     (sealed(lines) == text.as_bytes()).then_some(lines)
 }
 
-fn number<N: std::str::FromStr>(line: &str, name: &str) -> Option<N> {
+pub(super) fn number<N: std::str::FromStr>(line: &str, name: &str) -> Option<N> {
     line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok()
 }
 
-fn store_id(hex: &str) -> Option<StoreId> {
+pub(super) fn store_id(hex: &str) -> Option<StoreId> {
     let mut id = StoreId::default();
     if hex.len() != 2 * id.len() || !hex.is_ascii() {
         return None;

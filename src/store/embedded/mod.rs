@@ -4,6 +4,7 @@
 //! carries it into sled. A checkpoint syncs sled, and a start hands what came after to the overlay and the applier.
 
 mod applier;
+mod arriving;
 mod backlog;
 mod compact;
 mod compare;
@@ -11,6 +12,8 @@ mod digests;
 mod folder;
 mod greatest;
 mod index;
+mod leaving;
+mod moved;
 mod open;
 mod overlay;
 mod rebuild;
@@ -30,18 +33,22 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::engine::{Batch, Direction, Engine, FailureTold, Prior};
+use super::engine::{Batch, Direction, Engine, FailureTold, Position, Prior};
 use super::error::StoreError;
 use super::journal::{Journal, SEGMENT_BYTES_MAX};
 use super::key::{KeyRange, RecordKey};
+use super::moving::Moved;
 use super::record::Record;
-use super::snapshot::SnapshotSummary;
+use super::snapshot::{SnapshotSource, SnapshotSummary};
 use applier::Applier;
 pub use applier::IndexPause;
+pub use arriving::Arriving;
 use backlog::Durable;
 pub use compact::{CompactReport, compact_store};
 pub use folder::STORE_SCHEMA;
 use folder::{Folder, FolderLock, Mark};
+pub use leaving::EmbeddedFiles;
+pub(super) use restore::REVISION_JUMP;
 use shared::SharedStore;
 pub use upkeep::{ScrubReport, Upkeep, UpkeepOptions};
 pub use verify::{FAULTS_MAX, StorePart, VerifyFault, VerifyProgress, VerifyReport, verify_store};
@@ -111,7 +118,7 @@ impl EmbeddedEngine {
     /// while they are checked, then again while they are copied.
     pub fn restore(
         folder: &Path,
-        snapshot: &Path,
+        snapshot: &(impl SnapshotSource + ?Sized),
         progress: &mut dyn FnMut(u64),
     ) -> Result<SnapshotSummary, StoreError> {
         restore::restore(folder, snapshot, progress)
@@ -130,6 +137,11 @@ impl EmbeddedEngine {
             Err(StoreError::Locked { .. }) => Ok(true),
             Err(other) => Err(other),
         }
+    }
+
+    /// Refuses a folder whose store was moved to another place.
+    pub fn refuse_moved(folder: &Path) -> Result<(), StoreError> {
+        Folder::at(folder).refuse_moved()
     }
 
     /// True when a store was made in this folder, readable or not.
@@ -216,6 +228,21 @@ impl Engine for EmbeddedEngine {
         self.shared.tell_failures(told);
     }
 
+    fn position(&self) -> Result<Position, StoreError> {
+        self.shared.refuse_after_failure()?;
+        Ok(self.shared.position())
+    }
+
+    /// A mark that may or may not be there is the end of the store: only a look at the folder can tell.
+    fn leave(&self, moved: &Moved) -> Result<(), StoreError> {
+        self.shared.refuse_after_failure()?;
+        self.shared.folder.write_moved(moved).inspect_err(|error| {
+            if !matches!(self.shared.folder.moved(), Ok(None)) {
+                self.shared.fail(error.clone());
+            }
+        })
+    }
+
     fn close(&self) -> Result<(), StoreError> {
         // The lock is dropped last: whoever gets the folder next finds everything in place.
         let Some(Writer { lock: _lock, journal, applier }) = self.writer().take() else { return Ok(()) };
@@ -227,7 +254,8 @@ impl Engine for EmbeddedEngine {
         finished?;
         index.map_or(Ok(()), index::Index::close)?;
         self.shared.folder.write_mark(Mark::Stopped, journal.position())?;
-        self.shared.folder.end_running()
+        self.shared.folder.end_running()?;
+        if self.shared.folder.moved()?.is_some() { self.shared.folder.end_moved() } else { Ok(()) }
     }
 }
 

@@ -44,8 +44,10 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
 
 pub(super) fn open(path: &Path, options: &EmbeddedOptions) -> Result<Opened, StoreError> {
     let folder = Folder::at(path);
+    folder.refuse_moved()?;
     folder.require_a_store()?;
     let lock = folder.lock()?;
+    folder.refuse_moved()?;
     let store = folder.read_format()?;
     folder.remove_leftovers()?;
     folder.upgrade_format()?;

@@ -7,22 +7,24 @@ use super::super::error::StoreError;
 use super::super::files;
 use super::super::journal::{Journal, StoreId};
 use super::super::record::Revision;
-use super::super::snapshot::{Section, SnapshotHeader, SnapshotSummary, SnapshotWriter};
+use super::super::snapshot::{
+    Section, SnapshotHeader, SnapshotReader, SnapshotSource, SnapshotSummary, SnapshotWriter,
+};
 use super::folder::{FORMAT, Folder, STORE_SCHEMA};
 use super::snapshots;
 
 /// How far revisions jump. Those given out after the snapshot was taken are lost with the old store; no store gives
 /// out this many in the time between, so none of them ever stands for another record.
-const REVISION_JUMP: u64 = 1 << 32;
+pub(in crate::store) const REVISION_JUMP: u64 = 1 << 32;
 
 /// Makes a store in a folder that is missing or empty. Its index is made by the first open. Nothing is made before the whole snapshot was checked, and
 /// there is no store before all of it is in place.
 pub(super) fn restore(
     path: &Path,
-    snapshot: &Path,
+    snapshot: &(impl SnapshotSource + ?Sized),
     progress: &mut dyn FnMut(u64),
 ) -> Result<SnapshotSummary, StoreError> {
-    let checked = snapshots::open(snapshot)?.read_to_end(&mut |_| Ok(()), progress)?;
+    let checked = SnapshotReader::of(snapshot)?.read_to_end(&mut |_| Ok(()), progress)?;
     let folder = Folder::at(path);
     folder.claim_empty()?;
     let _lock = folder.lock()?;
@@ -70,14 +72,14 @@ pub(super) fn new_store_id(path: &Path) -> Result<StoreId, StoreError> {
 
 /// Puts the snapshot into the folder as the new store's first, read back once it is there.
 fn copy(
-    snapshot: &Path,
+    snapshot: &(impl SnapshotSource + ?Sized),
     folder: &Folder,
     store: StoreId,
     position: Position,
     progress: &mut dyn FnMut(u64),
 ) -> Result<SnapshotSummary, StoreError> {
     let target = snapshots::path_of(&folder.snapshots(), position.batch);
-    let source = snapshots::open(snapshot)?;
+    let source = SnapshotReader::of(snapshot)?;
     let header = SnapshotHeader { store, schema: STORE_SCHEMA, ..source.header() };
     let mut copy = SnapshotWriter::begin(files::create_file(&target)?, header)?;
     source.read_to_end(&mut |section| add(section, &mut copy), progress)?;

@@ -64,7 +64,8 @@ impl Truth {
             }
             Until::Batch(position) => {
                 Journal::read(&folder.journal(), store, after, position.batch, &mut add)?;
-                position
+                // A snapshot that was taken meanwhile is later than what was asked for.
+                if position.batch < from.batch { from } else { position }
             }
         };
         Ok(Self { position, items, snapshot, effects })

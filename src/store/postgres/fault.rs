@@ -8,6 +8,11 @@ use crate::store::error::StoreError;
 /// A lost race (serialization failure, deadlock, a lock that was waited for too long) is decided again; anything else
 /// is told as a database that cannot be used at the moment.
 pub fn of(doing: &'static str, error: &Error) -> StoreError {
+    if error.code() == Some(&SqlState::UNDEFINED_TABLE) {
+        let why = "its records are not there: they were moved to another store (start the server with that one), or somebody \
+                   removed them";
+        return StoreError::Unreachable { doing, why: format!("{why}: {}", words(error)) };
+    }
     if is_race(error) { StoreError::Raced } else { StoreError::Unreachable { doing, why: words(error) } }
 }
 

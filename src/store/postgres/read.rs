@@ -82,7 +82,7 @@ pub async fn lapsed(
     rows.iter().map(record_of).collect()
 }
 
-async fn page(
+pub(super) async fn page(
     client: &Client,
     range: &KeyRange,
     direction: Direction,
@@ -116,24 +116,27 @@ fn count(number: usize) -> i64 {
 
 /// The merchant part of an end of a range; all of it where it names none. Keys begin with their merchant and a zero byte,
 /// so pairs of (merchant, key) are in the order of the keys.
-fn merchant_of(bound: &[u8]) -> &[u8] {
+pub(super) fn merchant_of(bound: &[u8]) -> &[u8] {
     bound.split(|byte| *byte == 0).next().unwrap_or(bound)
 }
 
 /// Reads a row of key and stored form; the checksum covers both.
 pub fn record_of(row: &Row) -> Result<(RecordKey, Record), StoreError> {
-    let (key, stored): (&[u8], &[u8]) = (row.get(0), row.get(1));
-    let damaged = |place: String, what: &str| StoreError::Damaged {
-        place,
-        what: what.to_owned(),
-        next: "restore the database from its backup",
-    };
-    let decoded = RecordKey::decode(key)
-        .map_err(|_| damaged(format!("lictor_records, key {}", key.escape_ascii()), "this is no key"))?;
-    let record = Record::decode(&decoded, stored).map_err(|_| {
-        damaged(format!("lictor_records, {decoded}"), "the record does not have its checksum")
-    })?;
-    Ok((decoded, record))
+    let (key, stored): (RecordKey, &[u8]) = (key_of(row)?, row.get(1));
+    let record = Record::decode(&key, stored)
+        .map_err(|_| damaged(format!("lictor_records, {key}"), "the record does not have its checksum"))?;
+    Ok((key, record))
+}
+
+/// Reads the key of a row.
+pub(super) fn key_of(row: &Row) -> Result<RecordKey, StoreError> {
+    let key: &[u8] = row.get(0);
+    RecordKey::decode(key)
+        .map_err(|_| damaged(format!("lictor_records, key {}", key.escape_ascii()), "this is no key"))
+}
+
+fn damaged(place: String, what: &str) -> StoreError {
+    StoreError::Damaged { place, what: what.to_owned(), next: "restore the database from its backup" }
 }
 
 /// Page by page in one read-only transaction, which shows the store as of its beginning.

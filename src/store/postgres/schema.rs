@@ -6,8 +6,9 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, GenericClient, Row, Transaction};
 
 use super::address::DatabaseAddress;
+use super::bulk::FillMark;
 use super::connection::{connect, connect_at_start, in_time};
-use super::fault;
+use super::{fault, filling, leaving};
 use crate::store::error::StoreError;
 
 /// The newest schema that this program writes.
@@ -57,6 +58,10 @@ const VERSIONS: &str = "create table if not exists lictor_schema (
         id int primary key, version int not null, oldest_program int not null)";
 const FIRST_ROW: &str =
     "insert into lictor_schema (id, version, oldest_program) values (1, 0, 0) on conflict do nothing";
+/// While a database is being filled it asks for a program that will never be: also programs that know nothing of it then
+/// refuse to start there.
+pub(super) const CLOSED: i32 = i32::MAX;
+pub(super) const SET_OLDEST: &str = "update lictor_schema set oldest_program = $1 where id = 1";
 const ROW: &str = "select version, oldest_program from lictor_schema where id = 1";
 /// A step waits for a lock no longer than this at a time, and what writes meanwhile waits behind it.
 const LOCKED_ROW: &str = "select version, oldest_program from lictor_schema where id = 1 for update";
@@ -75,13 +80,17 @@ pub enum Upgrade {
     IfNeeded,
     /// No: an older one is refused.
     Never,
+    /// Yes, also where another one has begun to fill the database: it is filled anew.
+    ToBeFilled,
+    /// No; and the database is being filled by whoever asks.
+    FilledBy(FillMark),
 }
 
 /// Looks at the server and its schema, and brings the schema up; says from which version to which.
 pub async fn upgrade(address: &DatabaseAddress, upgrade: Upgrade) -> Result<(u32, u32), StoreError> {
     let (mut client, _) = connect_at_start(address).await?;
     suits(&client).await?;
-    in_time("upgrading the schema", UPGRADE_TIME, upgraded(&mut client, upgrade)).await
+    in_time("upgrading the schema", UPGRADE_TIME, upgraded(&mut client, address, upgrade)).await
 }
 
 /// Whether there is a schema at all.
@@ -89,6 +98,12 @@ pub async fn exists(address: &DatabaseAddress) -> Result<bool, StoreError> {
     let (client, _) = connect_at_start(address).await?;
     let row = one(&client, "select to_regclass('lictor_schema') is not null").await;
     row.map(|row| row.get(0)).map_err(|error| fault::of("looking for the schema", &error))
+}
+
+/// Whether the server is one that this program writes to.
+pub(super) async fn suits_for_writing(address: &DatabaseAddress) -> Result<(), StoreError> {
+    let (client, _) = connect(address).await?;
+    suits(&client).await
 }
 
 async fn suits(client: &Client) -> Result<(), StoreError> {
@@ -122,7 +137,11 @@ async fn suits(client: &Client) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn upgraded(client: &mut Client, upgrade: Upgrade) -> Result<(u32, u32), StoreError> {
+async fn upgraded(
+    client: &mut Client,
+    address: &DatabaseAddress,
+    upgrade: Upgrade,
+) -> Result<(u32, u32), StoreError> {
     // Two first starts at once: the second finds the table, or loses a race inside `if not exists` and tries again.
     let made = client.batch_execute(VERSIONS).await;
     if made.is_err() {
@@ -131,13 +150,13 @@ async fn upgraded(client: &mut Client, upgrade: Upgrade) -> Result<(u32, u32), S
     if let Some(row) = client.query_typed(ROW, &[]).await.map_err(failed)?.first() {
         let (found, oldest) = versions(row);
         // Nothing to do, so nobody is waited for.
-        if found >= SCHEMA_VERSION || oldest > SCHEMA_VERSION {
+        if !is_closed(oldest) && (found >= SCHEMA_VERSION || oldest > SCHEMA_VERSION) {
             judge(found, oldest, upgrade)?;
             return Ok((found, found));
         }
     }
     loop {
-        match try_upgrade(client, upgrade).await {
+        match try_upgrade(client, address, upgrade).await {
             // Somebody else upgrades, or a long transaction uses the table.
             Err(StoreError::Raced) => tokio::time::sleep(BETWEEN_TRIES).await,
             told => return told,
@@ -145,14 +164,25 @@ async fn upgraded(client: &mut Client, upgrade: Upgrade) -> Result<(u32, u32), S
     }
 }
 
-async fn try_upgrade(client: &mut Client, upgrade: Upgrade) -> Result<(u32, u32), StoreError> {
+async fn try_upgrade(
+    client: &mut Client,
+    address: &DatabaseAddress,
+    upgrade: Upgrade,
+) -> Result<(u32, u32), StoreError> {
     let change = client.transaction().await.map_err(failed)?;
     change.batch_execute(WAIT_BRIEFLY).await.map_err(failed)?;
     change.batch_execute(FIRST_ROW).await.map_err(failed)?;
     let (found, oldest) = versions(&one(&change, LOCKED_ROW).await.map_err(failed)?);
+    if is_closed(oldest) {
+        leaving::refuse_moved(&change, address).await?;
+        may_enter(&change, upgrade).await?;
+    }
     judge(found, oldest, upgrade)?;
     for version in found..SCHEMA_VERSION {
         step(&change, version).await?;
+    }
+    if is_closed(oldest) {
+        close_for_programs(&change).await?;
     }
     change.commit().await.map_err(failed)?;
     Ok((found, found.max(SCHEMA_VERSION)))
@@ -172,16 +202,20 @@ fn versions(row: &Row) -> (u32, u32) {
     (u32::try_from(found).unwrap_or(0), u32::try_from(oldest).unwrap_or(0))
 }
 
-/// Whether this program may run on what was found.
+/// Whether it is being filled, or was left.
+fn is_closed(oldest: u32) -> bool {
+    i32::try_from(oldest) == Ok(CLOSED)
+}
+
+/// Whether this program may run on what was found; what is closed has rules of its own.
 fn judge(found: u32, oldest: u32, upgrade: Upgrade) -> Result<(), StoreError> {
-    if oldest > SCHEMA_VERSION {
-        return Err(StoreError::Database {
-            what: format!(
-                "the database has schema {found}, which needs a program of at least schema {oldest}; this one \
-                 has {SCHEMA_VERSION}"
-            ),
-            next: "start the newer program",
-        });
+    if !is_closed(oldest) {
+        if let Upgrade::FilledBy(_) = upgrade {
+            return Err(begun_and_not_ended());
+        }
+        if oldest > SCHEMA_VERSION {
+            return Err(too_new(found, oldest));
+        }
     }
     if found < SCHEMA_VERSION && upgrade == Upgrade::Never {
         return Err(StoreError::Database {
@@ -190,6 +224,74 @@ fn judge(found: u32, oldest: u32, upgrade: Upgrade) -> Result<(), StoreError> {
         });
     }
     Ok(())
+}
+
+fn too_new(found: u32, oldest: u32) -> StoreError {
+    StoreError::Database {
+        what: format!(
+            "the database has schema {found}, which needs a program of at least schema {oldest}; this one has \
+             {SCHEMA_VERSION}"
+        ),
+        next: "start the newer program",
+    }
+}
+
+/// Refuses a schema that this program cannot work on, without writing anything.
+pub(super) async fn refuse_newer(look: &Transaction<'_>) -> Result<(), StoreError> {
+    let failed = |error| fault::of("looking at the schema", &error);
+    let has_schema = "select to_regclass('lictor_schema') is not null";
+    if !look.query_typed_one(has_schema, &[]).await.map_err(failed)?.get::<_, bool>(0) {
+        return Ok(());
+    }
+    let rows = look.query_typed("select version, oldest_program from lictor_schema where id = 1", &[]).await;
+    let rows = rows.map_err(failed)?;
+    let Some(row) = rows.first() else { return Ok(()) };
+    let (found, oldest): (i32, i32) = (row.get(0), row.get(1));
+    let number = |number: i32| u32::try_from(number).unwrap_or(0);
+    if oldest == CLOSED || number(oldest) <= SCHEMA_VERSION {
+        return Ok(());
+    }
+    Err(too_new(number(found), number(oldest)))
+}
+
+/// Whether one may work on a database that is being filled.
+async fn may_enter(change: &Transaction<'_>, upgrade: Upgrade) -> Result<(), StoreError> {
+    match upgrade {
+        Upgrade::IfNeeded | Upgrade::Never => Err(begun_and_not_ended()),
+        Upgrade::ToBeFilled => Ok(()),
+        Upgrade::FilledBy(mark) if filling::marked(change).await? == Some(mark) => Ok(()),
+        Upgrade::FilledBy(_) => Err(begun_and_not_ended()),
+    }
+}
+
+fn begun_and_not_ended() -> StoreError {
+    StoreError::Database {
+        what: "the database was begun to be filled, by `lictor restore` or `lictor store move`, and that has not ended"
+            .to_owned(),
+        next: "wait for it, or run that command again: it begins anew",
+    }
+}
+
+/// Waits until nobody else looks at the schema or changes it, and holds it until the end of the transaction.
+pub(super) async fn lock(change: &Transaction<'_>) -> Result<(), StoreError> {
+    let locked = change.query_typed_one(LOCKED_ROW, &[]).await;
+    locked.map(|_| ()).map_err(|error| fault::of("locking the schema", &error))
+}
+
+/// No program starts on it any more.
+pub(super) async fn close_for_programs(change: &Transaction<'_>) -> Result<(), StoreError> {
+    set_oldest(change, CLOSED).await
+}
+
+/// As the schema's last step has it.
+pub(super) async fn open_for_programs(change: &Transaction<'_>) -> Result<(), StoreError> {
+    let oldest = STEPS.last().map_or(0, |step| step.oldest_program);
+    set_oldest(change, i32::try_from(oldest).unwrap_or(0)).await
+}
+
+async fn set_oldest(change: &Transaction<'_>, oldest: i32) -> Result<(), StoreError> {
+    let set = change.execute_typed(SET_OLDEST, &[(&oldest, Type::INT4)]).await;
+    set.map(|_| ()).map_err(|error| fault::of("marking the schema", &error))
 }
 
 async fn step(change: &Transaction<'_>, version: u32) -> Result<(), StoreError> {

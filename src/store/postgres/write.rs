@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::Client;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::address::DatabaseAddress;
 use super::connection::{STATEMENT_TIME, Warnings, connect, in_time};
 use super::fault;
 use super::read::record_of;
+use super::timeline::Timelines;
 use crate::store::engine::{Batch, Position, Prior};
 use crate::store::error::StoreError;
 use crate::store::key::RecordKey;
@@ -40,7 +41,7 @@ const LOCK: &str = "select r.key, r.stored from lictor_records r \
 const UPDATE: &str = "update lictor_records r set revision = w.revision, stored = w.stored, until_ms = w.until_ms \
                       from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bigint[]) \
                       as w(merchant, key, revision, stored, until_ms) where r.merchant = w.merchant and r.key = w.key";
-const INSERT: &str = "insert into lictor_records (merchant, key, revision, stored, until_ms) \
+pub(super) const INSERT: &str = "insert into lictor_records (merchant, key, revision, stored, until_ms) \
                       select * from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bigint[]) \
                       order by 1, 2 \
                       on conflict (merchant, key) do nothing";
@@ -52,6 +53,9 @@ const NEXT_BLOCK: &str =
 /// The one connection that writes.
 pub struct Writer {
     address: DatabaseAddress,
+    timelines: Timelines,
+    /// The line of the database that the revisions were taken on.
+    timeline: Option<i64>,
     client: Option<(Client, Warnings)>,
     /// The batch that is being decided.
     begun: Option<Begun>,
@@ -67,8 +71,8 @@ struct Begun {
 }
 
 impl Writer {
-    pub fn new(address: DatabaseAddress) -> Self {
-        Self { address, client: None, begun: None, block: (0, 0), batch: 0 }
+    pub fn new(address: DatabaseAddress, timelines: Timelines) -> Self {
+        Self { address, timelines, timeline: None, client: None, begun: None, block: (0, 0), batch: 0 }
     }
 
     pub fn close(&mut self) {
@@ -87,13 +91,25 @@ impl Writer {
     }
 
     async fn try_prepare(&mut self, keys: Vec<RecordKey>) -> Result<Prior, StoreError> {
+        if self.timeline.is_none() {
+            let client = connected(&mut self.client, &self.address).await?;
+            self.timeline = self.timelines.of(client).await?;
+        }
         self.take_revisions(REVISIONS_LEFT_MIN).await?;
         let client = connected(&mut self.client, &self.address).await?;
         let wanted = Columns::of_keys(&keys);
         let failed = |error| fault::of("locking the records of a batch", &error);
-        let lock = [(&wanted.merchants as _, Type::BYTEA_ARRAY), (&wanted.keys as _, Type::BYTEA_ARRAY)];
-        let (_, rows) =
-            tokio::try_join!(client.batch_execute(BEGIN), client.query_typed(LOCK, &lock)).map_err(failed)?;
+        let lock = wanted.of_keys_only();
+        let begun = async { client.batch_execute(BEGIN).await.map_err(failed) };
+        let locked = async { client.query_typed(LOCK, &lock).await.map_err(failed) };
+        // In the transaction: a pooler may lead each to another server.
+        let ((), rows, timeline) = tokio::try_join!(begun, locked, self.timelines.of(client))?;
+        if timeline != self.timeline {
+            // The block may have been given out again: a new one is taken, and it is decided again.
+            (self.timeline, self.block) = (timeline, (0, 0));
+            self.timelines.changed();
+            return Err(StoreError::Raced);
+        }
         let mut records = HashMap::with_capacity(rows.len());
         for row in &rows {
             let (key, record) = record_of(row)?;
@@ -236,7 +252,7 @@ impl Effects {
 
 /// Rows, as the columns that statements take.
 #[derive(Default)]
-struct Columns {
+pub(super) struct Columns {
     merchants: Vec<Vec<u8>>,
     keys: Vec<Vec<u8>>,
     revisions: Vec<i64>,
@@ -251,7 +267,16 @@ impl Columns {
         columns
     }
 
-    fn push(&mut self, key: &RecordKey, record: Option<&Arc<Record>>) {
+    /// A record in its stored form, with what it was read as.
+    pub(super) fn push_stored(&mut self, key: &RecordKey, record: &Record, stored: &[u8]) {
+        self.merchants.push(key.merchant().as_bytes().to_vec());
+        self.keys.push(key.as_bytes().to_vec());
+        self.revisions.push(i64::try_from(record.revision.number()).unwrap_or(i64::MAX));
+        self.stored.push(stored.to_vec());
+        self.untils.push(record.until_ms.map(|until| i64::try_from(until).unwrap_or(i64::MAX)));
+    }
+
+    pub(super) fn push(&mut self, key: &RecordKey, record: Option<&Arc<Record>>) {
         self.merchants.push(key.merchant().as_bytes().to_vec());
         self.keys.push(key.as_bytes().to_vec());
         self.revisions
@@ -261,11 +286,16 @@ impl Columns {
         self.untils.push(until.map(|until| i64::try_from(until).unwrap_or(i64::MAX)));
     }
 
-    fn len(&self) -> u64 {
+    pub(super) fn len(&self) -> u64 {
         self.keys.len() as u64
     }
 
-    async fn run(&self, client: &Client, statement: &str) -> Result<u64, tokio_postgres::Error> {
+    /// The keys alone, as a statement takes them.
+    pub(super) fn of_keys_only(&self) -> [(&(dyn ToSql + Sync), Type); 2] {
+        [(&self.merchants, Type::BYTEA_ARRAY), (&self.keys, Type::BYTEA_ARRAY)]
+    }
+
+    pub(super) async fn run(&self, client: &Client, statement: &str) -> Result<u64, tokio_postgres::Error> {
         if self.keys.is_empty() {
             return Ok(0);
         }
@@ -279,8 +309,7 @@ impl Columns {
         client.execute_typed(statement, &columns).await
     }
 
-    async fn delete(&self, client: &Client) -> Result<u64, tokio_postgres::Error> {
-        let columns = [(&self.merchants as _, Type::BYTEA_ARRAY), (&self.keys as _, Type::BYTEA_ARRAY)];
-        client.execute_typed(DELETE, &columns).await
+    pub(super) async fn delete(&self, client: &Client) -> Result<u64, tokio_postgres::Error> {
+        client.execute_typed(DELETE, &self.of_keys_only()).await
     }
 }

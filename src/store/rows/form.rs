@@ -39,7 +39,7 @@ macro_rules! form {
 }
 pub(super) use form;
 
-form!(String => String, bool => bool, u8 => u8, u32 => u32, u64 => u64, i64 => i64);
+form!(String => String, bool => bool, u8 => u8, u16 => u16, u32 => u32, u64 => u64, i64 => i64);
 
 impl<T, F: Form<T>> Form<Option<T>> for Option<F> {
     fn of(value: Option<T>) -> Self {

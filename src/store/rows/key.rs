@@ -7,10 +7,10 @@
 use sha2::{Digest, Sha256};
 
 use crate::application::ports::StoreError;
-use crate::application::record::{CounterKey, Lane, MarketplaceCode, Rank, RecordKey};
+use crate::application::record::{CounterKey, Lane, MarketplaceCode, Rank, RecordKey, UsedHour};
 use crate::domain::{
-    ChannelId, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace, MerchantId, OrderId, OrderLineKey,
-    StatusSlot,
+    ChannelId, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace, MerchantId, MeterKey, OrderId,
+    OrderLineKey, PackageId, ResetWindow, StatusSlot, WindowAlignment,
 };
 use crate::store::{KeyError, KeyRange, Kind, RecordKey as RawKey};
 
@@ -41,6 +41,11 @@ pub(super) const USAGE_WAITING: &[u8] = b"waiting\0";
 const USAGE_NAME: &[u8] = b"name\0";
 const USAGE_OUTBOX: &[u8] = b"outbox\0";
 const USAGE_SUM: &[u8] = b"sum\0";
+/// First own part of each thing about quota.
+const QUOTA_ACCOUNT: &[u8] = b"account\0";
+const QUOTA_METER: &[u8] = b"meter\0";
+const QUOTA_HOUR: &[u8] = b"hour\0";
+pub(super) const QUOTA_REPORT: &[u8] = b"report\0";
 /// First own part of the index of licenses that are not minted yet.
 pub(super) const INDEX_PENDING: &[u8] = b"pending\0";
 
@@ -81,9 +86,13 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             let own = joined(&[marketplace, &[PART_END], request, &[PART_END], &machine]);
             (merchant.as_str(), Kind::HandedOver, own)
         }
+        RecordKey::AppInfo(merchant, license) => (merchant.as_str(), Kind::AppInfo, license.as_str().into()),
         RecordKey::Places(merchant, license) => (merchant.as_str(), Kind::Places, license.as_str().into()),
         RecordKey::Activation(merchant, license, id) => {
             (merchant.as_str(), Kind::Activation, joined(&[&own_of_license(license), id.as_str().as_bytes()]))
+        }
+        RecordKey::Device(merchant, license, id) => {
+            (merchant.as_str(), Kind::Escrow, joined(&[&own_of_license(license), id.as_str().as_bytes()]))
         }
         RecordKey::StatusList(merchant, number) => {
             (merchant.as_str(), Kind::StatusListBits, number.to_be_bytes().to_vec())
@@ -146,6 +155,17 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             let (marketplace, instance) = (marketplace.as_str().as_bytes(), instance.as_str().as_bytes());
             (merchant.as_str(), Kind::Usage, joined(&[USAGE_SUM, marketplace, &[PART_END], instance]))
         }
+        RecordKey::QuotaAccount(merchant, license) => {
+            (merchant.as_str(), Kind::Quota, joined(&[QUOTA_ACCOUNT, license.as_str().as_bytes()]))
+        }
+        RecordKey::UsageReport(merchant, license, digest) => {
+            let own = joined(&[QUOTA_REPORT, &own_of_license(license), digest]);
+            (merchant.as_str(), Kind::Quota, own)
+        }
+        RecordKey::Reservation(merchant, license, id) => {
+            let own = joined(&[&own_of_license(license), id.as_str().as_bytes()]);
+            (merchant.as_str(), Kind::Reservation, own)
+        }
     };
     RawKey::new(merchant, kind, own).map_err(|error| no_key(&error))
 }
@@ -156,7 +176,68 @@ pub(in crate::store) fn raw_counter_key(key: &CounterKey) -> Result<RawKey, Stor
         CounterKey::StatusSlots(merchant) => {
             RawKey::new(merchant.as_str(), Kind::StatusListSlots, []).map_err(|error| no_key(&error))
         }
+        CounterKey::Quota(merchant, meter) => {
+            let own = joined(&[QUOTA_METER, &own_of_meter(meter)]);
+            RawKey::new(merchant.as_str(), Kind::Quota, own).map_err(|error| no_key(&error))
+        }
+        CounterKey::UsedHour(UsedHour { merchant, hour, license, package }) => {
+            let (license, package) = (own_of_license(license), package.as_str().as_bytes());
+            let own = joined(&[QUOTA_HOUR, &sortable_millis(*hour), &license, package]);
+            RawKey::new(merchant.as_str(), Kind::Quota, own).map_err(|error| no_key(&error))
+        }
     }
+}
+
+/// Package, then window, then what is counted: what stands in one window lies together.
+fn own_of_meter(meter: &MeterKey) -> Vec<u8> {
+    let window = match &meter.window {
+        None => Vec::new(),
+        Some(window) => {
+            let reset = match window.reset {
+                ResetWindow::None => b'n',
+                ResetWindow::Hour => b'h',
+                ResetWindow::Day => b'd',
+                ResetWindow::Week => b'w',
+                ResetWindow::Month => b'm',
+                ResetWindow::Year => b'y',
+            };
+            let alignment = match window.alignment {
+                WindowAlignment::Anniversary => b'a',
+                WindowAlignment::Calendar => b'c',
+            };
+            joined(&[&[reset, alignment], &sortable_millis(window.starts_at)])
+        }
+    };
+    let meter_word = meter.meter.as_str().as_bytes();
+    joined(&[meter.package.as_str().as_bytes(), &[PART_END], &window, meter_word])
+}
+
+/// The counters of hours that begin before an instant, behind the given one.
+pub(in crate::store) fn used_hours_before(
+    merchant: &MerchantId,
+    before: Instant,
+    after: Option<&UsedHour>,
+) -> Result<KeyRange, StoreError> {
+    let end = joined(&[QUOTA_HOUR, &sortable_millis(before)]);
+    let range = KeyRange::between(merchant.as_str(), Kind::Quota, QUOTA_HOUR, end);
+    let range = range.map_err(|error| no_key(&error))?;
+    Ok(match after {
+        Some(after) => range.after(&raw_counter_key(&CounterKey::UsedHour(after.clone()))?),
+        None => range,
+    })
+}
+
+/// The hour that a key of [`used_hours_before`] counts.
+pub(in crate::store) fn used_hour_of(merchant: &MerchantId, key: &RawKey) -> Result<UsedHour, StoreError> {
+    let read = || {
+        let (millis, rest) = key.own().strip_prefix(QUOTA_HOUR)?.split_first_chunk::<8>()?;
+        let hour = Instant::from_timestamp_millis(i64::from_be_bytes(*millis) ^ i64::MIN)?;
+        let mut parts = rest.splitn(2, |byte| *byte == PART_END).map(std::str::from_utf8);
+        let license = LicenseId::parse(parts.next()?.ok()?).ok()?;
+        let package = PackageId::parse(parts.next()?.ok()?).ok()?;
+        Some(UsedHour { merchant: merchant.clone(), hour, license, package })
+    };
+    read().ok_or_else(|| StoreError::Failed(format!("{key} counts no hour")))
 }
 
 pub(super) fn no_key(error: &KeyError) -> StoreError {

@@ -11,8 +11,9 @@ use super::quota::QuotaPackageRow;
 use super::status_flip::StatusSlotRow;
 use super::validity::{TermRow, ValidityRow};
 use crate::domain::{
-    AppliedChange, AppliedOrder, ChannelId, CustomerId, Env, Hold, Holds, InstanceId, IssuedKey, License,
-    LicenseEnd, LicenseId, MerchantId, Origin, ProductId, RefreshScene, Sku, SoldSpec, SpecId, TokenId,
+    AppliedChange, AppliedOrder, ChannelId, CustomerId, DelayedStart, Env, Hold, Holds, InstanceId,
+    IssuedKey, License, LicenseEnd, LicenseId, MerchantId, Origin, ProductId, RefreshScene, Sku, SoldSpec,
+    SpecId, StartEvent, TokenId,
 };
 
 row!(
@@ -28,6 +29,8 @@ row!(
         env: Text<Env> = env,
         sold: SoldSpecRow = sold,
         validity: ValidityRow = validity,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        start: Option<DelayedStartRow> = start,
         holds: HoldsRow = holds,
         #[serde(skip_serializing_if = "Option::is_none")]
         status_told_at_ms: Option<Millis> = status_told_at,
@@ -52,6 +55,19 @@ row_enum!(
             instance: Text<InstanceId> = instance,
         },
         Issued { by: String = by },
+    }
+);
+
+row_enum!(
+    /// What begins a license, if that is not the purchase.
+    DelayedStartRow for DelayedStart {
+        Awaited {
+            event: Text<StartEvent> = event,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            updates: Option<TermRow> = updates,
+            end_is_fixed: bool = end_is_fixed,
+        },
+        Came { event: Text<StartEvent> = event, at_ms: Millis = at },
     }
 );
 

@@ -2,8 +2,8 @@
 
 use super::key::{
     CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING,
-    INSTALLATION, USAGE_RECORD, misplaced_jobs, no_key, own_of_calls, own_of_channel, own_of_lane,
-    own_of_license, own_of_merchants_jobs, own_of_metered, own_of_order, own_of_queue, raw_key,
+    INSTALLATION, QUOTA_REPORT, USAGE_RECORD, misplaced_jobs, no_key, own_of_calls, own_of_channel,
+    own_of_lane, own_of_license, own_of_merchants_jobs, own_of_metered, own_of_order, own_of_queue, raw_key,
     sortable_millis,
 };
 use super::table::Table;
@@ -79,6 +79,9 @@ impl Scan {
             Listing::Activations(merchant, license) => {
                 forward(Table::Activation, merchant.as_str(), Kind::Activation, &own_of_license(license))
             }
+            Listing::Devices(merchant, license) => {
+                forward(Table::Device, merchant.as_str(), Kind::Escrow, &own_of_license(license))
+            }
             Listing::StatusLists(merchant) => {
                 forward(Table::StatusList, merchant.as_str(), Kind::StatusListBits, &[])
             }
@@ -106,6 +109,11 @@ impl Scan {
             Listing::Events(merchant, license) => {
                 forward(Table::Event, merchant.as_str(), Kind::Event, &own_of_license(license))
             }
+            Listing::LaterEvents { merchant, license, after } => {
+                let after = RecordKey::Event(merchant.clone(), license.clone(), after.clone());
+                forward(Table::Event, merchant.as_str(), Kind::Event, &own_of_license(license))?
+                    .behind(Some(&after))
+            }
             Listing::UsageRecords { merchant, instance, before } => {
                 let own = match instance {
                     Some((marketplace, instance)) => own_of_metered(*marketplace, instance),
@@ -116,6 +124,16 @@ impl Scan {
             }
             Listing::WaitingUsage(merchant, channel) => {
                 forward(Table::WaitingUsage, merchant.as_str(), Kind::Usage, &own_of_queue(channel))
+            }
+            Listing::Reservations(merchant, license) => {
+                forward(Table::Reservation, merchant.as_str(), Kind::Reservation, &own_of_license(license))
+            }
+            Listing::ReservationsOfMerchant { merchant, after } => {
+                forward(Table::Reservation, merchant.as_str(), Kind::Reservation, &[])?.behind(after.as_ref())
+            }
+            Listing::UsageReports { merchant, after } => {
+                forward(Table::UsageReport, merchant.as_str(), Kind::Quota, QUOTA_REPORT)?
+                    .behind(after.as_ref())
             }
         }
     }

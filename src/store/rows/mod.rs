@@ -8,6 +8,7 @@
 
 mod activation;
 mod api_token;
+mod app_info;
 mod authorization_code;
 mod call_cause;
 mod channel;
@@ -15,6 +16,7 @@ mod channel_call;
 mod channel_notice;
 mod channel_standing;
 mod claim_target;
+mod device;
 mod event;
 mod form;
 mod handed_over;
@@ -37,7 +39,9 @@ mod places;
 mod product;
 mod purchase;
 mod quota;
+mod quota_account;
 mod replay;
+mod reservation;
 mod restore;
 mod spec;
 mod status_flip;
@@ -46,10 +50,13 @@ mod supplement;
 mod table;
 mod text;
 mod usage;
+mod usage_report;
 mod validity;
 mod word;
 
-pub(super) use key::{misplaced_jobs, place_of_misplaced, raw_counter_key, raw_key};
+pub(super) use key::{
+    misplaced_jobs, place_of_misplaced, raw_counter_key, raw_key, used_hour_of, used_hours_before,
+};
 pub(super) use listing::Scan;
 pub(super) use supplement::supplement_key;
 pub(super) use table::{Table, Written, WrittenSupplement};

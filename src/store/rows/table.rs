@@ -5,12 +5,14 @@ use serde::de::DeserializeOwned;
 
 use super::activation::ActivationRow;
 use super::api_token::ApiTokenRow;
+use super::app_info::AppInfoRow;
 use super::authorization_code::AuthorizationCodeRow;
 use super::channel::OwnedChannelRow;
 use super::channel_call::CallChunkRow;
 use super::channel_notice::ChannelNoticeRow;
 use super::channel_standing::ChannelStandingRow;
 use super::claim_target::ClaimTargetRow;
+use super::device::DeviceRow;
 use super::event::AuditEventRow;
 use super::handed_over::HandedOverRow;
 use super::idempotency::IdempotencyRow;
@@ -26,22 +28,25 @@ use super::pending_license::PendingLicenseRow;
 use super::places::LicensePlacesRow;
 use super::product::OwnedProductRow;
 use super::purchase::PurchaseRow;
+use super::quota_account::QuotaAccountRow;
 use super::replay::ReplayRow;
+use super::reservation::ReservationRow;
 use super::restore::RestoreRow;
 use super::spec::OwnedSpecRow;
 use super::status_flip::StatusFlipRow;
 use super::status_list::StatusListRow;
 use super::supplement::{SUPPLEMENT_SCHEMA, put_back, supplement_key, take_from};
 use super::usage::{NamedUsageRow, UsageOutboxRow, UsageRecordRow, UsageSumRow, WaitingUsageRow};
+use super::usage_report::UsageReportRow;
 use crate::application::ports::StoreError;
 use crate::application::record::{
     ClaimTarget, Idempotency, Instance, Job, KitRecord, LicensePlaces, Mapping, NamedUsage, Owned,
-    PendingLicense, Record, RecordKey, Replay, Stored, UsageOutbox, Versioned, WaitingUsage,
+    PendingLicense, Record, RecordKey, Replay, Stored, UsageOutbox, UsageReport, Versioned, WaitingUsage,
 };
 use crate::domain::{
-    Activation, ApiToken, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice, ChannelStanding,
-    HandedOver, Instant, License, Merchant, Product, Purchase, Restore, Spec, StatusFlip, StatusList,
-    UsageRecord, UsageSum,
+    Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice,
+    ChannelStanding, Device, HandedOver, Instant, License, Merchant, Product, Purchase, QuotaAccount,
+    Reservation, Restore, Spec, StatusFlip, StatusList, UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -87,7 +92,7 @@ macro_rules! tables {
 tables! {
     Merchant = "merchant", schema 1, Merchant as MerchantRow;
     Product = "product", schema 1, Owned<Product> as OwnedProductRow;
-    Spec = "spec", schema 1, Owned<Spec> as OwnedSpecRow;
+    Spec = "spec", schema 2, Owned<Spec> as OwnedSpecRow;
     Channel = "channel", schema 2, Owned<Channel> as OwnedChannelRow;
     Mapping = "mapping", schema 1, Mapping as MappingRow;
     ApiToken = "API token", schema 1, ApiToken as ApiTokenRow;
@@ -98,8 +103,10 @@ tables! {
     License = "license", schema 3, License as LicenseRow;
     ClaimTarget = "claim code", schema 1, ClaimTarget as ClaimTargetRow;
     HandedOver = "handed-over license", schema 1, HandedOver as HandedOverRow;
+    AppInfo = "app info", schema 1, AppInfo as AppInfoRow;
     Places = "places", schema 1, LicensePlaces as LicensePlacesRow;
     Activation = "activation", schema 2, Activation as ActivationRow;
+    Device = "device key", schema 1, Device as DeviceRow;
     StatusList = "status list", schema 1, StatusList as StatusListRow;
     StatusFlip = "status flip", schema 1, StatusFlip as StatusFlipRow;
     Job = "job", schema 3, Job as JobRow;
@@ -116,6 +123,9 @@ tables! {
     WaitingUsage = "waiting usage", schema 1, WaitingUsage as WaitingUsageRow;
     UsageOutbox = "usage outbox", schema 1, UsageOutbox as UsageOutboxRow;
     UsageSum = "usage sum", schema 1, UsageSum as UsageSumRow;
+    QuotaAccount = "quota account", schema 1, QuotaAccount as QuotaAccountRow;
+    UsageReport = "usage report", schema 1, UsageReport as UsageReportRow;
+    Reservation = "reservation", schema 1, Reservation as ReservationRow;
 }
 
 /// A record as the raw store takes it.
@@ -181,8 +191,10 @@ impl Table {
             RecordKey::License(..) => Self::License,
             RecordKey::ClaimCode(..) => Self::ClaimTarget,
             RecordKey::HandedOver(..) => Self::HandedOver,
+            RecordKey::AppInfo(..) => Self::AppInfo,
             RecordKey::Places(..) => Self::Places,
             RecordKey::Activation(..) => Self::Activation,
+            RecordKey::Device(..) => Self::Device,
             RecordKey::StatusList(..) => Self::StatusList,
             RecordKey::StatusFlip(..) => Self::StatusFlip,
             RecordKey::Job { .. } => Self::Job,
@@ -199,6 +211,9 @@ impl Table {
             RecordKey::WaitingUsage { .. } => Self::WaitingUsage,
             RecordKey::UsageOutbox(..) => Self::UsageOutbox,
             RecordKey::UsageSum(..) => Self::UsageSum,
+            RecordKey::QuotaAccount(..) => Self::QuotaAccount,
+            RecordKey::UsageReport(..) => Self::UsageReport,
+            RecordKey::Reservation(..) => Self::Reservation,
         }
     }
 

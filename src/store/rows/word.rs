@@ -5,9 +5,9 @@ use crate::domain::{
     AccessKeyUse, ActivationId, ApiTokenId, Binding, CallId, ChannelId, Charging, Component, CustomerId,
     EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KitInterface, LicenseId, Marketplace,
     MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay, OrderId, OrderLineId,
-    OurFault, Overage, PackageKind, ParameterPlace, ProductId, ReadyRule, RefreshScene, RequestId,
-    ResetWindow, Scope, Sku, SpecId, SpecKind, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId,
-    UsagePush, WhenFull, WindowAlignment, WorkFault,
+    OurFault, Overage, PackageId, PackageKind, ParameterPlace, ProductId, ReadyRule, RefreshScene, RequestId,
+    ReservationId, ResetWindow, Scope, Sku, SpecId, SpecKind, StartEvent, Starts, Status, StatusPolicy,
+    TokenId, UsageBilling, UsageId, UsagePush, WhenFull, WindowAlignment, WorkFault,
 };
 
 /// What the domain reads and writes itself.
@@ -76,8 +76,10 @@ ids!(
     MeteringSn,
     OrderId,
     OrderLineId,
+    PackageId,
     ProductId,
     RequestId,
+    ReservationId,
     Sku,
     SpecId,
     TokenId,
@@ -105,6 +107,7 @@ words_of_the_domain!(
     ResetWindow,
     Scope,
     SpecKind,
+    StartEvent,
     Starts,
     StatusPolicy,
     UsageBilling,

@@ -7,6 +7,7 @@
 
 mod format;
 mod reader;
+mod source;
 mod tap;
 mod writer;
 
@@ -16,6 +17,7 @@ use super::engine::Position;
 use super::error::StoreError;
 pub(super) use format::SnapshotHeader;
 pub(super) use reader::{Section, SnapshotReader};
+pub use source::SnapshotSource;
 pub(super) use tap::{TAP_BYTES_MAX, Tap};
 pub(super) use writer::SnapshotWriter;
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use miniz_oxide::inflate::decompress_slice_iter_to_slice;
 use sha2::{Digest, Sha256};
 
-use super::SnapshotSummary;
 use super::format::{
     BadHeader, FRAME_SALT, HEADER_BYTES, KIND_END, KIND_FRAMES, KIND_RECORDS, RECORD_LENGTHS_BYTES,
     SECTION_BYTES_MAX, SECTION_HEADER_BYTES, SectionHeader, SnapshotHeader, TRAILER_BYTES,
     TRAILER_DIGESTED_BYTES, Trailer, take_record,
 };
+use super::{SnapshotSource, SnapshotSummary};
 use crate::store::embedded::STORE_SCHEMA;
 use crate::store::engine::Position;
 use crate::store::error::StoreError;
@@ -83,6 +83,13 @@ pub(in crate::store) struct SnapshotReader<R> {
     /// Where the frames seen so far lead to.
     position: Position,
     summary: Option<SnapshotSummary>,
+}
+
+impl<'a> SnapshotReader<Box<dyn Read + 'a>> {
+    /// Reads the header of what stands there.
+    pub fn of(source: &'a (impl SnapshotSource + ?Sized)) -> Result<Self, StoreError> {
+        Self::begin(source.open()?, source.name())
+    }
 }
 
 impl<R: Read> SnapshotReader<R> {

@@ -1,35 +1,18 @@
 //! `lictor webhook sign` and `verify`: held to the vectors, one line in, one line out.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
+
+use crate::{lines, run};
 
 /// Runs a webhook command over bytes; the exit code, the answered lines, and what went to the error output.
 fn webhook(verb: &str, input: &[u8]) -> (i32, Vec<Value>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lictor"));
-    command.env_clear().args(["webhook", verb]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the program starts");
-    let mut stdin = child.stdin.take().expect("piped");
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || stdin.write_all(&input));
-    let output = child.wait_with_output().expect("it ends");
-    writer.join().expect("no panic").expect("all was read");
-    let lines = String::from_utf8(output.stdout).expect("UTF-8");
-    let lines = lines.lines().map(|line| serde_json::from_str(line).expect("one JSON value per line"));
-    let told = String::from_utf8(output.stderr).expect("UTF-8");
-    (output.status.code().expect("no signal"), lines.collect(), told)
+    run(&["webhook", verb], input)
 }
 
 fn vectors() -> Vec<Value> {
-    let text = include_str!("vectors/standard_webhooks.json");
+    let text = include_str!("../vectors/standard_webhooks.json");
     let all: Value = serde_json::from_str(text).expect("the vectors are JSON");
     all["vectors"].as_array().expect("a list").clone()
-}
-
-fn lines(questions: &[Value]) -> Vec<u8> {
-    questions.iter().flat_map(|question| format!("{question}\n").into_bytes()).collect()
 }
 
 /// A vector as a question to `verify`, at its own time.

@@ -1,0 +1,159 @@
+//! A license with its quota packages and counters, as loaded and to be committed against.
+
+use std::collections::BTreeSet;
+
+use super::app::{App, UseCaseError};
+use super::ports::{ABSENT, Change, Commit, StoreError, Versioned, find};
+use super::record::{CounterKey, Record, RecordKey};
+use crate::domain::{
+    Charging, Instant, License, LicenseId, MerchantId, Meter, MeterKey, Origin, Purchase, QuotaAccount,
+    QuotaCounts,
+};
+
+/// Most counters that are read at a time.
+const COUNTERS_MAX: usize = 1_000;
+
+/// The books of one license.
+pub(super) struct QuotaBooks {
+    pub(super) license: Versioned<License>,
+    pub(super) account: QuotaAccount,
+    /// Of the account; absent until something is counted.
+    revision: u64,
+    /// What the account was made from, where it is not as stored: nothing may have been taken since.
+    followed: Option<Commit>,
+}
+
+impl QuotaBooks {
+    /// Makes a commit hold only while license and packages are as they were read; writes what the account has become.
+    pub(super) fn guard(&self, mut commit: Commit) -> Commit {
+        let license = &self.license.value;
+        let key = RecordKey::License(license.merchant.clone(), license.id.clone());
+        commit = commit.with(Change::Check(key, self.license.revision));
+        let Some(followed) = &self.followed else {
+            let key = RecordKey::QuotaAccount(license.merchant.clone(), license.id.clone());
+            return commit.with(Change::Check(key, self.revision));
+        };
+        commit.changes.extend(followed.changes.iter().cloned());
+        commit.put(self.account.clone(), self.revision)
+    }
+}
+
+impl App {
+    /// The books of a license whose account was loaded with it.
+    pub(super) async fn quota_books(
+        &self,
+        license: Versioned<License>,
+        account: Option<Versioned<QuotaAccount>>,
+        now: Instant,
+    ) -> Result<QuotaBooks, UseCaseError> {
+        let Some(Versioned { value: mut account, revision }) = account else {
+            let account = QuotaAccount::open(&license.value);
+            return Ok(QuotaBooks { license, account, revision: ABSENT, followed: Some(Commit::new()) });
+        };
+        if account.is_settled(&license.value) {
+            return Ok(QuotaBooks { license, account, revision, followed: None });
+        }
+        let counts = self.counts_at(&account, &license.value, now).await?;
+        let followed = Some(unchanged_since(Commit::new(), &account, &counts));
+        account.follow(&license.value, &counts, now);
+        Ok(QuotaBooks { license, account, revision, followed })
+    }
+
+    /// What a change of the license means for its packages, in the same commit: what is left of the old ones is exchanged
+    /// now, not when something is used next. Renewals need none of this: when they are noticed makes no difference.
+    pub(super) async fn exchange_quota(
+        &self,
+        commit: Commit,
+        before: &License,
+        after: &License,
+        now: Instant,
+    ) -> Result<Commit, UseCaseError> {
+        let key = RecordKey::QuotaAccount(after.merchant.clone(), after.id.clone());
+        let stored: Option<Versioned<QuotaAccount>> = find(self.store.as_ref(), key).await?;
+        let as_sold = || Versioned { value: QuotaAccount::open(before), revision: ABSENT };
+        let Versioned { value: mut account, revision } = stored.unwrap_or_else(as_sold);
+        if account.is_settled(after) {
+            return Ok(commit);
+        }
+        let counts = self.counts_at(&account, before, now).await?;
+        let commit = unchanged_since(commit, &account, &counts);
+        account.follow(after, &counts, now);
+        Ok(commit.put(account, revision))
+    }
+
+    /// Loads a license with its account.
+    pub(super) async fn license_with_account(
+        &self,
+        merchant: &MerchantId,
+        id: &LicenseId,
+    ) -> Result<(Option<Versioned<License>>, Option<Versioned<QuotaAccount>>), UseCaseError> {
+        let keys = [
+            RecordKey::License(merchant.clone(), id.clone()),
+            RecordKey::QuotaAccount(merchant.clone(), id.clone()),
+        ];
+        let (mut license, mut account) = (None, None);
+        for Versioned { value, revision } in self.store.load(&keys).await?.into_iter().flatten() {
+            match value {
+                Record::License(value) => license = Some(Versioned { value, revision }),
+                Record::QuotaAccount(value) => account = Some(Versioned { value, revision }),
+                other => return Err(misplaced(&other).into()),
+            }
+        }
+        Ok((license, account))
+    }
+
+    /// Every counter that says how the packages of a license stand.
+    pub(super) async fn counts_at(
+        &self,
+        account: &QuotaAccount,
+        license: &License,
+        now: Instant,
+    ) -> Result<QuotaCounts, UseCaseError> {
+        let meters_at =
+            |held: &crate::domain::HeldPackage| held.meters_at(held.stands_at(license.quota_ended_at(), now));
+        let keys = account.packages.iter().flat_map(meters_at).collect();
+        self.quota_counts(&license.merchant, keys).await
+    }
+
+    /// Reads counters; each thousand as of one moment.
+    pub(super) async fn quota_counts(
+        &self,
+        merchant: &MerchantId,
+        keys: BTreeSet<MeterKey>,
+    ) -> Result<QuotaCounts, UseCaseError> {
+        let keys: Vec<MeterKey> = keys.into_iter().collect();
+        let mut counts = QuotaCounts::default();
+        for keys in keys.chunks(COUNTERS_MAX) {
+            let named = keys.iter().map(|key| CounterKey::Quota(merchant.clone(), key.clone()));
+            let values = self.store.counts(&named.collect::<Vec<_>>()).await?;
+            keys.iter().zip(values).for_each(|(key, value)| counts.set(key.clone(), value));
+        }
+        Ok(counts)
+    }
+
+    /// Whether the marketplace bills what is used, hour by hour or day by day.
+    pub(super) async fn is_pay_per_use(&self, license: &License) -> Result<bool, UseCaseError> {
+        let Origin::Order { key, .. } = &license.origin else { return Ok(false) };
+        if key.marketplace != super::metered_instances::METERING_MARKETPLACE {
+            return Ok(false);
+        }
+        let purchase: Option<Versioned<Purchase>> =
+            find(self.store.as_ref(), RecordKey::Purchase(key.clone())).await?;
+        let charging = purchase.and_then(|purchase| Some(purchase.value.facts?.charging));
+        Ok(charging == Some(Charging::OnDemand))
+    }
+}
+
+/// What was taken of each open package is what it was when it was read.
+fn unchanged_since(commit: Commit, account: &QuotaAccount, counts: &QuotaCounts) -> Commit {
+    account.open_packages().fold(commit, |commit, held| {
+        let key = held.meter(Meter::Taken);
+        let value = counts.get(&key);
+        let counter = CounterKey::Quota(account.merchant.clone(), key);
+        commit.with(Change::AddWithin { counter, delta: 0, min: value, max: value })
+    })
+}
+
+pub(super) fn misplaced(record: &Record) -> StoreError {
+    StoreError::Failed(format!("another kind of record stands at {:?}", record.key()))
+}
