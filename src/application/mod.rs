@@ -15,6 +15,7 @@ mod compare_orders;
 mod continue_after_restore;
 mod decide_usage;
 mod disk_room;
+mod erase_customer;
 mod explain_progress;
 mod fetch_order;
 mod flush_calls;
@@ -62,6 +63,7 @@ mod upgrade_instance;
 mod use_quota;
 mod validate;
 mod view_channels;
+mod view_customer;
 mod view_licenses;
 mod view_orders;
 mod view_outbox;
@@ -81,6 +83,7 @@ pub use check_channel::{ChannelChecks, CheckFinding, CheckItem, CheckState, Chec
 pub use compare_catalog::MemberChange;
 pub use compare_orders::{COMPARED_MAX, ComparedOrder, ListedOrder};
 pub use continue_after_restore::Continued;
+pub use erase_customer::{ERASED_MAX, EraseCustomers, Erased, customer_digest};
 pub use fetch_order::{FetchOrder, Fetched};
 pub use gauges::{COUNTED_MAX, Gauges};
 pub use handle_purchase_event::{PurchaseAnswer, PurchaseCall, ReplayIdentity};
@@ -104,6 +107,7 @@ pub use use_quota::{
     QuotaHolder, USED_AGO_DAYS_MAX, USED_ITEMS_MAX, UseQuota, UseQuotaFault, UsedItem, UsedQuota,
 };
 pub use view_channels::{CallFilter, ChannelView};
+pub use view_customer::HeldOfCustomer;
 pub use view_licenses::{LicenseFilter, LicenseOrPurchase, marketplace_ids};
 pub use view_orders::{OrderFilter, OrderState, OrderView, SuggestedSpec};
 pub use view_outbox::{OutboxEntry, OutboxFilter, OutboxState};

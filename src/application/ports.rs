@@ -10,10 +10,10 @@ pub use super::disk_room::{DiskLevel, DiskState, Urgency};
 pub use super::record::Versioned;
 use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
 use crate::domain::{
-    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, InstanceId, Instant,
-    License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, Product, ProductId,
-    RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId, UsageKey,
-    UsageRecord,
+    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, CustomerDigest,
+    InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId,
+    Product, ProductId, RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
+    UsageKey, UsageRecord,
 };
 
 /// Revision that means "there is no such record".
@@ -251,6 +251,20 @@ pub enum Listing {
         merchant: MerchantId,
         /// Only those behind this one.
         after: Option<RecordKey>,
+    },
+    /// What marketplaces told of companies and people, in no order that means anything, behind the given one.
+    Kit {
+        /// To whom.
+        merchant: MerchantId,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
+    /// Customers whose personal data was erased, by digest, behind the given one.
+    Erasures {
+        /// Whose.
+        merchant: MerchantId,
+        /// Only greater ones.
+        after: Option<CustomerDigest>,
     },
     /// Answered reports of usage of a merchant, in no order that means anything, behind the given one.
     UsageReports {

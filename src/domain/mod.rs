@@ -14,6 +14,7 @@ mod channel_call;
 mod channel_notice;
 mod channel_standing;
 mod claim_code;
+mod erasure;
 mod failing_work;
 mod handed_over;
 mod ids;
@@ -55,6 +56,7 @@ pub use channel_call::{
 pub use channel_notice::{ChannelNotice, NOTICES_MAX, NoticeKind};
 pub use channel_standing::{ActivityStanding, ChannelStanding, SILENCE};
 pub use claim_code::{CLAIM_CODE_BITS, ClaimCode, ClaimCodeError, ClaimDigest};
+pub use erasure::{CustomerDigest, Erasure};
 pub use failing_work::{FailingWork, WorkFault};
 pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;

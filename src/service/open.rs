@@ -59,6 +59,8 @@ pub struct OpenOptions<'a> {
     pub create: Create,
     /// How long one call to a marketplace may take.
     pub marketplace_timeout: Duration,
+    /// After which time the personal data of what has ended is erased.
+    pub retention: Option<Duration>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Finds secrets that records only refer to.
@@ -162,7 +164,8 @@ pub(super) fn wire(options: OpenOptions<'_>, records: &RecordStore, keyring: &Ar
         Arc::new(SystemRandomness::default()),
         Arc::clone(&marketplaces) as _,
     );
-    Arc::new(app.with_marketplaces(marketplaces).with_call_time(options.marketplace_timeout))
+    let app = app.with_marketplaces(marketplaces).with_call_time(options.marketplace_timeout);
+    Arc::new(app.with_retention(options.retention))
 }
 
 /// What is checked and made before the first request.

@@ -16,6 +16,8 @@ const IDLE: Duration = Duration::from_secs(20);
 /// From the start to the first sweep, and from one sweep to the next.
 const FIRST_SWEEP: Duration = Duration::from_secs(60);
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(3_600);
+/// From one look at what ended long ago to the next.
+const BETWEEN_FORGETTINGS: Duration = Duration::from_secs(24 * 3_600);
 /// Pause after a round of publications: `seq` must not run away from the clock, see [`App::publish_pending_flips`].
 const BETWEEN_PUBLICATIONS: Duration = Duration::from_secs(1);
 /// Pause between two writings of the calls that were noted.
@@ -41,6 +43,7 @@ impl Workers {
         }
         tasks.spawn(publish(Arc::clone(app), stopped.clone()));
         tasks.spawn(sweep(Arc::clone(app), stopped.clone()));
+        tasks.spawn(forget(Arc::clone(app), stopped.clone()));
         tasks.spawn(watch_channels(Arc::clone(app), stopped.clone()));
         tasks.spawn(keep_calls(Arc::clone(app), stopped));
         Self { stop, tasks }
@@ -109,6 +112,28 @@ async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     };
     tokio::select! {
         () = sweeping => {}
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+    }
+}
+
+/// Erases the personal data of what ended long ago, once a day.
+async fn forget(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let forgetting = async {
+        tokio::time::sleep(FIRST_SWEEP).await;
+        while let Some(ended_before) = app.forgets_before() {
+            match app.erase_what_ended(ended_before).await {
+                Ok(erased) => {
+                    tracing::info!(licenses = erased.licenses, "personal data of what ended was erased")
+                }
+                Err(error) => tracing::error!(error = %error, "personal data could not be erased"),
+            }
+            tokio::time::sleep(BETWEEN_FORGETTINGS).await;
+        }
+        // Everything is kept.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = forgetting => {}
         _ = stopped.wait_for(|stopped| *stopped) => {}
     }
 }

@@ -15,6 +15,7 @@ mod channel_call;
 mod channel_notice;
 mod channel_standing;
 mod claim_target;
+mod erasure;
 mod event;
 mod form;
 mod handed_over;
