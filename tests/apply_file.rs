@@ -64,10 +64,20 @@ window = "calendar"
 overage = "count"
 alert_percent = [50]
 
+[[spec]]
+id = "cad-start"
+product = "acme-cad"
+changes_to = ["cad-max"]
+
+[[spec]]
+id = "cad-max"
+product = "acme-cad"
+changes_to = []
+
 [[channel]]
 id = "cad-koogallery"
 marketplace = "koogallery"
-protocol = "license-code"
+protocol = "license-online"
 products = ["acme-cad"]
 open_api = { base_url = "http://127.0.0.1:9000/", access_key = "env:ACME_AK", secret_key = "file:/run/sk" }
 ready = "app-info"
@@ -108,7 +118,10 @@ fn a_full_file_becomes_what_it_says() {
     assert_eq!((quota.window, quota.overage), (WindowAlignment::Calendar, Overage::Count));
     assert_eq!(quota.alert_percent, [50]);
     let channel = &file.channels[0];
-    assert_eq!((channel.protocol.0.as_str(), channel.marketplace), ("license-code", Marketplace::KooGallery));
+    assert_eq!(
+        (channel.protocol.0.as_str(), channel.marketplace),
+        ("license-online", Marketplace::KooGallery)
+    );
     assert_eq!((channel.access_keys[0].used_for, channel.ready), (AccessKeyUse::Kit, ReadyRule::AppInfo));
     assert_eq!(channel.access_keys[0].value, SecretRef::File("/run/key".into()));
     assert_eq!(channel.open_api.as_ref().expect("given").base_url, "http://127.0.0.1:9000");
@@ -191,7 +204,6 @@ fn what_this_version_does_not_do_is_told_with_its_line_to_who_applies() {
     let expected = [
         "/spec/0/kind this version serves license here",
         "/spec/0/machine/when_full this version serves refuse here",
-        "/channel/0/ready this version serves minted here",
     ];
     assert_eq!(told, expected);
     for protocol in PROTOCOLS {
@@ -303,6 +315,31 @@ const MISTAKES: &[(&str, &str, isize, &str, &str)] = &[
         "/spec/0/term",
         "or write \"order\" to take it from the order",
     ),
+    ("term = \"permanent\"", "term = \"P2D\"", 0, "/spec/0/term", "a trial has 3 to 180 days"),
+    ("term = \"permanent\"", "term = \"P181D\"", 0, "/spec/0/term", "write for example \"P14D\""),
+    (
+        "[\"cad-max\"]",
+        "[\"cad-mx\"]",
+        0,
+        "/spec/1/changes_to/0",
+        "there is no spec `cad-mx`; did you mean `cad-max`?",
+    ),
+    ("[\"cad-max\"]", "[\"cad-pro\"]", 0, "/spec/1/changes_to/0", "the spec `cad-pro` is a package"),
+    (
+        "[\"cad-max\"]",
+        "[\"cad-start\"]",
+        0,
+        "/spec/1/changes_to/0",
+        "an instance stays what it is without this",
+    ),
+    ("[\"cad-max\"]", "[\"cad-max\", \"cad-max\"]", 0, "/spec/1/changes_to/1", "stands twice"),
+    (
+        "protocol = \"license-online\"",
+        "protocol = \"license-v1\"",
+        3,
+        "/channel/0/ready",
+        "nobody asks for app info here: write \"minted\"",
+    ),
     ("updates = \"P1Y\"", "updates = \"P1W\"", 0, "/spec/0/updates", "a term is P1M, P1Y"),
     ("term = \"permanent\"", "term = \"P1Y\"", -5, "/spec/0/id", "`updates` is for a permanent license"),
     ("machines = \"unlimited\"", "machines = 0", 0, "/spec/0/machines", "must be from 1 to"),
@@ -396,33 +433,33 @@ const MISTAKES: &[(&str, &str, isize, &str, &str)] = &[
         "[[channel]]",
         "[[spec]]\nid = \"other\"\nproduct = \"acme-cad\"\nsku = \"CAD-PRO-2\"\n[[channel]]",
         3,
-        "/spec/1/sku",
+        "/spec/3/sku",
         "sku `CAD-PRO-2` already means another spec",
     ),
     (
         "[[channel]]",
         "[[spec]]\nid = \"other\"\nproduct = \"acme-cad\"\nproduct_ids = \"OFFI0001\"\n[[channel]]",
         3,
-        "/spec/1/product_ids",
+        "/spec/3/product_ids",
         "product id `OFFI0001` already means",
     ),
     (
         "[[channel]]",
         "[[spec]]\nproduct = \"acme-cad\"\n[[channel]]",
         0,
-        "/spec/1",
+        "/spec/3",
         "`id` is missing; write for example `id = \"cad-pro\"`",
     ),
     (
         "[[channel]]",
         "[[spec]]\nid = \"pack\"\nproduct = \"acme-cad\"\nkind = \"package\"\n[[channel]]",
         1,
-        "/spec/1/id",
+        "/spec/3/id",
         "add a [[spec.quota]]",
     ),
     // channel
     (
-        "protocol = \"license-code\"",
+        "protocol = \"license-online\"",
         "protocol = \"saas\"",
         0,
         "/channel/0/protocol",
@@ -433,7 +470,7 @@ const MISTAKES: &[(&str, &str, isize, &str, &str)] = &[
         "marketplace = \"generic\"",
         0,
         "/channel/0/marketplace",
-        "protocol `license-code` is spoken by `koogallery`",
+        "protocol `license-online` is spoken by `koogallery`",
     ),
     ("products = [\"acme-cad\"]", "products = []", 0, "/channel/0/products", "at least one product"),
     (
@@ -500,7 +537,7 @@ fn all_mistakes_are_told_at_once_in_the_order_of_lines() {
         ("id = \"acme\"", "id = \"ACME\""),
         ("machines = \"unlimited\"", "machines = -1"),
         ("amount = 0.5", "amount = \"much\""),
-        ("protocol = \"license-code\"", "protocol = 2"),
+        ("protocol = \"license-online\"", "protocol = 2"),
         ("scopes = [\"read\", \"issue\"]", "scope = []"),
         ("kind = \"package\"", "kind = package"),
     ] {

@@ -29,6 +29,7 @@ for_engines! { at_once [memory embedded postgres] {
     a_leaked_key_reaches_the_client_as_superseded_and_the_new_key_works,
     suspension_resumption_and_revocation_reach_the_client,
     a_place_whose_lease_has_ended_is_taken_without_a_sweep_and_its_old_holder_is_refused,
+    a_claim_code_typed_into_the_software_begins_a_license_that_waits_for_its_first_activation,
 } }
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -226,9 +227,8 @@ fn renew(customer: &Api, holder: &Answer, nonce: &str) -> Answer {
     customer.post(&format!("/v1/activations/{}/renew", holder.text_at("/activation_id")), &body)
 }
 
-#[test]
-fn a_claim_code_typed_into_the_software_begins_a_license_that_waits_for_its_first_activation() {
-    let harness = service();
+fn a_claim_code_typed_into_the_software_begins_a_license_that_waits_for_its_first_activation(on: EngineName) {
+    let harness = opened(on);
     let later = "\n[[spec]]\nid = \"cad-later\"\nproduct = \"acme-cad\"\nterm = \"P1M\"\nstarts = \"first-activation\"\n\
         [[spec]]\nid = \"cad-service\"\nproduct = \"acme-cad\"\nterm = \"P1M\"\nstarts = \"acceptance\"\n";
     harness.apply(&(acme(&harness.world.sandbox) + later));

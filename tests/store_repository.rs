@@ -201,6 +201,7 @@ mod sample {
             offline: OfflinePolicy::default(),
             machine: MachinePolicy::default(),
             quota: vec![],
+            changes_to: None,
         }
     }
 
@@ -231,7 +232,11 @@ mod sample {
             machine: policy(Binding::Floating, WhenFull::Refuse),
             ..spec("third")
         };
-        let fourth = Spec { machine: policy(Binding::Unbound, WhenFull::Refuse), ..spec("fourth") };
+        let fourth = Spec {
+            machine: policy(Binding::Unbound, WhenFull::Refuse),
+            changes_to: Some(vec![SpecId::parse("s").expect("valid")]),
+            ..spec("fourth")
+        };
         [spec("s"), full, third, fourth].map(|value| Owned { merchant: acme(), value }).into()
     }
 
@@ -512,6 +517,19 @@ mod sample {
         let came = Some(DelayedStart::Came { event: StartEvent::Acceptance, at: at(9) });
         let begun = License { start: came, ..license("acme", 6) };
         vec![bare, full, revoked, released, waiting, accepting, begun]
+    }
+
+    fn app_infos() -> Vec<AppInfo> {
+        let bare = AppInfo {
+            merchant: acme(),
+            license: license_id(1),
+            front_end_url: "https://t1.example".into(),
+            memo: None,
+            set_at: at(789),
+        };
+        let full =
+            AppInfo { license: license_id(2), memo: Some("欢迎 {claim_code}\n".into()), ..bare.clone() };
+        vec![bare, full]
     }
 
     fn claim_targets() -> Vec<ClaimTarget> {
@@ -1096,6 +1114,7 @@ mod sample {
         all.extend(records(vec![handed_over(None), handed_over(Some([0; COMMITMENT_BYTES]))]));
         all.extend(records(vec![pending("acme", 1), pending("acme", u128::MAX)]));
         all.extend(records(licenses()));
+        all.extend(records(app_infos()));
         all.extend(records(claim_targets()));
         all.extend(records(places()));
         all.extend(records(activations()));
@@ -1197,7 +1216,7 @@ mod round_trip {
         let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
         let mut distinct = kinds.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), 31);
+        assert_eq!(distinct.len(), 32);
         // There is one restore record, under one key.
         let only_one = sample::all().last().map(std::mem::discriminant);
         for kind in distinct.into_iter().filter(|kind| Some(*kind) != only_one) {
@@ -1403,6 +1422,7 @@ mod stored_form {
 /job/\x80\x00\x00\x00\x00\x00\x06\xfdjob_0000000000000000000001 schema 2 until None {"id":"job_0000000000000000000001","due_at_ms":1789,"attempts":0,"task":{"settle_purchase":{"purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}}}
 /met/restore schema 1 until None {"taken_at_ms":789,"restored_at_ms":1789}
 acme/act/lic_0000000000000000000001\x00act_0000000000000000000001 schema 2 until None {"id":"act_0000000000000000000001","merchant":"acme","license":"lic_0000000000000000000001","machine":{},"name":"","slot":{"list":0,"idx":0},"created_at_ms":789,"state":{"ended":{"at_ms":1789,"cause":"holder"}}}
+acme/app/lic_0000000000000000000001 schema 1 until None {"merchant":"acme","license":"lic_0000000000000000000001","front_end_url":"https://t1.example","set_at_ms":789789}
 acme/cal/koogallery-1\x00ucal_0000000000000000000001 schema 1 until None {"merchant":"acme","channel":"koogallery-1","signed":false,"newest":"cal_0000000000000000000001","calls":[{"id":"cal_0000000000000000000001","at_ms":789,"status":0,"took_ms":0,"count":1}]}
 acme/cat/channel\x00c schema 1 until None {"merchant":"acme","channel":{"id":"c","marketplace":"generic","protocol":"","products":[],"access_keys":[],"ready":"minted"}}
 acme/cat/mapping\x00sCAD-NEW schema 1 until None {"merchant":"acme","code":{"sku":"CAD-NEW"},"spec":"cad-year","since_ms":1789}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use license_token::key_set::KeySetError;
-use license_token::{Env, KeySet};
+use license_token::{Amount, Env, KeySet};
 
 use crate::clock::{self, Clock};
 use crate::environment::{self, Environment};
@@ -27,6 +27,7 @@ pub struct Config {
     pub(crate) clock: Clock,
     pub(crate) environment: Environment,
     pub(crate) machine: Arc<dyn ReadMachine>,
+    pub(crate) shares: Vec<(String, Amount)>,
     state_dir: PathBuf,
 }
 
@@ -69,6 +70,7 @@ impl Config {
             clock: clock::system(),
             environment: environment::process(),
             machine: Arc::new(HostMachine),
+            shares: Vec::new(),
             state_dir: state_dir.as_ref().to_owned(),
         })
     }
@@ -126,6 +128,15 @@ impl Config {
     #[must_use]
     pub fn machine(mut self, reader: impl ReadMachine + 'static) -> Self {
         self.machine = Arc::new(reader);
+        self
+    }
+
+    /// How much of a metric this machine wants to hold, so that [`crate::meter`] can consume it without the server. What
+    /// it gets is what is left, and no more than that; what is used up is filled up again.
+    #[must_use]
+    pub fn share(mut self, metric: &str, amount: Amount) -> Self {
+        self.shares.retain(|(known, _)| known != metric);
+        self.shares.push((metric.to_owned(), amount));
         self
     }
 

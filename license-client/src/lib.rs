@@ -23,18 +23,23 @@
 //! | [`check`] | only while no license holds: to claim, to activate, to renew a lease that is over |
 //! | [`maintain`] | renews the certificate when its time has come, fetches the status lists |
 //! | [`release`] | gives this machine's place back |
+//! | [`meter`] | never: quota is consumed of the share that this machine holds, and told at the next renewal |
 //!
 //! There is no global state and no thread, and no call panics. What is kept stands in one file of the state
-//! folder; every signed text in it is verified anew at each call.
+//! folder; every signed text in it is verified anew at each call. A machine that has a key of its own, or consumes
+//! quota offline, keeps its key and its usage ledger beside it.
 #![deny(missing_docs)]
 
 mod check;
 mod clock;
 mod config;
+mod device;
 mod environment;
 mod held;
+mod ledger;
 mod machine;
 mod maintain;
+mod meter;
 mod offline;
 mod pasted;
 mod reasons;
@@ -49,5 +54,6 @@ pub use config::{Config, ConfigError};
 pub use license_token::{Amount, Component, Enforcement, Env, QuotaClaim};
 pub use machine::{HostMachine, ReadMachine};
 pub use maintain::maintain;
+pub use meter::{MeterRefusal, Metered, meter};
 pub use release::{ReleaseError, release};
 pub use verdict::{Granted, NextAction, Verdict};

@@ -20,7 +20,7 @@ pub fn maintain(config: &Config) -> Verdict {
 }
 
 fn maintain_within(session: &mut Session<'_>) {
-    if session.lacks_certificate() {
+    if session.lacks_certificate() || session.has_lost_device_key() {
         session.activate();
     }
     let renewed = renewal_is_due(session) && session.renew();
@@ -42,5 +42,8 @@ fn maintain_within(session: &mut Session<'_>) {
 fn renewal_is_due(session: &Session<'_>) -> bool {
     let renew_at = session.held.fitting_certificate().map(|certificate| certificate.claims().renew);
     let time_has_come = renew_at.is_some_and(|renew_at| session.effective_now() >= renew_at);
-    time_has_come || session.has_refusal() || !matches!(session.decide(), Verdict::Valid(_))
+    time_has_come
+        || session.has_refusal()
+        || session.lacks_share()
+        || !matches!(session.decide(), Verdict::Valid(_))
 }

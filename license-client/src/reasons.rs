@@ -1,6 +1,6 @@
 //! What people read, in English and Chinese.
 
-use crate::{NextAction, Verdict};
+use crate::{MeterRefusal, NextAction, Verdict};
 
 fn pick(locale: &str, english: &'static str, chinese: &'static str) -> &'static str {
     let is_chinese = locale.get(..2).is_some_and(|language| language.eq_ignore_ascii_case("zh"));
@@ -51,6 +51,35 @@ pub(crate) fn of_verdict(verdict: &Verdict, locale: &str) -> &'static str {
         Verdict::ClockSuspect => ("The clock of this computer is wrong.", "本机时间不正确。"),
         Verdict::StatusStale => ("The license must be confirmed online.", "许可证需要联网确认状态。"),
         Verdict::Malformed => ("This is no license key for this product.", "这不是本产品的有效许可证密钥。"),
+    };
+    pick(locale, english, chinese)
+}
+
+pub(crate) fn of_meter_refusal(refusal: &MeterRefusal, locale: &str) -> &'static str {
+    let (english, chinese) = match refusal {
+        // Its verdict has words of its own.
+        MeterRefusal::NotLicensed(_) => ("The license does not hold here.", "许可证在本机无效。"),
+        MeterRefusal::NothingAsked => ("An amount must be more than zero.", "用量必须大于零。"),
+        MeterRefusal::NoShare => (
+            "This computer holds no quota for use offline yet; it must go online once.",
+            "本机尚未获得可离线使用的配额，请联网一次。",
+        ),
+        MeterRefusal::Exhausted { .. } => (
+            "The quota that this computer may use offline is used up; it must go online for more.",
+            "本机可离线使用的配额已用完，请联网后再获取。",
+        ),
+        MeterRefusal::LedgerFull => (
+            "Too much usage waits to be reported; this computer must go online.",
+            "待上报的用量记录过多，请联网上报。",
+        ),
+        MeterRefusal::LedgerDamaged => (
+            "The record of what was used on this computer is damaged; it must go online.",
+            "本机的用量记录已损坏，请联网处理。",
+        ),
+        MeterRefusal::NotWritten(_) => (
+            "The usage could not be written down, so it was not granted.",
+            "用量无法写入本机，因此未予批准。",
+        ),
     };
     pick(locale, english, chinese)
 }

@@ -23,16 +23,64 @@ pub(crate) enum Failure {
     Refused(String),
 }
 
-/// `machine` of a request.
+/// `machine` of a request: its components, or what its own key has signed.
 #[derive(Debug, Serialize)]
-pub(crate) struct MachineBody {
-    components: BTreeMap<&'static str, String>,
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MachineBody {
+    Components(BTreeMap<&'static str, String>),
+    Request(String),
+}
+
+/// What a machine with a key of its own sends besides.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct DeviceBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub quota: Vec<AskBody>,
+}
+
+/// How much of a metric it wants to hold.
+#[derive(Debug, Serialize)]
+pub(crate) struct AskBody {
+    pub metric: String,
+    /// As text, so that nobody rounds it.
+    pub amount: String,
+}
+
+#[derive(Serialize)]
+struct ActivateBody<'a> {
+    license_key: &'a str,
+    machine: MachineBody,
+    name: &'a str,
+    nonce: &'a str,
+    #[serde(flatten)]
+    device: DeviceBody,
+}
+
+#[derive(Serialize)]
+struct RenewBody<'a> {
+    certificate: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine: Option<MachineBody>,
+    nonce: &'a str,
+    #[serde(flatten)]
+    device: DeviceBody,
+}
+
+#[derive(Serialize)]
+struct ReleaseBody<'a> {
+    certificate: &'a str,
+    #[serde(flatten)]
+    device: DeviceBody,
 }
 
 impl From<&Machine> for MachineBody {
     fn from(machine: &Machine) -> Self {
         let entries = machine.components.iter();
-        Self { components: entries.map(|(name, commitment)| (name.as_str(), commitment.to_text())).collect() }
+        Self::Components(entries.map(|(name, commitment)| (name.as_str(), commitment.to_text())).collect())
     }
 }
 
@@ -79,15 +127,13 @@ impl Server {
 
     pub fn activate(
         &self,
-        key: &str,
-        machine: &Machine,
+        license_key: &str,
+        machine: MachineBody,
         name: &str,
         nonce: &str,
+        device: DeviceBody,
     ) -> Result<Activated, Failure> {
-        let machine = MachineBody::from(machine);
-        let body =
-            serde_json::json!({ "license_key": key, "machine": machine, "name": name, "nonce": nonce });
-        self.post("/v1/activations", &body)
+        self.post("/v1/activations", &ActivateBody { license_key, machine, name, nonce, device })
     }
 
     /// With a claim code in the place of a license key: for a license that begins with its first activation.
@@ -110,14 +156,15 @@ impl Server {
         certificate: &str,
         machine: &Machine,
         nonce: &str,
+        device: DeviceBody,
     ) -> Result<Activated, Failure> {
-        let machine = MachineBody::from(machine);
-        let body = serde_json::json!({ "certificate": certificate, "machine": machine, "nonce": nonce });
+        let machine = (!machine.components.is_empty()).then(|| MachineBody::from(machine));
+        let body = RenewBody { certificate, machine, nonce, device };
         self.post(&format!("/v1/activations/{id}/renew"), &body)
     }
 
-    pub fn release(&self, id: &str, certificate: &str) -> Result<(), Failure> {
-        let body = serde_json::json!({ "certificate": certificate });
+    pub fn release(&self, id: &str, certificate: &str, device: DeviceBody) -> Result<(), Failure> {
+        let body = ReleaseBody { certificate, device };
         self.send(&format!("/v1/activations/{id}/release"), &body).map(drop)
     }
 

@@ -2,15 +2,19 @@
 
 use std::path::PathBuf;
 
-use license_token::{ActivationClaims, Binding, LicenseClaims, Machine, VerifiedToken, base64url};
+use license_token::{
+    ActivationClaims, Amount, Ask, Binding, DeviceKey, LicenseClaims, Machine, RequestClaims, VerifiedToken,
+    base64url,
+};
 
 use sha2::{Digest as _, Sha256};
 
 use crate::held::{self, Held};
+use crate::ledger::Ledger;
 use crate::pasted::Pasted;
-use crate::server::{Activated, Failure, Server};
+use crate::server::{Activated, AskBody, DeviceBody, Failure, MachineBody, Server};
 use crate::state::{self, State, StoredList, StoredRefusal};
-use crate::{Config, NextAction, Verdict, machine, offline};
+use crate::{Config, NextAction, Verdict, device, machine, meter, offline};
 
 const MINUTE_SECS: i64 = 60;
 /// Pause after the first failure; doubled with each further one.
@@ -26,6 +30,13 @@ const LIST_TTL_SECS: i64 = 12 * 60 * MINUTE_SECS;
 /// A list may be kept for its `ttl`; who calls `maintain` wants news, and an unchanged list costs an answer without a body.
 const LIST_REST_MAX_SECS: i64 = MINUTE_SECS;
 
+/// How many entries wait before they are told without another reason.
+const LEDGER_WAITING_MAX: usize = 128;
+/// Most further renewals of one call for a long ledger: more than the longest needs.
+const LEDGER_ROUNDS_MAX: usize = 32;
+/// Age of a certificate from which a share that is low is asked for again although nothing was used.
+const SHARE_RETRY_SECS: i64 = 60 * MINUTE_SECS;
+
 pub(crate) struct Session<'a> {
     pub config: &'a Config,
     pub held: Held,
@@ -36,6 +47,21 @@ pub(crate) struct Session<'a> {
     machine: Machine,
     contact: Contact,
     is_list_gone: bool,
+    has_more_to_send: bool,
+}
+
+/// What was signed for a call.
+struct Signed {
+    request: String,
+    ledger: Option<String>,
+    sent: Option<Sent>,
+}
+
+/// How the ledger stood that was sent.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    more: bool,
+    is_sound: bool,
 }
 
 /// What this call has heard of the server so far.
@@ -52,10 +78,12 @@ impl<'a> Session<'a> {
         let path = state::path(config);
         let state = State::load(&path);
         let held = Held::load(config, &state);
-        let machine = machine::identify(config);
+        let mut machine = machine::identify(config);
+        machine.device_key = device::load(config).map(|key| key.thumbprint().to_owned());
         let contact = Contact::None;
         let (now, before) = ((config.clock)(), state.clone());
-        Self { config, held, now, before, state, path, machine, contact, is_list_gone: false }
+        let (is_list_gone, has_more_to_send) = (false, false);
+        Self { config, held, now, before, state, path, machine, contact, is_list_gone, has_more_to_send }
     }
 
     /// Keeps what changed. A folder that cannot be written costs persistence, not the verdict.
@@ -254,13 +282,132 @@ impl<'a> Session<'a> {
         let (Some(server), Some(key)) = (self.server(), &self.held.key) else { return };
         let key = key.text().to_owned();
         let Some(nonce) = self.nonce() else { return };
-        let answer = server.activate(&key, &self.machine, &machine::name(self.config), &nonce);
+        let device = self.wanted_device();
+        let name = machine::name(self.config);
+        let answer = self.with_ledger(|session| {
+            let signed = device.as_ref().map(|key| session.signed(key, Ask::Activate, &nonce));
+            let (machine, device, sent) = match signed {
+                Some(Signed { request, ledger, sent }) => {
+                    let quota = session.asks();
+                    (MachineBody::Request(request), DeviceBody { proof: None, ledger, quota }, sent)
+                }
+                None => (MachineBody::from(&session.machine), DeviceBody::default(), None),
+            };
+            (server.activate(&key, machine, &name, &nonce, device), sent)
+        });
+        if let (Ok(_), Some(device)) = (&answer, device) {
+            self.machine.device_key = Some(device.thumbprint().to_owned());
+        }
         self.heard(answer, &nonce);
+    }
+
+    /// The key that this machine shows, where the license or the software wants one; made when needed.
+    fn wanted_device(&self) -> Option<DeviceKey> {
+        let binds = |binding| binding == Binding::DeviceKey;
+        let certificate = self.held.fitting_certificate().map(|certificate| certificate.claims());
+        let is_wanted = !self.config.shares.is_empty()
+            || self.held.key.as_ref().is_some_and(|key| binds(key.claims().policy.binding))
+            || certificate.is_some_and(|claims| claims.ledger.is_some() || claims.device_key.is_some());
+        if is_wanted { device::load_or_make(self.config) } else { None }
+    }
+
+    /// The key under which the server knows this machine, if it is still here.
+    fn known_device(&self) -> Option<DeviceKey> {
+        let key = self.wanted_device()?;
+        let certificate = self.held.fitting_certificate()?;
+        let known = certificate.claims().ledger.as_ref().map(|receipt| receipt.key.as_str());
+        known.is_none_or(|known| known == key.thumbprint()).then_some(key)
+    }
+
+    /// Whether the server knows this machine by a key that is no longer here: only an activation tells it of another.
+    pub fn has_lost_device_key(&self) -> bool {
+        self.wanted_device().is_some() && self.known_device().is_none() && self.has_certificate()
+    }
+
+    /// What the key signs, and the ledger that goes with it.
+    fn signed(&self, key: &DeviceKey, ask: Ask, nonce: &str) -> Signed {
+        let certificate = self.held.fitting_certificate().map(|certificate| certificate.claims());
+        let license = self.held.key.as_ref().map(|key| key.claims().sub.clone());
+        let receipt = certificate.and_then(|claims| claims.ledger.as_ref());
+        let receipt = receipt.filter(|receipt| receipt.key == key.thumbprint());
+        let act = certificate.map(|claims| claims.act.clone());
+        let opened = act.as_ref().zip(receipt).and_then(|(act, receipt)| {
+            Ledger::open(self.config, act, receipt).ok().map(|ledger| (ledger.sending(), ledger.is_sound()))
+        });
+        let claims = RequestClaims {
+            aud: self.config.product.clone(),
+            sub: license.or_else(|| certificate.map(|claims| claims.sub.clone())).unwrap_or_default(),
+            jti: nonce.to_owned(),
+            iat: self.now.max(0),
+            env: self.config.env,
+            ask,
+            act,
+            machine: self.machine.components.clone(),
+            ledger: opened.as_ref().map(|(sending, _)| sending.mark.clone()),
+        };
+        let sent =
+            opened.as_ref().map(|(sending, is_sound)| Sent { more: sending.mark.more, is_sound: *is_sound });
+        let ledger = opened.map(|(sending, _)| sending.text);
+        Signed { request: key.sign_request(&claims), ledger, sent }
+    }
+
+    fn asks(&self) -> Vec<AskBody> {
+        let ask = |(metric, amount): &(String, Amount)| AskBody {
+            metric: metric.clone(),
+            amount: amount.to_string(),
+        };
+        self.config.shares.iter().map(ask).collect()
+    }
+
+    /// Calls with the ledger. Where the server refuses it, what was good was counted there: it is set aside, and the call
+    /// is made again without. One that the server took although it did not fit here is of no more use either.
+    fn with_ledger<T>(
+        &mut self,
+        call: impl Fn(&Self) -> (Result<T, Failure>, Option<Sent>),
+    ) -> Result<T, Failure> {
+        let (mut answer, mut sent) = call(self);
+        if matches!(&answer, Err(Failure::Refused(code)) if code == "ledger_refused")
+            && self.set_ledger_aside()
+        {
+            (answer, sent) = call(self);
+        }
+        let is_of_no_use = answer.is_ok() && sent.is_some_and(|sent| !sent.is_sound);
+        if is_of_no_use {
+            self.set_ledger_aside();
+        }
+        self.has_more_to_send = answer.is_ok() && sent.is_some_and(|sent| sent.more);
+        answer
+    }
+
+    fn set_ledger_aside(&self) -> bool {
+        let certificate = self.held.fitting_certificate().map(|certificate| certificate.claims());
+        let opened = certificate
+            .and_then(|claims| Ledger::open(self.config, &claims.act, claims.ledger.as_ref()?).ok());
+        opened.is_some_and(|ledger| ledger.set_aside().is_ok())
+    }
+
+    /// Whether the share that the software wants is not there, or is to be filled up.
+    pub fn lacks_share(&self) -> bool {
+        let Some(certificate) = self.held.fitting_certificate() else { return false };
+        let age = self.effective_now().saturating_sub(certificate.claims().iat);
+        self.config.shares.iter().any(|(metric, wanted)| match meter::standing(self, metric) {
+            None => true,
+            Some((left, waiting)) => {
+                let is_low = left.ten_thousandths() < wanted.ten_thousandths() / 2;
+                waiting >= LEDGER_WAITING_MAX || is_low && (waiting > 0 || age >= SHARE_RETRY_SECS)
+            }
+        })
     }
 
     /// Asks for a new certificate and, with it, for the current license key. `false`: there is nothing to renew.
     pub fn renew(&mut self) -> bool {
         let is_asked = self.renew_once();
+        // A long ledger needs several answers: each says how far it was merged.
+        for _round in 0..LEDGER_ROUNDS_MAX {
+            if !self.has_more_to_send || !self.renew_once() {
+                break;
+            }
+        }
         // The answer may be the one that was lost long ago: its certificate is over, and renews in turn.
         if self.contact == Contact::Answered
             && !self.has_refusal()
@@ -276,7 +423,17 @@ impl<'a> Session<'a> {
         let Some(certificate) = self.held.fitting_certificate() else { return false };
         let (id, text) = (certificate.claims().act.clone(), certificate.text().to_owned());
         let nonce = renewal_nonce(&text);
-        let answer = server.renew(&id, &text, &self.machine, &nonce);
+        let device = self.known_device();
+        let answer = self.with_ledger(|session| {
+            let signed = device.as_ref().map(|key| session.signed(key, Ask::Renew, &nonce));
+            let (body, sent) = match signed {
+                Some(Signed { request, ledger, sent }) => {
+                    (DeviceBody { proof: Some(request), ledger, quota: session.asks() }, sent)
+                }
+                None => (DeviceBody::default(), None),
+            };
+            (server.renew(&id, &text, &session.machine, &nonce, body), sent)
+        });
         self.heard(answer, &nonce);
         true
     }
@@ -395,7 +552,19 @@ impl<'a> Session<'a> {
     pub fn release(&mut self) -> Result<(), Failure> {
         let server = Server::of(self.config).ok_or(Failure::Unreachable)?;
         let Some(certificate) = self.held.fitting_certificate() else { return Ok(()) };
-        server.release(&certificate.claims().act, certificate.text())?;
+        let (id, text) = (certificate.claims().act.clone(), certificate.text().to_owned());
+        let device = self.known_device();
+        self.with_ledger(|session| {
+            let signed = device.as_ref().map(|key| session.signed(key, Ask::Release, "release"));
+            let (body, sent) = signed.map_or_else(
+                || (DeviceBody::default(), None),
+                |signed| {
+                    let proof = Some(signed.request);
+                    (DeviceBody { proof, ledger: signed.ledger, quota: Vec::new() }, signed.sent)
+                },
+            );
+            (server.release(&id, &text, body), sent)
+        })?;
         self.state.forget_license();
         self.refresh();
         Ok(())

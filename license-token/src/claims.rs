@@ -3,13 +3,13 @@
 
 mod activation;
 mod license;
-mod reader;
+pub(crate) mod reader;
 mod shared;
 mod status_list;
 
 pub use activation::ActivationClaims;
 pub use license::LicenseClaims;
-pub use shared::{Env, SpecClaim, StatusRef};
+pub use shared::{Env, LedgerClaim, SpecClaim, StatusRef};
 pub use status_list::StatusListClaims;
 
 #[cfg(feature = "signing")]

@@ -12,6 +12,9 @@
 //! | [`verdict`] | the one ordered list of checks, one stable [`Code`] per step |
 //! | [`status_list`] | revocation lists (IETF Token Status List) |
 //! | [`machine`] | committed machine components and when two machines are the same |
+//! | [`ledger`] | the usage ledger: what a machine consumed of its share while offline (`docs/usage-ledger.md`) |
+//! | [`request`] | what a machine asks for, signed by its own key |
+//! | `device_key` | feature `device-key`: the key of a machine, signing ledgers and requests |
 //! | `signing` | feature `signing`: making tokens |
 //!
 //! There is no clock, file, network or randomness in here: whoever decides is given `now` in Unix seconds.
@@ -34,12 +37,16 @@ pub mod amount;
 pub mod base64url;
 pub mod claims;
 pub mod code;
+#[cfg(feature = "device-key")]
+pub mod device_key;
 pub mod json;
 pub mod key_set;
+pub mod ledger;
 pub mod machine;
 pub mod policy;
 pub mod quota;
 pub mod refusal;
+pub mod request;
 #[cfg(feature = "signing")]
 pub mod signing;
 pub mod status_list;
@@ -49,13 +56,18 @@ pub mod token_type;
 pub mod verdict;
 
 pub use amount::Amount;
-pub use claims::{ActivationClaims, AnyClaims, Env, LicenseClaims, SpecClaim, StatusListClaims, StatusRef};
+pub use claims::{
+    ActivationClaims, AnyClaims, Env, LedgerClaim, LicenseClaims, SpecClaim, StatusListClaims, StatusRef,
+};
 pub use code::Code;
+#[cfg(feature = "device-key")]
+pub use device_key::DeviceKey;
 pub use key_set::{KeySet, Role, VerifyingKey};
 pub use machine::{Commitment, Component, Machine, MachineClaim};
 pub use policy::{Binding, Enforcement, Policy, StatusRule};
-pub use quota::{QuotaClaim, Reset};
+pub use quota::{QuotaClaim, Reset, ShareClaim};
 pub use refusal::Refusal;
+pub use request::{Ask, LedgerMark, RequestClaims, VerifiedRequest};
 #[cfg(feature = "signing")]
 pub use signing::SigningKey;
 pub use status_list::{StatusList, StatusValue};

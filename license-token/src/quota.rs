@@ -36,4 +36,17 @@ pub struct QuotaClaim {
     pub reset: Reset,
     /// Amount × windows in the term, where that is a whole number.
     pub total: Option<Amount>,
+    /// In a certificate: which share of this machine it is.
+    pub share: Option<ShareClaim>,
+}
+
+/// A part of a package that is kept for one machine, so that it may be used without the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShareClaim {
+    /// Its number among all that the activation ever had, from 1: what an entry of the usage ledger names.
+    pub number: i64,
+    /// First second of its window, Unix seconds.
+    pub from: i64,
+    /// First second at which it may not be used any more.
+    pub until: i64,
 }

@@ -71,6 +71,14 @@ impl<'a> UnverifiedToken<'a> {
         Untrusted { header: &self.header, claims: &self.payload }
     }
 
+    pub(crate) fn signing_input(&self) -> &str {
+        self.signing_input
+    }
+
+    pub(crate) fn signature(&self) -> &[u8; 64] {
+        &self.signature
+    }
+
     /// Checks header, key, signature, type and the form of the claims, in this order. Whether the token is meant
     /// for the caller, and holds now, is [`crate::verdict`]'s.
     ///

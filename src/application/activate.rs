@@ -9,6 +9,7 @@ use super::continue_after_restore::LastRestore;
 use super::merchant_commands::freed;
 use super::ports::{ABSENT, CertificateOrder, Commit, StoreError, Urgency, Versioned, find};
 use super::record::{LicensePlaces, Record, RecordKey};
+use super::settle_device::{DeviceRequest, KeyChange, SettledDevice, Settling, bound_machine};
 use crate::domain::{
     Activation, ActivationId, ActivationState, Actor, Binding, EndCause, EventKind, GENERATION_FIRST,
     Instant, Lease, License, LicenseId, Machine, Merchant, MerchantId, PlaceDecision, Places, Refusal,
@@ -30,6 +31,8 @@ pub struct Activate {
     pub name: String,
     /// The same for the same request.
     pub nonce: String,
+    /// The machine's own key, if it has one.
+    pub device: DeviceRequest,
 }
 
 /// What a machine gets.
@@ -108,6 +111,16 @@ impl App {
             let why = "the license is not bound to machines: the license key alone is enough";
             return Err(Refusal::IllegalState { why }.into());
         }
+        let machine = bound_machine(license, &command.machine, command.device.proof.as_ref())?;
+        let mut command = Activate { machine, ..command.clone() };
+        let kept = loaded.places.value.places.of_machine(&command.machine).map(|place| &place.activation);
+        if let Some(proof) = &mut command.device.proof
+            && proof.activation.as_ref() != kept
+            && self.merge_former_ledger(&loaded.license, proof, now).await?
+        {
+            proof.ledger = None;
+        }
+        let command = &command;
         let places = &loaded.places.value.places;
         let limit = license.sold.machines;
         let needs_leases = places.of_machine(&command.machine).is_none() && places.are_taken(limit);
@@ -204,7 +217,18 @@ impl App {
             state: ActivationState::Ended { at: now, cause: EndCause::Holder },
         };
         let first = NextLease { generation: GENERATION_FIRST, follows: None, nonce: &command.nonce, now };
-        self.sign_lease(&loaded, &mut activation, &first)?;
+        let settling = Settling {
+            license: &loaded.license,
+            activation: &activation,
+            request: &command.device,
+            generation: 0,
+            change: KeyChange::Allowed,
+            usable_until: Some(usable_until(license, now)),
+            now,
+        };
+        let settled = self.settle_device(&settling).await?;
+        self.refuse_ledger(&activation, &settled).await?;
+        self.sign_lease(&loaded, &mut activation, &settled, &first)?;
         let mut places = loaded.places.value.clone();
         let mut commit = self.holding(Commit::new().with_urgency(Urgency::Grow), &loaded);
         if let Some(Versioned { value: mut displaced, revision }) = old {
@@ -217,6 +241,7 @@ impl App {
         let event = self.activation_event(&activation, EventKind::ActivationCreated);
         let answer = self.activated(&loaded, &activation, true)?;
         let commit = commit.put(places, loaded.places.revision).put(event, ABSENT).put(activation, ABSENT);
+        let commit = settled.add_to(commit);
         self.store.commit(commit).await?;
         self.signals.flips.notify_one();
         Ok(answer)
@@ -241,7 +266,17 @@ impl App {
         }
         let generation = lease.next_generation(untouched_since);
         let next = NextLease { generation, follows: None, nonce: &command.nonce, now };
-        self.next_lease(loaded, found, Some(&command.machine), &next).await
+        let settling = Settling {
+            license: &loaded.license,
+            activation: &found.value,
+            request: &command.device,
+            generation: lease.generation,
+            change: KeyChange::Allowed,
+            usable_until: Some(usable_until(&loaded.license.value, now)),
+            now,
+        };
+        let settled = self.settle_device(&settling).await?;
+        self.next_lease(loaded, found, Some(&command.machine), &settled, &next).await
     }
 
     /// Signs and stores the next certificate; the machine's components as it offers them now are kept.
@@ -250,9 +285,11 @@ impl App {
         loaded: &Loaded,
         found: Versioned<Activation>,
         machine: Option<&Machine>,
+        settled: &SettledDevice,
         next: &NextLease<'_>,
     ) -> Result<Activated, UseCaseError> {
         let Versioned { value: mut activation, revision } = found;
+        self.refuse_ledger(&activation, settled).await?;
         let mut commit = self.holding(Commit::new(), loaded);
         if let Some(machine) = machine.filter(|machine| **machine != activation.machine) {
             activation.machine = machine.clone();
@@ -262,9 +299,9 @@ impl App {
             }
             commit = commit.put(places, loaded.places.revision);
         }
-        self.sign_lease(loaded, &mut activation, next)?;
+        self.sign_lease(loaded, &mut activation, settled, next)?;
         let answer = self.activated(loaded, &activation, false)?;
-        self.store.commit(commit.put(activation, revision)).await?;
+        self.store.commit(settled.add_to(commit.put(activation, revision))).await?;
         Ok(answer)
     }
 
@@ -273,21 +310,16 @@ impl App {
         &self,
         loaded: &Loaded,
         activation: &mut Activation,
+        settled: &SettledDevice,
         next: &NextLease<'_>,
     ) -> Result<(), UseCaseError> {
         let now = next.now;
         let license = &loaded.license.value;
-        let (machine, offline) = (&license.sold.machine, &license.sold.offline);
-        let (length, renew) = match machine.binding {
-            Binding::Floating => (machine.floating_lease, machine.floating_lease / 3),
-            Binding::Hardware | Binding::DeviceKey | Binding::Unbound => (offline.lease, offline.renew_after),
-        };
-        let span = |length| TimeDelta::from_std(length).unwrap_or(TimeDelta::days(366));
-        let validity = Validity::between(now, Some(now + span(length))).ending_within(&license.validity);
+        let (validity, renew) = lease_of(license, now);
         let half = validity.ends_at.map_or(now, |end| now + (end - now) / 2);
         let lease = Lease {
             validity,
-            renew_after: crate::domain::whole_seconds((now + span(renew)).min(half)),
+            renew_after: crate::domain::whole_seconds((now + renew).min(half)),
             generation: next.generation,
             follows: next.follows,
             nonce: next.nonce.to_owned(),
@@ -295,7 +327,8 @@ impl App {
             certificate: String::new(),
         };
         activation.state = ActivationState::Held(lease);
-        let order = CertificateOrder { merchant: &loaded.merchant, license, activation };
+        let device = settled.device.as_ref();
+        let order = CertificateOrder { merchant: &loaded.merchant, license, activation, device };
         let text = self.signer.certificate(&order)?;
         if let ActivationState::Held(lease) = &mut activation.state {
             lease.certificate = text;
@@ -328,4 +361,24 @@ impl App {
         let detail = [("activation", activation.id.to_string())];
         self.event(&activation.merchant, &activation.license, &Actor::Customer, kind, &detail)
     }
+}
+
+/// The span of a lease that begins now, and after how long it is renewed.
+fn lease_of(license: &License, now: Instant) -> (Validity, TimeDelta) {
+    let (machine, offline) = (&license.sold.machine, &license.sold.offline);
+    let (length, renew) = match machine.binding {
+        Binding::Floating => (machine.floating_lease, machine.floating_lease / 3),
+        Binding::Hardware | Binding::DeviceKey | Binding::Unbound => (offline.lease, offline.renew_after),
+    };
+    let span = |length| TimeDelta::from_std(length).unwrap_or(TimeDelta::days(366));
+    let validity = Validity::between(now, Some(now + span(length))).ending_within(&license.validity);
+    (validity, span(renew))
+}
+
+/// How long software goes on with a lease that begins now: grace belongs to the license's end, so a lease that is cut
+/// there lasts through it.
+pub(super) fn usable_until(license: &License, now: Instant) -> Instant {
+    let end = lease_of(license, now).0.ends_at.unwrap_or(now);
+    let grace = TimeDelta::from_std(license.sold.offline.grace).unwrap_or_default();
+    if license.validity.ends_at == Some(end) { end + grace } else { end }
 }

@@ -13,6 +13,9 @@ use crate::domain::{
     Target,
 };
 
+/// Tokens name their product for ever: a license never becomes one of another.
+pub(super) const OTHER_PRODUCT: &str = "the SKU means a spec of another product: give it to a spec of the license's own product in the apply file";
+
 /// What changes a license.
 pub(super) struct OrderedChange<'a> {
     pub(super) merchant: &'a Merchant,
@@ -96,6 +99,10 @@ impl App {
         let Some(spec) = self.spec_meant(&key.merchant, &channel, &facts).await? else {
             return Ok(Settled::Later("no spec knows the SKU yet".into()));
         };
+        let license = self.find_license(&key.merchant, &purchase.license).await?;
+        if license.is_some_and(|license| license.value.product != spec.product) {
+            return Ok(Settled::Later(OTHER_PRODUCT.into()));
+        }
         let merchant = self.merchant(&key.merchant).await?;
         let _turn = self.turn(&purchase.instance.as_str()).await;
         decided!(self, self.try_apply_change(&merchant, &purchase, order, &spec, &facts))
@@ -149,8 +156,8 @@ impl App {
         Ok(Commit::new().put(event, ABSENT).set_all(flips_between(Some(&before), license, now)))
     }
 
-    /// Whether an instance could become what its buyer thinks of: the machines in use have to fit. What no spec knows
-    /// is not refused.
+    /// Whether an instance could become what its buyer thinks of: its spec has to lead there, and the machines in use have
+    /// to fit. What no spec knows is not refused.
     pub(super) async fn check_change(
         &self,
         call: &PurchaseCall<'_>,
@@ -174,6 +181,12 @@ impl App {
         let Some(spec) = self.spec_meant(call.merchant, call.channel, &facts).await? else {
             return Ok(PurchaseOutcome::Done);
         };
+        let key = RecordKey::Spec(call.merchant.clone(), license.sold.spec.clone());
+        let present: Option<Versioned<Owned<Spec>>> = find(self.store.as_ref(), key).await?;
+        let leads_there = present.is_none_or(|present| present.value.value.may_become(&spec));
+        if !leads_there || spec.product != license.product {
+            return Ok(PurchaseOutcome::ChangeRefused);
+        }
         let places = &loaded.places.value.places;
         let activations = self.activations_of(license, places).await?;
         let live = activations.values().filter(|activation| !activation.has_lapsed(call.now)).count();

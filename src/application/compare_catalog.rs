@@ -128,6 +128,9 @@ impl Written for Owned<Spec> {
         for package in &spec.quota {
             put_quota(&mut members, package);
         }
+        if let Some(ids) = &spec.changes_to {
+            put(&mut members, "changes_to", list(ids.iter().map(|id| id.as_str())));
+        }
         members
     }
 }

@@ -12,7 +12,7 @@ use super::ports::{ABSENT, Commit, Listing, StoreError, Urgency, Versioned, find
 use super::record::{KitRecord, RecordKey};
 use super::view_licenses::LicenseOrPurchase;
 use crate::domain::{
-    Activation, Actor, CustomerDigest, CustomerId, Erasure, EventKind, Instant, License, LicenseId,
+    Activation, Actor, AppInfo, CustomerDigest, CustomerId, Erasure, EventKind, Instant, License, LicenseId,
     Marketplace, Merchant, MerchantId, Origin, Purchase, Refusal,
 };
 
@@ -255,6 +255,11 @@ impl App {
         };
         if let Some(Versioned { value, revision }) = purchase {
             commit = commit.put(erased_purchase(value, pseudonym), revision);
+        }
+        let shown: Option<Versioned<AppInfo>> =
+            find(self.store.as_ref(), RecordKey::AppInfo(merchant.clone(), id.clone())).await?;
+        if let Some(Versioned { value, revision }) = shown.filter(|shown| shown.value.memo.is_some()) {
+            commit = commit.put(AppInfo { memo: None, ..value }, revision);
         }
         let event = self.event(merchant, id, actor, EventKind::LicensePersonalDataErased, &[]);
         self.store.commit(commit.put(event, ABSENT)).await?;

@@ -282,7 +282,7 @@ impl App {
             certificate: String::new(),
         };
         activation.state = ActivationState::Held(lease);
-        let order = CertificateOrder { merchant: &loaded.merchant, license, activation };
+        let order = CertificateOrder { merchant: &loaded.merchant, license, activation, device: None };
         let text = self.signer.certificate(&order)?;
         if let ActivationState::Held(lease) = &mut activation.state {
             lease.certificate.clone_from(&text);

@@ -9,10 +9,11 @@ use tokio::sync::mpsc;
 pub use super::disk_room::{DiskLevel, DiskState, Urgency};
 pub use super::record::Versioned;
 use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
+use super::tell_standing::tell_standing;
 use crate::domain::{
-    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, CustomerDigest,
-    InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId,
-    Product, ProductId, RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
+    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, CustomerDigest, Device,
+    EventId, InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails,
+    OrderId, ProductId, RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
     UsageKey, UsageRecord,
 };
 
@@ -73,10 +74,11 @@ impl Commit {
         self
     }
 
-    /// Adds a step.
+    /// Adds a step. A license and the events that tell of its change find each other, whichever comes first.
     #[must_use]
     pub fn with(mut self, change: Change) -> Self {
         self.changes.push(change);
+        tell_standing(&mut self.changes);
         self
     }
 
@@ -173,6 +175,8 @@ pub enum Listing {
     },
     /// The activations of a license, oldest first.
     Activations(MerchantId, LicenseId),
+    /// The device keys of a license's activations, oldest first.
+    Devices(MerchantId, LicenseId),
     /// The published lists of a merchant.
     StatusLists(MerchantId),
     /// The entries of a merchant that wait for publication.
@@ -200,6 +204,15 @@ pub enum Listing {
     },
     /// The events of a license, oldest first.
     Events(MerchantId, LicenseId),
+    /// The events of a license, oldest first, behind the given one.
+    LaterEvents {
+        /// Whose.
+        merchant: MerchantId,
+        /// Of which license.
+        license: LicenseId,
+        /// Only those behind this one.
+        after: EventId,
+    },
     /// Answered calls of a merchant, in no order that means anything, behind the given one.
     Replays {
         /// Whose.
@@ -311,6 +324,12 @@ pub trait Store: Send + Sync {
     /// Whether nothing is written because the records are being moved to another store, or were.
     fn is_moving(&self) -> bool {
         false
+    }
+
+    /// How often this process has found that the store under it may have lost what was written, as when a standby takes
+    /// the place of a database: what was taken of a counter before such a moment is not given out after it.
+    fn promotions(&self) -> u64 {
+        0
     }
 }
 
@@ -454,6 +473,8 @@ pub struct CertificateOrder<'a> {
     pub license: &'a License,
     /// The activation, with the machine, slot and the lease (its `certificate` text is what is asked for).
     pub activation: &'a Activation,
+    /// The machine's own key, if it has shown one.
+    pub device: Option<&'a Device>,
 }
 
 /// Signs. Implementations verify each signature before it leaves.
@@ -650,7 +671,7 @@ pub trait SecretSource: Send + Sync {
     fn resolve(&self, reference: &SecretRef) -> Result<SecretString, SecretFault>;
 }
 
-/// The name of a product and what a buyer reads about it.
-pub fn memo_for(product: &Product, locale: &str, claim_code: &str, portal_url: &str) -> String {
-    product.memo.for_locale(locale).replace("{claim_code}", claim_code).replace("{portal_url}", portal_url)
+/// What a buyer reads: a memo with its placeholders filled in.
+pub fn memo_of(memo: &str, claim_code: &str, portal_url: &str) -> String {
+    memo.replace("{claim_code}", claim_code).replace("{portal_url}", portal_url)
 }

@@ -2,7 +2,7 @@
 
 use super::app::{App, UseCaseError};
 use super::handle_purchase_event::PurchaseCall;
-use super::ports::{Versioned, find, memo_for};
+use super::ports::{Versioned, find, memo_of};
 use super::record::{Owned, RecordKey};
 use crate::domain::{
     Amount, Charging, InstanceId, InstanceInfo, InstanceUsage, License, LicenseShown, OrderLineKey, Product,
@@ -28,6 +28,9 @@ impl App {
                 PurchaseState::Ended { .. } => infos.push(self.ended(&purchase.value)),
                 PurchaseState::Minted => {
                     let license = self.load_license(call.merchant, &purchase.value.license).await?.value;
+                    if self.waits_for_app_info(call, &license).await? {
+                        return Ok(PurchaseOutcome::Processing);
+                    }
                     let mut info = self.instance_info(&purchase.value, &license, &locale).await?;
                     info.usage = self.instance_usage(&purchase.value, &license).await?;
                     infos.push(info);
@@ -70,14 +73,14 @@ impl App {
         let product: Option<Versioned<Owned<Product>>> = find(self.store.as_ref(), key).await?;
         let portal_url = self.signer.portal_url();
         let code = self.signer.claim_code(&license.id, license.generation).reveal();
-        let (front_end_url, memo) = match product.map(|product| product.value.value) {
-            Some(product) => {
-                let front_end_url = product.front_end_url.clone();
-                (front_end_url, memo_for(&product, locale, &code, &portal_url))
-            }
-            None => (String::new(), code),
-        };
-        let front_end_url = if front_end_url.is_empty() { portal_url } else { front_end_url };
+        let app_info = self.find_app_info(&license.merchant, &license.id).await?.map(|found| found.value);
+        let product = product.map(|product| product.value.value);
+        let own_memo = app_info.as_ref().and_then(|app_info| app_info.memo.as_deref());
+        let memo = own_memo.or(product.as_ref().map(|product| product.memo.for_locale(locale)));
+        let memo = memo.map_or_else(|| code.clone(), |memo| memo_of(memo, &code, &portal_url));
+        let front_end_url = app_info.map(|app_info| app_info.front_end_url);
+        let front_end_url = front_end_url.or(product.map(|product| product.front_end_url));
+        let front_end_url = front_end_url.filter(|url| !url.is_empty()).unwrap_or(portal_url);
         let (instance_id, usage) = (purchase.instance.to_string(), Vec::new());
         Ok(InstanceInfo { instance_id, front_end_url, memo, sign_in: None, license: None, usage })
     }

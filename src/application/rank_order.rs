@@ -8,8 +8,8 @@ use super::record::{Owned, RecordKey};
 use super::refresh_instance::end_text;
 use super::settle_purchase::Settled;
 use crate::domain::{
-    Actor, Channel, EventKind, LicenseEnd, Merchant, OrderDetails, OrderLineKey, Purchase, PurchaseFacts,
-    RefreshScene, Spec, Term,
+    Actor, Channel, EventKind, LicenseEnd, LicenseId, Merchant, OrderDetails, OrderLineKey, Purchase,
+    PurchaseFacts, RefreshScene, Spec, Term,
 };
 
 /// A later order of a purchase.
@@ -50,8 +50,12 @@ impl App {
                     Ok(details) => {
                         let mut ranking = ranking_of(&details, later.order_line_id);
                         if later.scene == RefreshScene::RenewalChange {
-                            let Some(change) = self.change_in(key, &channel, later, &details).await? else {
-                                return Ok(Settled::Later("no spec knows the SKU yet".into()));
+                            let Some(change) =
+                                self.change_in(key, &channel, &purchase.license, later, &details).await?
+                            else {
+                                return Ok(Settled::Later(
+                                    "no spec of the license's product knows the SKU yet".into(),
+                                ));
                             };
                             ranking.change = Some(change);
                         }
@@ -77,6 +81,7 @@ impl App {
         &self,
         key: &OrderLineKey,
         channel: &Channel,
+        license: &LicenseId,
         later: LaterOrder<'_>,
         details: &OrderDetails,
     ) -> Result<Option<(Spec, PurchaseFacts)>, UseCaseError> {
@@ -84,7 +89,10 @@ impl App {
         let Some(line) = line.or(details.lines.first()) else { return Ok(None) };
         let facts = PurchaseFacts::of(details, line);
         let spec = self.spec_meant(&key.merchant, channel, &facts).await?;
-        Ok(spec.map(|spec| (spec, facts)))
+        let license = self.find_license(&key.merchant, license).await?;
+        // A license never becomes one of another product.
+        let fits = |spec: &Spec| license.as_ref().is_none_or(|license| license.value.product == spec.product);
+        Ok(spec.filter(fits).map(|spec| (spec, facts)))
     }
 
     async fn try_rank(

@@ -73,6 +73,10 @@ impl App {
         license: &License,
         locale: &str,
     ) -> Result<PurchaseOutcome, UseCaseError> {
+        if self.waits_for_app_info(call, license).await? {
+            let instance_id = purchase.instance.to_string();
+            return Ok(PurchaseOutcome::Accepted { instance_id, ready: false });
+        }
         let mut info = self.instance_info(purchase, license, locale).await?;
         info.license = (!call.stores_its_answer()).then(|| Box::new(self.license_shown(license)));
         // What has not begun has no license key yet: software takes the claim code in its place.

@@ -1,13 +1,13 @@
 //! What is stored, in domain words: one record per noun, found by a typed key.
 
 use crate::domain::{
-    Activation, ActivationId, ApiToken, Application, AuditEvent, AuthorizationCode, CallChunk, CallId,
-    Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, CustomerDigest, Erasure, EventId,
-    HandedOver, HandedOverKey, InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace,
-    Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId, Places, Product,
-    ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene, Reservation, ReservationId, Restore,
-    Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest, UsageGrant,
-    UsageId, UsageKey, UsageRecord, UsageSum, authorization_code,
+    Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk,
+    CallId, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, CustomerDigest, Device, Erasure,
+    EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KitInterface, License, LicenseId,
+    Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId,
+    Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene, Reservation,
+    ReservationId, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot,
+    TokenDigest, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, authorization_code,
 };
 
 /// The key of one record.
@@ -39,10 +39,14 @@ pub enum RecordKey {
     ClaimCode(MerchantId, ClaimDigest),
     /// A license handed over through a marketplace.
     HandedOver(HandedOverKey),
+    /// What the buyer of a license's instance is shown.
+    AppInfo(MerchantId, LicenseId),
     /// The places of a license.
     Places(MerchantId, LicenseId),
     /// An activation of a license.
     Activation(MerchantId, LicenseId, ActivationId),
+    /// The device key of an activation, its share of quota and its ledger.
+    Device(MerchantId, LicenseId, ActivationId),
     /// A published status list.
     StatusList(MerchantId, StatusListNumber),
     /// An entry that waits for the next publication.
@@ -567,8 +571,10 @@ impl Record {
             | Self::License(_)
             | Self::ClaimTarget(_)
             | Self::HandedOver(_)
+            | Self::AppInfo(_)
             | Self::Places(_)
             | Self::Activation(_)
+            | Self::Device(_)
             | Self::StatusList(_)
             | Self::StatusFlip(_)
             | Self::Job(_)
@@ -617,9 +623,13 @@ records! {
     License(License) = |it| RecordKey::License(it.merchant.clone(), it.id.clone());
     ClaimTarget(ClaimTarget) = |it| RecordKey::ClaimCode(it.merchant.clone(), it.digest);
     HandedOver(HandedOver) = |it| RecordKey::HandedOver(it.key.clone());
+    AppInfo(AppInfo) = |app_info| RecordKey::AppInfo(app_info.merchant.clone(), app_info.license.clone());
     Places(LicensePlaces) = |it| RecordKey::Places(it.merchant.clone(), it.license.clone());
     Activation(Activation) = |it| {
         RecordKey::Activation(it.merchant.clone(), it.license.clone(), it.id.clone())
+    };
+    Device(Device) = |it| {
+        RecordKey::Device(it.merchant.clone(), it.license.clone(), it.activation.clone())
     };
     StatusList(StatusList) = |it| RecordKey::StatusList(it.merchant.clone(), it.number);
     StatusFlip(StatusFlip) = |it| RecordKey::StatusFlip(it.merchant.clone(), it.slot);

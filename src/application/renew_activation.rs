@@ -1,14 +1,15 @@
 //! A machine asks for the next certificate, or gives its place back.
 
-use super::activate::{Activate, Activated, Loaded, NextLease};
+use super::activate::{Activate, Activated, Loaded, NextLease, usable_until};
 use super::app::{App, UseCaseError, decided};
 use super::continue_after_restore::LastRestore;
 use super::merchant_commands::freed;
 use super::ports::{ABSENT, Change, Commit, Urgency, Versioned, find};
 use super::record::RecordKey;
+use super::settle_device::{DeviceRequest, KeyChange, Settling, bound_machine, check_proof};
 use crate::domain::{
-    Activation, ActivationId, EndCause, EventKind, LicenseId, Machine, MerchantId, Refusal, RenewalDecision,
-    TokenId,
+    Activation, ActivationId, Binding, EndCause, EventKind, LicenseId, Machine, MerchantId, Refusal,
+    RenewalDecision, TokenId,
 };
 
 /// What the holder shows, after its signature was checked.
@@ -43,6 +44,8 @@ pub struct RenewActivation {
     pub machine: Option<Machine>,
     /// The same for the same request.
     pub nonce: String,
+    /// What the machine's own key vouches for.
+    pub device: DeviceRequest,
 }
 
 impl App {
@@ -69,7 +72,11 @@ impl App {
         let found = self.find_activation(&command.merchant, &command.license, &command.activation).await?;
         let Some(found) = found else { return self.activate_lost(loaded, command, &restore).await };
         let lease = found.value.lease()?;
-        let machine = command.machine.as_ref();
+        let proof = command.device.proof.as_ref();
+        check_proof(license, &found.value, proof)?;
+        // A device key is the machine, whatever components come with it.
+        let is_by_key = license.sold.machine.binding == Binding::DeviceKey;
+        let machine = if is_by_key { Some(&found.value.machine) } else { command.machine.as_ref() };
         if machine.is_some_and(|machine| !found.value.machine.is_same_as(machine)) {
             return Err(Refusal::MachineMismatch.into());
         }
@@ -97,7 +104,19 @@ impl App {
             }
         };
         let next = NextLease { generation, follows, nonce: &command.nonce, now };
-        self.next_lease(&loaded, found, machine, &next).await
+        let settling = Settling {
+            license: &loaded.license,
+            activation: &found.value,
+            request: &command.device,
+            // After a restore the machine may have a newer certificate than is known here.
+            generation: generation.saturating_sub(1).max(follows.unwrap_or(0)),
+            change: KeyChange::Refused,
+            usable_until: Some(usable_until(license, now)),
+            now,
+        };
+        let settled = self.settle_device(&settling).await?;
+        let machine = machine.cloned();
+        self.next_lease(&loaded, found, machine.as_ref(), &settled, &next).await
     }
 
     /// The certificate is genuine and its activation is not there: a restore has lost it. The machine gets a place
@@ -113,7 +132,8 @@ impl App {
         else {
             return Err(no_activation());
         };
-        let machine = command.machine.as_ref().unwrap_or(enrolled);
+        let offered = command.machine.as_ref().unwrap_or(enrolled);
+        let machine = &bound_machine(&loaded.license.value, offered, command.device.proof.as_ref())?;
         if !enrolled.is_same_as(machine) {
             return Err(Refusal::MachineMismatch.into());
         }
@@ -124,6 +144,7 @@ impl App {
             machine: machine.clone(),
             name: String::new(),
             nonce: command.nonce.clone(),
+            device: command.device.clone(),
         };
         let now = self.now();
         self.give_place(loaded, &again, restore, true, now).await
@@ -160,9 +181,10 @@ impl App {
         license: &LicenseId,
         id: &ActivationId,
         generation: u64,
+        device: &DeviceRequest,
     ) -> Result<(), UseCaseError> {
         let _turn = self.turn(license).await;
-        decided!(self, self.try_release_activation(merchant, license, id, generation))
+        decided!(self, self.try_release_activation(merchant, license, id, generation, device))
     }
 
     async fn try_release_activation(
@@ -171,6 +193,7 @@ impl App {
         license: &LicenseId,
         id: &ActivationId,
         generation: u64,
+        device: &DeviceRequest,
     ) -> Result<(), UseCaseError> {
         let loaded = self.load_with_places(merchant, license).await?;
         let Some(found) = self.find_activation(merchant, license, id).await? else {
@@ -179,6 +202,18 @@ impl App {
         };
         let Versioned { value: mut activation, revision } = found;
         activation.check_release(generation)?;
+        check_proof(&loaded.license.value, &activation, device.proof.as_ref())?;
+        let settling = Settling {
+            license: &loaded.license,
+            activation: &activation,
+            request: device,
+            generation,
+            change: KeyChange::Refused,
+            usable_until: None,
+            now: self.now(),
+        };
+        let settled = self.settle_device(&settling).await?;
+        self.refuse_ledger(&activation, &settled).await?;
         if !activation.end(EndCause::Holder, self.now()) {
             return Ok(());
         }
@@ -193,7 +228,7 @@ impl App {
             .put(places, places_revision)
             .put(activation, revision)
             .put(event, ABSENT);
-        self.store.commit(commit).await?;
+        self.store.commit(settled.add_to(commit)).await?;
         self.signals.flips.notify_one();
         Ok(())
     }

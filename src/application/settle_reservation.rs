@@ -121,7 +121,7 @@ impl App {
         }
     }
 
-    /// Gives back what lapsed reservations of a license still hold; says how many.
+    /// Gives back what lapsed reservations and silent machines of a license still hold; says how many.
     pub(super) async fn return_lapsed(
         &self,
         merchant: &MerchantId,
@@ -135,7 +135,7 @@ impl App {
             self.return_one(reservation, now).await?;
             returned += 1;
         }
-        Ok(returned)
+        Ok(returned + self.return_lapsed_shares(merchant, license, now).await?)
     }
 
     /// Somebody else may have given it back meanwhile: that is as good.

@@ -15,18 +15,29 @@ const BLOCK: i64 = 256;
 
 /// What this process has taken and not yet given out, per merchant.
 #[derive(Debug, Default)]
-pub(super) struct StatusSlots(Mutex<BTreeMap<MerchantId, Range<u64>>>);
+pub(super) struct StatusSlots(Mutex<BTreeMap<MerchantId, Taken>>);
+
+/// A block, and how often the store had lost what was written when it was taken.
+#[derive(Debug, Default)]
+struct Taken {
+    counts: Range<u64>,
+    promotions: u64,
+}
 
 impl App {
     /// An entry that no other token has or will have. Its list is published before this returns.
     pub(super) async fn take_status_slot(&self, merchant: &MerchantId) -> Result<StatusSlot, UseCaseError> {
         let mut taken = self.slots.0.lock().await;
-        let block = taken.entry(merchant.clone()).or_insert(0..0);
-        if block.is_empty() {
-            *block = self.take_block(merchant).await?;
+        let block = taken.entry(merchant.clone()).or_default();
+        while block.counts.is_empty() || block.promotions != self.store.promotions() {
+            // Asked before: a block that is taken while the store changes is not used.
+            let promotions = self.store.promotions();
+            *block = Taken { counts: self.take_block(merchant).await?, promotions };
         }
-        let count =
-            block.next().ok_or_else(|| StoreError::Failed("an empty block of status entries".into()))?;
+        let count = block
+            .counts
+            .next()
+            .ok_or_else(|| StoreError::Failed("an empty block of status entries".into()))?;
         Ok(self.signer.status_slot(merchant, count))
     }
 

@@ -82,7 +82,9 @@ impl App {
             return Ok(PurchaseOutcome::Done);
         }
         let Some(facts) = purchase.facts.as_ref() else { return Ok(PurchaseOutcome::InvalidParameter) };
-        let Some(spec) = self.spec_meant(call.merchant, call.channel, facts).await? else {
+        let spec = self.spec_meant(call.merchant, call.channel, facts).await?;
+        // A license never becomes one of another product.
+        let Some(spec) = spec.filter(|spec| spec.product == license.product) else {
             return Ok(PurchaseOutcome::Processing);
         };
         let merchant = self.merchant(call.merchant).await?;

@@ -5,7 +5,7 @@ use super::erase_customer::customer_digest;
 use super::ports::{Listing, Versioned, find, list};
 use super::record::{KitRecord, RecordKey};
 use super::view_licenses::LicenseOrPurchase;
-use crate::domain::{Activation, LicenseId, MerchantId, Origin, Purchase};
+use crate::domain::{Activation, AppInfo, LicenseId, MerchantId, Origin, Purchase};
 
 /// Licenses looked at for one answer.
 const LOOKED_AT_MAX: usize = 5_000;
@@ -19,6 +19,8 @@ pub struct HeldOfCustomer {
     pub entry: LicenseOrPurchase,
     /// The purchase, where there is one.
     pub purchase: Option<Purchase>,
+    /// A text for the buyer that its merchant has set.
+    pub memo: Option<String>,
     /// Its machines.
     pub activations: Vec<Activation>,
     /// What the marketplace told of the companies and people who use it.
@@ -79,7 +81,10 @@ impl App {
             Some((marketplace, instance)) => self.kit_of_instance(merchant, marketplace, &instance).await?,
             None => Vec::new(),
         };
+        let key = RecordKey::AppInfo(merchant.clone(), entry.id().clone());
+        let shown: Option<Versioned<AppInfo>> = find(self.store.as_ref(), key).await?;
+        let memo = shown.and_then(|shown| shown.value.memo);
         let activations = activations.into_iter().map(|it| it.value).collect();
-        Ok(HeldOfCustomer { entry, purchase, activations, kit })
+        Ok(HeldOfCustomer { entry, purchase, memo, activations, kit })
     }
 }

@@ -12,6 +12,8 @@ use crate::domain::{
 
 /// Where KooGallery's own interfaces are.
 const OPEN_API_BASE_URL: &str = "https://mkt.myhuaweicloud.com";
+/// The families whose buyers are shown app info.
+const APP_INFO_PROTOCOLS: &[&str] = &["saas-v2", "saas-v1", "license-online"];
 /// Most live keys of one channel, each tried on every call, and most retired ones, tried to explain a refusal.
 const ACCESS_KEYS_MAX: usize = 8;
 
@@ -46,7 +48,7 @@ fn read(section: &Section<'_>) -> ReadChannel {
     if marketplace == Marketplace::Generic {
         needs_no_open_api(section);
     }
-    let ready = or(section, "ready", ReadyRule::Minted, |m| word(m, &["minted", "app-info"], ready));
+    let ready = ready_rule(section, protocol.as_ref());
     section.finish();
     let value = channel_id.zip(protocol).map(|(id, protocol)| Channel {
         id,
@@ -99,6 +101,19 @@ fn usage(channel: &Section<'_>, marketplace: Marketplace) -> UsageRules {
     }
     section.finish();
     UsageRules { push, billing, packages }
+}
+
+/// Only where the marketplace comes back to ask how an instance is used.
+fn ready_rule(section: &Section<'_>, protocol: Option<&ProtocolName>) -> ReadyRule {
+    let rule = or(section, "ready", ReadyRule::Minted, |m| word(m, &["minted", "app-info"], ready));
+    let is_asked = protocol.is_none_or(|protocol| APP_INFO_PROTOCOLS.contains(&protocol.0.as_str()));
+    if let Some(member) = section.member("ready").filter(|_| rule == ReadyRule::AppInfo && !is_asked) {
+        member.mistake(format!(
+            "nobody asks for app info here: write \"minted\", or speak {}",
+            APP_INFO_PROTOCOLS.join(" or ")
+        ));
+    }
+    rule
 }
 
 fn ready(text: &str) -> Option<ReadyRule> {

@@ -18,7 +18,7 @@ pub use served::PROTOCOLS_SERVED;
 
 pub use crate::config::Mistake;
 use crate::config::{Section, read_as_far_as_it_goes};
-use crate::domain::{Channel, Merchant, Product, ProductId, Scope, SecretRef, Spec};
+use crate::domain::{Channel, Merchant, Product, ProductId, Scope, SecretRef, Spec, SpecId};
 
 /// Longest apply file.
 pub const APPLY_FILE_BYTES_MAX: usize = 1 << 20;
@@ -58,6 +58,8 @@ pub struct TokenGiven {
 pub struct ApplyContext {
     /// Products that the merchant has already: specs and channels may name them too.
     pub known_products: Vec<ProductId>,
+    /// Specs that the merchant has already, and what they license: specs may lead to them too.
+    pub known_specs: Vec<(SpecId, ProductId)>,
     /// Whether the file may give a token the scope `operator`: only the server's own operator may.
     pub may_grant_operator: bool,
     /// Whether what this version does not do yet is a mistake: it is for who applies, not for who only reads.

@@ -2,12 +2,8 @@
 
 use super::values::{base_url, id, localized, name, or};
 use crate::config::{Member, Place, Section};
-use crate::domain::{LocalizedText, Product, ProductId};
+use crate::domain::{AppInfo, LocalizedText, Product, ProductId};
 
-/// What may be filled into a memo.
-const PLACEHOLDERS: &[&str] = &["claim_code", "portal_url"];
-/// Longest memo: with what is filled in it must stay below the marketplace's 1,024 characters.
-const MEMO_CHARS_MAX: usize = 800;
 const MEMO_ZH: &str = "激活码 {claim_code}，下载授权：{portal_url}";
 const MEMO_EN: &str = "Claim code {claim_code}, license at {portal_url}";
 
@@ -55,22 +51,11 @@ fn front_end_url(member: &Member<'_>) -> Option<String> {
 
 fn memo(member: &Member<'_>) -> Option<String> {
     let text = member.text()?;
-    if text.chars().count() > MEMO_CHARS_MAX {
-        member.mistake(format!(
-            "must be at most {MEMO_CHARS_MAX} characters: the marketplace takes 1,024 in all"
-        ));
-        return None;
-    }
-    if text.chars().any(|c| c.is_control() && c != '\n') {
-        member.mistake("must not contain control characters");
-        return None;
-    }
-    for part in text.split('{').skip(1) {
-        let placeholder = part.split('}').next().filter(|_| part.contains('}')).unwrap_or("");
-        if !PLACEHOLDERS.contains(&placeholder) {
-            member.mistake("only {claim_code} and {portal_url} are filled in; braces stand for nothing else");
-            return None;
+    match AppInfo::check_memo(text) {
+        Ok(()) => Some(text.to_owned()),
+        Err(why) => {
+            member.mistake(why);
+            None
         }
     }
-    Some(text.to_owned())
 }

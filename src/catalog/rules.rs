@@ -27,6 +27,7 @@ pub fn check(
     once(root, "channel", channels.iter().filter_map(id));
     known_products(root, context, products, specs, channels);
     codes_mean_one_spec(root, specs, channels);
+    changes_lead_somewhere(root, context, specs);
     for spec in specs {
         if let Some(value) = &spec.value {
             packages(root, value, spec.has_quota, &spec.id_place);
@@ -68,6 +69,42 @@ fn known_products(
                 known => suggestion(&product, known),
             };
             root.mistake_at(&place, format!("there is no product `{product}`{instead}"));
+        }
+    }
+}
+
+/// What an instance may become is another license of the same product.
+fn changes_lead_somewhere(root: &Section<'_>, context: &ApplyContext, specs: &[ReadSpec]) {
+    let written = specs.iter().filter_map(|spec| spec.value.as_ref());
+    let given: BTreeMap<&str, (&ProductId, SpecKind)> =
+        written.map(|spec| (spec.id.as_str(), (&spec.product, spec.kind))).collect();
+    let known: BTreeMap<&str, &ProductId> =
+        context.known_specs.iter().map(|(id, product)| (id.as_str(), product)).collect();
+    for (spec, id, place) in specs.iter().flat_map(|spec| {
+        let own = spec.value.as_ref();
+        spec.changes_to.iter().filter_map(move |(id, place)| Some((own?, id, place)))
+    }) {
+        let target = given.get(id.as_str()).copied();
+        let target = target.or(known.get(id.as_str()).map(|product| (*product, SpecKind::License)));
+        match target {
+            _ if *id == spec.id => {
+                root.mistake_at(place, "an instance stays what it is without this: leave it out")
+            }
+            None => {
+                let names: Vec<&str> = given.keys().chain(known.keys()).copied().collect();
+                root.mistake_at(place, format!("there is no spec `{id}`{}", suggestion(id.as_str(), &names)));
+            }
+            Some((product, _)) if *product != spec.product => root.mistake_at(
+                place,
+                format!(
+                    "the spec `{id}` licenses `{product}`: an instance of `{}` becomes none of it",
+                    spec.product
+                ),
+            ),
+            Some((_, SpecKind::Package)) => {
+                root.mistake_at(place, format!("the spec `{id}` is a package: an instance becomes none"));
+            }
+            Some((_, SpecKind::License)) => {}
         }
     }
 }

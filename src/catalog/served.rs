@@ -16,10 +16,9 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule { path: &["spec", "kind"], served: &["license"] },
-    Rule { path: &["spec", "machine", "binding"], served: &["hardware", "floating", "none"] },
+    Rule { path: &["spec", "machine", "binding"], served: &["hardware", "device-key", "floating", "none"] },
     Rule { path: &["spec", "machine", "when_full"], served: &["refuse"] },
     Rule { path: &["channel", "protocol"], served: PROTOCOLS_SERVED },
-    Rule { path: &["channel", "ready"], served: &["minted"] },
 ];
 
 /// Notes every word that this version does not serve. What is no word at all was noted by whoever reads it.

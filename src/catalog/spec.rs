@@ -16,6 +16,8 @@ use crate::domain::{
 /// Longest span in days that a setting may ask for: ten years.
 const DAYS_MAX: u32 = 3_660;
 const MINUTES_MAX: u32 = 60 * 24 * 31;
+/// How long a trial lasts, in days: what KooGallery sells (试用, seller guide).
+const TRIAL_DAYS: std::ops::RangeInclusive<u32> = 3..=180;
 
 /// A spec with the places that rules need.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub struct ReadSpec {
     pub has_quota: bool,
     /// Its marketplace product ids and where they stand.
     pub product_ids: Vec<(String, Place)>,
+    /// The specs that its instances may become, and where they stand.
+    pub changes_to: Vec<(SpecId, Place)>,
 }
 
 /// Reads every spec.
@@ -59,7 +63,8 @@ fn read(section: &Section<'_>) -> ReadSpec {
     });
     let product_ids = codes(section, "product_ids", |member| id(member, Sku::parse).map(|it| it.to_string()));
     let default_name = LocalizedText::plain(spec_id.as_ref().map_or("", SpecId::as_str));
-    let rest = Rest::read(section, default_name);
+    let changes_to = section.member("changes_to").map(|member| spec_ids(&member));
+    let rest = Rest::read(section, default_name, changes_to.as_deref());
     section.finish();
     let value = spec_id.zip(product_id).map(|(id, product)| {
         rest.into_spec(
@@ -70,7 +75,21 @@ fn read(section: &Section<'_>) -> ReadSpec {
         )
     });
     let has_quota = section.member("quota").is_some();
-    ReadSpec { value, id_place, product, skus, has_quota, product_ids }
+    let changes_to = changes_to.unwrap_or_default();
+    ReadSpec { value, id_place, product, skus, has_quota, product_ids, changes_to }
+}
+
+fn spec_ids(member: &Member<'_>) -> Vec<(SpecId, Place)> {
+    let mut ids: Vec<(SpecId, Place)> = Vec::new();
+    for item in member.items() {
+        let Some(spec) = id(&item, SpecId::parse) else { continue };
+        if ids.iter().any(|(known, _)| *known == spec) {
+            item.mistake("stands twice in this list");
+        } else {
+            ids.push((spec, item.place().clone()));
+        }
+    }
+    ids
 }
 
 fn id_from_sku(section: &Section<'_>, sku: &Sku, place: &Place) -> Option<SpecId> {
@@ -115,11 +134,17 @@ struct Rest {
     offline: OfflinePolicy,
     machine: MachinePolicy,
     quota: Vec<crate::domain::QuotaTemplate>,
+    changes_to: Option<Vec<SpecId>>,
 }
 
 impl Rest {
-    fn read(section: &Section<'_>, default_name: LocalizedText) -> Self {
+    fn read(
+        section: &Section<'_>,
+        default_name: LocalizedText,
+        changes_to: Option<&[(SpecId, Place)]>,
+    ) -> Self {
         Self {
+            changes_to: changes_to.map(|ids| ids.iter().map(|(id, _)| id.clone()).collect()),
             name: or(section, "name", default_name, name),
             term: or(section, "term", SpecTerm::AsOrdered, spec_term),
             machines: or(section, "machines", MachineLimit::AtMost(1), machine_limit),
@@ -155,6 +180,7 @@ impl Rest {
             offline: self.offline,
             machine: self.machine,
             quota: self.quota,
+            changes_to: self.changes_to,
         }
     }
 }
@@ -163,6 +189,14 @@ fn spec_term(member: &Member<'_>) -> Option<SpecTerm> {
     match member.text()? {
         "order" => Some(SpecTerm::AsOrdered),
         text => match crate::domain::Term::parse(text) {
+            Ok(crate::domain::Term::Days(days)) if !TRIAL_DAYS.contains(&days) => {
+                member.mistake(format!(
+                    "a trial has {} to {} days: write for example \"P14D\"",
+                    TRIAL_DAYS.start(),
+                    TRIAL_DAYS.end()
+                ));
+                None
+            }
             Ok(term) => Some(SpecTerm::Fixed(term)),
             Err(error) => {
                 member.mistake(format!(

@@ -98,6 +98,11 @@ impl Api {
         self.send(Method::GET, path, None, None)
     }
 
+    /// Sets something to what the body says; the same again changes nothing.
+    pub fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.send(Method::PUT, path, Some(body), None)
+    }
+
     /// Changes something, once.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.post_as(path, body, None)

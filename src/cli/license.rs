@@ -25,6 +25,15 @@ pub enum License {
         #[arg(long)]
         reveal: bool,
     },
+    /// Explain why a license is, or was, valid or not, with every event that led there.
+    Explain {
+        /// The license.
+        #[arg(value_name = "LICENSE")]
+        id: String,
+        /// The instant (RFC 3339); default: now.
+        #[arg(long, value_name = "INSTANT")]
+        at: Option<String>,
+    },
     /// Issue a license by hand.
     Issue(Box<Issue>),
     /// Redeem a claim code, or a marketplace's authorization code, for the license key. Needs no API token.
@@ -63,6 +72,18 @@ pub enum License {
         /// Show the license key and the claim code (scope `keys`).
         #[arg(long)]
         reveal: bool,
+    },
+    /// Say where the buyer of an instance finds it, or show what was said.
+    AppInfo {
+        /// The license.
+        #[arg(value_name = "LICENSE")]
+        id: String,
+        /// Where the buyer uses the product.
+        #[arg(long, value_name = "URL")]
+        front_end_url: Option<String>,
+        /// A text for the buyer; `{claim_code}` and `{portal_url}` are filled in. Default: the product's.
+        #[arg(long, value_name = "TEXT", requires = "front_end_url")]
+        memo: Option<String>,
     },
     /// Replace a license's key; the old one ends.
     Reissue {
@@ -171,6 +192,10 @@ impl License {
                 let path = revealing(&format!("/v1/merchant/licenses/{}", escaped(&id)), reveal);
                 output.answer(&api.get(&path)?, details);
             }
+            Self::Explain { id, at } => {
+                let path = format!("/v1/merchant/licenses/{}/explanation", escaped(&id));
+                output.answer(&api.get(&with_query(&path, &[("at", at)]))?, explained);
+            }
             Self::Issue(issue) => output.answer(&issue.ask(&api)?, details),
             Self::Redeem { code, product, wait_secs } => {
                 output.answer(&redeemed(&api, &code, product.as_deref(), wait_secs)?, details);
@@ -181,6 +206,14 @@ impl License {
                 output.answer(&act.ask(&api, "resume", lift_all)?, outcome);
             }
             Self::Revoke(act) => output.answer(&act.ask(&api, "revoke", None)?, outcome),
+            Self::AppInfo { id, front_end_url, memo } => {
+                let path = format!("/v1/merchant/licenses/{}/app-info", escaped(&id));
+                let answer = match front_end_url {
+                    Some(url) => api.put(&path, &json!({ "front_end_url": url, "memo": memo }))?,
+                    None => api.get(&path)?,
+                };
+                output.answer(&answer, details);
+            }
             Self::Accept { act, starts_at, reveal } => {
                 let starts_at = starts_at.map(|starts_at| ("starts_at", starts_at.into()));
                 let license = act.ask(&api, &revealing("accept", reveal), starts_at)?;
@@ -323,6 +356,36 @@ fn details(license: &Value) -> String {
         format!("{:<15} {}\n", printable(name), printable(&cell(Some(value))))
     };
     members.into_iter().map(line).collect()
+}
+
+/// The verdict in one line, what it rests on, and the events in a table.
+fn explained(explanation: &Value) -> String {
+    let verdict = match explanation["valid"].as_bool() {
+        Some(true) => "valid",
+        Some(false) => "not valid",
+        None => "not known",
+    };
+    let (id, at) = (cell(explanation.get("license_id")), cell(explanation.get("at")));
+    let mut text = format!("{id} at {at}: {verdict} ({})\n", cell(explanation.get("code")));
+    text.push_str(&format!("{}\n", cell(explanation.get("reason"))));
+    let columns =
+        [("LICENSE KEY", "id"), ("ISSUED", "issued_at"), ("STATE", "state"), ("SINCE", "superseded_at")];
+    let keys = Table::of_items(&explanation["license_keys"], &columns);
+    let mut events = Table::new(&["EVENT", "AT", "BY", "DETAIL"]);
+    for event in explanation["events"].as_array().into_iter().flatten() {
+        let detail = event["detail"].as_object().into_iter().flatten();
+        let detail: Vec<String> =
+            detail.map(|(name, value)| format!("{name} {}", cell(Some(value)))).collect();
+        let member = |name: &str| cell(event.get(name));
+        events.row(vec![member("kind"), member("at"), member("actor"), detail.join(", ")]);
+    }
+    for table in [keys, events].iter().filter(|table| !table.is_empty()) {
+        text.push_str(&format!("\n{}", table.render()));
+    }
+    if let Some(count) = explanation["events_left_off"].as_u64().filter(|count| *count > 0) {
+        text.push_str(&format!("and {count} earlier events\n"));
+    }
+    text
 }
 
 fn outcome(license: &Value) -> String {

@@ -36,6 +36,8 @@ mod setting_flags;
 mod status;
 mod store;
 mod store_move;
+mod store_move_answer;
+mod store_move_server;
 mod table;
 mod token;
 mod usage;
@@ -116,7 +118,7 @@ enum Command {
     ConfigSample,
     /// Create and change a merchant's catalog from a file; never deletes.
     Apply(apply::Apply),
-    /// Licenses: list, show, issue, import, suspend, resume, revoke, reissue.
+    /// Licenses: list, show, explain, issue, import, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
     /// Production addresses: list, show, calls, check, test-code.

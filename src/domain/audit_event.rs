@@ -70,6 +70,8 @@ named!(
         LicenseUploadRefused = "license.upload_refused",
         /// A record of usage was given up: the marketplace takes it no more.
         UsageDropped = "usage.dropped",
+        /// The merchant has said where the buyer finds the instance.
+        AppInfoSet = "app_info.set",
         /// So much of a package's window is taken that its merchant wants to know.
         QuotaLow = "quota.low",
         /// All of a package's window is taken.
@@ -78,6 +80,8 @@ named!(
         ActivationCreated = "activation.created",
         /// A machine gave its place back or lost it.
         ActivationReleased = "activation.released",
+        /// A machine's usage ledger was wrong at a place.
+        LedgerRefused = "usage.ledger_refused",
         /// A copy of a machine was noticed.
         ActivationConflict = "activation.conflict",
     }

@@ -6,6 +6,8 @@ mod start;
 mod stop;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) use tests::license as test_license;
 
 use std::collections::BTreeMap;
 
@@ -119,6 +121,45 @@ pub enum LicenseState {
 impl LicenseState {
     const ALL: [Self; 6] =
         [Self::Revoked, Self::Released, Self::Suspended, Self::Expired, Self::Pending, Self::Active];
+
+    /// The first state that applies. What has not begun ends only where the marketplace has said when.
+    pub fn of(
+        end: &LicenseEnd,
+        holds: &Holds,
+        awaits: Option<StartEvent>,
+        known: &Validity,
+        now: Instant,
+    ) -> Self {
+        let phase = match (awaits, known.phase(now)) {
+            (None, phase) => phase,
+            (Some(_), Phase::After) => Phase::After,
+            (Some(_), Phase::Before | Phase::Within) => Phase::Before,
+        };
+        match (end, holds.is_empty(), phase) {
+            (LicenseEnd::Revoked { .. }, _, _) => Self::Revoked,
+            (LicenseEnd::Released { .. }, _, _) => Self::Released,
+            (LicenseEnd::Running, false, _) => Self::Suspended,
+            (LicenseEnd::Running, true, Phase::After) => Self::Expired,
+            (LicenseEnd::Running, true, Phase::Before) => Self::Pending,
+            (LicenseEnd::Running, true, Phase::Within) => Self::Active,
+        }
+    }
+
+    /// Whether a license in this state can be used, or why not: the ordered list of checks.
+    pub fn check(self, awaits: Option<StartEvent>) -> Result<(), Refusal> {
+        match self {
+            Self::Revoked => Err(Refusal::LicenseRevoked),
+            Self::Released => Err(Refusal::LicenseReleased),
+            Self::Suspended => Err(Refusal::LicenseSuspended),
+            Self::Expired => Err(Refusal::LicenseExpired),
+            Self::Pending => Err(match awaits {
+                None => Refusal::LicenseNotStarted,
+                Some(StartEvent::FirstActivation) => Refusal::AwaitsActivation,
+                Some(StartEvent::Acceptance) => Refusal::AwaitsAcceptance,
+            }),
+            Self::Active => Ok(()),
+        }
+    }
 
     /// The word in answers and filters.
     pub fn as_str(self) -> &'static str {
@@ -246,41 +287,13 @@ impl License {
 
     /// The state that is shown.
     pub fn state(&self, now: Instant) -> LicenseState {
-        match (&self.end, self.holds.is_empty(), self.phase(now)) {
-            (LicenseEnd::Revoked { .. }, _, _) => LicenseState::Revoked,
-            (LicenseEnd::Released { .. }, _, _) => LicenseState::Released,
-            (LicenseEnd::Running, false, _) => LicenseState::Suspended,
-            (LicenseEnd::Running, true, Phase::After) => LicenseState::Expired,
-            (LicenseEnd::Running, true, Phase::Before) => LicenseState::Pending,
-            (LicenseEnd::Running, true, Phase::Within) => LicenseState::Active,
-        }
+        let known = Validity::between(self.validity.starts_at, self.known_end());
+        LicenseState::of(&self.end, &self.holds, self.awaits(), &known, now)
     }
 
-    /// Where `now` lies. What has not begun ends only where the marketplace has said when.
-    fn phase(&self, now: Instant) -> Phase {
-        match self.awaits() {
-            None => self.validity.phase(now),
-            Some(_) if Validity::between(self.validity.starts_at, self.known_end()).has_ended(now) => {
-                Phase::After
-            }
-            Some(_) => Phase::Before,
-        }
-    }
-
-    /// Whether it can be used at `now`, or why not: the ordered list of checks.
+    /// Whether it can be used at `now`, or why not.
     pub fn check(&self, now: Instant) -> Result<(), Refusal> {
-        match self.state(now) {
-            LicenseState::Revoked => Err(Refusal::LicenseRevoked),
-            LicenseState::Released => Err(Refusal::LicenseReleased),
-            LicenseState::Suspended => Err(Refusal::LicenseSuspended),
-            LicenseState::Expired => Err(Refusal::LicenseExpired),
-            LicenseState::Pending => Err(match self.awaits() {
-                None => Refusal::LicenseNotStarted,
-                Some(StartEvent::FirstActivation) => Refusal::AwaitsActivation,
-                Some(StartEvent::Acceptance) => Refusal::AwaitsAcceptance,
-            }),
-            LicenseState::Active => Ok(()),
-        }
+        self.state(now).check(self.awaits())
     }
 
     /// The same for the holder of one key text: only the current key makes a new activation. In a store that was ever

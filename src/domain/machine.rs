@@ -67,6 +67,19 @@ impl Machine {
         }
     }
 
+    /// The machine that a device key alone tells apart: by the first half of the key's RFC 7638 thumbprint, as one opaque
+    /// component.
+    pub fn of_device_key(thumbprint: &[u8; 32]) -> Self {
+        let mut commitment = Commitment::default();
+        commitment.copy_from_slice(&thumbprint[..COMMITMENT_BYTES]);
+        Self { components: BTreeMap::from([(Component::Opaque, commitment)]) }
+    }
+
+    /// Whether it has what tells it apart: what does not match itself would take a new place with every request.
+    pub fn is_distinct(&self) -> bool {
+        self.is_same_as(self)
+    }
+
     /// Whether `self`, as enrolled, is the machine that offers `offered`.
     ///
     /// A component not offered now counts as different; at least one strong component must agree; a

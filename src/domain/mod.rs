@@ -6,6 +6,7 @@
 mod activation;
 mod amount;
 mod api_token;
+mod app_info;
 mod audit_event;
 mod authorization_code;
 mod call_cause;
@@ -14,12 +15,15 @@ mod channel_call;
 mod channel_notice;
 mod channel_standing;
 mod claim_code;
+mod device;
 mod erasure;
 mod failing_work;
 mod handed_over;
 mod ids;
 mod kit;
 mod license;
+mod license_past;
+mod license_standing;
 mod machine;
 mod merchant;
 mod places;
@@ -36,6 +40,7 @@ mod spec;
 mod status_list;
 mod term;
 mod text;
+mod usage_ledger;
 mod usage_record;
 mod usage_rules;
 mod usage_sum;
@@ -44,6 +49,7 @@ mod validity;
 pub use activation::{Activation, ActivationState, EndCause, GENERATION_FIRST, Lease, RenewalDecision};
 pub use amount::{AMOUNT_UNITS_MAX, Amount, AmountError, TEN_THOUSANDTHS_PER_UNIT};
 pub use api_token::{ApiToken, Scope, TokenDigest, TokenOwner};
+pub use app_info::{AppInfo, FRONT_END_URL_CHARS_MAX, MEMO_CHARS_MAX};
 pub use audit_event::{Actor, AuditEvent, EventKind};
 pub use authorization_code::{AuthorizationCode, AuthorizationCodeState, CodeGrant, authorization_code};
 pub use call_cause::{CallCause, OnTheWay, OurFault, ParameterPlace, is_beijing_time};
@@ -56,6 +62,10 @@ pub use channel_call::{
 pub use channel_notice::{ChannelNotice, NOTICES_MAX, NoticeKind};
 pub use channel_standing::{ActivityStanding, ChannelStanding, SILENCE};
 pub use claim_code::{CLAIM_CODE_BITS, ClaimCode, ClaimCodeError, ClaimDigest};
+pub use device::{
+    Device, HashStart, Merged, RECENT_ENTRIES_MAX, SHARE_RETURN_HOURS, SHARES_MAX, Share, ShareUse,
+    USABLE_SHARES_MAX,
+};
 pub use erasure::{CustomerDigest, Erasure};
 pub use failing_work::{FailingWork, WorkFault};
 pub use handed_over::{Application, HandedOver, HandedOverKey};
@@ -65,6 +75,8 @@ pub use license::{
     AppliedChange, AppliedOrder, DelayedStart, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License,
     LicenseEnd, LicenseState, NewLicense, OldKeyFate, Origin, SoldSpec, StartEvent,
 };
+pub use license_past::{KeyPast, LicensePast, Recalled, STANDING_DETAIL};
+pub use license_standing::LicenseStanding;
 pub use machine::{COMMITMENT_BYTES, Commitment, Component, Machine};
 pub use merchant::Merchant;
 pub use places::{PLACES_MAX, Place, PlaceDecision, Places};
@@ -96,6 +108,7 @@ pub use spec::{
 pub use status_list::{STATUS_SLOTS_PER_LIST, Status, StatusFlip, StatusList, StatusListNumber, StatusSlot};
 pub use term::{Term, TermError};
 pub use text::LocalizedText;
+pub use usage_ledger::{LedgerEntry, LedgerFault, LedgerHead, LedgerPlace, LineHash, SentLedger};
 pub use usage_record::{
     Metered, Reading, USAGE_VALUE_MAX_TEN_THOUSANDTHS, UsageKey, UsageMistake, UsageRecord, UsageState,
 };

@@ -1,6 +1,6 @@
 //! The rules say no: shown to the caller with a stable code.
 
-use super::{Amount, Instant};
+use super::{Amount, Instant, LedgerPlace};
 
 /// What the reader of a refusal does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,9 @@ pub enum Refusal {
     /// A certificate older than the one before the current: two machines renew the same activation.
     #[error("the certificate was already renewed by another copy")]
     CloneSuspected,
+    /// A usage ledger is wrong at a place; what stands before it was counted.
+    #[error("the usage ledger is refused from entry {} on: {}", .0.seq, .0.fault.as_str())]
+    LedgerRefused(LedgerPlace),
     /// The activation no longer holds a place.
     #[error("the activation has ended")]
     ActivationEnded,
@@ -185,6 +188,7 @@ impl Refusal {
             Self::MachineMismatch => "machine_mismatch",
             Self::MachineLimitReached { .. } => "machine_limit_reached",
             Self::CloneSuspected => "clone_suspected",
+            Self::LedgerRefused(_) => "ledger_refused",
             Self::ActivationEnded | Self::IllegalState { .. } => "illegal_state",
             Self::NotFound { .. } => "not_found",
             Self::OrderNotHeld { .. } => "order_not_held",
@@ -216,7 +220,9 @@ impl Refusal {
             | Self::LicenseRevoked
             | Self::LicenseReleased
             | Self::LicenseSuspended => Some(NextAction::ContactSeller),
-            Self::LicenseNotStarted | Self::RevisionConflict { .. } => Some(NextAction::Retry),
+            Self::LicenseNotStarted | Self::LedgerRefused(_) | Self::RevisionConflict { .. } => {
+                Some(NextAction::Retry)
+            }
             Self::NotFound { .. }
             | Self::IllegalState { .. }
             | Self::OrderNotHeld { .. }

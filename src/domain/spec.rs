@@ -236,9 +236,18 @@ pub struct Spec {
     pub machine: MachinePolicy,
     /// What can be used up.
     pub quota: Vec<QuotaTemplate>,
+    /// Which specs an instance may become, besides itself; any other license of its product where nothing is said.
+    pub changes_to: Option<Vec<SpecId>>,
 }
 
 impl Spec {
+    /// Whether its instances may become another spec, as far as the two of them say.
+    pub fn may_become(&self, target: &Self) -> bool {
+        let leads_there = self.changes_to.as_ref().is_none_or(|ids| ids.contains(&target.id));
+        let is_it = self.id == target.id;
+        self.product == target.product && target.kind == SpecKind::License && (is_it || leads_there)
+    }
+
     /// Whether a marketplace means this spec by the given codes; the SKU decides, else the product id.
     pub fn is_meant_by(&self, sku: Option<&Sku>, product_id: Option<&str>) -> bool {
         sku.is_some_and(|sku| self.skus.contains(sku))

@@ -5,18 +5,22 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
-use serde::de::IgnoredAny;
+use license_token::Ask;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::body;
 use super::error::ApiError;
 use super::machine::MachineRequest;
 use super::path::PathOf;
 use super::presented::{CertificateHolder, Holder, credential};
+use super::proof::{Expected, Proof};
 use super::reply::{Reply, hex, instant, ok};
 use super::state::HttpState;
-use crate::application::{Activate, Activated, Credential, RenewActivation};
-use crate::domain::{ActivationId, Machine, Refusal};
+use crate::application::{
+    Activate, Activated, Credential, DeviceRequest, QUOTA_ASKS_MAX, QuotaAsk, RenewActivation,
+};
+use crate::domain::{ActivationId, Amount, Machine, Refusal};
 
 /// Longest nonce and machine name, in bytes: what a certificate can carry.
 const NAME_BYTES_MAX: usize = 128;
@@ -31,6 +35,11 @@ struct ActivateRequest {
     name: String,
     /// Without one every request is a new one.
     nonce: Option<String>,
+    /// What was consumed of a share that this machine held before.
+    ledger: Option<String>,
+    /// What this machine wants to hold for use without the server.
+    #[serde(default)]
+    quota: Vec<AskRequest>,
 }
 
 #[derive(Deserialize)]
@@ -40,14 +49,38 @@ struct RenewRequest {
     license_key: Option<String>,
     machine: Option<MachineRequest>,
     nonce: String,
-    proof: Option<IgnoredAny>,
+    proof: Option<String>,
+    ledger: Option<String>,
+    #[serde(default)]
+    quota: Vec<AskRequest>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ReleaseRequest {
     certificate: Option<String>,
-    proof: Option<IgnoredAny>,
+    proof: Option<String>,
+    ledger: Option<String>,
+}
+
+/// How much of a metric the machine wants to hold, what it holds already included.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskRequest {
+    metric: String,
+    /// A number or a text; read from its own digits, never through a float.
+    amount: Box<RawValue>,
+}
+
+impl AskRequest {
+    fn read(&self, index: usize) -> Result<QuotaAsk, ApiError> {
+        let amount = Amount::parse(self.amount.get().trim_matches('"'))
+            .map_err(|error| ApiError::invalid(&format!("/quota/{index}/amount"), error.to_string()))?;
+        if amount == Amount::ZERO {
+            return Err(ApiError::invalid(&format!("/quota/{index}/amount"), "ask for more than nothing"));
+        }
+        Ok(QuotaAsk { metric: self.metric.clone(), amount })
+    }
 }
 
 #[derive(Serialize)]
@@ -71,8 +104,18 @@ pub async fn activate(State(state): State<HttpState>, headers: HeaderMap, body: 
         [("/license_key", request.license_key.as_deref()), ("/claim_code", request.claim_code.as_deref())];
     let holder = state.holder(credential(&headers, &members)?).await?;
     let nonce = request.nonce.unwrap_or_else(|| hex(&state.ids.random_bytes()));
+    let (machine, device) = match request.machine.signed() {
+        Some(text) => {
+            let (pointer, ask) = ("/machine/request", Ask::Activate);
+            let expected = Expected { pointer, ask, activation: None, nonce: Some(&nonce) };
+            let proof = Proof::read(text, &holder, &expected)?;
+            (proof.machine(), device(Some(proof), request.ledger.as_deref(), &request.quota)?)
+        }
+        None => (request.machine.read(&holder)?, device(None, request.ledger.as_deref(), &request.quota)?),
+    };
     let command = Activate {
-        machine: request.machine.read(&holder)?,
+        machine,
+        device,
         merchant: holder.merchant,
         license: holder.license,
         token_id: holder.token_id,
@@ -92,7 +135,6 @@ pub async fn renew(
     body: Bytes,
 ) -> Reply {
     let request: RenewRequest = body::parse(&body)?;
-    without_proof(request.proof.as_ref())?;
     let members =
         [("/certificate", request.certificate.as_deref()), ("/license_key", request.license_key.as_deref())];
     let text = credential(&headers, &members)?;
@@ -100,7 +142,13 @@ pub async fn renew(
         Some(_) => by_certificate(state.certificate_holder(text)?, &id)?,
         None => by_license_key(state.key_holder(text)?, &id)?,
     };
+    let proof = request.proof.as_deref().map(|text| {
+        let (ask, nonce) = (Ask::Renew, Some(request.nonce.as_str()));
+        let expected = Expected { pointer: "/proof", ask, activation: Some(&id), nonce };
+        Proof::read(text, &holder, &expected)
+    });
     let command = RenewActivation {
+        device: device(proof.transpose()?, request.ledger.as_deref(), &request.quota)?,
         machine: machine_of(request.machine.as_ref(), &holder)?,
         merchant: holder.merchant,
         license: holder.license,
@@ -119,12 +167,17 @@ pub async fn release(
     body: Bytes,
 ) -> Reply {
     let request: ReleaseRequest = body::parse_or_empty(&body)?;
-    without_proof(request.proof.as_ref())?;
     let text = credential(&headers, &[("/certificate", request.certificate.as_deref())])?;
     let shown = state.certificate_holder(text)?;
     let generation = shown.generation;
     let (holder, activation, _credential) = by_certificate(shown, &id)?;
-    state.app.release_activation(&holder.merchant, &holder.license, &activation, generation).await?;
+    let proof = request.proof.as_deref().map(|text| {
+        let expected = Expected { pointer: "/proof", ask: Ask::Release, activation: Some(&id), nonce: None };
+        Proof::read(text, &holder, &expected)
+    });
+    let device = device(proof.transpose()?, request.ledger.as_deref(), &[])?;
+    let app = &state.app;
+    app.release_activation(&holder.merchant, &holder.license, &activation, generation, &device).await?;
     ok(&ReleasedAnswer { activation_id: activation.to_string() })
 }
 
@@ -150,10 +203,22 @@ fn machine_of(machine: Option<&MachineRequest>, holder: &Holder) -> Result<Optio
     machine.map(|machine| machine.read(holder)).transpose()
 }
 
-fn without_proof(proof: Option<&IgnoredAny>) -> Result<(), ApiError> {
-    match proof {
-        None => Ok(()),
-        Some(_) => Err(ApiError::invalid("/proof", "proofs of device keys are not available yet")),
+fn device(
+    proof: Option<Proof>,
+    ledger: Option<&str>,
+    quota: &[AskRequest],
+) -> Result<DeviceRequest, ApiError> {
+    if quota.len() > QUOTA_ASKS_MAX {
+        return Err(ApiError::invalid("/quota", format!("at most {QUOTA_ASKS_MAX} metrics")));
+    }
+    let quota = quota.iter().enumerate().map(|(index, ask)| ask.read(index)).collect::<Result<_, _>>()?;
+    match (proof, ledger) {
+        (None, Some(_)) => {
+            Err(ApiError::invalid("/ledger", "a ledger goes with a request signed by the same key"))
+        }
+        (proof, ledger) => {
+            Ok(DeviceRequest { proof: proof.map(|proof| proof.with_ledger(ledger)).transpose()?, quota })
+        }
     }
 }
 

@@ -208,6 +208,7 @@ impl ApiError {
             next_action: self.next_action().map(NextAction::as_str),
             pointer: self.pointer(),
             current_revision: self.current_revision(),
+            place: self.place(),
             mistakes: self.mistakes(),
             exhausted: self.exhausted(),
             request_id,
@@ -248,6 +249,11 @@ impl ApiError {
 
     fn current_revision(&self) -> Option<u64> {
         if let Self::Refused(Refusal::RevisionConflict { current }) = self { Some(*current) } else { None }
+    }
+
+    fn place(&self) -> Option<PlaceLine> {
+        let Self::Refused(Refusal::LedgerRefused(place)) = self else { return None };
+        Some(PlaceLine { seq: place.seq, fault: place.fault.as_str() })
     }
 
     fn exhausted(&self) -> Option<Exhausted<'_>> {
@@ -296,6 +302,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
         Refusal::MachineLimitReached { .. }
         | Refusal::CloneSuspected
+        | Refusal::LedgerRefused(_)
         | Refusal::ActivationEnded
         | Refusal::OrderNotHeld { .. }
         | Refusal::SkuTaken { .. }
@@ -324,10 +331,19 @@ struct Problem<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     current_revision: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<PlaceLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     mistakes: Option<Vec<MistakeLine<'a>>>,
     #[serde(flatten)]
     exhausted: Option<Exhausted<'a>>,
     request_id: &'a str,
+}
+
+/// Where a usage ledger is wrong.
+#[derive(Serialize)]
+struct PlaceLine {
+    seq: u64,
+    fault: &'static str,
 }
 
 /// What is left of a metric when more was asked for.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use license_token::{Commitment, MachineClaim, machine};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::error::ApiError;
 use super::presented::Holder;
@@ -19,7 +18,7 @@ const FINGERPRINT_BYTES_MAX: usize = 5 * 1024;
 pub struct MachineRequest {
     components: Option<ComponentsRequest>,
     fingerprint: Option<String>,
-    request: Option<IgnoredAny>,
+    request: Option<String>,
 }
 
 /// Commitments, base64url of 16 bytes each.
@@ -41,12 +40,20 @@ impl MachineRequest {
             (None, Some(fingerprint), None) => of_fingerprint(fingerprint, holder),
             (None, None, Some(_)) => Err(ApiError::invalid(
                 "/machine/request",
-                "signed activation requests of device keys are not available yet",
+                "a signed request is taken by /v1/activations alone",
             )),
             _not_exactly_one => {
                 Err(ApiError::invalid("/machine", "a machine is either components, fingerprint or request"))
             }
         }
+    }
+}
+
+impl MachineRequest {
+    /// A request that is signed by the machine's own key, where the machine is described by one.
+    pub fn signed(&self) -> Option<&str> {
+        let alone = self.components.is_none() && self.fingerprint.is_none();
+        self.request.as_deref().filter(|_| alone)
     }
 }
 
@@ -69,16 +76,20 @@ impl ComponentsRequest {
             components.insert(component, commitment.0);
         }
         let machine = Machine { components };
-        if machine.is_same_as(&machine) {
+        if machine.is_distinct() {
             return Ok(machine);
         }
-        // What does not even match itself would take a new place with every request.
         Err(ApiError::invalid("/machine/components", "at least os or fw tells machines apart"))
     }
 }
 
 /// The machine that a certificate names.
 pub fn enrolled(claim: &MachineClaim) -> Machine {
+    of_components(claim.components())
+}
+
+/// A machine of these components.
+pub fn of_components(components: &BTreeMap<license_token::Component, Commitment>) -> Machine {
     let component = |component| match component {
         license_token::Component::Os => Component::Os,
         license_token::Component::Fw => Component::Firmware,
@@ -87,7 +98,7 @@ pub fn enrolled(claim: &MachineClaim) -> Machine {
         license_token::Component::Net => Component::Network,
         license_token::Component::Fp => Component::Opaque,
     };
-    let components = claim.components().iter();
+    let components = components.iter();
     Machine { components: components.map(|(name, commitment)| (component(*name), commitment.0)).collect() }
 }
 

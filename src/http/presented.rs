@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use license_token::claims::Claims;
 use license_token::json::Value;
-use license_token::{ActivationClaims, LicenseClaims, UnverifiedToken, VerifiedToken};
+use license_token::{ActivationClaims, LicenseClaims, UnverifiedToken, VerifiedToken, base64url};
 
 use super::access::authorization;
 use super::error::ApiError;
@@ -121,11 +121,12 @@ impl HttpState {
         let claims = token.into_claims();
         let activation = own(ActivationId::parse(&claims.act))?;
         let generation = own(u64::try_from(claims.generation))?;
+        let enrolled = claims.machine.as_ref().map(enrolled).or_else(|| of_device_key(&claims));
         Ok(CertificateHolder {
             holder: holder(&known, claims.aud, &claims.sub, None)?,
             activation,
             generation,
-            enrolled: claims.machine.as_ref().map(enrolled),
+            enrolled,
         })
     }
 
@@ -139,6 +140,12 @@ impl HttpState {
         let token = unverified.verify::<C>(&known.keys).map_err(|_why| Refusal::LicenseKeyRefused)?;
         Ok((known, token))
     }
+}
+
+/// A certificate that names no components is bound to a device key.
+fn of_device_key(claims: &ActivationClaims) -> Option<Machine> {
+    let thumbprint = claims.device_key.as_deref().and_then(base64url::decode_array)?;
+    Some(Machine::of_device_key(&thumbprint))
 }
 
 fn holder(

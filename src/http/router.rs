@@ -80,11 +80,16 @@ fn everything_else() -> Router<HttpState> {
         // Merchants
         .route("/v1/merchant/licenses", get(merchant::licenses::list).post(merchant::licenses::issue))
         .route("/v1/merchant/licenses/{id}", get(merchant::licenses::show))
+        .route("/v1/merchant/licenses/{id}/explanation", get(merchant::explanation::show))
         .route("/v1/merchant/licenses/{id}/suspend", post(merchant::commands::suspend))
         .route("/v1/merchant/licenses/{id}/resume", post(merchant::commands::resume))
         .route("/v1/merchant/licenses/{id}/revoke", post(merchant::commands::revoke))
         .route("/v1/merchant/licenses/{id}/reissue", post(merchant::commands::reissue))
         .route("/v1/merchant/licenses/{id}/accept", post(merchant::commands::accept))
+        .route(
+            "/v1/merchant/licenses/{id}/app-info",
+            get(merchant::app_info::show).put(merchant::app_info::set),
+        )
         .route("/v1/merchant/channels", get(merchant::channels::list))
         .route("/v1/merchant/channels/{id}", get(merchant::channels::show))
         .route("/v1/merchant/channels/{id}/calls", get(merchant::channels::calls))

@@ -56,6 +56,7 @@ fn refusal_title(refusal: &Refusal) -> Words {
         Refusal::MachineMismatch => ["Another machine", "机器不匹配"],
         Refusal::MachineLimitReached { .. } => ["Machine limit reached", "已达到机器数量上限"],
         Refusal::CloneSuspected => ["Copied activation suspected", "疑似激活被复制"],
+        Refusal::LedgerRefused(_) => ["Usage ledger refused", "用量账本被拒绝"],
         Refusal::ActivationEnded | Refusal::IllegalState { .. } => {
             ["Not possible in this state", "当前状态不允许此操作"]
         }
@@ -176,6 +177,13 @@ fn in_english(refusal: &Refusal) -> String {
         Refusal::MachineLimitReached { limit } => {
             return format!("The license already runs on {limit} of {limit} machines. Release one of them.");
         }
+        Refusal::LedgerRefused(place) => {
+            return format!(
+                "The usage ledger is wrong at entry {} ({}). What stands before it was counted; set the ledger aside and renew.",
+                place.seq,
+                place.fault.as_str()
+            );
+        }
         Refusal::NotFound { what } => return format!("There is no such {what}."),
         Refusal::OrderNotHeld { state } => {
             return format!("The order is {state}, not held: only held orders are mapped.");
@@ -224,6 +232,13 @@ fn in_chinese(refusal: &Refusal) -> String {
         Refusal::TokenRefused => "API 令牌缺失、无法识别、已过期或已吊销。",
         Refusal::MachineLimitReached { limit } => {
             return format!("许可证已在 {limit} 台机器上使用（上限 {limit} 台），请先释放一台。");
+        }
+        Refusal::LedgerRefused(place) => {
+            return format!(
+                "用量账本在第 {} 条处有误（{}）。此前的记录已计入，请搁置该账本后重新续期。",
+                place.seq,
+                place.fault.as_str()
+            );
         }
         Refusal::NotFound { what } => return format!("{}不存在。", noun_in_chinese(what)),
         Refusal::OrderNotHeld { state } => {

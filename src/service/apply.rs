@@ -119,6 +119,7 @@ impl CatalogApplier {
             None => Catalog::default(),
         };
         Ok(ApplyContext {
+            known_specs: known.specs.into_iter().map(|spec| (spec.id, spec.product)).collect(),
             known_products: known.products.into_iter().map(|product| product.id).collect(),
             may_grant_operator: caller.is_none(),
             only_served: true,

@@ -132,7 +132,7 @@ async fn open_embedded(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     }
     let maintenance = Some(start_maintenance(&engine, Arc::clone(&options.clock))?);
     let records = RecordStore::start(engine).with_reserve(Arc::clone(&reserve));
-    let app = wire(options, &records, &keyring);
+    let app = wire(Surroundings::of(&options), &records, &keyring);
     match begin(&app, &records, &keyring, &data, &keys).await {
         Ok(first_start) => {
             reserve.watch();
@@ -152,11 +152,27 @@ pub(super) fn keyring_settings(
     KeyringSettings { folder, public_url, may_create, randomness: Arc::new(random_bytes) }
 }
 
+/// What the use cases are given besides a store and keys.
+#[derive(Clone)]
+pub(super) struct Surroundings {
+    pub(super) clock: Arc<dyn Clock>,
+    secrets: Arc<dyn SecretSource>,
+    marketplace_timeout: Duration,
+    retention: Option<Duration>,
+}
+
+impl Surroundings {
+    pub(super) fn of(options: &OpenOptions<'_>) -> Self {
+        let (clock, secrets) = (Arc::clone(&options.clock), Arc::clone(&options.secrets));
+        let (marketplace_timeout, retention) = (options.marketplace_timeout, options.retention);
+        Self { clock, secrets, marketplace_timeout, retention }
+    }
+}
+
 /// The use cases over their ports.
-pub(super) fn wire(options: OpenOptions<'_>, records: &RecordStore, keyring: &Arc<Keyring>) -> Arc<App> {
-    let clock = Arc::clone(&options.clock);
-    let marketplaces =
-        Arc::new(MarketplaceOrders::new(options.secrets, options.clock, options.marketplace_timeout));
+pub(super) fn wire(around: Surroundings, records: &RecordStore, keyring: &Arc<Keyring>) -> Arc<App> {
+    let Surroundings { clock, secrets, marketplace_timeout, retention } = around;
+    let marketplaces = Arc::new(MarketplaceOrders::new(secrets, Arc::clone(&clock), marketplace_timeout));
     let app = App::new(
         Arc::new(Repository::new(records.clone())),
         Arc::clone(keyring) as _,
@@ -164,8 +180,8 @@ pub(super) fn wire(options: OpenOptions<'_>, records: &RecordStore, keyring: &Ar
         Arc::new(SystemRandomness::default()),
         Arc::clone(&marketplaces) as _,
     );
-    let app = app.with_marketplaces(marketplaces).with_call_time(options.marketplace_timeout);
-    Arc::new(app.with_retention(options.retention))
+    let app = app.with_marketplaces(marketplaces).with_call_time(marketplace_timeout);
+    Arc::new(app.with_retention(retention))
 }
 
 /// What is checked and made before the first request.

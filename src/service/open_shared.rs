@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::open::{
-    Create, FirstStart, OpenOptions, Opened, check_keys, keyring_settings, look_into, make_operator_token,
-    move_misplaced_jobs, wire,
+    Create, FirstStart, OpenOptions, Opened, Surroundings, check_keys, keyring_settings, look_into,
+    make_operator_token, move_misplaced_jobs, wire,
 };
 use super::start_error::StartError;
 use crate::application::App;
-use crate::domain::TokenOwner;
+use crate::domain::{Instant, TokenOwner};
 use crate::signing::Keyring;
-use crate::store::{DatabaseAddress, PostgresEngine, RecordStore};
+use crate::store::{Continuation, DatabaseAddress, PostgresEngine, RecordStore, StoreError};
 
 /// Replicas make no keys: two that started at once would make two. `init` makes them, in one place, for all.
 pub(super) async fn open(options: OpenOptions<'_>, address: &DatabaseAddress) -> Result<Opened, StartError> {
@@ -26,22 +26,56 @@ pub(super) async fn open(options: OpenOptions<'_>, address: &DatabaseAddress) ->
     let engine = {
         let address = address.clone();
         let opening = tokio::task::spawn_blocking(move || PostgresEngine::open(&address));
-        opening.await.map_err(|_| StartError::Store(crate::store::StoreError::Closed))??
+        opening.await.map_err(|_| StartError::Store(StoreError::Closed))??
     };
-    let records = RecordStore::start(engine);
     let keyring = if has_keys { Keyring::open(settings) } else { Keyring::create(settings) };
-    let keyring = match keyring {
-        Ok(keyring) => Arc::new(keyring),
-        Err(error) => {
-            records.close().await.map_err(StartError::StoreFailed)?;
-            return Err(error.into());
-        }
-    };
-    let app = wire(options, &records, &keyring);
+    let keyring = Arc::new(keyring?);
+    let around = Surroundings::of(&options);
+    let engine = engine.continued_by(continuation(address, &around, &keyring));
+    let records = RecordStore::start(engine);
+    let app = wire(around, &records, &keyring);
     match begin(&app, &records, &keyring, create, &data, &keys).await {
         Ok(first_start) => Ok(Opened { app, records, maintenance: None, first_start }),
         Err(error) => Err(records.close().await.err().map_or(error, StartError::StoreFailed)),
     }
+}
+
+/// What is done when a standby of the database was promoted, or the database was taken back: the same as after a restore.
+/// Another store on it does it, while this one waits.
+fn continuation(address: &DatabaseAddress, around: &Surroundings, keyring: &Arc<Keyring>) -> Continuation {
+    let (address, around, keyring) = (address.clone(), around.clone(), Arc::clone(keyring));
+    Box::new(move |had_until_ms| {
+        let continuing = || continue_store(&address, &around, &keyring, had_until_ms);
+        // A thread of its own: the caller may drive futures.
+        std::thread::scope(|scope| scope.spawn(continuing).join().unwrap_or(Err(StoreError::Closed)))
+    })
+}
+
+fn continue_store(
+    address: &DatabaseAddress,
+    around: &Surroundings,
+    keyring: &Arc<Keyring>,
+    had_until_ms: Option<i64>,
+) -> Result<(), StoreError> {
+    let failed = |why: String| StoreError::Unreachable { doing: "continuing the store", why };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| failed(error.to_string()))?;
+    let records = RecordStore::start(PostgresEngine::open_to_continue(address)?);
+    let app = wire(around.clone(), &records, keyring);
+    runtime.block_on(async {
+        let now = around.clock.now();
+        let had_until = had_until_ms.and_then(Instant::from_timestamp_millis).unwrap_or(now).min(now);
+        let continued = app.continue_after_restore(had_until).await.map_err(|error| failed(error.to_string()))?;
+        records.close().await?;
+        tracing::warn!(
+            had_until = %had_until,
+            next_lists = ?continued.next_lists,
+            "a standby of the database was promoted, or the database was restored by its own means: what was answered \
+             after this time and had not reached it is lost, unless the standby was synchronous. Status lists, certificates \
+             and revisions go on with room for it; docs/operate.md says what to look after"
+        );
+        Ok(())
+    })
 }
 
 /// A store that was just made from a backup; its keys must be those that signed.
@@ -52,7 +86,7 @@ pub(super) async fn open_restored(
     let keys = std::path::absolute(options.keys_dir).unwrap_or_else(|_| options.keys_dir.to_owned());
     let keyring = Arc::new(Keyring::open(keyring_settings(&options, keys.clone(), false))?);
     let records = RecordStore::start(engine);
-    let app = wire(options, &records, &keyring);
+    let app = wire(Surroundings::of(&options), &records, &keyring);
     match check_keys(&app, &keyring, &keys).await {
         Ok(_merchants) => Ok(Opened { app, records, maintenance: None, first_start: None }),
         Err(error) => Err(records.close().await.err().map_or(error, StartError::StoreFailed)),

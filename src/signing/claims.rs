@@ -1,15 +1,17 @@
 //! From the domain's words to the claims of a token (`docs/token-format.md`).
 
 use chrono::TimeDelta;
+use license_token::ledger::Head;
 use license_token::{
-    ActivationClaims, Binding, Commitment, Component, Enforcement, Env, LicenseClaims, MachineClaim, Policy,
-    QuotaClaim, Reset, SpecClaim, StatusListClaims, StatusRef, StatusRule, Term,
+    ActivationClaims, Binding, Commitment, Component, Enforcement, Env, LedgerClaim, LicenseClaims,
+    MachineClaim, Policy, QuotaClaim, Reset, ShareClaim, SpecClaim, StatusListClaims, StatusRef, StatusRule,
+    Term, base64url,
 };
 
 use crate::application::STATUS_LIST_TTL_HOURS;
 use crate::application::ports::{CertificateOrder, LicenseKeyOrder, SigningError};
 use crate::domain::{
-    self, Instant, License, Machine, MachineLimit, Merchant, QuotaPackage, ResetWindow, StatusList,
+    self, Device, Instant, License, Machine, MachineLimit, Merchant, QuotaPackage, ResetWindow, StatusList,
 };
 
 fn failed(what: &str) -> SigningError {
@@ -36,25 +38,29 @@ fn spec(license: &License) -> SpecClaim {
     SpecClaim { sku: sku.to_owned(), attributes: license.sold.attributes.clone() }
 }
 
-fn quota(package: &QuotaPackage) -> Result<QuotaClaim, SigningError> {
-    let amount = |amount: domain::Amount| {
-        license_token::Amount::from_ten_thousandths(amount.ten_thousandths())
-            .ok_or_else(|| failed("an amount"))
-    };
-    let reset = match package.template.reset {
+fn amount(amount: domain::Amount) -> Result<license_token::Amount, SigningError> {
+    license_token::Amount::from_ten_thousandths(amount.ten_thousandths()).ok_or_else(|| failed("an amount"))
+}
+
+fn reset(reset: ResetWindow) -> Reset {
+    match reset {
         ResetWindow::None => Reset::None,
         ResetWindow::Hour => Reset::Hour,
         ResetWindow::Day => Reset::Day,
         ResetWindow::Week => Reset::Week,
         ResetWindow::Month => Reset::Month,
         ResetWindow::Year => Reset::Year,
-    };
+    }
+}
+
+fn quota(package: &QuotaPackage) -> Result<QuotaClaim, SigningError> {
     Ok(QuotaClaim {
         metric: package.template.metric.clone(),
         unit: package.template.unit.clone(),
         amount: amount(package.template.amount)?,
-        reset,
+        reset: reset(package.template.reset),
         total: package.total.ok().map(amount).transpose()?,
+        share: None,
     })
 }
 
@@ -137,6 +143,7 @@ pub(super) fn activation(
     let (license, activation) = (order.license, order.activation);
     let lease = activation.lease().map_err(|_| failed("an ended activation"))?;
     let starts_at = lease.validity.starts_at;
+    let is_by_key = license.sold.machine.binding == domain::Binding::DeviceKey && order.device.is_some();
     Ok(ActivationClaims {
         iss: order.merchant.issuer.clone(),
         aud: license.product.to_string(),
@@ -145,7 +152,7 @@ pub(super) fn activation(
         iat: seconds(starts_at),
         nbf: seconds(starts_at),
         exp: end_after(starts_at, lease.validity.ends_at.ok_or_else(|| failed("a lease without an end"))?),
-        device_key: None,
+        device_key: order.device.filter(|_| is_by_key).map(|device| base64url::encode(&device.thumbprint)),
         entitlements: license.sold.entitlements.clone(),
         status: Some(StatusRef { idx: i64::from(activation.slot.idx), uri }),
         nonce: Some(lease.nonce.clone()),
@@ -156,12 +163,39 @@ pub(super) fn activation(
         end: license.validity.ends_at.map(seconds),
         term: key_term(license)?,
         spec: spec(license),
-        quota: Vec::new(),
-        machine: Some(machine(&activation.machine)?),
+        quota: order.device.map_or(Ok(Vec::new()), |device| shares(device, starts_at))?,
+        ledger: order.device.map(ledger).transpose()?,
+        machine: if is_by_key { None } else { Some(machine(&activation.machine)?) },
         upd: license.sold.updates_until.map(seconds),
         policy: policy(license),
         grace_secs: grace_secs(license),
     })
+}
+
+/// What the machine can use now of what is kept for it.
+fn shares(device: &Device, now: Instant) -> Result<Vec<QuotaClaim>, SigningError> {
+    let usable = device.shares.iter().filter(|share| share.is_usable(now));
+    usable
+        .map(|share| {
+            let (from, until) = (seconds(share.window.starts_at), seconds(share.until));
+            let claim = ShareClaim { number: i64::from(share.number), from, until };
+            Ok(QuotaClaim {
+                metric: share.metric.clone(),
+                unit: share.unit.clone(),
+                amount: amount(share.kept())?,
+                reset: reset(share.reset),
+                total: None,
+                share: Some(claim),
+            })
+        })
+        .collect()
+}
+
+/// The receipt for what was merged.
+fn ledger(device: &Device) -> Result<LedgerClaim, SigningError> {
+    let seq = i64::try_from(device.head.seq).map_err(|_| failed("the ledger"))?;
+    let head = Head { seq, hash: device.head.hash };
+    Ok(LedgerClaim { key: base64url::encode(&device.thumbprint), head })
 }
 
 fn machine(machine: &Machine) -> Result<MachineClaim, SigningError> {

@@ -69,6 +69,8 @@ pub(super) fn run(
     let (outcome, ended) = match served {
         Ok(Served::Left) => {
             turn_away(&mut queue);
+            // Nobody waits for the end to hear that nothing more is answered from here.
+            tell(state, StoreState::Moved);
             if let Err(error) = engine.close() {
                 tracing::warn!(%error, "the store that was moved away was not closed in good order");
             }

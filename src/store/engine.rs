@@ -80,6 +80,12 @@ pub trait Engine: Send + Sync + 'static {
         false
     }
 
+    /// How often this engine has found that the store under it may have lost what was written: what was taken of a
+    /// counter before is not given out any more.
+    fn promotions(&self) -> u64 {
+        0
+    }
+
     /// Loads what a batch touching `keys`, which are sorted, is evaluated against. `write` follows, or `release`, or
     /// another `prepare`: an engine shared between processes locks the keys here and lets go of them there.
     fn prepare(&self, keys: &[RecordKey]) -> Result<Prior, StoreError>;
@@ -142,6 +148,10 @@ pub type FailureTold = Box<dyn Fn(&StoreError) + Send + Sync>;
 impl Engine for Box<dyn Engine> {
     fn is_shared(&self) -> bool {
         self.as_ref().is_shared()
+    }
+
+    fn promotions(&self) -> u64 {
+        self.as_ref().promotions()
     }
 
     fn release(&self) {

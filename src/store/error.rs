@@ -149,6 +149,12 @@ pub enum StoreError {
         /// What it said instead.
         why: String,
     },
+    /// The database is another one than before, and nobody has continued the store on it yet.
+    #[error(
+        "a standby of the database was promoted, or the database was restored by its own means, and the store was not \
+         continued on it yet; start a server on it"
+    )]
+    Promoted,
     /// Another process changed a record of the batch meanwhile. Nothing was written: decide again.
     #[error("another process was faster")]
     Raced,
@@ -187,7 +193,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the store goes on after it: a shared engine that could not do one thing may do the next.
     pub fn passes(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::OutcomeLost { .. } | Self::Raced)
+        matches!(self, Self::Unreachable { .. } | Self::OutcomeLost { .. } | Self::Raced | Self::Promoted)
     }
 
     /// An operating system error with what was attempted.

@@ -90,6 +90,11 @@ impl RecordStore {
         self.reserve.as_ref().map(|reserve| reserve.state())
     }
 
+    /// How often the store under it may have lost what was written.
+    pub fn promotions(&self) -> u64 {
+        self.engine.promotions()
+    }
+
     /// The record under `key`; `None` when there is none. A failed read is an error, never `None`.
     pub async fn get(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
         Ok(self.read(std::slice::from_ref(key)).await?.pop().flatten())
@@ -103,6 +108,7 @@ impl RecordStore {
 
     /// At once where the engine need not wait for anything, and else where waiting does no harm.
     async fn read(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.refuse_what_was_left()?;
         if let Some(known) = self.engine.get_at_once(keys) {
             return self.told(known);
         }
@@ -120,6 +126,7 @@ impl RecordStore {
         limit: usize,
     ) -> Result<Vec<(RecordKey, Record)>, StoreError> {
         within(limit, SCAN_RECORDS_MAX)?;
+        self.refuse_what_was_left()?;
         let engine = Arc::clone(&self.engine);
         self.told(blocking(move || engine.scan(&range, direction, limit)).await)
     }
@@ -195,6 +202,11 @@ impl RecordStore {
         let (asked, answer) = oneshot::channel();
         self.queue.send(Command::Order(order(asked))).await.map_err(|_| self.closed())?;
         answer.await.map_err(|_| self.closed())
+    }
+
+    /// What was left is no longer what is true.
+    fn refuse_what_was_left(&self) -> Result<(), StoreError> {
+        if self.is_moving() && self.is_moved() { Err(StoreError::LeftBehind) } else { Ok(()) }
     }
 
     fn is_moved(&self) -> bool {

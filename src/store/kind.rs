@@ -15,6 +15,8 @@ pub enum Kind {
     License,
     /// The digest of a claim code, pointing to its license.
     ClaimCode,
+    /// What the buyer of a license's instance is shown.
+    AppInfo,
     /// A license handed over through a marketplace.
     HandedOver,
     /// Which activations hold a place of a license.
@@ -23,7 +25,7 @@ pub enum Kind {
     Activation,
     /// Quota: the packages of a license, counters of what was used of them (never below zero), reports that were answered.
     Quota,
-    /// Quota escrowed to an activation.
+    /// The device key of an activation, the quota escrowed to it, how far its usage ledger was merged.
     Escrow,
     /// A reservation of quota, with an `until`.
     Reservation,
@@ -66,8 +68,9 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Activation,
+        Self::AppInfo,
         Self::Call,
         Self::Catalog,
         Self::ClaimCode,
@@ -108,6 +111,7 @@ impl Kind {
             Self::AuthorizationCode => *b"cod",
             Self::License => *b"lic",
             Self::ClaimCode => *b"clm",
+            Self::AppInfo => *b"app",
             Self::HandedOver => *b"hnd",
             Self::Places => *b"plc",
             Self::Activation => *b"act",

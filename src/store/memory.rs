@@ -234,6 +234,7 @@ impl State {
             Kind::Purchase
             | Kind::AuthorizationCode
             | Kind::HandedOver
+            | Kind::AppInfo
             | Kind::License
             | Kind::ClaimCode
             | Kind::Places

@@ -54,7 +54,9 @@ pub use moving::{
     MoveError, MoveId, MoveReport, MoveStage, Moved, SourceServer, StoppedStore, Sum, Tally,
     move_to_database, move_to_folder,
 };
-pub use postgres::{BulkWriter, DatabaseAddress, DatabaseSource, FillMark, PostgresEngine, SCHEMA_VERSION};
+pub use postgres::{
+    BulkWriter, Continuation, DatabaseAddress, DatabaseSource, FillMark, PostgresEngine, SCHEMA_VERSION,
+};
 pub use primitive::{COMMIT_BYTES_MAX, CommitAnswer, CommitRequest, PRIMITIVES_PER_COMMIT_MAX, Primitive};
 pub use record::{BODY_BYTES_MAX, COUNTER_SCHEMA, INDEX_SCHEMA, Record, Revision};
 pub use repository::{LIST_RECORDS_MAX, Repository};

@@ -184,6 +184,10 @@ impl Store for Repository {
     fn is_moving(&self) -> bool {
         self.raw.is_moving()
     }
+
+    fn promotions(&self) -> u64 {
+        self.raw.promotions()
+    }
 }
 
 fn counted(key: &RawKey, raw: &RawRecord) -> Result<i64, StoreError> {

@@ -150,6 +150,7 @@ pub fn certificate() -> ActivationClaims {
         term: Term::Years(1),
         spec: spec(),
         quota: vec![quota()],
+        ledger: None,
         machine: MachineClaim::enroll(machine.components),
         upd: None,
         policy: Policy::default(),
@@ -189,5 +190,6 @@ fn quota() -> QuotaClaim {
         amount: amount("1000"),
         reset: Reset::Month,
         total: Some(amount("12000")),
+        share: None,
     }
 }

@@ -41,8 +41,8 @@ impl Cluster {
         let told: Vec<_> = server.get_args().map(ToOwned::to_owned).collect();
         let mut shell = Command::new("sh");
         let script = "folder=$1; shift; \"$@\" >\"$folder.log\" 2>&1 & server=$!; read -r _; \
-                      kill -INT $(head -1 \"$folder/data/postmaster.pid\"); wait $server; \
-                      while [ -e \"$folder/data/postmaster.pid\" ]; do sleep 0.1; done; rm -rf \"$folder\" \"$folder.log\"";
+                      running() { [ -e \"$folder/data/postmaster.pid\" ] && kill $1 $(head -1 \"$folder/data/postmaster.pid\"); }; \
+                      running -INT; wait $server; while running -0; do sleep 0.1; done; rm -rf \"$folder\" \"$folder.log\"";
         shell.args(["-c", script, "sh"]).arg(&folder).arg(program).args(told);
         let child = shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         // Its input closes with this process.
@@ -62,6 +62,23 @@ impl Cluster {
             .arg(self.folder.join("data")));
     }
 
+    /// Kills every process of the server, as the end of its machine would.
+    pub fn kill(&self) {
+        let written = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).expect("it runs");
+        let server = written.lines().next().and_then(|line| line.parse().ok()).expect("a process");
+        let kill = |process: i32| {
+            let process = rustix::process::Pid::from_raw(process).expect("a process");
+            // One that has ended by itself meanwhile is as dead.
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+        };
+        let children = std::fs::read_to_string(format!("/proc/{server}/task/{server}/children"));
+        kill(server);
+        children
+            .expect("it runs")
+            .split_whitespace()
+            .for_each(|child| kill(child.parse().expect("a number")));
+    }
+
     /// Starts it again after [`Self::stop`], and waits until it answers. It ends with the cluster's shell, which stops
     /// whatever runs in the folder.
     pub fn start_again(&self) {
@@ -73,6 +90,16 @@ impl Cluster {
 
     /// A standby that follows this one, and whose copy each commit waits for from now on.
     pub fn standby(&self) -> Self {
+        let standby = self.follower();
+        let waits = "alter system set synchronous_standby_names = '*'; select pg_reload_conf();";
+        self.sql("postgres", waits);
+        let follows = "select count(*) from pg_stat_replication where sync_state = 'sync'";
+        self.wait_for(follows, "1");
+        standby
+    }
+
+    /// A standby that follows this one, and that no commit waits for.
+    pub fn follower(&self) -> Self {
         let folder = new_folder();
         let data = folder.join("data");
         let mut copied = as_server(&tools().join("pg_basebackup"));
@@ -82,11 +109,23 @@ impl Cluster {
             .arg("-D")
             .arg(&data));
         let standby = Self::run_in(folder, &["synchronous_standby_names="]);
-        let waits = "alter system set synchronous_standby_names = '*'; select pg_reload_conf();";
-        self.sql("postgres", waits);
-        let follows = "select count(*) from pg_stat_replication where sync_state = 'sync'";
-        assert!((0..10_000).any(|_| self.sql("postgres", follows) == "1"), "the standby follows");
+        self.wait_for("select count(*) from pg_stat_replication where state = 'streaming'", "1");
         standby
+    }
+
+    /// Waits until a standby has all that this one has, and has it receive nothing more.
+    pub fn hold_back(&self, standby: &Self) {
+        let written = self.sql("postgres", "select pg_current_wal_lsn()");
+        standby.wait_for(&format!("select pg_last_wal_replay_lsn() >= '{written}'"), "t");
+        standby.sql("postgres", "alter system set primary_conninfo = ''");
+        standby.sql("postgres", "select pg_reload_conf()");
+        standby.wait_for("select count(*) from pg_stat_wal_receiver", "0");
+        self.wait_for("select count(*) from pg_stat_replication", "0");
+    }
+
+    /// Each question is a process of its own, which is pause enough.
+    fn wait_for(&self, question: &str, answer: &str) {
+        assert!((0..10_000).any(|_| self.sql("postgres", question) == answer), "{question}: {answer}");
     }
 
     /// Makes a standby the primary.

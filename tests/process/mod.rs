@@ -158,7 +158,11 @@ pub struct Site {
 
 impl Site {
     pub fn new(open_api_base: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::in_folder(tempfile::tempdir().expect("a folder"), open_api_base)
+    }
+
+    /// The same in this folder.
+    pub fn in_folder(folder: tempfile::TempDir, open_api_base: &str) -> Self {
         std::fs::write(folder.path().join("apply.toml"), apply_file(open_api_base)).expect("written");
         let probe = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = probe.local_addr().expect("bound").port();

@@ -1,6 +1,7 @@
 //! Several servers on one database: whatever is repeated, parallel, killed or promoted, each order line becomes one
 //! license, and what was answered stays.
 
+mod behind;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 #[path = "../process/mod.rs"]
@@ -122,7 +123,7 @@ fn three_replicas_that_are_killed_over_a_primary_that_is_lost_make_one_license_o
             while !done.load(Ordering::SeqCst) {
                 let share = answered.load(Ordering::SeqCst) * (kills_wanted + 1) / deliveries.len();
                 if !is_promoted && share > kills_wanted / 2 {
-                    primary.stop();
+                    primary.kill();
                     standby.promote();
                     is_promoted = true;
                 } else if share > kills && kills < kills_wanted {

@@ -67,10 +67,33 @@ impl Replicas {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    pub fn kill_and_start(&self, number: usize) {
+    pub fn kill(&self, number: usize) {
         let running = self.servers[number].lock().unwrap_or_else(PoisonError::into_inner).take();
         running.expect("it runs").kill();
+    }
+
+    pub fn kill_and_start(&self, number: usize) {
+        self.kill(number);
         self.start(number);
+    }
+
+    /// What the running servers have said since they started.
+    pub fn said(&self) -> String {
+        let said = |server: &Mutex<Option<Server>>| {
+            let server = server.lock().unwrap_or_else(PoisonError::into_inner);
+            server.as_ref().map(Server::said).unwrap_or_default()
+        };
+        self.servers.iter().map(said).collect()
+    }
+
+    /// Asks one until it answers as it should: 503 means "not now", and it may be away.
+    pub fn ask<T>(&self, mut request: impl FnMut() -> Option<T>) -> T {
+        loop {
+            if let Some(answer) = request() {
+                return answer;
+            }
+            self.wait();
+        }
     }
 
     pub fn storefront(&self, sandbox: &Sandbox, number: usize) -> Storefront {

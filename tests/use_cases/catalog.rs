@@ -75,6 +75,7 @@ pub fn spec(name: &str, skus: &[&str], machines: MachineLimit) -> Spec {
         offline: OfflinePolicy::default(),
         machine: MachinePolicy { binding: Binding::Hardware, ..MachinePolicy::default() },
         quota: Vec::new(),
+        changes_to: None,
     }
 }
 

@@ -77,6 +77,7 @@ impl Records {
             | Record::Calls(_)
             | Record::Standing(_)
             | Record::Notice(_)
+            | Record::AppInfo(_)
             | Record::UsageRecord(_)
             | Record::NamedUsage(_)
             | Record::WaitingUsage(_)
@@ -104,6 +105,7 @@ impl Records {
             Kind::Event => Some(self.events.len()),
             Kind::AuthorizationCode
             | Kind::HandedOver
+            | Kind::AppInfo
             | Kind::Nonce
             | Kind::Idempotency
             | Kind::StatusListSlots
@@ -205,6 +207,7 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         Kind::Places => Some(RecordKey::Places(merchant, license(&text(own)))),
         Kind::AuthorizationCode
         | Kind::HandedOver
+        | Kind::AppInfo
         | Kind::Purchase
         | Kind::Activation
         | Kind::Quota

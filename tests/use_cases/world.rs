@@ -14,9 +14,9 @@ use lictor::application::ports::{
 };
 use lictor::application::record::{Job, RecordKey, Stored, Task, Versioned};
 use lictor::application::{
-    Activate, Activated, App, ApplyMode, Catalog, CodeUse, Credential, IdempotencyIdentity, IssueLicense,
-    KeepActivations, LicenseAction, MerchantCommand, PurchaseAnswer, PurchaseCall, RenewActivation,
-    ReplayIdentity, UseCaseError,
+    Activate, Activated, App, ApplyMode, Catalog, CodeUse, Credential, DeviceRequest, IdempotencyIdentity,
+    IssueLicense, KeepActivations, LicenseAction, MerchantCommand, PurchaseAnswer, PurchaseCall,
+    RenewActivation, ReplayIdentity, UseCaseError,
 };
 use lictor::domain::{
     ActivationId, Actor, COMMITMENT_BYTES, Channel, Component, Env, InstanceStatus, Instant, License,
@@ -245,6 +245,7 @@ impl World {
             StoreError::Conflict | StoreError::Busy => tokio::task::yield_now().await,
             StoreError::OutcomeUnknown => self.start_again(process).await,
             StoreError::NoRoom => panic!("nothing watches a disk here"),
+            StoreError::Moving => panic!("nothing moves here"),
             StoreError::Failed(why) => {
                 let expected = [
                     RawError::Closed.to_string(),
@@ -479,6 +480,7 @@ impl World {
             machine: numbered_machine(machine),
             name: format!("machine {machine}"),
             nonce: nonce.to_owned(),
+            device: DeviceRequest::default(),
         };
         self.ask(replica, async |app| app.activate(&command).await).await
     }
@@ -511,13 +513,15 @@ impl World {
             credential,
             machine: machine.map(numbered_machine),
             nonce: nonce.to_owned(),
+            device: DeviceRequest::default(),
         };
         self.ask(replica, async |app| app.renew_activation(&command).await).await
     }
 
     pub async fn give_back(&self, license: &LicenseId, activation: &ActivationId) {
         let given = self.ask(0, async |app| {
-            app.release_activation(&catalog::acme(), license, activation, u64::MAX).await
+            app.release_activation(&catalog::acme(), license, activation, u64::MAX, &DeviceRequest::default())
+                .await
         });
         given.await.expect("a place can always be given back");
     }

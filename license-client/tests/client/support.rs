@@ -326,6 +326,7 @@ impl Shop {
             term: self.term,
             spec: SpecClaim { sku: "CAD-PRO".into(), attributes: BTreeMap::new() },
             quota: vec![],
+            ledger: None,
             machine: MachineClaim::enroll(activation.machine.clone()),
             upd: self.upd,
             policy: self.policy,

@@ -6,7 +6,8 @@ use super::reader::Members;
 #[cfg(feature = "signing")]
 use super::shared::writing;
 use super::{
-    CLAIMS_VERSION, Claims, Env, Facts, MachineBinding, SpecClaim, StatusRef, URI_MAX_BYTES, shared,
+    CLAIMS_VERSION, Claims, Env, Facts, LedgerClaim, MachineBinding, SpecClaim, StatusRef, URI_MAX_BYTES,
+    shared,
 };
 #[cfg(feature = "signing")]
 use crate::json::ObjectWriter;
@@ -54,6 +55,8 @@ pub struct ActivationClaims {
     pub spec: SpecClaim,
     /// `lic.quota`: the share that belongs to this machine.
     pub quota: Vec<QuotaClaim>,
+    /// `lic.ledger`: how far this machine's usage ledger was merged; there when it may use quota offline.
+    pub ledger: Option<LedgerClaim>,
     /// `lic.machine`
     pub machine: Option<MachineClaim>,
     /// `lic.upd`: builds released before this are covered; absent: all.
@@ -90,6 +93,7 @@ impl Claims for ActivationClaims {
             term: shared::term(lic)?,
             spec: shared::spec(lic)?,
             quota: shared::quota(lic)?,
+            ledger: shared::ledger(lic)?,
             machine: lic.object_if("machine")?.map(machine).transpose()?,
             upd: lic.integer_if("upd")?,
             policy: shared::policy(lic)?,
@@ -145,6 +149,7 @@ impl Claims for ActivationClaims {
             lic.string("term", &alloc::format!("{}", self.term));
             writing::spec(lic, &self.spec);
             writing::quota(lic, &self.quota);
+            writing::ledger(lic, self.ledger.as_ref());
             if let Some(machine) = &self.machine {
                 write_machine(lic, machine);
             }

@@ -9,7 +9,7 @@ use crate::{Amount, Refusal};
 
 /// Reads typed members out of one object. A known member of a wrong type refuses; it never means "absent".
 #[derive(Clone, Copy)]
-pub(super) struct Members<'a> {
+pub(crate) struct Members<'a> {
     members: &'a BTreeMap<String, Value>,
 }
 
@@ -115,7 +115,7 @@ impl<'a> Members<'a> {
     }
 }
 
-pub(super) fn text(value: &Value, name: &'static str, max_bytes: usize) -> Result<String, Refusal> {
+pub(crate) fn text(value: &Value, name: &'static str, max_bytes: usize) -> Result<String, Refusal> {
     let text = value.as_str().ok_or(Refusal::claim(name, "is not a string"))?;
     checked(text, name, max_bytes)?;
     Ok(text.to_owned())

@@ -7,8 +7,9 @@ use super::{CLAIMS_VERSION, NAME_MAX_BYTES, URI_MAX_BYTES};
 #[cfg(feature = "signing")]
 use crate::json::ObjectWriter;
 use crate::json::Value;
+use crate::ledger::Head;
 use crate::policy::words;
-use crate::{Binding, Enforcement, Policy, QuotaClaim, Refusal, Reset, StatusRule, Term};
+use crate::{Binding, Enforcement, Policy, QuotaClaim, Refusal, Reset, ShareClaim, StatusRule, Term};
 
 words! {
     /// Whether real money stands behind a token.
@@ -36,6 +37,15 @@ pub struct SpecClaim {
     pub sku: String,
     /// Free attributes, at most 64 of at most 128 bytes each.
     pub attributes: BTreeMap<String, String>,
+}
+
+/// How far the usage ledger of an activation was merged, and whose key signs it: the server's receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerClaim {
+    /// RFC 7638 thumbprint of the device key that signs the entries.
+    pub key: String,
+    /// The last entry that counts; the next one follows it.
+    pub head: Head,
 }
 
 /// The `lic` object, its version checked.
@@ -83,8 +93,26 @@ pub(super) fn quota(lic: Members<'_>) -> Result<Vec<QuotaClaim>, Refusal> {
             amount: package.amount("amount")?,
             reset: package.word("reset", Reset::from_text)?,
             total: package.amount_if("total")?,
+            share: share(package)?,
         })
     })
+}
+
+/// `share`, `from` and `until`: all of them or none.
+fn share(package: Members<'_>) -> Result<Option<ShareClaim>, Refusal> {
+    let Some(number) = package.integer_if("share")? else { return Ok(None) };
+    let share = ShareClaim { number, from: package.integer("from")?, until: package.integer("until")? };
+    span(share.from, Some(share.until))?;
+    Ok(Some(share))
+}
+
+/// `lic.ledger`: how far the usage ledger of this activation was merged.
+pub(super) fn ledger(lic: Members<'_>) -> Result<Option<LedgerClaim>, Refusal> {
+    let Some(ledger) = lic.object_if("ledger")? else { return Ok(None) };
+    let digest = |text: &str| crate::base64url::decode_array::<32>(text);
+    let key = |text: &str| digest(text).map(|_| String::from(text));
+    let head = Head { seq: ledger.integer("seq")?, hash: ledger.word("head", digest)? };
+    Ok(Some(LedgerClaim { key: ledger.word("key", key)?, head }))
 }
 
 pub(super) fn policy(lic: Members<'_>) -> Result<Policy, Refusal> {
@@ -163,10 +191,21 @@ pub(super) mod writing {
             if let Some(total) = claim.total {
                 out.json("total", &total.to_json().to_string());
             }
+            if let Some(share) = claim.share {
+                out.integer("share", share.number).integer("from", share.from).integer("until", share.until);
+            }
             out.finish()
         };
         let packages: Vec<String> = quota.iter().map(package).collect();
         lic.json("quota", &format!("[{}]", packages.join(",")));
+    }
+
+    pub fn ledger(lic: &mut ObjectWriter, ledger: Option<&LedgerClaim>) {
+        let Some(ledger) = ledger else { return };
+        lic.object("ledger", |out| {
+            out.string("key", &ledger.key).integer("seq", ledger.head.seq);
+            out.string("head", &ledger.head.text());
+        });
     }
 
     pub fn policy(lic: &mut ObjectWriter, policy: &Policy) {

@@ -69,6 +69,7 @@ pub fn render_minutes(units: i64) -> QuotaClaim {
         amount: Amount::from_units(units).expect("small"),
         reset: Reset::Month,
         total: Amount::from_units(12 * units),
+        share: None,
     }
 }
 
@@ -105,6 +106,7 @@ pub fn activation() -> ActivationClaims {
         term: Term::Years(1),
         spec: key_claims.spec,
         quota: vec![],
+        ledger: None,
         machine: MachineClaim::enroll(machine().components),
         upd: None,
         policy: Policy { max_status_age: Some(14 * DAY), ..Policy::default() },

@@ -6,7 +6,8 @@ fn at(text: &str) -> Instant {
     format!("{text}T00:00:00Z").parse().expect("a test writes valid dates")
 }
 
-fn license() -> License {
+/// A license of 2026, issued by hand on its first day.
+pub(in crate::domain) fn license() -> License {
     let sold = SoldSpec {
         spec: SpecId::parse("cad-pro").expect("valid"),
         sku: None,

@@ -112,6 +112,12 @@ impl<'a> QuotaPool<'a> {
         next.map(|next| next.starts_at)
     }
 
+    /// Lets a package give what was decided elsewhere.
+    pub fn take(&mut self, held: &HeldPackage, window: &QuotaWindow, amount: Amount) {
+        let draw = Draw { package: held.id.clone(), window: *window, amount, over: Amount::ZERO };
+        self.count(held, window, &draw);
+    }
+
     fn count(&mut self, held: &HeldPackage, window: &QuotaWindow, draw: &Draw) {
         for (meter, amount) in [(Meter::Taken, draw.amount), (Meter::Over, draw.over)] {
             for key in held.counters(meter, window) {

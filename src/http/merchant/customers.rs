@@ -60,6 +60,7 @@ struct HeldAnswer {
     label: Option<String>,
     order_id: Option<String>,
     ordered_at: Option<String>,
+    memo: Option<String>,
     checkout_answers: Vec<CheckoutAnswer>,
     machines: Vec<MachineAnswer>,
     told_by_marketplace: Vec<KitAnswer>,
@@ -195,6 +196,7 @@ impl HeldAnswer {
             label,
             order_id,
             ordered_at: facts.map(|facts| instant(facts.ordered_at)),
+            memo: held.memo,
             checkout_answers: answers
                 .map(|(name, value)| CheckoutAnswer { name: name.clone(), value: value.clone() })
                 .collect(),

@@ -1,12 +1,14 @@
 //! The merchant API: bearer tokens, one merchant per request.
 
 pub mod api_tokens;
+pub mod app_info;
 pub mod apply;
 mod channel_answer;
 pub mod channel_check;
 pub mod channels;
 pub mod commands;
 pub mod customers;
+pub mod explanation;
 pub mod imports;
 pub mod keys;
 mod license_answer;

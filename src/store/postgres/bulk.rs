@@ -202,7 +202,8 @@ impl BulkWriter {
         filled
     }
 
-    fn flush(&mut self) -> Result<(), StoreError> {
+    /// Writes what waits.
+    pub(in crate::store) fn flush(&mut self) -> Result<(), StoreError> {
         if self.part.len() == 0 {
             return Ok(());
         }

@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime as PoolRuntime, Timeouts,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod,
+    Runtime as PoolRuntime, Timeouts,
 };
 use tokio::runtime::Runtime;
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 
 use super::address::DatabaseAddress;
 use super::fault;
+use super::timeline::Timelines;
 use crate::store::error::StoreError;
 
 /// Connections that read, per process.
@@ -108,7 +110,7 @@ pub async fn connect(address: &DatabaseAddress) -> Result<(Client, Warnings), St
 pub struct Readers(Pool);
 
 impl Readers {
-    pub fn new(address: &DatabaseAddress) -> Result<Self, StoreError> {
+    pub fn new(address: &DatabaseAddress, timelines: &Timelines) -> Result<Self, StoreError> {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(address.config().clone(), NoTls, recycling);
         let waits = Timeouts {
@@ -116,7 +118,13 @@ impl Readers {
             create: Some(STATEMENT_TIME),
             recycle: Some(STATEMENT_TIME),
         };
+        let timelines = timelines.clone();
+        let look = Hook::async_fn(move |client: &mut ClientWrapper, _| {
+            let timelines = timelines.clone();
+            Box::pin(async move { looked(&timelines, client).await })
+        });
         let pool = Pool::builder(manager).max_size(READERS_MAX).timeouts(waits).runtime(PoolRuntime::Tokio1);
+        let pool = pool.post_create(look);
         pool.build().map(Self).map_err(|error| StoreError::Unreachable {
             doing: "preparing connections",
             why: error.to_string(),
@@ -126,11 +134,25 @@ impl Readers {
     pub async fn take(&self) -> Result<Object, StoreError> {
         self.0.get().await.map_err(|error| match error {
             deadpool_postgres::PoolError::Closed => StoreError::Closed,
+            deadpool_postgres::PoolError::PostCreateHook(HookError::Message(told)) if told == PROMOTED => {
+                StoreError::Promoted
+            }
             error => StoreError::Unreachable { doing: "connecting", why: fault::words(&error) },
         })
     }
 
     pub fn close(&self) {
         self.0.close();
+    }
+}
+
+/// What a pool says of a connection that leads to another database than before.
+const PROMOTED: &str = "promoted";
+
+async fn looked(timelines: &Timelines, client: &Client) -> Result<(), HookError> {
+    match timelines.of(client).await {
+        Ok(_) => Ok(()),
+        Err(StoreError::Promoted) => Err(HookError::message(PROMOTED)),
+        Err(error) => Err(HookError::message(error.to_string())),
     }
 }

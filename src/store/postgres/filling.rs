@@ -173,6 +173,7 @@ pub(super) async fn refuse_a_store(address: &DatabaseAddress) -> Result<(), Stor
     let (mut client, _) = connect(address).await?;
     let has_records = "select to_regclass('lictor_records') is not null";
     let look = client.transaction().await.map_err(failed)?;
+    schema::refuse_newer(&look).await?;
     if !look.query_one(has_records, &[]).await.map_err(failed)?.get::<_, bool>(0)
         || look.query_one(IS_EMPTY, &[]).await.map_err(failed)?.get::<_, bool>(0)
         || marked(&look).await?.is_some()

@@ -18,6 +18,7 @@ mod leaving;
 mod read;
 mod restore;
 mod schema;
+mod timeline;
 mod write;
 
 use std::io::Write;
@@ -31,6 +32,8 @@ pub use bulk::{BulkWriter, FillMark};
 use connection::{Driver, Readers};
 pub use leaving::{DatabaseSource, DatabaseView};
 pub use schema::{SCHEMA_VERSION, Upgrade};
+pub use timeline::Continuation;
+use timeline::{Timelines, Turn};
 use write::Writer;
 
 use super::engine::{Batch, Direction, Engine, Prior};
@@ -47,6 +50,9 @@ pub struct PostgresEngine {
     driver: Driver,
     readers: Readers,
     writer: Arc<Mutex<Writer>>,
+    address: DatabaseAddress,
+    timelines: Timelines,
+    continuation: Option<Continuation>,
     is_closed: AtomicBool,
 }
 
@@ -80,15 +86,33 @@ impl PostgresEngine {
         restore::restore(address, snapshot, progress)
     }
 
+    /// Connects to a database whether or not the store was continued on it: for whoever continues it.
+    pub fn open_to_continue(address: &DatabaseAddress) -> Result<Self, StoreError> {
+        Self::on(Driver::start()?, address, Timelines::default())
+    }
+
+    /// The same store, which is continued when a standby of the database was promoted, or the database was taken back by
+    /// its own means, before anything else is read or written. Without a continuation it is refused then.
+    #[must_use]
+    pub fn continued_by(self, continuation: Continuation) -> Self {
+        Self { continuation: Some(continuation), ..self }
+    }
+
     fn open_with(address: &DatabaseAddress, upgrade: Upgrade) -> Result<Self, StoreError> {
         let driver = Driver::start()?;
         let config = address.clone();
-        let writer = driver.wait(async move {
+        let timelines = driver.wait(async move {
             schema::upgrade(&config, upgrade).await?;
-            Ok(Writer::new(config))
+            Timelines::begin(&config, upgrade).await
         })?;
-        let readers = Readers::new(address)?;
-        Ok(Self { driver, readers, writer: Arc::new(Mutex::new(writer)), is_closed: AtomicBool::new(false) })
+        Self::on(driver, address, timelines)
+    }
+
+    fn on(driver: Driver, address: &DatabaseAddress, timelines: Timelines) -> Result<Self, StoreError> {
+        let writer = Arc::new(Mutex::new(Writer::new(address.clone(), timelines.clone())));
+        let readers = Readers::new(address, &timelines)?;
+        let (address, continuation, is_closed) = (address.clone(), None, AtomicBool::new(false));
+        Ok(Self { driver, readers, writer, address, timelines, continuation, is_closed })
     }
 
     /// Brings the schema up without opening the store: `lictor store upgrade`. Says from which version to which.
@@ -103,6 +127,30 @@ impl PostgresEngine {
         Driver::start()?.wait(async move { schema::exists(&config).await })
     }
 
+    /// Does the work, on a store that was continued if it had to be.
+    fn continued<T>(&self, work: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match work() {
+            Err(StoreError::Promoted) => {
+                self.go_on()?;
+                work()
+            }
+            done => done,
+        }
+    }
+
+    /// Continues the store on another line of the database's history, or waits until another process has.
+    fn go_on(&self) -> Result<(), StoreError> {
+        let continuation = self.continuation.as_ref().ok_or(StoreError::Promoted)?;
+        let address = self.address.clone();
+        match self.driver.wait(async move { Turn::take(&address).await })? {
+            Some((turn, had_until_ms)) => {
+                continuation(had_until_ms)?;
+                self.driver.wait(async move { turn.end().await })
+            }
+            None => Ok(()),
+        }
+    }
+
     fn open_only(&self) -> Result<(), StoreError> {
         if self.is_closed.load(Ordering::Acquire) { Err(StoreError::Closed) } else { Ok(()) }
     }
@@ -113,10 +161,16 @@ impl Engine for PostgresEngine {
         true
     }
 
+    fn promotions(&self) -> u64 {
+        self.timelines.count()
+    }
+
     fn prepare(&self, keys: &[RecordKey]) -> Result<Prior, StoreError> {
         self.open_only()?;
-        let (writer, keys) = (Arc::clone(&self.writer), keys.to_vec());
-        self.driver.wait(async move { writer.lock().await.prepare(keys).await })
+        self.continued(|| {
+            let (writer, keys) = (Arc::clone(&self.writer), keys.to_vec());
+            self.driver.wait(async move { writer.lock().await.prepare(keys).await })
+        })
     }
 
     fn release(&self) {
@@ -136,8 +190,10 @@ impl Engine for PostgresEngine {
 
     fn get(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
         self.open_only()?;
-        let (readers, keys) = (self.readers.clone(), keys.to_vec());
-        self.driver.wait(async move { read::get(&readers, &keys).await })
+        self.continued(|| {
+            let (readers, keys) = (self.readers.clone(), keys.to_vec());
+            self.driver.wait(async move { read::get(&readers, &keys).await })
+        })
     }
 
     fn scan(
@@ -150,8 +206,10 @@ impl Engine for PostgresEngine {
         if range.is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
-        let (readers, range) = (self.readers.clone(), range.clone());
-        self.driver.wait(async move { read::scan(&readers, &range, direction, limit).await })
+        self.continued(|| {
+            let (readers, range) = (self.readers.clone(), range.clone());
+            self.driver.wait(async move { read::scan(&readers, &range, direction, limit).await })
+        })
     }
 
     fn snapshot(

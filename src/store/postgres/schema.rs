@@ -127,13 +127,7 @@ async fn upgraded(
     }
     let (found, oldest) = (u32::try_from(found).unwrap_or(0), u32::try_from(oldest).unwrap_or(0));
     if oldest > SCHEMA_VERSION && !is_closed {
-        return Err(StoreError::Database {
-            what: format!(
-                "the database has schema {found}, which needs a program of at least schema {oldest}; this one \
-                 has {SCHEMA_VERSION}"
-            ),
-            next: "start the newer program",
-        });
+        return Err(too_new(found, oldest));
     }
     if found < SCHEMA_VERSION && upgrade == Upgrade::Never {
         return Err(StoreError::Database {
@@ -149,6 +143,34 @@ async fn upgraded(
     }
     change.commit().await.map_err(failed)?;
     Ok((found, found.max(SCHEMA_VERSION)))
+}
+
+fn too_new(found: u32, oldest: u32) -> StoreError {
+    StoreError::Database {
+        what: format!(
+            "the database has schema {found}, which needs a program of at least schema {oldest}; this one has \
+             {SCHEMA_VERSION}"
+        ),
+        next: "start the newer program",
+    }
+}
+
+/// Refuses a schema that this program cannot work on, without writing anything.
+pub(super) async fn refuse_newer(look: &Transaction<'_>) -> Result<(), StoreError> {
+    let failed = |error| fault::of("looking at the schema", &error);
+    let has_schema = "select to_regclass('lictor_schema') is not null";
+    if !look.query_one(has_schema, &[]).await.map_err(failed)?.get::<_, bool>(0) {
+        return Ok(());
+    }
+    let rows = look.query_typed("select version, oldest_program from lictor_schema where id = 1", &[]).await;
+    let rows = rows.map_err(failed)?;
+    let Some(row) = rows.first() else { return Ok(()) };
+    let (found, oldest): (i32, i32) = (row.get(0), row.get(1));
+    let number = |number: i32| u32::try_from(number).unwrap_or(0);
+    if oldest == CLOSED || number(oldest) <= SCHEMA_VERSION {
+        return Ok(());
+    }
+    Err(too_new(number(found), number(oldest)))
 }
 
 /// Whether one may work on a database that is being filled.

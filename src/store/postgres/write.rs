@@ -10,6 +10,7 @@ use super::address::DatabaseAddress;
 use super::connection::{STATEMENT_TIME, Warnings, connect, in_time};
 use super::fault;
 use super::read::record_of;
+use super::timeline::Timelines;
 use crate::store::engine::{Batch, Position, Prior};
 use crate::store::error::StoreError;
 use crate::store::key::RecordKey;
@@ -47,6 +48,9 @@ const NEXT_BLOCK: &str =
 /// The one connection that writes.
 pub struct Writer {
     address: DatabaseAddress,
+    timelines: Timelines,
+    /// The line of the database that the revisions were taken on.
+    timeline: Option<i64>,
     client: Option<(Client, Warnings)>,
     /// The batch that is being decided.
     begun: Option<Begun>,
@@ -62,8 +66,8 @@ struct Begun {
 }
 
 impl Writer {
-    pub fn new(address: DatabaseAddress) -> Self {
-        Self { address, client: None, begun: None, block: (0, 0), batch: 0 }
+    pub fn new(address: DatabaseAddress, timelines: Timelines) -> Self {
+        Self { address, timelines, timeline: None, client: None, begun: None, block: (0, 0), batch: 0 }
     }
 
     pub fn close(&mut self) {
@@ -82,13 +86,25 @@ impl Writer {
     }
 
     async fn try_prepare(&mut self, keys: Vec<RecordKey>) -> Result<Prior, StoreError> {
+        if self.timeline.is_none() {
+            let client = connected(&mut self.client, &self.address).await?;
+            self.timeline = self.timelines.of(client).await?;
+        }
         self.take_revisions(REVISIONS_LEFT_MIN).await?;
         let client = connected(&mut self.client, &self.address).await?;
         let wanted = Columns::of_keys(&keys);
         let failed = |error| fault::of("locking the records of a batch", &error);
         let lock = wanted.of_keys_only();
-        let (_, rows) =
-            tokio::try_join!(client.batch_execute(BEGIN), client.query_typed(LOCK, &lock)).map_err(failed)?;
+        let begun = async { client.batch_execute(BEGIN).await.map_err(failed) };
+        let locked = async { client.query_typed(LOCK, &lock).await.map_err(failed) };
+        // In the transaction: a pooler may lead each to another server.
+        let ((), rows, timeline) = tokio::try_join!(begun, locked, self.timelines.of(client))?;
+        if timeline != self.timeline {
+            // The block may have been given out again: a new one is taken, and it is decided again.
+            (self.timeline, self.block) = (timeline, (0, 0));
+            self.timelines.changed();
+            return Err(StoreError::Raced);
+        }
         let mut records = HashMap::with_capacity(rows.len());
         for row in &rows {
             let (key, record) = record_of(row)?;

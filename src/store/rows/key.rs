@@ -88,9 +88,13 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             let own = joined(&[marketplace, &[PART_END], request, &[PART_END], &machine]);
             (merchant.as_str(), Kind::HandedOver, own)
         }
+        RecordKey::AppInfo(merchant, license) => (merchant.as_str(), Kind::AppInfo, license.as_str().into()),
         RecordKey::Places(merchant, license) => (merchant.as_str(), Kind::Places, license.as_str().into()),
         RecordKey::Activation(merchant, license, id) => {
             (merchant.as_str(), Kind::Activation, joined(&[&own_of_license(license), id.as_str().as_bytes()]))
+        }
+        RecordKey::Device(merchant, license, id) => {
+            (merchant.as_str(), Kind::Escrow, joined(&[&own_of_license(license), id.as_str().as_bytes()]))
         }
         RecordKey::StatusList(merchant, number) => {
             (merchant.as_str(), Kind::StatusListBits, number.to_be_bytes().to_vec())

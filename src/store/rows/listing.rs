@@ -79,6 +79,9 @@ impl Scan {
             Listing::Activations(merchant, license) => {
                 forward(Table::Activation, merchant.as_str(), Kind::Activation, &own_of_license(license))
             }
+            Listing::Devices(merchant, license) => {
+                forward(Table::Device, merchant.as_str(), Kind::Escrow, &own_of_license(license))
+            }
             Listing::StatusLists(merchant) => {
                 forward(Table::StatusList, merchant.as_str(), Kind::StatusListBits, &[])
             }
@@ -105,6 +108,11 @@ impl Scan {
             }
             Listing::Events(merchant, license) => {
                 forward(Table::Event, merchant.as_str(), Kind::Event, &own_of_license(license))
+            }
+            Listing::LaterEvents { merchant, license, after } => {
+                let after = RecordKey::Event(merchant.clone(), license.clone(), after.clone());
+                forward(Table::Event, merchant.as_str(), Kind::Event, &own_of_license(license))?
+                    .behind(Some(&after))
             }
             Listing::UsageRecords { merchant, instance, before } => {
                 let own = match instance {

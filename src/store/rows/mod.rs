@@ -8,6 +8,7 @@
 
 mod activation;
 mod api_token;
+mod app_info;
 mod authorization_code;
 mod call_cause;
 mod channel;
@@ -15,6 +16,7 @@ mod channel_call;
 mod channel_notice;
 mod channel_standing;
 mod claim_target;
+mod device;
 mod erasure;
 mod event;
 mod form;

@@ -8,12 +8,12 @@ use crate::domain::{Channel, EarlyEvent, License, Purchase, UsageRules};
 pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
     let fits_the_one_before = match record {
         Record::Channel(channel) => suits_schema_1(&channel.value),
+        Record::Spec(spec) => spec.value.changes_to.is_none(),
         Record::Purchase(purchase) => purchase_suits_schema_2(purchase),
         Record::License(license) => license_suits_schema_2(license),
         Record::Job(job) => job_suits_schema_2(job),
         Record::Merchant(_)
         | Record::Product(_)
-        | Record::Spec(_)
         | Record::Mapping(_)
         | Record::ApiToken(_)
         | Record::Instance(_)
@@ -21,8 +21,10 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::PendingLicense(_)
         | Record::ClaimTarget(_)
         | Record::HandedOver(_)
+        | Record::AppInfo(_)
         | Record::Places(_)
         | Record::Activation(_)
+        | Record::Device(_)
         | Record::StatusList(_)
         | Record::StatusFlip(_)
         | Record::Event(_)
@@ -58,9 +60,11 @@ fn purchase_suits_schema_2(purchase: &Purchase) -> bool {
         && !purchase.early.iter().any(says_term)
 }
 
-/// Schema 3 held what stands beside the record now.
+/// Schema 3 held what stands beside the record now, and holds what a license waits for.
 fn license_suits_schema_2(license: &License) -> bool {
-    license.status_told_at.is_none() && license.orders.iter().all(|order| order.term.is_none())
+    license.status_told_at.is_none()
+        && license.start.is_none()
+        && license.orders.iter().all(|order| order.term.is_none())
 }
 
 /// Schema 3 brought lanes, since when a job waits, and pushes of usage.

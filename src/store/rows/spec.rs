@@ -40,6 +40,8 @@ row!(
         offline: OfflinePolicyRow = offline,
         machine: MachinePolicyRow = machine,
         quota: Vec<QuotaTemplateRow> = quota,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        changes_to: Option<Vec<Text<SpecId>>> = changes_to,
     }
 );
 

@@ -5,12 +5,14 @@ use serde::de::DeserializeOwned;
 
 use super::activation::ActivationRow;
 use super::api_token::ApiTokenRow;
+use super::app_info::AppInfoRow;
 use super::authorization_code::AuthorizationCodeRow;
 use super::channel::OwnedChannelRow;
 use super::channel_call::CallChunkRow;
 use super::channel_notice::ChannelNoticeRow;
 use super::channel_standing::ChannelStandingRow;
 use super::claim_target::ClaimTargetRow;
+use super::device::DeviceRow;
 use super::erasure::ErasureRow;
 use super::event::AuditEventRow;
 use super::handed_over::HandedOverRow;
@@ -43,9 +45,9 @@ use crate::application::record::{
     PendingLicense, Record, RecordKey, Replay, Stored, UsageOutbox, UsageReport, Versioned, WaitingUsage,
 };
 use crate::domain::{
-    Activation, ApiToken, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice, ChannelStanding,
-    Erasure, HandedOver, Instant, License, Merchant, Product, Purchase, QuotaAccount, Reservation, Restore,
-    Spec, StatusFlip, StatusList, UsageRecord, UsageSum,
+    Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice,
+    ChannelStanding, Device, Erasure, HandedOver, Instant, License, Merchant, Product, Purchase,
+    QuotaAccount, Reservation, Restore, Spec, StatusFlip, StatusList, UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -91,7 +93,7 @@ macro_rules! tables {
 tables! {
     Merchant = "merchant", schema 1, Merchant as MerchantRow;
     Product = "product", schema 1, Owned<Product> as OwnedProductRow;
-    Spec = "spec", schema 1, Owned<Spec> as OwnedSpecRow;
+    Spec = "spec", schema 2, Owned<Spec> as OwnedSpecRow;
     Channel = "channel", schema 2, Owned<Channel> as OwnedChannelRow;
     Mapping = "mapping", schema 1, Mapping as MappingRow;
     ApiToken = "API token", schema 1, ApiToken as ApiTokenRow;
@@ -102,8 +104,10 @@ tables! {
     License = "license", schema 3, License as LicenseRow;
     ClaimTarget = "claim code", schema 1, ClaimTarget as ClaimTargetRow;
     HandedOver = "handed-over license", schema 1, HandedOver as HandedOverRow;
+    AppInfo = "app info", schema 1, AppInfo as AppInfoRow;
     Places = "places", schema 1, LicensePlaces as LicensePlacesRow;
     Activation = "activation", schema 2, Activation as ActivationRow;
+    Device = "device key", schema 1, Device as DeviceRow;
     StatusList = "status list", schema 1, StatusList as StatusListRow;
     StatusFlip = "status flip", schema 1, StatusFlip as StatusFlipRow;
     Job = "job", schema 3, Job as JobRow;
@@ -189,8 +193,10 @@ impl Table {
             RecordKey::License(..) => Self::License,
             RecordKey::ClaimCode(..) => Self::ClaimTarget,
             RecordKey::HandedOver(..) => Self::HandedOver,
+            RecordKey::AppInfo(..) => Self::AppInfo,
             RecordKey::Places(..) => Self::Places,
             RecordKey::Activation(..) => Self::Activation,
+            RecordKey::Device(..) => Self::Device,
             RecordKey::StatusList(..) => Self::StatusList,
             RecordKey::StatusFlip(..) => Self::StatusFlip,
             RecordKey::Job { .. } => Self::Job,
