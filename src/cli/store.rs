@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 use super::progress::Progress;
 use super::store_move::Move;
 use super::{Common, Failure, Output, SettingFlags};
+use crate::application::ports::Clock as _;
+use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::service::{self, StorePlace};
 use crate::store::{
     CompactReport, EmbeddedEngine, PostgresEngine, StorePart, VerifyProgress, VerifyReport, compact_store,
-    verify_store,
+    forget_store, verify_store,
 };
 
 const MIB: u64 = 1 << 20;
@@ -32,7 +34,17 @@ pub enum Store {
     /// Move everything but the keys between the embedded store and a database, while it is served.
     Move(Move),
     /// Make the index anew beside the old one, swap, and drop what is no longer needed.
-    Compact(Folder),
+    Compact(Compact),
+}
+
+/// How it is compacted.
+#[derive(Debug, Args)]
+pub struct Compact {
+    /// Leave nothing in the folder of what was changed or removed before: after an erasure of personal data.
+    #[arg(long)]
+    forget: bool,
+    #[command(flatten)]
+    folder: Folder,
 }
 
 /// Which store.
@@ -51,7 +63,7 @@ impl Store {
             Self::Verify(folder) => verify(folder.closed()?, output),
             Self::Upgrade(folder) => upgrade(&folder.settings.load()?.settings, output),
             Self::Recovered(folder) => recovered(&folder.settings.load()?.settings, output),
-            Self::Compact(folder) => compact(folder.closed()?, output),
+            Self::Compact(Compact { forget, folder }) => compact(folder.closed()?, forget, output),
         }
     }
 }
@@ -176,9 +188,12 @@ fn verified_words(answer: &Value) -> String {
     lines.join("\n")
 }
 
-fn compact(data: PathBuf, output: Output) -> Result<(), Failure> {
+fn compact(data: PathBuf, forget: bool, output: Output) -> Result<(), Failure> {
     let mut progress = Progress::of("compacting", "records", RECORDS_STEP, output.json);
-    let report = compact_store(&data, &mut |records| progress.at(records));
+    let mut told = |records| progress.at(records);
+    let taken_at_ms = u64::try_from(SystemClock.now().timestamp_millis()).unwrap_or(0);
+    let report =
+        if forget { forget_store(&data, taken_at_ms, &mut told) } else { compact_store(&data, &mut told) };
     drop(progress);
     let CompactReport { records, bytes_before, bytes_after } =
         report.map_err(|error| Failure::Refused(error.to_string()))?;

@@ -150,6 +150,7 @@ impl LicensePast {
             | EventKind::QuotaLow
             | EventKind::QuotaExhausted
             | EventKind::QuotaMoved
+            | EventKind::LicensePersonalDataErased
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
             | EventKind::LedgerRefused
@@ -239,6 +240,7 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::QuotaLow
         | EventKind::QuotaExhausted
         | EventKind::QuotaMoved
+        | EventKind::LicensePersonalDataErased
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased
         | EventKind::LedgerRefused

@@ -31,6 +31,7 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::Replay(_)
         | Record::Idempotency(_)
         | Record::Restore(_)
+        | Record::Erasure(_)
         | Record::Kit(_)
         | Record::Calls(_)
         | Record::Standing(_)
