@@ -121,6 +121,12 @@ impl Pool {
         &self.harness.url
     }
 
+    /// An hour later the machine is online and tells what it used.
+    fn tells(&self, config: &Config) -> Verdict {
+        self.harness.world.clock.advance(Duration::from_secs(3_700));
+        maintain(config)
+    }
+
     fn online(&self, machine: &Machine, share: i64) -> Config {
         machine.config(self.url()).share(METRIC, units(share))
     }
@@ -214,24 +220,23 @@ fn two_machines_share_a_thousand_offline_and_every_minute_is_counted_once() {
     assert_eq!(second.uses(250), units(350));
     assert_eq!(pool.books(), Books { reserved: 1_000, ..Books::default() }, "nobody has told yet");
 
-    assert!(maintain(&first_online).is_granted());
+    assert!(pool.tells(&first_online).is_granted());
     assert_eq!(pool.books(), Books { used: 400, reserved: 600, ..Books::default() });
     let more = meter(&first.offline(), METRIC, units(1)).expect_err("nothing is left for the first");
-    assert_eq!(more.code(), "no_share");
+    assert_eq!(more.code(), "quota_exhausted");
     assert_eq!(more.next_action().map(|next| next.as_str()), Some("go_online"));
 
-    assert!(maintain(&second_online).is_granted());
+    assert!(pool.tells(&second_online).is_granted());
     assert_eq!(pool.books(), Books { used: 650, reserved: 350, ..Books::default() });
     assert_eq!(second.uses(50), units(300));
     release(&second_online).expect("the place is given back");
     assert_eq!(pool.books(), Books { used: 700, left: 300, ..Books::default() }, "the rest is free again");
 
-    assert!(maintain(&first_online).is_granted());
-    pool.harness.world.clock.advance(Duration::from_secs(3_700));
-    assert!(maintain(&first_online).is_granted());
+    assert!(pool.tells(&first_online).is_granted());
+    assert!(pool.tells(&first_online).is_granted());
     assert_eq!(pool.books(), Books { used: 700, reserved: 300, ..Books::default() });
     assert_eq!(first.uses(300), Amount::ZERO);
-    assert!(maintain(&first_online).is_granted());
+    assert!(pool.tells(&first_online).is_granted());
     assert_eq!(pool.books(), Books { used: 1_000, ..Books::default() });
     assert!(pool.refused_ledgers().is_empty());
 }
@@ -272,15 +277,15 @@ fn a_ledger_is_counted_once_through_restarts_lost_answers_and_repeats() {
     // The answer is lost: the state is as it was before, and so is the ledger.
     let before = tempfile::tempdir().expect("a folder");
     copy(machine.folder.path(), before.path());
-    assert!(maintain(&online).is_granted());
+    assert!(pool.tells(&online).is_granted());
     assert_eq!(pool.books().used, 120);
     copy(before.path(), machine.folder.path());
     pool.harness = pool.harness.restarted(&engine);
     let online = pool.online(&machine, 500);
-    assert!(maintain(&online).is_granted());
+    assert!(pool.tells(&online).is_granted());
     assert_eq!(pool.books().used, 120);
     assert_eq!(machine.uses(30), units(470));
-    assert!(maintain(&online).is_granted());
+    assert!(pool.tells(&online).is_granted());
     assert_eq!(pool.books(), Books { used: 150, reserved: 500, left: 350, ..Books::default() });
     assert!(pool.refused_ledgers().is_empty());
 }
@@ -300,7 +305,7 @@ fn a_write_that_was_torn_was_never_granted_and_nothing_before_it_is_lost() {
         fs::write(machine.noted_end(), &noted).expect("written");
         assert_eq!(machine.uses(1), units(469), "cut at {length}");
     }
-    assert!(maintain(&online).is_granted());
+    assert!(pool.tells(&online).is_granted());
     assert_eq!(pool.books(), Books { used: 31, reserved: 500, left: 469, ..Books::default() });
     assert!(pool.refused_ledgers().is_empty());
 }
@@ -309,9 +314,6 @@ fn a_write_that_was_torn_was_never_granted_and_nothing_before_it_is_lost() {
 #[test]
 fn a_ledger_that_was_tampered_with_is_refused_at_its_place_and_the_honest_part_is_kept() {
     type Tamper = fn(&Machine, &[Vec<u8>]);
-    let put =
-        |machine: &Machine, lines: &[&[u8]]| fs::write(machine.ledger(), lines.concat()).expect("written");
-    let _ = put;
     let cases: [(&str, Tamper, i64, &str, i64); 7] = [
         (
             "a flipped bit",
@@ -345,7 +347,7 @@ fn a_ledger_that_was_tampered_with_is_refused_at_its_place_and_the_honest_part_i
         tamper(&machine, &lines);
         let refused = meter(&machine.offline(), METRIC, units(1)).expect_err("nothing more is granted");
         assert_eq!(refused, MeterRefusal::LedgerDamaged, "{what}");
-        let verdict = maintain(&online);
+        let verdict = pool.tells(&online);
         assert!(verdict.is_granted(), "{what}: the license itself goes on: {verdict:?}");
         assert_eq!(pool.refused_ledgers(), [(entry.to_string(), fault.to_owned())], "{what}");
         // The rest of the share is paid, whatever was done with it; then the machine starts anew.
@@ -353,7 +355,7 @@ fn a_ledger_that_was_tampered_with_is_refused_at_its_place_and_the_honest_part_i
         assert_eq!((books.used, books.reserved), (100, 100), "{what}, of which {honest} were told of");
         assert!(machine.folder.path().join("acme-cad.usage-refused").exists(), "{what}: kept for people");
         assert_eq!(machine.uses(5), units(95), "{what}");
-        assert!(maintain(&online).is_granted());
+        assert!(pool.tells(&online).is_granted());
         assert_eq!(pool.books().used, 105, "{what}");
         assert_eq!(pool.refused_ledgers().len(), 1, "{what}");
     }
@@ -376,7 +378,7 @@ fn a_machine_put_back_to_an_older_day_forks_its_ledger_and_is_found() {
     let snapshot = tempfile::tempdir().expect("a folder");
     copy(machine.folder.path(), snapshot.path());
     machine.uses(50);
-    assert!(maintain(&online).is_granted());
+    assert!(pool.tells(&online).is_granted());
     assert_eq!(pool.books().used, 60);
     // The virtual machine is put back, and consumes the same share once more.
     for file in fs::read_dir(machine.folder.path()).expect("a folder") {
@@ -384,8 +386,8 @@ fn a_machine_put_back_to_an_older_day_forks_its_ledger_and_is_found() {
     }
     copy(snapshot.path(), machine.folder.path());
     machine.uses(70);
-    assert!(maintain(&online).is_granted());
-    assert!(maintain(&online).is_granted());
+    assert!(pool.tells(&online).is_granted());
+    assert!(pool.tells(&online).is_granted());
     assert_eq!(pool.refused_ledgers(), [("2".to_owned(), "fork".to_owned())]);
     let books = pool.books();
     assert_eq!(books.used, 60 + 200, "what it held when it was found counts as used");
@@ -408,7 +410,7 @@ fn a_ledger_of_another_machine_counts_nothing_here() {
     let (first_act, second_act) = (act(&own(&first)), act(&own(&second)));
     let forged = stolen.replace(second_act.as_str().expect("text"), first_act.as_str().expect("text"));
     fs::write(first.ledger(), forged).expect("written");
-    assert!(maintain(&first_online).is_granted());
+    assert!(pool.tells(&first_online).is_granted());
     assert_eq!(pool.refused_ledgers(), [("1".to_owned(), "bad_signature".to_owned())]);
     assert_eq!(pool.books(), Books { used: 100, reserved: 200, left: 700, ..Books::default() });
 }
@@ -432,7 +434,8 @@ fn what_a_silent_machine_holds_returns_after_its_lease_and_a_late_ledger_still_c
     let _ = later_online;
     let (_greedy, _) = pool.with_share(4, 400);
     assert_eq!(pool.books(), Books { reserved: 900, left: 100, ..Books::default() });
-    assert!(maintain(&silent_online).is_granted(), "the machine comes back");
+    let back = pool.tells(&silent_online);
+    assert!(back.is_granted(), "the machine comes back: {back:?} {:?}", pool.refused_ledgers());
     let books = pool.books();
     assert_eq!((books.used, books.over), (100, 200), "300 were used, 100 were left: {books:?}");
     assert!(pool.refused_ledgers().is_empty());
@@ -446,12 +449,12 @@ fn a_share_of_a_day_ends_with_the_day() {
     pool.harness.world.clock.advance(DAY);
     let refused = meter(&machine.offline(), METRIC, units(1)).expect_err("that day is over");
     assert_eq!(refused, MeterRefusal::NoShare);
-    assert!(maintain(&online).is_granted());
+    assert!(pool.tells(&online).is_granted());
     assert_eq!(machine.uses(60), units(0), "a new day, a new share");
     let books = pool.books();
     assert_eq!((books.used, books.reserved, books.expired), (20, 60, 80), "{books:?}");
     command(&pool.harness, &pool.license, "suspend", &json!({ "reason": "chargeback" })).expect(200);
-    assert!(!maintain(&online).is_granted());
+    assert!(!pool.tells(&online).is_granted());
     assert_eq!(meter(&machine.offline(), METRIC, units(1)).expect_err("suspended").code(), "suspended");
 }
 
@@ -462,7 +465,7 @@ fn a_license_may_be_bound_to_device_keys() {
     let online = machine.config(pool.url());
     assert_eq!(check(&online, Some(&pool.key)).code(), "valid");
     pool.harness.world.clock.advance(DAY * 8);
-    assert!(maintain(&online).is_granted());
+    assert!(pool.tells(&online).is_granted());
     assert_eq!(check(&machine.offline(), None).code(), "valid");
     assert_eq!(pool.shown().at("/activations").as_array().map(Vec::len), Some(1));
     // The certificate without the key is worth nothing, here and at the server.
