@@ -14,7 +14,7 @@ use crate::domain::{
 };
 
 /// Tokens name their product for ever: a license never becomes one of another.
-pub(super) const OTHER_PRODUCT: &str = "the SKU means a spec of another product: give it to a spec of the license's own product in the apply file";
+pub(super) const OTHER_PRODUCT: &str = "the SKU means a spec of another product, or of another kind: give it to a spec of the license's own product in the apply file";
 
 /// What changes a license.
 pub(super) struct OrderedChange<'a> {
@@ -100,7 +100,7 @@ impl App {
             return Ok(Settled::Later("no spec knows the SKU yet".into()));
         };
         let license = self.find_license(&key.merchant, &purchase.license).await?;
-        if license.is_some_and(|license| license.value.product != spec.product) {
+        if license.is_some_and(|license| !spec.suits(&license.value)) {
             return Ok(Settled::Later(OTHER_PRODUCT.into()));
         }
         let merchant = self.merchant(&key.merchant).await?;
@@ -153,7 +153,8 @@ impl App {
         license.updated_at = now;
         let detail = [("order_id", order.order_id.clone()), ("spec", license.sold.spec.to_string())];
         let event = self.event(&merchant.id, &license.id, actor, EventKind::LicenseChanged, &detail);
-        Ok(Commit::new().put(event, ABSENT).set_all(flips_between(Some(&before), license, now)))
+        let commit = Commit::new().put(event, ABSENT).set_all(flips_between(Some(&before), license, now));
+        self.exchange_quota(commit, &before, license, now).await
     }
 
     /// Whether an instance could become what its buyer thinks of: its spec has to lead there, and the machines in use have
@@ -184,7 +185,7 @@ impl App {
         let key = RecordKey::Spec(call.merchant.clone(), license.sold.spec.clone());
         let present: Option<Versioned<Owned<Spec>>> = find(self.store.as_ref(), key).await?;
         let leads_there = present.is_none_or(|present| present.value.value.may_become(&spec));
-        if !leads_there || spec.product != license.product {
+        if !leads_there || !spec.suits(license) {
             return Ok(PurchaseOutcome::ChangeRefused);
         }
         let places = &loaded.places.value.places;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::app::{App, UseCaseError};
-use super::ports::{ABSENT, Change, Commit, StoreError, Versioned, find};
+use super::ports::{ABSENT, Change, Commit, StoreError, Versioned, find, find_all};
 use super::record::{CounterKey, Record, RecordKey};
 use crate::domain::{
     Charging, Instant, License, LicenseId, MerchantId, Meter, MeterKey, Origin, Purchase, QuotaAccount,
@@ -20,7 +20,9 @@ pub(super) struct QuotaBooks {
     /// Of the account; absent until something is counted.
     revision: u64,
     /// What the account was made from, where it is not as stored: nothing may have been taken since.
-    followed: Option<Vec<(MeterKey, i64)>>,
+    followed: Option<Commit>,
+    /// The purchases of the packages that it holds beside its own.
+    purchases: Vec<Versioned<License>>,
 }
 
 impl QuotaBooks {
@@ -29,14 +31,15 @@ impl QuotaBooks {
         let license = &self.license.value;
         let key = RecordKey::License(license.merchant.clone(), license.id.clone());
         commit = commit.with(Change::Check(key, self.license.revision));
+        for Versioned { value: purchase, revision } in &self.purchases {
+            let key = RecordKey::License(purchase.merchant.clone(), purchase.id.clone());
+            commit = commit.with(Change::Check(key, *revision));
+        }
         let Some(followed) = &self.followed else {
             let key = RecordKey::QuotaAccount(license.merchant.clone(), license.id.clone());
             return commit.with(Change::Check(key, self.revision));
         };
-        for (meter, value) in followed {
-            let counter = CounterKey::Quota(license.merchant.clone(), meter.clone());
-            commit = commit.with(Change::AddWithin { counter, delta: 0, min: *value, max: *value });
-        }
+        commit.changes.extend(followed.changes.iter().cloned());
         commit.put(self.account.clone(), self.revision)
     }
 }
@@ -51,16 +54,68 @@ impl App {
     ) -> Result<QuotaBooks, UseCaseError> {
         let Some(Versioned { value: mut account, revision }) = account else {
             let account = QuotaAccount::open(&license.value);
-            return Ok(QuotaBooks { license, account, revision: ABSENT, followed: Some(Vec::new()) });
+            let (followed, purchases) = (Some(Commit::new()), Vec::new());
+            return Ok(QuotaBooks { license, account, revision: ABSENT, followed, purchases });
         };
-        if account.is_settled(&license.value) {
-            return Ok(QuotaBooks { license, account, revision, followed: None });
+        let purchases = self.purchases_of(&account).await?;
+        if is_settled(&account, &license.value, &purchases) {
+            return Ok(QuotaBooks { license, account, revision, followed: None, purchases });
         }
-        let counts = self.counts_at(&account, &license.value, now).await?;
-        let taken = account.open_packages().map(|held| held.meter(Meter::Taken));
-        let followed = taken.map(|key| (key.clone(), counts.get(&key))).collect();
-        account.follow(&license.value, &counts, now);
-        Ok(QuotaBooks { license, account, revision, followed: Some(followed) })
+        let counts = self.counts_to_follow(&account, &license.value, &purchases, now).await?;
+        let followed = Some(unchanged_since(Commit::new(), &account, &counts));
+        follow(&mut account, &license.value, &purchases, &counts, now);
+        Ok(QuotaBooks { license, account, revision, followed, purchases })
+    }
+
+    /// The purchases of the packages that an account holds beside those that its license was sold with.
+    pub(super) async fn purchases_of(
+        &self,
+        account: &QuotaAccount,
+    ) -> Result<Vec<Versioned<License>>, UseCaseError> {
+        let key = |purchase| RecordKey::License(account.merchant.clone(), purchase);
+        let keys: Vec<_> = account.purchases().into_iter().map(key).collect();
+        let found: Vec<Option<Versioned<License>>> = find_all(self.store.as_ref(), &keys).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Every counter that is needed to follow the license and those purchases: of what has ended as it stood then.
+    pub(super) async fn counts_to_follow(
+        &self,
+        account: &QuotaAccount,
+        license: &License,
+        purchases: &[Versioned<License>],
+        now: Instant,
+    ) -> Result<QuotaCounts, UseCaseError> {
+        let ends = purchases.iter().filter_map(|purchase| purchase.value.quota_ended_at());
+        let instants: Vec<Instant> = ends.chain([now]).collect();
+        let meters = |held: &crate::domain::HeldPackage| {
+            let at = |instant: &Instant| held.meters_at(held.stands_at(license.quota_ended_at(), *instant));
+            instants.iter().flat_map(at).collect::<Vec<_>>()
+        };
+        let keys = account.packages.iter().flat_map(meters).collect();
+        self.quota_counts(&license.merchant, keys).await
+    }
+
+    /// What a change of the license means for its packages, in the same commit: what is left of the old ones is exchanged
+    /// now, not when something is used next. Renewals need none of this: when they are noticed makes no difference.
+    pub(super) async fn exchange_quota(
+        &self,
+        commit: Commit,
+        before: &License,
+        after: &License,
+        now: Instant,
+    ) -> Result<Commit, UseCaseError> {
+        let key = RecordKey::QuotaAccount(after.merchant.clone(), after.id.clone());
+        let stored: Option<Versioned<QuotaAccount>> = find(self.store.as_ref(), key).await?;
+        let as_sold = || Versioned { value: QuotaAccount::open(before), revision: ABSENT };
+        let Versioned { value: mut account, revision } = stored.unwrap_or_else(as_sold);
+        if account.is_settled(after) {
+            return Ok(commit);
+        }
+        let counts = self.counts_at(&account, before, now).await?;
+        let commit = unchanged_since(commit, &account, &counts);
+        account.follow(after, &counts, now);
+        Ok(commit.put(account, revision))
     }
 
     /// Loads a license with its account.
@@ -124,6 +179,35 @@ impl App {
         let charging = purchase.and_then(|purchase| Some(purchase.value.facts?.charging));
         Ok(charging == Some(Charging::OnDemand))
     }
+}
+
+/// What was taken of each open package is what it was when it was read.
+/// Whether an account says what its license and the purchases of its other packages say.
+pub(super) fn is_settled(account: &QuotaAccount, license: &License, purchases: &[Versioned<License>]) -> bool {
+    account.is_settled(license) && purchases.iter().all(|purchase| account.is_settled_with(&purchase.value))
+}
+
+/// Makes it say so.
+pub(super) fn follow(
+    account: &mut QuotaAccount,
+    license: &License,
+    purchases: &[Versioned<License>],
+    counts: &QuotaCounts,
+    now: Instant,
+) {
+    account.follow(license, counts, now);
+    for purchase in purchases {
+        account.follow_purchase(&purchase.value, counts, now);
+    }
+}
+
+fn unchanged_since(commit: Commit, account: &QuotaAccount, counts: &QuotaCounts) -> Commit {
+    account.open_packages().fold(commit, |commit, held| {
+        let key = held.meter(Meter::Taken);
+        let value = counts.get(&key);
+        let counter = CounterKey::Quota(account.merchant.clone(), key);
+        commit.with(Change::AddWithin { counter, delta: 0, min: value, max: value })
+    })
 }
 
 pub(super) fn misplaced(record: &Record) -> StoreError {

@@ -271,6 +271,13 @@ pub enum Task {
         /// Which.
         key: HandedOverKey,
     },
+    /// Find the license that uses up a package that was bought by itself.
+    AttachPackage {
+        /// Whose.
+        merchant: MerchantId,
+        /// The package's own purchase.
+        package: LicenseId,
+    },
     /// Push what waits of a channel's usage.
     PushUsage {
         /// Whose.
@@ -308,6 +315,7 @@ impl Task {
             Self::LookAtOrder { .. } => "look_at_order",
             Self::UploadLicense { .. } => "upload_license",
             Self::PushUsage { .. } => "push_usage",
+            Self::AttachPackage { .. } => "attach_package",
         }
     }
 
@@ -325,6 +333,7 @@ impl Task {
             Self::LookAtOrder { merchant, order, .. } => (merchant, order.order_id.as_str()),
             Self::UploadLicense { key } => (&key.merchant, key.request.as_str()),
             Self::PushUsage { merchant, channel } => (merchant, channel.as_str()),
+            Self::AttachPackage { merchant, package } => (merchant, package.as_str()),
         }
     }
 }

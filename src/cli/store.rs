@@ -28,6 +28,9 @@ pub enum Store {
     Verify(Folder),
     /// Bring the schema of the database up to what this program writes; servers of the version before run on.
     Upgrade(Folder),
+    /// Say that the database was taken back to an earlier moment, by a snapshot of its disk or from a dump: the servers go on
+    /// with room for what was lost. A promoted standby and a recovery to a moment are noticed without it.
+    Recovered(Folder),
     /// Move everything but the keys between the embedded store and a database, while it is served.
     Move(Move),
     /// Make the index anew beside the old one, swap, and drop what is no longer needed.
@@ -59,6 +62,7 @@ impl Store {
             Self::Move(command) => command.run(common),
             Self::Verify(folder) => verify(folder.closed()?, output),
             Self::Upgrade(folder) => upgrade(&folder.settings.load()?.settings, output),
+            Self::Recovered(folder) => recovered(&folder.settings.load()?.settings, output),
             Self::Compact(Compact { forget, folder }) => compact(folder.closed()?, forget, output),
         }
     }
@@ -96,6 +100,22 @@ fn upgrade(settings: &Settings, output: Output) -> Result<(), Failure> {
     output.answer(&json!({ "database": address.told(), "from": from, "to": to }), |_| match from == to {
         true => format!("{} has schema {to} already", address.told()),
         false => format!("{}: schema {from} is now {to}", address.told()),
+    });
+    Ok(())
+}
+
+fn recovered(settings: &Settings, output: Output) -> Result<(), Failure> {
+    let StorePlace::Database(address) = service::store_place(&settings.store)? else {
+        return Err(Failure::Refused(
+            "an embedded store is taken back by `lictor restore` alone, which does this; name a database with --store or LICTOR_STORE".to_owned(),
+        ));
+    };
+    PostgresEngine::say_recovered(&address).map_err(|error| Failure::Refused(error.to_string()))?;
+    output.answer(&json!({ "database": address.told(), "recovered": true }), |_| {
+        format!(
+            "{}: the servers continue the store with their next request, or with the next start",
+            address.told()
+        )
     });
     Ok(())
 }

@@ -76,6 +76,8 @@ named!(
         QuotaLow = "quota.low",
         /// All of a package's window is taken.
         QuotaExhausted = "quota.exhausted",
+        /// Another license uses up a package, or it stands by itself again.
+        QuotaMoved = "quota.moved",
         /// A machine took a place.
         ActivationCreated = "activation.created",
         /// A machine gave its place back or lost it.

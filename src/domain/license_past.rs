@@ -149,7 +149,7 @@ impl LicensePast {
             | EventKind::UsageDropped
             | EventKind::QuotaLow
             | EventKind::QuotaExhausted
-            | EventKind::AppInfoSet
+            | EventKind::QuotaMoved
             | EventKind::LicensePersonalDataErased
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
@@ -239,7 +239,7 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::UsageDropped
         | EventKind::QuotaLow
         | EventKind::QuotaExhausted
-        | EventKind::AppInfoSet
+        | EventKind::QuotaMoved
         | EventKind::LicensePersonalDataErased
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased

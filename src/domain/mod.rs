@@ -40,6 +40,7 @@ mod spec;
 mod status_list;
 mod term;
 mod text;
+mod usage_interval;
 mod usage_ledger;
 mod usage_record;
 mod usage_rules;
@@ -90,10 +91,10 @@ pub use purchase_event::{
 };
 pub use push_window::PushWindow;
 pub use quota::{
-    AlertStep, Draw, HeldPackage, Meter, MeterKey, MetricGrant, MetricLeft, NoTotal, Overage, PACKAGES_MAX,
-    PackageGrant, PackageSource, PackageTotal, QuotaAccount, QuotaBalance, QuotaCounts, QuotaPackage,
-    QuotaPool, QuotaTemplate, QuotaWindow, ROUNDED_END_HOURS, ResetWindow, UsageGrant, WindowAlignment,
-    WindowKey,
+    AlertStep, Attachment, Draw, HeldPackage, Meter, MeterKey, MetricGrant, MetricLeft, NoTotal, Overage,
+    PACKAGES_MAX, PackageGrant, PackageSource, PackageTotal, QuotaAccount, QuotaBalance, QuotaCounts,
+    QuotaPackage, QuotaPool, QuotaTemplate, QuotaWindow, ROUNDED_END_HOURS, ResetWindow, UsageGrant,
+    WindowAlignment, WindowKey,
 };
 pub use refund::RefundRule;
 pub use refusal::{NextAction, Refusal};
@@ -108,6 +109,7 @@ pub use spec::{
 pub use status_list::{STATUS_SLOTS_PER_LIST, Status, StatusFlip, StatusList, StatusListNumber, StatusSlot};
 pub use term::{Term, TermError};
 pub use text::LocalizedText;
+pub use usage_interval::UsageInterval;
 pub use usage_ledger::{LedgerEntry, LedgerFault, LedgerHead, LedgerPlace, LineHash, SentLedger};
 pub use usage_record::{
     Metered, Reading, USAGE_VALUE_MAX_TEN_THOUSANDTHS, UsageKey, UsageMistake, UsageRecord, UsageState,

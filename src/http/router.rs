@@ -86,6 +86,7 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/licenses/{id}/revoke", post(merchant::commands::revoke))
         .route("/v1/merchant/licenses/{id}/reissue", post(merchant::commands::reissue))
         .route("/v1/merchant/licenses/{id}/accept", post(merchant::commands::accept))
+        .route("/v1/merchant/licenses/{id}/move", post(merchant::packages::move_package))
         .route(
             "/v1/merchant/licenses/{id}/app-info",
             get(merchant::app_info::show).put(merchant::app_info::set),

@@ -16,4 +16,5 @@ pub mod licenses;
 pub mod order_compare;
 pub mod orders;
 pub mod outbox;
+pub mod packages;
 pub mod usage;
