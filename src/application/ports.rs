@@ -11,9 +11,9 @@ pub use super::record::Versioned;
 use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
 use super::tell_standing::tell_standing;
 use crate::domain::{
-    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, Device, EventId,
-    InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId,
-    ProductId, RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
+    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, CustomerDigest, Device,
+    EventId, InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails,
+    OrderId, ProductId, RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
     UsageKey, UsageRecord,
 };
 
@@ -50,6 +50,8 @@ pub enum Change {
         /// The most.
         max: i64,
     },
+    /// Forgets a counter that stands at 0: it is no different from one that was never added to.
+    Forget(CounterKey),
 }
 
 /// What must happen together: all or nothing.
@@ -265,6 +267,20 @@ pub enum Listing {
         /// Only those behind this one.
         after: Option<RecordKey>,
     },
+    /// What marketplaces told of companies and people, in no order that means anything, behind the given one.
+    Kit {
+        /// To whom.
+        merchant: MerchantId,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
+    /// Customers whose personal data was erased, by digest, behind the given one.
+    Erasures {
+        /// Whose.
+        merchant: MerchantId,
+        /// Only greater ones.
+        after: Option<CustomerDigest>,
+    },
     /// Answered reports of usage of a merchant, in no order that means anything, behind the given one.
     UsageReports {
         /// Whose.
@@ -298,6 +314,18 @@ pub trait Store: Send + Sync {
         after: Option<&UsedHour>,
         limit: usize,
     ) -> Result<Vec<(UsedHour, i64)>, StoreError>;
+
+    /// Loads at most `limit` (≤ 1,000) of the listed records that the store has noted as lapsed; `None` when it notes none,
+    /// and then only looking at each record finds them. What it has noted may be behind: look at each before anything is
+    /// done with it.
+    async fn lapsed(
+        &self,
+        _listing: &Listing,
+        _now: Instant,
+        _limit: usize,
+    ) -> Result<Option<Vec<Versioned<Record>>>, StoreError> {
+        Ok(None)
+    }
 
     /// Applies all of the changes or none.
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;

@@ -355,7 +355,27 @@ fn details(license: &Value) -> String {
     let line = |(name, value): (&String, &Value)| {
         format!("{:<15} {}\n", printable(name), printable(&cell(Some(value))))
     };
-    members.into_iter().map(line).collect()
+    members.retain(|(name, value)| name.as_str() != "quota" || value.as_array().is_none_or(Vec::is_empty));
+    let mut text: String = members.into_iter().map(line).collect();
+    let columns = [
+        ("QUOTA", "metric"),
+        ("AMOUNT", "amount"),
+        ("RESET", "reset"),
+        ("LEFT", "window_left"),
+        ("UNTIL", "window_ends_at"),
+        ("TOTAL", "total"),
+        ("USED", "used"),
+        ("RESERVED", "reserved"),
+        ("LEFT IN ALL", "left"),
+        ("EXPIRED", "expired"),
+        ("REFUNDED", "refunded"),
+        ("PACKAGE", "id"),
+    ];
+    let packages = Table::of_items(&license["quota"], &columns);
+    if !packages.is_empty() {
+        text.push_str(&format!("\n{}", packages.render()));
+    }
+    text
 }
 
 /// The verdict in one line, what it rests on, and the events in a table.
@@ -371,6 +391,16 @@ fn explained(explanation: &Value) -> String {
     let columns =
         [("LICENSE KEY", "id"), ("ISSUED", "issued_at"), ("STATE", "state"), ("SINCE", "superseded_at")];
     let keys = Table::of_items(&explanation["license_keys"], &columns);
+    let columns = [
+        ("PACKAGE", "id"),
+        ("METRIC", "metric"),
+        ("AMOUNT", "amount"),
+        ("USED", "window_used"),
+        ("BEYOND", "window_over"),
+        ("WINDOW FROM", "window_starts_at"),
+        ("UP TO", "window_ends_at"),
+    ];
+    let packages = Table::of_items(&explanation["packages"], &columns);
     let mut events = Table::new(&["EVENT", "AT", "BY", "DETAIL"]);
     for event in explanation["events"].as_array().into_iter().flatten() {
         let detail = event["detail"].as_object().into_iter().flatten();
@@ -379,7 +409,7 @@ fn explained(explanation: &Value) -> String {
         let member = |name: &str| cell(event.get(name));
         events.row(vec![member("kind"), member("at"), member("actor"), detail.join(", ")]);
     }
-    for table in [keys, events].iter().filter(|table| !table.is_empty()) {
+    for table in [keys, packages, events].iter().filter(|table| !table.is_empty()) {
         text.push_str(&format!("\n{}", table.render()));
     }
     if let Some(count) = explanation["events_left_off"].as_u64().filter(|count| *count > 0) {

@@ -12,6 +12,7 @@ mod channel_check;
 mod client_example;
 mod config;
 mod crypto;
+mod customer;
 mod demo;
 mod encryption;
 mod failure;
@@ -127,6 +128,9 @@ enum Command {
     /// Orders of marketplaces: list, show, map, retry, fetch, missing.
     #[command(subcommand)]
     Order(order::Order),
+    /// Personal data of customers: export, erase, erasures.
+    #[command(subcommand)]
+    Customer(customer::Customer),
     /// Work that waits for a marketplace: list, retry.
     #[command(subcommand)]
     Outbox(outbox::Outbox),
@@ -198,6 +202,7 @@ impl Cli {
             Command::License(command) => command.run(&self.common),
             Command::Channel(command) => command.run(&self.common),
             Command::Order(command) => command.run(&self.common),
+            Command::Customer(command) => command.run(&self.common),
             Command::Outbox(command) => command.run(&self.common),
             Command::Quota(command) => command.run(&self.common),
             Command::Usage(command) => command.run(&self.common),

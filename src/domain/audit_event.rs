@@ -62,6 +62,8 @@ named!(
         LicenseReissued = "license.reissued",
         /// What it grants changed: another spec, or more or less of the same.
         LicenseChanged = "license.changed",
+        /// The customer's personal data was erased.
+        LicensePersonalDataErased = "license.personal_data_erased",
         /// Its text or file was asked for at the marketplace.
         LicenseRequested = "license.requested",
         /// The marketplace does not take its text or file any more: whoever applied gets none.

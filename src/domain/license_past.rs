@@ -147,10 +147,11 @@ impl LicensePast {
             | EventKind::LicenseRequested
             | EventKind::LicenseUploadRefused
             | EventKind::UsageDropped
-            | EventKind::AppInfoSet
             | EventKind::QuotaLow
             | EventKind::QuotaExhausted
             | EventKind::QuotaMoved
+            | EventKind::AppInfoSet
+            | EventKind::LicensePersonalDataErased
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
             | EventKind::LedgerRefused
@@ -237,10 +238,11 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::LicenseRequested
         | EventKind::LicenseUploadRefused
         | EventKind::UsageDropped
-        | EventKind::AppInfoSet
         | EventKind::QuotaLow
         | EventKind::QuotaExhausted
         | EventKind::QuotaMoved
+        | EventKind::AppInfoSet
+        | EventKind::LicensePersonalDataErased
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased
         | EventKind::LedgerRefused

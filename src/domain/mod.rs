@@ -16,6 +16,7 @@ mod channel_notice;
 mod channel_standing;
 mod claim_code;
 mod device;
+mod erasure;
 mod failing_work;
 mod handed_over;
 mod ids;
@@ -39,6 +40,7 @@ mod spec;
 mod status_list;
 mod term;
 mod text;
+mod usage_interval;
 mod usage_ledger;
 mod usage_record;
 mod usage_rules;
@@ -65,6 +67,7 @@ pub use device::{
     Device, HashStart, Merged, RECENT_ENTRIES_MAX, SHARE_RETURN_HOURS, SHARES_MAX, Share, ShareUse,
     USABLE_SHARES_MAX,
 };
+pub use erasure::{CustomerDigest, Erasure};
 pub use failing_work::{FailingWork, WorkFault};
 pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
@@ -106,6 +109,7 @@ pub use spec::{
 pub use status_list::{STATUS_SLOTS_PER_LIST, Status, StatusFlip, StatusList, StatusListNumber, StatusSlot};
 pub use term::{Term, TermError};
 pub use text::LocalizedText;
+pub use usage_interval::UsageInterval;
 pub use usage_ledger::{LedgerEntry, LedgerFault, LedgerHead, LedgerPlace, LineHash, SentLedger};
 pub use usage_record::{
     Metered, Reading, USAGE_VALUE_MAX_TEN_THOUSANDTHS, UsageKey, UsageMistake, UsageRecord, UsageState,

@@ -106,6 +106,12 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/api-tokens", get(merchant::api_tokens::list).post(merchant::api_tokens::create))
         .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
         .route("/v1/merchant/channels/{id}/check", post(merchant::channel_check::check))
+        .route("/v1/merchant/customers/{customer}", get(merchant::customers::show))
+        .route("/v1/merchant/customers/{customer}/erase", post(merchant::customers::erase))
+        .route(
+            "/v1/merchant/erasures",
+            get(merchant::customers::list).post(merchant::customers::erase_listed),
+        )
         .route("/v1/merchant/keys", get(merchant::keys::list))
         // Operation
         .route("/v1/server/backup", get(backup::download))

@@ -131,6 +131,19 @@ impl RecordStore {
         self.told(blocking(move || engine.scan(&range, direction, limit)).await)
     }
 
+    /// Up to `limit` records of a range within one merchant that the engine has noted as lapsed by `now_ms`; `None` when
+    /// it notes none, see [`Engine::lapsed`]. At most [`SCAN_RECORDS_MAX`].
+    pub async fn lapsed(
+        &self,
+        range: KeyRange,
+        now_ms: u64,
+        limit: usize,
+    ) -> Result<Option<Vec<(RecordKey, Record)>>, StoreError> {
+        within(limit, SCAN_RECORDS_MAX)?;
+        let engine = Arc::clone(&self.engine);
+        self.told(blocking(move || engine.lapsed(&range, now_ms, limit).transpose()).await)
+    }
+
     /// Writes a consistent snapshot of the running store into `sink`, on a thread for blocking work: the state at the
     /// position that is returned. Commits go on meanwhile. The snapshot carries `taken_at_ms`, in Unix milliseconds;
     /// `progress` hears how many records were written so far.

@@ -6,6 +6,10 @@ mod app_info;
 mod bodies;
 mod callbacks;
 mod catalog_changes;
+#[path = "../postgres/mod.rs"]
+mod cluster;
+#[path = "../engines/mod.rs"]
+mod engines;
 mod explanations;
 mod failures;
 mod licenses;
@@ -15,6 +19,8 @@ mod packages;
 mod portal;
 mod quota_race;
 mod refusals;
+#[path = "../engines/service.rs"]
+mod service;
 mod starts;
 #[path = "../support/mod.rs"]
 mod support;

@@ -212,6 +212,7 @@ impl Site {
     /// How to start a server of this site on another data folder, on a port of its own; the keys are the same.
     pub fn launch(&self, data: &Path) -> Launch {
         let launch = Launch {
+            program: env!("CARGO_BIN_EXE_lictor").into(),
             folder: self.folder.path().to_owned(),
             data: data.to_owned(),
             port: 0,
@@ -237,6 +238,7 @@ impl Site {
 /// How to start `lictor serve`.
 #[derive(Clone)]
 pub struct Launch {
+    program: PathBuf,
     folder: PathBuf,
     data: PathBuf,
     port: u16,
@@ -247,6 +249,11 @@ pub struct Launch {
 impl Launch {
     pub fn port(self, port: u16) -> Self {
         Self { port, ..self }
+    }
+
+    /// Another build of the program.
+    pub fn program(self, program: &Path) -> Self {
+        Self { program: program.to_owned(), ..self }
     }
 
     /// As the last words of another command, which must become the server itself: `strace -D`, `prlimit`, `env`.
@@ -260,7 +267,7 @@ impl Launch {
     }
 
     fn command(&self) -> Command {
-        let binary = env!("CARGO_BIN_EXE_lictor");
+        let binary = self.program.to_str().expect("a path in UTF-8");
         let mut words = self.under.iter().map(String::as_str).chain([binary, "serve", "--bootstrap"]);
         let mut command = Command::new(words.next().expect("at least the binary"));
         command
@@ -475,6 +482,18 @@ impl Merchant {
         let request = self.agent.post(format!("{}{path}", self.url));
         let request = request.header("Authorization", format!("Bearer {}", self.token));
         request.send(body.to_string()).map(read)
+    }
+
+    /// Likewise, of something that is done once however often it is asked for.
+    pub fn try_post_once(
+        &self,
+        path: &str,
+        idempotency_key: &str,
+        body: &Value,
+    ) -> Result<(u16, Value), ureq::Error> {
+        let request = self.agent.post(format!("{}{path}", self.url));
+        let request = request.header("Authorization", format!("Bearer {}", self.token));
+        request.header("Idempotency-Key", idempotency_key).send(body.to_string()).map(read)
     }
 
     /// Every license, keys revealed one by one.

@@ -78,6 +78,7 @@ impl Records {
             | Record::Standing(_)
             | Record::Notice(_)
             | Record::AppInfo(_)
+            | Record::Device(_)
             | Record::UsageRecord(_)
             | Record::NamedUsage(_)
             | Record::WaitingUsage(_)
@@ -109,6 +110,7 @@ impl Records {
             | Kind::Nonce
             | Kind::Idempotency
             | Kind::StatusListSlots
+            | Kind::Quota
             | Kind::Catalog
             | Kind::Kit
             | Kind::Meta
@@ -116,7 +118,7 @@ impl Records {
             | Kind::Standing
             | Kind::Supplement
             | Kind::Notice => None,
-            Kind::Quota | Kind::Escrow | Kind::Reservation | Kind::Usage => Some(0),
+            Kind::Escrow | Kind::Reservation | Kind::Usage => Some(0),
         }
     }
 }

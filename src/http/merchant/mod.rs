@@ -7,6 +7,7 @@ mod channel_answer;
 pub mod channel_check;
 pub mod channels;
 pub mod commands;
+pub mod customers;
 pub mod explanation;
 pub mod imports;
 pub mod keys;

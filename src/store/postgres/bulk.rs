@@ -46,6 +46,9 @@ impl FillMark {
     }
 }
 
+/// Hears of a key and its record in its stored form.
+type EachRecord<'a> = &'a mut dyn FnMut(&RecordKey, &[u8]) -> Result<(), StoreError>;
+
 /// Fills an empty database. Dropped unfinished, it leaves the mark: nothing starts there until somebody begins again.
 pub struct BulkWriter {
     driver: Driver,
@@ -79,7 +82,7 @@ impl BulkWriter {
 
     /// Adds a record in its stored form; its key is new.
     pub(in crate::store) fn put(&mut self, key: &RecordKey, stored: &[u8]) -> Result<(), StoreError> {
-        self.part.push_stored(key, revision_of(key, stored)?, stored);
+        self.part.push_stored(key, &read(key, stored)?, stored);
         self.part_bytes += key.as_bytes().len() + stored.len();
         self.written += Sum::of(key, stored);
         if self.part.len() >= PART_RECORDS || self.part_bytes >= PART_BYTES { self.flush() } else { Ok(()) }
@@ -95,7 +98,7 @@ impl BulkWriter {
         for (key, stored) in effects {
             keys.push(key, None);
             if let Some(stored) = stored {
-                added.push_stored(key, revision_of(key, stored)?, stored);
+                added.push_stored(key, &read(key, stored)?, stored);
                 self.written += Sum::of(key, stored);
             }
         }
@@ -117,10 +120,7 @@ impl BulkWriter {
     }
 
     /// Writes what waits and hands over everything that is there, in the order of keys.
-    pub(in crate::store) fn read_back(
-        &mut self,
-        each: &mut dyn FnMut(&RecordKey, &[u8]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    pub(in crate::store) fn read_back(&mut self, each: EachRecord<'_>) -> Result<(), StoreError> {
         self.flush()?;
         let mut range = KeyRange::all();
         loop {
@@ -193,13 +193,12 @@ impl BulkWriter {
             return Ok(true);
         }
         let address = address.clone();
-        let filled = Driver::start()?.wait(async move {
+        Driver::start()?.wait(async move {
             match Filling::of(address, id).await? {
                 Some(mut filling) => filling.end(false).await.map(|()| true),
                 None => Ok(false),
             }
-        });
-        filled
+        })
     }
 
     /// Writes what waits.
@@ -213,13 +212,12 @@ impl BulkWriter {
     }
 }
 
-fn revision_of(key: &RecordKey, stored: &[u8]) -> Result<u64, StoreError> {
-    let record = Record::decode(key, stored).map_err(|_| StoreError::Damaged {
+fn read(key: &RecordKey, stored: &[u8]) -> Result<Record, StoreError> {
+    Record::decode(key, stored).map_err(|_| StoreError::Damaged {
         place: key.to_string(),
         what: "the record does not have its checksum".to_owned(),
         next: "use another backup",
-    })?;
-    Ok(record.revision.number())
+    })
 }
 
 /// Greater than zero, and no one else's.

@@ -7,8 +7,8 @@ use crate::domain::{Channel, EarlyEvent, License, Purchase, UsageRules};
 /// The schema before the newest, where that one has all that the record needs.
 pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
     let fits_the_one_before = match record {
-        Record::Channel(channel) => suits_schema_1(&channel.value),
         Record::Spec(spec) => spec.value.changes_to.is_none(),
+        Record::Channel(channel) => suits_schema_1(&channel.value),
         Record::Purchase(purchase) => purchase_suits_schema_2(purchase),
         Record::License(license) => license_suits_schema_2(license),
         Record::Job(job) => job_suits_schema_2(job),
@@ -31,6 +31,7 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::Replay(_)
         | Record::Idempotency(_)
         | Record::Restore(_)
+        | Record::Erasure(_)
         | Record::Kit(_)
         | Record::Calls(_)
         | Record::Standing(_)
