@@ -151,7 +151,7 @@ fn many_first_starts_at_once_make_one_schema() {
             scope.spawn(|| PostgresEngine::open(&database.parsed()).expect("it opens"));
         }
     });
-    let versions = Cluster::shared().sql(&database.name, "select version from lictor_schema");
+    let versions = Cluster::shared().sql(&database.name, "select version from lictor_schema where id = 1");
     assert_eq!(versions, lictor::store::SCHEMA_VERSION.to_string());
 }
 
@@ -159,9 +159,9 @@ fn many_first_starts_at_once_make_one_schema() {
 fn a_database_for_newer_programs_only_is_refused_and_one_that_is_merely_newer_is_not() {
     let (cluster, database) = (Cluster::shared(), Cluster::shared().database());
     drop(PostgresEngine::open(&database.parsed()).expect("it opens"));
-    cluster.sql(&database.name, "update lictor_schema set version = 7");
+    cluster.sql(&database.name, "update lictor_schema set version = 7 where id = 1");
     drop(PostgresEngine::open(&database.parsed()).expect("an older program runs beside a newer one"));
-    cluster.sql(&database.name, "update lictor_schema set oldest_program = 7");
+    cluster.sql(&database.name, "update lictor_schema set oldest_program = 7 where id = 1");
     let refused = PostgresEngine::open(&database.parsed()).err().expect("refused").to_string();
     assert!(refused.contains("needs a program of at least schema 7"), "{refused}");
 }

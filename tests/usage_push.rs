@@ -13,6 +13,8 @@ mod ground;
 mod packages;
 #[path = "usage_push/refused.rs"]
 mod refused;
+#[path = "usage_push/summed_up.rs"]
+mod summed_up;
 mod support;
 #[path = "usage_push/windows.rs"]
 mod windows;

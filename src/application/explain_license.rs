@@ -1,20 +1,35 @@
 //! Why a license is, or was, valid or not at an instant.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::app::{App, UseCaseError};
 use super::hide_code::stand_in;
 use super::ports::{Listing, list};
 use super::view_licenses::{LicenseOrPurchase, marketplace_ids};
 use crate::domain::{
-    AuditEvent, InstanceId, Instant, IssuedKey, KeyPast, License, LicenseId, LicensePast, MerchantId,
-    Recalled, STANDING_DETAIL, TokenId, Validity, authorization_code,
+    Amount, AuditEvent, HeldPackage, InstanceId, Instant, IssuedKey, KeyPast, License, LicenseId,
+    LicensePast, MerchantId, Meter, MeterKey, QuotaWindow, Recalled, STANDING_DETAIL, TokenId, Validity,
+    authorization_code,
 };
 
 /// Most events that are shown: the last ones before the instant.
 const EVENTS_SHOWN_MAX: usize = 1_000;
 /// Most events that are read at a time.
 const EVENTS_PAGE: usize = 1_000;
+
+/// A package that paid at an instant, or would have, and what it paid in the window that covers the instant: as far as is
+/// known now, so with what was reported late.
+#[derive(Debug, Clone)]
+pub struct PackageThen {
+    /// The package as it stands now.
+    pub held: HeldPackage,
+    /// Its window.
+    pub window: QuotaWindow,
+    /// What was taken of it in the window.
+    pub used: Amount,
+    /// What was counted beyond it in the window.
+    pub over: Amount,
+}
 
 /// What led to what a license was.
 #[derive(Debug, Clone)]
@@ -27,6 +42,8 @@ pub struct Explanation {
     pub recalled: Recalled,
     /// Its key texts that were made up to then, oldest first, as far as they are known.
     pub keys: BTreeMap<TokenId, KeyPast>,
+    /// The packages that paid then, those that paid first before the others.
+    pub packages: Vec<PackageThen>,
     /// What happened up to then, oldest first, without what only this explanation needs of it.
     pub events: Vec<AuditEvent>,
     /// How many earlier events are not among them.
@@ -71,9 +88,47 @@ impl App {
             at,
             recalled: past.recall(license),
             keys: keys(&past, license, at),
+            packages: self.packages_then(merchant, id, at).await?,
             events: led.into_iter().map(|event| shown(event, code.as_ref())).collect(),
             events_left_off: left_off,
         })
+    }
+}
+
+impl App {
+    /// The packages of a license that cover an instant, in the order in which they pay.
+    async fn packages_then(
+        &self,
+        merchant: &MerchantId,
+        id: &LicenseId,
+        at: Instant,
+    ) -> Result<Vec<PackageThen>, UseCaseError> {
+        let (Some(license), account) = self.license_with_account(merchant, id).await? else {
+            return Ok(Vec::new());
+        };
+        let account = self.quota_books(license, account, self.now()).await?.account;
+        let gave = |held: &&HeldPackage| {
+            held.ended_at.is_none_or(|ended_at| !Validity::between(ended_at, None).holds_at(at))
+        };
+        let covering = account.packages.iter().filter(gave);
+        let mut covering: Vec<(&HeldPackage, QuotaWindow)> =
+            covering.filter_map(|held| Some((held, held.package.window_at(at)?))).collect();
+        let rank = |end: Option<Instant>| (end.is_none(), end);
+        covering.sort_by_key(|(held, window)| {
+            (rank(window.ends_at), rank(held.package.validity.ends_at), held.id.clone())
+        });
+        let meters = |(held, window): &(&HeldPackage, QuotaWindow)| {
+            [Meter::Taken, Meter::Over].map(|meter| held.window_meter(meter, window))
+        };
+        let keys: BTreeSet<MeterKey> = covering.iter().flat_map(meters).collect();
+        let counts = self.quota_counts(merchant, keys).await?;
+        let then = |(held, window): (&HeldPackage, QuotaWindow)| PackageThen {
+            used: counts.amount(&held.window_meter(Meter::Taken, &window)),
+            over: counts.amount(&held.window_meter(Meter::Over, &window)),
+            held: held.clone(),
+            window,
+        };
+        Ok(covering.into_iter().map(then).collect())
     }
 }
 

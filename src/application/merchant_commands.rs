@@ -307,7 +307,8 @@ fn counts_a_revision(change: &Change) -> bool {
         | Change::Delete(..)
         | Change::Remove(..)
         | Change::Add(..)
-        | Change::AddWithin { .. } => false,
+        | Change::AddWithin { .. }
+        | Change::Forget(..) => false,
     }
 }
 

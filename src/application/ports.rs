@@ -50,6 +50,8 @@ pub enum Change {
         /// The most.
         max: i64,
     },
+    /// Forgets a counter that stands at 0: it is no different from one that was never added to.
+    Forget(CounterKey),
 }
 
 /// What must happen together: all or nothing.
@@ -298,6 +300,18 @@ pub trait Store: Send + Sync {
         after: Option<&UsedHour>,
         limit: usize,
     ) -> Result<Vec<(UsedHour, i64)>, StoreError>;
+
+    /// Loads at most `limit` (≤ 1,000) of the listed records that the store has noted as lapsed; `None` when it notes none,
+    /// and then only looking at each record finds them. What it has noted may be behind: look at each before anything is
+    /// done with it.
+    async fn lapsed(
+        &self,
+        _listing: &Listing,
+        _now: Instant,
+        _limit: usize,
+    ) -> Result<Option<Vec<Versioned<Record>>>, StoreError> {
+        Ok(None)
+    }
 
     /// Applies all of the changes or none.
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;

@@ -20,7 +20,7 @@ pub(super) struct QuotaBooks {
     /// Of the account; absent until something is counted.
     revision: u64,
     /// What the account was made from, where it is not as stored: nothing may have been taken since.
-    followed: Option<Vec<(MeterKey, i64)>>,
+    followed: Option<Commit>,
 }
 
 impl QuotaBooks {
@@ -33,10 +33,7 @@ impl QuotaBooks {
             let key = RecordKey::QuotaAccount(license.merchant.clone(), license.id.clone());
             return commit.with(Change::Check(key, self.revision));
         };
-        for (meter, value) in followed {
-            let counter = CounterKey::Quota(license.merchant.clone(), meter.clone());
-            commit = commit.with(Change::AddWithin { counter, delta: 0, min: *value, max: *value });
-        }
+        commit.changes.extend(followed.changes.iter().cloned());
         commit.put(self.account.clone(), self.revision)
     }
 }
@@ -51,16 +48,37 @@ impl App {
     ) -> Result<QuotaBooks, UseCaseError> {
         let Some(Versioned { value: mut account, revision }) = account else {
             let account = QuotaAccount::open(&license.value);
-            return Ok(QuotaBooks { license, account, revision: ABSENT, followed: Some(Vec::new()) });
+            return Ok(QuotaBooks { license, account, revision: ABSENT, followed: Some(Commit::new()) });
         };
         if account.is_settled(&license.value) {
             return Ok(QuotaBooks { license, account, revision, followed: None });
         }
         let counts = self.counts_at(&account, &license.value, now).await?;
-        let taken = account.open_packages().map(|held| held.meter(Meter::Taken));
-        let followed = taken.map(|key| (key.clone(), counts.get(&key))).collect();
+        let followed = Some(unchanged_since(Commit::new(), &account, &counts));
         account.follow(&license.value, &counts, now);
-        Ok(QuotaBooks { license, account, revision, followed: Some(followed) })
+        Ok(QuotaBooks { license, account, revision, followed })
+    }
+
+    /// What a change of the license means for its packages, in the same commit: what is left of the old ones is exchanged
+    /// now, not when something is used next. Renewals need none of this: when they are noticed makes no difference.
+    pub(super) async fn exchange_quota(
+        &self,
+        commit: Commit,
+        before: &License,
+        after: &License,
+        now: Instant,
+    ) -> Result<Commit, UseCaseError> {
+        let key = RecordKey::QuotaAccount(after.merchant.clone(), after.id.clone());
+        let stored: Option<Versioned<QuotaAccount>> = find(self.store.as_ref(), key).await?;
+        let as_sold = || Versioned { value: QuotaAccount::open(before), revision: ABSENT };
+        let Versioned { value: mut account, revision } = stored.unwrap_or_else(as_sold);
+        if account.is_settled(after) {
+            return Ok(commit);
+        }
+        let counts = self.counts_at(&account, before, now).await?;
+        let commit = unchanged_since(commit, &account, &counts);
+        account.follow(after, &counts, now);
+        Ok(commit.put(account, revision))
     }
 
     /// Loads a license with its account.
@@ -124,6 +142,16 @@ impl App {
         let charging = purchase.and_then(|purchase| Some(purchase.value.facts?.charging));
         Ok(charging == Some(Charging::OnDemand))
     }
+}
+
+/// What was taken of each open package is what it was when it was read.
+fn unchanged_since(commit: Commit, account: &QuotaAccount, counts: &QuotaCounts) -> Commit {
+    account.open_packages().fold(commit, |commit, held| {
+        let key = held.meter(Meter::Taken);
+        let value = counts.get(&key);
+        let counter = CounterKey::Quota(account.merchant.clone(), key);
+        commit.with(Change::AddWithin { counter, delta: 0, min: value, max: value })
+    })
 }
 
 pub(super) fn misplaced(record: &Record) -> StoreError {

@@ -113,7 +113,7 @@ impl App {
     }
 
     /// Everything that the items name, and what was recorded of it before.
-    async fn known_usage(&self, order: &RecordUsage) -> Result<KnownUsage, UseCaseError> {
+    pub(super) async fn known_usage(&self, order: &RecordUsage) -> Result<KnownUsage, UseCaseError> {
         let (mut ids, mut licenses) = (BTreeSet::new(), BTreeSet::new());
         for item in &order.items {
             match &item.of {

@@ -44,6 +44,39 @@ impl App {
         Ok(swept)
     }
 
+    /// The same for what the store has noted as lapsed, without a look at anything else; `None` when it notes nothing.
+    pub async fn sweep_noted(&self) -> Result<Option<usize>, UseCaseError> {
+        let mut swept = 0;
+        for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
+            for kind in [Lapsing::Replays, Lapsing::IdempotencyKeys, Lapsing::Codes] {
+                match self.sweep_noted_of(&merchant.value.id, kind).await? {
+                    Some(count) => swept += count,
+                    None => return Ok(None),
+                }
+            }
+        }
+        Ok(Some(swept))
+    }
+
+    async fn sweep_noted_of(
+        &self,
+        merchant: &MerchantId,
+        kind: Lapsing,
+    ) -> Result<Option<usize>, UseCaseError> {
+        let (mut swept, listing) = (0, listing(merchant.clone(), kind, None));
+        loop {
+            let Some(page) = self.store.lapsed(&listing, self.now(), PAGE).await? else { return Ok(None) };
+            let is_last = page.len() < PAGE;
+            let count = self.sweep_page(page).await?;
+            swept += count;
+            // A page of which nothing went would be the same page again.
+            if is_last || count == 0 {
+                return Ok(Some(swept));
+            }
+            tokio::time::sleep(BETWEEN_PAGES).await;
+        }
+    }
+
     async fn sweep_kind(&self, merchant: &MerchantId, kind: Lapsing) -> Result<usize, UseCaseError> {
         let (mut swept, mut after) = (0, None);
         loop {

@@ -3,7 +3,7 @@
 use super::PROTOCOLS;
 
 const HEAD: &str = r#"# A merchant's catalog. Apply it with `lictor apply FILE`; try it first with `--dry-run`.
-# Applying creates and changes; what is left out here stays as it is on the server.
+# Applying creates and changes; what is left out here stays as it is on the server, unless you apply with `--prune`.
 
 [merchant]
 id = "acme"                                  # lower-case letters, digits, inner hyphens
@@ -25,7 +25,7 @@ id = "cad-month"
 product = "acme-cad"
 sku = "CAD-MONTH"
 name = { zh = "包月", en = "Monthly" }
-term = "P1M"                                 # P14D (trial), P1M, P1Y, permanent, or "order": as the order says
+term = "P1M"                                 # P3D to P180D (trial), P1M, P1Y, permanent, or "order": as the order says
 machines = 1                                 # or "unlimited"
 entitlements = ["export"]
 
@@ -39,6 +39,8 @@ machines = 3
 multiply = "machines"                        # what the order's quantity multiplies: machines | quota | none
 entitlements = ["export", "render"]
 attributes = { edition = "pro" }             # your own facts, carried in the license key
+starts = "purchase"                          # or first-activation | acceptance: pending until then, with a claim code and no license key
+# changes_to = ["cad-month"]                 # what changeInstanceCheck agrees to; default: every spec of the product
 [spec.offline]
 lease_days = 30                              # how long a machine runs without asking
 renew_after_days = 7
@@ -83,7 +85,7 @@ protocol = "{protocol}"
 products = ["acme-cad"]
 access_keys = ["env:ACME_KOOGALLERY_KEY"]    # env:NAME or file:PATH of the server; newest first, old ones may stay
 open_api = { base_url = "https://mkt.myhuaweicloud.com", access_key = "env:ACME_AK", secret_key = "env:ACME_SK" }
-ready = "minted"                             # or "app-info": not ready until you have set the instance's app info
+ready = "minted"                             # or "app-info" (SaaS): not ready until you have set the instance's app info
 # Pay-per-use: which interface takes your usage (new | old: by product id), when it is billed (hourly | daily), and which
 # packages you sell beside it (pay-per-use | stop-before-excess). A key of its own is an access_key whose use is "usage-push".
 # usage = { push = "new", billing = "hourly", packages = "pay-per-use" }

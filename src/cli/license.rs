@@ -371,6 +371,16 @@ fn explained(explanation: &Value) -> String {
     let columns =
         [("LICENSE KEY", "id"), ("ISSUED", "issued_at"), ("STATE", "state"), ("SINCE", "superseded_at")];
     let keys = Table::of_items(&explanation["license_keys"], &columns);
+    let columns = [
+        ("PACKAGE", "id"),
+        ("METRIC", "metric"),
+        ("AMOUNT", "amount"),
+        ("USED", "window_used"),
+        ("BEYOND", "window_over"),
+        ("WINDOW FROM", "window_starts_at"),
+        ("UP TO", "window_ends_at"),
+    ];
+    let packages = Table::of_items(&explanation["packages"], &columns);
     let mut events = Table::new(&["EVENT", "AT", "BY", "DETAIL"]);
     for event in explanation["events"].as_array().into_iter().flatten() {
         let detail = event["detail"].as_object().into_iter().flatten();
@@ -379,7 +389,7 @@ fn explained(explanation: &Value) -> String {
         let member = |name: &str| cell(event.get(name));
         events.row(vec![member("kind"), member("at"), member("actor"), detail.join(", ")]);
     }
-    for table in [keys, events].iter().filter(|table| !table.is_empty()) {
+    for table in [keys, packages, events].iter().filter(|table| !table.is_empty()) {
         text.push_str(&format!("\n{}", table.render()));
     }
     if let Some(count) = explanation["events_left_off"].as_u64().filter(|count| *count > 0) {

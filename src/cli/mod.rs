@@ -35,6 +35,8 @@ mod setting_flags;
 mod status;
 mod store;
 mod store_move;
+mod store_move_answer;
+mod store_move_server;
 mod table;
 mod token;
 mod usage;

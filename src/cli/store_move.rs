@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use secrecy::SecretString;
-use serde_json::{Value, json};
 
-use super::api::Api;
-use super::progress::Progress;
+use super::store_move_answer::{Watch, answer, words};
+use super::store_move_server::RunningServer;
 use super::{Common, Failure, SettingFlags};
 use crate::application::ports::Clock as _;
 use crate::clock::SystemClock;
@@ -15,16 +14,11 @@ use crate::config::{Settings, StoreChoice};
 use crate::service::{self, OPERATOR_TOKEN_FILE, StorePlace};
 use crate::store::{
     Arriving, BulkWriter, DatabaseAddress, DatabaseSource, EmbeddedEngine, EmbeddedFiles, MoveError, MoveId,
-    MoveReport, MoveStage, Moved, Position, Revision, SourceServer, StoppedStore, StoreError,
-    move_to_database, move_to_folder,
+    MoveReport, Moved, SourceServer, StoppedStore, StoreError, move_to_database, move_to_folder,
 };
 
-/// A server that hears nothing more of a move goes on after so long.
-const HOLD_SECS: u64 = 15;
 /// What a data folder may hold that a store moves into.
 const MAY_HOLD: &[&str] = &[OPERATOR_TOKEN_FILE, "lost+found"];
-/// Records or changes between two lines of progress.
-const STEP: u64 = 10_000;
 
 const PLACES: &str = "\
 A PLACE is `embedded` (the data folder of the settings), the path of a data folder, a database `postgres://…`, or `file:PATH` of a
@@ -54,13 +48,13 @@ pub struct Move {
 }
 
 /// Where records are, or go.
-enum Place {
+pub(super) enum Place {
     Folder(PathBuf),
     Database(Box<DatabaseAddress>),
 }
 
 /// A move that was done, now or before.
-enum Done {
+pub(super) enum Done {
     Moved(Box<MoveReport>),
     /// The records had left before; nothing was to be done but the last step, if that.
     WentOn(MoveId),
@@ -118,7 +112,8 @@ impl Place {
         }
     }
 
-    fn told(&self) -> String {
+    /// In words without a secret.
+    pub(super) fn told(&self) -> String {
         match self {
             Self::Folder(path) => path.display().to_string(),
             Self::Database(address) => format!("the database {}", address.told()),
@@ -126,7 +121,7 @@ impl Place {
     }
 
     /// How the next start finds it.
-    fn next(&self) -> String {
+    pub(super) fn next(&self) -> String {
         match self {
             Self::Folder(path) => format!("LICTOR_STORE=embedded LICTOR_DATA_DIR={}", path.display()),
             Self::Database(_) => "LICTOR_STORE naming that database".to_owned(),
@@ -136,6 +131,7 @@ impl Place {
 
 fn to_database(common: &Common, folder: &PathBuf, database: &DatabaseAddress) -> Result<Done, Failure> {
     if let Some(moved) = EmbeddedFiles::moved(folder).map_err(store)? {
+        EmbeddedFiles::end_moved(folder).map_err(store)?;
         return went_on(
             BulkWriter::go_on(database, moved.id).map_err(store)?,
             &moved,
@@ -229,78 +225,8 @@ fn now_ms() -> u64 {
     u64::try_from(SystemClock.now().timestamp_millis()).unwrap_or(0)
 }
 
-/// The server that has the folder open.
-struct RunningServer {
-    api: Api,
-    store: String,
-}
-
-impl RunningServer {
-    fn of(common: &Common, files: &EmbeddedFiles) -> Result<Self, Failure> {
-        let server = Self { api: common.api()?, store: files.store() };
-        server.stand().map_err(|error| match error {
-            MoveError::Server { why, is_reached: false } => Failure::Unreachable(format!(
-                "{why}\na process holds the data folder: name the address of that server with --url, or stop it"
-            )),
-            other => failure(other),
-        })?;
-        Ok(server)
-    }
-
-    fn position(&self, answer: &Value) -> Result<Position, MoveError> {
-        let number = |name: &str| answer[name].as_u64();
-        let refused = |why: &str| MoveError::Server { why: why.to_owned(), is_reached: true };
-        match (number("batch"), number("revision")) {
-            (Some(batch), Some(revision)) if answer["store"] == self.store.as_str() => {
-                Ok(Position { batch, revision: Revision::from_number(revision) })
-            }
-            (Some(_), Some(_)) => Err(refused(
-                "the server that answers has another store open than the one in that folder; name the right one with --url; \
-                 nothing was changed",
-            )),
-            _ => Err(refused("the server answered something else than where its store stands")),
-        }
-    }
-}
-
-impl SourceServer for RunningServer {
-    fn stand(&self) -> Result<Position, MoveError> {
-        self.position(&self.api.get("/v1/server/move").map_err(told)?)
-    }
-
-    fn pause(&self, id: MoveId) -> Result<Position, MoveError> {
-        let body = json!({ "move": id.to_string(), "hold_secs": HOLD_SECS });
-        self.position(&self.api.post("/v1/server/move/pause", &body).map_err(told)?)
-    }
-
-    fn resume(&self, id: MoveId) {
-        // One that does not hear it goes on by itself.
-        let _ = self.api.post("/v1/server/move/resume", &json!({ "move": id.to_string() }));
-    }
-
-    fn leave(&self, moved: &Moved) -> Result<bool, MoveError> {
-        let body = json!({ "move": moved.id.to_string(), "to": moved.to });
-        match self.api.post("/v1/server/move/leave", &body) {
-            Ok(_) => Ok(true),
-            Err(Failure::Problem(problem)) if problem.code() == "illegal_state" => Ok(false),
-            Err(other) => Err(told(other)),
-        }
-    }
-}
-
-fn told(failure: Failure) -> MoveError {
-    let is_reached = !matches!(failure, Failure::Unreachable(_) | Failure::Lost(_));
-    let why = match &failure {
-        Failure::Problem(problem) if problem.code() == "not_found" => {
-            "the running server knows nothing of moves: start this version of the program, or stop the server"
-                .to_owned()
-        }
-        other => format!("the running server did not do its part: {other}"),
-    };
-    MoveError::Server { why, is_reached }
-}
-
-fn failure(error: MoveError) -> Failure {
+/// With the exit code that fits.
+pub(super) fn failure(error: MoveError) -> Failure {
     match error {
         MoveError::Store(error) => store(error),
         MoveError::Server { why, is_reached: false } => Failure::Unreachable(why),
@@ -317,92 +243,5 @@ fn store(error: StoreError) -> Failure {
             "the database did not say whether it did the last step: {why}; run the same command again: it finds out"
         )),
         other => Failure::Refused(other.to_string()),
-    }
-}
-
-/// A line for each stage.
-struct Watch {
-    json: bool,
-    stage: Option<MoveStage>,
-    progress: Option<Progress>,
-}
-
-impl Watch {
-    fn of(common: &Common) -> Self {
-        Self { json: common.output().json, stage: None, progress: None }
-    }
-
-    fn at(&mut self, stage: MoveStage, count: u64) {
-        if self.stage != Some(stage) {
-            let (what, unit) = match stage {
-                MoveStage::Reading => ("reading", "records and changes"),
-                MoveStage::Copying => ("copying", "records"),
-                MoveStage::CatchingUp => ("catching up", "changes"),
-                MoveStage::Comparing => ("comparing", "records"),
-                MoveStage::Stopped => ("the last seconds", "changes"),
-                MoveStage::Left => ("the last step", "records"),
-            };
-            // The old line goes before the new one comes.
-            self.progress = None;
-            self.progress = Some(Progress::of(what, unit, STEP, self.json));
-            self.stage = Some(stage);
-        }
-        if let Some(progress) = &mut self.progress {
-            progress.at(count);
-        }
-    }
-}
-
-fn answer(done: &Done, from: &Place, to: &Place) -> Value {
-    let (from_told, to_told) = (from.told(), to.told());
-    match done {
-        Done::Moved(report) => json!({
-            "from": from_told, "to": to_told, "move": report.id.to_string(), "done": "moved",
-            "records": report.arrived.records(),
-            "counts": report.arrived.counts().map(|(merchant, kind, records)| json!({
-                "merchant": merchant, "kind": kind, "records": records,
-            })).collect::<Vec<_>>(),
-            "hash_from": report.sent.digest(), "hash_to": report.arrived.digest(),
-            "changes_meanwhile": report.changes,
-            "stopped_millis": u64::try_from(report.stopped.as_millis()).unwrap_or(u64::MAX),
-            "took_millis": u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
-            "next": format!("start every server with {}", to.next()),
-        }),
-        Done::WentOn(id) => json!({
-            "from": from_told, "to": to_told, "move": id.to_string(), "done": "went_on",
-            "next": format!("start every server with {}", to.next()),
-        }),
-        Done::Undone => json!({
-            "from": from_told, "to": to_told, "done": "undone",
-            "next": "start the server at the old place again if it does not run",
-        }),
-    }
-}
-
-fn words(answer: &Value) -> String {
-    let word = |name: &str| answer[name].as_str().unwrap_or("").to_owned();
-    let number = |name: &str| answer[name].as_u64().unwrap_or(0);
-    let (from, to, next) = (word("from"), word("to"), word("next"));
-    match answer["done"].as_str() {
-        Some("moved") => {
-            let counts = answer["counts"].as_array().into_iter().flatten().map(|count| {
-                let merchant = count["merchant"].as_str().filter(|name| !name.is_empty()).unwrap_or("-");
-                format!("  {merchant} {} {}", count["kind"].as_str().unwrap_or(""), count["records"])
-            });
-            let counts: Vec<_> = counts.collect();
-            format!(
-                "moved {} records from {from} to {to}, each the same byte for byte\n{}\n  hash at {from}: {}\n  hash at {to}: \
-                 {}\n  {} changes were carried over behind the copy; nothing was written for {} ms of {} s\nnext: {next}",
-                number("records"),
-                counts.join("\n"),
-                word("hash_from"),
-                word("hash_to"),
-                number("changes_meanwhile"),
-                number("stopped_millis"),
-                number("took_millis") / 1_000,
-            )
-        }
-        Some("went_on") => format!("the records of {from} had left before; they are at {to}\nnext: {next}"),
-        _ => format!("given up: {from} keeps its records, and nothing of them is at {to}\nnext: {next}"),
     }
 }

@@ -68,12 +68,12 @@ named!(
         LicenseUploadRefused = "license.upload_refused",
         /// A record of usage was given up: the marketplace takes it no more.
         UsageDropped = "usage.dropped",
+        /// The merchant has said where the buyer finds the instance.
+        AppInfoSet = "app_info.set",
         /// So much of a package's window is taken that its merchant wants to know.
         QuotaLow = "quota.low",
         /// All of a package's window is taken.
         QuotaExhausted = "quota.exhausted",
-        /// The merchant has said where the buyer finds the instance.
-        AppInfoSet = "app_info.set",
         /// A machine took a place.
         ActivationCreated = "activation.created",
         /// A machine gave its place back or lost it.

@@ -5,7 +5,9 @@ mod orders;
 mod start;
 mod stop;
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;
+#[cfg(test)]
+pub(super) use tests::license as test_license;
 
 use std::collections::BTreeMap;
 

@@ -149,9 +149,9 @@ impl LicensePast {
             | EventKind::UsageDropped
             | EventKind::QuotaLow
             | EventKind::QuotaExhausted
+            | EventKind::AppInfoSet
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
-            | EventKind::AppInfoSet
             | EventKind::LedgerRefused
             | EventKind::ActivationConflict => {}
         }
@@ -238,9 +238,9 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::UsageDropped
         | EventKind::QuotaLow
         | EventKind::QuotaExhausted
+        | EventKind::AppInfoSet
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased
-        | EventKind::AppInfoSet
         | EventKind::LedgerRefused
         | EventKind::ActivationConflict => false,
     }
@@ -301,7 +301,7 @@ mod tests {
 
     fn verdict(events: &[AuditEvent], day: i64) -> &'static str {
         let past = heard(events, day);
-        let license = crate::domain::license::tests::license();
+        let license = crate::domain::license::test_license();
         match past.recall(Some(&license)) {
             Recalled::NotIssued => "not issued",
             Recalled::NotKnown => "not known",
@@ -391,7 +391,7 @@ mod tests {
     #[test]
     fn before_it_was_issued_there_was_none() {
         let events = [old(3, EventKind::LicenseIssued, Actor::Server, &[("ends_at", "never")])];
-        let mut license = crate::domain::license::tests::license();
+        let mut license = crate::domain::license::test_license();
         license.created_at = at(3);
         assert_eq!(heard(&events, 2).recall(Some(&license)), Recalled::NotIssued);
         assert_eq!(heard(&[], 2).recall(None), Recalled::NotIssued);

@@ -39,6 +39,7 @@ mod spec;
 mod status_list;
 mod term;
 mod text;
+mod usage_interval;
 mod usage_ledger;
 mod usage_record;
 mod usage_rules;
@@ -106,6 +107,7 @@ pub use spec::{
 pub use status_list::{STATUS_SLOTS_PER_LIST, Status, StatusFlip, StatusList, StatusListNumber, StatusSlot};
 pub use term::{Term, TermError};
 pub use text::LocalizedText;
+pub use usage_interval::UsageInterval;
 pub use usage_ledger::{LedgerEntry, LedgerFault, LedgerHead, LedgerPlace, LineHash, SentLedger};
 pub use usage_record::{
     Metered, Reading, USAGE_VALUE_MAX_TEN_THOUSANDTHS, UsageKey, UsageMistake, UsageRecord, UsageState,

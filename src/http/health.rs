@@ -1,5 +1,7 @@
 //! For whoever keeps the process running.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use serde::Serialize;
 
@@ -8,6 +10,9 @@ use super::merchant::order_compare::LostTime;
 use super::reply::{Reply, ok};
 use super::state::HttpState;
 use crate::application::ports::StoreError;
+
+/// Who asks wants to know it soon, and does not wait much longer.
+const READY_TIME: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
 struct HealthAnswer {
@@ -31,9 +36,13 @@ pub async fn ready(State(state): State<HttpState>) -> Reply {
     if state.store.is_moving() {
         return Err(ApiError::Store(StoreError::Moving));
     }
-    state.app.merchants().await?;
+    let read = tokio::time::timeout(READY_TIME, async {
+        state.app.merchants().await?;
+        state.app.restored().await
+    });
+    let restored = read.await.map_err(|_elapsed| ApiError::TimedOut { changes: false })??;
     let now = state.app.now();
-    let restored = state.app.restored().await?.filter(|restore| restore.is_recent(now));
+    let restored = restored.filter(|restore| restore.is_recent(now));
     let disk = state.store.disk().map(|disk| disk.level.as_str());
     ok(&HealthAnswer { status: "ready", disk, lost_time: restored.as_ref().map(LostTime::of) })
 }

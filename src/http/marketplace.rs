@@ -3,7 +3,7 @@
 //!
 //! Nothing here logs a query string: it carries the signature, and with the older families the whole order.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -74,6 +74,9 @@ pub async fn receive_below(
     answer(&state, (&merchant, &channel, &tail), &parts, &body).await
 }
 
+/// A call is answered within this, whatever the store does: the marketplace gives up after 5 s.
+const ANSWER_TIME: Duration = Duration::from_secs(4);
+
 async fn answer(
     state: &HttpState,
     (merchant, channel, path_tail): (&str, &str, &str),
@@ -81,7 +84,10 @@ async fn answer(
     body: &[u8],
 ) -> Reply {
     let begun = Instant::now();
-    let address = match address(state, merchant, channel, path_tail).await {
+    let deadline = begun + ANSWER_TIME;
+    let address =
+        tokio::time::timeout_at(deadline.into(), address(state, merchant, channel, path_tail)).await;
+    let address = match address.unwrap_or(Err(ApiError::TimedOut { changes: false })) {
         Ok(address) => address,
         Err(error) => {
             nowhere(state, (merchant, channel), &error, begun);
@@ -100,9 +106,21 @@ async fn answer(
     let answer = match address.protocol.read(&raw, &address.keys, state.app.now()) {
         Ok(call) => {
             open.let_in(&address, &call);
-            address.answer(state, &raw, &call, &mut open).await
+            let answering = address.answer(state, &raw, &call, &mut open);
+            match tokio::time::timeout_at(deadline.into(), answering).await {
+                Ok(answer) => answer,
+                // It may be done all the same; the marketplace calls again, and hears what became of it.
+                Err(_elapsed) => {
+                    open.cause = Some(CallCause::Unavailable { fault: OurFault::StoreUnsure });
+                    address.protocol.answer(&call, &PurchaseOutcome::Unavailable, &address.keys)
+                }
+            }
         }
-        Err(refusal) => address.refuse(state, &raw, &refusal, &mut open).await,
+        Err(refusal) => {
+            let refusing = address.refuse(state, &raw, &refusal, &mut open);
+            let refused = tokio::time::timeout_at(deadline.into(), refusing).await;
+            refused.unwrap_or_else(|_elapsed| address.protocol.refuse(&refusal, &address.keys))
+        }
     };
     open.finish(&answer);
     Ok(sent(&address, answer))

@@ -1,30 +1,38 @@
 //! For whoever watches the service: Prometheus' text format 0.0.4. No order, license or customer in a label.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse as _;
 
 use super::call_metrics::channel_label;
-use super::error::ApiError;
 use super::reply::Reply;
 use super::state::HttpState;
-use crate::application::Gauges;
 use crate::application::ports::DiskState;
+use crate::application::{Gauges, UseCaseError};
+use crate::domain::{ChannelId, Instant, MerchantId};
 use crate::telemetry::{CERTIFICATE_EXPIRY, COMMIT_DURATION, HistogramReading};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
+/// How long the store may take to count. Whoever watches wants the rest most of all when it does not.
+const STORE_TIME: Duration = Duration::from_secs(2);
+
 /// `GET /metrics`
 pub async fn show(State(state): State<HttpState>) -> Reply {
-    let mut text = written(&COMMIT_DURATION.reading(), state.store.disk(), &state.app.gauges().await?);
-    calls(&mut text, &state).await?;
+    let counting =
+        async { Ok::<_, UseCaseError>((state.app.gauges().await?, state.app.last_dial_tests().await?)) };
+    let counted = tokio::time::timeout(STORE_TIME, counting).await.ok().and_then(Result::ok);
+    let (gauges, tests) = counted.unzip();
+    let mut text = written(&COMMIT_DURATION.reading(), state.store.disk(), gauges.as_ref());
+    calls(&mut text, &state, tests);
     certificate(&mut text, CERTIFICATE_EXPIRY.reading());
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }
 
-fn written(commits: &HistogramReading, disk: Option<DiskState>, gauges: &Gauges) -> String {
+fn written(commits: &HistogramReading, disk: Option<DiskState>, gauges: Option<&Gauges>) -> String {
     let mut text = String::new();
     head(&mut text, "lictor_build_info", "gauge", "The running program.");
     line(&mut text, concat!("lictor_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"}"), "1");
@@ -38,6 +46,9 @@ fn written(commits: &HistogramReading, disk: Option<DiskState>, gauges: &Gauges)
         let meaning = "What the service may still write to the disk of its store.";
         gauge(&mut text, "lictor_store_free_bytes", meaning, disk.free_bytes);
     }
+    let answers = "Whether the store has answered just now; what it counts is left out when it has not.";
+    gauge(&mut text, "lictor_store_answers", answers, u8::from(gauges.is_some()));
+    let Some(gauges) = gauges else { return text };
     let held = "Orders whose SKU no spec knows, among each merchant's newest 1000 that are not minted.";
     gauge(&mut text, "lictor_orders_held", held, gauges.orders_held);
     gauge(&mut text, "lictor_outbox_pending", "Jobs that wait, counted up to 1000.", gauges.jobs);
@@ -46,19 +57,24 @@ fn written(commits: &HistogramReading, disk: Option<DiskState>, gauges: &Gauges)
     text
 }
 
+/// When a dial test of each channel last succeeded.
+type DialTests = Vec<(MerchantId, ChannelId, Instant)>;
+
 /// What is counted of calls at production addresses. A channel is named `merchant/channel`.
-async fn calls(text: &mut String, state: &HttpState) -> Result<(), ApiError> {
+fn calls(text: &mut String, state: &HttpState, tests: Option<DialTests>) {
     let called =
         "Calls at production addresses, by what was answered: a result code, or an HTTP status; 0 is none.";
     head(text, "lictor_callbacks_total", "counter", called);
     state.calls.written(text);
     let took = "From a whole call at a production address to its answer.";
     histogram(text, "lictor_callback_duration_seconds", took, &state.calls.durations());
-    let name = "lictor_dial_test_last_success_timestamp_seconds";
-    head(text, name, "gauge", "When a dial test last succeeded.");
-    for (merchant, channel, at) in state.app.last_dial_tests().await? {
-        let channel = channel_label(&merchant, &channel);
-        line(text, &format!("{name}{{channel=\"{channel}\"}}"), at.timestamp());
+    if let Some(tests) = tests {
+        let name = "lictor_dial_test_last_success_timestamp_seconds";
+        head(text, name, "gauge", "When a dial test last succeeded.");
+        for (merchant, channel, at) in tests {
+            let channel = channel_label(&merchant, &channel);
+            line(text, &format!("{name}{{channel=\"{channel}\"}}"), at.timestamp());
+        }
     }
     let name = "lictor_channel_notices_total";
     head(text, name, "counter", "Notices to merchants about their channels, told by this process.");
@@ -69,7 +85,6 @@ async fn calls(text: &mut String, state: &HttpState) -> Result<(), ApiError> {
     let name = "lictor_call_records_dropped_total";
     head(text, name, "counter", "Calls that were answered and could not be kept for the list of last calls.");
     line(text, name, state.app.calls_not_kept());
-    Ok(())
 }
 
 /// Left out where a proxy has the certificate.
@@ -125,7 +140,7 @@ mod tests {
             HistogramReading { buckets: vec![(250, 1), (2_500_000, 3)], count: 4, sum_micros: 20_000_502 };
         let disk = DiskState { free_bytes: 1_000, level: DiskLevel::Full };
         let gauges = Gauges { orders_held: 2, jobs: 5, oldest_undone: Duration::from_secs(61) };
-        let text = written(&commits, Some(disk), &gauges);
+        let text = written(&commits, Some(disk), Some(&gauges));
         for line in [
             "# TYPE lictor_store_commit_duration_seconds histogram",
             "lictor_store_commit_duration_seconds_bucket{le=\"0.000250\"} 1",
@@ -135,6 +150,7 @@ mod tests {
             "lictor_store_commit_duration_seconds_count 4",
             "# TYPE lictor_store_free_bytes gauge",
             "lictor_store_free_bytes 1000",
+            "lictor_store_answers 1",
             "lictor_orders_held 2",
             "lictor_outbox_pending 5",
             "lictor_outbox_oldest_seconds 61",
@@ -146,6 +162,11 @@ mod tests {
         certificate(&mut without, None);
         assert!(with.ends_with("lictor_certificate_expiry_timestamp_seconds 1800000000\n"), "{with}");
         assert_eq!(without, "", "without TLS there is no such series");
-        assert!(!written(&commits, None, &gauges).contains("free_bytes"), "what is not known is left out");
+        assert!(
+            !written(&commits, None, Some(&gauges)).contains("free_bytes"),
+            "what is not known is left out"
+        );
+        let away = written(&commits, None, None);
+        assert!(away.contains("lictor_store_answers 0") && !away.contains("orders_held"), "{away}");
     }
 }

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use license_token::KeySet;
 
 use crate::application::ports::Signer;
-use crate::domain::{Instant, Merchant, Validity};
+use crate::domain::{Instant, Merchant, MerchantId, Validity};
 
 /// A text with an unknown `kid` has the signer asked again at most this often: rotation shows, floods do not.
 const ASK_AGAIN_AFTER_SECS: i64 = 10;
@@ -42,11 +42,21 @@ impl VerifyingKeys {
         })
     }
 
+    /// The merchants as last loaded.
+    pub fn merchants(&self) -> Vec<Merchant> {
+        self.known().iter().map(|known| known.merchant.clone()).collect()
+    }
+
+    /// One of them.
+    pub fn merchant(&self, id: &MerchantId) -> Option<Merchant> {
+        self.known().iter().find(|known| known.merchant.id == *id).map(|known| known.merchant.clone())
+    }
+
     fn ask_again(&self, signer: &dyn Signer, now: Instant) {
         let mut asked_at = self.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
         let pause = |since| Validity::between(since, Some(since + TimeDelta::seconds(ASK_AGAIN_AFTER_SECS)));
         if asked_at.is_none_or(|since| pause(since).has_ended(now)) {
-            let merchants: Vec<_> = self.known().iter().map(|known| known.merchant.clone()).collect();
+            let merchants = self.merchants();
             self.replace(signer, &merchants);
             *asked_at = Some(now);
         }

@@ -3,6 +3,8 @@
 //! Commits wait in a bounded queue. One thread takes what waits, evaluates it in order, writes it as one batch
 //! and answers all. There is no timer: the sync of one batch is what gathers the next.
 
+use std::time::{Duration, Instant};
+
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::engine::{Engine, Position};
@@ -69,6 +71,8 @@ pub(super) fn run(
     let (outcome, ended) = match served {
         Ok(Served::Left) => {
             turn_away(&mut queue);
+            // Nobody waits for the end to hear that nothing more is answered from here.
+            tell(state, StoreState::Moved);
             if let Err(error) = engine.close() {
                 tracing::warn!(%error, "the store that was moved away was not closed in good order");
             }
@@ -209,6 +213,9 @@ fn gather(
 /// this many lost in a row mean that something else is wrong.
 const RACES_MAX: u32 = 64;
 
+/// And for how long: a record that somebody holds locked all the while must not hold up every other commit.
+const RACES_TIME: Duration = Duration::from_secs(3);
+
 /// Evaluates, writes and answers one batch. Refusals wait for the write too: they may rest on commits of the
 /// same batch. An error that does not pass is final: the callers hear that the outcome is unknown.
 fn make(engine: &dyn Engine, waiting: Vec<Waiting>) -> Result<(), StoreError> {
@@ -218,11 +225,13 @@ fn make(engine: &dyn Engine, waiting: Vec<Waiting>) -> Result<(), StoreError> {
     let keys = touched(&waiting);
     let (mut requests, callers): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
     let mut made = Err(Unmade { error: StoreError::Raced, may_be_kept: false });
+    let began = Instant::now();
     for _ in 0..RACES_MAX {
         // A batch of an engine of our own is decided once.
         let tried = if engine.is_shared() { requests.clone() } else { std::mem::take(&mut requests) };
         made = try_make(engine, &keys, tried);
-        if !matches!(made, Err(Unmade { error: StoreError::Raced, .. })) {
+        let is_lost = matches!(made, Err(Unmade { error: StoreError::Raced, .. }));
+        if !is_lost || began.elapsed() > RACES_TIME {
             break;
         }
     }

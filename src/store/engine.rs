@@ -110,6 +110,18 @@ pub trait Engine: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<(RecordKey, Record)>, StoreError>;
 
+    /// Up to `limit` records of a range within one merchant that have lapsed by `now_ms`, as far as the engine has noted
+    /// it: those that a program wrote which notes nothing are not among them, and one may have been claimed anew since.
+    /// `None` when the engine has no such notes: then only a scan finds them.
+    fn lapsed(
+        &self,
+        _range: &KeyRange,
+        _now_ms: u64,
+        _limit: usize,
+    ) -> Option<Result<Vec<(RecordKey, Record)>, StoreError>> {
+        None
+    }
+
     /// Writes one batch durably, then makes it visible.
     fn write(&self, batch: Batch) -> Result<(), StoreError>;
 

@@ -98,7 +98,10 @@ impl<'a> Attempt<'a> {
                 self.write(key, Record { revision, until_ms, schema, body });
             }
             Primitive::Unindex { key } => {
-                self.refuse_counter(&key)?;
+                // A counter at 0 is no different from one that was never added to.
+                if self.current(&key).is_some_and(|record| record.counter() != Some(0)) {
+                    self.refuse_counter(&key)?;
+                }
                 self.remove(key);
             }
         }

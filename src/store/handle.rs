@@ -108,6 +108,7 @@ impl RecordStore {
 
     /// At once where the engine need not wait for anything, and else where waiting does no harm.
     async fn read(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.refuse_what_was_left()?;
         if let Some(known) = self.engine.get_at_once(keys) {
             return self.told(known);
         }
@@ -125,8 +126,22 @@ impl RecordStore {
         limit: usize,
     ) -> Result<Vec<(RecordKey, Record)>, StoreError> {
         within(limit, SCAN_RECORDS_MAX)?;
+        self.refuse_what_was_left()?;
         let engine = Arc::clone(&self.engine);
         self.told(blocking(move || engine.scan(&range, direction, limit)).await)
+    }
+
+    /// Up to `limit` records of a range within one merchant that the engine has noted as lapsed by `now_ms`; `None` when
+    /// it notes none, see [`Engine::lapsed`]. At most [`SCAN_RECORDS_MAX`].
+    pub async fn lapsed(
+        &self,
+        range: KeyRange,
+        now_ms: u64,
+        limit: usize,
+    ) -> Result<Option<Vec<(RecordKey, Record)>>, StoreError> {
+        within(limit, SCAN_RECORDS_MAX)?;
+        let engine = Arc::clone(&self.engine);
+        self.told(blocking(move || engine.lapsed(&range, now_ms, limit).transpose()).await)
     }
 
     /// Writes a consistent snapshot of the running store into `sink`, on a thread for blocking work: the state at the
@@ -200,6 +215,11 @@ impl RecordStore {
         let (asked, answer) = oneshot::channel();
         self.queue.send(Command::Order(order(asked))).await.map_err(|_| self.closed())?;
         answer.await.map_err(|_| self.closed())
+    }
+
+    /// What was left is no longer what is true.
+    fn refuse_what_was_left(&self) -> Result<(), StoreError> {
+        if self.is_moving() && self.is_moved() { Err(StoreError::LeftBehind) } else { Ok(()) }
     }
 
     fn is_moved(&self) -> bool {

@@ -165,6 +165,22 @@ impl Store for Repository {
         found.iter().map(|(key, raw)| Ok((used_hour_of(merchant, key)?, counted(key, raw)?))).collect()
     }
 
+    async fn lapsed(
+        &self,
+        listing: &Listing,
+        now: Instant,
+        limit: usize,
+    ) -> Result<Option<Vec<Versioned<Record>>>, StoreError> {
+        let Scan { table, range, .. } = Scan::of(listing)?;
+        let now_ms = u64::try_from(now.timestamp_millis()).unwrap_or(0);
+        let found = self.raw.lapsed(range, now_ms, limit.min(LIST_RECORDS_MAX)).await;
+        let found = found.map_err(|error| unread(&error))?;
+        let versioned = |page: Vec<(RawKey, RawRecord)>| {
+            page.iter().map(|(key, raw)| table.versioned(key, raw, None)).collect()
+        };
+        found.map(versioned).transpose()
+    }
+
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let Commit { changes, urgency } = commit;
         let mut primitives = Vec::with_capacity(changes.len());
@@ -226,6 +242,7 @@ fn primitive(change: Change) -> Result<(Primitive, Option<WrittenSupplement>), S
         Change::AddWithin { counter, delta, min, max } => {
             Primitive::Add { key: raw_counter_key(&counter)?, delta, min, max }
         }
+        Change::Forget(counter) => Primitive::Unindex { key: raw_counter_key(&counter)? },
     };
     Ok((alone, None))
 }

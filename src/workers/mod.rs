@@ -16,12 +16,17 @@ const IDLE: Duration = Duration::from_secs(20);
 /// From the start to the first sweep, and from one sweep to the next.
 const FIRST_SWEEP: Duration = Duration::from_secs(60);
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(3_600);
+/// Of so many sweeps one looks at every record; the others at what the store has noted, where it does.
+const SWEEPS_PER_LOOK_AT_ALL: u32 = 24;
 /// Pause after a round of publications: `seq` must not run away from the clock, see [`App::publish_pending_flips`].
 const BETWEEN_PUBLICATIONS: Duration = Duration::from_secs(1);
 /// Pause between two writings of the calls that were noted.
 const BETWEEN_FLUSHES: Duration = Duration::from_secs(1);
 /// From one look at what channels have missed to the next.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(3_600);
+/// From one look at what was used in hours that are over to the next: the marketplace's window is open for 14 minutes of
+/// each hour, and the first 5 of them belong to reports on their way.
+const BETWEEN_ROLL_UPS: Duration = Duration::from_secs(30);
 /// Wait after a fault of the store.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 
@@ -41,6 +46,7 @@ impl Workers {
         }
         tasks.spawn(publish(Arc::clone(app), stopped.clone()));
         tasks.spawn(sweep(Arc::clone(app), stopped.clone()));
+        tasks.spawn(roll_up(Arc::clone(app), stopped.clone()));
         tasks.spawn(watch_channels(Arc::clone(app), stopped.clone()));
         tasks.spawn(keep_calls(Arc::clone(app), stopped));
         Self { stop, tasks }
@@ -99,8 +105,14 @@ async fn publish(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
 async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     let sweeping = async {
         tokio::time::sleep(FIRST_SWEEP).await;
-        loop {
-            match app.sweep_lapsed().await {
+        for number in (0..SWEEPS_PER_LOOK_AT_ALL).cycle() {
+            let noted = if number == 0 { Ok(None) } else { app.sweep_noted().await };
+            let swept = match noted {
+                Ok(Some(count)) => Ok(count),
+                Ok(None) => app.sweep_lapsed().await,
+                Err(error) => Err(error),
+            };
+            match swept {
                 Ok(count) => tracing::debug!(count, "lapsed records were deleted"),
                 Err(error) => tracing::error!(error = %error, "lapsed records could not be deleted"),
             }
@@ -130,6 +142,19 @@ async fn keep_calls(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
         tokio::select! {
             () = tokio::time::sleep(BETWEEN_FLUSHES) => {}
             _ = stopped.wait_for(|stopped| *stopped) => {}
+        }
+    }
+}
+
+/// Each interval is recorded in one commit: cut off between two, the rest follows after the next start.
+async fn roll_up(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        if let Err(error) = app.roll_up_usage().await {
+            tracing::error!(error = %error, "usage could not be summed up");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(BETWEEN_ROLL_UPS) => {}
+            _ = stopped.changed() => {}
         }
     }
 }

@@ -247,3 +247,62 @@ fn what_cannot_be_explained_is_refused() {
     harness.anonymous().get(&path).expect_problem(401, "token_refused");
     harness.bearer(&harness.token(&[Scope::Usage])).get(&path).expect_problem(403, "scope_missing");
 }
+
+#[test]
+fn the_packages_that_paid_are_named_with_what_they_paid_in_the_window_of_then() {
+    let harness = Harness::start();
+    let license = issue(&harness, "cad-year");
+    let id = license.text_at("/id");
+    let start = harness.world.clock.now();
+    let report = |amount: &str, name: &str| {
+        let body = json!({ "license_id": id, "metric": "render-minutes", "amount": amount });
+        harness.merchant().with("Idempotency-Key", name).post("/v1/usage", &body).expect(200);
+    };
+    report("12.5", "january");
+    harness.world.clock.advance(Duration::from_secs(40 * 86_400));
+    report("7", "march");
+    let paid = |at| {
+        let packages = explain(&harness, &id, at)["packages"].clone();
+        (packages[0]["window_used"].clone(), packages[0]["window_starts_at"].clone())
+    };
+    assert_eq!(paid(start), (json!(12.5), json!("2026-01-31T08:00:00Z")));
+    assert_eq!(paid(start + TimeDelta::days(30)).1, json!("2026-02-28T08:00:00Z"), "2 March");
+    assert_eq!(paid(harness.world.clock.now()), (json!(7), json!("2026-02-28T08:00:00Z")));
+    let before = explain(&harness, &id, start - TimeDelta::seconds(1));
+    assert_eq!(before["packages"], json!([]));
+}
+
+#[test]
+fn the_command_says_in_words_what_the_address_says_in_json() {
+    let harness = Harness::start();
+    let id = issue(&harness, "cad-year").text_at("/id");
+    command(&harness, &id, "suspend", &json!({ "reason": "chargeback" })).expect(200);
+    let run = |args: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_lictor"))
+            .env_clear()
+            .env("LICTOR_URL", &harness.url)
+            .env("LICTOR_TOKEN", harness.token(&[Scope::Read]))
+            .args(["license", "explain"])
+            .args(args)
+            .output()
+            .expect("the program starts");
+        (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
+    };
+    let at = text(harness.world.clock.now());
+    let (code, words) = run(&[&id, "--at", &at]);
+    assert_eq!(code, Some(0), "{words}");
+    for told in [
+        format!("{id} at {at}: not valid (license_suspended)").as_str(),
+        "It was suspended by the merchant since 2026-01-31T08:00:00Z.",
+        "render-minutes",
+        "license.suspended",
+        "reason chargeback",
+    ] {
+        assert!(words.contains(told), "{told}: {words}");
+    }
+    let (code, answer) = run(&[&id, "--json"]);
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    assert_eq!((code, &answer["code"]), (Some(0), &json!("license_suspended")));
+    assert_eq!(run(&["lic_0000000000000000000000"]).0, Some(1));
+    assert_eq!(run(&[&id, "--at", "yesterday"]).0, Some(1));
+}

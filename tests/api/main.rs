@@ -12,11 +12,13 @@ mod licenses;
 mod offline_material;
 mod older_families;
 mod portal;
+mod quota_race;
 mod refusals;
 mod starts;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens_and_apply;
+mod usage;
 #[path = "../support/koogallery_v1.rs"]
 #[expect(dead_code, reason = "only what signs is used here")]
 mod v1;

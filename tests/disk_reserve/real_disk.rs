@@ -7,15 +7,11 @@ use lictor::sandbox::orders::{Basket, Billing, Period};
 use serde_json::{Value, json};
 
 use crate::mount::Mount;
-use crate::process::{Merchant, Site, apply_file, start_sandbox};
+use crate::process::{Merchant, Site, start_sandbox};
 
 /// A site on the disk.
 fn site_on(disk: &Mount, open_api_base: &str) -> Site {
-    let folder = tempfile::tempdir_in(disk.path()).expect("there is room");
-    std::fs::write(folder.path().join("apply.toml"), apply_file(open_api_base)).expect("there is room");
-    let probe = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = probe.local_addr().expect("bound").port();
-    Site { folder, port }
+    Site::in_folder(tempfile::tempdir_in(disk.path()).expect("there is room"), open_api_base)
 }
 
 /// Asks until `told` holds: the server looks at its disk by itself.

@@ -13,6 +13,33 @@ use secrecy::SecretString;
 /// A cluster. It ends when this process does, however that comes: a shell waits for the end of its input.
 pub struct Cluster {
     folder: PathBuf,
+    port: u16,
+    settings: Vec<String>,
+}
+
+/// Statements that one connection has run, in a transaction that it keeps open. It ends when this goes.
+pub struct Held(std::process::Child);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // The end of its input ends psql, and with it the transaction.
+        drop(self.0.stdin.take());
+        self.0.wait().ok();
+    }
+}
+
+/// How a cluster is to be.
+#[derive(Default)]
+pub struct Wanted<'a> {
+    pub settings: &'a [&'a str],
+    /// Where it listens, beside its socket.
+    pub port: Option<u16>,
+    /// Lines before all others of `pg_hba.conf`.
+    pub hba: &'a str,
+    /// The words before the server's command.
+    pub under: &'a [&'a str],
+    /// Where the write-ahead log lies.
+    pub wal: Option<&'a Path>,
 }
 
 impl Cluster {
@@ -24,17 +51,36 @@ impl Cluster {
 
     /// One with settings of its own.
     pub fn start(settings: &[&str]) -> Self {
-        let folder = new_folder();
-        let made = ["--no-sync", "--auth=trust", "--username=lictor", "--encoding=UTF8", "--pgdata"];
-        run(as_server(&tools().join("initdb")).args(made).arg(folder.join("data")));
-        Self::run_in(folder, settings)
+        Self::wanted(&Wanted { settings, ..Wanted::default() })
     }
 
-    fn run_in(folder: PathBuf, settings: &[&str]) -> Self {
+    /// One as it is wanted.
+    pub fn wanted(wanted: &Wanted<'_>) -> Self {
+        let folder = new_folder();
+        let made = ["--no-sync", "--auth=trust", "--username=lictor", "--encoding=UTF8", "--pgdata"];
+        let mut initdb = as_server(&tools().join("initdb"));
+        initdb.args(made).arg(folder.join("data"));
+        if let Some(wal) = wanted.wal {
+            initdb.arg("--waldir").arg(wal).arg("--wal-segsize=1");
+        }
+        run(&mut initdb);
+        let hba = folder.join("data/pg_hba.conf");
+        let usual = std::fs::read_to_string(&hba).expect("readable");
+        std::fs::write(hba, format!("{}\n{usual}", wanted.hba)).expect("writable");
+        Self::run_in(folder, wanted)
+    }
+
+    fn run_in(folder: PathBuf, wanted: &Wanted<'_>) -> Self {
         let (tools, data) = (tools(), folder.join("data"));
-        let mut server = as_server(&tools.join("postgres"));
-        server.arg("-D").arg(&data).arg("-k").arg(&folder).args(["-c", "listen_addresses="]);
-        for setting in settings.iter().chain(&["max_connections=300"]) {
+        let port = wanted.port.unwrap_or(5432);
+        let (listens, at) = (if wanted.port.is_some() { "*" } else { "" }, format!("port={port}"));
+        let listens = format!("listen_addresses={listens}");
+        let own = [listens.as_str(), at.as_str(), "max_connections=300"];
+        let settings: Vec<String> =
+            own.iter().chain(wanted.settings).map(|setting| (*setting).to_owned()).collect();
+        let mut server = as_server_under(wanted.under, &tools.join("postgres"));
+        server.arg("-D").arg(&data).arg("-k").arg(&folder);
+        for setting in &settings {
             server.args(["-c", setting]);
         }
         let program = server.get_program().to_owned();
@@ -48,11 +94,40 @@ impl Cluster {
         // Its input closes with this process.
         std::mem::forget(child.expect("sh is there"));
         let mut ready = Command::new(tools.join("pg_isready"));
-        ready.arg("-q").arg("-h").arg(&folder);
+        ready.arg("-q").arg("-h").arg(&folder).args(["-p", &port.to_string()]);
         // Each try is a process of its own, which is pause enough.
         let tried = (0..10_000).any(|_| ready.status().is_ok_and(|status| status.success()));
         assert!(tried, "PostgreSQL does not start: see {}.log", folder.display());
-        Self { folder }
+        Self { folder, port, settings }
+    }
+
+    /// The folder of its socket.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The file of its socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join(format!(".s.PGSQL.{}", self.port))
+    }
+
+    /// Runs statements in a transaction, and keeps it open.
+    pub fn hold(&self, database: &str, statements: &str) -> Held {
+        use std::io::BufRead as _;
+        let mut psql = self.psql(database);
+        let mut child = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql is there");
+        let told = format!("begin;\n{statements};\n\\echo held\n");
+        child.stdin.as_mut().expect("piped").write_all(told.as_bytes()).expect("it reads");
+        let lines = std::io::BufReader::new(child.stdout.take().expect("piped")).lines();
+        assert!(lines.map_while(Result::ok).any(|line| line == "held"), "{statements}");
+        Held(child)
+    }
+
+    fn psql(&self, database: &str) -> Command {
+        let mut psql = Command::new(tools().join("psql"));
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "lictor", "-d", database, "-h"]);
+        psql.arg(&self.folder).args(["-p", &self.port.to_string()]);
+        psql
     }
 
     /// Stops the server at once, as a crash would.
@@ -84,8 +159,18 @@ impl Cluster {
     pub fn start_again(&self) {
         let (data, log) = (self.folder.join("data"), self.folder.join("again.log"));
         let mut start = as_server(&tools().join("pg_ctl"));
-        let options = format!("-k {} -c listen_addresses= -c max_connections=300", self.folder.display());
+        let settings: String = self.settings.iter().map(|setting| format!(" -c {setting}")).collect();
+        let options = format!("-k {}{settings}", self.folder.display());
         run(start.args(["start", "-w", "-D"]).arg(data).arg("-l").arg(log).args(["-o", &options]));
+    }
+
+    /// Runs statements that end the server.
+    pub fn sql_until_it_panics(&self, database: &str, statements: &str) {
+        let done = self.psql(database).args(["-c", statements]).output().expect("psql is there");
+        assert!(!done.status.success(), "the server goes on");
+        let mut ready = Command::new(tools().join("pg_isready"));
+        ready.arg("-q").arg("-h").arg(&self.folder);
+        assert!((0..10_000).any(|_| ready.status().is_ok_and(|status| !status.success())), "it goes on");
     }
 
     /// A standby that follows this one, and whose copy each commit waits for from now on.
@@ -108,7 +193,8 @@ impl Cluster {
             .arg(&self.folder)
             .arg("-D")
             .arg(&data));
-        let standby = Self::run_in(folder, &["synchronous_standby_names="]);
+        let standby =
+            Self::run_in(folder, &Wanted { settings: &["synchronous_standby_names="], ..Wanted::default() });
         self.wait_for("select count(*) from pg_stat_replication where state = 'streaming'", "1");
         standby
     }
@@ -155,10 +241,8 @@ impl Cluster {
 
     /// Runs statements.
     pub fn sql(&self, database: &str, statements: &str) -> String {
-        let mut psql = Command::new(tools().join("psql"));
-        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "lictor", "-d", database, "-h"]);
+        let mut psql = self.psql(database);
         let mut child = psql
-            .arg(&self.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -206,13 +290,23 @@ fn is_root() -> bool {
 }
 
 /// The server does not run as root.
-fn as_server(program: &Path) -> Command {
-    if !is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("runuser");
-    command.args(["-u", "postgres", "--"]).arg(program).current_dir("/");
+pub fn as_server(program: &Path) -> Command {
+    as_server_under(&[], program)
+}
+
+fn as_server_under(under: &[&str], program: &Path) -> Command {
+    let runuser: &[&str] = if is_root() { &["runuser", "-u", "postgres", "--"] } else { &[] };
+    let mut words = under.iter().chain(runuser).map(std::ffi::OsStr::new).chain([program.as_os_str()]);
+    let mut command = Command::new(words.next().expect("at least the program"));
+    command.args(words).current_dir("/");
     command
+}
+
+/// Gives a file or folder to whoever the server runs as.
+pub fn give_to_server(path: &Path) {
+    if is_root() {
+        run(Command::new("chown").arg("postgres").arg(path));
+    }
 }
 
 fn run(command: &mut Command) {

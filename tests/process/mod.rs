@@ -158,7 +158,11 @@ pub struct Site {
 
 impl Site {
     pub fn new(open_api_base: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::in_folder(tempfile::tempdir().expect("a folder"), open_api_base)
+    }
+
+    /// The same in this folder.
+    pub fn in_folder(folder: tempfile::TempDir, open_api_base: &str) -> Self {
         std::fs::write(folder.path().join("apply.toml"), apply_file(open_api_base)).expect("written");
         let probe = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = probe.local_addr().expect("bound").port();
@@ -208,6 +212,7 @@ impl Site {
     /// How to start a server of this site on another data folder, on a port of its own; the keys are the same.
     pub fn launch(&self, data: &Path) -> Launch {
         let launch = Launch {
+            program: env!("CARGO_BIN_EXE_lictor").into(),
             folder: self.folder.path().to_owned(),
             data: data.to_owned(),
             port: 0,
@@ -233,6 +238,7 @@ impl Site {
 /// How to start `lictor serve`.
 #[derive(Clone)]
 pub struct Launch {
+    program: PathBuf,
     folder: PathBuf,
     data: PathBuf,
     port: u16,
@@ -243,6 +249,11 @@ pub struct Launch {
 impl Launch {
     pub fn port(self, port: u16) -> Self {
         Self { port, ..self }
+    }
+
+    /// Another build of the program.
+    pub fn program(self, program: &Path) -> Self {
+        Self { program: program.to_owned(), ..self }
     }
 
     /// As the last words of another command, which must become the server itself: `strace -D`, `prlimit`, `env`.
@@ -256,7 +267,7 @@ impl Launch {
     }
 
     fn command(&self) -> Command {
-        let binary = env!("CARGO_BIN_EXE_lictor");
+        let binary = self.program.to_str().expect("a path in UTF-8");
         let mut words = self.under.iter().map(String::as_str).chain([binary, "serve", "--bootstrap"]);
         let mut command = Command::new(words.next().expect("at least the binary"));
         command

@@ -1,11 +1,14 @@
 //! Several servers on one database: whatever is repeated, parallel, killed or promoted, each order line becomes one
 //! license, and what was answered stays.
 
+mod balancer;
 mod behind;
+mod earlier;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 #[path = "../process/mod.rs"]
 mod process;
+mod rolling;
 mod site;
 
 use std::collections::{BTreeMap, BTreeSet};

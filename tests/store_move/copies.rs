@@ -29,7 +29,7 @@ pub fn filled(folder: &Path, licenses: u64) {
                 let (store, shape) = (store.clone(), Arc::clone(&shape));
                 tokio::spawn(async move {
                     for license in (client..licenses).step_by(64) {
-                        store.commit(shape.nth(license)).await.expect("a new license");
+                        store.commit(sold(&shape, license)).await.expect("a new license");
                     }
                 })
             })
@@ -40,6 +40,17 @@ pub fn filled(folder: &Path, licenses: u64) {
         every_kind(&store).await;
         store.close().await.expect("closed");
     });
+}
+
+/// What issuing a license writes, and what its purchase writes beside it.
+fn sold(shape: &Shape, license: u64) -> CommitRequest {
+    let own = |kind: &str| format!("koogallery/{kind}-{license:020}");
+    let mut request = shape.nth(license);
+    for (kind, own, bytes) in [(Kind::Purchase, own("order"), 600), (Kind::Instance, own("instance"), 90)] {
+        request = request.put(key("acme", kind, own), Revision::ABSENT, 1, vec![b'p'; bytes]);
+    }
+    request.primitives.push(index("acme", Kind::Index, own("customer").as_bytes()));
+    request
 }
 
 pub fn key(merchant: &str, kind: Kind, own: impl AsRef<[u8]>) -> RecordKey {

@@ -141,10 +141,10 @@ fn what_does_not_arrive_as_it_was_sent_is_found_and_the_source_stays() {
     let first = "(select key from lictor_records where merchant = 'acme' order by key limit 1)";
     let forgeries = [
         format!(
-            "update lictor_records set stored = set_byte(stored, 30, get_byte(stored, 30) # 1) where key = {first}"
+            "update lictor_records set stored = set_byte(stored, 9, get_byte(stored, 9) # 1) where key = {first}"
         ),
         format!("delete from lictor_records where key = {first}"),
-        // A record as it was, under the key of another one, with the revision in the row alone changed.
+        // A record as it was, under another key.
         format!("update lictor_records set key = key || '\\x00' where key = {first}"),
     ];
     for forgery in forgeries {
@@ -152,7 +152,8 @@ fn what_does_not_arrive_as_it_was_sent_is_found_and_the_source_stays() {
         let forged = std::cell::Cell::new(false);
         let moved = to_database(&start, &target, &|stage| {
             if stage == MoveStage::Comparing && !forged.replace(true) {
-                Cluster::shared().sql(&target.name, &forgery);
+                let changed = Cluster::shared().sql(&target.name, &format!("{forgery} returning 1"));
+                assert_eq!(changed, "1", "{forgery}");
             }
         });
         match moved.expect("no panic") {

@@ -121,7 +121,6 @@ fn a_store_that_is_served_moves_to_a_database_and_back_and_nothing_that_was_answ
     same(&database(&middle.parsed()), &folder(&end));
     let server = Server::start(site.launch(&end).port(site.port));
     load.ask(&[site.merchant()]);
-    load.finds_all(&site.merchant());
     load.during(20, || ());
     load.finds_all(&site.merchant());
     server.stop();

@@ -85,6 +85,14 @@ impl Authority {
         self.leaf_between(&[HOST, "127.0.0.1"], (-1, 90))
     }
 
+    /// A certificate that a client shows.
+    pub fn client(&self) -> Leaf {
+        let (mut parameters, key) = (parameters("a client", &[], (-1, 90)), key());
+        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = parameters.signed_by(&key, &self.issuer).expect("signed");
+        Leaf { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+
     pub fn pem(&self) -> String {
         self.certificate.pem()
     }

@@ -31,6 +31,18 @@ sku = "SMS"
 name = "Messages"
 
 [[spec]]
+id = "sms-counted"
+product = "acme-cad"
+sku = "SMS-COUNTED"
+name = "Messages, counted here"
+[[spec.quota]]
+metric = "sms"
+unit = "message"
+amount = 1000000
+reset = "none"
+overage = "count"
+
+[[spec]]
 id = "sms-pack"
 product = "acme-cad"
 sku = "SMS-PACK"

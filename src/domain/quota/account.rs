@@ -66,8 +66,10 @@ impl QuotaAccount {
 
     /// Follows what has become of the license since: renewals, cancelled renewals, other specs.
     ///
-    /// Needs the counters that [`HeldPackage::meters_at`] names. `at` is when the change takes effect.
+    /// Needs the counters that [`HeldPackage::meters_at`] names. `at` is when the change takes effect; nothing does
+    /// after the license has ended.
     pub fn follow(&mut self, license: &License, counts: &QuotaCounts, at: Instant) {
+        let at = license.quota_ended_at().map_or(at, |end| end.min(at));
         let pairs = self.paired(license);
         let gone: Vec<usize> = self
             .own_open()
@@ -86,6 +88,22 @@ impl QuotaAccount {
                 }
             }
         }
+    }
+
+    /// Takes a package that was bought by itself. The id is the purchase's own, so that it stays when the package moves.
+    pub fn attach(&mut self, purchase: &LicenseId, package: QuotaPackage) -> PackageId {
+        let source = PackageSource::Purchase(purchase.clone());
+        let number = self.packages.iter().filter(|held| held.source == source).count();
+        let id = PackageId::of(purchase, u16::try_from(number).unwrap_or(u16::MAX));
+        self.packages.push(HeldPackage {
+            id: id.clone(),
+            source,
+            bought: package.bought_in_all().ok(),
+            package,
+            refunded: Amount::ZERO,
+            ended_at: None,
+        });
+        id
     }
 
     /// Those that may give something.

@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::request::Parts;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::licenses::{license_id, read_instant};
-use crate::application::Explanation;
+use crate::application::{Explanation, PackageThen};
 use crate::domain::{
-    AuditEvent, Hold, Holds, KeyPast, LicenseEnd, LicenseStanding, Recalled, Scope, TokenId,
+    AuditEvent, Hold, Holds, KeyPast, LicenseEnd, LicenseStanding, PackageSource, Recalled, Scope, TokenId,
 };
 use crate::http::explanation_wording::reason;
 use crate::http::language::Language;
 use crate::http::path::PathOf;
 use crate::http::query::Parameters;
-use crate::http::reply::{Reply, instant, ok};
+use crate::http::reply::{Reply, amount, instant, ok};
 use crate::http::state::HttpState;
 
 /// Members as documented; null where nothing is known.
@@ -32,6 +33,7 @@ struct ExplanationAnswer {
     suspensions: Vec<HoldAnswer>,
     ended_at: Option<String>,
     license_keys: Vec<KeyAnswer>,
+    packages: Vec<PackageAnswer>,
     events: Vec<EventAnswer>,
     events_left_off: usize,
 }
@@ -50,6 +52,23 @@ struct KeyAnswer {
     /// `current`, `followed` by a newer one, or `superseded`.
     state: &'static str,
     superseded_at: Option<String>,
+}
+
+/// A package that covers the instant; those that pay first come first.
+#[derive(Serialize)]
+struct PackageAnswer {
+    id: String,
+    /// The purchase that it was bought in by itself; null when it came with the license.
+    purchase: Option<String>,
+    metric: String,
+    unit: String,
+    amount: Box<RawValue>,
+    starts_at: String,
+    ends_at: Option<String>,
+    window_starts_at: String,
+    window_ends_at: Option<String>,
+    window_used: Box<RawValue>,
+    window_over: Box<RawValue>,
 }
 
 #[derive(Serialize)]
@@ -92,6 +111,7 @@ impl ExplanationAnswer {
             suspensions: standing.map(|standing| holds(&standing.holds)).unwrap_or_default(),
             ended_at: standing.and_then(ended_at),
             license_keys: explanation.keys.iter().map(|(id, past)| key(id, past, standing)).collect(),
+            packages: explanation.packages.iter().map(PackageAnswer::of).collect(),
             events: explanation.events.iter().map(EventAnswer::of).collect(),
             events_left_off: explanation.events_left_off,
         }
@@ -145,6 +165,30 @@ fn key(id: &TokenId, past: &KeyPast, standing: Option<&LicenseStanding>) -> KeyA
         issued_at: instant(past.issued_at),
         state,
         superseded_at: past.superseded_at.map(instant),
+    }
+}
+
+impl PackageAnswer {
+    fn of(then: &PackageThen) -> Self {
+        let PackageThen { held, window, used, over } = then;
+        let (template, validity) = (&held.package.template, &held.package.validity);
+        let purchase = match &held.source {
+            PackageSource::License => None,
+            PackageSource::Purchase(license) => Some(license.to_string()),
+        };
+        Self {
+            id: held.id.to_string(),
+            purchase,
+            metric: template.metric.clone(),
+            unit: template.unit.clone(),
+            amount: amount(template.amount),
+            starts_at: instant(validity.starts_at),
+            ends_at: validity.ends_at.map(instant),
+            window_starts_at: instant(window.starts_at),
+            window_ends_at: window.ends_at.map(instant),
+            window_used: amount(*used),
+            window_over: amount(*over),
+        }
     }
 }
 

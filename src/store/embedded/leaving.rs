@@ -93,6 +93,17 @@ impl EmbeddedFiles {
         Folder::at(folder).moved()
     }
 
+    /// No program takes the folder of a store that was moved away for one any more; a server that still has it open sees to
+    /// that itself.
+    pub fn end_moved(folder: &Path) -> Result<(), StoreError> {
+        let folder = Folder::at(folder);
+        match folder.lock() {
+            Ok(_lock) if folder.moved()?.is_some() => folder.end_moved(),
+            Ok(_) | Err(StoreError::Locked { .. }) => Ok(()),
+            Err(other) => Err(other),
+        }
+    }
+
     /// Makes a store again of one that was moved away. Refused while a process has it open.
     pub fn take_back(folder: &Path) -> Result<(), StoreError> {
         let folder = Folder::at(folder);

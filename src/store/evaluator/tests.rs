@@ -71,9 +71,10 @@ impl Model {
             {
                 return Err(Refused::Conflict(key));
             }
-            Primitive::Put { .. } | Primitive::Index { .. } | Primitive::Unindex { .. }
-                if counter.is_some() =>
-            {
+            Primitive::Put { .. } | Primitive::Index { .. } if counter.is_some() => {
+                return Err(Refused::Invalid);
+            }
+            Primitive::Unindex { .. } if counter.is_some_and(|value| value != 0) => {
                 return Err(Refused::Invalid);
             }
             Primitive::Put { body, until_ms, .. } => {
@@ -185,7 +186,7 @@ fn primitive() -> impl Strategy<Value = (Primitive, Guess)> {
             body,
             until_ms: None
         }),
-        (0u8..5).prop_map(|k| Primitive::Unindex { key: key(k) }),
+        (0u8..6).prop_map(|k| Primitive::Unindex { key: key(k) }),
     ];
     (of, guess())
 }

@@ -54,8 +54,7 @@ impl SourceServer for StoppedStore {
     }
 }
 
-/// Moves the records of an embedded store into an empty database. `told` is what the old place says of where they are,
-/// from the instant `now_ms` on, in Unix milliseconds.
+/// Moves the records of an embedded store into an empty database. `now_ms` tells the time in Unix milliseconds.
 pub fn move_to_database(
     files: &EmbeddedFiles,
     server: &dyn SourceServer,
@@ -123,7 +122,7 @@ impl<'a> Copy<'a> {
             target.put(&key, stored)
         })?;
         (watch.borrow_mut())(MoveStage::Copying, count);
-        Ok(())
+        Ok(self.target.flush()?)
     }
 
     fn catch_up(&mut self, server: &dyn SourceServer, watch: MoveWatch<'_>) -> Result<(), MoveError> {

@@ -79,7 +79,7 @@ impl BulkWriter {
 
     /// Adds a record in its stored form; its key is new.
     pub(in crate::store) fn put(&mut self, key: &RecordKey, stored: &[u8]) -> Result<(), StoreError> {
-        self.part.push_stored(key, revision_of(key, stored)?, stored);
+        self.part.push_stored(key, &read(key, stored)?, stored);
         self.part_bytes += key.as_bytes().len() + stored.len();
         self.written += Sum::of(key, stored);
         if self.part.len() >= PART_RECORDS || self.part_bytes >= PART_BYTES { self.flush() } else { Ok(()) }
@@ -95,7 +95,7 @@ impl BulkWriter {
         for (key, stored) in effects {
             keys.push(key, None);
             if let Some(stored) = stored {
-                added.push_stored(key, revision_of(key, stored)?, stored);
+                added.push_stored(key, &read(key, stored)?, stored);
                 self.written += Sum::of(key, stored);
             }
         }
@@ -202,7 +202,8 @@ impl BulkWriter {
         filled
     }
 
-    fn flush(&mut self) -> Result<(), StoreError> {
+    /// Writes what waits.
+    pub(in crate::store) fn flush(&mut self) -> Result<(), StoreError> {
         if self.part.len() == 0 {
             return Ok(());
         }
@@ -212,13 +213,12 @@ impl BulkWriter {
     }
 }
 
-fn revision_of(key: &RecordKey, stored: &[u8]) -> Result<u64, StoreError> {
-    let record = Record::decode(key, stored).map_err(|_| StoreError::Damaged {
+fn read(key: &RecordKey, stored: &[u8]) -> Result<Record, StoreError> {
+    Record::decode(key, stored).map_err(|_| StoreError::Damaged {
         place: key.to_string(),
         what: "the record does not have its checksum".to_owned(),
         next: "use another backup",
-    })?;
-    Ok(record.revision.number())
+    })
 }
 
 /// Greater than zero, and no one else's.

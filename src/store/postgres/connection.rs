@@ -10,10 +10,10 @@ use deadpool_postgres::{
     Runtime as PoolRuntime, Timeouts,
 };
 use tokio::runtime::Runtime;
-use tokio_postgres::{AsyncMessage, Client, NoTls};
+use tokio_postgres::{AsyncMessage, Client};
 
 use super::address::DatabaseAddress;
-use super::fault;
+use super::fault::{self, ConnectFault};
 use super::timeline::Timelines;
 use crate::store::error::StoreError;
 
@@ -48,6 +48,13 @@ impl Driver {
         });
         outcome.recv().unwrap_or(Err(StoreError::Closed))
     }
+
+    /// Does the work there; nobody waits for it, and it ends with the engine.
+    pub fn begin(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.0 {
+            runtime.spawn(work);
+        }
+    }
 }
 
 impl Drop for Driver {
@@ -80,29 +87,39 @@ impl Warnings {
 /// A new connection of one's own, and the warnings it hears: a commit that was not waited for by a standby reads as one
 /// that was made, but for a warning.
 pub async fn connect(address: &DatabaseAddress) -> Result<(Client, Warnings), StoreError> {
+    let connecting = async { dial(address).await.map_err(|fault| fault.passing()) };
+    in_time("connecting", STATEMENT_TIME, connecting).await
+}
+
+/// The same for a start, which nobody tries again: with what to do.
+pub async fn connect_at_start(address: &DatabaseAddress) -> Result<(Client, Warnings), StoreError> {
+    let connected = tokio::time::timeout(STATEMENT_TIME, dial(address)).await;
+    connected
+        .unwrap_or_else(|_| Err(ConnectFault::overdue()))
+        .map_err(|fault| fault.at_start(&address.told()))
+}
+
+async fn dial(address: &DatabaseAddress) -> Result<(Client, Warnings), ConnectFault> {
     let warnings = Warnings::default();
     let heard = warnings.clone();
-    let connecting = async {
-        let (client, mut connection) =
-            address.config().connect(NoTls).await.map_err(|error| fault::of("connecting", &error))?;
-        tokio::spawn(async move {
-            while let Some(message) = std::future::poll_fn(|context| connection.poll_message(context)).await {
-                match message {
-                    Ok(AsyncMessage::Notice(notice)) if notice.severity() == "WARNING" => {
-                        tracing::warn!(warning = notice.message(), "the database warns");
-                        heard.0.fetch_add(1, Ordering::AcqRel);
-                    }
-                    Ok(_) => {}
-                    Err(error) => {
-                        tracing::debug!(error = fault::words(&error), "a connection to the database ended");
-                        break;
-                    }
+    let connected = address.config().connect(address.connector()).await;
+    let (client, mut connection) = connected.map_err(|error| ConnectFault::of(&error))?;
+    tokio::spawn(async move {
+        while let Some(message) = std::future::poll_fn(|context| connection.poll_message(context)).await {
+            match message {
+                Ok(AsyncMessage::Notice(notice)) if notice.severity() == "WARNING" => {
+                    tracing::warn!(warning = notice.message(), "the database warns");
+                    heard.0.fetch_add(1, Ordering::AcqRel);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(error = fault::words(&error), "a connection to the database ended");
+                    break;
                 }
             }
-        });
-        Ok((client, warnings))
-    };
-    in_time("connecting", STATEMENT_TIME, connecting).await
+        }
+    });
+    Ok((client, warnings))
 }
 
 /// Connections that read.
@@ -112,7 +129,7 @@ pub struct Readers(Pool);
 impl Readers {
     pub fn new(address: &DatabaseAddress, timelines: &Timelines) -> Result<Self, StoreError> {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(address.config().clone(), NoTls, recycling);
+        let manager = Manager::from_config(address.config().clone(), address.connector(), recycling);
         let waits = Timeouts {
             wait: Some(STATEMENT_TIME),
             create: Some(STATEMENT_TIME),

@@ -162,7 +162,7 @@ impl Filling {
 }
 
 async fn has_counters(client: &Client) -> Result<bool, StoreError> {
-    let row = client.query_one("select to_regclass('lictor_counters') is not null", &[]).await;
+    let row = client.query_typed_one("select to_regclass('lictor_counters') is not null", &[]).await;
     row.map(|row| row.get(0)).map_err(|error| fault::of("looking for a mark", &error))
 }
 
@@ -173,8 +173,9 @@ pub(super) async fn refuse_a_store(address: &DatabaseAddress) -> Result<(), Stor
     let (mut client, _) = connect(address).await?;
     let has_records = "select to_regclass('lictor_records') is not null";
     let look = client.transaction().await.map_err(failed)?;
-    if !look.query_one(has_records, &[]).await.map_err(failed)?.get::<_, bool>(0)
-        || look.query_one(IS_EMPTY, &[]).await.map_err(failed)?.get::<_, bool>(0)
+    schema::refuse_newer(&look).await?;
+    if !look.query_typed_one(has_records, &[]).await.map_err(failed)?.get::<_, bool>(0)
+        || look.query_typed_one(IS_EMPTY, &[]).await.map_err(failed)?.get::<_, bool>(0)
         || marked(&look).await?.is_some()
     {
         return Ok(());
@@ -213,7 +214,7 @@ async fn begin(client: &mut Client, address: &DatabaseAddress, mark: FillMark) -
     schema::lock(&change).await?;
     if marked(&change).await?.is_some() {
         change.batch_execute(EMPTY).await.map_err(failed)?;
-    } else if !change.query_one(IS_EMPTY, &[]).await.map_err(failed)?.get::<_, bool>(0) {
+    } else if !change.query_typed_one(IS_EMPTY, &[]).await.map_err(failed)?.get::<_, bool>(0) {
         return Err(holds_a_store(address));
     }
     change.execute_typed(MARK, &[(&mark.0, Type::INT8)]).await.map_err(failed)?;

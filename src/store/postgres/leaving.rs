@@ -144,7 +144,7 @@ impl DatabaseView {
     pub(in crate::store) fn revision(&self) -> Result<Revision, StoreError> {
         let client = Arc::clone(&self.client);
         let revision = self.driver.wait(async move {
-            let row = client.query_one(REVISION, &[]).await;
+            let row = client.query_typed_one(REVISION, &[]).await;
             row.map(|row| row.get::<_, i64>(0)).map_err(|error| fault::of("reading the revision", &error))
         })?;
         Ok(Revision::from_number(u64::try_from(revision).unwrap_or(0)))
@@ -239,7 +239,7 @@ pub(super) async fn refuse_moved(
 
 async fn marked(look: &Transaction<'_>) -> Result<Option<Moved>, StoreError> {
     let failed = |error| fault::of("looking for a mark", &error);
-    if !look.query_one(IS_MARKED, &[]).await.map_err(failed)?.get::<_, bool>(0) {
+    if !look.query_typed_one(IS_MARKED, &[]).await.map_err(failed)?.get::<_, bool>(0) {
         return Ok(None);
     }
     let rows = look.query_typed(MARKED, &[]).await.map_err(failed)?;

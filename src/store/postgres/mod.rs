@@ -19,6 +19,7 @@ mod read;
 mod restore;
 mod schema;
 mod timeline;
+mod tls;
 mod write;
 
 use std::io::Write;
@@ -105,6 +106,12 @@ impl PostgresEngine {
             schema::upgrade(&config, upgrade).await?;
             Timelines::begin(&config, upgrade).await
         })?;
+        let config = address.clone();
+        driver.begin(async move {
+            if let Err(error) = schema::build_behind(&config).await {
+                tracing::warn!(%error, "an index could not be built; `lictor store upgrade` builds it, and so does the next start");
+            }
+        });
         Self::on(driver, address, timelines)
     }
 
@@ -118,7 +125,11 @@ impl PostgresEngine {
     /// Brings the schema up without opening the store: `lictor store upgrade`. Says from which version to which.
     pub fn upgrade(address: &DatabaseAddress) -> Result<(u32, u32), StoreError> {
         let config = address.clone();
-        Driver::start()?.wait(async move { schema::upgrade(&config, Upgrade::IfNeeded).await })
+        Driver::start()?.wait(async move {
+            let upgraded = schema::upgrade(&config, Upgrade::IfNeeded).await?;
+            schema::build_behind(&config).await?;
+            Ok(upgraded)
+        })
     }
 
     /// Whether the database holds a store of this program.
@@ -210,6 +221,18 @@ impl Engine for PostgresEngine {
             let (readers, range) = (self.readers.clone(), range.clone());
             self.driver.wait(async move { read::scan(&readers, &range, direction, limit).await })
         })
+    }
+
+    fn lapsed(
+        &self,
+        range: &KeyRange,
+        now_ms: u64,
+        limit: usize,
+    ) -> Option<Result<Vec<(RecordKey, Record)>, StoreError>> {
+        let (readers, range) = (self.readers.clone(), range.clone());
+        Some(self.open_only().and_then(|()| {
+            self.driver.wait(async move { read::lapsed(&readers, &range, now_ms, limit).await })
+        }))
     }
 
     fn snapshot(

@@ -31,6 +31,9 @@ const REVERSE: &str = "select key, stored from (select key, stored, \
     as before from (select key, stored from lictor_records where (merchant, key) >= ($1, $2) and (merchant, key) < ($3, $4) \
     order by merchant desc, key desc limit $5) as page) as pages where before is null or before < $6 order by key desc";
 
+const LAPSED: &str = "select key, stored from lictor_records where merchant = $1 and until_ms <= $2 \
+                      and key >= $3 and key < $4 order by until_ms limit $5";
+
 pub async fn get(readers: &Readers, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
     let merchants: Vec<&[u8]> = keys.iter().map(|key| key.merchant().as_bytes()).collect();
     let wanted: Vec<&[u8]> = keys.iter().map(RecordKey::as_bytes).collect();
@@ -52,6 +55,31 @@ pub async fn scan(
 ) -> Result<Vec<(RecordKey, Record)>, StoreError> {
     let client = readers.take().await?;
     page(&client, range, direction, limit).await
+}
+
+/// Those of one merchant that have lapsed, the first to lapse first, without a look at the others.
+pub async fn lapsed(
+    readers: &Readers,
+    range: &KeyRange,
+    now_ms: u64,
+    limit: usize,
+) -> Result<Vec<(RecordKey, Record)>, StoreError> {
+    let (now_ms, limit) = (i64::try_from(now_ms).unwrap_or(i64::MAX), count(limit));
+    let (start, end) = (range.start(), range.end());
+    let merchant = merchant_of(start);
+    let reading = async {
+        let client = readers.take().await?;
+        let columns = [
+            (&merchant as _, Type::BYTEA),
+            (&now_ms as _, Type::INT8),
+            (&start as _, Type::BYTEA),
+            (&end as _, Type::BYTEA),
+            (&limit as _, Type::INT8),
+        ];
+        client.query_typed(LAPSED, &columns).await.map_err(|error| fault::of("reading", &error))
+    };
+    let rows = in_time("reading", STATEMENT_TIME, reading).await?;
+    rows.iter().map(record_of).collect()
 }
 
 pub(super) async fn page(
@@ -125,8 +153,8 @@ pub fn snapshot(
         let failed = |error| fault::of("beginning a snapshot", &error);
         let begin = "begin isolation level repeatable read read only";
         client.batch_execute(begin).await.map_err(failed)?;
-        let row = client.query_one("select value from lictor_counters where name = 'revision'", &[]).await;
-        let revision: i64 = row.map_err(failed)?.get(0);
+        let rows = client.query_typed("select value from lictor_counters where name = 'revision'", &[]).await;
+        let revision: i64 = rows.map_err(failed)?.first().map_or(0, |row| row.get(0));
         Ok((client, u64::try_from(revision).unwrap_or(0)))
     })?;
     let client = std::sync::Arc::new(client);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
@@ -21,6 +22,9 @@ const REVISIONS_PER_BLOCK: u64 = 1 << 20;
 /// A batch is begun with at least so many left of a block.
 const REVISIONS_LEFT_MIN: u64 = 1 << 14;
 
+/// Who does not roll back at once is left alone: the server does when the connection is gone.
+const ROLLBACK_TIME: Duration = Duration::from_secs(1);
+
 /// The limits are the transaction's own: a pooler may give the connection to somebody else after it. A process that is
 /// cut off holds its locks no longer than the last one.
 const BEGIN: &str = "begin isolation level read committed; set local lock_timeout = '2s'; \
@@ -34,11 +38,12 @@ const LOCK: &str = "select r.key, r.stored from lictor_records r \
                     join unnest($1::bytea[], $2::bytea[]) as w(merchant, key) \
                     on r.merchant = w.merchant and r.key = w.key \
                     order by r.merchant, r.key for update of r";
-const UPDATE: &str = "update lictor_records r set revision = w.revision, stored = w.stored \
-                      from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[]) \
-                      as w(merchant, key, revision, stored) where r.merchant = w.merchant and r.key = w.key";
-pub(super) const INSERT: &str = "insert into lictor_records (merchant, key, revision, stored) \
-                      select * from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[]) order by 1, 2 \
+const UPDATE: &str = "update lictor_records r set revision = w.revision, stored = w.stored, until_ms = w.until_ms \
+                      from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bigint[]) \
+                      as w(merchant, key, revision, stored, until_ms) where r.merchant = w.merchant and r.key = w.key";
+pub(super) const INSERT: &str = "insert into lictor_records (merchant, key, revision, stored, until_ms) \
+                      select * from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bigint[]) \
+                      order by 1, 2 \
                       on conflict (merchant, key) do nothing";
 const DELETE: &str = "delete from lictor_records r using unnest($1::bytea[], $2::bytea[]) as w(merchant, key) \
                       where r.merchant = w.merchant and r.key = w.key";
@@ -179,7 +184,7 @@ impl Writer {
     async fn give_up(&mut self) {
         self.begun = None;
         let Some((client, warnings)) = self.client.take() else { return };
-        let ended = tokio::time::timeout(STATEMENT_TIME, client.batch_execute("rollback")).await;
+        let ended = tokio::time::timeout(ROLLBACK_TIME, client.batch_execute("rollback")).await;
         if matches!(ended, Ok(Ok(()))) {
             self.client = Some((client, warnings));
         }
@@ -252,6 +257,7 @@ pub(super) struct Columns {
     keys: Vec<Vec<u8>>,
     revisions: Vec<i64>,
     stored: Vec<Vec<u8>>,
+    untils: Vec<Option<i64>>,
 }
 
 impl Columns {
@@ -261,12 +267,13 @@ impl Columns {
         columns
     }
 
-    /// A record in its stored form.
-    pub(super) fn push_stored(&mut self, key: &RecordKey, revision: u64, stored: &[u8]) {
+    /// A record in its stored form, with what it was read as.
+    pub(super) fn push_stored(&mut self, key: &RecordKey, record: &Record, stored: &[u8]) {
         self.merchants.push(key.merchant().as_bytes().to_vec());
         self.keys.push(key.as_bytes().to_vec());
-        self.revisions.push(i64::try_from(revision).unwrap_or(i64::MAX));
+        self.revisions.push(i64::try_from(record.revision.number()).unwrap_or(i64::MAX));
         self.stored.push(stored.to_vec());
+        self.untils.push(record.until_ms.map(|until| i64::try_from(until).unwrap_or(i64::MAX)));
     }
 
     pub(super) fn push(&mut self, key: &RecordKey, record: Option<&Arc<Record>>) {
@@ -275,6 +282,8 @@ impl Columns {
         self.revisions
             .push(record.map_or(0, |record| i64::try_from(record.revision.number()).unwrap_or(i64::MAX)));
         self.stored.push(record.map(|record| record.encode(key)).unwrap_or_default());
+        let until = record.and_then(|record| record.until_ms);
+        self.untils.push(until.map(|until| i64::try_from(until).unwrap_or(i64::MAX)));
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -295,6 +304,7 @@ impl Columns {
             (&self.keys as _, Type::BYTEA_ARRAY),
             (&self.revisions as _, Type::INT8_ARRAY),
             (&self.stored as _, Type::BYTEA_ARRAY),
+            (&self.untils as _, Type::INT8_ARRAY),
         ];
         client.execute_typed(statement, &columns).await
     }
