@@ -79,6 +79,7 @@ impl Records {
             | Record::Notice(_)
             | Record::AppInfo(_)
             | Record::Device(_)
+            | Record::Erasure(_)
             | Record::UsageRecord(_)
             | Record::NamedUsage(_)
             | Record::WaitingUsage(_)
