@@ -24,7 +24,7 @@ fn an_issued_license_has_every_documented_member() {
         "id": id, "merchant": "acme", "product": "acme-cad", "spec": "cad-year", "sku": null, "term": "P1Y",
         "state": "active", "suspensions": [], "channel": null, "order_id": null, "order_line_id": null,
         "instance_id": null, "customer": "C-7", "label": "Lab 4", "env": "live",
-        "starts": "purchase", "starts_at": "2026-01-31T08:00:00Z", "ends_at": "2027-01-31T08:00:00Z", "machines": 6,
+        "starts_at": "2026-01-31T08:00:00Z", "ends_at": "2027-01-31T08:00:00Z", "machines": 6,
         "entitlements": ["export", "render"], "attributes": { "edition": "pro" },
         "quota": [{
             "id": id.replace("lic_", "pkg_") + "_0",
@@ -37,6 +37,8 @@ fn an_issued_license_has_every_documented_member() {
         "status": status, "revision": made.at("/revision"),
         "created_at": "2026-01-31T08:00:00Z", "updated_at": "2026-01-31T08:00:00Z",
     });
+    // Apart, because the macro is full.
+    expected["starts"] = json!("purchase");
     assert_eq!(made.json(), expected);
     let listed = harness.merchant().get(PATH).expect(200);
     assert_eq!(listed.json(), json!({ "items": [expected.clone()], "next_cursor": null }));
