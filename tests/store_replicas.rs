@@ -5,11 +5,11 @@
 mod postgres;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use lictor::store::{
-    CommitAnswer, CommitError, CommitRequest, Kind, PostgresEngine, RecordKey, RecordStore, Revision,
-    StoreError, StoreState,
+    CommitAnswer, CommitError, CommitRequest, KeyRange, Kind, PostgresEngine, Primitive, RecordKey,
+    RecordStore, Revision, StoreError, StoreState,
 };
 use postgres::{Cluster, Database};
 
@@ -155,6 +155,137 @@ fn many_first_starts_at_once_make_one_schema() {
     assert_eq!(versions, lictor::store::SCHEMA_VERSION.to_string());
 }
 
+/// A database as programs of schema 1 made it.
+fn of_schema_1() -> Database {
+    let (cluster, database) = (Cluster::shared(), Cluster::shared().database());
+    let made = concat!(
+        "create table lictor_schema (id int primary key, version int not null, oldest_program int not null);",
+        "insert into lictor_schema values (1, 1, 1);",
+        include_str!("../migrations/0001_records.sql")
+    );
+    cluster.sql(&database.name, made);
+    database
+}
+
+fn index_is_valid(database: &Database) -> bool {
+    let valid = "select indisvalid from pg_index where indexrelid = to_regclass('lictor_records_until')";
+    Cluster::shared().sql(&database.name, valid) == "t"
+}
+
+/// Writers of schema 1 go on all the while; two programs upgrade at once, and once more.
+#[test]
+fn a_database_of_schema_1_is_brought_up_beside_its_writers_by_two_at_once() {
+    let (cluster, database) = (Cluster::shared(), of_schema_1());
+    let (stop, begun) = (AtomicBool::new(false), std::sync::Barrier::new(3));
+    let written = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..2)
+            .map(|writer| {
+                let (stop, begun, database) = (&stop, &begun, &database);
+                scope.spawn(move || {
+                    let mut count = 0;
+                    while !stop.load(Ordering::SeqCst) {
+                        cluster.sql(
+                            &database.name,
+                            &format!(
+                                "insert into lictor_records (merchant, key, revision, stored) \
+                                 select 'old', convert_to({writer} || '/{count}/' || g, 'UTF8'), g, 'old' from generate_series(1, 50) g;\
+                                 update lictor_records set stored = 'older' where merchant = 'old' and key = '{writer}/0/1'"
+                            ),
+                        );
+                        count += 1;
+                        if count == 3 {
+                            begun.wait();
+                        }
+                    }
+                    count
+                })
+            })
+            .collect();
+        begun.wait();
+        let upgrades: Vec<_> = (0..2)
+            .map(|_| scope.spawn(|| PostgresEngine::upgrade(&database.parsed()).expect("it is upgraded")))
+            .collect();
+        let mut from: Vec<u32> =
+            upgrades.into_iter().map(|upgrade| upgrade.join().expect("no panic").0).collect();
+        from.sort_unstable();
+        stop.store(true, Ordering::SeqCst);
+        assert_eq!(from.first(), Some(&1), "one of them did it");
+        writers.into_iter().map(|writer| writer.join().expect("no writer fails")).sum::<usize>()
+    });
+    let newest = lictor::store::SCHEMA_VERSION;
+    assert_eq!(PostgresEngine::upgrade(&database.parsed()).expect("nothing to do"), (newest, newest));
+    assert!(index_is_valid(&database));
+    let count = cluster.sql(&database.name, "select count(*) from lictor_records");
+    assert_eq!(count, (written * 50).to_string());
+    let oldest = cluster.sql(&database.name, "select oldest_program from lictor_schema where id = 1");
+    assert_eq!(oldest, "1", "programs of schema 1 start on it too");
+}
+
+#[test]
+fn an_upgrade_that_is_interrupted_is_taken_up_again() {
+    let (cluster, database) = (Cluster::shared(), of_schema_1());
+    let name = &database.name;
+    // Somebody reads for a long time: the column waits, and writers do not wait behind it for long.
+    let reader = cluster.hold(name, "select count(*) from lictor_records");
+    std::thread::scope(|scope| {
+        let upgrade = scope.spawn(|| PostgresEngine::upgrade(&database.parsed()));
+        let waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like 'alter table%' \
+                     or query like '--%until%' and wait_event_type = 'Lock'";
+        assert!((0..2_000).any(|_| cluster.sql(name, waits) != "0"), "it waits for the table");
+        cluster.sql(name, "insert into lictor_records values ('m', 'k', 1, 's')");
+        let ended = format!(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and application_name = 'lictor'"
+        );
+        cluster.sql("postgres", &ended);
+        upgrade.join().expect("no panic").expect_err("its connection was cut");
+    });
+    assert_eq!(cluster.sql(name, "select version from lictor_schema where id = 1"), "1");
+    drop(reader);
+    // An index whose building was cut off is there, and of no use.
+    let step = include_str!("../migrations/0002_lapses.sql");
+    cluster.sql(name, &format!("{step}; update lictor_schema set version = 2 where id = 1"));
+    let writer = cluster.hold(name, "insert into lictor_records values ('m', 'l', 1, 's')");
+    let behind = include_str!("../migrations/0002_lapses_behind.sql");
+    cluster.sql_fails(name, &format!("set statement_timeout = '300ms'; {behind}"));
+    drop(writer);
+    assert!(!index_is_valid(&database));
+    PostgresEngine::upgrade(&database.parsed()).expect("it is built again");
+    assert!(index_is_valid(&database));
+}
+
+/// Records of an older program have no note: only looking at each finds them.
+#[test]
+fn what_has_lapsed_is_found_without_a_look_at_the_rest() {
+    let (cluster, database) = (Cluster::shared(), Cluster::shared().database());
+    let store = replicas(&database, 1).remove(0);
+    let nonce = |own: &str| RecordKey::new("merchant", Kind::Nonce, own).expect("a short key");
+    let claim = |own: &str, now_ms, until_ms| {
+        CommitRequest::new().with(Primitive::Claim {
+            key: nonce(own),
+            now_ms,
+            until_ms,
+            schema: 1,
+            body: Vec::new(),
+        })
+    };
+    let range = || KeyRange::kind("merchant", Kind::Nonce).expect("a range");
+    let found = async |now_ms| {
+        let page = store.lapsed(range(), now_ms, 10).await.expect("a read").expect("it is noted");
+        page.into_iter().map(|(key, record)| (key, record.until_ms)).collect::<Vec<_>>()
+    };
+    run(async {
+        for (own, until_ms) in [("a", 300), ("b", 100), ("c", 200)] {
+            store.commit(claim(own, 0, until_ms)).await.expect("made");
+        }
+        store.commit(CommitRequest::new().put(key("for ever"), ABSENT, 1, "")).await.expect("made");
+        assert_eq!(found(200).await, [(nonce("b"), Some(100)), (nonce("c"), Some(200))]);
+        store.commit(claim("b", 150, 400)).await.expect("claimed anew");
+        assert_eq!(found(200).await, [(nonce("c"), Some(200))]);
+        cluster.sql(&database.name, "update lictor_records set until_ms = null where until_ms = 200");
+        assert_eq!(found(200).await, []);
+    });
+}
+
 #[test]
 fn a_database_for_newer_programs_only_is_refused_and_one_that_is_merely_newer_is_not() {
     let (cluster, database) = (Cluster::shared(), Cluster::shared().database());
@@ -176,7 +307,7 @@ fn a_read_only_database_and_one_without_synchronous_commit_are_refused_with_the_
     cluster.sql("postgres", &format!("alter database {name} set synchronous_commit = on"));
     cluster.sql("postgres", &format!("alter database {name} set default_transaction_read_only = on"));
     let refused = PostgresEngine::open(&database.parsed()).err().expect("refused").to_string();
-    assert!(refused.contains("cannot be used") || refused.contains("takes no writes"), "{refused}");
+    assert!(refused.contains("does not allow writes") && refused.contains("name the primary"), "{refused}");
 }
 
 /// Every connection is cut again and again under load. What was answered is there, once; what was not may be tried again.
@@ -252,5 +383,82 @@ fn a_server_that_is_gone_is_told_and_the_store_goes_on_when_it_is_back() {
         assert!(store.get(&key("before")).await.expect("a read").is_some());
         store.close().await.expect("closed");
         assert!(matches!(store.stopped().await, StoreState::Closed));
+    });
+}
+
+/// Engines that count how often they continue, the first `failures` times in vain.
+fn continued_by(
+    database: &Database,
+    count: usize,
+    failures: i64,
+    turns: &Arc<AtomicI64>,
+) -> Vec<RecordStore> {
+    let open = |_| {
+        let turns = Arc::clone(turns);
+        let engine = PostgresEngine::open(&database.parsed()).expect("it opens");
+        RecordStore::start(engine.continued_by(Box::new(move |_| {
+            let turn = turns.fetch_add(1, Ordering::SeqCst);
+            if turn < failures {
+                Err(StoreError::Unreachable { doing: "continuing", why: "a test wants it".to_owned() })
+            } else {
+                Ok(())
+            }
+        })))
+    };
+    (0..count).map(open).collect()
+}
+
+fn revisions(made: Vec<Made>) -> Vec<Revision> {
+    made.into_iter().map(|made| made.expect("made").revisions[0]).collect()
+}
+
+#[test]
+fn a_database_that_was_taken_back_is_continued_once_and_no_revision_of_before_comes_again() {
+    let (database, turns) = (Cluster::shared().database(), Arc::default());
+    let stores = continued_by(&database, 3, 0, &turns);
+    let put =
+        |name: &'static str| move |n| CommitRequest::new().put(key(&format!("{name}/{n}")), ABSENT, 1, "");
+    run(async {
+        let mut newest = revisions(all(&stores, 30, put("first")).await).into_iter().max();
+        for (round, name) in ["second", "third"].into_iter().enumerate() {
+            PostgresEngine::say_recovered(&database.parsed()).expect("noted");
+            let made = revisions(all(&stores, 90, put(name)).await);
+            assert!(made.iter().min() > newest.as_ref(), "{name}");
+            newest = made.into_iter().max();
+            assert_eq!(turns.load(Ordering::SeqCst), round as i64 + 1, "one of three, once");
+            assert!(stores.iter().all(|store| store.promotions() == round as u64 + 1), "and each knows");
+        }
+    });
+}
+
+#[test]
+fn a_continuation_that_fails_is_done_again_before_anything_is_written() {
+    let (database, turns) = (Cluster::shared().database(), Arc::default());
+    let stores = continued_by(&database, 1, 1, &turns);
+    run(async {
+        stores[0].commit(CommitRequest::new().put(key("before"), ABSENT, 1, "")).await.expect("made");
+        PostgresEngine::say_recovered(&database.parsed()).expect("noted");
+        let put = || CommitRequest::new().put(key("after"), ABSENT, 1, "");
+        let refused = stores[0].commit(put()).await;
+        assert!(matches!(refused, Err(CommitError::Storage(StoreError::Unreachable { .. }))), "{refused:?}");
+        stores[0].commit(put()).await.expect("the second turn");
+        assert_eq!(turns.load(Ordering::SeqCst), 2);
+    });
+}
+
+#[test]
+fn who_cannot_continue_a_store_neither_reads_nor_writes_it_until_somebody_has() {
+    let (database, turns) = (Cluster::shared().database(), Arc::default());
+    let able = continued_by(&database, 1, 0, &turns);
+    let unable = replicas(&database, 1);
+    run(async {
+        PostgresEngine::say_recovered(&database.parsed()).expect("noted");
+        let put = |own| CommitRequest::new().put(key(own), ABSENT, 1, "");
+        let refused = unable[0].commit(put("a")).await;
+        assert!(matches!(refused, Err(CommitError::Storage(StoreError::Promoted))), "{refused:?}");
+        assert!(matches!(unable[0].get(&key("a")).await, Err(StoreError::Promoted)));
+        assert!(able[0].get(&key("a")).await.expect("continued, then read").is_none());
+        unable[0].commit(put("a")).await.expect("it goes on");
+        assert_eq!(turns.load(Ordering::SeqCst), 1);
     });
 }

@@ -429,6 +429,7 @@ mod sample {
             },
             validity: for_ever(),
             start: None,
+            attachment: None,
             holds: Holds::default(),
             status_told_at: None,
             end: LicenseEnd::Running,
@@ -515,8 +516,9 @@ mod sample {
         };
         let accepting = License { start: awaited(StartEvent::Acceptance, None, true), ..license("acme", 5) };
         let came = Some(DelayedStart::Came { event: StartEvent::Acceptance, at: at(9) });
-        let begun = License { start: came, ..license("acme", 6) };
-        vec![bare, full, revoked, released, waiting, accepting, begun]
+        let begun = License { start: came, attachment: Some(Attachment::Own), ..license("acme", 6) };
+        let attached = License { attachment: Some(Attachment::To(license_id(6))), ..license("acme", 7) };
+        vec![bare, full, revoked, released, waiting, accepting, begun, attached]
     }
 
     fn app_infos() -> Vec<AppInfo> {
@@ -1164,6 +1166,13 @@ mod sample {
         all.extend(records(usage_outboxes()));
         all.extend(records(usage_sums()));
         all.extend(records(vec![idempotency(0, at(-1)), idempotency(255, at(1))]));
+        let erased = |merchant: &str, customer| Erasure {
+            merchant: MerchantId::parse(merchant).expect("valid"),
+            customer: CustomerDigest([customer; 32]),
+            pseudonym: CustomerId::pseudonym("0").expect("valid"),
+            at: at(1),
+        };
+        all.extend(records(vec![erased("acme", 0), erased("acme", 255), erased("b", 0)]));
         all.extend(records(vec![Restore { taken_at: at(0), restored_at: at(1) }]));
         all
     }

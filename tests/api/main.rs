@@ -6,14 +6,21 @@ mod app_info;
 mod bodies;
 mod callbacks;
 mod catalog_changes;
+#[path = "../postgres/mod.rs"]
+mod cluster;
+#[path = "../engines/mod.rs"]
+mod engines;
 mod explanations;
 mod failures;
 mod licenses;
 mod offline_material;
 mod older_families;
+mod packages;
 mod portal;
 mod quota_race;
 mod refusals;
+#[path = "../engines/service.rs"]
+mod service;
 mod starts;
 #[path = "../support/mod.rs"]
 mod support;

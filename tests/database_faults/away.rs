@@ -6,6 +6,12 @@ use crate::gate::{Gate, Mode};
 use crate::house::{House, Reads};
 use crate::mount::Mount;
 use crate::postgres::{Cluster, Wanted, give_to_server};
+use crate::process::prove_count;
+
+/// How often each fault comes and goes.
+fn rounds() -> std::ops::Range<usize> {
+    0..prove_count(1)
+}
 
 /// A server that reaches its database through a gate.
 fn gated() -> (Gate, House) {
@@ -18,22 +24,26 @@ fn gated() -> (Gate, House) {
 #[test]
 fn a_database_that_falls_silent_is_told_in_time_and_found_again() {
     let (gate, mut house) = gated();
-    gate.set(Mode::Silent);
-    let asked = house.asks_while_it_is_away("it is silent", Reads::Refused);
-    gate.set(Mode::Open);
-    house.goes_on(&asked);
+    for round in rounds() {
+        gate.set(Mode::Silent);
+        let asked = house.asks_while_it_is_away(&format!("it is silent {round}"), Reads::Refused);
+        gate.set(Mode::Open);
+        house.goes_on(&asked);
+    }
 }
 
 #[test]
 fn connections_that_are_reset_are_told_and_made_again() {
     let (gate, mut house) = gated();
-    gate.set(Mode::Resetting);
-    let asked = house.asks_while_it_is_away("connections are reset", Reads::Refused);
-    gate.set(Mode::Open);
-    house.goes_on(&asked);
-    // Slow is not away.
-    gate.set(Mode::Slow(Duration::from_millis(60)));
-    house.goes_on(&asked);
+    for round in rounds() {
+        gate.set(Mode::Resetting);
+        let asked = house.asks_while_it_is_away(&format!("connections are reset {round}"), Reads::Refused);
+        gate.set(Mode::Open);
+        house.goes_on(&asked);
+        // Slow is not away.
+        gate.set(Mode::Slow(Duration::from_millis(20)));
+        house.goes_on(&asked);
+    }
 }
 
 /// Somebody holds the table: writes wait and are given up, reads go on.
@@ -41,10 +51,12 @@ fn connections_that_are_reset_are_told_and_made_again() {
 fn a_table_that_is_locked_holds_up_writes_within_the_bound_and_no_reads() {
     let (cluster, database) = (Cluster::shared(), Cluster::shared().database());
     let mut house = House::on(&database.address);
-    let held = cluster.hold(&database.name, "lock table lictor_records in exclusive mode");
-    let asked = house.asks_while_it_is_away("the table is locked", Reads::Answered);
-    drop(held);
-    house.goes_on(&asked);
+    for round in rounds() {
+        let held = cluster.hold(&database.name, "lock table lictor_records in exclusive mode");
+        let asked = house.asks_while_it_is_away(&format!("the table is locked {round}"), Reads::Answered);
+        drop(held);
+        house.goes_on(&asked);
+    }
 }
 
 #[test]
@@ -56,10 +68,12 @@ fn a_database_that_is_set_to_read_only_answers_reads_and_takes_writes_again_afte
         cluster.sql("postgres", &format!("set default_transaction_read_only = off; {set}"));
         cluster.sql("postgres", "select pg_reload_conf()");
     };
-    set("on");
-    let asked = house.asks_while_it_is_away("it is read-only", Reads::Answered);
-    set("off");
-    house.goes_on(&asked);
+    for round in rounds() {
+        set("on");
+        let asked = house.asks_while_it_is_away(&format!("it is read-only {round}"), Reads::Answered);
+        set("off");
+        house.goes_on(&asked);
+    }
 }
 
 #[test]
@@ -68,20 +82,25 @@ fn a_database_without_a_connection_to_spare_is_told_and_found_again() {
     cluster.sql(&database.name, "create role app login; grant all on schema public to app");
     let mut house = House::on(&database.address.replace("lictor@", "app@"));
     let cut = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'";
-    cluster.sql("postgres", &format!("alter role app connection limit 0; {cut}"));
-    let asked = house.asks_while_it_is_away("it has no connection to spare", Reads::Refused);
-    cluster.sql("postgres", "alter role app connection limit -1");
-    house.goes_on(&asked);
+    for round in rounds() {
+        cluster.sql("postgres", &format!("alter role app connection limit 0; {cut}"));
+        let what = format!("it has no connection to spare {round}");
+        let asked = house.asks_while_it_is_away(&what, Reads::Refused);
+        cluster.sql("postgres", "alter role app connection limit -1");
+        house.goes_on(&asked);
+    }
 }
 
 #[test]
 fn a_database_that_restarts_is_found_again() {
     let cluster = Cluster::start(&[]);
     let mut house = House::on(&cluster.database().address);
-    cluster.stop();
-    let asked = house.asks_while_it_is_away("it is stopped", Reads::Refused);
-    cluster.start_again();
-    house.goes_on(&asked);
+    for round in rounds() {
+        cluster.stop();
+        let asked = house.asks_while_it_is_away(&format!("it is stopped {round}"), Reads::Refused);
+        cluster.start_again();
+        house.goes_on(&asked);
+    }
 }
 
 /// The disk of the tables is full: what is asked for is refused, and reads go on.

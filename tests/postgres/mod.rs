@@ -164,6 +164,15 @@ impl Cluster {
         run(start.args(["start", "-w", "-D"]).arg(data).arg("-l").arg(log).args(["-o", &options]));
     }
 
+    /// Runs statements, of which one must fail; each is a transaction of its own.
+    pub fn sql_fails(&self, database: &str, statements: &str) {
+        let mut psql = self.psql(database);
+        let mut child = psql.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let child = child.as_mut().expect("psql is there");
+        child.stdin.take().expect("piped").write_all(statements.as_bytes()).expect("it reads");
+        assert!(!child.wait().expect("it ends").success(), "{statements}");
+    }
+
     /// Runs statements that end the server.
     pub fn sql_until_it_panics(&self, database: &str, statements: &str) {
         let done = self.psql(database).args(["-c", statements]).output().expect("psql is there");

@@ -110,6 +110,7 @@ impl Records {
             | Kind::Nonce
             | Kind::Idempotency
             | Kind::StatusListSlots
+            | Kind::Quota
             | Kind::Catalog
             | Kind::Kit
             | Kind::Meta
@@ -117,7 +118,7 @@ impl Records {
             | Kind::Standing
             | Kind::Supplement
             | Kind::Notice => None,
-            Kind::Quota | Kind::Escrow | Kind::Reservation | Kind::Usage => Some(0),
+            Kind::Escrow | Kind::Reservation | Kind::Usage => Some(0),
         }
     }
 }
