@@ -150,6 +150,7 @@ impl LicensePast {
             | EventKind::QuotaLow
             | EventKind::QuotaExhausted
             | EventKind::QuotaMoved
+            | EventKind::AppInfoSet
             | EventKind::LicensePersonalDataErased
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
@@ -240,6 +241,7 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::QuotaLow
         | EventKind::QuotaExhausted
         | EventKind::QuotaMoved
+        | EventKind::AppInfoSet
         | EventKind::LicensePersonalDataErased
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased
