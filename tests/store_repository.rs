@@ -429,6 +429,7 @@ mod sample {
             },
             validity: for_ever(),
             start: None,
+            attachment: None,
             holds: Holds::default(),
             status_told_at: None,
             end: LicenseEnd::Running,
@@ -515,8 +516,9 @@ mod sample {
         };
         let accepting = License { start: awaited(StartEvent::Acceptance, None, true), ..license("acme", 5) };
         let came = Some(DelayedStart::Came { event: StartEvent::Acceptance, at: at(9) });
-        let begun = License { start: came, ..license("acme", 6) };
-        vec![bare, full, revoked, released, waiting, accepting, begun]
+        let begun = License { start: came, attachment: Some(Attachment::Own), ..license("acme", 6) };
+        let attached = License { attachment: Some(Attachment::To(license_id(6))), ..license("acme", 7) };
+        vec![bare, full, revoked, released, waiting, accepting, begun, attached]
     }
 
     fn app_infos() -> Vec<AppInfo> {

@@ -166,9 +166,8 @@ impl App {
         package: &License,
     ) -> Result<Commit, UseCaseError> {
         let source = PackageSource::Purchase(package.id.clone());
-        let is_moved = |held: &&crate::domain::HeldPackage| {
-            held.source == source || account.license == package.id
-        };
+        let is_moved =
+            |held: &&crate::domain::HeldPackage| held.source == source || account.license == package.id;
         let moved = account.packages.iter().filter(is_moved);
         let meters: Vec<_> = moved.map(|held| held.meter(Meter::Reserved)).collect();
         let counts = self.quota_counts(&package.merchant, meters.iter().cloned().collect()).await?;

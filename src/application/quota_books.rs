@@ -183,7 +183,11 @@ impl App {
 
 /// What was taken of each open package is what it was when it was read.
 /// Whether an account says what its license and the purchases of its other packages say.
-pub(super) fn is_settled(account: &QuotaAccount, license: &License, purchases: &[Versioned<License>]) -> bool {
+pub(super) fn is_settled(
+    account: &QuotaAccount,
+    license: &License,
+    purchases: &[Versioned<License>],
+) -> bool {
     account.is_settled(license) && purchases.iter().all(|purchase| account.is_settled_with(&purchase.value))
 }
 

@@ -27,6 +27,7 @@ mod outbox;
 mod output;
 mod problem;
 mod progress;
+mod quota;
 mod restore;
 mod sandbox;
 mod sandbox_chaos;
@@ -118,7 +119,7 @@ enum Command {
     ConfigSample,
     /// Create and change a merchant's catalog from a file; never deletes.
     Apply(apply::Apply),
-    /// Licenses: list, show, explain, issue, import, suspend, resume, revoke, reissue.
+    /// Licenses: list, show, explain, issue, import, accept, app-info, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
     /// Production addresses: list, show, calls, check, test-code.
@@ -133,6 +134,9 @@ enum Command {
     /// Work that waits for a marketplace: list, retry.
     #[command(subcommand)]
     Outbox(outbox::Outbox),
+    /// Show quota packages, and say which license uses one up.
+    #[command(subcommand)]
+    Quota(quota::Quota),
     /// Usage of pay-per-use instances: record it for the marketplace, list it.
     #[command(subcommand)]
     Usage(usage::Usage),
@@ -200,6 +204,7 @@ impl Cli {
             Command::Order(command) => command.run(&self.common),
             Command::Customer(command) => command.run(&self.common),
             Command::Outbox(command) => command.run(&self.common),
+            Command::Quota(command) => command.run(&self.common),
             Command::Usage(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),

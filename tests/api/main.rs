@@ -15,6 +15,7 @@ mod failures;
 mod licenses;
 mod offline_material;
 mod older_families;
+mod packages;
 mod portal;
 mod quota_race;
 mod refusals;
