@@ -116,13 +116,13 @@ const KEPT_CRATES: &[KeptCrate] = &[
     KeptCrate { name: "tower_http", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
     KeptCrate {
         name: "rustls",
-        rooms: &["http", "config", "cli", "sandbox"],
-        because: "TLS ends where HTTP is served, and is judged where addresses are",
+        rooms: &["http", "config", "cli", "sandbox", "store"],
+        because: "TLS ends where HTTP is served, is judged where addresses are, and leads to a database",
     },
     KeptCrate {
         name: "webpki_roots",
-        rooms: &["http", "sandbox"],
-        because: "TLS ends where HTTP is served, and is judged where addresses are",
+        rooms: &["http", "sandbox", "store"],
+        because: "TLS ends where HTTP is served, is judged where addresses are, and leads to a database",
     },
     KeptCrate { name: "httparse", rooms: &["sandbox"], because: "everybody else has a whole HTTP client" },
     KeptCrate { name: "x509_cert", rooms: &["http"], because: "TLS ends where HTTP is served" },

@@ -1136,6 +1136,13 @@ mod sample {
         all.extend(records(usage_outboxes()));
         all.extend(records(usage_sums()));
         all.extend(records(vec![idempotency(0, at(-1)), idempotency(255, at(1))]));
+        let erased = |merchant: &str, customer| Erasure {
+            merchant: MerchantId::parse(merchant).expect("valid"),
+            customer: CustomerDigest([customer; 32]),
+            pseudonym: CustomerId::pseudonym("0").expect("valid"),
+            at: at(1),
+        };
+        all.extend(records(vec![erased("acme", 0), erased("acme", 255), erased("b", 0)]));
         all.extend(records(vec![Restore { taken_at: at(0), restored_at: at(1) }]));
         all
     }

@@ -24,7 +24,7 @@ fn an_issued_license_has_every_documented_member() {
         "id": id, "merchant": "acme", "product": "acme-cad", "spec": "cad-year", "sku": null, "term": "P1Y",
         "state": "active", "suspensions": [], "channel": null, "order_id": null, "order_line_id": null,
         "instance_id": null, "customer": "C-7", "label": "Lab 4", "env": "live",
-        "starts_at": "2026-01-31T08:00:00Z", "ends_at": "2027-01-31T08:00:00Z", "machines": 6,
+        "starts": "purchase", "starts_at": "2026-01-31T08:00:00Z", "ends_at": "2027-01-31T08:00:00Z", "machines": 6,
         "entitlements": ["export", "render"], "attributes": { "edition": "pro" },
         "quota": [{
             "id": id.replace("lic_", "pkg_") + "_0",

@@ -86,7 +86,8 @@ fn a_move_that_is_not_heard_of_lets_commits_go_on_and_can_no_longer_end() {
     runtime().block_on(async {
         let now = Instant::from_timestamp(1_790_000_000, 0).expect("an instant");
         // One that does not even wait for the answer holds nobody up for longer either.
-        let asked = moves.pause(&name(2), Duration::from_millis(50));
+        let other = name(2);
+        let asked = moves.pause(&other, Duration::from_millis(50));
         let _ = tokio::time::timeout(Duration::ZERO, asked).await;
         while moves.pause(&name(1), Duration::from_millis(50)).await.expect("asked").is_none() {
             tokio::task::yield_now().await;
