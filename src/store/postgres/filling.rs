@@ -33,7 +33,11 @@ const HAS_ARRIVED: &str = "select value from lictor_counters where name = 'fille
 const STORED: &str = "select r.key, r.stored from lictor_records r \
                       join unnest($1::bytea[], $2::bytea[]) as w(merchant, key) \
                       on r.merchant = w.merchant and r.key = w.key order by r.key";
-const EMPTY: &str = "truncate table lictor_records";
+/// Not by `truncate`: an index that is being made at the same time, by a store that was opened just before or by one that was
+/// killed, would make it fail.
+const EMPTY_PART: &str = "delete from lictor_records r \
+                          using (select merchant, key from lictor_records limit 20000) as p \
+                          where r.merchant = p.merchant and r.key = p.key";
 const IS_EMPTY: &str = "select not exists (select 1 from lictor_records)";
 const BELOW: &str = "select r.key, r.stored from lictor_records r \
                      join unnest($1::bytea[], $2::bytea[]) as w(merchant, key) \
@@ -52,7 +56,25 @@ impl Filling {
         schema::upgrade(&address, schema::Upgrade::ToBeFilled).await?;
         let mut client = connect(&address).await?;
         in_time("marking the database", PART_TIME, begin(&mut client.0, &address, mark)).await?;
-        Ok(Self { address, client, mark })
+        let mut filling = Self { address, client, mark };
+        filling.empty().await?;
+        Ok(filling)
+    }
+
+    /// Removes what is there, part by part.
+    async fn empty(&mut self) -> Result<(), StoreError> {
+        let doing = "emptying the database";
+        loop {
+            let removed = in_time(doing, PART_TIME, async {
+                let change = part_of(&mut self.client.0, self.mark).await?;
+                let removed = change.execute_typed(EMPTY_PART, &[]).await;
+                let removed = removed.map_err(|error| fault::of(doing, &error))?;
+                commit(change).await.map(|()| removed)
+            });
+            if removed.await? == 0 {
+                return Ok(());
+            }
+        }
     }
 
     pub(super) async fn add(&mut self, part: Columns) -> Result<(), StoreError> {
@@ -143,13 +165,13 @@ impl Filling {
         if self.client.0.is_closed() {
             self.client = connect(&self.address).await?;
         }
+        if is_undone {
+            self.empty().await?;
+        }
         let doing = "taking the mark away";
         in_time(doing, PART_TIME, async {
             let failed = |error| fault::of(doing, &error);
             let change = part_of(&mut self.client.0, self.mark).await?;
-            if is_undone {
-                change.batch_execute(EMPTY).await.map_err(failed)?;
-            }
             change.batch_execute(UNMARK).await.map_err(failed)?;
             if !is_undone {
                 change.execute_typed(ARRIVED, &[(&self.mark.0, Type::INT8)]).await.map_err(failed)?;
@@ -212,9 +234,8 @@ async fn begin(client: &mut Client, address: &DatabaseAddress, mark: FillMark) -
     let change = client.transaction().await.map_err(failed)?;
     change.batch_execute(LIMITS).await.map_err(failed)?;
     schema::lock(&change).await?;
-    if marked(&change).await?.is_some() {
-        change.batch_execute(EMPTY).await.map_err(failed)?;
-    } else if !change.query_typed_one(IS_EMPTY, &[]).await.map_err(failed)?.get::<_, bool>(0) {
+    let is_begun = marked(&change).await?.is_some();
+    if !is_begun && !change.query_typed_one(IS_EMPTY, &[]).await.map_err(failed)?.get::<_, bool>(0) {
         return Err(holds_a_store(address));
     }
     change.execute_typed(MARK, &[(&mark.0, Type::INT8)]).await.map_err(failed)?;
