@@ -176,10 +176,10 @@ impl Upgrade {
         go_on();
         let again = servers[0].take().expect("it runs");
         servers[0] = Some(exchange(0, again, &self.old, &mut said));
-        for number in 0..SERVERS {
+        for (number, place) in servers.iter_mut().enumerate() {
             go_on();
-            let old = servers[number].take().expect("it runs");
-            servers[number] = Some(exchange(number, old, &self.new, &mut said));
+            let old = place.take().expect("it runs");
+            *place = Some(exchange(number, old, &self.new, &mut said));
             go_on();
             println!("{} of {SERVERS} replaced", number + 1);
             for server in 0..SERVERS {
