@@ -84,7 +84,7 @@ impl Service {
 }
 
 /// The status line; the rest is read away.
-fn read_answer(answers: &mut BufReader<TcpStream>) -> String {
+pub fn read_answer(answers: &mut BufReader<TcpStream>) -> String {
     let mut line = || {
         let mut line = String::new();
         answers.read_line(&mut line).expect("the service answers");

@@ -1,8 +1,8 @@
 //! `./scripts/bench`: measures, and asserts nothing.
 //!
 //! In one run: commits of the embedded store beside raw appending of the same bytes, at growing sizes of the store;
-//! opening it after a clean stop and after a kill; making its index again; issuing over HTTP with and without a store
-//! that keeps anything. With `production-address` instead: a running server's production address under load while the
+//! opening it after a clean stop and after a kill; making its index again; issuing and reporting usage over HTTP with and
+//! without a store that keeps anything. With `production-address` instead: a running server's production address under load while the
 //! marketplace hangs. docs/benchmarks.md says what each figure means.
 
 mod commits;
@@ -17,6 +17,7 @@ mod report;
 mod shape;
 #[path = "../tests/support/mod.rs"]
 mod support;
+mod usage;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,8 +101,9 @@ fn measured(quick: bool) -> report::Report {
     let sizes = growth::measure(folder.path(), &shape, &plan);
     drop(folder);
     let issue = issue::measure(if quick { Duration::from_secs(3) } else { Duration::from_secs(8) });
+    let usage = usage::measure(if quick { Duration::from_secs(3) } else { Duration::from_secs(8) });
     let left_out = plan.left_out(&sizes);
-    report::Report { quick, records: shape.records(), sizes, issue, left_out }
+    report::Report { quick, records: shape.records(), sizes, issue, usage, left_out }
 }
 
 /// On the disk that the build is on, not in a folder that may be memory.

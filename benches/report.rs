@@ -9,6 +9,7 @@ use crate::commits::CLIENTS;
 use crate::figures::{Figures, rounded};
 use crate::growth::Size;
 use crate::issue::Issue;
+use crate::usage::Usage;
 
 pub struct Report {
     pub quick: bool,
@@ -16,6 +17,7 @@ pub struct Report {
     pub records: usize,
     pub sizes: Vec<Size>,
     pub issue: Issue,
+    pub usage: Usage,
     pub left_out: Vec<String>,
 }
 
@@ -34,6 +36,10 @@ impl Report {
         self.issue.embedded.per_second() / self.issue.no_store.per_second()
     }
 
+    fn http_usage(&self) -> f64 {
+        self.usage.embedded.per_second() / self.usage.no_store.per_second()
+    }
+
     pub fn json(&self) -> Value {
         let by_size = |ratio: fn(&Size) -> Option<f64>| -> Map<String, Value> {
             let named = |size: &Size| Some((size.licenses.to_string(), json!(rounded(ratio(size)?))));
@@ -48,12 +54,14 @@ impl Report {
                 "embedded_commits_to_raw_append": at_100_000.and_then(Self::burst).map(rounded),
                 "embedded_commits_to_raw_append_sustained": at_100_000.and_then(Self::sustained).map(rounded),
                 "http_issue_to_no_store": rounded(self.http()),
+                "http_usage_to_no_store": rounded(self.http_usage()),
                 "growth_1000000_to_100000": self.growth().map(rounded),
                 "embedded_commits_to_raw_append_by_size": by_size(Self::burst),
                 "embedded_commits_to_raw_append_sustained_by_size": by_size(Self::sustained),
             },
             "sizes": self.sizes.iter().map(size_json).collect::<Vec<_>>(),
             "issue": { "embedded": self.issue.embedded.json(), "no_store": self.issue.no_store.json() },
+            "usage": { "embedded": self.usage.embedded.json(), "no_store": self.usage.no_store.json() },
             "left_out": self.left_out,
         })
     }
@@ -101,6 +109,10 @@ impl Report {
         line(self.issue.no_store.row("a store that keeps nothing"));
         line(self.issue.embedded.row("embedded store"));
         line(format!("  {:<44} {:>10.2}", "ratio", self.http()));
+        line("\nReporting usage of one license over HTTP".to_owned());
+        line(self.usage.no_store.row("a store that keeps nothing"));
+        line(self.usage.embedded.row("embedded store"));
+        line(format!("  {:<44} {:>10.2}", "ratio", self.http_usage()));
         for left_out in &self.left_out {
             line(format!("Left out: {left_out}"));
         }

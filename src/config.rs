@@ -29,7 +29,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use types::{ByteLimit, Filter, HttpUrl, SecondsTo, Switch};
+use types::{ByteLimit, Days, Filter, HttpUrl, SecondsTo, Switch};
 
 setting::settings! {
     /// Where callbacks, client software and the merchant API are served: address and port.
@@ -72,6 +72,8 @@ setting::settings! {
     request_timeout("request_timeout_secs"): Duration as SecondsTo<3_600> = "10";
     /// Time that running requests have when the service stops, in seconds.
     shutdown_timeout("shutdown_timeout_secs"): Duration as SecondsTo<3_600> = "15";
+    /// After how many days the personal data of licenses that have ended is erased, see `docs/privacy.md`. Unset: it is kept.
+    retention_days("retention_days"): Option<u32> as Option<Days> = "", example "1095";
     /// Time until one call to a marketplace's own interface is given up, in seconds.
     marketplace_timeout("marketplace_timeout_secs"): Duration as SecondsTo<25> = "10";
 }
@@ -95,6 +97,11 @@ impl Settings {
             message: message.to_owned(),
         };
         asked.into_iter().filter(|(is_asked, ..)| *is_asked).map(mistake).collect()
+    }
+
+    /// After which time the personal data of what has ended is erased.
+    pub fn retention(&self) -> Option<Duration> {
+        self.retention_days.map(|days| Duration::from_secs(u64::from(days) * 86_400))
     }
 
     /// How this service is spoken to without anything in front: `http` or `https`.

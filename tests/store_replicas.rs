@@ -385,3 +385,80 @@ fn a_server_that_is_gone_is_told_and_the_store_goes_on_when_it_is_back() {
         assert!(matches!(store.stopped().await, StoreState::Closed));
     });
 }
+
+/// Engines that count how often they continue, the first `failures` times in vain.
+fn continued_by(
+    database: &Database,
+    count: usize,
+    failures: i64,
+    turns: &Arc<AtomicI64>,
+) -> Vec<RecordStore> {
+    let open = |_| {
+        let turns = Arc::clone(turns);
+        let engine = PostgresEngine::open(&database.parsed()).expect("it opens");
+        RecordStore::start(engine.continued_by(Box::new(move |_| {
+            let turn = turns.fetch_add(1, Ordering::SeqCst);
+            if turn < failures {
+                Err(StoreError::Unreachable { doing: "continuing", why: "a test wants it".to_owned() })
+            } else {
+                Ok(())
+            }
+        })))
+    };
+    (0..count).map(open).collect()
+}
+
+fn revisions(made: Vec<Made>) -> Vec<Revision> {
+    made.into_iter().map(|made| made.expect("made").revisions[0]).collect()
+}
+
+#[test]
+fn a_database_that_was_taken_back_is_continued_once_and_no_revision_of_before_comes_again() {
+    let (database, turns) = (Cluster::shared().database(), Arc::default());
+    let stores = continued_by(&database, 3, 0, &turns);
+    let put =
+        |name: &'static str| move |n| CommitRequest::new().put(key(&format!("{name}/{n}")), ABSENT, 1, "");
+    run(async {
+        let mut newest = revisions(all(&stores, 30, put("first")).await).into_iter().max();
+        for (round, name) in ["second", "third"].into_iter().enumerate() {
+            PostgresEngine::say_recovered(&database.parsed()).expect("noted");
+            let made = revisions(all(&stores, 90, put(name)).await);
+            assert!(made.iter().min() > newest.as_ref(), "{name}");
+            newest = made.into_iter().max();
+            assert_eq!(turns.load(Ordering::SeqCst), round as i64 + 1, "one of three, once");
+            assert!(stores.iter().all(|store| store.promotions() == round as u64 + 1), "and each knows");
+        }
+    });
+}
+
+#[test]
+fn a_continuation_that_fails_is_done_again_before_anything_is_written() {
+    let (database, turns) = (Cluster::shared().database(), Arc::default());
+    let stores = continued_by(&database, 1, 1, &turns);
+    run(async {
+        stores[0].commit(CommitRequest::new().put(key("before"), ABSENT, 1, "")).await.expect("made");
+        PostgresEngine::say_recovered(&database.parsed()).expect("noted");
+        let put = || CommitRequest::new().put(key("after"), ABSENT, 1, "");
+        let refused = stores[0].commit(put()).await;
+        assert!(matches!(refused, Err(CommitError::Storage(StoreError::Unreachable { .. }))), "{refused:?}");
+        stores[0].commit(put()).await.expect("the second turn");
+        assert_eq!(turns.load(Ordering::SeqCst), 2);
+    });
+}
+
+#[test]
+fn who_cannot_continue_a_store_neither_reads_nor_writes_it_until_somebody_has() {
+    let (database, turns) = (Cluster::shared().database(), Arc::default());
+    let able = continued_by(&database, 1, 0, &turns);
+    let unable = replicas(&database, 1);
+    run(async {
+        PostgresEngine::say_recovered(&database.parsed()).expect("noted");
+        let put = |own| CommitRequest::new().put(key(own), ABSENT, 1, "");
+        let refused = unable[0].commit(put("a")).await;
+        assert!(matches!(refused, Err(CommitError::Storage(StoreError::Promoted))), "{refused:?}");
+        assert!(matches!(unable[0].get(&key("a")).await, Err(StoreError::Promoted)));
+        assert!(able[0].get(&key("a")).await.expect("continued, then read").is_none());
+        unable[0].commit(put("a")).await.expect("it goes on");
+        assert_eq!(turns.load(Ordering::SeqCst), 1);
+    });
+}

@@ -429,6 +429,7 @@ mod sample {
             },
             validity: for_ever(),
             start: None,
+            attachment: None,
             holds: Holds::default(),
             status_told_at: None,
             end: LicenseEnd::Running,
@@ -515,8 +516,9 @@ mod sample {
         };
         let accepting = License { start: awaited(StartEvent::Acceptance, None, true), ..license("acme", 5) };
         let came = Some(DelayedStart::Came { event: StartEvent::Acceptance, at: at(9) });
-        let begun = License { start: came, ..license("acme", 6) };
-        vec![bare, full, revoked, released, waiting, accepting, begun]
+        let begun = License { start: came, attachment: Some(Attachment::Own), ..license("acme", 6) };
+        let attached = License { attachment: Some(Attachment::To(license_id(6))), ..license("acme", 7) };
+        vec![bare, full, revoked, released, waiting, accepting, begun, attached]
     }
 
     fn app_infos() -> Vec<AppInfo> {
@@ -592,6 +594,35 @@ mod sample {
         let causes = [EndCause::Merchant, EndCause::Displaced, EndCause::Reissued];
         let ended = (2..).zip(causes).map(ended);
         [activation("acme", 1, 1), full].into_iter().chain(ended).collect()
+    }
+
+    fn devices() -> Vec<Device> {
+        let owner = |number| (merchant("acme"), license_id(1), ActivationId::from_uuid(number));
+        let bare = Device::new(owner(1), ([0; 32], [255; 32]), [7; 32]);
+        let share = |number, reset, ends_at| Share {
+            number,
+            package: PackageId::of(&license_id(1), 0),
+            window: QuotaWindow { starts_at: at(0), ends_at, ordinal: u32::MAX },
+            metric: "render-minutes".into(),
+            unit: "分钟".into(),
+            reset,
+            alignment: WindowAlignment::Calendar,
+            granted: Amount::parse("899999999999.9999").expect("an amount"),
+            used: Amount::parse("0.0001").expect("an amount"),
+            until: at(1),
+            returns_at: at(2),
+            is_closed: ends_at.is_none(),
+        };
+        let full = Device {
+            head: LedgerHead { seq: u64::MAX, hash: [1; 32] },
+            generation: u64::MAX,
+            merged_until: Some(at(-1)),
+            recent: vec![[0; 8], [255; 8]],
+            shares: vec![share(1, ResetWindow::None, None), share(u32::MAX, ResetWindow::Day, Some(at(3)))],
+            shares_granted: u32::MAX,
+            ..Device::new(owner(u128::MAX), ([9; 32], [8; 32]), [0; 32])
+        };
+        vec![bare, full]
     }
 
     pub fn status_list(owner: &str, number: StatusListNumber) -> StatusList {
@@ -1118,6 +1149,7 @@ mod sample {
         all.extend(records(claim_targets()));
         all.extend(records(places()));
         all.extend(records(activations()));
+        all.extend(records(devices()));
         all.extend(records(status_lists()));
         all.extend(records(flips()));
         all.extend(records(jobs()));
@@ -1134,6 +1166,13 @@ mod sample {
         all.extend(records(usage_outboxes()));
         all.extend(records(usage_sums()));
         all.extend(records(vec![idempotency(0, at(-1)), idempotency(255, at(1))]));
+        let erased = |merchant: &str, customer| Erasure {
+            merchant: MerchantId::parse(merchant).expect("valid"),
+            customer: CustomerDigest([customer; 32]),
+            pseudonym: CustomerId::pseudonym("0").expect("valid"),
+            at: at(1),
+        };
+        all.extend(records(vec![erased("acme", 0), erased("acme", 255), erased("b", 0)]));
         all.extend(records(vec![Restore { taken_at: at(0), restored_at: at(1) }]));
         all
     }
@@ -1216,7 +1255,7 @@ mod round_trip {
         let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
         let mut distinct = kinds.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), 32);
+        assert_eq!(distinct.len(), 33);
         // There is one restore record, under one key.
         let only_one = sample::all().last().map(std::mem::discriminant);
         for kind in distinct.into_iter().filter(|kind| Some(*kind) != only_one) {
@@ -1437,6 +1476,7 @@ acme/ins/generic\x00i schema 1 until None {"id":"i","purchase":{"merchant":"acme
 acme/ix_/pending\x00lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
 acme/kit/koogallery\x00tenant\x00i\xa3(\x84Uj\xebw\x98\xf2\xcfE\xfc]w,\x96\xe1&W,\"\xe6\xb4[\xfe\xb9\xf0\xbdJ\xe4x schema 1 until None {"merchant":"acme","marketplace":"koogallery","interface":"tenant","id":["t"],"channel":"c","body":"{}","received_at_ms":789789}
 acme/lic/lic_0000000000000000000001 schema 2 until None {"id":"lic_0000000000000000000001","merchant":"acme","product":"renderer","origin":{"issued":{"by":""}},"label":"","env":"live","sold":{"spec":"s","term":"permanent","machines":"unlimited","entitlements":[],"attributes":{},"offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]},"validity":{"starts_at_ms":0,"anchor_ms":0},"holds":{},"end":"running","generation":0,"issued":[],"license_key":"","orders":[],"created_at_ms":789,"updated_at_ms":789}
+acme/met/erased/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","customer":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","pseudonym":"erased-0","at_ms":1789}
 acme/non/koogallery-1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 2 until Some(789) {"merchant":"acme","channel":"koogallery-1","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request":"__________________________________________8","until_ms":789,"outcome":"done"}
 acme/ntc/koogallery-1\x00ntc_0000000000000000000001 schema 1 until None {"id":"ntc_0000000000000000000001","merchant":"acme","channel":"koogallery-1","kind":"channel.silent","at_ms":789}
 acme/plc/lic_0000000000000000000001 schema 1 until None {"merchant":"acme","license":"lic_0000000000000000000001","places":{"held":[]}}

@@ -4,23 +4,35 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::ExitCode;
 
-use license_client::{Config, Verdict, check, maintain};
+use license_client::{Amount, Config, Verdict, check, maintain, meter};
 
 const USAGE: &str = "client-example --product P --issuer ISS --keys JWKS_FILE --state DIR [--server URL] \
-    [--key TEXT] [--locale TAG] [--offline] [--maintain] [--test] [--json]";
+    [--key TEXT] [--locale TAG] [--offline] [--maintain] [--test] [--json] [--share METRIC=AMOUNT] [--meter METRIC=AMOUNT]";
 const FLAGS: [&str; 4] = ["--offline", "--maintain", "--test", "--json"];
 
 /// Takes the arguments without the program's name. Exit code: 0 licensed, 1 refused, 2 usage.
 pub fn run(args: impl Iterator<Item = String>) -> ExitCode {
     let options = options(args);
-    let verdict = match license(&options) {
-        Ok(verdict) => verdict,
+    let (config, verdict) = match license(&options) {
+        Ok(licensed) => licensed,
         Err(error) => {
             eprintln!("{error}\nusage: {USAGE}");
             return ExitCode::from(2);
         }
     };
     let locale = options.get("--locale").map_or("en", String::as_str);
+    if let Some((metric, amount)) = options.get("--meter").and_then(|text| amount_of(text)) {
+        return match meter(&config, metric, amount) {
+            Ok(metered) => {
+                println!("{amount} {metric} consumed, {} left on this machine", metered.left);
+                ExitCode::SUCCESS
+            }
+            Err(refusal) => {
+                println!("{}: {}", refusal.code(), refusal.reason(locale));
+                ExitCode::FAILURE
+            }
+        };
+    }
     if options.contains_key("--json") {
         println!("{}", verdict.to_json(locale));
     } else {
@@ -29,7 +41,7 @@ pub fn run(args: impl Iterator<Item = String>) -> ExitCode {
     if verdict.is_granted() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn license(options: &BTreeMap<String, String>) -> Result<Verdict, Box<dyn Error>> {
+fn license(options: &BTreeMap<String, String>) -> Result<(Config, Verdict), Box<dyn Error>> {
     let needed = |name: &str| options.get(name).ok_or_else(|| format!("{name} is missing"));
     let keys = std::fs::read_to_string(needed("--keys")?)?;
     let mut config = Config::new(needed("--product")?, needed("--issuer")?, &keys, needed("--state")?)?;
@@ -39,8 +51,18 @@ fn license(options: &BTreeMap<String, String>) -> Result<Verdict, Box<dyn Error>
     if let Some(url) = options.get("--server").filter(|_url| !options.contains_key("--offline")) {
         config = config.server(url);
     }
+    if let Some((metric, amount)) = options.get("--share").and_then(|text| amount_of(text)) {
+        config = config.share(metric, amount);
+    }
     let verdict = check(&config, options.get("--key").map(String::as_str));
-    Ok(if options.contains_key("--maintain") { maintain(&config) } else { verdict })
+    let verdict = if options.contains_key("--maintain") { maintain(&config) } else { verdict };
+    Ok((config, verdict))
+}
+
+/// `render-minutes=12.5`.
+fn amount_of(text: &str) -> Option<(&str, Amount)> {
+    let (metric, amount) = text.split_once('=')?;
+    Some((metric, Amount::parse(amount)?))
 }
 
 fn options(mut args: impl Iterator<Item = String>) -> BTreeMap<String, String> {

@@ -191,11 +191,15 @@ fn shown(ten_thousandths: i64) -> Amount {
     Amount::from_ten_thousandths(ten_thousandths).unwrap_or_default()
 }
 
-/// What is left of a metric, and whether anything was used that the server does not know: for [`crate::maintain`].
+/// What is left of a metric, and how many entries the server does not know; none where the server must look at the
+/// ledger before anything is granted. For [`crate::maintain`].
 pub(crate) fn standing(session: &Session<'_>, metric: &str) -> Option<(Amount, usize)> {
     let certificate = session.held.fitting_certificate()?;
     let claims = certificate.claims();
     let ledger = Ledger::open(session.config, &claims.act, claims.ledger.as_ref()?).ok()?;
+    if !ledger.is_sound() {
+        return None;
+    }
     let at = session.effective_now().max(claims.iat);
     let left = shares(&claims.quota, metric, &ledger, at).iter().map(|open| open.left).sum();
     Some((shown(left), ledger.entries().count()))

@@ -34,7 +34,8 @@ const LIST_REST_MAX_SECS: i64 = MINUTE_SECS;
 const LEDGER_WAITING_MAX: usize = 128;
 /// Most further renewals of one call for a long ledger: more than the longest needs.
 const LEDGER_ROUNDS_MAX: usize = 32;
-/// Age of a certificate from which a share that is low is asked for again although nothing was used.
+/// Age of a certificate from which what was used is told although there is enough left, and a share that is low is asked
+/// for again although nothing was used.
 const SHARE_RETRY_SECS: i64 = 60 * MINUTE_SECS;
 
 pub(crate) struct Session<'a> {
@@ -379,6 +380,15 @@ impl<'a> Session<'a> {
         answer
     }
 
+    /// Whether one request has not enough room for what waits.
+    fn has_long_ledger(&self) -> bool {
+        let Some(certificate) = self.held.fitting_certificate() else { return false };
+        let claims = certificate.claims();
+        let receipt = claims.ledger.as_ref();
+        let opened = receipt.and_then(|receipt| Ledger::open(self.config, &claims.act, receipt).ok());
+        opened.is_some_and(|ledger| ledger.sending().mark.more)
+    }
+
     fn set_ledger_aside(&self) -> bool {
         let certificate = self.held.fitting_certificate().map(|certificate| certificate.claims());
         let opened = certificate
@@ -394,7 +404,8 @@ impl<'a> Session<'a> {
             None => true,
             Some((left, waiting)) => {
                 let is_low = left.ten_thousandths() < wanted.ten_thousandths() / 2;
-                waiting >= LEDGER_WAITING_MAX || is_low && (waiting > 0 || age >= SHARE_RETRY_SECS)
+                let is_news = waiting > 0 || is_low;
+                waiting >= LEDGER_WAITING_MAX || is_low && waiting > 0 || is_news && age >= SHARE_RETRY_SECS
             }
         })
     }
@@ -551,6 +562,9 @@ impl<'a> Session<'a> {
     /// The server cannot be reached or says no; nothing is forgotten.
     pub fn release(&mut self) -> Result<(), Failure> {
         let server = Server::of(self.config).ok_or(Failure::Unreachable)?;
+        if self.has_long_ledger() {
+            self.renew();
+        }
         let Some(certificate) = self.held.fitting_certificate() else { return Ok(()) };
         let (id, text) = (certificate.claims().act.clone(), certificate.text().to_owned());
         let device = self.known_device();

@@ -107,6 +107,10 @@ impl App {
         now: Instant,
     ) -> Result<Activated, UseCaseError> {
         let license = &loaded.license.value;
+        if license.is_package() {
+            let why = "a quota package runs on no machine: activate the license that uses it up";
+            return Err(Refusal::IllegalState { why }.into());
+        }
         if license.sold.machine.binding == Binding::Unbound {
             let why = "the license is not bound to machines: the license key alone is enough";
             return Err(Refusal::IllegalState { why }.into());

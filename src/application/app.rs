@@ -66,6 +66,7 @@ pub struct App {
     pub(super) slots: StatusSlots,
     pub(super) calls: CallLog,
     pub(super) job_lease: TimeDelta,
+    retention: Option<TimeDelta>,
     /// What woke up.
     pub signals: Signals,
     queue: Vec<Mutex<()>>,
@@ -97,6 +98,7 @@ impl App {
             slots,
             calls,
             job_lease: usual_lease(),
+            retention: None,
             signals,
             queue,
         }
@@ -107,6 +109,18 @@ impl App {
     pub fn with_call_time(mut self, call_time: Duration) -> Self {
         self.job_lease = TimeDelta::from_std(call_time).map_or_else(|_| usual_lease(), lease_of);
         self
+    }
+
+    /// With a time after which the personal data of what has ended is erased; without one it is kept.
+    #[must_use]
+    pub fn with_retention(self, retention: Option<Duration>) -> Self {
+        let retention = retention.map(|time| TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX));
+        Self { retention, ..self }
+    }
+
+    /// What ended before this is kept without personal data; nothing when all of it is kept.
+    pub fn forgets_before(&self) -> Option<Instant> {
+        self.retention.and_then(|time| self.now().checked_sub_signed(time))
     }
 
     /// With marketplaces that can be asked for and told more than orders. Without them their codes cannot be redeemed.

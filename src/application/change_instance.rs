@@ -14,7 +14,7 @@ use crate::domain::{
 };
 
 /// Tokens name their product for ever: a license never becomes one of another.
-pub(super) const OTHER_PRODUCT: &str = "the SKU means a spec of another product: give it to a spec of the license's own product in the apply file";
+pub(super) const OTHER_PRODUCT: &str = "the SKU means a spec of another product, or of another kind: give it to a spec of the license's own product in the apply file";
 
 /// What changes a license.
 pub(super) struct OrderedChange<'a> {
@@ -100,7 +100,7 @@ impl App {
             return Ok(Settled::Later("no spec knows the SKU yet".into()));
         };
         let license = self.find_license(&key.merchant, &purchase.license).await?;
-        if license.is_some_and(|license| license.value.product != spec.product) {
+        if license.is_some_and(|license| !spec.suits(&license.value)) {
             return Ok(Settled::Later(OTHER_PRODUCT.into()));
         }
         let merchant = self.merchant(&key.merchant).await?;
@@ -185,7 +185,7 @@ impl App {
         let key = RecordKey::Spec(call.merchant.clone(), license.sold.spec.clone());
         let present: Option<Versioned<Owned<Spec>>> = find(self.store.as_ref(), key).await?;
         let leads_there = present.is_none_or(|present| present.value.value.may_become(&spec));
-        if !leads_there || spec.product != license.product {
+        if !leads_there || !spec.suits(license) {
             return Ok(PurchaseOutcome::ChangeRefused);
         }
         let places = &loaded.places.value.places;

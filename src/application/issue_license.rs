@@ -6,8 +6,8 @@ use super::mint::{sold_spec, term_of};
 use super::ports::{ABSENT, StoreError, Urgency, Versioned, find};
 use super::record::{Owned, RecordKey};
 use crate::domain::{
-    Actor, CustomerId, DelayedStart, Env, Instant, License, LicenseId, MerchantId, NewLicense, Origin,
-    ProductId, Refusal, Spec, SpecId, SpecTerm, Term, Validity,
+    Actor, Attachment, CustomerId, DelayedStart, Env, Instant, License, LicenseId, MerchantId, NewLicense,
+    Origin, ProductId, Refusal, Spec, SpecId, SpecKind, SpecTerm, Term, Validity,
 };
 
 /// What is to be issued.
@@ -83,7 +83,8 @@ impl App {
             let why = format!("the spec starts with {}: leave this out", spec.starts.as_str());
             return Err(invalid("/starts_at", &why));
         }
-        let license = self.make_license(&merchant, new, start, now).await?;
+        let attachment = (spec.kind == SpecKind::Package).then_some(Attachment::Own);
+        let license = self.make_license(&merchant, new, (start, attachment), now).await?;
         let commit =
             self.minted(&license, &order.actor, now).with_urgency(Urgency::Grow).put(license.clone(), ABSENT);
         let revision_at = 2;

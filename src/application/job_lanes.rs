@@ -92,6 +92,7 @@ impl App {
             Task::QueryCode { merchant, license, .. } | Task::ReportUse { merchant, license, .. } => {
                 self.channel_of_license(merchant, license).await
             }
+            Task::AttachPackage { .. } => Ok(None),
             Task::UploadLicense { key } => {
                 let key = RecordKey::HandedOver(key.clone());
                 let found: Option<Versioned<HandedOver>> = find(self.store.as_ref(), key).await?;

@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 
 use super::app::{App, UseCaseError};
 use crate::domain::{
-    Charging, DelayedStart, Instant, License, Merchant, Multiply, NewLicense, OldKeyFate, Purchase,
-    PurchaseFacts, QuotaPackage, Refusal, Sku, SoldSpec, Spec, SpecTerm, Term, Validity,
+    Attachment, Charging, DelayedStart, Instant, License, Merchant, Multiply, NewLicense, OldKeyFate,
+    Purchase, PurchaseFacts, QuotaPackage, Refusal, Sku, SoldSpec, Spec, SpecTerm, Term, Validity,
 };
 
 /// How far the marketplace's own end may lie behind start + term: it rounds up to the end of a day in Beijing.
@@ -91,11 +91,11 @@ impl App {
         &self,
         merchant: &Merchant,
         new: NewLicense,
-        start: Option<DelayedStart>,
+        (start, attachment): (Option<DelayedStart>, Option<Attachment>),
         now: Instant,
     ) -> Result<License, UseCaseError> {
         let mut license = License::new(new, None, now, now);
-        license.start = start;
+        (license.start, license.attachment) = (start, attachment);
         self.sign_new_key(merchant, &mut license, OldKeyFate::StaysValid, now).await?;
         Ok(license)
     }

@@ -4,6 +4,7 @@ mod activate;
 mod api_tokens;
 mod app;
 mod apply_catalog;
+mod attach_package;
 mod begin_license;
 mod breakers;
 mod call_log;
@@ -14,7 +15,9 @@ mod compare_catalog;
 mod compare_orders;
 mod continue_after_restore;
 mod decide_usage;
+mod decide_use;
 mod disk_room;
+mod erase_customer;
 mod escrow_quota;
 mod explain_license;
 mod explain_progress;
@@ -68,6 +71,7 @@ mod upgrade_instance;
 mod use_quota;
 mod validate;
 mod view_channels;
+mod view_customer;
 mod view_licenses;
 mod view_orders;
 mod view_outbox;
@@ -82,11 +86,13 @@ pub use apply_catalog::{
     Applied, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, ApplyMode, Catalog,
     CatalogMistake, EntryChange,
 };
+pub use attach_package::MovePackage;
 pub use begin_license::CodeUse;
 pub use check_channel::{ChannelChecks, CheckFinding, CheckItem, CheckState, CheckedChannel, CheckedItem};
 pub use compare_catalog::MemberChange;
 pub use compare_orders::{COMPARED_MAX, ComparedOrder, ListedOrder};
 pub use continue_after_restore::Continued;
+pub use erase_customer::{ERASED_MAX, EraseCustomers, Erased, customer_digest};
 pub use escrow_quota::{QUOTA_ASKS_MAX, QuotaAsk};
 pub use explain_license::{Explanation, PackageThen};
 pub use fetch_order::{FetchOrder, Fetched};
@@ -114,6 +120,7 @@ pub use use_quota::{
     QuotaHolder, USED_AGO_DAYS_MAX, USED_ITEMS_MAX, UseQuota, UseQuotaFault, UsedItem, UsedQuota,
 };
 pub use view_channels::{CallFilter, ChannelView};
+pub use view_customer::HeldOfCustomer;
 pub use view_licenses::{LicenseFilter, LicenseOrPurchase, marketplace_ids};
 pub use view_orders::{OrderFilter, OrderState, OrderView, SuggestedSpec};
 pub use view_outbox::{OutboxEntry, OutboxFilter, OutboxState};

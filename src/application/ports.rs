@@ -11,9 +11,9 @@ pub use super::record::Versioned;
 use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
 use super::tell_standing::tell_standing;
 use crate::domain::{
-    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, Device, EventId,
-    InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId,
-    ProductId, RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
+    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, CustomerDigest, Device,
+    EventId, InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails,
+    OrderId, ProductId, RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
     UsageKey, UsageRecord,
 };
 
@@ -266,6 +266,20 @@ pub enum Listing {
         merchant: MerchantId,
         /// Only those behind this one.
         after: Option<RecordKey>,
+    },
+    /// What marketplaces told of companies and people, in no order that means anything, behind the given one.
+    Kit {
+        /// To whom.
+        merchant: MerchantId,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
+    /// Customers whose personal data was erased, by digest, behind the given one.
+    Erasures {
+        /// Whose.
+        merchant: MerchantId,
+        /// Only greater ones.
+        after: Option<CustomerDigest>,
     },
     /// Answered reports of usage of a merchant, in no order that means anything, behind the given one.
     UsageReports {

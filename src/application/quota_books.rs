@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::app::{App, UseCaseError};
-use super::ports::{ABSENT, Change, Commit, StoreError, Versioned, find};
+use super::ports::{ABSENT, Change, Commit, StoreError, Versioned, find, find_all};
 use super::record::{CounterKey, Record, RecordKey};
 use crate::domain::{
     Charging, Instant, License, LicenseId, MerchantId, Meter, MeterKey, Origin, Purchase, QuotaAccount,
@@ -21,6 +21,8 @@ pub(super) struct QuotaBooks {
     revision: u64,
     /// What the account was made from, where it is not as stored: nothing may have been taken since.
     followed: Option<Commit>,
+    /// The purchases of the packages that it holds beside its own.
+    purchases: Vec<Versioned<License>>,
 }
 
 impl QuotaBooks {
@@ -29,6 +31,10 @@ impl QuotaBooks {
         let license = &self.license.value;
         let key = RecordKey::License(license.merchant.clone(), license.id.clone());
         commit = commit.with(Change::Check(key, self.license.revision));
+        for Versioned { value: purchase, revision } in &self.purchases {
+            let key = RecordKey::License(purchase.merchant.clone(), purchase.id.clone());
+            commit = commit.with(Change::Check(key, *revision));
+        }
         let Some(followed) = &self.followed else {
             let key = RecordKey::QuotaAccount(license.merchant.clone(), license.id.clone());
             return commit.with(Change::Check(key, self.revision));
@@ -48,15 +54,46 @@ impl App {
     ) -> Result<QuotaBooks, UseCaseError> {
         let Some(Versioned { value: mut account, revision }) = account else {
             let account = QuotaAccount::open(&license.value);
-            return Ok(QuotaBooks { license, account, revision: ABSENT, followed: Some(Commit::new()) });
+            let (followed, purchases) = (Some(Commit::new()), Vec::new());
+            return Ok(QuotaBooks { license, account, revision: ABSENT, followed, purchases });
         };
-        if account.is_settled(&license.value) {
-            return Ok(QuotaBooks { license, account, revision, followed: None });
+        let purchases = self.purchases_of(&account).await?;
+        if is_settled(&account, &license.value, &purchases) {
+            return Ok(QuotaBooks { license, account, revision, followed: None, purchases });
         }
-        let counts = self.counts_at(&account, &license.value, now).await?;
+        let counts = self.counts_to_follow(&account, &license.value, &purchases, now).await?;
         let followed = Some(unchanged_since(Commit::new(), &account, &counts));
-        account.follow(&license.value, &counts, now);
-        Ok(QuotaBooks { license, account, revision, followed })
+        follow(&mut account, &license.value, &purchases, &counts, now);
+        Ok(QuotaBooks { license, account, revision, followed, purchases })
+    }
+
+    /// The purchases of the packages that an account holds beside those that its license was sold with.
+    pub(super) async fn purchases_of(
+        &self,
+        account: &QuotaAccount,
+    ) -> Result<Vec<Versioned<License>>, UseCaseError> {
+        let key = |purchase| RecordKey::License(account.merchant.clone(), purchase);
+        let keys: Vec<_> = account.purchases().into_iter().map(key).collect();
+        let found: Vec<Option<Versioned<License>>> = find_all(self.store.as_ref(), &keys).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Every counter that is needed to follow the license and those purchases: of what has ended as it stood then.
+    pub(super) async fn counts_to_follow(
+        &self,
+        account: &QuotaAccount,
+        license: &License,
+        purchases: &[Versioned<License>],
+        now: Instant,
+    ) -> Result<QuotaCounts, UseCaseError> {
+        let ends = purchases.iter().filter_map(|purchase| purchase.value.quota_ended_at());
+        let instants: Vec<Instant> = ends.chain([now]).collect();
+        let meters = |held: &crate::domain::HeldPackage| {
+            let at = |instant: &Instant| held.meters_at(held.stands_at(license.quota_ended_at(), *instant));
+            instants.iter().flat_map(at).collect::<Vec<_>>()
+        };
+        let keys = account.packages.iter().flat_map(meters).collect();
+        self.quota_counts(&license.merchant, keys).await
     }
 
     /// What a change of the license means for its packages, in the same commit: what is left of the old ones is exchanged
@@ -145,6 +182,29 @@ impl App {
 }
 
 /// What was taken of each open package is what it was when it was read.
+/// Whether an account says what its license and the purchases of its other packages say.
+pub(super) fn is_settled(
+    account: &QuotaAccount,
+    license: &License,
+    purchases: &[Versioned<License>],
+) -> bool {
+    account.is_settled(license) && purchases.iter().all(|purchase| account.is_settled_with(&purchase.value))
+}
+
+/// Makes it say so.
+pub(super) fn follow(
+    account: &mut QuotaAccount,
+    license: &License,
+    purchases: &[Versioned<License>],
+    counts: &QuotaCounts,
+    now: Instant,
+) {
+    account.follow(license, counts, now);
+    for purchase in purchases {
+        account.follow_purchase(&purchase.value, counts, now);
+    }
+}
+
 fn unchanged_since(commit: Commit, account: &QuotaAccount, counts: &QuotaCounts) -> Commit {
     account.open_packages().fold(commit, |commit, held| {
         let key = held.meter(Meter::Taken);

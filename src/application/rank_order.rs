@@ -91,7 +91,7 @@ impl App {
         let spec = self.spec_meant(&key.merchant, channel, &facts).await?;
         let license = self.find_license(&key.merchant, license).await?;
         // A license never becomes one of another product.
-        let fits = |spec: &Spec| license.as_ref().is_none_or(|license| license.value.product == spec.product);
+        let fits = |spec: &Spec| license.as_ref().is_none_or(|license| spec.suits(&license.value));
         Ok(spec.filter(fits).map(|spec| (spec, facts)))
     }
 

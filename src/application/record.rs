@@ -2,12 +2,12 @@
 
 use crate::domain::{
     Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk,
-    CallId, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, Device, EventId, HandedOver,
-    HandedOverKey, InstanceId, Instant, JobId, KitInterface, License, LicenseId, Marketplace, Merchant,
-    MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId, Places, Product,
-    ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene, Reservation, ReservationId, Restore,
-    Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest, UsageGrant,
-    UsageId, UsageKey, UsageRecord, UsageSum, authorization_code,
+    CallId, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, CustomerDigest, Device, Erasure,
+    EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KitInterface, License, LicenseId,
+    Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId,
+    Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene, Reservation,
+    ReservationId, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot,
+    TokenDigest, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, authorization_code,
 };
 
 /// The key of one record.
@@ -68,6 +68,8 @@ pub enum RecordKey {
     Idempotency(MerchantId, [u8; 32]),
     /// The last restore of this store, if there was one.
     Restore,
+    /// That a customer's personal data was erased.
+    Erasure(MerchantId, CustomerDigest),
     /// What a marketplace told of a company.
     Kit {
         /// To whom.
@@ -269,6 +271,13 @@ pub enum Task {
         /// Which.
         key: HandedOverKey,
     },
+    /// Find the license that uses up a package that was bought by itself.
+    AttachPackage {
+        /// Whose.
+        merchant: MerchantId,
+        /// The package's own purchase.
+        package: LicenseId,
+    },
     /// Push what waits of a channel's usage.
     PushUsage {
         /// Whose.
@@ -306,6 +315,7 @@ impl Task {
             Self::LookAtOrder { .. } => "look_at_order",
             Self::UploadLicense { .. } => "upload_license",
             Self::PushUsage { .. } => "push_usage",
+            Self::AttachPackage { .. } => "attach_package",
         }
     }
 
@@ -323,6 +333,7 @@ impl Task {
             Self::LookAtOrder { merchant, order, .. } => (merchant, order.order_id.as_str()),
             Self::UploadLicense { key } => (&key.merchant, key.request.as_str()),
             Self::PushUsage { merchant, channel } => (merchant, channel.as_str()),
+            Self::AttachPackage { merchant, package } => (merchant, package.as_str()),
         }
     }
 }
@@ -578,6 +589,7 @@ impl Record {
             | Self::Job(_)
             | Self::Event(_)
             | Self::Restore(_)
+            | Self::Erasure(_)
             | Self::Kit(_)
             | Self::Calls(_)
             | Self::Standing(_)
@@ -637,6 +649,7 @@ records! {
     Replay(Replay) = |it| RecordKey::Replay(it.merchant.clone(), it.channel.clone(), it.digest);
     Idempotency(Idempotency) = |it| RecordKey::Idempotency(it.merchant.clone(), it.key_digest);
     Restore(Restore) = |_it| RecordKey::Restore;
+    Erasure(Erasure) = |it| RecordKey::Erasure(it.merchant.clone(), it.customer);
     Kit(KitRecord) = |it| RecordKey::Kit {
         merchant: it.merchant.clone(),
         marketplace: it.marketplace,

@@ -199,6 +199,7 @@ impl App {
                 self.look_at_order(merchant, channel, order, leased.value.since).await
             }
             Task::UploadLicense { key } => self.upload_license(key).await,
+            Task::AttachPackage { merchant, package } => self.attach_package(merchant, package).await,
             Task::PushUsage { merchant, channel } => self.push_usage(merchant, channel).await,
             Task::ReportUse { merchant, license, client } => self.report_use(merchant, license, client).await,
         };

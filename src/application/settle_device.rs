@@ -169,7 +169,9 @@ impl App {
         }
         if let Some(usable_until) = settling.usable_until {
             device.extend(usable_until, now);
-            if !asks.is_empty() {
+            // What was told late takes what is left before anybody asks for more of it.
+            let is_late = merged.uses.iter().any(|used| used.is_late);
+            if !asks.is_empty() && !is_late {
                 let granted = self.grant_shares(&escrow, device, asks, usable_until).await?;
                 // What is checked about the books comes before what is counted in them.
                 counted = [granted, counted].concat();

@@ -12,9 +12,9 @@ use super::ports::{
 use super::receive_purchase::accepted;
 use super::record::{ClaimTarget, Job, Owned, RecordKey, Task};
 use crate::domain::{
-    Actor, AppliedChange, AppliedOrder, Channel, DelayedStart, EarlyEvent, EventKind, HoldBy, Instant,
-    License, Merchant, MerchantId, NewLicense, OrderDetails, OrderLineKey, Origin, Purchase, PurchaseFacts,
-    PurchaseOutcome, PurchaseState, Spec, WorkFault,
+    Actor, AppliedChange, AppliedOrder, Attachment, Channel, DelayedStart, EarlyEvent, EventKind, HoldBy,
+    Instant, License, Merchant, MerchantId, NewLicense, OrderDetails, OrderLineKey, Origin, Purchase,
+    PurchaseFacts, PurchaseOutcome, PurchaseState, Spec, SpecKind, WorkFault,
 };
 
 /// What became of a try to settle.
@@ -188,6 +188,7 @@ impl App {
             None => accepted(&purchase),
         };
         self.store.commit(call.remembered(commit, &outcome)).await?;
+        self.signals.jobs.notify_one();
         Ok(outcome)
     }
 
@@ -301,6 +302,11 @@ impl App {
         let mut license = License::new(new, Some(&order_id), purchase.received_at, now);
         license.start = DelayedStart::awaited(spec.starts, spec.updates, facts.ends_at.is_some());
         let mut jobs = Vec::new();
+        if spec.kind == SpecKind::Package {
+            license.attachment = Some(Attachment::Own);
+            let (merchant, package) = (merchant.id.clone(), license.id.clone());
+            jobs.push(self.job(Task::AttachPackage { merchant, package }, now));
+        }
         for early in std::mem::take(&mut purchase.early) {
             jobs.extend(self.apply_early(&mut license, &purchase.key, early, channel, now)?);
         }

@@ -11,7 +11,7 @@ use crate::domain::{Instant, Merchant, MerchantId, Validity};
 /// Records looked at, and deleted in one commit, at a time.
 const PAGE: usize = 500;
 /// Pause between two pages: nobody waits for this, and others wait behind it.
-const BETWEEN_PAGES: Duration = Duration::from_millis(10);
+pub(super) const BETWEEN_PAGES: Duration = Duration::from_millis(10);
 
 /// Which records lapse.
 #[derive(Debug, Clone, Copy)]

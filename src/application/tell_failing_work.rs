@@ -85,6 +85,7 @@ impl App {
             | Task::ApplyChange { .. }
             | Task::LookAtOrder { .. }
             | Task::UploadLicense { .. }
+            | Task::AttachPackage { .. }
             | Task::PushUsage { .. } => None,
         };
         let refunds = jobs.iter().filter_map(received).filter_map(|at| rule.refund_at(at));

@@ -84,7 +84,7 @@ impl App {
         let Some(facts) = purchase.facts.as_ref() else { return Ok(PurchaseOutcome::InvalidParameter) };
         let spec = self.spec_meant(call.merchant, call.channel, facts).await?;
         // A license never becomes one of another product.
-        let Some(spec) = spec.filter(|spec| spec.product == license.product) else {
+        let Some(spec) = spec.filter(|spec| spec.suits(&license)) else {
             return Ok(PurchaseOutcome::Processing);
         };
         let merchant = self.merchant(call.merchant).await?;

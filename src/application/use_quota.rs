@@ -10,14 +10,15 @@ use chrono::{DurationRound, TimeDelta};
 use sha2::{Digest, Sha256};
 
 use super::app::{App, UseCaseError, decided};
+use super::decide_use::{Payment, draw, exhausted, granted, instants, mistakes};
 use super::ports::{ABSENT, Change, Commit, StoreError, Urgency, Versioned, find};
 use super::quota_books::{QuotaBooks, misplaced};
 use super::record::{CounterKey, Record, RecordKey, UsageReport, UsedHour};
 use super::record_usage::UsageItemMistake;
 use crate::domain::{
-    Activation, ActivationId, ActivationState, Actor, Amount, EventKind, HeldPackage, Instant, License,
-    LicenseId, MerchantId, Meter, MeterKey, MetricGrant, PackageGrant, QuotaAccount, QuotaCounts, QuotaPool,
-    QuotaWindow, Refusal, Reservation, ReservationId, ReservationState, ReservedPart, TokenId, UsageGrant,
+    Activation, ActivationId, ActivationState, Actor, Amount, EventKind, Instant, License, LicenseId,
+    MerchantId, Meter, MeterKey, PackageGrant, QuotaAccount, QuotaCounts, QuotaPool, Refusal, Reservation,
+    ReservationId, ReservationState, ReservedPart, TokenId, UsageGrant,
 };
 
 /// Most items of one report.
@@ -26,8 +27,6 @@ pub const USED_ITEMS_MAX: usize = 1_000;
 pub const USED_AGO_DAYS_MAX: i64 = 30;
 /// How long an answered report is remembered, in days: longer than any use in it could be reported for the first time.
 const REPORT_DAYS: i64 = 31;
-/// How far a reporter's clock may be ahead, in seconds.
-const AHEAD_SECS_MAX: i64 = 300;
 /// Most windows of packages that one report may touch: what one commit and one record hold easily.
 const WINDOWS_MAX: usize = 500;
 
@@ -101,15 +100,8 @@ struct Opened {
     account: Option<Versioned<QuotaAccount>>,
 }
 
-/// What one window of one package pays for a whole report.
-struct Payment<'a> {
-    held: &'a HeldPackage,
-    window: QuotaWindow,
-    grant: PackageGrant,
-}
-
 impl UseQuota {
-    fn pointer(&self, index: usize, member: &str) -> String {
+    pub(super) fn pointer(&self, index: usize, member: &str) -> String {
         if self.is_list { format!("/items/{index}/{member}") } else { format!("/{member}") }
     }
 
@@ -432,122 +424,4 @@ pub(super) fn used_hour(license: &License, grant: &PackageGrant, now: Instant) -
     });
     let used = grant.amount.plus(grant.over).unwrap_or(grant.amount);
     Change::Add(counter, used.ten_thousandths())
-}
-
-/// Everything that is wrong with the items themselves.
-fn mistakes(order: &UseQuota, account: &QuotaAccount, now: Instant) -> Vec<UsageItemMistake> {
-    let mut mistakes = Vec::new();
-    for (index, item) in order.items.iter().enumerate() {
-        let mut wrong = |member, why: String| mistakes.push(UsageItemMistake { index, member, why });
-        if !account.knows(&item.metric) {
-            let known: BTreeSet<&str> =
-                account.packages.iter().map(|held| held.package.template.metric.as_str()).collect();
-            let known = known.into_iter().collect::<Vec<_>>().join(", ");
-            wrong(
-                "metric",
-                match known.as_str() {
-                    "" => "the license has no quota".to_owned(),
-                    known => format!("the license has no package of this metric; it has {known}"),
-                },
-            );
-        }
-        if item.amount == Amount::ZERO {
-            wrong("amount", "an amount that is used is more than zero".to_owned());
-        }
-        if item.occurred_at.is_some_and(|at| at > now + TimeDelta::seconds(AHEAD_SECS_MAX)) {
-            wrong("occurred_at", "it lies ahead: set the clock".to_owned());
-        }
-    }
-    mistakes
-}
-
-/// When each item counts: never later than now.
-fn instants(order: &UseQuota, now: Instant) -> Result<Vec<Instant>, Refusal> {
-    let oldest = now - TimeDelta::days(USED_AGO_DAYS_MAX);
-    let instant = |(index, item): (usize, &UsedItem)| match item.occurred_at {
-        Some(at) if at < oldest => {
-            let pointer = order.pointer(index, "occurred_at");
-            Err(Refusal::UsageTooOld { pointer, days: USED_AGO_DAYS_MAX })
-        }
-        at => Ok(at.unwrap_or(now).min(now)),
-    };
-    order.items.iter().enumerate().map(instant).collect()
-}
-
-/// What each window pays in all; or the first item for which there is not enough.
-fn draw<'a>(
-    order: &UseQuota,
-    instants: &[Instant],
-    pool: &mut QuotaPool<'a>,
-) -> Result<Vec<Payment<'a>>, usize> {
-    let mut payments: Vec<Payment<'a>> = Vec::new();
-    let mut metrics: Vec<&str> = Vec::new();
-    for (index, (item, at)) in order.items.iter().zip(instants).enumerate() {
-        let place = metrics.iter().position(|known| *known == item.metric).unwrap_or_else(|| {
-            metrics.push(&item.metric);
-            metrics.len() - 1
-        });
-        let held: Vec<_> = pool.covering(&item.metric, *at);
-        for draw in pool.draw(&item.metric, item.amount, *at).map_err(|_left| index)? {
-            let known = payments.iter_mut().find(|payment| payment.grant.is_of(&draw.package, &draw.window));
-            if let Some(Payment { grant, .. }) = known {
-                grant.amount = grant.amount.plus(draw.amount).unwrap_or(grant.amount);
-                grant.over = grant.over.plus(draw.over).unwrap_or(grant.over);
-                continue;
-            }
-            let Some((held, window)) = held.iter().find(|(held, _)| held.id == draw.package) else {
-                continue;
-            };
-            let grant = PackageGrant {
-                package: draw.package,
-                metric: u16::try_from(place).unwrap_or(u16::MAX),
-                window_starts_at: window.starts_at,
-                window_ends_at: window.ends_at,
-                amount: draw.amount,
-                over: draw.over,
-                left: Amount::ZERO,
-            };
-            payments.push(Payment { held, window: *window, grant });
-        }
-    }
-    for payment in &mut payments {
-        payment.grant.left = pool.room(payment.held, &payment.window);
-    }
-    Ok(payments)
-}
-
-fn granted(order: &UseQuota, payments: &[Payment<'_>], pool: &QuotaPool<'_>, now: Instant) -> UsageGrant {
-    let mut metrics: Vec<MetricGrant> = Vec::new();
-    for item in &order.items {
-        if let Some(known) = metrics.iter_mut().find(|known| known.metric == item.metric) {
-            known.granted = known.granted.plus(item.amount).unwrap_or(known.granted);
-            continue;
-        }
-        let left = pool.left(&item.metric, now);
-        metrics.push(MetricGrant {
-            metric: item.metric.clone(),
-            granted: item.amount,
-            left: left.left,
-            window_ends_at: left.window_ends_at,
-        });
-    }
-    UsageGrant { metrics, packages: payments.iter().map(|payment| payment.grant.clone()).collect() }
-}
-
-fn exhausted(
-    order: &UseQuota,
-    index: usize,
-    account: &QuotaAccount,
-    counts: &QuotaCounts,
-    now: Instant,
-) -> Refusal {
-    let metric = order.items.get(index).map(|item| item.metric.clone()).unwrap_or_default();
-    let left = QuotaPool::new(account, counts.clone()).left(&metric, now);
-    Refusal::QuotaExhausted {
-        pointer: order.pointer(index, "amount"),
-        metric,
-        left: left.left,
-        window_ends_at: left.window_ends_at,
-        resets_at: left.resets_at,
-    }
 }

@@ -125,7 +125,7 @@ impl App {
     }
 
     /// Licenses and waiting purchases, merged by id: ids sort by time.
-    async fn newest_before(
+    pub(super) async fn newest_before(
         &self,
         merchant: &MerchantId,
         before: Option<&LicenseId>,

@@ -224,6 +224,7 @@ fn line_of(task: &Task) -> Option<&OrderLineKey> {
         | Task::ReportUse { .. }
         | Task::LookAtOrder { .. }
         | Task::UploadLicense { .. }
+        | Task::AttachPackage { .. }
         | Task::PushUsage { .. } => None,
     }
 }
@@ -231,6 +232,7 @@ fn line_of(task: &Task) -> Option<&OrderLineKey> {
 fn license_of(task: &Task) -> Option<LicenseId> {
     match task {
         Task::QueryCode { license, .. } | Task::ReportUse { license, .. } => Some(license.clone()),
+        Task::AttachPackage { package, .. } => Some(package.clone()),
         Task::SettlePurchase { .. }
         | Task::RankOrder { .. }
         | Task::RedeemCode { .. }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::app::{App, UseCaseError};
 use super::ports::{Listing, Versioned, find, find_all, list};
+use super::quota_books::{follow, is_settled};
 use super::record::{Instance, RecordKey};
 use crate::domain::{
     HeldPackage, InstanceId, Instant, License, LicenseId, Marketplace, MerchantId, Meter, Purchase,
@@ -72,9 +73,10 @@ impl App {
             let account = QuotaAccount::open(license);
             return Ok(shown(&account, license, &QuotaCounts::default(), now));
         };
-        let mut counts = self.counts_at(&account, license, now).await?;
-        if !account.is_settled(license) {
-            account.follow(license, &counts, now);
+        let purchases = self.purchases_of(&account).await?;
+        let mut counts = self.counts_to_follow(&account, license, &purchases, now).await?;
+        if !is_settled(&account, license, &purchases) {
+            follow(&mut account, license, &purchases, &counts, now);
             counts = self.counts_at(&account, license, now).await?;
         }
         let is_reserved = |held: &HeldPackage| counts.get(&held.meter(Meter::Reserved)) > 0;

@@ -64,6 +64,7 @@ product = "acme-cad"
 sku = "CAD-RENDER-1000"
 name = { zh = "渲染套餐包", en = "Render package" }
 term = "P1Y"
+kind = "license"                             # or package: its quota is for a running license of the same customer and product
 multiply = "quota"
 [[spec.quota]]
 metric = "render-minutes"

@@ -355,7 +355,27 @@ fn details(license: &Value) -> String {
     let line = |(name, value): (&String, &Value)| {
         format!("{:<15} {}\n", printable(name), printable(&cell(Some(value))))
     };
-    members.into_iter().map(line).collect()
+    members.retain(|(name, value)| name.as_str() != "quota" || value.as_array().is_none_or(Vec::is_empty));
+    let mut text: String = members.into_iter().map(line).collect();
+    let columns = [
+        ("QUOTA", "metric"),
+        ("AMOUNT", "amount"),
+        ("RESET", "reset"),
+        ("LEFT", "window_left"),
+        ("UNTIL", "window_ends_at"),
+        ("TOTAL", "total"),
+        ("USED", "used"),
+        ("RESERVED", "reserved"),
+        ("LEFT IN ALL", "left"),
+        ("EXPIRED", "expired"),
+        ("REFUNDED", "refunded"),
+        ("PACKAGE", "id"),
+    ];
+    let packages = Table::of_items(&license["quota"], &columns);
+    if !packages.is_empty() {
+        text.push_str(&format!("\n{}", packages.render()));
+    }
+    text
 }
 
 /// The verdict in one line, what it rests on, and the events in a table.

@@ -12,6 +12,7 @@ mod channel_check;
 mod client_example;
 mod config;
 mod crypto;
+mod customer;
 mod demo;
 mod encryption;
 mod failure;
@@ -26,6 +27,7 @@ mod outbox;
 mod output;
 mod problem;
 mod progress;
+mod quota;
 mod restore;
 mod sandbox;
 mod sandbox_chaos;
@@ -117,7 +119,7 @@ enum Command {
     ConfigSample,
     /// Create and change a merchant's catalog from a file; never deletes.
     Apply(apply::Apply),
-    /// Licenses: list, show, explain, issue, import, suspend, resume, revoke, reissue.
+    /// Licenses: list, show, explain, issue, import, accept, app-info, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
     /// Production addresses: list, show, calls, check, test-code.
@@ -126,9 +128,15 @@ enum Command {
     /// Orders of marketplaces: list, show, map, retry, fetch, missing.
     #[command(subcommand)]
     Order(order::Order),
+    /// Personal data of customers: export, erase, erasures.
+    #[command(subcommand)]
+    Customer(customer::Customer),
     /// Work that waits for a marketplace: list, retry.
     #[command(subcommand)]
     Outbox(outbox::Outbox),
+    /// Show quota packages, and say which license uses one up.
+    #[command(subcommand)]
+    Quota(quota::Quota),
     /// Usage of pay-per-use instances: record it for the marketplace, list it.
     #[command(subcommand)]
     Usage(usage::Usage),
@@ -194,7 +202,9 @@ impl Cli {
             Command::License(command) => command.run(&self.common),
             Command::Channel(command) => command.run(&self.common),
             Command::Order(command) => command.run(&self.common),
+            Command::Customer(command) => command.run(&self.common),
             Command::Outbox(command) => command.run(&self.common),
+            Command::Quota(command) => command.run(&self.common),
             Command::Usage(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),

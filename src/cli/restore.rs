@@ -68,6 +68,7 @@ fn restore(
         public_url: settings.public_base_url(),
         create: Create::Never,
         marketplace_timeout: settings.marketplace_timeout,
+        retention: settings.retention(),
         clock: Arc::new(SystemClock),
         secrets: Arc::new(ServerSecrets(SecretResolver::of_process())),
     };
@@ -90,6 +91,7 @@ fn answer(restored: &Restored) -> Value {
         "licenses": restored.licenses,
         "newest_license_at": restored.newest_license_at.map(text),
         "merchants": lists,
+        "erasures": restored.erasures,
         "operator_token_file": restored.operator_token_file,
     })
 }
@@ -100,6 +102,7 @@ fn words(answer: &Value) -> String {
     format!(
         "restored {} as it was at {}\n  licenses: {}, the newest of {}\n  merchants: {}\n  \
          an operator's API token is in {}\nwhat happened after {} is lost; docs/operate.md says what to do about it\n\
+         {} erasures of personal data are in it: repeat later ones with `lictor customer erase --from-list FILE`\n\
          next: start the server with `lictor serve`; its clients go on by themselves",
         word(place),
         word("taken_at"),
@@ -108,5 +111,6 @@ fn words(answer: &Value) -> String {
         answer["merchants"].as_array().map_or(0, Vec::len),
         word("operator_token_file"),
         word("taken_at"),
+        answer["erasures"],
     )
 }

@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 use super::progress::Progress;
 use super::store_move::Move;
 use super::{Common, Failure, Output, SettingFlags};
+use crate::application::ports::Clock as _;
+use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::service::{self, StorePlace};
 use crate::store::{
     CompactReport, EmbeddedEngine, PostgresEngine, StorePart, VerifyProgress, VerifyReport, compact_store,
-    verify_store,
+    forget_store, verify_store,
 };
 
 const MIB: u64 = 1 << 20;
@@ -26,10 +28,23 @@ pub enum Store {
     Verify(Folder),
     /// Bring the schema of the database up to what this program writes; servers of the version before run on.
     Upgrade(Folder),
+    /// Say that the database was taken back to an earlier moment, by a snapshot of its disk or from a dump: the servers go on
+    /// with room for what was lost. A promoted standby and a recovery to a moment are noticed without it.
+    Recovered(Folder),
     /// Move everything but the keys between the embedded store and a database, while it is served.
     Move(Move),
     /// Make the index anew beside the old one, swap, and drop what is no longer needed.
-    Compact(Folder),
+    Compact(Compact),
+}
+
+/// How it is compacted.
+#[derive(Debug, Args)]
+pub struct Compact {
+    /// Leave nothing in the folder of what was changed or removed before: after an erasure of personal data.
+    #[arg(long)]
+    forget: bool,
+    #[command(flatten)]
+    folder: Folder,
 }
 
 /// Which store.
@@ -47,7 +62,8 @@ impl Store {
             Self::Move(command) => command.run(common),
             Self::Verify(folder) => verify(folder.closed()?, output),
             Self::Upgrade(folder) => upgrade(&folder.settings.load()?.settings, output),
-            Self::Compact(folder) => compact(folder.closed()?, output),
+            Self::Recovered(folder) => recovered(&folder.settings.load()?.settings, output),
+            Self::Compact(Compact { forget, folder }) => compact(folder.closed()?, forget, output),
         }
     }
 }
@@ -84,6 +100,22 @@ fn upgrade(settings: &Settings, output: Output) -> Result<(), Failure> {
     output.answer(&json!({ "database": address.told(), "from": from, "to": to }), |_| match from == to {
         true => format!("{} has schema {to} already", address.told()),
         false => format!("{}: schema {from} is now {to}", address.told()),
+    });
+    Ok(())
+}
+
+fn recovered(settings: &Settings, output: Output) -> Result<(), Failure> {
+    let StorePlace::Database(address) = service::store_place(&settings.store)? else {
+        return Err(Failure::Refused(
+            "an embedded store is taken back by `lictor restore` alone, which does this; name a database with --store or LICTOR_STORE".to_owned(),
+        ));
+    };
+    PostgresEngine::say_recovered(&address).map_err(|error| Failure::Refused(error.to_string()))?;
+    output.answer(&json!({ "database": address.told(), "recovered": true }), |_| {
+        format!(
+            "{}: the servers continue the store with their next request, or with the next start",
+            address.told()
+        )
     });
     Ok(())
 }
@@ -156,9 +188,12 @@ fn verified_words(answer: &Value) -> String {
     lines.join("\n")
 }
 
-fn compact(data: PathBuf, output: Output) -> Result<(), Failure> {
+fn compact(data: PathBuf, forget: bool, output: Output) -> Result<(), Failure> {
     let mut progress = Progress::of("compacting", "records", RECORDS_STEP, output.json);
-    let report = compact_store(&data, &mut |records| progress.at(records));
+    let mut told = |records| progress.at(records);
+    let taken_at_ms = u64::try_from(SystemClock.now().timestamp_millis()).unwrap_or(0);
+    let report =
+        if forget { forget_store(&data, taken_at_ms, &mut told) } else { compact_store(&data, &mut told) };
     drop(progress);
     let CompactReport { records, bytes_before, bytes_after } =
         report.map_err(|error| Failure::Refused(error.to_string()))?;

@@ -1,6 +1,6 @@
 //! `lictor store move`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use secrecy::SecretString;
@@ -129,7 +129,7 @@ impl Place {
     }
 }
 
-fn to_database(common: &Common, folder: &PathBuf, database: &DatabaseAddress) -> Result<Done, Failure> {
+fn to_database(common: &Common, folder: &Path, database: &DatabaseAddress) -> Result<Done, Failure> {
     if let Some(moved) = EmbeddedFiles::moved(folder).map_err(store)? {
         EmbeddedFiles::end_moved(folder).map_err(store)?;
         return went_on(
@@ -160,7 +160,7 @@ fn to_database(common: &Common, folder: &PathBuf, database: &DatabaseAddress) ->
     report.map(|report| Done::Moved(Box::new(report))).map_err(failure)
 }
 
-fn to_folder(common: &Common, database: &DatabaseAddress, folder: &PathBuf) -> Result<Done, Failure> {
+fn to_folder(common: &Common, database: &DatabaseAddress, folder: &Path) -> Result<Done, Failure> {
     if let Some(moved) = DatabaseSource::moved(database).map_err(store)? {
         return went_on(Arriving::go_on(folder, moved.id).map_err(store)?, &moved, &database.told());
     }
@@ -184,7 +184,7 @@ fn went_on(is_here: bool, moved: &Moved, from: &str) -> Result<Done, Failure> {
 }
 
 /// The copy goes first: what is not there cannot be served.
-fn undo_to_database(folder: &PathBuf, database: &DatabaseAddress) -> Result<Done, Failure> {
+fn undo_to_database(folder: &Path, database: &DatabaseAddress) -> Result<Done, Failure> {
     let moved = EmbeddedFiles::moved(folder).map_err(store)?;
     if let Some(moved) = &moved
         && BulkWriter::has_arrived(database, moved.id).map_err(store)?
@@ -199,7 +199,7 @@ fn undo_to_database(folder: &PathBuf, database: &DatabaseAddress) -> Result<Done
     Ok(Done::Undone)
 }
 
-fn undo_to_folder(database: &DatabaseAddress, folder: &PathBuf) -> Result<Done, Failure> {
+fn undo_to_folder(database: &DatabaseAddress, folder: &Path) -> Result<Done, Failure> {
     let moved = DatabaseSource::moved(database).map_err(store)?;
     if let Some(moved) = &moved
         && Arriving::has_arrived(folder, moved.id).map_err(store)?

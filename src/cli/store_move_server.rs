@@ -76,7 +76,9 @@ fn told(failure: Failure) -> MoveError {
             "the running server knows nothing of moves: start this version of the program, or stop the server"
                 .to_owned()
         }
-        other => format!("the running server did not do its part: {other}"),
+        other => format!(
+            "the running server did not do its part: {other}; run the same command again: it finds out"
+        ),
     };
     MoveError::Server { why, is_reached }
 }

@@ -66,6 +66,8 @@ pub struct HttpUrl;
 pub struct ByteLimit;
 /// A number of seconds, from 1 to `MOST`.
 pub struct SecondsTo<const MOST: u64>;
+/// A number of days, from 1 to 36,500.
+pub struct Days;
 /// A filter of log lines.
 pub struct Filter;
 /// `on` or `off`.
@@ -152,6 +154,16 @@ impl Form for ByteLimit {
         const MOST: usize = 64 << 20;
         let bytes = text.parse().ok().filter(|bytes| (LEAST..=MOST).contains(bytes));
         bytes.ok_or_else(|| format!("must be a whole number of bytes from {LEAST} to {MOST}"))
+    }
+}
+
+impl Form for Days {
+    type Value = u32;
+    const SHAPE: Shape = Shape::Integer;
+    fn read(text: &str) -> Result<u32, String> {
+        const MOST: u32 = 36_500;
+        let days = text.parse().ok().filter(|days| (1..=MOST).contains(days));
+        days.ok_or_else(|| format!("must be a whole number of days from 1 to {MOST}"))
     }
 }
 

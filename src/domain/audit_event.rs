@@ -62,6 +62,8 @@ named!(
         LicenseReissued = "license.reissued",
         /// What it grants changed: another spec, or more or less of the same.
         LicenseChanged = "license.changed",
+        /// The customer's personal data was erased.
+        LicensePersonalDataErased = "license.personal_data_erased",
         /// Its text or file was asked for at the marketplace.
         LicenseRequested = "license.requested",
         /// The marketplace does not take its text or file any more: whoever applied gets none.
@@ -74,6 +76,8 @@ named!(
         QuotaLow = "quota.low",
         /// All of a package's window is taken.
         QuotaExhausted = "quota.exhausted",
+        /// Another license uses up a package, or it stands by itself again.
+        QuotaMoved = "quota.moved",
         /// A machine took a place.
         ActivationCreated = "activation.created",
         /// A machine gave its place back or lost it.

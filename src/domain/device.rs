@@ -185,6 +185,11 @@ impl Device {
         if last < sent.claimed.seq {
             return Err(place(last + 1, LedgerFault::Truncated));
         }
+        if last < self.head.seq {
+            // A part of what was merged, told once more; the machine reads in its next certificate how far that is.
+            let is_known = sent.entries.last().is_none_or(|entry| self.remembers(entry) == Some(true));
+            return if is_known { Ok(()) } else { Err(place(last + 1, LedgerFault::RolledBack)) };
+        }
         let end = sent.entries.last().map_or(self.head.hash, |entry| entry.hash);
         if last != sent.claimed.seq || end != sent.claimed.hash {
             return Err(place(sent.claimed.seq, LedgerFault::Fork));
@@ -194,17 +199,21 @@ impl Device {
 
     /// An entry that should be one of those that were merged.
     fn known(&self, entry: &LedgerEntry) -> Result<(), LedgerFault> {
+        match self.remembers(entry) {
+            Some(false) => Err(LedgerFault::Fork),
+            // What is too long ago to be told apart by itself is told apart by what follows it.
+            Some(true) | None => Ok(()),
+        }
+    }
+
+    /// Whether an entry of this number is the one that was merged; none if that was too long ago.
+    fn remembers(&self, entry: &LedgerEntry) -> Option<bool> {
         if entry.seq == self.head.seq {
-            return if entry.hash == self.head.hash { Ok(()) } else { Err(LedgerFault::Fork) };
+            return Some(entry.hash == self.head.hash);
         }
-        let back = usize::try_from(self.head.seq - entry.seq).unwrap_or(usize::MAX);
-        let remembered = self.recent.len().checked_sub(back + 1).and_then(|index| self.recent.get(index));
-        match remembered {
-            Some(start) if entry.hash.starts_with(start) => Ok(()),
-            Some(_) => Err(LedgerFault::Fork),
-            // Too long ago to be told apart by itself: what follows it is.
-            None => Ok(()),
-        }
+        let back = usize::try_from(self.head.seq.checked_sub(entry.seq)?).ok()?;
+        let start = self.recent.get(self.recent.len().checked_sub(back + 1)?)?;
+        Some(entry.hash.starts_with(start))
     }
 
     fn take(&mut self, entry: &LedgerEntry, generation: u64) -> Result<ShareUse, LedgerFault> {
@@ -290,5 +299,163 @@ impl Device {
             let until = share.window.ends_at.map_or(usable_until, |end| end.min(usable_until));
             share.lengthen(until, usable_until + TimeDelta::hours(SHARE_RETURN_HOURS));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Validity;
+
+    fn at(minute: i64) -> Instant {
+        "2026-01-31T08:00:00Z".parse::<Instant>().expect("valid") + TimeDelta::minutes(minute)
+    }
+
+    fn units(count: i64) -> Amount {
+        Amount::from_ten_thousandths(count * 10_000).expect("small")
+    }
+
+    /// The hash of an entry in these tests: its number and the branch that it is of.
+    fn hash(seq: u64, branch: u8) -> LineHash {
+        let mut hash = [branch; 32];
+        hash[..8].copy_from_slice(&seq.to_be_bytes());
+        hash[7] ^= branch;
+        hash
+    }
+
+    fn entry(seq: u64, branch: u8, previous: LineHash) -> LedgerEntry {
+        LedgerEntry {
+            seq,
+            previous,
+            hash: hash(seq, branch),
+            generation: 1,
+            share: 1,
+            metric: "render-minutes".into(),
+            amount: units(10),
+            at: at(i64::try_from(seq).expect("small")),
+        }
+    }
+
+    fn sent(from: u64, entries: Vec<LedgerEntry>) -> SentLedger {
+        let last = entries.last().map(|entry| LedgerHead { seq: entry.seq, hash: entry.hash });
+        let claimed = last.unwrap_or(LedgerHead { seq: from - 1, hash: hash(from - 1, 0) });
+        SentLedger { from, entries, place: None, claimed, is_complete: true }
+    }
+
+    fn chain(from: u64, to: u64) -> SentLedger {
+        sent(from, (from..=to).map(|seq| entry(seq, 0, hash(seq - 1, 0))).collect())
+    }
+
+    /// A device with a share of 1,000, whose ledger begins at the hash of number 0.
+    fn device() -> Device {
+        let owner =
+            (MerchantId::parse("acme").expect("valid"), LicenseId::from_uuid(1), ActivationId::from_uuid(1));
+        let mut device = Device::new(owner, ([1; 32], [2; 32]), hash(0, 0));
+        let day = Validity::between(at(0), Some(at(24 * 60)));
+        let share = Share {
+            number: 0,
+            package: PackageId::of(&LicenseId::from_uuid(1), 0),
+            window: QuotaWindow { starts_at: day.starts_at, ends_at: day.ends_at, ordinal: 0 },
+            metric: "render-minutes".into(),
+            unit: "minute".into(),
+            reset: ResetWindow::Day,
+            alignment: WindowAlignment::Anniversary,
+            granted: units(1_000),
+            used: Amount::ZERO,
+            until: at(24 * 60),
+            returns_at: at(60 * 60),
+            is_closed: false,
+        };
+        assert!(device.grant(&share, at(0)));
+        device
+    }
+
+    #[track_caller]
+    fn refused(device: &mut Device, sent: &SentLedger, taken: usize, seq: u64, fault: LedgerFault) {
+        let merged = device.merge(sent, 1);
+        assert_eq!((merged.uses.len(), merged.place), (taken, Some(LedgerPlace { seq, fault })));
+    }
+
+    #[test]
+    fn what_follows_is_taken_once_and_what_was_taken_may_be_told_again() {
+        let mut device = device();
+        assert_eq!(device.merge(&chain(1, 20), 1).uses.len(), 20);
+        assert_eq!(device.merge(&chain(1, 20), 1), Merged::default());
+        assert_eq!(device.merge(&chain(5, 12), 1), Merged::default(), "an older part of the same");
+        assert_eq!(device.merge(&chain(11, 30), 1).uses.len(), 10);
+        assert_eq!(device.merge(&chain(31, 30), 1), Merged::default(), "nothing new");
+        assert_eq!((device.head.seq, device.shares[0].used), (30, units(300)));
+    }
+
+    #[test]
+    fn a_gap_a_fork_and_an_older_day_are_found_at_their_place() {
+        let mut machine = device();
+        machine.merge(&chain(1, 20), 1);
+        refused(&mut machine.clone(), &chain(25, 30), 0, 21, LedgerFault::Gap);
+        let mut branch: Vec<_> = chain(10, 12).entries;
+        branch.push(entry(13, 9, hash(12, 0)));
+        branch.push(entry(14, 9, hash(13, 9)));
+        refused(&mut machine.clone(), &sent(10, branch), 0, 13, LedgerFault::Fork);
+        let other = sent(21, vec![entry(21, 0, hash(20, 9))]);
+        refused(&mut machine.clone(), &other, 0, 21, LedgerFault::Fork);
+        machine.merge(&chain(21, 40), 1);
+        machine.recent.drain(..15);
+        refused(&mut machine, &chain(1, 5), 0, 6, LedgerFault::RolledBack);
+        assert_eq!(machine.head.seq, 40);
+    }
+
+    #[test]
+    fn an_end_that_the_machine_vouches_for_and_does_not_send_is_missed() {
+        let cut = SentLedger { claimed: LedgerHead { seq: 9, hash: hash(9, 0) }, ..chain(1, 4) };
+        refused(&mut device(), &cut, 4, 5, LedgerFault::Truncated);
+        let unreadable = LedgerPlace { seq: 5, fault: LedgerFault::Malformed };
+        refused(
+            &mut device(),
+            &SentLedger { place: Some(unreadable), ..chain(1, 4) },
+            4,
+            5,
+            LedgerFault::Malformed,
+        );
+    }
+
+    #[test]
+    fn an_entry_that_its_share_did_not_allow_is_refused_and_those_before_it_count() {
+        let with = |change: fn(&mut LedgerEntry)| {
+            let mut ledger = chain(1, 6);
+            change(&mut ledger.entries[3]);
+            ledger
+        };
+        for (change, fault) in [
+            ((|it| it.generation = 2) as fn(&mut LedgerEntry), LedgerFault::WrongGeneration),
+            (|it| it.at = at(1), LedgerFault::TimeReversed),
+            (|it| it.share = 2, LedgerFault::WrongShare),
+            (|it| it.metric = "exports".into(), LedgerFault::WrongShare),
+            (|it| it.at = at(24 * 60), LedgerFault::WrongShare),
+            (|it| it.amount = units(971), LedgerFault::OverShare),
+        ] {
+            let mut machine = device();
+            refused(&mut machine, &with(change), 3, 4, fault);
+            assert_eq!((machine.head.seq, machine.shares[0].used), (3, units(30)));
+        }
+    }
+
+    #[test]
+    fn what_is_told_of_a_closed_share_is_late_and_its_rest_was_given_once() {
+        let mut machine = device();
+        machine.merge(&chain(1, 10), 1);
+        let closed = machine.close(|_| true);
+        assert_eq!(closed.iter().map(|(_, rest)| *rest).collect::<Vec<_>>(), [units(900)]);
+        assert!(machine.close(|_| true).is_empty());
+        let late = machine.merge(&chain(11, 12), 1);
+        assert!(late.place.is_none() && late.uses.len() == 2 && late.uses.iter().all(|used| used.is_late));
+    }
+
+    #[test]
+    fn another_key_uses_nothing_that_was_kept_for_the_one_before() {
+        let mut machine = device();
+        assert_eq!(machine.usable("render-minutes", at(1)), units(1_000));
+        machine.change_key(([3; 32], [4; 32]));
+        assert_eq!(machine.usable("render-minutes", at(1)), Amount::ZERO);
+        assert_eq!(machine.shares[0].kept(), units(1_000), "it returns in its time");
     }
 }

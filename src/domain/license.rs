@@ -17,9 +17,9 @@ pub use start::{DelayedStart, StartEvent};
 pub use stop::{Hold, HoldBy, Holds, LicenseEnd};
 
 use super::{
-    ChannelId, CustomerId, InstanceId, Instant, LicenseId, MachineLimit, MachinePolicy, MerchantId,
-    OfflinePolicy, OrderLineKey, Phase, ProductId, QuotaPackage, Refusal, Sku, SpecId, Term, TokenId,
-    Validity,
+    Attachment, ChannelId, CustomerId, InstanceId, Instant, LicenseId, MachineLimit, MachinePolicy,
+    MerchantId, OfflinePolicy, OrderLineKey, Phase, ProductId, QuotaPackage, Refusal, Sku, SpecId, Term,
+    TokenId, Validity,
 };
 
 /// Live, or a trial of the integration.
@@ -227,6 +227,8 @@ pub struct License {
     pub validity: Validity,
     /// What begins it, if that is not the purchase.
     pub start: Option<DelayedStart>,
+    /// Who uses up its packages, if it is the purchase of a package; none for what runs on machines.
+    pub attachment: Option<Attachment>,
     /// Why it is stopped, if it is.
     pub holds: Holds,
     /// When the marketplace stopped it or let it go on last, where its calls say when that happened.
@@ -272,6 +274,7 @@ impl License {
             sold: new.sold,
             validity: new.validity,
             start: None,
+            attachment: None,
             holds: Holds::default(),
             status_told_at: None,
             end: LicenseEnd::Running,

@@ -149,7 +149,9 @@ impl LicensePast {
             | EventKind::UsageDropped
             | EventKind::QuotaLow
             | EventKind::QuotaExhausted
+            | EventKind::QuotaMoved
             | EventKind::AppInfoSet
+            | EventKind::LicensePersonalDataErased
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
             | EventKind::LedgerRefused
@@ -238,7 +240,9 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::UsageDropped
         | EventKind::QuotaLow
         | EventKind::QuotaExhausted
+        | EventKind::QuotaMoved
         | EventKind::AppInfoSet
+        | EventKind::LicensePersonalDataErased
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased
         | EventKind::LedgerRefused

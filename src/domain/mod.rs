@@ -16,6 +16,7 @@ mod channel_notice;
 mod channel_standing;
 mod claim_code;
 mod device;
+mod erasure;
 mod failing_work;
 mod handed_over;
 mod ids;
@@ -66,6 +67,7 @@ pub use device::{
     Device, HashStart, Merged, RECENT_ENTRIES_MAX, SHARE_RETURN_HOURS, SHARES_MAX, Share, ShareUse,
     USABLE_SHARES_MAX,
 };
+pub use erasure::{CustomerDigest, Erasure};
 pub use failing_work::{FailingWork, WorkFault};
 pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
@@ -89,10 +91,10 @@ pub use purchase_event::{
 };
 pub use push_window::PushWindow;
 pub use quota::{
-    AlertStep, Draw, HeldPackage, Meter, MeterKey, MetricGrant, MetricLeft, NoTotal, Overage, PACKAGES_MAX,
-    PackageGrant, PackageSource, PackageTotal, QuotaAccount, QuotaBalance, QuotaCounts, QuotaPackage,
-    QuotaPool, QuotaTemplate, QuotaWindow, ROUNDED_END_HOURS, ResetWindow, UsageGrant, WindowAlignment,
-    WindowKey,
+    AlertStep, Attachment, Draw, HeldPackage, Meter, MeterKey, MetricGrant, MetricLeft, NoTotal, Overage,
+    PACKAGES_MAX, PackageGrant, PackageSource, PackageTotal, QuotaAccount, QuotaBalance, QuotaCounts,
+    QuotaPackage, QuotaPool, QuotaTemplate, QuotaWindow, ROUNDED_END_HOURS, ResetWindow, UsageGrant,
+    WindowAlignment, WindowKey,
 };
 pub use refund::RefundRule;
 pub use refusal::{NextAction, Refusal};

@@ -188,6 +188,14 @@ pub struct Purchase {
 pub const EARLY_EVENTS_MAX: usize = 64;
 
 impl Purchase {
+    /// When it ended without a license.
+    pub fn ended_at(&self) -> Option<Instant> {
+        match self.state {
+            PurchaseState::Ended { at } => Some(at),
+            PurchaseState::Received | PurchaseState::Held { .. } | PurchaseState::Minted => None,
+        }
+    }
+
     /// What was bought, now that the order has been asked for. An end that the marketplace has fixed, what a later order
     /// has changed and what came with the call itself do not stand in the order.
     pub fn facts_with(&self, order: PurchaseFacts) -> PurchaseFacts {

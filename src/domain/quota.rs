@@ -2,6 +2,7 @@
 
 mod account;
 mod alert;
+mod attached;
 mod balance;
 mod draw;
 mod grant;
@@ -14,6 +15,7 @@ mod window;
 
 pub use account::{HeldPackage, PACKAGES_MAX, PackageSource, QuotaAccount};
 pub use alert::AlertStep;
+pub use attached::Attachment;
 pub use balance::QuotaBalance;
 pub use draw::{Draw, MetricLeft, QuotaPool};
 pub use grant::{MetricGrant, PackageGrant, UsageGrant};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{LocalizedText, PLACES_MAX, ProductId, QuotaTemplate, Sku, SpecId, Term};
+use super::{License, LocalizedText, PLACES_MAX, ProductId, QuotaTemplate, Sku, SpecId, Term};
 
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
@@ -241,11 +241,17 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// Whether a license that exists can be made one of this spec at all: tokens name their product for ever, and a package
+    /// runs on no machine.
+    pub fn suits(&self, license: &License) -> bool {
+        self.product == license.product && (self.kind == SpecKind::Package) == license.is_package()
+    }
+
     /// Whether its instances may become another spec, as far as the two of them say.
     pub fn may_become(&self, target: &Self) -> bool {
         let leads_there = self.changes_to.as_ref().is_none_or(|ids| ids.contains(&target.id));
         let is_it = self.id == target.id;
-        self.product == target.product && target.kind == SpecKind::License && (is_it || leads_there)
+        self.product == target.product && self.kind == target.kind && (is_it || leads_there)
     }
 
     /// Whether a marketplace means this spec by the given codes; the SKU decides, else the product id.

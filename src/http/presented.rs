@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use license_token::claims::Claims;
 use license_token::json::Value;
-use license_token::{ActivationClaims, LicenseClaims, UnverifiedToken, VerifiedToken, base64url};
+use license_token::{ActivationClaims, LicenseClaims, TokenType, UnverifiedToken, VerifiedToken, base64url};
 
 use super::access::authorization;
 use super::error::ApiError;
@@ -161,6 +161,14 @@ fn holder(
         license: own(LicenseId::parse(license))?,
         token_id,
     })
+}
+
+/// Whether a text says of itself that it is a certificate: nothing is known of it yet, and no signature was looked at.
+pub fn claims_to_be_certificate(text: &str) -> bool {
+    let Ok(text) = pasted(text) else { return false };
+    let read = UnverifiedToken::parse(&text);
+    let typ = read.as_ref().ok().and_then(|token| token.inspect().header.get("typ").and_then(Value::as_str));
+    typ.and_then(TokenType::from_typ) == Some(TokenType::Activation)
 }
 
 /// A key that was wrapped on its way through a mail is still the key.

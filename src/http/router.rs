@@ -86,6 +86,7 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/licenses/{id}/revoke", post(merchant::commands::revoke))
         .route("/v1/merchant/licenses/{id}/reissue", post(merchant::commands::reissue))
         .route("/v1/merchant/licenses/{id}/accept", post(merchant::commands::accept))
+        .route("/v1/merchant/licenses/{id}/move", post(merchant::packages::move_package))
         .route(
             "/v1/merchant/licenses/{id}/app-info",
             get(merchant::app_info::show).put(merchant::app_info::set),
@@ -105,6 +106,12 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/api-tokens", get(merchant::api_tokens::list).post(merchant::api_tokens::create))
         .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
         .route("/v1/merchant/channels/{id}/check", post(merchant::channel_check::check))
+        .route("/v1/merchant/customers/{customer}", get(merchant::customers::show))
+        .route("/v1/merchant/customers/{customer}/erase", post(merchant::customers::erase))
+        .route(
+            "/v1/merchant/erasures",
+            get(merchant::customers::list).post(merchant::customers::erase_listed),
+        )
         .route("/v1/merchant/keys", get(merchant::keys::list))
         // Operation
         .route("/v1/server/backup", get(backup::download))

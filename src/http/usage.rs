@@ -12,7 +12,7 @@ use super::body;
 use super::error::{ApiError, ItemMistake};
 use super::merchant::licenses::read_instant;
 use super::path::PathOf;
-use super::presented::{Holder, credential};
+use super::presented::{Holder, claims_to_be_certificate, credential};
 use super::reply::{Reply, amount, instant, ok};
 use super::state::HttpState;
 use crate::application::{
@@ -228,10 +228,11 @@ impl HttpState {
             ("/certificate", whose.certificate.as_deref()),
         ];
         let text = credential(headers, &members)?;
-        let by_certificate = if text.contains('.') { self.certificate_holder(text).ok() } else { None };
-        let (Holder { merchant, license, token_id, .. }, activation) = match by_certificate {
-            Some(shown) => (shown.holder, Some(shown.activation)),
-            None => (self.holder(text).await?, None),
+        let (Holder { merchant, license, token_id, .. }, activation) = if claims_to_be_certificate(text) {
+            let shown = self.certificate_holder(text)?;
+            (shown.holder, Some(shown.activation))
+        } else {
+            (self.holder(text).await?, None)
         };
         let holder = activation.map_or(QuotaHolder::LicenseKey(token_id), QuotaHolder::Activation);
         Ok(Reporter { merchant, license, holder, actor: Actor::Customer })

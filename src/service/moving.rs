@@ -81,13 +81,14 @@ impl Moves for ServerMoves {
         if self.folder.is_none() || held.as_ref().is_some_and(|held| held.by != r#move) {
             return Ok(None);
         }
+        let is_new = held.is_none();
+        // First what ends it: whoever asked may be gone before the store has stopped.
+        *held = Some(Pause { by: r#move.to_owned(), ends: self.end_after(hold, r#move.to_owned()) });
         let position = self.records.pause().await.map_err(|error| failed(&error))?;
-        if held.is_none() {
+        if is_new {
             tracing::info!(r#move, batch = position.batch, "the store is stopped for a move");
         }
-        let stand = self.stand_at(position);
-        *held = Some(Pause { by: r#move.to_owned(), ends: self.end_after(hold, r#move.to_owned()) });
-        stand.map(Some)
+        self.stand_at(position).map(Some)
     }
 
     async fn resume(&self, r#move: &str) -> Result<(), StoreError> {
@@ -100,12 +101,13 @@ impl Moves for ServerMoves {
     }
 
     async fn leave(&self, r#move: &str, to: &str, now: Instant) -> Result<bool, StoreError> {
-        let held = self.pause.lock().await;
+        let mut held = self.pause.lock().await;
         let id = MoveId::parse(r#move).filter(|_| held.as_ref().is_some_and(|held| held.by == r#move));
         let Some(id) = id else { return Ok(false) };
         let at_ms = u64::try_from(now.timestamp_millis()).unwrap_or(0);
         let moved = Moved { id, to: to.to_owned(), at_ms };
         self.records.leave(moved).await.map_err(|error| failed(&error))?;
+        *held = None;
         Ok(true)
     }
 }

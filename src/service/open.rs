@@ -59,6 +59,8 @@ pub struct OpenOptions<'a> {
     pub create: Create,
     /// How long one call to a marketplace may take.
     pub marketplace_timeout: Duration,
+    /// After which time the personal data of what has ended is erased.
+    pub retention: Option<Duration>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Finds secrets that records only refer to.
@@ -156,18 +158,20 @@ pub(super) struct Surroundings {
     pub(super) clock: Arc<dyn Clock>,
     secrets: Arc<dyn SecretSource>,
     marketplace_timeout: Duration,
+    retention: Option<Duration>,
 }
 
 impl Surroundings {
     pub(super) fn of(options: &OpenOptions<'_>) -> Self {
         let (clock, secrets) = (Arc::clone(&options.clock), Arc::clone(&options.secrets));
-        Self { clock, secrets, marketplace_timeout: options.marketplace_timeout }
+        let (marketplace_timeout, retention) = (options.marketplace_timeout, options.retention);
+        Self { clock, secrets, marketplace_timeout, retention }
     }
 }
 
 /// The use cases over their ports.
 pub(super) fn wire(around: Surroundings, records: &RecordStore, keyring: &Arc<Keyring>) -> Arc<App> {
-    let Surroundings { clock, secrets, marketplace_timeout } = around;
+    let Surroundings { clock, secrets, marketplace_timeout, retention } = around;
     let marketplaces = Arc::new(MarketplaceOrders::new(secrets, Arc::clone(&clock), marketplace_timeout));
     let app = App::new(
         Arc::new(Repository::new(records.clone())),
@@ -176,7 +180,8 @@ pub(super) fn wire(around: Surroundings, records: &RecordStore, keyring: &Arc<Ke
         Arc::new(SystemRandomness::default()),
         Arc::clone(&marketplaces) as _,
     );
-    Arc::new(app.with_marketplaces(marketplaces).with_call_time(marketplace_timeout))
+    let app = app.with_marketplaces(marketplaces).with_call_time(marketplace_timeout);
+    Arc::new(app.with_retention(retention))
 }
 
 /// What is checked and made before the first request.

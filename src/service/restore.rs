@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::open::{Create, OpenOptions, Opened, StorePlace, make_operator_token, open};
 use super::restore_shared;
 use super::start_error::StartError;
-use crate::application::{Continued, LicenseFilter, LicenseOrPurchase, UseCaseError};
+use crate::application::{App, Continued, LicenseFilter, LicenseOrPurchase, UseCaseError};
 use crate::domain::{Instant, MerchantId};
 use crate::signing::Keyring;
 use crate::store::{
@@ -93,6 +93,8 @@ pub struct Restored {
     pub newest_license_at: Option<Instant>,
     /// What the server goes on with.
     pub continued: Continued,
+    /// Customers whose personal data was erased before the backup, and stays erased.
+    pub erasures: u64,
     /// A new operator's token: the old one's file is not in a backup.
     pub operator_token_file: PathBuf,
 }
@@ -176,9 +178,10 @@ pub(super) async fn prepare(
 ) -> Result<Restored, RestoreError> {
     let taken_at = i64::try_from(summary.taken_at_ms).ok().and_then(Instant::from_timestamp_millis);
     let continued = app.continue_after_restore(taken_at.unwrap_or_default()).await?;
-    let (mut licenses, mut newest_license_at) = (0, None);
+    let (mut licenses, mut newest_license_at, mut erasures) = (0, None, 0);
     for (merchant, _) in &continued.next_lists {
         licenses += count_licenses(records, merchant).await?;
+        erasures += count_erasures(app, merchant).await?;
         let (page, _) = app.view_licenses(merchant, &LicenseFilter::default(), None, 1).await?;
         let newest = page.first().map(|entry| match entry {
             LicenseOrPurchase::License(license) => license.value.created_at,
@@ -193,9 +196,20 @@ pub(super) async fn prepare(
         bytes: summary.bytes,
         licenses,
         newest_license_at,
+        erasures,
         continued,
         operator_token_file: PathBuf::new(),
     })
+}
+
+async fn count_erasures(app: &App, merchant: &MerchantId) -> Result<u64, UseCaseError> {
+    let (mut count, mut after) = (0, None);
+    loop {
+        let page = app.erasures(merchant, after, 1_000).await?;
+        let Some(last) = page.last() else { return Ok(count) };
+        after = Some(last.customer);
+        count += u64::try_from(page.len()).unwrap_or(0);
+    }
 }
 
 async fn count_licenses(records: &RecordStore, merchant: &MerchantId) -> Result<u64, StoreError> {

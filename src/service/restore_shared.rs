@@ -26,11 +26,6 @@ pub(super) async fn restore(
     if !Keyring::exists(&keys) {
         return Err(RestoreError::KeysMissing { keys });
     }
-    std::fs::create_dir_all(&data).map_err(|source| RestoreError::Io {
-        doing: "make",
-        path: data.clone(),
-        source,
-    })?;
     let (summary, database) = PostgresEngine::restore(address, backup, progress)?;
     match fit(options, address, &database, summary, &data).await {
         Ok(restored) => {
@@ -64,6 +59,11 @@ async fn fit_opened(
     summary: SnapshotSummary,
     data: &Path,
 ) -> Result<Restored, RestoreError> {
+    std::fs::create_dir_all(data).map_err(|source| RestoreError::Io {
+        doing: "make",
+        path: data.to_owned(),
+        source,
+    })?;
     opened.app.take_back_job_leases().await?;
     let restored = prepare(opened, summary).await?;
     let operator_token_file = match token_that_stands(&opened.app, data).await? {

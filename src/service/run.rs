@@ -226,6 +226,7 @@ async fn open_both(settings: &Settings, create: Create, public_url: String) -> R
         public_url,
         create,
         marketplace_timeout: settings.marketplace_timeout,
+        retention: settings.retention(),
         clock: Arc::new(SystemClock),
         secrets: Arc::new(ServerSecrets(SecretResolver::of_process())),
     };

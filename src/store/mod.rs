@@ -39,7 +39,7 @@ pub use disk::{
 pub use embedded::{
     Arriving, CHECKPOINT_BYTES, CompactReport, EmbeddedEngine, EmbeddedFiles, EmbeddedOptions, FAULTS_MAX,
     IndexPause, STORE_SCHEMA, ScrubReport, StorePart, Upkeep, UpkeepOptions, VerifyFault, VerifyProgress,
-    VerifyReport, compact_store, verify_store,
+    VerifyReport, compact_store, forget_store, verify_store,
 };
 pub use engine::{Batch, Direction, Effect, Engine, FailureTold, Position, Prior, SCAN_BYTES_MAX};
 pub use error::{CommitError, StoreError};

@@ -77,7 +77,7 @@ pub enum Primitive {
         /// When the record lapses, for kinds that do.
         until_ms: Option<u64>,
     },
-    /// Removes a look-up record; removing none is no mistake.
+    /// Removes a look-up record, or a counter that stands at 0; removing none is no mistake.
     Unindex {
         /// Where.
         key: RecordKey,

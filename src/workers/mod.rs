@@ -1,4 +1,4 @@
-//! What happens after the answer: jobs, the publication of status lists, the end of what was kept for a time.
+//! What happens after the answer: jobs, the publication of status lists, the sums of usage, the end of what was kept for a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,8 @@ const FIRST_SWEEP: Duration = Duration::from_secs(60);
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(3_600);
 /// Of so many sweeps one looks at every record; the others at what the store has noted, where it does.
 const SWEEPS_PER_LOOK_AT_ALL: u32 = 24;
+/// From one look at what ended long ago to the next.
+const BETWEEN_FORGETTINGS: Duration = Duration::from_secs(24 * 3_600);
 /// Pause after a round of publications: `seq` must not run away from the clock, see [`App::publish_pending_flips`].
 const BETWEEN_PUBLICATIONS: Duration = Duration::from_secs(1);
 /// Pause between two writings of the calls that were noted.
@@ -47,6 +49,7 @@ impl Workers {
         tasks.spawn(publish(Arc::clone(app), stopped.clone()));
         tasks.spawn(sweep(Arc::clone(app), stopped.clone()));
         tasks.spawn(roll_up(Arc::clone(app), stopped.clone()));
+        tasks.spawn(forget(Arc::clone(app), stopped.clone()));
         tasks.spawn(watch_channels(Arc::clone(app), stopped.clone()));
         tasks.spawn(keep_calls(Arc::clone(app), stopped));
         Self { stop, tasks }
@@ -121,6 +124,28 @@ async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     };
     tokio::select! {
         () = sweeping => {}
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+    }
+}
+
+/// Erases the personal data of what ended long ago, once a day.
+async fn forget(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let forgetting = async {
+        tokio::time::sleep(FIRST_SWEEP).await;
+        while let Some(ended_before) = app.forgets_before() {
+            match app.erase_what_ended(ended_before).await {
+                Ok(erased) => {
+                    tracing::info!(licenses = erased.licenses, "personal data of what ended was erased")
+                }
+                Err(error) => tracing::error!(error = %error, "personal data could not be erased"),
+            }
+            tokio::time::sleep(BETWEEN_FORGETTINGS).await;
+        }
+        // Everything is kept.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = forgetting => {}
         _ = stopped.wait_for(|stopped| *stopped) => {}
     }
 }

@@ -20,23 +20,26 @@ fn an_issued_license_has_every_documented_member() {
     assert_eq!(made.header("etag"), Some(format!("\"{}\"", made.at("/revision")).as_str()));
     let status = made.at("/status");
     assert!(status["idx"].is_u64() && status["uri"].is_string());
-    let mut expected = json!({
-        "id": id, "merchant": "acme", "product": "acme-cad", "spec": "cad-year", "sku": null, "term": "P1Y",
-        "state": "active", "suspensions": [], "channel": null, "order_id": null, "order_line_id": null,
-        "instance_id": null, "customer": "C-7", "label": "Lab 4", "env": "live",
-        "starts_at": "2026-01-31T08:00:00Z", "ends_at": "2027-01-31T08:00:00Z", "machines": 6,
-        "entitlements": ["export", "render"], "attributes": { "edition": "pro" },
-        "quota": [{
+    let quota = json!([{
             "id": id.replace("lic_", "pkg_") + "_0",
             "metric": "render-minutes", "unit": "minute", "amount": 1000.5, "reset": "month", "total": 12006,
             "used": 0, "reserved": 0, "left": 12006, "expired": 0, "refunded": 0,
             "window_used": 0, "window_left": 1000.5, "window_ends_at": "2026-02-28T08:00:00Z",
             "overage": "stop", "overage_used": 0,
             "starts_at": "2026-01-31T08:00:00Z", "ends_at": "2027-01-31T08:00:00Z",
-        }],
+    }]);
+    let mut expected = json!({
+        "id": id, "merchant": "acme", "product": "acme-cad", "spec": "cad-year", "sku": null, "term": "P1Y",
+        "state": "active", "suspensions": [], "channel": null, "order_id": null, "order_line_id": null,
+        "instance_id": null, "customer": "C-7", "label": "Lab 4", "env": "live",
+        "starts": "purchase", "starts_at": "2026-01-31T08:00:00Z", "ends_at": "2027-01-31T08:00:00Z", "machines": 6,
+        "entitlements": ["export", "render"], "attributes": { "edition": "pro" },
+        "quota": quota,
         "status": status, "revision": made.at("/revision"),
-        "created_at": "2026-01-31T08:00:00Z", "updated_at": "2026-01-31T08:00:00Z",
     });
+    for member in ["created_at", "updated_at"] {
+        expected[member] = json!("2026-01-31T08:00:00Z");
+    }
     assert_eq!(made.json(), expected);
     let listed = harness.merchant().get(PATH).expect(200);
     assert_eq!(listed.json(), json!({ "items": [expected.clone()], "next_cursor": null }));

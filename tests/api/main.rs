@@ -1,4 +1,5 @@
 //! The service as its callers see it: over real HTTP, with a real keyring.
+#![recursion_limit = "256"] // an answer with all its members is one long `json!`
 
 mod access;
 mod activations;
@@ -6,14 +7,21 @@ mod app_info;
 mod bodies;
 mod callbacks;
 mod catalog_changes;
+#[path = "../postgres/mod.rs"]
+mod cluster;
+#[path = "../engines/mod.rs"]
+mod engines;
 mod explanations;
 mod failures;
 mod licenses;
 mod offline_material;
 mod older_families;
+mod packages;
 mod portal;
 mod quota_race;
 mod refusals;
+#[path = "../engines/service.rs"]
+mod service;
 mod starts;
 #[path = "../support/mod.rs"]
 mod support;

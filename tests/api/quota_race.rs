@@ -5,8 +5,15 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::engines::{EngineName, for_engines};
+use crate::service::engine_on;
 use crate::support::people::issue;
-use crate::support::{Engine, Harness, World, acme};
+use crate::support::{Harness, World, acme};
+
+for_engines! { at_once [memory embedded postgres] {
+    every_unit_of_a_package_is_granted_once,
+    identical_reports_at_once_are_one_report,
+} }
 
 const USAGE: &str = "/v1/usage";
 /// Of so many requests each one that follows is a repeat: 30 %.
@@ -95,27 +102,20 @@ fn race(harness: &Harness, clients: u64, amount: u64) {
 fn scale() -> (u64, u64) {
     match std::env::var("LICTOR_PROVE_COUNT").ok().and_then(|count| count.parse().ok()) {
         Some(amount) => (256, amount),
-        None => (32, 600),
+        None => (32, 400),
     }
 }
 
-#[test]
-fn quota_race_in_memory_grants_exactly_what_the_package_has() {
-    let (clients, amount) = scale();
-    race(&Harness::start(), clients, amount);
-}
-
-#[test]
-fn quota_race_on_disk_grants_exactly_what_the_package_has() {
-    let (clients, amount) = scale();
-    let harness = Harness::start_in(World::new(), &Engine::Embedded);
+fn every_unit_of_a_package_is_granted_once(on: EngineName) {
+    let harness = Harness::start_in(World::new(), &engine_on(on));
     harness.apply(&acme(&harness.world.sandbox));
+    let (clients, amount) = scale();
     race(&harness, clients, amount);
 }
 
-#[test]
-fn two_identical_reports_at_once_are_one_report() {
-    let harness = Harness::start();
+fn identical_reports_at_once_are_one_report(on: EngineName) {
+    let harness = Harness::start_in(World::new(), &engine_on(on));
+    harness.apply(&acme(&harness.world.sandbox));
     harness.apply(&spec(1_000));
     let license = issue(&harness, "raced");
     let api = harness.customer(&license.text_at("/license_key"));

@@ -259,7 +259,7 @@ fn everything_that_is_wrong_with_a_report_is_pointed_at_and_nothing_is_counted()
         (json!({ "metric": "pages", "amount": 0 }), "/amount"),
         (json!({ "metric": "pages", "amount": -1 }), "/amount"),
         (json!({ "metric": "pages", "amount": 0.00001 }), "/amount"),
-        (json!({ "metric": "pages", "amount": 1e3 }), "/amount"),
+        (json!({ "metric": "pages", "amount": "1e3" }), "/amount"),
         (json!({ "metric": "pages", "amount": 900_000_000_000_u64 }), "/amount"),
         (json!({ "metric": "pages", "amount": "x" }), "/amount"),
         (json!({ "metric": "pages" }), "/amount"),

@@ -484,6 +484,18 @@ impl Merchant {
         request.send(body.to_string()).map(read)
     }
 
+    /// Likewise, of something that is done once however often it is asked for.
+    pub fn try_post_once(
+        &self,
+        path: &str,
+        idempotency_key: &str,
+        body: &Value,
+    ) -> Result<(u16, Value), ureq::Error> {
+        let request = self.agent.post(format!("{}{path}", self.url));
+        let request = request.header("Authorization", format!("Bearer {}", self.token));
+        request.header("Idempotency-Key", idempotency_key).send(body.to_string()).map(read)
+    }
+
     /// Every license, keys revealed one by one.
     pub fn licenses(&self) -> Vec<Value> {
         let (mut all, mut cursor) = (Vec::new(), None::<String>);

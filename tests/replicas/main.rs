@@ -8,6 +8,7 @@ mod earlier;
 mod postgres;
 #[path = "../process/mod.rs"]
 mod process;
+mod quota;
 mod rolling;
 mod site;
 
@@ -19,6 +20,7 @@ use lictor::sandbox::Storefront;
 use lictor::sandbox::orders::{Basket, Billing, MockOrder, OrderReason, Period};
 use postgres::Cluster;
 use process::{Dice, claim_code_in, prove_count, start_sandbox};
+use quota::Quota;
 use serde_json::json;
 use site::Replicas;
 
@@ -26,6 +28,15 @@ const CLIENTS: usize = 64;
 const DELIVERIES_MAX: usize = 20;
 /// Of every so many lines one is revoked as soon as it is there.
 const REVOKED_EACH: usize = 5;
+
+/// What is sent again and again.
+#[derive(Clone, Copy)]
+enum Call {
+    /// The callback of an order line.
+    Bought(usize),
+    /// A report of usage.
+    Used(usize),
+}
 
 fn place(storefront: &Storefront, count: usize) -> Vec<MockOrder> {
     let place = |number: usize| {
@@ -89,14 +100,19 @@ fn three_replicas_that_are_killed_over_a_primary_that_is_lost_make_one_license_o
     let database = primary.database().name;
     let standby = primary.standby();
     let sandbox = start_sandbox();
-    let replicas = Replicas::new(&sandbox.base_url(), &primary.url_with(&standby, &database), 3);
+    let url = primary.url_with(&standby, &database);
+    let catalog = quota::catalog(&sandbox.base_url(), lines);
+    let replicas = Replicas::selling(&sandbox.base_url(), &url, 3, &catalog);
     let storefronts: Vec<_> = (0..3).map(|number| replicas.storefront(&sandbox, number)).collect();
+    let quota = Quota::new(&replicas, lines);
     let orders = place(&storefronts[0], lines);
-    let mut deliveries: Vec<usize> =
-        (0..lines).flat_map(|line| vec![line; 1 + dice.below(DELIVERIES_MAX)]).collect();
+    let calls = (0..lines).map(Call::Bought).chain((0..quota.reports()).map(Call::Used));
+    let mut deliveries: Vec<Call> =
+        calls.flat_map(|call| vec![call; 1 + dice.below(DELIVERIES_MAX)]).collect();
     dice.shuffle(&mut deliveries);
     let (next, answered, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
     let instances: Mutex<BTreeMap<usize, BTreeSet<String>>> = Mutex::default();
+    let keys: Mutex<BTreeMap<usize, String>> = Mutex::default();
     let revoked: Mutex<BTreeSet<String>> = Mutex::default();
     let kills = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
@@ -104,9 +120,25 @@ fn three_replicas_that_are_killed_over_a_primary_that_is_lost_make_one_license_o
                 let (deliveries, orders, storefronts, replicas) =
                     (&deliveries, &orders, &storefronts, &replicas);
                 let (next, answered, instances, revoked) = (&next, &answered, &instances, &revoked);
+                let (quota, keys) = (&quota, &keys);
                 scope.spawn(move || {
-                    while let Some(&line) = deliveries.get(next.fetch_add(1, Ordering::SeqCst)) {
-                        let (_, instance) = deliver(replicas, storefronts, client, &orders[line]);
+                    while let Some(&call) = deliveries.get(next.fetch_add(1, Ordering::SeqCst)) {
+                        let line = match call {
+                            Call::Bought(line) => line,
+                            Call::Used(number) => {
+                                quota.report(replicas, client, number);
+                                answered.fetch_add(1, Ordering::SeqCst);
+                                continue;
+                            }
+                        };
+                        let (code, instance) = deliver(replicas, storefronts, client, &orders[line]);
+                        if code == "000000"
+                            && let Some(key) = key_of(&replicas.merchant(client % 3), &orders[line].order_id)
+                        {
+                            let mut keys = keys.lock().unwrap_or_else(PoisonError::into_inner);
+                            let first = keys.entry(line).or_insert_with(|| key.clone());
+                            assert_eq!(*first, key, "line {line}");
+                        }
                         let is_first = {
                             let mut instances = instances.lock().unwrap_or_else(PoisonError::into_inner);
                             let known = instances.entry(line).or_default();
@@ -144,26 +176,59 @@ fn three_replicas_that_are_killed_over_a_primary_that_is_lost_make_one_license_o
         done.store(true, Ordering::SeqCst);
         troublemaker.join().expect("it ends")
     });
-    for (line, instances) in instances.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        assert_eq!(instances.len(), 1, "line {line} was answered {instances:?}");
-    }
-    let revoked = revoked.into_inner().unwrap_or_else(PoisonError::into_inner);
-    check(&replicas, &storefronts, &orders, &revoked);
+    let seen = Seen {
+        instances: instances.into_inner().unwrap_or_else(PoisonError::into_inner),
+        keys: keys.into_inner().unwrap_or_else(PoisonError::into_inner),
+        revoked: revoked.into_inner().unwrap_or_else(PoisonError::into_inner),
+    };
+    check(&replicas, &storefronts, &orders, &seen);
+    let reports = quota.check(&replicas);
+    let events = |kind: &str| {
+        let question = format!(
+            "select count(*) from lictor_records where substr(key, 6, 3) = 'evt'::bytea \
+             and position('\"{kind}\"'::bytea in stored) > 0"
+        );
+        standby.sql(&database, &question).parse::<usize>().expect("a number")
+    };
+    assert_eq!(events("license.issued"), lines + 2, "each once");
+    assert_eq!(events("license.revoked"), seen.revoked.len(), "each once");
     println!(
-        "{lines} lines, {} deliveries, {kills} kills, 1 primary lost, {} revoked: 0 lost, 0 twice",
+        "{lines} lines and {reports} reports of usage, {} deliveries, {kills} kills, 1 primary lost, {} keys seen, {} \
+         revoked: 0 lost, 0 twice",
         deliveries.len(),
-        revoked.len()
+        seen.keys.len(),
+        seen.revoked.len()
     );
 }
 
+/// What was answered meanwhile.
+struct Seen {
+    /// Instance ids, by line.
+    instances: BTreeMap<usize, BTreeSet<String>>,
+    /// License keys, by line.
+    keys: BTreeMap<usize, String>,
+    /// Licenses.
+    revoked: BTreeSet<String>,
+}
+
+/// The license key of an order whose license is there, if the replica can say it now.
+fn key_of(merchant: &process::Merchant, order_id: &str) -> Option<String> {
+    let found = merchant.try_get(&format!("/v1/merchant/licenses?order_id={order_id}")).ok()?.1;
+    let id = found["items"][0]["id"].as_str()?;
+    let shown = merchant.try_get(&format!("/v1/merchant/licenses/{id}?reveal=true")).ok()?.1;
+    shown["license_key"].as_str().map(str::to_owned)
+}
+
 /// One license per line, the same key wherever it is read, and what was revoked stays so.
-fn check(replicas: &Replicas, storefronts: &[Storefront], orders: &[MockOrder], revoked: &BTreeSet<String>) {
+fn check(replicas: &Replicas, storefronts: &[Storefront], orders: &[MockOrder], seen: &Seen) {
+    let Seen { instances, keys: seen_keys, revoked } = seen;
     for (number, order) in orders.iter().enumerate() {
         while deliver(replicas, storefronts, number, order).0 != "000000" {
             replicas.wait();
         }
     }
-    let licenses = replicas.merchant(0).licenses();
+    let mut licenses = replicas.merchant(0).licenses();
+    licenses.retain(|license| license["order_id"].is_string());
     assert_eq!(licenses.len(), orders.len());
     let by_order: BTreeMap<&str, &serde_json::Value> =
         licenses.iter().map(|license| (license["order_id"].as_str().expect("bought"), license)).collect();
@@ -173,6 +238,7 @@ fn check(replicas: &Replicas, storefronts: &[Storefront], orders: &[MockOrder], 
         let (id, instance) =
             (license["id"].as_str().expect("one"), license["instance_id"].as_str().expect("one"));
         assert_eq!(deliver(replicas, storefronts, number, order).1, instance);
+        assert_eq!(instances[&number], BTreeSet::from([instance.to_owned()]), "whatever was answered before");
         assert_eq!(license["state"] == "revoked", revoked.contains(id), "{license}");
         let keys: BTreeSet<String> = (0..replicas.count())
             .map(|replica| {
@@ -180,6 +246,7 @@ fn check(replicas: &Replicas, storefronts: &[Storefront], orders: &[MockOrder], 
             })
             .collect();
         assert_eq!(keys.len(), 1, "every replica shows the same key");
+        assert!(seen_keys.get(&number).is_none_or(|seen| keys.contains(seen)), "a key that was shown stays");
         if !revoked.contains(id) {
             let answer = storefronts[number % storefronts.len()].query(&[instance]).expect("answered");
             let memo =

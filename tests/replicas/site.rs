@@ -6,7 +6,7 @@ use std::time::Duration;
 use lictor::sandbox::{Sandbox, Storefront};
 use secrecy::SecretString;
 
-use crate::process::{ACCESS_KEY, Launch, Merchant, Server, Site};
+use crate::process::{ACCESS_KEY, Launch, Merchant, Server, Site, apply_file};
 
 /// Running servers, each at a port that it keeps.
 pub struct Replicas {
@@ -24,7 +24,12 @@ const PATIENCE: Duration = Duration::from_millis(100);
 impl Replicas {
     /// Starts `count` servers with the same keys.
     pub fn new(open_api: &str, database: &str, count: usize) -> Self {
-        let site = Site::new(open_api).in_database(database);
+        Self::selling(open_api, database, count, &apply_file(open_api))
+    }
+
+    /// The same with another catalog.
+    pub fn selling(open_api: &str, database: &str, count: usize, catalog: &str) -> Self {
+        let site = Site::new(open_api).with_catalog(catalog).in_database(database);
         let ports = (0..count).map(|_| free_port()).collect();
         let servers = (0..count).map(|_| Mutex::default()).collect();
         let (starts, started) = (Mutex::default(), Condvar::new());
@@ -86,7 +91,7 @@ impl Replicas {
         self.servers.iter().map(said).collect()
     }
 
-    /// Asks one until it answers as it should: 503 means "not now", and it may be away.
+    /// Asks until there is an answer: a server may be away, or say that it cannot now.
     pub fn ask<T>(&self, mut request: impl FnMut() -> Option<T>) -> T {
         loop {
             if let Some(answer) = request() {

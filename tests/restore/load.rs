@@ -118,6 +118,7 @@ fn restore(world: &Arc<World>, backup: &Path) -> Restored {
         public_url: "http://127.0.0.1:9".into(),
         create: Create::Never,
         marketplace_timeout: Duration::from_secs(10),
+        retention: None,
         clock: Arc::clone(&world.clock) as Arc<dyn Clock>,
         secrets: world.secrets(),
     };

@@ -16,5 +16,6 @@ mod encrypted;
 mod ground;
 mod load;
 mod lost_time;
+mod privacy;
 mod rules;
 mod witness;

@@ -17,6 +17,7 @@ for_every_engine!(
     a_counter_starts_at_zero_and_stays_within_its_bounds,
     a_counter_does_not_wrap,
     a_counter_and_a_record_are_not_mixed_up,
+    only_a_counter_at_zero_is_forgotten,
     index_writes_need_no_revision,
     a_refused_commit_leaves_nothing_behind,
     primitives_of_one_commit_see_each_other_in_order,
@@ -148,6 +149,20 @@ async fn a_counter_and_a_record_are_not_mixed_up(ground: &impl Ground) {
         .commit(CommitRequest::new().check(key("a"), record).delete(counter("c"), at))
         .await
         .expect("unchanged");
+}
+
+async fn only_a_counter_at_zero_is_forgotten(ground: &impl Ground) {
+    let store = ground.open();
+    store.commit(CommitRequest::new().add(counter("c"), 3, 0, 9)).await.expect("within its bounds");
+    let forget = CommitRequest::new().unindex(counter("c"));
+    assert!(matches!(store.commit(forget).await, Err(CommitError::Invalid { .. })), "it stands at 3");
+    // Taken as it was read, or not at all.
+    let taken = |of: i64| CommitRequest::new().add(counter("c"), -of, 0, 0).unindex(counter("c"));
+    assert!(matches!(store.commit(taken(2)).await, Err(CommitError::CounterBounds { value: 3, .. })));
+    store.commit(taken(3)).await.expect("it stands at 3");
+    assert_eq!(store.get(&counter("c")).await.expect("a read"), None);
+    let again = store.commit(CommitRequest::new().add(counter("c"), 2, 0, 9)).await;
+    assert_eq!(again.expect("it starts at 0 again").counters, [2]);
 }
 
 async fn index_writes_need_no_revision(ground: &impl Ground) {

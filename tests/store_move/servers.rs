@@ -85,7 +85,13 @@ fn a_move_that_is_not_heard_of_lets_commits_go_on_and_can_no_longer_end() {
     let moves = ServerMoves::of(&store, Some(folder.clone()));
     runtime().block_on(async {
         let now = Instant::from_timestamp(1_790_000_000, 0).expect("an instant");
-        moves.pause(&name(1), Duration::from_millis(50)).await.expect("paused").expect("nobody else");
+        // One that does not even wait for the answer holds nobody up for longer either.
+        let other = name(2);
+        let asked = moves.pause(&other, Duration::from_millis(50));
+        let _ = tokio::time::timeout(Duration::ZERO, asked).await;
+        while moves.pause(&name(1), Duration::from_millis(50)).await.expect("asked").is_none() {
+            tokio::task::yield_now().await;
+        }
         while let Err(refused) = store.commit(put("a")).await {
             assert!(matches!(refused, CommitError::Moving), "{refused}");
             tokio::task::yield_now().await;

@@ -324,8 +324,7 @@ fn what_the_server_slept_through_is_given_up_with_words_once_the_marketplace_tak
 
 /// A package that was bought by itself is attached to the license that it pays for.
 fn attached(ground: &Ground, meter: &str, package: &str, amount: &str) {
-    let licenses =
-        ground.harness.merchant().get("/v1/merchant/licenses?reveal=true").expect(200).at("/items");
+    let licenses = ground.harness.merchant().get("/v1/merchant/licenses").expect(200).at("/items");
     let license_of = |instance: &str| {
         let licenses = licenses.as_array().expect("a list").iter();
         let mut of_instance = licenses.filter(|license| license["instance_id"] == instance);

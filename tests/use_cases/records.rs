@@ -79,6 +79,7 @@ impl Records {
             | Record::Notice(_)
             | Record::AppInfo(_)
             | Record::Device(_)
+            | Record::Erasure(_)
             | Record::UsageRecord(_)
             | Record::NamedUsage(_)
             | Record::WaitingUsage(_)
@@ -110,6 +111,7 @@ impl Records {
             | Kind::Nonce
             | Kind::Idempotency
             | Kind::StatusListSlots
+            | Kind::Quota
             | Kind::Catalog
             | Kind::Kit
             | Kind::Meta
@@ -117,7 +119,7 @@ impl Records {
             | Kind::Standing
             | Kind::Supplement
             | Kind::Notice => None,
-            Kind::Quota | Kind::Escrow | Kind::Reservation | Kind::Usage => Some(0),
+            Kind::Escrow | Kind::Reservation | Kind::Usage => Some(0),
         }
     }
 }

@@ -79,6 +79,14 @@ impl License {
         at.zip(self.status_told_at).is_some_and(|(at, told)| at < told)
     }
 
+    /// When it ended, for whatever reason; nothing while it runs, and nothing for what has no end.
+    pub fn ended_at(&self) -> Option<Instant> {
+        match &self.end {
+            LicenseEnd::Running => self.validity.ends_at,
+            LicenseEnd::Released { at } | LicenseEnd::Revoked { at, .. } => Some(*at),
+        }
+    }
+
     fn hold_of(&mut self, by: HoldBy) -> &mut Option<Hold> {
         match by {
             HoldBy::Marketplace => &mut self.holds.marketplace,

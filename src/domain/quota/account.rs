@@ -48,7 +48,7 @@ impl QuotaAccount {
     pub fn open(license: &License) -> Self {
         let account =
             Self { merchant: license.merchant.clone(), license: license.id.clone(), packages: Vec::new() };
-        license.sold.quota.iter().fold(account, |mut account, package| {
+        license.own_quota().iter().fold(account, |mut account, package| {
             let bought = package.bought_in_all().ok();
             account.hold(package.clone(), bought);
             account
@@ -57,9 +57,13 @@ impl QuotaAccount {
 
     /// Whether it says what the license says.
     pub fn is_settled(&self, license: &License) -> bool {
-        let sold = self.own_open();
-        sold.len() == license.sold.quota.len()
-            && self.paired(license).iter().all(|(index, package)| {
+        self.says(&PackageSource::License, license.own_quota())
+    }
+
+    /// Whether its packages of one source are those.
+    pub(super) fn says(&self, source: &PackageSource, sold: &[QuotaPackage]) -> bool {
+        self.open_of(source).len() == sold.len()
+            && self.paired(source, sold).iter().all(|(index, package)| {
                 index.is_some_and(|index| self.packages[index].package.gives_what(package))
             })
     }
@@ -70,9 +74,20 @@ impl QuotaAccount {
     /// after the license has ended.
     pub fn follow(&mut self, license: &License, counts: &QuotaCounts, at: Instant) {
         let at = license.quota_ended_at().map_or(at, |end| end.min(at));
-        let pairs = self.paired(license);
+        self.follow_source(&PackageSource::License, license.own_quota(), counts, at);
+    }
+
+    /// The same for the packages of one source.
+    pub(super) fn follow_source(
+        &mut self,
+        source: &PackageSource,
+        sold: &[QuotaPackage],
+        counts: &QuotaCounts,
+        at: Instant,
+    ) {
+        let pairs = self.paired(source, sold);
         let gone: Vec<usize> = self
-            .own_open()
+            .open_of(source)
             .into_iter()
             .filter(|index| !pairs.iter().any(|(kept, _)| *kept == Some(*index)))
             .collect();
@@ -84,7 +99,12 @@ impl QuotaAccount {
                 Some(index) => self.packages[index].become_package(package, counts, at),
                 None => {
                     let bought = package.room_from(at, Amount::ZERO);
-                    self.hold(package.clone(), bought);
+                    match source {
+                        PackageSource::License => self.hold(package.clone(), bought),
+                        PackageSource::Purchase(purchase) => {
+                            self.attach(&purchase.clone(), package.clone());
+                        }
+                    }
                 }
             }
         }
@@ -117,9 +137,12 @@ impl QuotaAccount {
     }
 
     fn hold(&mut self, package: QuotaPackage, bought: Option<Amount>) {
-        let number = u16::try_from(self.packages.len()).unwrap_or(u16::MAX);
+        // Those of other purchases come and go: no number is given twice.
+        let own = |number: usize| PackageId::of(&self.license, u16::try_from(number).unwrap_or(u16::MAX));
+        let is_free = |id: &PackageId| self.packages.iter().all(|held| held.id != *id);
+        let id = (self.packages.len()..usize::from(u16::MAX)).map(own).find(is_free);
         self.packages.push(HeldPackage {
-            id: PackageId::of(&self.license, number),
+            id: id.unwrap_or_else(|| own(usize::from(u16::MAX))),
             source: PackageSource::License,
             package,
             bought,
@@ -128,21 +151,25 @@ impl QuotaAccount {
         });
     }
 
-    fn own_open(&self) -> Vec<usize> {
-        let is_own = |held: &HeldPackage| held.source == PackageSource::License && held.ended_at.is_none();
+    fn open_of(&self, source: &PackageSource) -> Vec<usize> {
+        let is_own = |held: &HeldPackage| held.source == *source && held.ended_at.is_none();
         (0..self.packages.len()).filter(|index| is_own(&self.packages[*index])).collect()
     }
 
     /// Each package as sold now, with the one that it was: the n-th of a metric stays the n-th of that metric.
-    fn paired<'a>(&self, license: &'a License) -> Vec<(Option<usize>, &'a QuotaPackage)> {
-        let mut free = self.own_open();
+    fn paired<'a>(
+        &self,
+        source: &PackageSource,
+        sold: &'a [QuotaPackage],
+    ) -> Vec<(Option<usize>, &'a QuotaPackage)> {
+        let mut free = self.open_of(source);
         let pair = |package: &'a QuotaPackage| {
             let same =
                 |index: &usize| self.packages[*index].package.template.metric == package.template.metric;
             let found = free.iter().position(same).map(|position| free.remove(position));
             (found, package)
         };
-        license.sold.quota.iter().map(pair).collect()
+        sold.iter().map(pair).collect()
     }
 }
 

@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use crate::application::ports::{Signer, Versioned};
 use crate::application::{LicenseOrPurchase, PackageView, instance_shown, marketplace_ids, order_id_shown};
 use crate::domain::{
-    Activation, ActivationState, EarlyEvent, Hold, Holds, Instant, License, LicenseId, MachineLimit, Origin,
-    Purchase, PurchaseFacts,
+    Activation, ActivationState, Attachment, EarlyEvent, Hold, Holds, Instant, License, LicenseId,
+    MachineLimit, Origin, Purchase, PurchaseFacts,
 };
 use crate::http::conditional::etag;
 use crate::http::reply::{amount, instant};
@@ -55,6 +55,9 @@ pub struct LicenseAnswer {
     entitlements: Vec<String>,
     attributes: BTreeMap<String, String>,
     quota: Vec<QuotaAnswer>,
+    /// Of a package: the license that uses it up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attached_to: Option<String>,
     status: Option<StatusAnswer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     activations: Option<Vec<ActivationAnswer>>,
@@ -176,6 +179,10 @@ impl LicenseAnswer {
             entitlements: sold.entitlements.clone(),
             attributes: sold.attributes.clone(),
             quota: extent.quota.get(&license.id).into_iter().flatten().map(QuotaAnswer::of).collect(),
+            attached_to: match &license.attachment {
+                Some(Attachment::To(license)) => Some(license.to_string()),
+                Some(Attachment::Own) | None => None,
+            },
             status: license.current_key().map(|key| StatusAnswer {
                 uri: extent.signer.status_list_uri(&license.merchant, key.slot.list),
                 idx: key.slot.idx,
@@ -222,6 +229,7 @@ impl LicenseAnswer {
             entitlements: Vec::new(),
             attributes: BTreeMap::new(),
             quota: Vec::new(),
+            attached_to: None,
             status: None,
             activations: extent.activations.map(|_none| Vec::new()),
             revision: *revision,

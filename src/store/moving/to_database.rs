@@ -140,6 +140,9 @@ impl<'a> Copy<'a> {
     /// Carries over what the source has done up to there.
     fn follow(&mut self, durable: Position, watch: MoveWatch<'_>) -> Result<(), MoveError> {
         let (files, after) = (self.files, self.at);
+        if durable.batch <= after.batch {
+            return Ok(());
+        }
         let followed = files.changes(after, durable, &mut |key, stored| {
             let key = key_of(key)?;
             self.waiting_bytes += key.as_bytes().len() + stored.map_or(0, <[u8]>::len);

@@ -46,6 +46,9 @@ impl FillMark {
     }
 }
 
+/// Hears of a key and its record in its stored form.
+type EachRecord<'a> = &'a mut dyn FnMut(&RecordKey, &[u8]) -> Result<(), StoreError>;
+
 /// Fills an empty database. Dropped unfinished, it leaves the mark: nothing starts there until somebody begins again.
 pub struct BulkWriter {
     driver: Driver,
@@ -117,10 +120,7 @@ impl BulkWriter {
     }
 
     /// Writes what waits and hands over everything that is there, in the order of keys.
-    pub(in crate::store) fn read_back(
-        &mut self,
-        each: &mut dyn FnMut(&RecordKey, &[u8]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    pub(in crate::store) fn read_back(&mut self, each: EachRecord<'_>) -> Result<(), StoreError> {
         self.flush()?;
         let mut range = KeyRange::all();
         loop {
@@ -193,13 +193,12 @@ impl BulkWriter {
             return Ok(true);
         }
         let address = address.clone();
-        let filled = Driver::start()?.wait(async move {
+        Driver::start()?.wait(async move {
             match Filling::of(address, id).await? {
                 Some(mut filling) => filling.end(false).await.map(|()| true),
                 None => Ok(false),
             }
-        });
-        filled
+        })
     }
 
     /// Writes what waits.

@@ -99,6 +99,16 @@ impl PostgresEngine {
         Self { continuation: Some(continuation), ..self }
     }
 
+    /// Notes that the database was taken back by means that it knows nothing of: the next server to use it continues the
+    /// store. Refused where there is none.
+    pub fn say_recovered(address: &DatabaseAddress) -> Result<(), StoreError> {
+        let config = address.clone();
+        Driver::start()?.wait(async move {
+            schema::upgrade(&config, Upgrade::Never).await?;
+            timeline::forget(&config).await
+        })
+    }
+
     fn open_with(address: &DatabaseAddress, upgrade: Upgrade) -> Result<Self, StoreError> {
         let driver = Driver::start()?;
         let config = address.clone();

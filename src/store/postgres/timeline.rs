@@ -26,13 +26,17 @@ const TURN_TIME: Duration = Duration::from_secs(60);
 
 const HAS_TIMELINES: &str = "select to_regproc('pg_catalog.pg_walfile_name') is not null \
                              and to_regproc('pg_catalog.pg_current_wal_lsn') is not null";
-/// The line that is being written, in hexadecimal, and the one on which the store was last continued.
+/// The line that is being written, in hexadecimal, the one on which the store was last continued, and how often it was.
 const LINES: &str = "select substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8), \
-                     (select value from lictor_counters where name = 'timeline')";
+                     (select value from lictor_counters where name = 'timeline'), \
+                     (select value from lictor_counters where name = 'continued')";
 const NOTE_IF_ABSENT: &str = "insert into lictor_counters (name, value) values ('timeline', $1) \
                               on conflict (name) do nothing";
 const NOTE: &str = "insert into lictor_counters (name, value) values ('timeline', $1) \
                     on conflict (name) do update set value = excluded.value";
+/// A store may be continued on the same line: after a snapshot of the disk.
+const COUNT: &str = "insert into lictor_counters (name, value) values ('continued', 1) \
+                     on conflict (name) do update set value = lictor_counters.value + 1";
 /// Whoever holds the row's lock continues. Whoever holds it and is cut off lets go of it.
 const TURN: &str = "begin; set local lock_timeout = '60s'; set local statement_timeout = 0; \
                     set local idle_in_transaction_session_timeout = '60s'";
@@ -48,6 +52,13 @@ const HAD: &str = "select (extract(epoch from pg_catalog.pg_last_xact_replay_tim
 /// has, in Unix milliseconds, if it says so. It is called in one process at a time, may block, and is called again when it
 /// was cut off.
 pub type Continuation = Box<dyn Fn(Option<i64>) -> Result<(), StoreError> + Send + Sync>;
+
+/// What a process goes on with, until it is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    timeline: i64,
+    continued: i64,
+}
 
 /// What this process knows of the lines; one for all connections of an engine.
 #[derive(Clone, Default)]
@@ -65,19 +76,19 @@ impl Timelines {
             Upgrade::FilledBy(_) => NOTE,
             Upgrade::Never => return Ok(Self(noted.map(|_| Arc::default()))),
         };
-        let noting = client.execute_typed(note, &[(&now, Type::INT8)]).await;
+        let noting = client.execute_typed(note, &[(&now.timeline, Type::INT8)]).await;
         noting.map_err(|error| fault::of("noting the database's timeline", &error))?;
         Ok(Self(Some(Arc::default())))
     }
 
     /// The line of the database that this connection leads to; none where there are no lines. Refuses one on which the
     /// store was not continued.
-    pub async fn of(&self, client: &Client) -> Result<Option<i64>, StoreError> {
+    pub async fn of(&self, client: &Client) -> Result<Option<Line>, StoreError> {
         if self.0.is_none() {
             return Ok(None);
         }
         let (now, noted) = lines(client).await.map_err(|error| fault::of(LOOKING, &error))?;
-        if noted == Some(now) { Ok(Some(now)) } else { Err(StoreError::Promoted) }
+        if noted == Some(now.timeline) { Ok(Some(now)) } else { Err(StoreError::Promoted) }
     }
 
     /// How often this process has gone on with another line.
@@ -94,6 +105,17 @@ impl Timelines {
 }
 
 const LOOKING: &str = "looking at the database's timeline";
+
+/// Notes that the store was continued on no line yet.
+pub async fn forget(address: &DatabaseAddress) -> Result<(), StoreError> {
+    let doing = "noting that the database was taken back";
+    let (client, _) = connect(address).await?;
+    let noting = async {
+        let noted = client.execute_typed(NOTE, &[(&NEVER, Type::INT8)]).await;
+        noted.map(drop).map_err(|error| fault::of(doing, &error))
+    };
+    in_time(doing, STATEMENT_TIME, noting).await
+}
 
 /// The only process that continues the store, while it does.
 pub struct Turn {
@@ -114,7 +136,7 @@ impl Turn {
         client.0.batch_execute(TURN).await.map_err(failed)?;
         client.0.execute_typed(NOTE_IF_ABSENT, &[(&NEVER, Type::INT8)]).await.map_err(failed)?;
         client.0.query_typed(LOCK, &[]).await.map_err(failed)?;
-        let (timeline, noted) = lines(&client.0).await.map_err(failed)?;
+        let (Line { timeline, .. }, noted) = lines(&client.0).await.map_err(failed)?;
         if noted == Some(timeline) {
             return Ok(None);
         }
@@ -131,19 +153,20 @@ impl Turn {
             let failed = |error| fault::of("noting that the store was continued", &error);
             let client = &self.client.0;
             client.execute_typed(NOTE, &[(&self.timeline, Type::INT8)]).await.map_err(failed)?;
+            client.execute_typed(COUNT, &[]).await.map_err(failed)?;
             client.batch_execute("commit").await.map_err(|error| fault::of_commit(&error))
         };
         in_time("noting that the store was continued", STATEMENT_TIME, ending).await
     }
 }
 
-async fn lines(client: &Client) -> Result<(i64, Option<i64>), tokio_postgres::Error> {
+async fn lines(client: &Client) -> Result<(Line, Option<i64>), tokio_postgres::Error> {
     let rows = client.query_typed(LINES, &[]).await?;
-    Ok(rows.first().map_or((NEVER, None), read))
+    Ok(rows.first().map_or((Line { timeline: NEVER, continued: 0 }, None), read))
 }
 
 /// None where the server knows no lines, or does not tell this account.
-async fn lines_if_any(client: &Client) -> Result<Option<(i64, Option<i64>)>, StoreError> {
+async fn lines_if_any(client: &Client) -> Result<Option<(Line, Option<i64>)>, StoreError> {
     let known = client.query_typed(HAS_TIMELINES, &[]).await;
     let has = known.is_ok_and(|rows| rows.first().is_some_and(|row| row.get(0)));
     if !has {
@@ -168,7 +191,8 @@ fn is_not_told(code: &SqlState) -> bool {
     codes.contains(code)
 }
 
-fn read(row: &Row) -> (i64, Option<i64>) {
-    let (now, noted): (&str, Option<i64>) = (row.get(0), row.get(1));
-    (i64::from_str_radix(now, 16).unwrap_or(NEVER), noted)
+fn read(row: &Row) -> (Line, Option<i64>) {
+    let (now, noted, continued): (&str, Option<i64>, Option<i64>) = (row.get(0), row.get(1), row.get(2));
+    let timeline = i64::from_str_radix(now, 16).unwrap_or(NEVER);
+    (Line { timeline, continued: continued.unwrap_or(0) }, noted)
 }

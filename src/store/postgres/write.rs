@@ -11,7 +11,7 @@ use super::address::DatabaseAddress;
 use super::connection::{STATEMENT_TIME, Warnings, connect, in_time};
 use super::fault;
 use super::read::record_of;
-use super::timeline::Timelines;
+use super::timeline::{Line, Timelines};
 use crate::store::engine::{Batch, Position, Prior};
 use crate::store::error::StoreError;
 use crate::store::key::RecordKey;
@@ -55,7 +55,7 @@ pub struct Writer {
     address: DatabaseAddress,
     timelines: Timelines,
     /// The line of the database that the revisions were taken on.
-    timeline: Option<i64>,
+    line: Option<Line>,
     client: Option<(Client, Warnings)>,
     /// The batch that is being decided.
     begun: Option<Begun>,
@@ -72,7 +72,7 @@ struct Begun {
 
 impl Writer {
     pub fn new(address: DatabaseAddress, timelines: Timelines) -> Self {
-        Self { address, timelines, timeline: None, client: None, begun: None, block: (0, 0), batch: 0 }
+        Self { address, timelines, line: None, client: None, begun: None, block: (0, 0), batch: 0 }
     }
 
     pub fn close(&mut self) {
@@ -91,9 +91,9 @@ impl Writer {
     }
 
     async fn try_prepare(&mut self, keys: Vec<RecordKey>) -> Result<Prior, StoreError> {
-        if self.timeline.is_none() {
+        if self.line.is_none() {
             let client = connected(&mut self.client, &self.address).await?;
-            self.timeline = self.timelines.of(client).await?;
+            self.line = self.timelines.of(client).await?;
         }
         self.take_revisions(REVISIONS_LEFT_MIN).await?;
         let client = connected(&mut self.client, &self.address).await?;
@@ -103,10 +103,10 @@ impl Writer {
         let begun = async { client.batch_execute(BEGIN).await.map_err(failed) };
         let locked = async { client.query_typed(LOCK, &lock).await.map_err(failed) };
         // In the transaction: a pooler may lead each to another server.
-        let ((), rows, timeline) = tokio::try_join!(begun, locked, self.timelines.of(client))?;
-        if timeline != self.timeline {
+        let ((), rows, line) = tokio::try_join!(begun, locked, self.timelines.of(client))?;
+        if line != self.line {
             // The block may have been given out again: a new one is taken, and it is decided again.
-            (self.timeline, self.block) = (timeline, (0, 0));
+            (self.line, self.block) = (line, (0, 0));
             self.timelines.changed();
             return Err(StoreError::Raced);
         }

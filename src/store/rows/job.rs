@@ -86,5 +86,6 @@ row_enum!(
         },
         UploadLicense { key: HandedOverKeyRow = key },
         PushUsage { merchant: Text<MerchantId> = merchant, channel: Text<ChannelId> = channel },
+        AttachPackage { merchant: Text<MerchantId> = merchant, package: Text<LicenseId> = package },
     }
 );

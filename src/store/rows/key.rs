@@ -35,6 +35,8 @@ pub(super) const CATALOG_TOKEN: &[u8] = b"token\0";
 pub(super) const CATALOG_MAPPING: &[u8] = b"mapping\0";
 /// What the installation remembers of its last restore.
 const META_RESTORE: &[u8] = b"restore";
+/// Below the merchant, and so never beside the installation's own.
+pub(super) const META_ERASURE: &[u8] = b"erased/";
 /// First own part of each thing about usage.
 pub(super) const USAGE_RECORD: &[u8] = b"record\0";
 pub(super) const USAGE_WAITING: &[u8] = b"waiting\0";
@@ -134,6 +136,9 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
         }
         RecordKey::Notice(merchant, channel, id) => {
             (merchant.as_str(), Kind::Notice, joined(&[&own_of_channel(channel), id.as_str().as_bytes()]))
+        }
+        RecordKey::Erasure(merchant, customer) => {
+            (merchant.as_str(), Kind::Meta, joined(&[META_ERASURE, &customer.0]))
         }
         RecordKey::Restore => (INSTALLATION, Kind::Meta, META_RESTORE.to_vec()),
         RecordKey::UsageRecord(key) => {

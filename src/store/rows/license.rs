@@ -11,9 +11,9 @@ use super::quota::QuotaPackageRow;
 use super::status_flip::StatusSlotRow;
 use super::validity::{TermRow, ValidityRow};
 use crate::domain::{
-    AppliedChange, AppliedOrder, ChannelId, CustomerId, DelayedStart, Env, Hold, Holds, InstanceId,
-    IssuedKey, License, LicenseEnd, LicenseId, MerchantId, Origin, ProductId, RefreshScene, Sku, SoldSpec,
-    SpecId, StartEvent, TokenId,
+    AppliedChange, AppliedOrder, Attachment, ChannelId, CustomerId, DelayedStart, Env, Hold, Holds,
+    InstanceId, IssuedKey, License, LicenseEnd, LicenseId, MerchantId, Origin, ProductId, RefreshScene, Sku,
+    SoldSpec, SpecId, StartEvent, TokenId,
 };
 
 row!(
@@ -31,6 +31,8 @@ row!(
         validity: ValidityRow = validity,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         start: Option<DelayedStartRow> = start,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attachment: Option<AttachmentRow> = attachment,
         holds: HoldsRow = holds,
         #[serde(skip_serializing_if = "Option::is_none")]
         status_told_at_ms: Option<Millis> = status_told_at,
@@ -55,6 +57,14 @@ row_enum!(
             instance: Text<InstanceId> = instance,
         },
         Issued { by: String = by },
+    }
+);
+
+row_enum!(
+    /// Who uses up its packages, if it is the purchase of a package.
+    AttachmentRow for Attachment {
+        Own,
+        To(license: Text<LicenseId>),
     }
 );
 

@@ -2,9 +2,9 @@
 
 use super::key::{
     CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING,
-    INSTALLATION, QUOTA_REPORT, USAGE_RECORD, misplaced_jobs, no_key, own_of_calls, own_of_channel,
-    own_of_lane, own_of_license, own_of_merchants_jobs, own_of_metered, own_of_order, own_of_queue, raw_key,
-    sortable_millis,
+    INSTALLATION, META_ERASURE, QUOTA_REPORT, USAGE_RECORD, misplaced_jobs, no_key, own_of_calls,
+    own_of_channel, own_of_lane, own_of_license, own_of_merchants_jobs, own_of_metered, own_of_order,
+    own_of_queue, raw_key, sortable_millis,
 };
 use super::table::Table;
 use crate::application::ports::{Listing, StoreError};
@@ -130,6 +130,13 @@ impl Scan {
             }
             Listing::ReservationsOfMerchant { merchant, after } => {
                 forward(Table::Reservation, merchant.as_str(), Kind::Reservation, &[])?.behind(after.as_ref())
+            }
+            Listing::Kit { merchant, after } => {
+                forward(Table::Kit, merchant.as_str(), Kind::Kit, &[])?.behind(after.as_ref())
+            }
+            Listing::Erasures { merchant, after } => {
+                let after = after.map(|customer| RecordKey::Erasure(merchant.clone(), customer));
+                forward(Table::Erasure, merchant.as_str(), Kind::Meta, META_ERASURE)?.behind(after.as_ref())
             }
             Listing::UsageReports { merchant, after } => {
                 forward(Table::UsageReport, merchant.as_str(), Kind::Quota, QUOTA_REPORT)?

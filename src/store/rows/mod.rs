@@ -17,6 +17,7 @@ mod channel_notice;
 mod channel_standing;
 mod claim_target;
 mod device;
+mod erasure;
 mod event;
 mod form;
 mod handed_over;

@@ -31,6 +31,7 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::Replay(_)
         | Record::Idempotency(_)
         | Record::Restore(_)
+        | Record::Erasure(_)
         | Record::Kit(_)
         | Record::Calls(_)
         | Record::Standing(_)
@@ -63,11 +64,12 @@ fn purchase_suits_schema_2(purchase: &Purchase) -> bool {
 fn license_suits_schema_2(license: &License) -> bool {
     license.status_told_at.is_none()
         && license.start.is_none()
+        && license.attachment.is_none()
         && license.orders.iter().all(|order| order.term.is_none())
 }
 
 /// Schema 3 brought lanes, since when a job waits, and pushes of usage.
 fn job_suits_schema_2(job: &Job) -> bool {
-    let is_new_task = matches!(job.task, Task::PushUsage { .. });
+    let is_new_task = matches!(job.task, Task::PushUsage { .. } | Task::AttachPackage { .. });
     job.lane.is_none() && job.since.is_none() && !is_new_task
 }

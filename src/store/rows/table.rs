@@ -13,6 +13,7 @@ use super::channel_notice::ChannelNoticeRow;
 use super::channel_standing::ChannelStandingRow;
 use super::claim_target::ClaimTargetRow;
 use super::device::DeviceRow;
+use super::erasure::ErasureRow;
 use super::event::AuditEventRow;
 use super::handed_over::HandedOverRow;
 use super::idempotency::IdempotencyRow;
@@ -45,8 +46,8 @@ use crate::application::record::{
 };
 use crate::domain::{
     Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice,
-    ChannelStanding, Device, HandedOver, Instant, License, Merchant, Product, Purchase, QuotaAccount,
-    Reservation, Restore, Spec, StatusFlip, StatusList, UsageRecord, UsageSum,
+    ChannelStanding, Device, Erasure, HandedOver, Instant, License, Merchant, Product, Purchase,
+    QuotaAccount, Reservation, Restore, Spec, StatusFlip, StatusList, UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -114,6 +115,7 @@ tables! {
     Replay = "replay", schema 2, Replay as ReplayRow;
     Idempotency = "idempotency", schema 1, Idempotency as IdempotencyRow;
     Restore = "restore", schema 1, Restore as RestoreRow;
+    Erasure = "erasure", schema 1, Erasure as ErasureRow;
     Kit = "kit", schema 1, KitRecord as KitRow;
     Calls = "calls", schema 1, CallChunk as CallChunkRow;
     Standing = "standing", schema 1, ChannelStanding as ChannelStandingRow;
@@ -202,6 +204,7 @@ impl Table {
             RecordKey::Replay(..) => Self::Replay,
             RecordKey::Idempotency(..) => Self::Idempotency,
             RecordKey::Restore => Self::Restore,
+            RecordKey::Erasure(..) => Self::Erasure,
             RecordKey::Kit { .. } => Self::Kit,
             RecordKey::Calls { .. } => Self::Calls,
             RecordKey::Standing(..) => Self::Standing,
