@@ -596,6 +596,35 @@ mod sample {
         [activation("acme", 1, 1), full].into_iter().chain(ended).collect()
     }
 
+    fn devices() -> Vec<Device> {
+        let owner = |number| (merchant("acme"), license_id(1), ActivationId::from_uuid(number));
+        let bare = Device::new(owner(1), ([0; 32], [255; 32]), [7; 32]);
+        let share = |number, reset, ends_at| Share {
+            number,
+            package: PackageId::of(&license_id(1), 0),
+            window: QuotaWindow { starts_at: at(0), ends_at, ordinal: u32::MAX },
+            metric: "render-minutes".into(),
+            unit: "分钟".into(),
+            reset,
+            alignment: WindowAlignment::Calendar,
+            granted: Amount::parse("899999999999.9999").expect("an amount"),
+            used: Amount::parse("0.0001").expect("an amount"),
+            until: at(1),
+            returns_at: at(2),
+            is_closed: ends_at.is_none(),
+        };
+        let full = Device {
+            head: LedgerHead { seq: u64::MAX, hash: [1; 32] },
+            generation: u64::MAX,
+            merged_until: Some(at(-1)),
+            recent: vec![[0; 8], [255; 8]],
+            shares: vec![share(1, ResetWindow::None, None), share(u32::MAX, ResetWindow::Day, Some(at(3)))],
+            shares_granted: u32::MAX,
+            ..Device::new(owner(u128::MAX), ([9; 32], [8; 32]), [0; 32])
+        };
+        vec![bare, full]
+    }
+
     pub fn status_list(owner: &str, number: StatusListNumber) -> StatusList {
         StatusList {
             merchant: merchant(owner),
@@ -1120,6 +1149,7 @@ mod sample {
         all.extend(records(claim_targets()));
         all.extend(records(places()));
         all.extend(records(activations()));
+        all.extend(records(devices()));
         all.extend(records(status_lists()));
         all.extend(records(flips()));
         all.extend(records(jobs()));

@@ -1,4 +1,4 @@
-//! What happens after the answer: jobs, the publication of status lists, the end of what was kept for a time.
+//! What happens after the answer: jobs, the publication of status lists, the sums of usage, the end of what was kept for a time.
 
 use std::sync::Arc;
 use std::time::Duration;

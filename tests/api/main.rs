@@ -1,4 +1,5 @@
 //! The service as its callers see it: over real HTTP, with a real keyring.
+#![recursion_limit = "256"] // an answer with all its members is one long `json!`
 
 mod access;
 mod activations;

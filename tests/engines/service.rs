@@ -11,6 +11,6 @@ pub fn engine_on(on: EngineName) -> Engine {
     match on {
         EngineName::Memory => Engine::Memory(MemoryEngine::new()),
         EngineName::Embedded => Engine::Embedded,
-        EngineName::Postgres => Engine::Database(Cluster::shared().database().parsed()),
+        EngineName::Postgres => Engine::Database(Box::new(Cluster::shared().database().parsed())),
     }
 }

@@ -44,7 +44,8 @@ fn a_move_to_a_database_that_is_cut_off_leaves_the_folder_served_and_begins_anew
     filled(&start, 20);
     let before = all(&folder(&start));
     let target = Cluster::shared().database();
-    for ends_at in BEFORE_THE_END {
+    // Nobody writes meanwhile, so there is nothing to catch up with.
+    for ends_at in [MoveStage::Reading, MoveStage::Copying, MoveStage::Comparing, MoveStage::Stopped] {
         let cut = to_database(&start, &target, &|stage| assert_ne!(stage, ends_at, "cut off here"));
         assert!(cut.is_err(), "{ends_at:?}");
         assert_eq!(all(&folder(&start)), before, "{ends_at:?}");

@@ -48,7 +48,7 @@ pub enum Engine {
     /// On disk, in the harness's own folder.
     Embedded,
     /// In a database of its own.
-    Database(DatabaseAddress),
+    Database(Box<DatabaseAddress>),
 }
 
 /// What stays when a service ends: folders, clock, secrets, marketplace.

@@ -57,7 +57,11 @@ fn moments(on: EngineName, writes: u64) -> Vec<(u64, [Fault; 2])> {
     let [first, second, ..] = random_bytes();
     let from = u64::from(first) << 8 | u64::from(second);
     let step = (2 * writes).div_ceil(wanted).max(1);
-    every().enumerate().filter(|(number, _)| (*number as u64 + from) % step == 0).map(|(_, it)| it).collect()
+    every()
+        .enumerate()
+        .filter(|(number, _)| (*number as u64 + from).is_multiple_of(step))
+        .map(|(_, it)| it)
+        .collect()
 }
 
 /// What a final state says, without ids, texts and times that may differ from run to run.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, GenericClient, Row, Transaction};
+use tokio_postgres::{Client, GenericClient, Row, SimpleQueryMessage, Transaction};
 
 use super::address::DatabaseAddress;
 use super::bulk::FillMark;
@@ -69,7 +69,8 @@ const WAIT_BRIEFLY: &str = "set local lock_timeout = '1s'";
 /// Whoever holds this row's lock builds what is built behind. Not the first one's: programs that start look at that.
 const BUILDERS_ROW: &str =
     "insert into lictor_schema (id, version, oldest_program) values (2, 0, 0) on conflict do nothing";
-const LOCKED_BUILDERS_ROW: &str = "select 1 from lictor_schema where id = 2 for update";
+/// Never waited for inside a statement: an index that is built waits for every statement that began before, this one too.
+const LOCKED_BUILDERS_ROW: &str = "select 1 from lictor_schema where id = 2 for update skip locked";
 /// Whether an index is there, and whole: one whose building was interrupted stays and is of no use.
 const IS_VALID: &str = "select i.indisvalid from pg_index i where i.indexrelid = to_regclass($1::text)";
 
@@ -322,13 +323,23 @@ async fn is_valid(client: &Client, index: &str) -> Result<bool, StoreError> {
 /// Two connections: an index that is built beside writers is built outside a transaction, and the lock needs one.
 async fn build(address: &DatabaseAddress, client: &Client, behind: &Behind) -> Result<(), StoreError> {
     let (mut holder, _) = connect(address).await?;
-    let lock = holder.transaction().await.map_err(failed)?;
-    lock.batch_execute(BUILDERS_ROW).await.map_err(failed)?;
-    lock.batch_execute(LOCKED_BUILDERS_ROW).await.map_err(failed)?;
-    if !is_valid(client, behind.index).await? {
-        let left_over = format!("drop index concurrently if exists {}", behind.index);
-        client.batch_execute(&left_over).await.map_err(failed)?;
-        client.batch_execute(behind.sql).await.map_err(failed)?;
+    holder.batch_execute(BUILDERS_ROW).await.map_err(failed)?;
+    loop {
+        let lock = holder.transaction().await.map_err(failed)?;
+        // As a simple statement: any other leaves a portal behind, whose snapshot the index would wait for.
+        let locked = lock.simple_query(LOCKED_BUILDERS_ROW).await.map_err(failed)?;
+        let is_ours = locked.iter().any(|told| matches!(told, SimpleQueryMessage::Row(_)));
+        let is_built = is_valid(client, behind.index).await?;
+        if is_ours && !is_built {
+            let left_over = format!("drop index concurrently if exists {}", behind.index);
+            client.batch_execute(&left_over).await.map_err(failed)?;
+            client.batch_execute(behind.sql).await.map_err(failed)?;
+        }
+        lock.commit().await.map_err(failed)?;
+        if is_ours || is_built {
+            return Ok(());
+        }
+        // Somebody else builds it.
+        tokio::time::sleep(BETWEEN_TRIES).await;
     }
-    lock.commit().await.map_err(failed)
 }
