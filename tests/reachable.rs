@@ -8,6 +8,7 @@ mod bytes;
 #[path = "reachable/calls.rs"]
 mod calls;
 #[path = "support/certificates.rs"]
+#[expect(dead_code, reason = "each test binary uses a part of it")]
 mod certificates;
 #[path = "reachable/command_line.rs"]
 mod command_line;

@@ -2,6 +2,7 @@
 //! path and the next step, nothing made or changed, and never an empty store in place of the old one.
 
 #[path = "support/certificates.rs"]
+#[expect(dead_code, reason = "each test binary uses a part of it")]
 mod certificates;
 #[path = "start_refusals/ends.rs"]
 mod ends;

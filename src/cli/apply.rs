@@ -39,7 +39,10 @@ impl Apply {
         }
         let Some(file) = self.file else { return Err(Failure::Usage("name a FILE to apply".into())) };
         let text = read_text(&file, APPLY_FILE_BYTES_MAX)?;
-        let body = json!({ "toml": text, "dry_run": self.dry_run, "prune": self.prune });
+        let mut body = json!({ "toml": text, "dry_run": self.dry_run });
+        if self.prune {
+            body["prune"] = true.into();
+        }
         let answer = common.api()?.post_as("/v1/merchant/apply", &body, self.idempotency_key.as_deref())?;
         common.output().answer(&answer, changes);
         Ok(())

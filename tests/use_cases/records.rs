@@ -78,6 +78,7 @@ impl Records {
             | Record::Standing(_)
             | Record::Notice(_)
             | Record::AppInfo(_)
+            | Record::Erasure(_)
             | Record::Device(_)
             | Record::Erasure(_)
             | Record::UsageRecord(_)

@@ -36,11 +36,6 @@ impl License {
 }
 
 impl QuotaAccount {
-    /// The account of a license that holds nothing.
-    pub fn empty(license: &License) -> Self {
-        Self { merchant: license.merchant.clone(), license: license.id.clone(), packages: Vec::new() }
-    }
-
     /// The purchases whose packages it holds beside its own, as long as they give something.
     pub fn purchases(&self) -> BTreeSet<LicenseId> {
         let purchase = |held: &HeldPackage| match &held.source {
