@@ -1255,7 +1255,7 @@ mod round_trip {
         let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
         let mut distinct = kinds.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), 33);
+        assert_eq!(distinct.len(), 34);
         // There is one restore record, under one key.
         let only_one = sample::all().last().map(std::mem::discriminant);
         for kind in distinct.into_iter().filter(|kind| Some(*kind) != only_one) {

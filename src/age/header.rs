@@ -246,7 +246,7 @@ impl<R: Read> HeaderLines<'_, R> {
             self.bytes.push(byte[0]);
             let read = &self.bytes[start..];
             // Something else is told from the first bytes.
-            if start == 0 && read.len() > ARMOUR.len() {
+            if start == 0 && read.len() > ARMOUR.len() + 1 {
                 return Err(AgeError::NotAge);
             }
             if self.bytes.len() > HEADER_BYTES_MAX {
