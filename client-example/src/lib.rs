@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::ExitCode;
 
-use license_client::{Amount, Config, Verdict, check, maintain, meter};
+use license_client::{Config, Verdict, check, maintain};
+
+mod metering;
 
 const USAGE: &str = "client-example --product P --issuer ISS --keys JWKS_FILE --state DIR [--server URL] \
     [--key TEXT] [--locale TAG] [--offline] [--maintain] [--test] [--json] [--share METRIC=AMOUNT] [--meter METRIC=AMOUNT]";
@@ -21,23 +23,12 @@ pub fn run(args: impl Iterator<Item = String>) -> ExitCode {
         }
     };
     let locale = options.get("--locale").map_or("en", String::as_str);
-    if let Some((metric, amount)) = options.get("--meter").and_then(|text| amount_of(text)) {
-        return match meter(&config, metric, amount) {
-            Ok(metered) => {
-                println!("{amount} {metric} consumed, {} left on this machine", metered.left);
-                ExitCode::SUCCESS
-            }
-            Err(refusal) => {
-                println!("{}: {}", refusal.code(), refusal.reason(locale));
-                ExitCode::FAILURE
-            }
-        };
+    if let Some(consumed) = metering::consumed(&config, options.get("--meter"), locale) {
+        return consumed;
     }
-    if options.contains_key("--json") {
-        println!("{}", verdict.to_json(locale));
-    } else {
-        println!("{}: {} {}", verdict.code(), verdict.reason(locale), verdict.next_action_reason(locale));
-    }
+    let told =
+        format!("{}: {} {}", verdict.code(), verdict.reason(locale), verdict.next_action_reason(locale));
+    println!("{}", if options.contains_key("--json") { verdict.to_json(locale) } else { told });
     if verdict.is_granted() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -51,18 +42,10 @@ fn license(options: &BTreeMap<String, String>) -> Result<(Config, Verdict), Box<
     if let Some(url) = options.get("--server").filter(|_url| !options.contains_key("--offline")) {
         config = config.server(url);
     }
-    if let Some((metric, amount)) = options.get("--share").and_then(|text| amount_of(text)) {
-        config = config.share(metric, amount);
-    }
+    config = metering::with_share(config, options.get("--share"));
     let verdict = check(&config, options.get("--key").map(String::as_str));
     let verdict = if options.contains_key("--maintain") { maintain(&config) } else { verdict };
     Ok((config, verdict))
-}
-
-/// `render-minutes=12.5`.
-fn amount_of(text: &str) -> Option<(&str, Amount)> {
-    let (metric, amount) = text.split_once('=')?;
-    Some((metric, Amount::parse(amount)?))
 }
 
 fn options(mut args: impl Iterator<Item = String>) -> BTreeMap<String, String> {
