@@ -96,14 +96,21 @@ fn what_breaks_a_rule_is_pointed_at() {
         assert_eq!(refused.at("/pointer"), pointer, "{request}");
     }
     let renew = "/v1/activations/act_1/renew";
-    for (request, pointer) in [
-        (json!({ "certificate": "a.b.c" }), "/nonce"),
-        (json!({ "nonce": "n" }), "/certificate"),
-        (json!({ "certificate": "a.b.c", "nonce": "n", "proof": "a.b.c" }), "/proof"),
-    ] {
+    for (request, pointer) in
+        [(json!({ "certificate": "a.b.c" }), "/nonce"), (json!({ "nonce": "n" }), "/certificate")]
+    {
         let refused = harness.anonymous().post(renew, &request).expect_problem(422, "invalid_request");
         assert_eq!(refused.at("/pointer"), pointer, "{request}");
     }
+    // Who holds no certificate hears nothing of the rest.
+    let forged = json!({ "certificate": "a.b.c", "nonce": "n", "proof": "a.b.c" });
+    harness.anonymous().post(renew, &forged).expect_problem(401, "license_key_refused");
+    let asked = json!({ "license_key": key, "machine": machine(1) });
+    let held = harness.anonymous().post("/v1/activations", &asked).expect(201);
+    let renew = format!("/v1/activations/{}/renew", held.text_at("/activation_id"));
+    let request = json!({ "certificate": held.at("/certificate"), "nonce": "n", "proof": "a.b.c" });
+    let refused = harness.anonymous().post(&renew, &request).expect_problem(422, "invalid_request");
+    assert_eq!(refused.at("/pointer"), "/proof");
 }
 
 #[test]
