@@ -235,6 +235,7 @@ impl<'a> Stage<'a> {
             let model = Model::after(&played.life.script, lifts, |step| done.contains(&step));
             let seen = self.looker.license(&played.life).expect("minted");
             self.looker.agrees(&played.life, &seen, model.now(), &format!("{step:?}"));
+            self.looker.books_agree(&seen, model.now(), &format!("{step:?}"));
             let (now, mut lists) = (self.harness.world.clock.now(), self.looker.lists());
             for (expected, status) in model.keys(now) {
                 let alike = played.keys.iter().filter(|key| {

@@ -48,6 +48,20 @@ product = "acme-cad"
 sku = "SMS-PACK"
 name = "A thousand messages"
 term = "P1Y"
+
+[[spec]]
+id = "sms-ten"
+product = "acme-cad"
+sku = "SMS-TEN"
+name = "Ten messages"
+term = "P1Y"
+kind = "package"
+[[spec.quota]]
+metric = "sms"
+unit = "message"
+amount = 10
+reset = "none"
+overage = "stop"
 "#;
 
 pub fn at(text: &str) -> Instant {

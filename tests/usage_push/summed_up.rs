@@ -3,12 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Timelike, Utc};
-use lictor::application::ports::{ABSENT, Commit, MarketplaceCalls, Store as _, find};
-use lictor::application::record::RecordKey;
-use lictor::domain::{
-    Amount, Instant, LicenseId, MerchantId, Overage, QuotaAccount, QuotaPackage, QuotaTemplate, ResetWindow,
-    Term, Validity, WindowAlignment,
-};
+use lictor::application::ports::MarketplaceCalls;
+use lictor::domain::{Amount, Instant};
 use lictor::sandbox::open_api::Trouble;
 use lictor::sandbox::orders::Billing;
 use lictor::store::Fault;
@@ -322,38 +318,16 @@ fn what_the_server_slept_through_is_given_up_with_words_once_the_marketplace_tak
     );
 }
 
-/// A package that was bought by itself is attached to the license that it pays for.
-fn attached(ground: &Ground, meter: &str, package: &str, amount: &str) {
+/// A package that was bought by itself is given to the license that it pays for.
+fn attach(ground: &Ground, meter: &str, package: &str) {
     let licenses = ground.harness.merchant().get("/v1/merchant/licenses").expect(200).at("/items");
     let license_of = |instance: &str| {
         let licenses = licenses.as_array().expect("a list").iter();
         let mut of_instance = licenses.filter(|license| license["instance_id"] == instance);
-        let id = of_instance.next().and_then(|license| license["id"].as_str()).expect("it was minted");
-        LicenseId::parse(id).expect("an id")
+        of_instance.next().and_then(|license| license["id"].as_str()).expect("it was minted")
     };
-    let (license, purchase) = (license_of(meter), license_of(package));
-    let template = QuotaTemplate {
-        metric: "sms".into(),
-        unit: "message".into(),
-        amount: Amount::parse(amount).expect("an amount"),
-        reset: ResetWindow::None,
-        window: WindowAlignment::Anniversary,
-        overage: Overage::Stop,
-        alert_percent: vec![],
-    };
-    let term = Term::Years(1);
-    let validity = Validity::lasting(term, ground.now()).expect("in the calendar");
-    let package = QuotaPackage::bought(&template, 1, term, validity).expect("small");
-    let merchant = MerchantId::parse("acme").expect("valid");
-    let store = &ground.harness.store;
-    ground.harness.block_on(async {
-        let key = RecordKey::QuotaAccount(merchant.clone(), license.clone());
-        let found = find::<QuotaAccount>(store.as_ref(), key).await.expect("the store reads");
-        let empty = QuotaAccount { merchant, license, packages: Vec::new() };
-        let (mut account, revision) = found.map_or((empty, ABSENT), |found| (found.value, found.revision));
-        account.attach(&purchase, package);
-        store.commit(Commit::new().put(account, revision)).await.expect("the store writes");
-    });
+    let path = format!("/v1/merchant/licenses/{}/move", license_of(package));
+    ground.harness.merchant().post(&path, &json!({ "to": license_of(meter) })).expect(200);
 }
 
 #[test]
@@ -361,10 +335,8 @@ fn where_packages_stop_each_is_named_and_an_hour_of_two_packages_is_two_interval
     let ground = Ground::with("{ push = \"new\", packages = \"stop-before-excess\" }");
     let meter = ground.meter();
     let packages =
-        [ground.buy("SMS-PACK", Billing::OnDemandPackage), ground.buy("SMS-PACK", Billing::OnDemandPackage)];
-    for package in &packages {
-        attached(&ground, &meter, package, "10");
-    }
+        [ground.buy("SMS-TEN", Billing::OnDemandPackage), ground.buy("SMS-TEN", Billing::OnDemandPackage)];
+    packages.iter().for_each(|package| attach(&ground, &meter, package));
     let mut backend = Backend::of(&ground);
     ground.run_with_sums_until(at("2026-01-31T09:30:00Z"));
     backend.report(&meter, 40_000, None, 1);
