@@ -3,7 +3,7 @@
 use super::app::{App, UseCaseError};
 use super::apply_catalog::{Catalog, CatalogMistake};
 use super::ports::{Listing, Versioned, list};
-use super::record::{PendingLicense, RecordKey, Stored};
+use super::record::{MarketplaceCode, PendingLicense, RecordKey, Stored};
 use crate::domain::{
     ChannelId, Instant, License, LicenseEnd, LicenseId, MerchantId, Origin, ProductId, Purchase,
     PurchaseState, Sku, SpecId,
@@ -222,12 +222,43 @@ pub(super) struct Removed {
 }
 
 impl App {
+    /// Without what a mapping still names: it stands beside the file, and finds the spec of a later order.
+    async fn unmapped(
+        &self,
+        merchant: &MerchantId,
+        takings: Vec<Stranding>,
+    ) -> Result<Vec<Stranding>, UseCaseError> {
+        let mut left = Vec::with_capacity(takings.len());
+        for taking in takings {
+            let code = match &taking.takes {
+                Takes::Sku { sku, .. } => Some(MarketplaceCode::Sku(sku.clone())),
+                Takes::ProductId { id, .. } => Some(MarketplaceCode::ProductId(id.clone())),
+                Takes::Issuer { .. }
+                | Takes::Product(_)
+                | Takes::Spec(_)
+                | Takes::Channel(_)
+                | Takes::SpecFromProduct { .. }
+                | Takes::ChannelSpeech { .. }
+                | Takes::ProductFromChannel { .. } => None,
+            };
+            let is_mapped = match code {
+                Some(code) => self.mapped(merchant, &code).await?.is_some(),
+                None => false,
+            };
+            if !is_mapped {
+                left.push(taking);
+            }
+        }
+        Ok(left)
+    }
+
     /// Every license is looked at, once for all changes, and none when nothing is taken away.
     pub(super) async fn stranded(
         &self,
         merchant: &MerchantId,
-        mut takings: Vec<Stranding>,
+        takings: Vec<Stranding>,
     ) -> Result<Vec<CatalogMistake>, UseCaseError> {
+        let mut takings = self.unmapped(merchant, takings).await?;
         if takings.is_empty() {
             return Ok(Vec::new());
         }

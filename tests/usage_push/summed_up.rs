@@ -318,25 +318,12 @@ fn what_the_server_slept_through_is_given_up_with_words_once_the_marketplace_tak
     );
 }
 
-/// A package that was bought by itself is given to the license that it pays for.
-fn attach(ground: &Ground, meter: &str, package: &str) {
-    let licenses = ground.harness.merchant().get("/v1/merchant/licenses").expect(200).at("/items");
-    let license_of = |instance: &str| {
-        let licenses = licenses.as_array().expect("a list").iter();
-        let mut of_instance = licenses.filter(|license| license["instance_id"] == instance);
-        of_instance.next().and_then(|license| license["id"].as_str()).expect("it was minted")
-    };
-    let path = format!("/v1/merchant/licenses/{}/move", license_of(package));
-    ground.harness.merchant().post(&path, &json!({ "to": license_of(meter) })).expect(200);
-}
-
 #[test]
 fn where_packages_stop_each_is_named_and_an_hour_of_two_packages_is_two_intervals() {
     let ground = Ground::with("{ push = \"new\", packages = \"stop-before-excess\" }");
-    let meter = ground.meter();
+    let meter = metered(&ground);
     let packages =
         [ground.buy("SMS-TEN", Billing::OnDemandPackage), ground.buy("SMS-TEN", Billing::OnDemandPackage)];
-    packages.iter().for_each(|package| attach(&ground, &meter, package));
     let mut backend = Backend::of(&ground);
     ground.run_with_sums_until(at("2026-01-31T09:30:00Z"));
     backend.report(&meter, 40_000, None, 1);
