@@ -100,7 +100,9 @@ fn race(harness: &Harness, clients: u64, amount: u64) {
 
 /// As many as are asked for, or what takes a few seconds.
 fn scale() -> (u64, u64) {
-    match std::env::var("LICTOR_PROVE_COUNT").ok().and_then(|count| count.parse().ok()) {
+    #[expect(clippy::disallowed_methods, reason = "a test has no settings; the count only makes it longer")]
+    let count = std::env::var("LICTOR_PROVE_COUNT");
+    match count.ok().and_then(|count| count.parse().ok()) {
         Some(amount) => (256, amount),
         None => (32, 400),
     }
