@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::ExitCode;
 
-use license_client::{Config, Verdict, check, maintain};
-
 mod metering;
+use license_client::{Config, Verdict, check, maintain};
 
 const USAGE: &str = "client-example --product P --issuer ISS --keys JWKS_FILE --state DIR [--server URL] \
     [--key TEXT] [--locale TAG] [--offline] [--maintain] [--test] [--json] [--share METRIC=AMOUNT] [--meter METRIC=AMOUNT]";

@@ -19,6 +19,9 @@ const DAYS: u32 = 4;
 /// What was granted, by instance and begin of the interval, in ten-thousandths.
 type Truth = BTreeMap<(String, DateTime<Utc>), i64>;
 
+/// What the marketplace counts, and how often, by instance, begin and end.
+type Sums = BTreeMap<(String, DateTime<Utc>, DateTime<Utc>), (i64, u32)>;
+
 /// A generator of its own (SplitMix64), so that the same months come everywhere.
 struct Dice(u64);
 
@@ -84,7 +87,7 @@ impl Ground {
     }
 
     /// What the marketplace counts: value, and how often, by instance, begin and end.
-    fn sums(&self) -> BTreeMap<(String, DateTime<Utc>, DateTime<Utc>), (i64, u32)> {
+    fn sums(&self) -> Sums {
         let mut sums = BTreeMap::new();
         for checked in self.checked().iter().filter(|checked| checked.code.is_none()) {
             let instant = |name| {
