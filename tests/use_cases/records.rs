@@ -80,7 +80,6 @@ impl Records {
             | Record::AppInfo(_)
             | Record::Erasure(_)
             | Record::Device(_)
-            | Record::Erasure(_)
             | Record::UsageRecord(_)
             | Record::NamedUsage(_)
             | Record::WaitingUsage(_)
