@@ -209,6 +209,11 @@ impl QuotaPackage {
         QuotaWindow::covering(self.template.reset, self.template.window, &self.validity, at)
     }
 
+    /// See [`QuotaWindow::reopens`].
+    pub fn reopens(&self, at: Instant) -> Option<Instant> {
+        QuotaWindow::reopens(self.template.reset, self.template.window, &self.validity, at)
+    }
+
     /// What becomes of it when a later order moves the end, or is for another term.
     pub fn follow(&mut self, term: Term, validity: Validity) {
         self.total = self.template.total_in(term);

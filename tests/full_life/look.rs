@@ -107,7 +107,7 @@ impl<'a> Looker<'a> {
         let members = shown.as_object_mut().expect("an object");
         members.retain(|name, _| !OWN.contains(&name.as_str()));
         for package in members["quota"].as_array_mut().expect("a list") {
-            // How the books stand follows from when an upgrade was heard of, and is checked at each step of a timely life.
+            // How much ran out or was exchanged tells when an upgrade was heard of; the sum is checked by the model.
             package.as_object_mut().expect("an object").retain(|name, _| !BOOKS.contains(&name.as_str()));
         }
         let by: Vec<_> = list_of(&seen.shown["suspensions"]).iter().map(|one| one["by"].clone()).collect();
@@ -179,7 +179,7 @@ impl<'a> Looker<'a> {
         assert_eq!(package.total, expected.total.and_then(Amount::from_units), "{at}");
     }
 
-    /// The books of the quota say what was granted, where each call came in its time.
+    /// The books of the quota say what was granted, in whatever order the calls came while there was time.
     pub fn books_agree(&self, seen: &Seen, expected: &Expected, after: &str) {
         // Of what was ever bought, what was not paid back.
         let quota = &seen.shown["quota"][0];

@@ -247,8 +247,10 @@ impl HeldPackage {
         }
     }
 
-    /// What was left is given back for what the new one gives from now on.
+    /// What was left is given back for what the new one gives from now on. A validity that is over may still be renewed by
+    /// an order that is on its way: what was left in the window that it cut counts as left.
     fn exchange(&mut self, new: &QuotaPackage, counts: &QuotaCounts, at: Instant) {
+        let at = self.package.reopens(at).unwrap_or(at);
         let taken = counts.amount(&self.meter(Meter::Taken));
         let balance = self.balance(counts, None, at);
         let goes_on = (self.package.template.reset, self.package.template.window)

@@ -90,10 +90,11 @@ impl HeldPackage {
         MeterKey { package: self.id.clone(), meter, window: resets.then_some(key) }
     }
 
-    /// Every counter that says how the package stands at an instant.
+    /// Every counter that says how the package stands at an instant, and what an exchange then would leave.
     pub fn meters_at(&self, at: Instant) -> Vec<MeterKey> {
         let all = [Meter::Taken, Meter::Reserved, Meter::Over];
         let mut keys: Vec<_> = all.iter().map(|meter| self.meter(*meter)).collect();
+        let at = self.package.reopens(at).unwrap_or(at);
         if let Some(window) = self.package.window_at(at) {
             keys.extend(all.iter().map(|meter| self.window_meter(*meter, &window)));
         }

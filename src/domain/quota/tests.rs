@@ -286,6 +286,31 @@ fn an_upgrade_in_mid_window_keeps_what_was_used_and_gives_the_rest_of_the_new_am
 }
 
 #[test]
+fn an_upgrade_that_is_heard_of_before_an_older_renewal_gives_what_it_gives_in_order() {
+    for (reset, left) in [(ResetWindow::Month, "500"), (ResetWindow::None, "250"), (ResetWindow::Year, "250")]
+    {
+        let mut books = Books::open(1_000_000, reset, WindowAlignment::Anniversary);
+        books.license.sold.term = Term::Days(14);
+        books.license.move_end(Some(books.now + TimeDelta::days(14)));
+        books.settle();
+        books.step(&Step::Use(300_000));
+        books.now += TimeDelta::days(20);
+        let bigger = template(2_500_000, reset, WindowAlignment::Anniversary);
+        let package = QuotaPackage::bought(&bigger, 1, books.license.sold.term, books.license.validity);
+        books.license.sold.quota = vec![package.expect("small")];
+        books.settle();
+        books.add_up();
+        books.license.move_end(Some(books.now + TimeDelta::days(30)));
+        books.settle();
+        books.add_up();
+        let balance = books.account.packages[0].balance(&books.counts, None, books.now);
+        let left: Amount =
+            Amount::parse(left).expect("an amount").less(Amount::parse("30").expect("an amount"));
+        assert_eq!((balance.left, balance.expired), (Some(left), Some(Amount::ZERO)), "{reset:?}");
+    }
+}
+
+#[test]
 fn what_is_left_when_a_license_is_released_is_paid_back_once() {
     let mut books = thousand_a_month();
     books.step(&Step::Use(4_000_000));

@@ -83,6 +83,21 @@ impl QuotaWindow {
         grid.ordinal(last)?.checked_add(1)
     }
 
+    /// The last instant of a validity that is over, while the window that its end cut would still run: a later end opens that
+    /// window again. What never resets has one window, which any later end opens again. `None` else.
+    pub fn reopens(
+        reset: ResetWindow,
+        alignment: WindowAlignment,
+        validity: &Validity,
+        at: Instant,
+    ) -> Option<Instant> {
+        let end = validity.ends_at.filter(|end| *end <= at)?;
+        let last =
+            end.checked_sub_signed(TimeDelta::nanoseconds(1)).filter(|last| validity.holds_at(*last))?;
+        let Some(grid) = Grid::of(reset, alignment, validity.starts_at) else { return Some(last) };
+        (grid.ordinal(last)? == grid.ordinal(at)?).then_some(last)
+    }
+
     /// For how many windows a validity was paid: at least one. The total of a package is its amount so many times,
     /// whichever way its windows are aligned.
     ///
