@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
+use super::quota_books::QuotaBooks;
 use super::record_usage::UsageItemMistake;
 use super::use_quota::{USED_AGO_DAYS_MAX, UseQuota, UsedItem};
 use crate::domain::{
@@ -131,12 +132,12 @@ pub(super) fn granted(
 pub(super) fn exhausted(
     order: &UseQuota,
     index: usize,
-    account: &QuotaAccount,
+    books: &QuotaBooks,
     counts: &QuotaCounts,
     now: Instant,
 ) -> Refusal {
     let metric = order.items.get(index).map(|item| item.metric.clone()).unwrap_or_default();
-    let left = QuotaPool::new(account, counts.clone()).left(&metric, now);
+    let left = books.pool(counts.clone()).left(&metric, now);
     Refusal::QuotaExhausted {
         pointer: order.pointer(index, "amount"),
         metric,

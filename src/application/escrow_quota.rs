@@ -15,7 +15,7 @@ use super::record::{CounterKey, Record, RecordKey};
 use super::use_quota::used_hour;
 use crate::domain::{
     Actor, Amount, Device, EventKind, HeldPackage, Instant, License, LicenseId, MerchantId, Meter, MeterKey,
-    PackageGrant, QuotaPool, QuotaWindow, Refusal, SHARE_RETURN_HOURS, Share, ShareUse, Validity,
+    PackageGrant, QuotaWindow, Refusal, SHARE_RETURN_HOURS, Share, ShareUse, Validity,
 };
 
 /// Device keys of one license that are looked at when something is lacking: as many as it can have places.
@@ -129,7 +129,7 @@ impl App {
         let books = self.books_of(escrow).await?;
         let keys = share.counters(Meter::Taken).into_iter().collect();
         let counts = self.quota_counts(&escrow.license.value.merchant, keys).await?;
-        let pool = QuotaPool::new(&books.account, counts);
+        let pool = books.pool(counts);
         let held = books.account.packages.iter().find(|held| held.id == share.package);
         let room = held.map_or(Amount::ZERO, |held| pool.room(held, &share.window)).min(late);
         let over = late.less(room);
@@ -172,15 +172,16 @@ impl App {
             }
         }
         let mut keys = BTreeSet::new();
-        let empty = QuotaPool::new(&books.account, crate::domain::QuotaCounts::default());
+        let empty = books.pool(crate::domain::QuotaCounts::default());
         for (held, window) in asks.iter().flat_map(|ask| empty.covering(&ask.metric, now)) {
             keys.extend([Meter::Taken, Meter::Reserved].map(|meter| held.meter(meter)));
             keys.extend([Meter::Taken, Meter::Alerted].map(|meter| held.window_meter(meter, &window)));
         }
         let counts = self.quota_counts(&escrow.license.value.merchant, keys).await?;
-        let mut pool = QuotaPool::new(&books.account, counts.clone());
+        let mut pool = books.pool(counts.clone());
         // The license is held at its revision by the commit that this becomes a part of; it may begin there.
-        let is_license = |change: &Change| matches!(change, Change::Check(RecordKey::License(..), _));
+        let own = RecordKey::License(escrow.license.value.merchant.clone(), escrow.license.value.id.clone());
+        let is_license = |change: &Change| matches!(change, Change::Check(key, _) if *key == own);
         let mut changes = books.guard(Commit::new()).changes;
         changes.retain(|change| !is_license(change));
         for ask in asks {

@@ -7,7 +7,7 @@ use super::ports::{ABSENT, Change, Commit, StoreError, Versioned, find, find_all
 use super::record::{CounterKey, Record, RecordKey};
 use crate::domain::{
     Charging, Instant, License, LicenseId, MerchantId, Meter, MeterKey, Origin, Purchase, QuotaAccount,
-    QuotaCounts,
+    QuotaCounts, QuotaPool,
 };
 
 /// Most counters that are read at a time.
@@ -26,6 +26,12 @@ pub(super) struct QuotaBooks {
 }
 
 impl QuotaBooks {
+    /// What pays: packages whose purchase is stopped do not, while it is. Whoever counts commits against the purchases.
+    pub(super) fn pool(&self, counts: QuotaCounts) -> QuotaPool<'_> {
+        let stopped = self.purchases.iter().filter(|purchase| !purchase.value.holds.is_empty());
+        QuotaPool::new(&self.account, counts).passing_over(stopped.map(|purchase| purchase.value.id.clone()))
+    }
+
     /// Makes a commit hold only while license and packages are as they were read; writes what the account has become.
     pub(super) fn guard(&self, mut commit: Commit) -> Commit {
         let license = &self.license.value;
@@ -181,7 +187,6 @@ impl App {
     }
 }
 
-/// What was taken of each open package is what it was when it was read.
 /// Whether an account says what its license and the purchases of its other packages say.
 pub(super) fn is_settled(
     account: &QuotaAccount,
@@ -205,6 +210,7 @@ pub(super) fn follow(
     }
 }
 
+/// What was taken of each open package is what it was when it was read.
 fn unchanged_since(commit: Commit, account: &QuotaAccount, counts: &QuotaCounts) -> Commit {
     account.open_packages().fold(commit, |commit, held| {
         let key = held.meter(Meter::Taken);

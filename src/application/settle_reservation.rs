@@ -8,8 +8,8 @@ use super::ports::{Change, Commit, Listing, StoreError, Urgency, Versioned, find
 use super::record::{CounterKey, RecordKey};
 use super::use_quota::{QuotaHolder, used_hour};
 use crate::domain::{
-    Amount, Instant, License, LicenseId, MerchantId, Meter, MetricGrant, PackageGrant, QuotaPool, Refusal,
-    Reservation, ReservationId, ReservationState, SettledPart, UsageGrant,
+    Amount, Instant, License, LicenseId, MerchantId, Meter, MetricGrant, PackageGrant, Refusal, Reservation,
+    ReservationId, ReservationState, SettledPart, UsageGrant,
 };
 
 /// Reservations of one license that are looked at when something is lacking.
@@ -80,7 +80,7 @@ impl App {
         let settled = found.value.settle(amount)?;
         let books = self.quota_books(license, account, now).await?;
         let counts = self.counts_at(&books.account, &books.license.value, now).await?;
-        let left = QuotaPool::new(&books.account, counts).left(&found.value.metric, now);
+        let left = books.pool(counts).left(&found.value.metric, now);
         let packages: Vec<PackageGrant> = settled
             .iter()
             .filter(|part| part.used > Amount::ZERO || part.over > Amount::ZERO)

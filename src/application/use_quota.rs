@@ -160,12 +160,12 @@ impl App {
         }
         let instants = instants(order, now)?;
         let counts = self.counts_for(order, &books, &instants, now).await?;
-        let mut pool = QuotaPool::new(&books.account, counts.clone());
+        let mut pool = books.pool(counts.clone());
         let drawn = draw(order, &instants, &mut pool);
         if self.finds_lapsed(order, &books, &instants, &pool, now).await? {
             return Err(StoreError::Conflict.into());
         }
-        let payments = drawn.map_err(|index| exhausted(order, index, &books.account, &counts, now))?;
+        let payments = drawn.map_err(|index| exhausted(order, index, &books, &counts, now))?;
         let used = self.commit_use(order, &books, &counts, &pool, payments, now).await?;
         Ok(Ok(used))
     }
@@ -242,7 +242,7 @@ impl App {
         instants: &[Instant],
         now: Instant,
     ) -> Result<QuotaCounts, UseCaseError> {
-        let pool = QuotaPool::new(&books.account, QuotaCounts::default());
+        let pool = books.pool(QuotaCounts::default());
         let (mut asked, mut keys, mut windows) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for (item, at) in order.items.iter().zip(instants) {
             for at in [*at, now] {

@@ -186,6 +186,23 @@ fn a_package_follows_its_own_purchase_wherever_it_is_held() {
 }
 
 #[test]
+fn a_package_whose_purchase_is_stopped_pays_nothing_until_it_goes_on() {
+    let harness = start();
+    let shop = harness.storefront();
+    let (_, license) = buy(&harness, &shop, yearly());
+    let (instance, package) = buy(&harness, &shop, pack());
+    shop.freeze(&instance).expect("answered");
+    let refused = use_up(&harness, &license, 1001).expect_problem(409, "quota_exhausted");
+    assert!(refused.text_at("/reason").contains("1000.5"), "{refused:?}");
+    assert_eq!(quota(&harness, &license)[1], [json!(50), json!(0), json!(50)], "it stands as it did");
+    shop.unfreeze(&instance).expect("answered");
+    use_up(&harness, &license, 1001).expect(200);
+    command(&harness, &package, "suspend", &json!({ "reason": "unpaid" })).expect(200);
+    let left = use_up(&harness, &license, 1).expect_problem(409, "quota_exhausted");
+    assert!(left.text_at("/reason").contains("Only 0 of"), "{left:?}");
+}
+
+#[test]
 fn a_package_moves_only_to_a_license_that_can_use_it_up() {
     let harness = start();
     let shop = harness.storefront();

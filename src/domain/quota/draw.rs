@@ -1,7 +1,7 @@
 //! Which packages pay for a use.
 
-use super::{HeldPackage, Meter, Overage, QuotaAccount, QuotaCounts, QuotaWindow};
-use crate::domain::{Amount, Instant, PackageId};
+use super::{HeldPackage, Meter, Overage, PackageSource, QuotaAccount, QuotaCounts, QuotaWindow};
+use crate::domain::{Amount, Instant, LicenseId, PackageId};
 
 /// What a package pays of a use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,12 +32,19 @@ pub struct MetricLeft {
 pub struct QuotaPool<'a> {
     account: &'a QuotaAccount,
     counts: QuotaCounts,
+    passed_over: Vec<LicenseId>,
 }
 
 impl<'a> QuotaPool<'a> {
     /// Of an account, with the counters of every window that will be asked for.
     pub fn new(account: &'a QuotaAccount, counts: QuotaCounts) -> Self {
-        Self { account, counts }
+        Self { account, counts, passed_over: Vec::new() }
+    }
+
+    /// The same, but for packages of these purchases: they give nothing.
+    #[must_use]
+    pub fn passing_over(self, purchases: impl IntoIterator<Item = LicenseId>) -> Self {
+        Self { passed_over: purchases.into_iter().collect(), ..self }
     }
 
     /// The counters as they stand.
@@ -48,8 +55,11 @@ impl<'a> QuotaPool<'a> {
     /// Packages of a metric that cover an instant: the one whose window ends first gives first, then the one that ends
     /// first as a whole.
     pub fn covering(&self, metric: &str, at: Instant) -> Vec<(&'a HeldPackage, QuotaWindow)> {
-        let of_metric = |held: &&HeldPackage| held.package.template.metric == metric;
-        let open = self.account.open_packages().filter(of_metric);
+        let gives = |held: &&HeldPackage| {
+            held.package.template.metric == metric
+                && !self.passed_over.iter().any(|it| held.was_bought_as(it))
+        };
+        let open = self.account.open_packages().filter(gives);
         let mut covering: Vec<_> =
             open.filter_map(|held| Some((held, held.package.window_at(at)?))).collect();
         let rank = |end: Option<Instant>| (end.is_none(), end);
@@ -128,6 +138,14 @@ impl<'a> QuotaPool<'a> {
 }
 
 impl HeldPackage {
+    /// Whether it was bought by itself, in this purchase.
+    fn was_bought_as(&self, purchase: &LicenseId) -> bool {
+        match &self.source {
+            PackageSource::License => false,
+            PackageSource::Purchase(own) => own == purchase,
+        }
+    }
+
     /// The counters that count something: one for a package that never resets, else the window's and the total.
     pub fn counters(&self, meter: Meter, window: &QuotaWindow) -> Vec<super::MeterKey> {
         let mut keys = vec![self.window_meter(meter, window), self.meter(meter)];
