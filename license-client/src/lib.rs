@@ -23,6 +23,7 @@
 //! | [`check`] | only while no license holds: to claim, to activate, to renew a lease that is over |
 //! | [`maintain`] | renews the certificate when its time has come, fetches the status lists |
 //! | [`release`] | gives this machine's place back |
+//! | [`request`], [`take_response`], [`deactivate`] | never: files that are carried by hand, for machines that are never online |
 //! | [`meter`] | never: quota is consumed of the share that this machine holds, and told at the next renewal |
 //!
 //! There is no global state and no thread, and no call panics. What is kept stands in one file of the state
@@ -30,6 +31,7 @@
 //! quota offline, keeps its key and its usage ledger beside it.
 #![deny(missing_docs)]
 
+mod airgap;
 mod check;
 mod clock;
 mod config;
@@ -49,8 +51,10 @@ mod session;
 mod state;
 mod verdict;
 
+pub use airgap::{AirGapError, deactivate, qr_parts, request, take_response};
 pub use check::check;
 pub use config::{Config, ConfigError};
+pub use license_token::armour::{ArmourError, ArmourFault};
 pub use license_token::{Amount, Component, Enforcement, Env, QuotaClaim};
 pub use machine::{HostMachine, ReadMachine};
 pub use maintain::maintain;

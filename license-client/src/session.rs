@@ -14,7 +14,7 @@ use crate::ledger::Ledger;
 use crate::pasted::Pasted;
 use crate::server::{Activated, AskBody, DeviceBody, Failure, MachineBody, Server};
 use crate::state::{self, State, StoredList, StoredRefusal};
-use crate::{Config, NextAction, Verdict, device, machine, meter, offline};
+use crate::{Config, NextAction, Verdict, airgap, device, machine, meter, offline};
 
 const MINUTE_SECS: i64 = 60;
 /// Pause after the first failure; doubled with each further one.
@@ -42,10 +42,10 @@ pub(crate) struct Session<'a> {
     pub config: &'a Config,
     pub held: Held,
     pub now: i64,
-    state: State,
+    pub state: State,
     before: State,
     path: PathBuf,
-    machine: Machine,
+    pub machine: Machine,
     contact: Contact,
     is_list_gone: bool,
     has_more_to_send: bool,
@@ -77,7 +77,10 @@ enum Contact {
 impl<'a> Session<'a> {
     pub fn open(config: &'a Config) -> Self {
         let path = state::path(config);
-        let state = State::load(&path);
+        let mut state = State::load(&path);
+        if state.activation_id.as_ref().is_some_and(|act| airgap::is_given_back(config, act)) {
+            state.forget_license();
+        }
         let held = Held::load(config, &state);
         let mut machine = machine::identify(config);
         machine.device_key = device::load(config).map(|key| key.thumbprint().to_owned());
@@ -127,7 +130,12 @@ impl<'a> Session<'a> {
         self.now.max(self.state.floor).max(self.held.floor())
     }
 
-    fn refresh(&mut self) {
+    /// Keeps the state now, where it must not be lost.
+    pub fn keep(&mut self) -> std::io::Result<()> {
+        self.state.save(&self.path)
+    }
+
+    pub fn refresh(&mut self) {
         self.held = Held::load(self.config, &self.state);
     }
 
@@ -180,6 +188,9 @@ impl<'a> Session<'a> {
     /// Takes in a text; `is_pasted` when a person waits for the answer. `Err` is the verdict about a text that is no license of this product, or that could not
     /// be redeemed.
     pub fn take(&mut self, text: &str, is_pasted: bool) -> Result<(), Verdict> {
+        if let Some(taken) = self.take_carried(text) {
+            return taken;
+        }
         match Pasted::read(text) {
             Pasted::LicenseKey(key) => self.take_key(&key),
             Pasted::Certificate(certificate) => self.take_certificate(&certificate),
@@ -190,7 +201,7 @@ impl<'a> Session<'a> {
 
     /// A newer key of the same license replaces the older; an older one changes nothing, because the newer came
     /// from the server after the older was pasted. A key of another license starts anew.
-    fn take_key(&mut self, text: &str) -> Result<(), Verdict> {
+    pub fn take_key(&mut self, text: &str) -> Result<(), Verdict> {
         let offered = held::genuine::<LicenseClaims>(self.config, text)
             .map_err(|refusal| offline::refused(&refusal, NextAction::Renew))?;
         match &self.held.key {
@@ -208,6 +219,9 @@ impl<'a> Session<'a> {
         let offered = held::genuine::<ActivationClaims>(self.config, text)
             .map_err(|refusal| offline::refused(&refusal, NextAction::Renew))?;
         let claims = offered.claims();
+        if airgap::is_given_back(self.config, &claims.act) {
+            return Err(Verdict::NeedsKey(NextAction::PasteCurrentKey));
+        }
         let is_older = self.held.certificate.as_ref().is_some_and(|current| {
             current.claims().act == claims.act && current.claims().generation >= claims.generation
         });
@@ -345,6 +359,8 @@ impl<'a> Session<'a> {
             act,
             machine: self.machine.components.clone(),
             ledger: opened.as_ref().map(|(sending, _)| sending.mark.clone()),
+            token: None,
+            name: None,
         };
         let sent =
             opened.as_ref().map(|(sending, is_sound)| Sent { more: sending.mark.more, is_sound: *is_sound });
@@ -451,7 +467,7 @@ impl<'a> Session<'a> {
 
     /// The nonce of the activation that is still unanswered, or a new one, kept before it is sent: whoever asks
     /// again after a lost answer gets the same certificate, not one more generation.
-    fn nonce(&mut self) -> Option<String> {
+    pub fn nonce(&mut self) -> Option<String> {
         if self.state.nonce.is_none() {
             let mut random = [0; 16];
             getrandom::fill(&mut random).ok()?;
@@ -600,7 +616,7 @@ impl<'a> Session<'a> {
 
 /// One certificate, one nonce: whoever asks again after a lost answer, and two processes that ask at the same time,
 /// get the same next certificate and are not taken for clones.
-fn renewal_nonce(certificate: &str) -> String {
+pub(crate) fn renewal_nonce(certificate: &str) -> String {
     let digest = Sha256::new().chain_update(b"license-renewal\0").chain_update(certificate).finalize();
     base64url::encode(&digest[..16])
 }

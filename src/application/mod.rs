@@ -1,6 +1,7 @@
 //! Use cases: one verb per file, and the ports they need. No web framework, no database, no status code.
 
 mod activate;
+mod answer_air_gap_request;
 mod api_tokens;
 mod app;
 mod apply_catalog;
@@ -52,6 +53,7 @@ mod redeem_claim;
 mod redeem_code;
 mod refresh_instance;
 mod release_instance;
+mod release_place;
 mod renew_activation;
 mod report_use;
 mod roll_up_usage;
@@ -81,6 +83,7 @@ mod watch_channels;
 mod watched_calls;
 
 pub use activate::{Activate, Activated};
+pub use answer_air_gap_request::{AirGapAnswer, AirGapRequest};
 pub use app::{App, Signals, UseCaseError};
 pub use apply_catalog::{
     Applied, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, ApplyMode, Catalog,

@@ -5,6 +5,7 @@
 
 mod access;
 mod activations;
+mod air_gap;
 mod backup;
 mod body;
 mod call_metrics;

@@ -12,7 +12,7 @@ use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::{
-    activations, backup, claims, health, keysets, marketplace, merchant, metrics, moving, portal,
+    activations, air_gap, backup, claims, health, keysets, marketplace, merchant, metrics, moving, portal,
     status_lists, usage, validate,
 };
 
@@ -66,6 +66,7 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/activations/{id}", delete(activations::release))
         .route("/v1/activations/{id}/renew", post(activations::renew))
         .route("/v1/activations/{id}/release", post(activations::release))
+        .route("/v1/air-gap", post(air_gap::answer))
         .route("/v1/claims", post(claims::redeem))
         .route("/v1/usage/reservations", post(usage::reserve))
         .route("/v1/usage/reservations/{id}/confirm", post(usage::confirm))
@@ -112,6 +113,7 @@ fn everything_else() -> Router<HttpState> {
             "/v1/merchant/erasures",
             get(merchant::customers::list).post(merchant::customers::erase_listed),
         )
+        .route("/v1/merchant/air-gap-requests", post(air_gap::answer_for_merchant))
         .route("/v1/merchant/keys", get(merchant::keys::list))
         // Operation
         .route("/v1/server/backup", get(backup::download))
