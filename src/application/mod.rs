@@ -37,6 +37,7 @@ mod map_order;
 mod merchant_commands;
 mod metered_instances;
 mod mint;
+mod name_sold;
 mod notice_order;
 pub mod ports;
 mod publish_status_lists;
@@ -106,6 +107,7 @@ pub use import_licenses::{Import, ImportReport, ImportRow, NumberedRow, RowMista
 pub use issue_license::IssueLicense;
 pub use map_order::{MapOrder, Mapped};
 pub use merchant_commands::{IdempotencyIdentity, KeepActivations, LicenseAction, MerchantCommand};
+pub use name_sold::SoldNames;
 pub use publish_status_lists::{Published, STATUS_LIST_LIFETIME_DAYS, STATUS_LIST_TTL_HOURS};
 pub use rank_order::LaterOrder;
 pub use record_call::{AnsweredCall, CallSigner, CallSubject};

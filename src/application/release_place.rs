@@ -73,7 +73,7 @@ impl App {
         now: Instant,
     ) -> Result<(), UseCaseError> {
         let moves = license.sold.machine.moves_per_30_days;
-        let after = EventId::from_uuid(self.ids.uuid_v7(now - TimeDelta::days(30)));
+        let after = first_id_since(now - TimeDelta::days(30));
         let listing =
             Listing::LaterEvents { merchant: license.merchant.clone(), license: license.id.clone(), after };
         let events: Vec<Versioned<AuditEvent>> = list(self.store.as_ref(), &listing, EVENTS_MAX).await?;
@@ -87,4 +87,10 @@ impl App {
         }
         Err(Refusal::MovesExhausted { moves, free_at }.into())
     }
+}
+
+/// Ids begin with the 48 bits of their milliseconds (RFC 9562 §5.7); new ones never lie in the past.
+fn first_id_since(instant: Instant) -> EventId {
+    let millis = u128::try_from(instant.timestamp_millis()).unwrap_or(0);
+    EventId::from_uuid(millis << 80)
 }

@@ -29,6 +29,7 @@ mod path;
 mod portal;
 mod presented;
 mod proof;
+pub mod qr;
 mod query;
 mod reply;
 mod request_scope;

@@ -73,7 +73,11 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/usage/reservations/{id}/release", post(usage::release))
         .route("/v1/validate", post(validate::validate))
         // Customers
-        .route("/portal", get(portal::show).post(portal::redeem))
+        .route("/portal", get(portal::show).post(portal::open))
+        .route("/portal/air-gap", post(portal::air_gap))
+        .route("/portal/key-file", post(portal::key_file))
+        .route("/portal/release", post(portal::release))
+        .route("/portal/status-list-file", post(portal::status_list_file))
         // What offline verification needs
         .route("/v1/status-lists/{merchant}/{number}", get(status_lists::show))
         .route("/v1/keysets/{merchant}/jwks.json", get(keysets::jwks))

@@ -318,49 +318,6 @@ fn sentence(words: &str) -> String {
     format!("{first}{}{stop}", letters.as_str())
 }
 
-/// The words of the customer's page.
-pub struct PortalWords {
-    pub title: &'static str,
-    pub claim_code: &'static str,
-    pub show: &'static str,
-    pub license_key: &'static str,
-    pub until: &'static str,
-    pub for_ever: &'static str,
-    pub paste: &'static str,
-    pub later: &'static str,
-    pub asking: &'static str,
-}
-
-impl PortalWords {
-    /// In the reader's language.
-    pub fn of(language: Language) -> Self {
-        match language {
-            Language::English => Self {
-                title: "Your license",
-                claim_code: "Claim code or authorization code",
-                show: "Show the license key",
-                license_key: "License key",
-                until: "Valid until:",
-                for_ever: "for ever",
-                paste: "Paste this key into the software.",
-                later: "This did not work just now. Please try again in a minute.",
-                asking: "The marketplace is being asked about this code. Please enter it again in a few seconds.",
-            },
-            Language::Chinese => Self {
-                title: "我的许可证",
-                claim_code: "激活码或授权码",
-                show: "查看许可证密钥",
-                license_key: "许可证密钥",
-                until: "有效期至：",
-                for_ever: "永久有效",
-                paste: "请将此密钥粘贴到软件中。",
-                later: "暂时无法处理，请稍后再试。",
-                asking: "正在向云商店查询该授权码，请几秒后再次输入。",
-            },
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -95,6 +95,20 @@ fn carry(harness: &Harness, file: &str) -> Answer {
     harness.anonymous().post("/v1/air-gap", &json!({ "request": file }))
 }
 
+/// As a browser uploads it; `wanted`: `page` or `file`.
+fn upload(harness: &Harness, language: &str, file: &str, wanted: &str) -> Answer {
+    let body = format!(
+        "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"request.txt\"\r\nContent-Type: text/plain\r\n\r\n{file}\r\n\
+         --edge\r\nContent-Disposition: form-data; name=\"as\"\r\n\r\n{wanted}\r\n--edge--\r\n"
+    );
+    let browser = harness.anonymous().with("Accept-Language", language);
+    browser.with("Content-Type", "multipart/form-data; boundary=edge").send(
+        "POST",
+        "/portal/air-gap",
+        body.as_bytes(),
+    )
+}
+
 fn lease_end(harness: &Harness, license: &str) -> String {
     let shown = harness.merchant().get(&format!("/v1/merchant/licenses/{license}")).expect(200);
     shown.text_at("/activations/0/lease_ends_at")
@@ -128,6 +142,41 @@ fn a_request_is_carried_there_and_its_response_verifies_offline_for_a_year() {
     assert!(check(&lab.config, None).is_granted(), "after ten months without a network");
     harness.world.clock.advance(DAY * 66);
     assert_eq!(check(&lab.config, None).code(), "expired", "the lease is over");
+}
+
+#[test]
+fn the_portal_takes_files_there_and_back_and_gives_a_page_a_file_and_qr_codes() {
+    let mut harness = laboratory();
+    let sold = issue(&harness, "one-place");
+    let key = sold.text_at("/license_key");
+    let (lab, second) = (Lab::machine(&harness, 1), Lab::machine(&harness, 2));
+    let asked = request(&lab.config, Some(&key)).expect("a request");
+    for (language, word) in [("en", "The response"), ("zh-CN", "响应文件")] {
+        let page = upload(&harness, language, &asked, "page").expect(200);
+        assert!(page.text.contains(word) && page.text.contains("BEGIN LICENSE CERTIFICATE"), "{}", page.text);
+        assert!(page.text.matches("<svg").count() > 1, "{}", page.text);
+        let damaged =
+            upload(&harness, language, &asked.replacen(&asked[600..601], "!", 1), "page").expect(200);
+        assert!(damaged.text.contains("role=\"alert\"") && damaged.text.contains('!'), "what was sent stays");
+    }
+    let file = upload(&harness, "en", &asked, "file").expect(200);
+    assert_eq!(file.header("content-disposition"), Some("attachment; filename=\"license-response.txt\""));
+    let path = lab.folder.path().join("license-response.txt");
+    std::fs::write(&path, &file.text).expect("written");
+    let path = path.to_str().expect("text");
+    assert_eq!(take_response(&lab.config, path).map(|verdict| verdict.code()), Ok("valid"));
+
+    let theirs = request(&second.config, Some(&key)).expect("a request");
+    let full = upload(&harness, "en", &theirs, "page").expect(200);
+    assert!(full.text.contains("1 of 1 machines"), "{}", full.text);
+    let proof = deactivate(&lab.config).expect("a proof");
+    assert!(upload(&harness, "en", &proof, "page").expect(200).text.contains("its place is free"));
+    let response = upload(&harness, "en", &theirs, "file").expect(200).text;
+    let again = upload(&harness, "zh-CN", &proof, "page").expect(200);
+    assert!(again.text.contains("名额已空出"), "said again, and done once");
+    harness.stop();
+    assert_eq!(take_response(&second.config, &response).map(|verdict| verdict.code()), Ok("valid"));
+    assert_eq!(take_response(&lab.config, &response), Err(AirGapError::NotForHere));
 }
 
 #[test]
