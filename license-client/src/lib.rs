@@ -25,9 +25,10 @@
 //! | [`release`] | gives this machine's place back |
 //! | [`meter`] | never: quota is consumed of the share that this machine holds, and told at the next renewal |
 //!
-//! There is no global state and no thread, and no call panics. What is kept stands in one file of the state
-//! folder; every signed text in it is verified anew at each call. A machine that has a key of its own, or consumes
-//! quota offline, keeps its key and its usage ledger beside it.
+//! There is no global state and no thread, and no call panics. What is kept stands in the state folder, in two copies that
+//! heal each other and are sealed for this machine; every signed text in them is verified anew at each call. A machine that
+//! has a key of its own, or consumes quota offline, keeps its key and its usage ledger beside them. What a wrong clock, a
+//! lost file and a changed machine come to is told in `docs/offline.md`.
 #![deny(missing_docs)]
 
 mod check;
@@ -35,6 +36,7 @@ mod clock;
 mod config;
 mod device;
 mod environment;
+mod floor;
 mod held;
 mod ledger;
 mod machine;
@@ -44,12 +46,14 @@ mod offline;
 mod pasted;
 mod reasons;
 mod release;
+mod seal;
 mod server;
 mod session;
 mod state;
 mod verdict;
 
 pub use check::check;
+pub use clock::Uptime;
 pub use config::{Config, ConfigError};
 pub use license_token::{Amount, Component, Enforcement, Env, QuotaClaim};
 pub use machine::{HostMachine, ReadMachine};
