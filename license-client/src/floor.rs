@@ -38,7 +38,7 @@ pub(crate) struct Seen {
     boot_secs: i64,
     /// Within this start of the machine the wall clock was not behind.
     was_right: bool,
-    /// Within this start of the machine the wall clock was found to be ahead.
+    /// The wall clock was found to be ahead.
     ahead: Option<Ahead>,
 }
 
@@ -46,9 +46,9 @@ pub(crate) struct Seen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Ahead {
-    /// It jumped by years while the machine was up.
+    /// It jumped by years while the machine was up, and has not come back.
     Leapt,
-    /// The server has just answered with another time.
+    /// In this start of the machine the server has answered with another time.
     Told,
 }
 
@@ -60,11 +60,15 @@ impl Seen {
 
     /// After another reading of the clocks, and with what signed texts prove now.
     pub fn observed(&self, reading: &Reading, signed: i64) -> Self {
-        let is_same_boot = !self.boot.is_empty() && self.boot == reading.uptime.boot;
+        // A boot clock that is behind is a snapshot's, put back: what was seen of its start is not to come from it.
+        let is_same_boot = !self.boot.is_empty()
+            && self.boot == reading.uptime.boot
+            && self.boot_secs <= reading.uptime.secs;
         let elapsed = if self.proved == 0 { 0 } else { self.elapsed(reading, is_same_boot) };
         let walked = reading.wall.saturating_sub(self.wall).saturating_sub(elapsed);
         let has_leapt = is_same_boot && self.was_right && walked > LEAP_SECS;
-        let ahead = if has_leapt { Some(Ahead::Leapt) } else { self.ahead.filter(|_found| is_same_boot) };
+        let is_still_ahead = |found: &Ahead| is_same_boot || *found == Ahead::Leapt;
+        let ahead = if has_leapt { Some(Ahead::Leapt) } else { self.ahead.filter(is_still_ahead) };
         Self {
             proved: self.proved.saturating_add(elapsed),
             wall: reading.wall,
@@ -84,7 +88,7 @@ impl Seen {
         if self.boot.is_empty() {
             0
         } else if is_same_boot {
-            up.saturating_sub(self.boot_secs).max(0)
+            up.saturating_sub(self.boot_secs)
         } else {
             up.min(reading.wall.saturating_sub(self.wall)).max(0)
         }
