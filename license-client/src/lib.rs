@@ -23,6 +23,7 @@
 //! | [`check`] | only while no license holds: to claim, to activate, to renew a lease that is over |
 //! | [`maintain`] | renews the certificate when its time has come, fetches the status lists |
 //! | [`release`] | gives this machine's place back |
+//! | [`enforcement()`] | never: what the seller asks of software that was refused, to stop or to warn |
 //! | [`meter`] | never: quota is consumed of the share that this machine holds, and told at the next renewal |
 //!
 //! There is no global state and no thread, and no call panics. What is kept stands in the state folder, in two copies that
@@ -35,6 +36,7 @@ mod check;
 mod clock;
 mod config;
 mod device;
+mod enforcement;
 mod environment;
 mod floor;
 mod held;
@@ -55,6 +57,7 @@ mod verdict;
 pub use check::check;
 pub use clock::Uptime;
 pub use config::{Config, ConfigError};
+pub use enforcement::enforcement;
 pub use license_token::{Amount, Component, Enforcement, Env, QuotaClaim};
 pub use machine::{HostMachine, ReadMachine};
 pub use maintain::maintain;

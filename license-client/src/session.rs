@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use license_token::{
-    ActivationClaims, Amount, Ask, Binding, DeviceKey, LicenseClaims, Machine, RequestClaims, VerifiedToken,
-    base64url,
+    ActivationClaims, Amount, Ask, Binding, DeviceKey, Enforcement, LicenseClaims, Machine, RequestClaims,
+    VerifiedToken, base64url,
 };
 
 use sha2::{Digest as _, Sha256};
@@ -640,6 +640,13 @@ impl<'a> Session<'a> {
         self.state.forget_license();
         self.refresh();
         Ok(())
+    }
+
+    /// What the license at hand asks of software that is refused; the certificate is newer than the key or as old.
+    pub fn enforcement(&self) -> Enforcement {
+        let certificate = self.held.fitting_certificate().map(|token| token.claims().policy);
+        let key = self.held.key.as_ref().map(|token| token.claims().policy);
+        certificate.or(key).unwrap_or_default().enforcement
     }
 
     pub fn has_certificate(&self) -> bool {

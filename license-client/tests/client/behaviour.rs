@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::{AUD, Copies, DAY, FakeServer, HOUR, ISS, START, pinned};
-use license_client::{Config, ConfigError, NextAction, Verdict, check, maintain};
+use license_client::{Config, ConfigError, Enforcement, NextAction, Verdict, check, enforcement, maintain};
 use license_token::Term;
 use tempfile::tempdir;
 
@@ -176,6 +176,48 @@ fn a_machine_without_readable_hardware_gets_an_id_of_its_own() {
     let elsewhere = tempdir().expect("a folder");
     assert!(check(&server.client(elsewhere.path(), "").machine(Vec::new), Some(&server.key())).is_granted());
     assert_eq!(server.shop().places_taken(), 2);
+}
+
+/// Signed into the license, so it can be asked when the verdict is no.
+#[test]
+fn software_that_is_refused_is_told_whether_to_stop_or_to_warn() {
+    for asked in [Enforcement::Enforce, Enforcement::Warn, Enforcement::Advise] {
+        let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
+        server.shop().policy.enforcement = asked;
+        server.shop().issue_key();
+        let config = server.client(folder.path(), "pc");
+        assert_eq!(enforcement(&config), Enforcement::Enforce, "without a license nobody asked for less");
+        server.shop().offline = true;
+        assert_eq!(check(&config, Some(&server.key())), Verdict::NeedsKey(NextAction::GoOnline));
+        assert_eq!(enforcement(&config), asked, "by the key alone");
+        server.shop().offline = false;
+        server.clock.advance(HOUR);
+        let granted = check(&config, None);
+        let license = granted.granted().expect("granted");
+        assert_eq!(license.enforcement, asked);
+        assert_eq!(license.grace_until, Some(START + 33 * DAY), "the month, and three days of grace");
+        let json: serde_json::Value = serde_json::from_str(&granted.to_json("en")).expect("JSON");
+        assert_eq!(
+            (&json["enforcement"], &json["grace_until"]),
+            (&asked.as_str().into(), &(START + 33 * DAY).into())
+        );
+        let elsewhere = tempdir().expect("a folder");
+        let other = server.client(elsewhere.path(), "other");
+        assert!(check(&other, Some(&server.key())).is_granted());
+        server.shop().revoke();
+        server.clock.advance(DAY);
+        assert_eq!((maintain(&other).code(), enforcement(&other)), ("revoked", asked));
+        server.shop().offline = true;
+        server.clock.set(START + 33 * DAY - 1);
+        assert_eq!(check(&config, None).code(), "grace");
+        server.clock.set(START + 33 * DAY);
+        assert_eq!((check(&config, None).code(), enforcement(&config)), ("expired", asked));
+        let thief = server.client(folder.path(), "thief");
+        assert_eq!(
+            (check(&thief, None).code(), enforcement(&thief)),
+            ("wrong_machine", Enforcement::Enforce)
+        );
+    }
 }
 
 #[test]
