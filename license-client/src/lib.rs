@@ -24,11 +24,13 @@
 //! | [`maintain`] | renews the certificate when its time has come, fetches the status lists |
 //! | [`release`] | gives this machine's place back |
 //! | [`request`], [`take_response`], [`deactivate`] | never: files that are carried by hand, for machines that are never online |
+//! | [`enforcement()`] | never: what the seller asks of software that was refused, to stop or to warn |
 //! | [`meter`] | never: quota is consumed of the share that this machine holds, and told at the next renewal |
 //!
-//! There is no global state and no thread, and no call panics. What is kept stands in one file of the state
-//! folder; every signed text in it is verified anew at each call. A machine that has a key of its own, or consumes
-//! quota offline, keeps its key and its usage ledger beside it.
+//! There is no global state and no thread, and no call panics. What is kept stands in the state folder, in two copies that
+//! heal each other and are sealed for this machine; every signed text in them is verified anew at each call. A machine that
+//! has a key of its own, or consumes quota offline, keeps its key and its usage ledger beside them. What a wrong clock, a
+//! lost file and a changed machine come to is told in `docs/offline.md`.
 #![deny(missing_docs)]
 
 mod airgap;
@@ -36,7 +38,9 @@ mod check;
 mod clock;
 mod config;
 mod device;
+mod enforcement;
 mod environment;
+mod floor;
 mod held;
 mod ledger;
 mod machine;
@@ -46,6 +50,7 @@ mod offline;
 mod pasted;
 mod reasons;
 mod release;
+mod seal;
 mod server;
 mod session;
 mod state;
@@ -53,7 +58,9 @@ mod verdict;
 
 pub use airgap::{AirGapError, deactivate, qr_parts, request, take_response};
 pub use check::check;
+pub use clock::Uptime;
 pub use config::{Config, ConfigError};
+pub use enforcement::enforcement;
 pub use license_token::armour::{ArmourError, ArmourFault};
 pub use license_token::{Amount, Component, Enforcement, Env, QuotaClaim};
 pub use machine::{HostMachine, ReadMachine};

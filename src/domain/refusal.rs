@@ -107,6 +107,12 @@ pub enum Refusal {
         /// The rule in words.
         why: &'static str,
     },
+    /// Something hangs on a signing key.
+    #[error("{why}")]
+    KeyRefused {
+        /// What, in words.
+        why: String,
+    },
     /// Only a held order can be mapped.
     #[error("the order is {state}, not held")]
     OrderNotHeld {
@@ -203,7 +209,8 @@ impl Refusal {
             Self::ActivationEnded
             | Self::AirGapAnswered
             | Self::MovesExhausted { .. }
-            | Self::IllegalState { .. } => "illegal_state",
+            | Self::IllegalState { .. }
+            | Self::KeyRefused { .. } => "illegal_state",
             Self::NotFound { .. } => "not_found",
             Self::OrderNotHeld { .. } => "order_not_held",
             Self::SkuTaken { .. } => "sku_taken",
@@ -241,6 +248,7 @@ impl Refusal {
             Self::AirGapAnswered
             | Self::NotFound { .. }
             | Self::IllegalState { .. }
+            | Self::KeyRefused { .. }
             | Self::OrderNotHeld { .. }
             | Self::SkuTaken { .. }
             | Self::SpecUnfit { .. }

@@ -164,23 +164,23 @@ impl HttpState {
                 self.activate_carried(holder, text, &request).await
             }
             Ask::Renew => {
-                let shown = self.certificate_of(certificate, merchant)?;
+                let shown = self.certificate_of(certificate, merchant).await?;
                 self.renew_carried(shown, text, &request).await
             }
             Ask::Release => {
-                let shown = self.certificate_of(certificate, merchant)?;
+                let shown = self.certificate_of(certificate, merchant).await?;
                 self.release_carried(shown, text).await
             }
         }
     }
 
-    fn certificate_of(
+    async fn certificate_of(
         &self,
         certificate: Option<&str>,
         merchant: Option<&MerchantId>,
     ) -> Result<CertificateHolder, ApiError> {
         let text = certificate.ok_or_else(|| invalid("the certificate is missing behind the request"))?;
-        let shown = self.certificate_holder(text)?;
+        let shown = self.certificate_holder(text).await?;
         Ok(CertificateHolder { holder: of_merchant(shown.holder, merchant)?, ..shown })
     }
 

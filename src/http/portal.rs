@@ -223,7 +223,7 @@ impl HttpState {
         let tokens =
             armour::read(code, REQUEST_FILE_MAX_BYTES).map_err(|_damaged| Refusal::LicenseKeyRefused)?;
         let text = tokens.first().ok_or(Refusal::LicenseKeyRefused)?;
-        let holder = self.key_holder(text)?;
+        let holder = self.key_holder(text).await?;
         let license = match self.app.view_license(&holder.merchant, &holder.license).await {
             Ok(LicenseOrPurchase::License(license)) => license.value,
             Ok(LicenseOrPurchase::Purchase(_)) => return Err(Refusal::LicenseKeyRefused.into()),
