@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use license_token::base64url;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::Config;
 use crate::floor::Seen;
@@ -122,9 +123,10 @@ impl State {
     /// Reads both copies. One that is lost is healed by the other at the next writing. With both lost the state is empty: the
     /// license must be pasted again, or fetched.
     pub fn load(path: &Path, seal: &Seal) -> Kept {
-        let (first, second) = (read(path), read(&copy_of(path)));
-        let is_whole = first == second;
-        let (first, second) = (Copy::judge(first, seal), Copy::judge(second, seal));
+        // One after the other: a file may be as long as it likes, and two texts are not needed at once.
+        let (first, first_digest) = Copy::read(path, seal);
+        let (second, second_digest) = Copy::read(&copy_of(path), seal);
+        let is_whole = first_digest == second_digest;
         match (first, second) {
             (Copy::Sealed(first), Copy::Sealed(second)) => {
                 let state = if second.seq > first.seq { *second } else { *first };
@@ -204,17 +206,23 @@ impl State {
 }
 
 impl Copy {
-    fn judge(text: Option<String>, seal: &Seal) -> Self {
-        let Some(text) = text else { return Self::Absent };
-        if Seal::is_closed(&text) {
-            let state: Option<State> = seal.open(&text).and_then(|body| serde_json::from_str(body).ok());
+    /// And the digest of the file.
+    fn read(path: &Path, seal: &Seal) -> (Self, [u8; 32]) {
+        let text = read(path);
+        let digest = Sha256::digest(text.as_deref().unwrap_or_default()).into();
+        (text.map_or(Self::Absent, |text| Self::judge(&text, seal)), digest)
+    }
+
+    fn judge(text: &str, seal: &Seal) -> Self {
+        if Seal::is_closed(text) {
+            let state: Option<State> = seal.open(text).and_then(|body| serde_json::from_str(body).ok());
             if let Some(state) = state.filter(|state| state.v == STATE_VERSION) {
                 return Self::Sealed(Box::new(state));
             }
-        } else if let Some(state) = unsealed(&text) {
+        } else if let Some(state) = unsealed(text) {
             return Self::Unsealed(Box::new(state));
         }
-        let glimpse: Option<Glimpse> = serde_json::from_str(&text).ok();
+        let glimpse: Option<Glimpse> = serde_json::from_str(text).ok();
         Self::Lost { certificate: glimpse.and_then(|glimpse| glimpse.certificate) }
     }
 
@@ -270,15 +278,17 @@ fn few_lists<'de, D: serde::Deserializer<'de>>(from: D) -> Result<BTreeMap<Strin
     from.deserialize_map(Few)
 }
 
-/// `None`: there is none. What cannot be read is empty, and so no state.
+/// `None`: there is none. What cannot be read, or is longer than any state, is empty, and so no state.
 fn read(path: &Path) -> Option<String> {
-    let mut bytes = Vec::new();
+    let length = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Ok(file) if file.is_file() && file.len() <= STATE_MAX_BYTES => file.len(),
+        Ok(_) | Err(_) => return Some(String::new()),
+    };
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
     let read = fs::File::open(path).and_then(|file| file.take(STATE_MAX_BYTES).read_to_end(&mut bytes));
-    match read {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(_) => Some(String::new()),
-        Ok(_length) => Some(String::from_utf8(bytes).unwrap_or_default()),
-    }
+    let text = read.ok().and_then(|_length| String::from_utf8(bytes).ok());
+    Some(text.unwrap_or_default())
 }
 
 /// `acme-cad.license.copy.json`.
