@@ -3,6 +3,8 @@
 //! The oracles are PyJWT and `jose` for Node, the Standard Webhooks libraries of both languages, and dateutil and java.time for
 //! the calendar, each asked once per test with all its questions (`tests/interop/`); `./scripts/test` installs them. The third judge of tokens is `license-token`,
 //! which must also refuse what those are lenient about.
+//!
+//! The verifiers of `interop/` are held to the vectors, verdict and code, by `lictor conformance run`.
 
 #[path = "interop/calendar.rs"]
 mod calendar;
@@ -10,6 +12,8 @@ mod calendar;
 mod issued;
 #[path = "interop/oracle.rs"]
 mod oracle;
+#[path = "interop/verifiers.rs"]
+mod verifiers;
 #[path = "interop/webhooks.rs"]
 mod webhooks;
 
@@ -134,6 +138,26 @@ fn what_the_demo_shows_verifies_in_python_in_node_and_here() {
     assert!(questions.len() >= 5, "a month, a year, for ever, a quota package, and a certificate");
     all_accept(&questions);
     all_refuse(&questions.iter().flat_map(bit_flips).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_verifier_in_python_gives_every_vector_its_verdict_and_code() {
+    verifiers::agrees(&verifiers::python());
+}
+
+#[test]
+fn the_verifier_in_node_gives_every_vector_its_verdict_and_code() {
+    verifiers::agrees(&verifiers::node());
+}
+
+#[test]
+fn the_verifier_in_go_gives_every_vector_its_verdict_and_code() {
+    verifiers::agrees(&verifiers::go());
+}
+
+#[test]
+fn the_verifier_in_java_gives_every_vector_its_verdict_and_code() {
+    verifiers::agrees(&verifiers::java());
 }
 
 #[test]
