@@ -105,12 +105,13 @@ fn every_vector_that_needs_no_more_than_keys_gets_its_verdict() {
             ["verify", "--jsonl", "--jwks", path, "--now", &now, "--typ", &typ, "--audience", &audience];
         let lines: Vec<String> =
             group.iter().map(|(_, vector)| json!({ "token": vector["token"] }).to_string() + "\n").collect();
-        let (exit, answers) = token(&args, lines.concat().as_bytes());
         if license_token::KeySet::parse(set.as_bytes()).is_err() {
-            // No keys to judge with: that is the caller's mistake, not the token's.
+            // No keys to judge with: that is the caller's mistake, not the token's, and nothing is read.
+            let (exit, answers) = token(&args, b"");
             assert_eq!((exit, answers.len()), (2, 0), "{group:?}");
             continue;
         }
+        let (_, answers) = token(&args, lines.concat().as_bytes());
         assert_eq!(answers.len(), group.len());
         for ((name, vector), answer) in group.iter().zip(&answers) {
             let verdict = &vector["verdict"];

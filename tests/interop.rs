@@ -6,12 +6,15 @@
 //!
 //! The verifiers of `interop/` are held to the vectors, verdict and code, by `lictor conformance run`.
 
+#[path = "interop/activation.rs"]
+mod activation;
 #[path = "interop/calendar.rs"]
 mod calendar;
 #[path = "interop/issued.rs"]
 mod issued;
 #[path = "interop/oracle.rs"]
 mod oracle;
+mod support;
 #[path = "interop/verifiers.rs"]
 mod verifiers;
 #[path = "interop/webhooks.rs"]
@@ -158,6 +161,16 @@ fn the_verifier_in_go_gives_every_vector_its_verdict_and_code() {
 #[test]
 fn the_verifier_in_java_gives_every_vector_its_verdict_and_code() {
     verifiers::agrees(&verifiers::java());
+}
+
+#[test]
+fn software_in_python_holds_offline_renews_and_learns_of_a_revocation() {
+    activation::holds_offline_renews_and_learns_of_a_revocation();
+}
+
+#[test]
+fn software_in_python_gives_its_place_back() {
+    activation::gives_its_place_back();
 }
 
 #[test]
