@@ -10,6 +10,8 @@
 mod activation;
 #[path = "interop/calendar.rs"]
 mod calendar;
+#[path = "interop/integrate.rs"]
+mod integrate;
 #[path = "interop/issued.rs"]
 mod issued;
 #[path = "interop/oracle.rs"]
@@ -23,6 +25,7 @@ mod webhooks;
 use std::path::Path;
 use std::process::Command;
 
+use activation::Language;
 use issued::{FAR_END, ISSUED_AT, Keys, certificate, license, status_list};
 use license_token::base64url::{decode, encode};
 use license_token::{
@@ -165,12 +168,28 @@ fn the_verifier_in_java_gives_every_vector_its_verdict_and_code() {
 
 #[test]
 fn software_in_python_holds_offline_renews_and_learns_of_a_revocation() {
-    activation::holds_offline_renews_and_learns_of_a_revocation();
+    activation::holds_offline_renews_and_learns_of_a_revocation(Language::Python);
 }
 
 #[test]
-fn software_in_python_gives_its_place_back() {
-    activation::gives_its_place_back();
+fn software_in_node_holds_offline_renews_and_learns_of_a_revocation() {
+    activation::holds_offline_renews_and_learns_of_a_revocation(Language::Node);
+}
+
+#[test]
+fn software_in_python_and_in_node_gives_its_place_back() {
+    activation::gives_its_place_back(Language::Python);
+    activation::gives_its_place_back(Language::Node);
+}
+
+#[test]
+fn a_key_is_verified_as_the_guide_to_integration_says() {
+    integrate::a_key_is_verified_as_the_guide_says();
+}
+
+#[test]
+fn a_machine_is_activated_and_holds_offline_as_the_guide_to_integration_says() {
+    integrate::a_machine_is_activated_and_holds_offline_as_the_guide_says();
 }
 
 #[test]

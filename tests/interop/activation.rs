@@ -1,4 +1,4 @@
-//! Levels 2 and 3 of `docs/integrate.md` in Python, against a running service: activate, hold offline, renew, learn of
+//! Levels 2 and 3 of `docs/integrate.md` in Python and Node, against a running service: activate, hold offline, renew, learn of
 //! a revocation, give the place back.
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -11,8 +11,31 @@ use serde_json::{Value, json};
 
 use crate::support::Harness;
 use crate::support::people::{command, issue};
+use crate::verifiers;
 
-/// A customer's software in Python, in a process of its own.
+/// What the customer's software is written in.
+#[derive(Clone, Copy)]
+pub enum Language {
+    Python,
+    Node,
+}
+
+impl Language {
+    /// The program that does what it is told, and the modules that it uses.
+    fn command(self) -> Command {
+        let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let (verifier, program) = match self {
+            Self::Python => (verifiers::python(), "tests/interop/activation.py"),
+            Self::Node => (verifiers::node(), "tests/interop/activation.mjs"),
+        };
+        let [interpreter, conformance] = verifier.as_slice() else { panic!("{verifier:?}") };
+        let mut command = Command::new(interpreter);
+        command.arg(here.join(program)).arg(conformance.parent().expect("a folder"));
+        command
+    }
+}
+
+/// A customer's software, in a process of its own.
 struct Software {
     process: Child,
     input: ChildStdin,
@@ -22,16 +45,14 @@ struct Software {
 }
 
 impl Software {
-    fn start(harness: &Harness) -> Self {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    fn start(language: Language, harness: &Harness) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let keys = folder.path().join("keys.json");
         let pinned = harness.anonymous().get("/v1/keysets/acme/jwks.json").expect(200).text;
         std::fs::write(&keys, pinned).expect("writable");
-        let mut python = Command::new(root.join("target/interop/venv/bin/python"));
-        python.arg(root.join("tests/interop/activation.py")).arg(root.join("interop/python"));
-        python.env("no_proxy", "127.0.0.1").stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = python.spawn().expect("run ./scripts/test once");
+        let mut command = language.command();
+        command.env("no_proxy", "127.0.0.1").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("run ./scripts/test once");
         let task = json!({
             "server": harness.url, "keys": keys, "issuer": "https://license.acme.example",
             "state": folder.path().join("license.json"),
@@ -70,10 +91,10 @@ fn code(code: &str) -> Value {
     json!({ "code": code })
 }
 
-pub fn holds_offline_renews_and_learns_of_a_revocation() {
+pub fn holds_offline_renews_and_learns_of_a_revocation(language: Language) {
     let mut harness = Harness::start();
     let license = issue(&harness, "cad-year");
-    let mut software = Software::start(&harness);
+    let mut software = Software::start(language, &harness);
     let start = harness.world.clock.now();
     assert_eq!(software.at("check", start), code("activation_required"));
     let key = json!({ "license_key": license.text_at("/license_key") });
@@ -101,13 +122,13 @@ pub fn holds_offline_renews_and_learns_of_a_revocation() {
     assert!(software.folder.path().join("license.json").exists());
 }
 
-pub fn gives_its_place_back() {
+pub fn gives_its_place_back(language: Language) {
     let harness = Harness::start();
     let license = issue(&harness, "cad-month");
-    let mut software = Software::start(&harness);
+    let mut software = Software::start(language, &harness);
     let key = json!({ "license_key": license.text_at("/license_key") });
     assert_eq!(software.does("activate", &key), json!({ "ok": null }));
-    let mut second = Software::start(&harness);
+    let mut second = Software::start(language, &harness);
     let mut other = key.clone();
     other["elsewhere"] = json!(true);
     assert_eq!(second.does("activate", &other), code("machine_limit_reached"));

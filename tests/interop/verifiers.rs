@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 /// Runs a verifier by the runner that others use, too.
@@ -28,14 +29,19 @@ pub fn python() -> Vec<PathBuf> {
     vec![built().join("venv/bin/python"), root().join("interop/python/conformance.py")]
 }
 
-/// `jose` is found beside the program, so the program is copied to where the oracles have it.
+/// `jose` is found beside the program, so the program is copied to where the oracles have it: once, because tests that run
+/// beside each other share it.
 pub fn node() -> Vec<PathBuf> {
-    let folder = built().join("node/verifier");
-    fs::create_dir_all(&folder).expect("a folder");
-    for source in sources(&root().join("interop/node"), "mjs") {
-        fs::copy(&source, folder.join(source.file_name().expect("a name"))).expect("it can be copied");
-    }
-    vec!["node".into(), folder.join("conformance.mjs")]
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| {
+        let folder = built().join("node/verifier");
+        fs::create_dir_all(&folder).expect("a folder");
+        for source in sources(&root().join("interop/node"), "mjs") {
+            fs::copy(&source, folder.join(source.file_name().expect("a name"))).expect("it can be copied");
+        }
+        folder.join("conformance.mjs")
+    });
+    vec!["node".into(), program.clone()]
 }
 
 /// Go keeps what it built in a folder of its own, so that a second build takes no time.
