@@ -35,11 +35,9 @@ fn one_line(text: &str) -> String {
 
 /// A type of the code as C writes it, with room for a name.
 fn c_type(rust: &str) -> String {
-    let pointers = [("*const ", "const "), ("*mut ", "")];
-    for (pointer, qualifier) in pointers {
+    for (pointer, qualifier) in [("*const ", "const "), ("*mut ", "")] {
         if let Some(target) = rust.strip_prefix(pointer) {
-            return format!("{qualifier}{}*", c_type(target).replace('*', "* ").replace("* ", "*"))
-                .replace("**", "**");
+            return format!("{qualifier}{}*", c_type(target));
         }
     }
     let name = match rust {
@@ -113,7 +111,7 @@ fn enumerators_of_the_code(name: &str) -> BTreeMap<String, i32> {
             }
             name.push(letter.to_ascii_uppercase());
         }
-        (name.replace("UTF8", "UTF8"), number.parse().expect("a number"))
+        (name, number.parse().expect("a number"))
     };
     variants.map(in_c).collect()
 }
