@@ -2,8 +2,8 @@
 
 use license_token::claims::Claims;
 use license_token::{
-    ActivationClaims, KnownList, LicenseClaims, Refusal, SeenList, StatusListClaims, UnverifiedToken,
-    VerifiedToken, verdict,
+    ActivationClaims, KnownList, LicenseClaims, Machine, Refusal, SeenList, StatusListClaims,
+    UnverifiedToken, VerifiedToken, verdict,
 };
 
 use crate::Config;
@@ -65,6 +65,13 @@ pub(crate) fn genuine<C: Claims>(config: &Config, text: &str) -> Result<Verified
     let token = UnverifiedToken::parse(text)?.verify::<C>(&config.keys)?;
     verdict::judge_recipient(&token, &expectation(config))?;
     Ok(token)
+}
+
+/// Whether this is a genuine certificate, and another machine's.
+pub(crate) fn is_of_another_machine(config: &Config, text: &str, here: &Machine) -> bool {
+    let certificate = genuine::<ActivationClaims>(config, text).ok();
+    let enrolled = certificate.and_then(|certificate| certificate.claims().machine.clone());
+    enrolled.is_some_and(|enrolled| !enrolled.matches(here, false))
 }
 
 /// Verifies a status list in the same way.

@@ -7,6 +7,7 @@
 //! | [`json`] | strict JSON: limits, no duplicate members, numbers kept as text |
 //! | [`base64url`] | canonical unpadded base64url |
 //! | [`key_set`] | pinned verifying keys, each bound to one issuer and one role |
+//! | [`trust`] | how a key set signed by a pinned root adds keys and takes them away |
 //! | [`token`] | text → [`UnverifiedToken`] → [`VerifiedToken`] |
 //! | [`claims`] | typed and bounded claims of each token type |
 //! | [`verdict`] | the one ordered list of checks, one stable [`Code`] per step |
@@ -53,11 +54,13 @@ pub mod status_list;
 pub mod term;
 pub mod token;
 pub mod token_type;
+pub mod trust;
 pub mod verdict;
 
 pub use amount::Amount;
 pub use claims::{
-    ActivationClaims, AnyClaims, Env, LedgerClaim, LicenseClaims, SpecClaim, StatusListClaims, StatusRef,
+    ActivationClaims, AnyClaims, Env, KeySetClaims, LedgerClaim, LicenseClaims, SpecClaim, StatusListClaims,
+    StatusRef, Withdrawal, WithdrawalMode,
 };
 pub use code::Code;
 #[cfg(feature = "device-key")]
@@ -74,4 +77,5 @@ pub use status_list::{StatusList, StatusValue};
 pub use term::Term;
 pub use token::{UnverifiedToken, VerifiedToken};
 pub use token_type::TokenType;
+pub use trust::{KeySetRefusal, SeenKeySet};
 pub use verdict::{Expectation, Judged, KnownList, SeenList};

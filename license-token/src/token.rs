@@ -11,6 +11,8 @@ use crate::{Code, KeySet, Refusal, TokenType, VerifyingKey, base64url};
 pub const TOKEN_MAX_BYTES: usize = 8 * 1024;
 /// Longest status list token: 32 KiB that do not compress, encoded twice, and its claims.
 pub const STATUS_LIST_TOKEN_MAX_BYTES: usize = 64 * 1024;
+/// Longest key set token: 64 keys, 64 withdrawals, encoded twice.
+pub const KEY_SET_TOKEN_MAX_BYTES: usize = 64 * 1024;
 /// Longest license key that may be issued, in characters: a marketplace's string upload takes fewer than this.
 pub const LICENSE_KEY_END_CHARS: usize = 1_024;
 
@@ -51,6 +53,26 @@ impl<'a> UnverifiedToken<'a> {
         Self::parse_within(text, STATUS_LIST_TOKEN_MAX_BYTES)
     }
 
+    /// As [`Self::parse`], for a text that may be a key set: at most 64 KiB.
+    ///
+    /// # Errors
+    /// `malformed`.
+    pub fn parse_key_set(text: &'a str) -> Result<Self, Refusal> {
+        Self::parse_within(text, KEY_SET_TOKEN_MAX_BYTES)
+    }
+
+    /// As [`Self::parse`], bounded as the type is.
+    ///
+    /// # Errors
+    /// `malformed`.
+    pub fn parse_as(text: &'a str, typ: TokenType) -> Result<Self, Refusal> {
+        match typ {
+            TokenType::StatusList => Self::parse_status_list(text),
+            TokenType::KeySet => Self::parse_key_set(text),
+            TokenType::License | TokenType::Activation | TokenType::ActivationRequest => Self::parse(text),
+        }
+    }
+
     fn parse_within(text: &'a str, max_bytes: usize) -> Result<Self, Refusal> {
         if text.len() > max_bytes {
             return Err(malformed("the text is too long for a token"));
@@ -69,6 +91,11 @@ impl<'a> UnverifiedToken<'a> {
     #[must_use]
     pub fn inspect(&self) -> Untrusted<'_> {
         Untrusted { header: &self.header, claims: &self.payload }
+    }
+
+    /// `iat` as the text says it; a withdrawn key may still be believed for what is older.
+    fn issued_at(&self) -> Option<i64> {
+        self.payload.get("iat").and_then(Value::as_integer)
     }
 
     pub(crate) fn signing_input(&self) -> &str {
@@ -116,6 +143,9 @@ impl<'a> UnverifiedToken<'a> {
         }
         if self.payload.get("iss").and_then(Value::as_str) != Some(key.issuer()) {
             return Err(Refusal::new(Code::UnknownKey, "the key belongs to another issuer"));
+        }
+        if keys.withdrawal(header.kid).is_some_and(|withdrawal| withdrawal.covers(self.issued_at())) {
+            return Err(Refusal::new(Code::UnknownKey, "the key was withdrawn before this was signed"));
         }
         if !key.verify(self.signing_input.as_bytes(), &self.signature) {
             return Err(Refusal::new(Code::BadSignature, "the signature does not verify"));

@@ -1,5 +1,7 @@
 //! Single rules of the format that need no token: JSON, amounts, terms, lists, machines, key sets, signing.
 
+#[path = "rules/key_sets.rs"]
+mod key_sets;
 #[path = "rules/ledger.rs"]
 mod ledger;
 mod support;

@@ -76,6 +76,7 @@ impl App {
     /// again gets the same certificate.
     pub async fn activate(&self, command: &Activate) -> Result<Activated, UseCaseError> {
         let _turn = self.turn(&command.license).await;
+        self.believed_if_there(&command.merchant, &command.license).await?;
         let activated = decided!(self, self.try_activate(command))?;
         self.note_use(&command.merchant, &command.license, activated.activation.as_str()).await;
         Ok(activated)
@@ -265,7 +266,8 @@ impl App {
             found.ok_or_else(|| StoreError::Failed(format!("a place names {id}, which is not there")))?;
         let lease = found.value.lease()?;
         let untouched_since = restore.untouched(found.revision);
-        if lease.nonce == command.nonce && lease.validity.holds_at(now) && untouched_since.is_none() {
+        let is_good = !self.is_withdrawn_lease(&command.merchant, lease);
+        if lease.nonce == command.nonce && lease.validity.holds_at(now) && untouched_since.is_none() && is_good {
             return self.activated(loaded, &found.value, false);
         }
         let generation = lease.next_generation(untouched_since);

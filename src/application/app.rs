@@ -52,6 +52,8 @@ pub struct Signals {
     pub jobs: Notify,
     /// A status-list entry waits for publication.
     pub flips: Notify,
+    /// A signing key was revoked.
+    pub keys: Notify,
 }
 
 /// All use cases, over the ports they need. Cheap to share.

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 pub use super::disk_room::{DiskLevel, DiskState, Urgency};
+pub use super::key_keeper::{HeldKey, KeyKeeper, SignedKeySet};
 pub use super::record::Versioned;
 use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
 use super::tell_standing::tell_standing;
@@ -492,7 +493,7 @@ pub struct CertificateOrder<'a> {
 }
 
 /// Signs. Implementations verify each signature before it leaves.
-pub trait Signer: Send + Sync {
+pub trait Signer: KeyKeeper {
     /// Makes the merchant's keys if it has none; `Ok(false)` if it has them all.
     fn prepare_merchant(&self, merchant: &Merchant) -> Result<bool, SigningError>;
 

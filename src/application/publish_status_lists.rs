@@ -39,7 +39,8 @@ impl App {
         };
         // What the backup has may be older than what clients have: it is never served.
         let is_current = self.last_restore().await?.untouched(list.revision).is_none();
-        if is_current && is_fresh(&list.value, now) {
+        let is_believed = !self.signer.is_withdrawn(merchant, &list.value.token);
+        if is_current && is_believed && is_fresh(&list.value, now) {
             return Ok(list.value);
         }
         self.publish_status_list(merchant, number).await

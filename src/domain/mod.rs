@@ -20,6 +20,7 @@ mod erasure;
 mod failing_work;
 mod handed_over;
 mod ids;
+mod key_ring;
 mod kit;
 mod license;
 mod license_past;
@@ -71,6 +72,10 @@ pub use erasure::{CustomerDigest, Erasure};
 pub use failing_work::{FailingWork, WorkFault};
 pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
+pub use key_ring::{
+    KeyRing, KeyRole, KeySetDraft, KeyState, PublishedKeySet, REVOKED_KEYS_MAX, Reissue, Retiring, RevocationMode,
+    RingKey, TOLD_KEYS_MAX,
+};
 pub use kit::{KitEntity, KitInterface, KitSync};
 pub use license::{
     AppliedChange, AppliedOrder, DelayedStart, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License,

@@ -96,6 +96,12 @@ pub enum Refusal {
         /// The rule in words.
         why: &'static str,
     },
+    /// Something hangs on a signing key.
+    #[error("{why}")]
+    KeyRefused {
+        /// What, in words.
+        why: String,
+    },
     /// Only a held order can be mapped.
     #[error("the order is {state}, not held")]
     OrderNotHeld {
@@ -189,7 +195,7 @@ impl Refusal {
             Self::MachineLimitReached { .. } => "machine_limit_reached",
             Self::CloneSuspected => "clone_suspected",
             Self::LedgerRefused(_) => "ledger_refused",
-            Self::ActivationEnded | Self::IllegalState { .. } => "illegal_state",
+            Self::ActivationEnded | Self::IllegalState { .. } | Self::KeyRefused { .. } => "illegal_state",
             Self::NotFound { .. } => "not_found",
             Self::OrderNotHeld { .. } => "order_not_held",
             Self::SkuTaken { .. } => "sku_taken",
@@ -225,6 +231,7 @@ impl Refusal {
             }
             Self::NotFound { .. }
             | Self::IllegalState { .. }
+            | Self::KeyRefused { .. }
             | Self::OrderNotHeld { .. }
             | Self::SkuTaken { .. }
             | Self::SpecUnfit { .. }

@@ -309,6 +309,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::SpecUnfit { .. }
         | Refusal::OrderNotTaken { .. }
         | Refusal::IllegalState { .. }
+        | Refusal::KeyRefused { .. }
         | Refusal::QuotaExhausted { .. }
         | Refusal::IdempotencyConflict => StatusCode::CONFLICT,
         Refusal::RevisionConflict { .. } => StatusCode::PRECONDITION_FAILED,

@@ -1,19 +1,23 @@
-//! Verifying keys as JWK Sets (RFC 7517). No set mixes merchants.
+//! Verifying keys as JWK Sets (RFC 7517), and what the root has signed about them. No set mixes merchants.
 
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
 
+use super::conditional::{etag, none_match};
 use super::error::ApiError;
 use super::path::PathOf;
-use super::reply::{Reply, cacheable};
+use super::reply::{Reply, cacheable, public};
 use super::state::HttpState;
 use crate::application::UseCaseError;
 use crate::domain::{Merchant, MerchantId};
 
 const CONTENT_TYPE: &str = "application/jwk-set+json";
-/// How long a cache may keep a set: a rotated key is announced longer ahead.
-const MAX_AGE_SECS: u32 = 300;
+const SIGNED_TYPE: &str = "application/license-keyset+jwt";
+/// How long a cache may keep a set: none may hide a revocation for longer than a status list.
+const MAX_AGE_SECS: u32 = 60;
 
 /// How long the store is asked who the merchant is; then what was known at the last start or apply counts.
 const STORE_TIME: Duration = Duration::from_secs(1);
@@ -28,6 +32,24 @@ pub async fn jwks(State(state): State<HttpState>, PathOf(merchant): PathOf<Strin
         Ok(Err(_)) | Err(_) => Some(state.keys.merchant(&id).ok_or(ApiError::TimedOut { changes: false })?),
     };
     answer(&state, &merchant.ok_or_else(no_key_set)?)
+}
+
+/// `GET /v1/keysets/{merchant}`: what the root has signed, as it was published.
+pub async fn key_set(
+    State(state): State<HttpState>,
+    PathOf(merchant): PathOf<String>,
+    headers: HeaderMap,
+) -> Reply {
+    let id = MerchantId::parse(&merchant).map_err(|_| no_key_set())?;
+    let set = state.app.published_key_set(&id).await?.ok_or_else(no_key_set)?;
+    let tag = etag(set.seq);
+    let mut response = if none_match(&headers, &tag) {
+        (StatusCode::NOT_MODIFIED, [(header::CACHE_CONTROL, public(MAX_AGE_SECS))]).into_response()
+    } else {
+        cacheable(SIGNED_TYPE, MAX_AGE_SECS, set.token)
+    };
+    response.headers_mut().insert(header::ETAG, tag);
+    Ok(response)
 }
 
 /// `GET /.well-known/jwks.json`: there when the server has exactly one merchant.

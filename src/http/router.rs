@@ -75,6 +75,7 @@ fn everything_else() -> Router<HttpState> {
         .route("/portal", get(portal::show).post(portal::redeem))
         // What offline verification needs
         .route("/v1/status-lists/{merchant}/{number}", get(status_lists::show))
+        .route("/v1/keysets/{merchant}", get(keysets::key_set))
         .route("/v1/keysets/{merchant}/jwks.json", get(keysets::jwks))
         .route("/.well-known/jwks.json", get(keysets::well_known))
         // Merchants
@@ -113,6 +114,11 @@ fn everything_else() -> Router<HttpState> {
             get(merchant::customers::list).post(merchant::customers::erase_listed),
         )
         .route("/v1/merchant/keys", get(merchant::keys::list))
+        .route("/v1/merchant/keys/rotate", post(merchant::keys::rotate))
+        .route("/v1/merchant/keys/{kid}/retire", post(merchant::keys::retire))
+        .route("/v1/merchant/keys/{kid}/revoke", post(merchant::keys::revoke))
+        .route("/v1/merchant/keyset", get(merchant::keyset::show).put(merchant::keyset::accept))
+        .route("/v1/merchant/keyset/publish", post(merchant::keyset::publish))
         // Operation
         .route("/v1/server/backup", get(backup::download))
         .route("/v1/server/keys-backup", get(backup::keys))

@@ -57,7 +57,7 @@ fn refusal_title(refusal: &Refusal) -> Words {
         Refusal::MachineLimitReached { .. } => ["Machine limit reached", "已达到机器数量上限"],
         Refusal::CloneSuspected => ["Copied activation suspected", "疑似激活被复制"],
         Refusal::LedgerRefused(_) => ["Usage ledger refused", "用量账本被拒绝"],
-        Refusal::ActivationEnded | Refusal::IllegalState { .. } => {
+        Refusal::ActivationEnded | Refusal::IllegalState { .. } | Refusal::KeyRefused { .. } => {
             ["Not possible in this state", "当前状态不允许此操作"]
         }
         Refusal::NotFound { .. } => ["Not found", "未找到"],
@@ -193,7 +193,9 @@ fn in_english(refusal: &Refusal) -> String {
                 "{sku} means the spec {spec} already. Name that spec, or give the SKU to another one in the apply file."
             );
         }
-        Refusal::SpecUnfit { why } | Refusal::OrderNotTaken { why } => return sentence(why),
+        Refusal::SpecUnfit { why } | Refusal::OrderNotTaken { why } | Refusal::KeyRefused { why } => {
+            return sentence(why);
+        }
         Refusal::IllegalState { why } => return sentence(why),
         Refusal::Invalid { why, .. } => return sentence(why),
         Refusal::RevisionConflict { current } => {
@@ -249,6 +251,7 @@ fn in_chinese(refusal: &Refusal) -> String {
         }
         Refusal::SpecUnfit { why } => return format!("该规格与订单不符（{why}）。"),
         Refusal::OrderNotTaken { why } => return format!("该订单未被接收（{why}）。"),
+        Refusal::KeyRefused { why } => return format!("签名密钥当前不能这样处理（{why}）。"),
         Refusal::IllegalState { why } => return format!("当前状态不允许此操作（{why}）。"),
         Refusal::Invalid { pointer, why } if pointer.is_empty() => {
             return format!("请求不符合规则（{why}）。");

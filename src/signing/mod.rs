@@ -3,11 +3,15 @@
 mod backup;
 mod claim_key;
 mod claims;
+mod ceremony;
+mod keeper;
 mod key_file;
 mod keyring;
 mod merchant_keys;
 
 pub use backup::{KeysBackupError, KeysBackupSummary, back_up_keys, last_keys_backup, restore_keys};
+pub use ceremony::{CeremonyError, SignedOffline, sign_offline};
+pub use keeper::KEY_SET_LIFETIME_DAYS;
 pub use key_file::KeyFileError;
 pub use keyring::{Keyring, KeyringSettings};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -488,6 +488,34 @@ fn answer(shop: &Mutex<Shop>, mut stream: TcpStream) {
     let length = text.len();
     let head = format!("HTTP/1.1 {status} x\r\n{etag}Content-Length: {length}\r\nConnection: close\r\n\r\n");
     let _client_may_be_gone = stream.write_all(format!("{head}{text}").as_bytes());
+}
+
+/// Both copies of what a client keeps.
+pub struct Copies(pub [PathBuf; 2]);
+
+impl Copies {
+    pub fn of(folder: &Path) -> Self {
+        Self(["license.json", "license.copy.json"].map(|name| folder.join(format!("{AUD}.{name}"))))
+    }
+
+    /// What stands in both.
+    pub fn read(&self) -> String {
+        let [first, second] = self.0.each_ref().map(|path| std::fs::read_to_string(path).expect("a copy"));
+        assert_eq!(first, second, "the copies are the same");
+        first
+    }
+
+    pub fn write_both(&self, text: &str) {
+        for path in &self.0 {
+            std::fs::write(path, text).expect("written");
+        }
+    }
+
+    pub fn remove_both(&self) {
+        for path in &self.0 {
+            std::fs::remove_file(path).expect("removed");
+        }
+    }
 }
 
 /// The policy of a spec that binds no machine.

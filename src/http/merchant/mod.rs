@@ -11,6 +11,7 @@ pub mod customers;
 pub mod explanation;
 pub mod imports;
 pub mod keys;
+pub mod keyset;
 mod license_answer;
 pub mod licenses;
 pub mod order_compare;
