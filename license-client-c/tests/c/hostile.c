@@ -75,6 +75,7 @@ static void settings(lictor_client *client) {
     MUST(lictor_client_set_build_released_at(client, INT64_MIN) == LICTOR_OK);
     MUST(lictor_client_set_time_limit(NULL, 0) == LICTOR_NULL_POINTER);
     MUST(lictor_client_set_test_licenses(NULL) == LICTOR_NULL_POINTER);
+    MUST(lictor_client_enforcement(NULL) == LICTOR_ENFORCE && lictor_client_enforcement(client) == LICTOR_ENFORCE);
     MUST(lictor_client_set_clock(client, NULL, NULL) == LICTOR_NULL_POINTER);
     free(long_name);
 }
