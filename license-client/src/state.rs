@@ -9,6 +9,7 @@ use license_token::base64url;
 use serde::{Deserialize, Serialize};
 
 use crate::Config;
+use crate::keyset::StoredKeySet;
 
 /// A file of another version is not guessed at.
 const STATE_VERSION: u32 = 1;
@@ -29,6 +30,9 @@ pub(crate) struct State {
     pub floor: i64,
     /// By address.
     pub lists: BTreeMap<String, StoredList>,
+    /// The newest key set that a pinned root has signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyset: Option<StoredKeySet>,
     /// What the server said last when it refused; forgotten when a renewal succeeds.
     pub refusal: Option<StoredRefusal>,
     /// Nonce of the activation whose answer is still awaited: a repeated request gets the same answer.
@@ -69,6 +73,7 @@ impl Default for State {
             claim_code: None,
             floor: 0,
             lists: BTreeMap::new(),
+            keyset: None,
             refusal: None,
             nonce: None,
             failures: 0,
@@ -94,6 +99,7 @@ impl State {
     pub fn merge(&mut self, other: Self, its_license_is_newer: bool) {
         let mut lists = std::mem::take(&mut self.lists);
         let floor = self.floor.max(other.floor);
+        let keyset = newest(self.keyset.take(), other.keyset.clone());
         for (address, list) in &other.lists {
             let known = lists.entry(address.clone()).or_default();
             if known.seq < list.seq {
@@ -103,14 +109,19 @@ impl State {
         if its_license_is_newer {
             *self = other;
         }
-        (self.floor, self.lists) = (floor, lists);
+        (self.floor, self.lists, self.keyset) = (floor, lists, keyset);
     }
 
     /// Forgets the license; what protects against an old list or a clock set back stays.
     pub fn forget_license(&mut self) {
         let (floor, lists) = (self.floor, std::mem::take(&mut self.lists));
-        *self = Self { floor, lists, ..Self::default() };
+        let keyset = self.keyset.take();
+        *self = Self { floor, lists, keyset, ..Self::default() };
     }
+}
+
+fn newest(one: Option<StoredKeySet>, other: Option<StoredKeySet>) -> Option<StoredKeySet> {
+    one.into_iter().chain(other).max_by_key(|set| set.seq)
 }
 
 /// `acme-cad.license.json`.
