@@ -314,7 +314,9 @@ fn with_the_root_away_a_key_set_waits_for_its_signature_and_the_key_for_the_key_
     }));
     std::fs::write(&request, file.to_string()).expect("written");
     let signed = sign_offline(&away, &request).expect("the root signs");
-    let upload = |body: &Value| harness.operator().put("/v1/merchant/keyset", body);
+    let upload = |body: &Value| {
+        harness.operator().send("PUT", "/v1/merchant/keyset", body.to_string().as_bytes())
+    };
     let stranger = SigningKey::from_seed(&[7; 32], Role::Root, ISSUER).expect("valid");
     let bare = json!({ "keyset": signed.keyset });
     upload(&bare).expect_problem(422, "invalid_request");
@@ -506,7 +508,8 @@ fn wrong_requests_say_the_next_step_and_change_nothing() {
     revoke("x", json!({ "mode": "all" })).expect_problem(404, "not_found");
     let root = steal(&harness, Role::Root).verifying_key().kid().to_owned();
     revoke(&root, json!({ "mode": "all" })).expect_problem(409, "illegal_state");
-    operator.put("/v1/merchant/keyset", &json!({ "keyset": "x.y.z" })).expect_problem(409, "illegal_state");
+    let text = json!({ "keyset": "x.y.z" }).to_string();
+    operator.send("PUT", "/v1/merchant/keyset", text.as_bytes()).expect_problem(409, "illegal_state");
     harness.merchant().post("/v1/merchant/keys/rotate", &json!({ "role": "license" })).expect_problem(403, "scope_missing");
     harness.anonymous().get("/v1/keysets/acme").expect_problem(404, "not_found");
     assert_eq!(signing(&harness, Role::License), kid);
