@@ -5,6 +5,8 @@ mod air_gap;
 #[path = "postgres/mod.rs"]
 mod cluster;
 mod engines;
+#[path = "customer_life/machines.rs"]
+mod machines;
 #[path = "customer_life/offline_usage.rs"]
 mod offline_usage;
 #[path = "engines/service.rs"]

@@ -221,7 +221,7 @@ impl Session<'_> {
                 bound(&offered)
             }
             Some(Pasted::Code(code)) => Ok((String::new(), code)),
-            Some(Pasted::Certificate(_) | Pasted::Unreadable) => Err(malformed()),
+            Some(Pasted::Certificate(_) | Pasted::KeySet(_) | Pasted::Unreadable) => Err(malformed()),
             None => self.held_license(),
         }
     }

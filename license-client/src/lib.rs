@@ -21,7 +21,7 @@
 //! | call | network |
 //! | --- | --- |
 //! | [`check`] | only while no license holds: to claim, to activate, to renew a lease that is over |
-//! | [`maintain`] | renews the certificate when its time has come, fetches the status lists |
+//! | [`maintain`] | renews the certificate when its time has come, fetches the status lists and the key set |
 //! | [`release`] | gives this machine's place back |
 //! | [`request`], [`take_response`], [`deactivate`] | never: files that are carried by hand, for machines that are never online |
 //! | [`enforcement()`] | never: what the seller asks of software that was refused, to stop or to warn |
@@ -42,6 +42,7 @@ mod enforcement;
 mod environment;
 mod floor;
 mod held;
+mod keyset;
 mod ledger;
 mod machine;
 mod maintain;

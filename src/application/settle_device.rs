@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::app::{App, UseCaseError};
 use super::escrow_quota::{Escrow, QuotaAsk, Rest};
-use super::ports::{ABSENT, Change, Commit, Versioned, find};
+use super::ports::{ABSENT, Change, Commit, StoreError, Versioned, find};
 use super::record::RecordKey;
 use crate::domain::{
     Activation, ActivationId, Binding, Device, EventKind, Instant, LedgerPlace, License, LineHash, Machine,
@@ -150,6 +150,11 @@ impl App {
         proof: &DeviceProof,
     ) -> Result<(Option<LedgerPlace>, Vec<Change>), UseCaseError> {
         let (license, now) = (settling.license, settling.now);
+        if device.shares.iter().any(|share| share.has_lapsed(now)) {
+            // It may have been given to somebody else, had anybody lacked it: what is told of it now is told late.
+            self.return_lapsed_shares(&license.value.merchant, &license.value.id, now).await?;
+            return Err(StoreError::Conflict.into());
+        }
         let sent = proof.ledger.as_ref();
         let merged = sent.map(|sent| device.merge(sent, settling.generation)).unwrap_or_default();
         let asks = &settling.request.quota;

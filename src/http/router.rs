@@ -80,6 +80,7 @@ fn everything_else() -> Router<HttpState> {
         .route("/portal/status-list-file", post(portal::status_list_file))
         // What offline verification needs
         .route("/v1/status-lists/{merchant}/{number}", get(status_lists::show))
+        .route("/v1/keysets", get(keysets::key_set_of_issuer))
         .route("/v1/keysets/{merchant}", get(keysets::key_set))
         .route("/v1/keysets/{merchant}/jwks.json", get(keysets::jwks))
         .route("/.well-known/jwks.json", get(keysets::well_known))
