@@ -12,14 +12,15 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Config;
 use crate::floor::Seen;
+use crate::keyset::StoredKeySet;
 use crate::seal::Seal;
 
 /// A file of another version is not guessed at.
 const STATE_VERSION: u32 = 2;
 /// Before there were seals and second copies.
 const UNSEALED_VERSION: u32 = 1;
-/// Room for two signed texts and the longest lists that speak about them. What is longer was not written here.
-const STATE_MAX_BYTES: u64 = 256 * 1024;
+/// Room for two signed texts, the longest lists that speak about them, and the longest key set. What is longer was not written here.
+const STATE_MAX_BYTES: u64 = 320 * 1024;
 /// Most lists that speak about nothing at hand and are remembered nevertheless, such as a withdrawn license's.
 const OTHER_LISTS_MAX: usize = 16;
 /// Room for their texts: one of the longest.
@@ -43,6 +44,9 @@ pub(crate) struct State {
     /// By address.
     #[serde(deserialize_with = "few_lists")]
     pub lists: BTreeMap<String, StoredList>,
+    /// The newest key set that a pinned root has signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyset: Option<StoredKeySet>,
     /// What the server said last when it refused; forgotten when a renewal succeeds.
     pub refusal: Option<StoredRefusal>,
     /// Nonce of the activation whose answer is still awaited: a repeated request gets the same answer.
@@ -84,6 +88,7 @@ impl Default for State {
             claim_code: None,
             clock: Seen::default(),
             lists: BTreeMap::new(),
+            keyset: None,
             refusal: None,
             nonce: None,
             failures: 0,
@@ -161,6 +166,7 @@ impl State {
     pub fn merge(&mut self, other: Self, its_license_is_newer: bool) {
         let mut lists = std::mem::take(&mut self.lists);
         let (clock, seq) = (std::mem::take(&mut self.clock).joined(&other.clock), self.seq.max(other.seq));
+        let keyset = newest(self.keyset.take(), other.keyset.clone());
         for (address, list) in &other.lists {
             let known = lists.entry(address.clone()).or_default();
             if known.seq < list.seq {
@@ -170,14 +176,14 @@ impl State {
         if its_license_is_newer {
             *self = other;
         }
-        (self.clock, self.lists, self.seq) = (clock, lists, seq);
+        (self.clock, self.lists, self.seq, self.keyset) = (clock, lists, seq, keyset);
     }
 
     /// Forgets the license; what protects against an old list or a clock set back stays.
     pub fn forget_license(&mut self) {
         let (clock, seq) = (std::mem::take(&mut self.clock), self.seq);
-        let lists = std::mem::take(&mut self.lists);
-        *self = Self { seq, clock, lists, ..Self::default() };
+        let (lists, keyset) = (std::mem::take(&mut self.lists), self.keyset.take());
+        *self = Self { seq, clock, lists, keyset, ..Self::default() };
     }
 
     /// Of the lists that speak about nothing at hand only so many are kept as have room, the newest before others; of more
@@ -294,6 +300,10 @@ fn read(path: &Path) -> Option<String> {
 /// `acme-cad.license.copy.json`.
 fn copy_of(path: &Path) -> PathBuf {
     path.with_extension("copy.json")
+}
+
+fn newest(one: Option<StoredKeySet>, other: Option<StoredKeySet>) -> Option<StoredKeySet> {
+    one.into_iter().chain(other).max_by_key(|set| set.seq)
 }
 
 /// `acme-cad.license.json`.
