@@ -16,6 +16,7 @@ const PASTED_MAX_BYTES: usize = 4 * TOKEN_MAX_BYTES;
 pub(crate) enum Pasted {
     LicenseKey(String),
     Certificate(String),
+    KeySet(String),
     /// A claim code, in capitals and groups of five, or a marketplace's authorization code as it came.
     Code(String),
     Unreadable,
@@ -43,12 +44,13 @@ impl Pasted {
 /// White space is dropped here and only here: the token format has none.
 fn token(text: &str) -> Option<Pasted> {
     let bare: String = unarmoured(text)?.chars().filter(|c| !c.is_whitespace()).collect();
-    let parsed = UnverifiedToken::parse(&bare).ok()?;
+    let parsed = UnverifiedToken::parse_key_set(&bare).ok()?;
     let typ = parsed.inspect().header.get("typ").and_then(Value::as_str).and_then(TokenType::from_typ);
     match typ {
         Some(TokenType::License) => Some(Pasted::LicenseKey(bare)),
         Some(TokenType::Activation) => Some(Pasted::Certificate(bare)),
-        Some(TokenType::StatusList | TokenType::ActivationRequest | TokenType::KeySet) | None => None,
+        Some(TokenType::KeySet) => Some(Pasted::KeySet(bare)),
+        Some(TokenType::StatusList | TokenType::ActivationRequest) | None => None,
     }
 }
 

@@ -67,7 +67,7 @@ impl App {
         ring.retire(kid, now)?;
         ring.retiring = None;
         self.renew_key_set(&merchant, &mut ring, None, now)?;
-        tracing::warn!(merchant = %merchant.id, %kid, "a signing key is retired");
+        tracing::info!(merchant = %merchant.id, %kid, "a signing key is retired");
         self.keep_ring(&merchant, ring, found.revision).await.map(Retirement::Done)
     }
 

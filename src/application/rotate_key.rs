@@ -44,7 +44,7 @@ impl App {
             Some(kid) if is_told => ring.activate(&kid, now)?,
             activates => self.renew_key_set(&merchant, &mut ring, activates, now)?,
         }
-        tracing::warn!(merchant = %merchant.id, role = command.role.as_str(), %kid, stage_only = command.stage_only, "a signing key is rotated");
+        tracing::info!(merchant = %merchant.id, role = command.role.as_str(), %kid, stage_only = command.stage_only, "a signing key is rotated");
         self.keep_ring(&merchant, ring, found.revision).await
     }
 
