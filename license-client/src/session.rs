@@ -354,7 +354,8 @@ impl<'a> Session<'a> {
     /// Takes a place for this machine.
     pub fn activate(&mut self) {
         let held = self.held.key.as_ref().map(|key| key.text().to_owned());
-        let withdrawn = || self.state.license_key.clone().filter(|text| keyset::is_withdrawn(self.config, text));
+        let withdrawn =
+            || self.state.license_key.clone().filter(|text| keyset::is_withdrawn(self.config, text));
         let (Some(server), Some(key)) = (self.server(), held.or_else(withdrawn)) else { return };
         let Some(nonce) = self.nonce() else { return };
         let device = self.wanted_device();
