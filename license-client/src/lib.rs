@@ -24,6 +24,7 @@
 //! | [`maintain`] | renews the certificate when its time has come, fetches the status lists |
 //! | [`release`] | gives this machine's place back |
 //! | [`enforcement()`] | never: what the seller asks of software that was refused, to stop or to warn |
+//! | [`inspect_text`] | never: whether a pasted text came over whole, and if not, where it is damaged |
 //! | [`meter`] | never: quota is consumed of the share that this machine holds, and told at the next renewal |
 //!
 //! There is no global state and no thread, and no call panics. What is kept stands in the state folder, in two copies that
@@ -38,6 +39,7 @@ mod config;
 mod device;
 mod enforcement;
 mod environment;
+mod flaw;
 mod floor;
 mod held;
 mod ledger;
@@ -58,7 +60,8 @@ pub use check::check;
 pub use clock::Uptime;
 pub use config::{Config, ConfigError};
 pub use enforcement::enforcement;
-pub use license_token::{Amount, Component, Enforcement, Env, QuotaClaim};
+pub use flaw::{KeyPart, TextFault, TextFlaw, TextKind, TextPlace, inspect_text};
+pub use license_token::{Amount, Code, Component, Enforcement, Env, QuotaClaim};
 pub use machine::{HostMachine, ReadMachine};
 pub use maintain::maintain;
 pub use meter::{MeterRefusal, Metered, meter};

@@ -114,6 +114,10 @@ static void must_be_answered(lictor_client *client, const char *text) {
     MUST(error == LICTOR_OK || error == LICTOR_INVALID_UTF8);
     MUST((error == LICTOR_OK) == (verdict != NULL) && !lictor_verdict_is_granted(verdict));
     lictor_verdict_free(verdict);
+    char *json = NULL;
+    MUST(lictor_inspect_text(client, text, NULL, &json) == error && (json != NULL) == (error == LICTOR_OK));
+    MUST(json == NULL || strstr(json, "\"whole\":true,\"kind\":\"code\"") != NULL || strstr(json, "\"whole\":false") != NULL);
+    lictor_string_free(json);
 }
 
 static void texts(lictor_client *client, const char *license_key) {
@@ -125,6 +129,9 @@ static void texts(lictor_client *client, const char *license_key) {
     MUST(lictor_maintain(NULL, &verdict) == LICTOR_NULL_POINTER && lictor_maintain(client, NULL) == LICTOR_NULL_POINTER);
     MUST(lictor_release(NULL, NULL) == LICTOR_NULL_POINTER && lictor_release(client, NULL) == LICTOR_UNREACHABLE);
     MUST(lictor_check(client, long_text, &verdict) == LICTOR_TOO_LONG && verdict == NULL);
+    char *json = NULL;
+    MUST(lictor_inspect_text(client, NULL, NULL, &json) == LICTOR_NULL_POINTER && lictor_inspect_text(NULL, "x", NULL, &json) == LICTOR_NULL_POINTER);
+    MUST(lictor_inspect_text(client, "x", "\xff", &json) == LICTOR_INVALID_UTF8 && lictor_inspect_text(client, "x", NULL, NULL) == LICTOR_NULL_POINTER);
     long_text[TEXT_MAX_BYTES] = '\0';
     must_be_answered(client, long_text);
     free(long_text);
