@@ -79,7 +79,10 @@ fn decided_by_keys() -> BTreeMap<Asked, Vec<(String, Value)>> {
     for (name, vector) in vectors() {
         let (expect, code) = (&vector["expect"], vector["verdict"]["code"].as_str());
         let beyond = ["floor", "machine", "status_list", "seen", "entitlements", "quota"];
-        let plain = !beyond.iter().any(|member| expect.get(member).is_some() || vector.get(member).is_some());
+        // A file may begin with a byte order mark, which is not part of its text.
+        let in_a_file = vector["keys"].as_str().is_some_and(|keys| !keys.starts_with('\u{feff}'));
+        let plain = in_a_file
+            && !beyond.iter().any(|member| expect.get(member).is_some() || vector.get(member).is_some());
         if plain && code.is_none_or(|code| CODES.contains(&code)) {
             let text = |value: &Value| value.as_str().expect("a text").to_owned();
             let asked =
@@ -102,12 +105,13 @@ fn every_vector_that_needs_no_more_than_keys_gets_its_verdict() {
             ["verify", "--jsonl", "--jwks", path, "--now", &now, "--typ", &typ, "--audience", &audience];
         let lines: Vec<String> =
             group.iter().map(|(_, vector)| json!({ "token": vector["token"] }).to_string() + "\n").collect();
-        let (exit, answers) = token(&args, lines.concat().as_bytes());
         if license_token::KeySet::parse(set.as_bytes()).is_err() {
-            // No keys to judge with: that is the caller's mistake, not the token's.
+            // No keys to judge with: that is the caller's mistake, not the token's, and nothing is read.
+            let (exit, answers) = token(&args, b"");
             assert_eq!((exit, answers.len()), (2, 0), "{group:?}");
             continue;
         }
+        let (_, answers) = token(&args, lines.concat().as_bytes());
         assert_eq!(answers.len(), group.len());
         for ((name, vector), answer) in group.iter().zip(&answers) {
             let verdict = &vector["verdict"];

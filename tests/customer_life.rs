@@ -1,8 +1,12 @@
 //! What a customer reads over the life of a license: the real client, the real service, a year in seconds.
 
+#[path = "customer_life/air_gap.rs"]
+mod air_gap;
 #[path = "postgres/mod.rs"]
 mod cluster;
 mod engines;
+#[path = "customer_life/machines.rs"]
+mod machines;
 #[path = "customer_life/offline_usage.rs"]
 mod offline_usage;
 #[path = "engines/service.rs"]

@@ -108,7 +108,7 @@ function bareType(typ) {
   return lower.startsWith("application/") ? lower.slice("application/".length) : lower;
 }
 
-function checkRecipient(claims, expected) {
+export function checkRecipient(claims, expected) {
   refuseIf(claims.iss !== expected.iss, "wrong_issuer");
   refuseIf(claims.aud !== undefined && claims.aud !== expected.aud, "wrong_audience");
   refuseIf(claims.lic.env !== expected.env, "wrong_environment");
@@ -145,7 +145,7 @@ function isMachine(enrolled, deviceKey, expected) {
 }
 
 /** The claims of the list that speaks about this token; undefined when there is none that verifies. */
-async function statusListFor(keys, claims, text) {
+export async function statusListFor(keys, claims, text) {
   if (text === undefined || claims.status === undefined) return undefined;
   try {
     const listed = await verify(keys, text, "statuslist+jwt");
@@ -161,7 +161,7 @@ function statusRule(claims) {
   return claims.typ === "statuslist+jwt" ? "ignore" : (claims.lic.policy?.status ?? "prefer");
 }
 
-function checkStatus(claims, listed, text, seen, effectiveNow) {
+export function checkStatus(claims, listed, text, seen, effectiveNow) {
   const required = statusRule(claims) === "require";
   if (statusRule(claims) === "ignore") return;
   if (listed === undefined) {

@@ -347,6 +347,7 @@ fn inspection(inspected: Result<TextKind, TextFlaw>, locale: &str) -> String {
             match kind {
                 TextKind::LicenseKey => "license_key",
                 TextKind::Certificate => "certificate",
+                TextKind::KeySet => "key_set",
                 TextKind::Code => "code",
             },
         ),

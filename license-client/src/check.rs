@@ -1,5 +1,3 @@
-use std::borrow::Cow;
-
 use crate::session::Session;
 use crate::{Config, NextAction, Verdict};
 
@@ -24,8 +22,9 @@ pub fn check(config: &Config, text: Option<&str>) -> Verdict {
 fn check_within(session: &mut Session<'_>, pasted: Option<&str>) -> Verdict {
     let config = session.config;
     let configured = || config.variable("KEY").or_else(|| config.variable("FILE"));
-    let text = pasted.map(Cow::Borrowed).or_else(|| configured().map(Cow::Owned));
-    if let Some(text) = &text
+    let configured = if pasted.is_some() { None } else { configured() };
+    let text = pasted.or(configured.as_deref());
+    if let Some(text) = text
         && let Err(verdict) = session.take(text, pasted.is_some())
     {
         return verdict;

@@ -8,6 +8,7 @@ use license_token::{Amount, Env, KeySet};
 
 use crate::clock::{self, BootClock, Clock, Uptime};
 use crate::environment::{self, Environment};
+use crate::keyset::News;
 use crate::machine::{HostMachine, ReadMachine};
 
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -17,7 +18,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 pub struct Config {
     pub(crate) product: String,
     pub(crate) issuer: String,
+    /// The pinned ones.
     pub(crate) keys: KeySet,
+    pub(crate) news: News,
     pub(crate) env: Env,
     pub(crate) server: Option<String>,
     pub(crate) app: String,
@@ -62,6 +65,7 @@ impl Config {
             product: product.to_owned(),
             issuer: issuer.to_owned(),
             keys,
+            news: News::default(),
             env: Env::Live,
             server: None,
             app: environment::prefix(product),

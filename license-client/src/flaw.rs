@@ -1,11 +1,12 @@
 //! Where a pasted text is damaged.
 
+use license_token::armour::{self, ArmourError, ArmourFault};
 use license_token::json::{self, JsonError, Limits};
-use license_token::token::TOKEN_MAX_BYTES;
+use license_token::trust::KeySetRefusal;
 use license_token::{ActivationClaims, Code, LicenseClaims, Refusal, UnverifiedToken, base64url};
 
 use crate::pasted::{self, Found, PASTED_MAX_BYTES, Pasted, SIGNATURE_CHARS};
-use crate::{Config, held, reasons};
+use crate::{Config, held, keyset, reasons};
 
 /// What a text is that came over whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,6 +15,8 @@ pub enum TextKind {
     LicenseKey,
     /// A genuine activation certificate of this product.
     Certificate,
+    /// A key set of this seller.
+    KeySet,
     /// A claim code, or what may be a marketplace's authorization code: only the server knows it.
     Code,
 }
@@ -37,7 +40,7 @@ pub struct TextFlaw {
 pub enum TextFault {
     /// Nothing is there.
     Empty,
-    /// Longer than 32 KiB, or with a key in it that is longer than 8 KiB.
+    /// Longer than 32 KiB.
     TooLong,
     /// Neither a license key nor a certificate or code.
     NoKey,
@@ -125,16 +128,39 @@ impl KeyPart {
 /// # Errors
 /// What is wrong with it, and where.
 pub fn inspect_text(config: &Config, text: &str) -> Result<TextKind, TextFlaw> {
-    match Pasted::read(text) {
+    let inspected = match Pasted::read(text) {
         Pasted::LicenseKey(key) => {
             held::genuine::<LicenseClaims>(config, &key).map(|_| TextKind::LicenseKey).map_err(refused)
         }
         Pasted::Certificate(certificate) => held::genuine::<ActivationClaims>(config, &certificate)
             .map(|_| TextKind::Certificate)
             .map_err(refused),
+        Pasted::KeySet(set) => match keyset::accept(config, &set, None) {
+            Ok(_) => Ok(TextKind::KeySet),
+            Err(KeySetRefusal::Token(refusal)) => Err(refused(refusal)),
+            Err(KeySetRefusal::RolledBack | KeySetRefusal::Equivocation) => {
+                Err(TextFlaw::of(TextFault::NoKey))
+            }
+        },
         Pasted::Code(code) if !pasted::fits_itself(&code) => Err(TextFlaw::of(TextFault::MistypedCode)),
         Pasted::Code(_) => Ok(TextKind::Code),
         Pasted::Unreadable => Err(unreadable(text)),
+    };
+    inspected.map_err(|flaw| checked_line(text).unwrap_or(flaw))
+}
+
+/// The line of an armoured file that its check does not fit: those who wrote the file said of each line what it should be,
+/// so that also damage is located of which a signature says nothing but that it is there.
+fn checked_line(text: &str) -> Option<TextFlaw> {
+    if text.len() > PASTED_MAX_BYTES {
+        return None;
+    }
+    match armour::read(&pasted::content(text), PASTED_MAX_BYTES) {
+        Err(ArmourError { line, fault: ArmourFault::Damaged }) if line > 0 => {
+            let place = Some(TextPlace { line, column: 1 });
+            Some(TextFlaw { place, ..TextFlaw::of(TextFault::Damaged) })
+        }
+        Ok(_) | Err(_) => None,
     }
 }
 
@@ -155,11 +181,7 @@ fn unreadable(text: &str) -> TextFlaw {
         return TextFlaw::of(TextFault::Empty);
     }
     let Some(found) = pasted::remains(&content) else { return TextFlaw::of(TextFault::NoKey) };
-    // Not read: what it says could take more room than a text is worth.
-    if found.text.len() > TOKEN_MAX_BYTES {
-        return TextFlaw::of(TextFault::TooLong);
-    }
-    if UnverifiedToken::parse(&found.text).is_ok() {
+    if UnverifiedToken::parse_key_set(&found.text).is_ok() {
         return TextFlaw::of(TextFault::Refused(Code::WrongType));
     }
     let Damage { fault, part, index } = damage(&found);
@@ -250,9 +272,13 @@ fn json_damage(part: &str) -> Option<usize> {
     };
     let index = match json::parse(&bytes, &Limits::TOKEN) {
         Ok(value) if value.as_object().is_some() => None,
-        Ok(_) | Err(JsonError::TooLarge { .. } | JsonError::TooDeep { .. } | JsonError::Duplicate { .. }) => {
-            Some(0)
-        }
+        Ok(_)
+        | Err(
+            JsonError::TooLarge { .. }
+            | JsonError::TooMany { .. }
+            | JsonError::TooDeep { .. }
+            | JsonError::Duplicate { .. },
+        ) => Some(0),
         Err(JsonError::Malformed { offset_bytes }) => Some(offset_bytes * 4 / 3),
     };
     index.or(if whole.is_none() { Some(part.len() - 1) } else { None })

@@ -21,8 +21,9 @@
 //! | call | network |
 //! | --- | --- |
 //! | [`check`] | only while no license holds: to claim, to activate, to renew a lease that is over |
-//! | [`maintain`] | renews the certificate when its time has come, fetches the status lists |
+//! | [`maintain`] | renews the certificate when its time has come, fetches the status lists and the key set |
 //! | [`release`] | gives this machine's place back |
+//! | [`request`], [`take_response`], [`deactivate`] | never: files that are carried by hand, for machines that are never online |
 //! | [`enforcement()`] | never: what the seller asks of software that was refused, to stop or to warn |
 //! | [`inspect_text`] | never: whether a pasted text came over whole, and if not, where it is damaged |
 //! | [`meter`] | never: quota is consumed of the share that this machine holds, and told at the next renewal |
@@ -33,6 +34,7 @@
 //! lost file and a changed machine come to is told in `docs/offline.md`.
 #![deny(missing_docs)]
 
+mod airgap;
 mod check;
 mod clock;
 mod config;
@@ -42,6 +44,7 @@ mod environment;
 mod flaw;
 mod floor;
 mod held;
+mod keyset;
 mod ledger;
 mod machine;
 mod maintain;
@@ -56,11 +59,13 @@ mod session;
 mod state;
 mod verdict;
 
+pub use airgap::{AirGapError, deactivate, qr_parts, request, take_response};
 pub use check::check;
 pub use clock::Uptime;
 pub use config::{Config, ConfigError};
 pub use enforcement::enforcement;
 pub use flaw::{KeyPart, TextFault, TextFlaw, TextKind, TextPlace, inspect_text};
+pub use license_token::armour::{ArmourError, ArmourFault};
 pub use license_token::{Amount, Code, Component, Enforcement, Env, QuotaClaim};
 pub use machine::{HostMachine, ReadMachine};
 pub use maintain::maintain;

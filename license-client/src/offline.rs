@@ -8,7 +8,7 @@ use license_token::{
 use crate::floor::Seen;
 use crate::held::{self, Held};
 use crate::state::State;
-use crate::{Config, Granted, NextAction, Verdict};
+use crate::{Config, Granted, NextAction, Verdict, keyset};
 
 const DAY_SECS: i64 = 24 * 60 * 60;
 /// How long before its end a license is called expiring: a quarter of its term, at most this.
@@ -30,6 +30,7 @@ pub(crate) fn decide(config: &Config, state: &State, held: &Held, machine: &Mach
         (Some(key), _) if key.claims().policy.binding == Binding::None => by_key(config, key, &expect),
         (key, Some(certificate)) => by_certificate(config, key.as_ref(), certificate, &expect),
         (Some(_), None) => Verdict::NeedsKey(NextAction::GoOnline),
+        (None, None) if is_withdrawn(config, state) => Verdict::Superseded(NextAction::GoOnline),
         (None, None) => Verdict::NeedsKey(NextAction::PasteCurrentKey),
     };
     match remembered(state, offline) {
@@ -37,6 +38,12 @@ pub(crate) fn decide(config: &Config, state: &State, held: &Held, machine: &Mach
         Verdict::Expired(_) if seen.has_leapt() => Verdict::ClockSuspect,
         verdict => verdict,
     }
+}
+
+/// What is kept was signed by a key that is not believed any more: the server has given, or gives, other texts.
+fn is_withdrawn(config: &Config, state: &State) -> bool {
+    let texts = [&state.license_key, &state.certificate];
+    texts.into_iter().flatten().any(|text| keyset::is_withdrawn(config, text))
 }
 
 /// A license that binds no machine needs no activation.

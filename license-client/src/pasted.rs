@@ -23,6 +23,7 @@ pub(crate) const PASTED_MAX_BYTES: usize = 4 * TOKEN_MAX_BYTES;
 pub(crate) enum Pasted {
     LicenseKey(String),
     Certificate(String),
+    KeySet(String),
     /// A claim code, in capitals and groups of five, or a marketplace's authorization code as it came.
     Code(String),
     Unreadable,
@@ -62,12 +63,13 @@ pub(crate) fn remains(text: &str) -> Option<Found> {
 }
 
 fn of_type(text: String) -> Option<Pasted> {
-    let parsed = UnverifiedToken::parse(&text).ok()?;
+    let parsed = UnverifiedToken::parse_key_set(&text).ok()?;
     let typ = parsed.inspect().header.get("typ").and_then(Value::as_str).and_then(TokenType::from_typ);
     match typ {
         Some(TokenType::License) => Some(Pasted::LicenseKey(text)),
         Some(TokenType::Activation) => Some(Pasted::Certificate(text)),
-        Some(TokenType::StatusList | TokenType::ActivationRequest | TokenType::KeySet) | None => None,
+        Some(TokenType::KeySet) => Some(Pasted::KeySet(text)),
+        Some(TokenType::StatusList | TokenType::ActivationRequest) | None => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use license_token::Code;
 
 use crate::pasted::SIGNATURE_CHARS;
-use crate::{KeyPart, MeterRefusal, NextAction, TextFault, TextFlaw, Verdict};
+use crate::{AirGapError, ArmourFault, KeyPart, MeterRefusal, NextAction, TextFault, TextFlaw, Verdict};
 
 fn pick(locale: &str, english: &'static str, chinese: &'static str) -> &'static str {
     let is_chinese = locale.get(..2).is_some_and(|language| language.eq_ignore_ascii_case("zh"));
@@ -58,6 +58,54 @@ pub(crate) fn of_verdict(verdict: &Verdict, locale: &str) -> &'static str {
     pick(locale, english, chinese)
 }
 
+pub(crate) fn of_air_gap(error: &AirGapError, locale: &str) -> String {
+    let (english, chinese) = match error {
+        AirGapError::NoLicense => (
+            "There is no license on this computer: give a license key or claim code.",
+            "本机没有许可证，请提供许可证密钥或激活码。",
+        ),
+        AirGapError::NotBound => (
+            "This license needs no activation: paste the license key.",
+            "此许可证无需激活，直接粘贴许可证密钥即可。",
+        ),
+        AirGapError::Refused(verdict) => (of_verdict(verdict, "en"), of_verdict(verdict, "zh")),
+        AirGapError::NotForHere => (
+            "This file answers the request of another computer, or one that was answered already. Make a new request here.",
+            "此文件对应另一台计算机的请求，或该请求已被答复。请在本机重新生成请求。",
+        ),
+        AirGapError::GivenBack => (
+            "This computer has given this license back. Make a new request here.",
+            "本机已归还该许可证。如需使用，请在本机重新生成请求。",
+        ),
+        AirGapError::NotWritten(_) => (
+            "The license folder cannot be written; nothing was changed.",
+            "许可证目录无法写入，未做任何更改。",
+        ),
+        AirGapError::Damaged(damage) => return of_damage(damage.line, damage.fault, locale),
+    };
+    pick(locale, english, chinese).to_owned()
+}
+
+fn of_damage(line: usize, fault: ArmourFault, locale: &str) -> String {
+    let (english, chinese) = match fault {
+        ArmourFault::TooLong => ("The file is too long.", "文件过长。"),
+        ArmourFault::Empty => ("There is no license text in the file.", "文件中没有许可证文本。"),
+        ArmourFault::NotClosed => {
+            ("A block of the file has no end; copy all of it.", "文件中有一段不完整，请完整复制。")
+        }
+        ArmourFault::Damaged => {
+            ("The file was changed on the way; copy it again.", "文件在传递中被改动，请重新复制。")
+        }
+        ArmourFault::PartMissing => ("A part is missing; copy all of them.", "缺少其中一部分，请全部复制。"),
+        ArmourFault::TooMany => ("There are too many parts in the file.", "文件包含的部分过多。"),
+    };
+    match (line, pick(locale, "en", "zh")) {
+        (0, _) => pick(locale, english, chinese).to_owned(),
+        (line, "zh") => format!("{chinese}（第 {line} 行）"),
+        (line, _) => format!("{english} (line {line})"),
+    }
+}
+
 pub(crate) fn of_meter_refusal(refusal: &MeterRefusal, locale: &str) -> &'static str {
     let (english, chinese) = match refusal {
         // Its verdict has words of its own.
@@ -107,7 +155,7 @@ pub(crate) fn of_next_action(next: NextAction, locale: &str) -> &'static str {
 /// What is wrong, where, and what to do about it.
 pub(crate) fn of_text_flaw(flaw: &TextFlaw, locale: &str) -> String {
     let is_chinese = pick(locale, "", "zh") == "zh";
-    let part = flaw.part.map_or("", |part| of_part(part, locale));
+    let part = flaw.part.map_or(pick(locale, "text", "内容"), |part| of_part(part, locale));
     let what = match flaw.fault {
         TextFault::ForeignCharacter(found) if is_chinese => format!("许可证密钥中不能出现字符“{found}”"),
         TextFault::ForeignCharacter(found) => {

@@ -16,7 +16,7 @@ use crate::pasted::Pasted;
 use crate::seal::Seal;
 use crate::server::{Activated, AskBody, DeviceBody, Failure, MachineBody, Server};
 use crate::state::{self, Kept, State, StoredList, StoredRefusal};
-use crate::{Config, NextAction, Verdict, device, machine, meter, offline};
+use crate::{Config, NextAction, Verdict, airgap, device, keyset, machine, meter, offline};
 
 const MINUTE_SECS: i64 = 60;
 /// Pause after the first failure; doubled with each further one.
@@ -46,7 +46,7 @@ pub(crate) struct Session<'a> {
     /// The wall clock, right or wrong: for pauses, never for validity.
     pub now: i64,
     seen: Seen,
-    state: State,
+    pub state: State,
     before: State,
     /// Both copies of the state are there.
     is_whole: bool,
@@ -54,7 +54,7 @@ pub(crate) struct Session<'a> {
     is_stranger: bool,
     path: PathBuf,
     seal: Seal,
-    machine: Machine,
+    pub machine: Machine,
     contact: Contact,
     /// Certificates that were answered within this call.
     answered_certificates: u32,
@@ -117,6 +117,10 @@ impl<'a> Session<'a> {
             session.merge(unsealed);
             session.refresh();
         }
+        if session.state.activation_id.as_ref().is_some_and(|act| airgap::is_given_back(config, act)) {
+            session.state.forget_license();
+            session.refresh();
+        }
         session
     }
 
@@ -173,7 +177,14 @@ impl<'a> Session<'a> {
         self.seen.effective_now()
     }
 
-    fn refresh(&mut self) {
+    /// Keeps the state now, where it must not be lost.
+    pub fn keep(&mut self) -> std::io::Result<()> {
+        self.state.clock = self.seen.clone();
+        self.state.forget_old_lists(&self.held.list_addresses());
+        self.state.save(&self.path, &self.seal)
+    }
+
+    pub fn refresh(&mut self) {
         self.held = Held::load(self.config, &self.state);
         self.seen = std::mem::take(&mut self.seen).raised(self.held.floor());
     }
@@ -227,9 +238,19 @@ impl<'a> Session<'a> {
     /// Takes in a text; `is_pasted` when a person waits for the answer. `Err` is the verdict about a text that is no license of this product, or that could not
     /// be redeemed.
     pub fn take(&mut self, text: &str, is_pasted: bool) -> Result<(), Verdict> {
+        if let Some(taken) = self.take_carried(text) {
+            return taken;
+        }
         match Pasted::read(text) {
-            Pasted::LicenseKey(key) => self.take_key(&key),
-            Pasted::Certificate(certificate) => self.take_certificate(&certificate),
+            Pasted::LicenseKey(key) => {
+                self.hear_of_key(&key, is_pasted);
+                self.take_key(&key)
+            }
+            Pasted::Certificate(certificate) => {
+                self.hear_of_key(&certificate, is_pasted);
+                self.take_certificate(&certificate)
+            }
+            Pasted::KeySet(set) => self.take_keyset(&set),
             Pasted::Code(code) => self.take_code(&code, is_pasted),
             Pasted::Unreadable => Err(Verdict::Malformed),
         }
@@ -237,7 +258,8 @@ impl<'a> Session<'a> {
 
     /// A newer key of the same license replaces the older; an older one changes nothing, because the newer came
     /// from the server after the older was pasted. A key of another license starts anew.
-    fn take_key(&mut self, text: &str) -> Result<(), Verdict> {
+    pub fn take_key(&mut self, text: &str) -> Result<(), Verdict> {
+        keyset::welcome(self.config, text, self.state.license_key.as_ref())?;
         let offered = held::genuine::<LicenseClaims>(self.config, text)
             .map_err(|refusal| offline::refused(&refusal, NextAction::Renew))?;
         match &self.held.key {
@@ -252,9 +274,13 @@ impl<'a> Session<'a> {
 
     /// A certificate brought by hand, for a machine without network.
     fn take_certificate(&mut self, text: &str) -> Result<(), Verdict> {
+        keyset::welcome(self.config, text, self.state.certificate.as_ref())?;
         let offered = held::genuine::<ActivationClaims>(self.config, text)
             .map_err(|refusal| offline::refused(&refusal, NextAction::Renew))?;
         let claims = offered.claims();
+        if airgap::is_given_back(self.config, &claims.act) {
+            return Err(Verdict::NeedsKey(NextAction::PasteCurrentKey));
+        }
         let is_older = self.held.certificate.as_ref().is_some_and(|current| {
             current.claims().act == claims.act && current.claims().generation >= claims.generation
         });
@@ -327,8 +353,10 @@ impl<'a> Session<'a> {
 
     /// Takes a place for this machine.
     pub fn activate(&mut self) {
-        let (Some(server), Some(key)) = (self.server(), &self.held.key) else { return };
-        let key = key.text().to_owned();
+        let held = self.held.key.as_ref().map(|key| key.text().to_owned());
+        let withdrawn =
+            || self.state.license_key.clone().filter(|text| keyset::is_withdrawn(self.config, text));
+        let (Some(server), Some(key)) = (self.server(), held.or_else(withdrawn)) else { return };
         let Some(nonce) = self.nonce() else { return };
         let device = self.wanted_device();
         let name = machine::name(self.config);
@@ -353,7 +381,7 @@ impl<'a> Session<'a> {
     /// The key that this machine shows, where the license or the software wants one; made when needed.
     fn wanted_device(&self) -> Option<DeviceKey> {
         let binds = |binding| binding == Binding::DeviceKey;
-        let certificate = self.held.fitting_certificate().map(|certificate| certificate.claims());
+        let certificate = self.held.renewable().map(|certificate| certificate.claims());
         let is_wanted = !self.config.shares.is_empty()
             || self.held.key.as_ref().is_some_and(|key| binds(key.claims().policy.binding))
             || certificate.is_some_and(|claims| claims.ledger.is_some() || claims.device_key.is_some());
@@ -363,7 +391,7 @@ impl<'a> Session<'a> {
     /// The key under which the server knows this machine, if it is still here.
     fn known_device(&self) -> Option<DeviceKey> {
         let key = self.wanted_device()?;
-        let certificate = self.held.fitting_certificate()?;
+        let certificate = self.held.renewable()?;
         let known = certificate.claims().ledger.as_ref().map(|receipt| receipt.key.as_str());
         known.is_none_or(|known| known == key.thumbprint()).then_some(key)
     }
@@ -375,7 +403,7 @@ impl<'a> Session<'a> {
 
     /// What the key signs, and the ledger that goes with it.
     fn signed(&self, key: &DeviceKey, ask: Ask, nonce: &str) -> Signed {
-        let certificate = self.held.fitting_certificate().map(|certificate| certificate.claims());
+        let certificate = self.held.renewable().map(|certificate| certificate.claims());
         let license = self.held.key.as_ref().map(|key| key.claims().sub.clone());
         let receipt = certificate.and_then(|claims| claims.ledger.as_ref());
         let receipt = receipt.filter(|receipt| receipt.key == key.thumbprint());
@@ -393,6 +421,8 @@ impl<'a> Session<'a> {
             act,
             machine: self.machine.components.clone(),
             ledger: opened.as_ref().map(|(sending, _)| sending.mark.clone()),
+            token: None,
+            name: None,
         };
         let sent =
             opened.as_ref().map(|(sending, is_sound)| Sent { more: sending.mark.more, is_sound: *is_sound });
@@ -430,7 +460,7 @@ impl<'a> Session<'a> {
 
     /// Whether one request has not enough room for what waits.
     fn has_long_ledger(&self) -> bool {
-        let Some(certificate) = self.held.fitting_certificate() else { return false };
+        let Some(certificate) = self.held.renewable() else { return false };
         let claims = certificate.claims();
         let receipt = claims.ledger.as_ref();
         let opened = receipt.and_then(|receipt| Ledger::open(self.config, &claims.act, receipt).ok());
@@ -438,7 +468,7 @@ impl<'a> Session<'a> {
     }
 
     fn set_ledger_aside(&self) -> bool {
-        let certificate = self.held.fitting_certificate().map(|certificate| certificate.claims());
+        let certificate = self.held.renewable().map(|certificate| certificate.claims());
         let opened = certificate
             .and_then(|claims| Ledger::open(self.config, &claims.act, claims.ledger.as_ref()?).ok());
         opened.is_some_and(|ledger| ledger.set_aside().is_ok())
@@ -484,7 +514,7 @@ impl<'a> Session<'a> {
 
     fn renew_once(&mut self) -> bool {
         let Some(server) = self.server() else { return false };
-        let Some(certificate) = self.held.fitting_certificate() else { return false };
+        let Some(certificate) = self.held.renewable() else { return false };
         let (id, text) = (certificate.claims().act.clone(), certificate.text().to_owned());
         let nonce = renewal_nonce(&text);
         let device = self.known_device();
@@ -504,7 +534,7 @@ impl<'a> Session<'a> {
 
     /// The nonce of the activation that is still unanswered, or a new one, kept before it is sent: whoever asks
     /// again after a lost answer gets the same certificate, not one more generation.
-    fn nonce(&mut self) -> Option<String> {
+    pub fn nonce(&mut self) -> Option<String> {
         if self.state.nonce.is_none() {
             let mut random = [0; 16];
             getrandom::fill(&mut random).ok()?;
@@ -536,6 +566,8 @@ impl<'a> Session<'a> {
     /// An answer counts when both its texts are genuine, of one license, and the certificate answers this
     /// request. An older answer never replaces a newer certificate.
     fn accept(&mut self, activated: &Activated, nonce: &str) -> bool {
+        self.hear_of_key(&activated.certificate, true);
+        self.hear_of_key(&activated.license_key, true);
         let certificate = held::genuine::<ActivationClaims>(self.config, &activated.certificate);
         let key = held::genuine::<LicenseClaims>(self.config, &activated.license_key);
         let (Ok(certificate), Ok(key)) = (certificate, key) else { return false };
@@ -557,11 +589,62 @@ impl<'a> Session<'a> {
         true
     }
 
+    /// A key set brought by hand, for a machine without network.
+    fn take_keyset(&mut self, text: &str) -> Result<(), Verdict> {
+        if !keyset::take(self.config, &mut self.state, text) {
+            return Err(Verdict::Malformed);
+        }
+        self.refresh();
+        Ok(())
+    }
+
+    /// Asks for the newest key set when a text names a key that nothing is known of.
+    fn hear_of_key(&mut self, text: &str, even_in_pause: bool) {
+        if keyset::is_unheard_of(self.config, text) && (even_in_pause || self.may_try()) {
+            self.fetch_keyset(true);
+        }
+    }
+
+    /// Fetches the key set if it is due. A server that has none, or goes back behind what is kept, changes nothing.
+    pub fn fetch_keyset(&mut self, even_if_fresh: bool) {
+        let stored = self.state.keyset.clone().unwrap_or_default();
+        if !even_if_fresh && !stored.is_due(self.now) {
+            return;
+        }
+        let Some(server) = self.server() else { return };
+        match server.key_set(&self.config.issuer, stored.etag.as_deref()) {
+            Ok(fetched) => {
+                self.answered();
+                let etag = match fetched {
+                    Some(set) if keyset::take(self.config, &mut self.state, &set.text) => set.etag,
+                    Some(_) => None,
+                    None => stored.etag,
+                };
+                let now = self.now;
+                let kept = self.state.keyset.get_or_insert_default();
+                (kept.etag, kept.asked_at) = (etag, now);
+                self.refresh();
+            }
+            Err(Failure::Refused(_)) => self.answered(),
+            Err(Failure::Unreachable) => self.failed(),
+        }
+    }
+
+    /// What was held is not believed any more, and the server can give other texts.
+    pub fn holds_withdrawn(&self) -> bool {
+        let texts = [&self.state.license_key, &self.state.certificate];
+        texts.into_iter().flatten().any(|text| keyset::is_withdrawn(self.config, text))
+    }
+
     /// Fetches the lists that are due, or all of them.
     pub fn fetch_lists(&mut self, even_if_fresh: bool) {
         for address in self.held.list_addresses() {
             let Some(server) = self.server() else { break };
-            let stored = self.state.lists.get(&address).cloned().unwrap_or_default();
+            let mut stored = self.state.lists.get(&address).cloned().unwrap_or_default();
+            if keyset::is_withdrawn(self.config, &stored.text) {
+                // What a stolen key may have said of numbers and times binds nobody.
+                stored = StoredList::default();
+            }
             let age = self.now.saturating_sub(stored.asked_at);
             let rest = self.list_ttl(&address).min(LIST_REST_MAX_SECS);
             if !even_if_fresh && (0..rest).contains(&age) {
@@ -623,7 +706,7 @@ impl<'a> Session<'a> {
         if self.has_long_ledger() {
             self.renew();
         }
-        let Some(certificate) = self.held.fitting_certificate() else { return Ok(()) };
+        let Some(certificate) = self.held.renewable() else { return Ok(()) };
         let (id, text) = (certificate.claims().act.clone(), certificate.text().to_owned());
         let device = self.known_device();
         self.with_ledger(|session| {
@@ -650,7 +733,7 @@ impl<'a> Session<'a> {
     }
 
     pub fn has_certificate(&self) -> bool {
-        self.held.fitting_certificate().is_some()
+        self.held.renewable().is_some()
     }
 
     /// Whether the license at hand must be activated.
@@ -665,7 +748,7 @@ impl<'a> Session<'a> {
 
 /// One certificate, one nonce: whoever asks again after a lost answer, and two processes that ask at the same time,
 /// get the same next certificate and are not taken for clones.
-fn renewal_nonce(certificate: &str) -> String {
+pub(crate) fn renewal_nonce(certificate: &str) -> String {
     let digest = Sha256::new().chain_update(b"license-renewal\0").chain_update(certificate).finalize();
     base64url::encode(&digest[..16])
 }

@@ -8,17 +8,19 @@ use std::path::{Path, PathBuf};
 
 use license_token::base64url;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::Config;
 use crate::floor::Seen;
+use crate::keyset::StoredKeySet;
 use crate::seal::Seal;
 
 /// A file of another version is not guessed at.
 const STATE_VERSION: u32 = 2;
 /// Before there were seals and second copies.
 const UNSEALED_VERSION: u32 = 1;
-/// Room for two signed texts and the longest lists that speak about them. What is longer was not written here.
-const STATE_MAX_BYTES: u64 = 256 * 1024;
+/// Room for two signed texts, the longest lists that speak about them, and the longest key set. What is longer was not written here.
+const STATE_MAX_BYTES: u64 = 320 * 1024;
 /// Most lists that speak about nothing at hand and are remembered nevertheless, such as a withdrawn license's.
 const OTHER_LISTS_MAX: usize = 16;
 /// Room for their texts: one of the longest.
@@ -42,6 +44,9 @@ pub(crate) struct State {
     /// By address.
     #[serde(deserialize_with = "few_lists")]
     pub lists: BTreeMap<String, StoredList>,
+    /// The newest key set that a pinned root has signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyset: Option<StoredKeySet>,
     /// What the server said last when it refused; forgotten when a renewal succeeds.
     pub refusal: Option<StoredRefusal>,
     /// Nonce of the activation whose answer is still awaited: a repeated request gets the same answer.
@@ -83,6 +88,7 @@ impl Default for State {
             claim_code: None,
             clock: Seen::default(),
             lists: BTreeMap::new(),
+            keyset: None,
             refusal: None,
             nonce: None,
             failures: 0,
@@ -122,9 +128,10 @@ impl State {
     /// Reads both copies. One that is lost is healed by the other at the next writing. With both lost the state is empty: the
     /// license must be pasted again, or fetched.
     pub fn load(path: &Path, seal: &Seal) -> Kept {
-        let (first, second) = (read(path), read(&copy_of(path)));
-        let is_whole = first == second;
-        let (first, second) = (Copy::judge(first, seal), Copy::judge(second, seal));
+        // One after the other: a file may be as long as it likes, and two texts are not needed at once.
+        let (first, first_digest) = Copy::read(path, seal);
+        let (second, second_digest) = Copy::read(&copy_of(path), seal);
+        let is_whole = first_digest == second_digest;
         match (first, second) {
             (Copy::Sealed(first), Copy::Sealed(second)) => {
                 let state = if second.seq > first.seq { *second } else { *first };
@@ -159,6 +166,7 @@ impl State {
     pub fn merge(&mut self, other: Self, its_license_is_newer: bool) {
         let mut lists = std::mem::take(&mut self.lists);
         let (clock, seq) = (std::mem::take(&mut self.clock).joined(&other.clock), self.seq.max(other.seq));
+        let keyset = newest(self.keyset.take(), other.keyset.clone());
         for (address, list) in &other.lists {
             let known = lists.entry(address.clone()).or_default();
             if known.seq < list.seq {
@@ -168,14 +176,14 @@ impl State {
         if its_license_is_newer {
             *self = other;
         }
-        (self.clock, self.lists, self.seq) = (clock, lists, seq);
+        (self.clock, self.lists, self.seq, self.keyset) = (clock, lists, seq, keyset);
     }
 
     /// Forgets the license; what protects against an old list or a clock set back stays.
     pub fn forget_license(&mut self) {
         let (clock, seq) = (std::mem::take(&mut self.clock), self.seq);
-        let lists = std::mem::take(&mut self.lists);
-        *self = Self { seq, clock, lists, ..Self::default() };
+        let (lists, keyset) = (std::mem::take(&mut self.lists), self.keyset.take());
+        *self = Self { seq, clock, lists, keyset, ..Self::default() };
     }
 
     /// Of the lists that speak about nothing at hand only so many are kept as have room, the newest before others; of more
@@ -204,17 +212,23 @@ impl State {
 }
 
 impl Copy {
-    fn judge(text: Option<String>, seal: &Seal) -> Self {
-        let Some(text) = text else { return Self::Absent };
-        if Seal::is_closed(&text) {
-            let state: Option<State> = seal.open(&text).and_then(|body| serde_json::from_str(body).ok());
+    /// And the digest of the file.
+    fn read(path: &Path, seal: &Seal) -> (Self, [u8; 32]) {
+        let text = read(path);
+        let digest = Sha256::digest(text.as_deref().unwrap_or_default()).into();
+        (text.map_or(Self::Absent, |text| Self::judge(&text, seal)), digest)
+    }
+
+    fn judge(text: &str, seal: &Seal) -> Self {
+        if Seal::is_closed(text) {
+            let state: Option<State> = seal.open(text).and_then(|body| serde_json::from_str(body).ok());
             if let Some(state) = state.filter(|state| state.v == STATE_VERSION) {
                 return Self::Sealed(Box::new(state));
             }
-        } else if let Some(state) = unsealed(&text) {
+        } else if let Some(state) = unsealed(text) {
             return Self::Unsealed(Box::new(state));
         }
-        let glimpse: Option<Glimpse> = serde_json::from_str(&text).ok();
+        let glimpse: Option<Glimpse> = serde_json::from_str(text).ok();
         Self::Lost { certificate: glimpse.and_then(|glimpse| glimpse.certificate) }
     }
 
@@ -270,20 +284,26 @@ fn few_lists<'de, D: serde::Deserializer<'de>>(from: D) -> Result<BTreeMap<Strin
     from.deserialize_map(Few)
 }
 
-/// `None`: there is none. What cannot be read is empty, and so no state.
+/// `None`: there is none. What cannot be read, or is longer than any state, is empty, and so no state.
 fn read(path: &Path) -> Option<String> {
-    let mut bytes = Vec::new();
+    let length = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Ok(file) if file.is_file() && file.len() <= STATE_MAX_BYTES => file.len(),
+        Ok(_) | Err(_) => return Some(String::new()),
+    };
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
     let read = fs::File::open(path).and_then(|file| file.take(STATE_MAX_BYTES).read_to_end(&mut bytes));
-    match read {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(_) => Some(String::new()),
-        Ok(_length) => Some(String::from_utf8(bytes).unwrap_or_default()),
-    }
+    let text = read.ok().and_then(|_length| String::from_utf8(bytes).ok());
+    Some(text.unwrap_or_default())
 }
 
 /// `acme-cad.license.copy.json`.
 fn copy_of(path: &Path) -> PathBuf {
     path.with_extension("copy.json")
+}
+
+fn newest(one: Option<StoredKeySet>, other: Option<StoredKeySet>) -> Option<StoredKeySet> {
+    one.into_iter().chain(other).max_by_key(|set| set.seq)
 }
 
 /// `acme-cad.license.json`.

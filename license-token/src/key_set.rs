@@ -232,6 +232,13 @@ impl KeySet {
         Self { keys, withdrawn }
     }
 
+    /// The same keys, all of them believed: to recognise a text that is shown to the server that gave it out. Never for a
+    /// verdict.
+    #[must_use]
+    pub fn as_if_none_was_withdrawn(&self) -> Self {
+        Self { keys: self.keys.clone(), withdrawn: Vec::new() }
+    }
+
     /// What is no longer believed of what the key of this id has signed.
     #[must_use]
     pub fn withdrawal(&self, kid: &str) -> Option<&Withdrawal> {
@@ -273,6 +280,7 @@ impl From<JsonError> for KeySetError {
     fn from(error: JsonError) -> Self {
         Self::new(match error {
             JsonError::TooLarge { .. } => "is longer than 64 KiB",
+            JsonError::TooMany { .. } => "has too many members",
             JsonError::TooDeep { .. } => "is nested too deeply",
             JsonError::Duplicate { .. } => "has a duplicate member",
             JsonError::Malformed { .. } => "is no valid JSON",

@@ -1,6 +1,7 @@
 //! Use cases: one verb per file, and the ports they need. No web framework, no database, no status code.
 
 mod activate;
+mod answer_air_gap_request;
 mod api_tokens;
 mod app;
 mod apply_catalog;
@@ -39,6 +40,7 @@ mod match_withdrawn;
 mod merchant_commands;
 mod metered_instances;
 mod mint;
+mod name_sold;
 mod notice_order;
 pub mod ports;
 mod publish_status_lists;
@@ -56,6 +58,7 @@ mod redeem_code;
 mod refresh_instance;
 mod reissue_withdrawn;
 mod release_instance;
+mod release_place;
 mod renew_activation;
 mod report_use;
 mod retire_key;
@@ -89,6 +92,7 @@ mod watch_channels;
 mod watched_calls;
 
 pub use activate::{Activate, Activated};
+pub use answer_air_gap_request::{AirGapAnswer, AirGapRequest};
 pub use app::{App, Signals, UseCaseError};
 pub use apply_catalog::{
     Applied, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, ApplyMode, Catalog,
@@ -111,6 +115,7 @@ pub use import_licenses::{Import, ImportReport, ImportRow, NumberedRow, RowMista
 pub use issue_license::IssueLicense;
 pub use map_order::{MapOrder, Mapped};
 pub use merchant_commands::{IdempotencyIdentity, KeepActivations, LicenseAction, MerchantCommand};
+pub use name_sold::SoldNames;
 pub use publish_status_lists::{Published, STATUS_LIST_LIFETIME_DAYS, STATUS_LIST_TTL_HOURS};
 pub use rank_order::LaterOrder;
 pub use record_call::{AnsweredCall, CallSigner, CallSubject};
@@ -119,12 +124,12 @@ pub use record_usage::{
 };
 pub use redeem_code::Redeemed;
 pub use renew_activation::{Credential, RenewActivation};
-pub use set_app_info::SetAppInfo;
-pub use settle_device::{DeviceProof, DeviceRequest};
-pub use settle_purchase::Settled;
 pub use retire_key::Retirement;
 pub use revoke_key::RevokeKey;
 pub use rotate_key::RotateKey;
+pub use set_app_info::SetAppInfo;
+pub use settle_device::{DeviceProof, DeviceRequest};
+pub use settle_purchase::Settled;
 pub use settle_reservation::{ReservationEnd, SettleReservation};
 pub use try_code::CodeTrial;
 pub use use_quota::{

@@ -86,7 +86,9 @@ impl App {
             Credential::Certificate { generation, .. } => {
                 match found.value.decide_renewal(*generation, &command.nonce, untouched_since) {
                     // What is not believed any more is no answer: the machine gets another one under the same number.
-                    Ok(RenewalDecision::Repeat(lease)) if self.is_withdrawn_lease(&command.merchant, lease) => {
+                    Ok(RenewalDecision::Repeat(lease))
+                        if self.is_withdrawn_lease(&command.merchant, lease) =>
+                    {
                         (lease.generation + 1, Some(*generation))
                     }
                     Ok(RenewalDecision::Repeat(_)) => return self.activated(&loaded, &found.value, false),
@@ -109,7 +111,8 @@ impl App {
                 (lease.next_generation(untouched_since), None)
             }
         };
-        let next = NextLease { generation, follows, nonce: &command.nonce, now };
+        let is_air_gap = command.device.air_gap.is_some();
+        let next = NextLease { generation, follows, nonce: &command.nonce, is_air_gap, now };
         let settling = Settling {
             license: &loaded.license,
             activation: &found.value,
@@ -117,7 +120,7 @@ impl App {
             // After a restore the machine may have a newer certificate than is known here.
             generation: generation.saturating_sub(1).max(follows.unwrap_or(0)),
             change: KeyChange::Refused,
-            usable_until: Some(usable_until(license, now)),
+            usable_until: Some(usable_until(license, is_air_gap, now)),
             now,
         };
         let settled = self.settle_device(&settling).await?;
@@ -169,7 +172,7 @@ impl App {
         Err(refusal.into())
     }
 
-    async fn find_activation(
+    pub(super) async fn find_activation(
         &self,
         merchant: &MerchantId,
         license: &LicenseId,

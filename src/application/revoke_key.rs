@@ -62,7 +62,7 @@ impl App {
             ring.reissue = Some(Reissue::begin(now));
         }
         self.renew_key_set(&merchant, &mut ring, None, now)?;
-        tracing::warn!(merchant = %merchant.id, kid = %command.kid, mode = command.mode.as_str(), "a signing key is revoked");
+        tracing::info!(merchant = %merchant.id, kid = %command.kid, mode = command.mode.as_str(), "a signing key is revoked");
         self.keep_ring(&merchant, ring, found.revision).await
     }
 

@@ -44,7 +44,7 @@ impl App {
             Some(kid) if is_told => ring.activate(&kid, now)?,
             activates => self.renew_key_set(&merchant, &mut ring, activates, now)?,
         }
-        tracing::warn!(merchant = %merchant.id, role = command.role.as_str(), %kid, stage_only = command.stage_only, "a signing key is rotated");
+        tracing::info!(merchant = %merchant.id, role = command.role.as_str(), %kid, stage_only = command.stage_only, "a signing key is rotated");
         self.keep_ring(&merchant, ring, found.revision).await
     }
 
@@ -62,7 +62,9 @@ impl App {
             let named = of_role.into_iter().find(|key| key.kid == *kid);
             return named.ok_or_else(|| {
                 let role = command.role.as_str();
-                let why = format!("no key {kid} of the role {role} is in this server's keys folder: copy it here first");
+                let why = format!(
+                    "no key {kid} of the role {role} is in this server's keys folder: copy it here first"
+                );
                 Refusal::KeyRefused { why }.into()
             });
         }

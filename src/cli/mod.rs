@@ -21,6 +21,7 @@ mod import;
 mod init;
 mod json_lines;
 mod keys;
+mod keys_rotation;
 mod license;
 mod order;
 mod order_missing;

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::IntoResponse;
 
 use super::conditional::{etag, none_match};
 use super::error::ApiError;
 use super::path::PathOf;
+use super::query::Parameters;
 use super::reply::{Reply, cacheable, public};
 use super::state::HttpState;
 use crate::application::UseCaseError;
@@ -34,6 +35,20 @@ pub async fn jwks(State(state): State<HttpState>, PathOf(merchant): PathOf<Strin
     answer(&state, &merchant.ok_or_else(no_key_set)?)
 }
 
+/// `GET /v1/keysets?issuer=…`: for software that knows its issuer and no merchant's name.
+pub async fn key_set_of_issuer(
+    State(state): State<HttpState>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Reply {
+    let parameters = Parameters::read(&uri, &["issuer"])?;
+    let issuer = parameters.text("issuer");
+    let issuer = issuer.ok_or_else(|| ApiError::invalid("/issuer", "name the issuer: /v1/keysets?issuer=…"))?;
+    let merchants = state.keys.merchants();
+    let found = merchants.iter().find(|merchant| merchant.issuer == issuer).ok_or_else(no_key_set)?;
+    published(&state, &found.id, &headers).await
+}
+
 /// `GET /v1/keysets/{merchant}`: what the root has signed, as it was published.
 pub async fn key_set(
     State(state): State<HttpState>,
@@ -41,9 +56,13 @@ pub async fn key_set(
     headers: HeaderMap,
 ) -> Reply {
     let id = MerchantId::parse(&merchant).map_err(|_| no_key_set())?;
-    let set = state.app.published_key_set(&id).await?.ok_or_else(no_key_set)?;
+    published(&state, &id, &headers).await
+}
+
+async fn published(state: &HttpState, merchant: &MerchantId, headers: &HeaderMap) -> Reply {
+    let set = state.app.published_key_set(merchant).await?.ok_or_else(no_key_set)?;
     let tag = etag(set.seq);
-    let mut response = if none_match(&headers, &tag) {
+    let mut response = if none_match(headers, &tag) {
         (StatusCode::NOT_MODIFIED, [(header::CACHE_CONTROL, public(MAX_AGE_SECS))]).into_response()
     } else {
         cacheable(SIGNED_TYPE, MAX_AGE_SECS, set.token)

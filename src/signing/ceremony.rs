@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use license_token::{KeySetClaims, Role};
+use license_token::{KeySetClaims, Role, SigningKey};
 use serde::{Deserialize, Serialize};
 
 use super::keeper::read_payload;
@@ -64,4 +64,9 @@ pub fn sign_offline(root: &Path, request: &Path) -> Result<SignedOffline, Ceremo
     let key = bind(read_key(root)?, Role::Root, &read.issuer, root)?;
     let keyset = key.sign(&claims).map_err(|error| CeremonyError::Refused(error.to_string()))?;
     Ok(SignedOffline { keyset, root: key.public_jwk(), claims })
+}
+
+/// Reads a private key of a role from its file, as whoever can read the file can.
+pub fn read_signing_key(path: &Path, role: Role, issuer: &str) -> Result<SigningKey, KeyFileError> {
+    bind(read_key(path)?, role, issuer, path)
 }

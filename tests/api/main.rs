@@ -20,6 +20,7 @@ mod packages;
 mod portal;
 mod quota_race;
 mod refusals;
+mod rotation;
 #[path = "../engines/service.rs"]
 mod service;
 mod starts;

@@ -186,6 +186,9 @@ fn the_vectors_are_printed_with_their_keys_and_verdicts() {
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let vectors: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert!(vectors.len() >= 500, "{}", vectors.len());
+    let document = include_str!("../../docs/conformance.md");
+    let count = vectors.len();
+    assert!(document.contains(&format!("\n{count} vectors: {count} as expected")), "{count}");
     let first = vectors.iter().find(|vector| vector["id"] == "ok-license-key").expect("it is there");
     assert!(first["keys"].as_str().is_some_and(|keys| keys.starts_with(r#"{"keys":["#)));
     assert_eq!(first["verdict"], json!({ "valid": true, "code": null }));

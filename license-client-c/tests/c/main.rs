@@ -6,7 +6,6 @@ mod example;
 mod header;
 mod hostile;
 mod life;
-mod memory;
 #[path = "../../../license-client/tests/client/support.rs"]
 #[expect(dead_code, reason = "the client's own tests use the rest")]
 mod server;

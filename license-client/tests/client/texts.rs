@@ -182,3 +182,19 @@ fn a_damaged_key_changes_nothing_and_a_harmlessly_changed_one_activates() {
     let mailed = format!("您的密钥：\n> “{}”。", mailed.join("\n> ").replace('-', "–"));
     assert_eq!(check(&desk.config, Some(&mailed)).code(), "valid");
 }
+
+#[test]
+fn in_an_armoured_file_the_line_is_told_of_damage_that_only_the_signature_knows() {
+    let desk = Desk::open();
+    let key = desk.server.key();
+    let file = license_token::armour::write(&[], &[(license_token::TokenType::License, &key)]);
+    assert_eq!(desk.inspect(&file), Ok(TextKind::LicenseKey));
+    let lines: Vec<&str> = file.lines().collect();
+    let last = lines.iter().rposition(|line| line.len() > 10 && !line.starts_with('-')).expect("a body");
+    let wrong = format!("{}{}", if lines[last].starts_with('A') { "B" } else { "A" }, &lines[last][1..]);
+    let damaged = file.replace(lines[last], &wrong);
+    let flaw = desk.flaw(&damaged);
+    assert_eq!(flaw.code(), "damaged");
+    assert_eq!(flaw.place.map(|place| place.line), Some(last + 1));
+    assert_eq!(desk.flaw(&key.replace(lines[last], &wrong)).code(), "bad_signature");
+}
