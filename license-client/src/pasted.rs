@@ -36,13 +36,15 @@ impl Pasted {
         if text.len() > PASTED_MAX_BYTES {
             return Self::Unreadable;
         }
-        token(text).unwrap_or_else(|| {
-            let content = content(text);
-            if content.len() > PASTED_MAX_BYTES {
-                return Self::Unreadable;
-            }
-            token(&content).or_else(|| code::read(&content).map(Self::Code)).unwrap_or(Self::Unreadable)
+        token(text).unwrap_or_else(|| match content(text) {
+            Cow::Owned(file) if file.len() > PASTED_MAX_BYTES => Self::Unreadable,
+            Cow::Owned(file) => token(&file).unwrap_or_else(|| Self::code(&file)),
+            Cow::Borrowed(text) => Self::code(text),
         })
+    }
+
+    fn code(text: &str) -> Self {
+        code::read(text).map_or(Self::Unreadable, Self::Code)
     }
 }
 
