@@ -3,4 +3,5 @@
 mod behaviour;
 mod clocks;
 mod support;
+mod texts;
 mod timelines;
