@@ -3,6 +3,8 @@
 #[path = "postgres/mod.rs"]
 mod cluster;
 mod engines;
+#[path = "customer_life/machines.rs"]
+mod machines;
 #[path = "customer_life/offline_usage.rs"]
 mod offline_usage;
 #[path = "engines/service.rs"]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use license_token::key_set::KeySetError;
 use license_token::{Amount, Env, KeySet};
 
-use crate::clock::{self, Clock};
+use crate::clock::{self, BootClock, Clock, Uptime};
 use crate::environment::{self, Environment};
 use crate::keyset::News;
 use crate::machine::{HostMachine, ReadMachine};
@@ -28,6 +28,7 @@ pub struct Config {
     pub(crate) build_released_at: Option<i64>,
     pub(crate) time_limit: Duration,
     pub(crate) clock: Clock,
+    pub(crate) boot_clock: BootClock,
     pub(crate) environment: Environment,
     pub(crate) machine: Arc<dyn ReadMachine>,
     pub(crate) shares: Vec<(String, Amount)>,
@@ -72,6 +73,7 @@ impl Config {
             build_released_at: None,
             time_limit: TIME_LIMIT,
             clock: clock::system(),
+            boot_clock: clock::boot(),
             environment: environment::process(),
             machine: Arc::new(HostMachine),
             shares: Vec::new(),
@@ -125,6 +127,13 @@ impl Config {
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(now);
+        self
+    }
+
+    /// Another boot clock than the system's.
+    #[must_use]
+    pub fn boot_clock(mut self, read: impl Fn() -> Uptime + Send + Sync + 'static) -> Self {
+        self.boot_clock = Arc::new(read);
         self
     }
 

@@ -2,12 +2,12 @@
 
 use license_token::claims::Claims;
 use license_token::{
-    ActivationClaims, KnownList, LicenseClaims, Refusal, SeenList, StatusListClaims, UnverifiedToken,
-    VerifiedToken, verdict,
+    ActivationClaims, KnownList, LicenseClaims, Machine, Refusal, SeenList, StatusListClaims,
+    UnverifiedToken, VerifiedToken, verdict,
 };
 
-use crate::{Config, keyset};
 use crate::state::{State, StoredList};
+use crate::{Config, keyset};
 
 /// What verifies under the pinned keys, for this issuer, product and environment. What does not is not here.
 pub(crate) struct Held {
@@ -71,7 +71,8 @@ fn withdrawn(config: &Config, text: &str) -> Option<VerifiedToken<ActivationClai
     let keys = keyset::believed(config).as_if_none_was_withdrawn();
     let token = UnverifiedToken::parse(text).ok()?.verify(&keys).ok()?;
     verdict::judge_recipient(&token, &expectation(config)).ok()?;
-    (keyset::is_withdrawn(config, text) && genuine::<ActivationClaims>(config, text).is_err()).then_some(token)
+    (keyset::is_withdrawn(config, text) && genuine::<ActivationClaims>(config, text).is_err())
+        .then_some(token)
 }
 
 /// Verifies a license key or certificate as far as it does not depend on time, machine or lists.
@@ -82,6 +83,13 @@ pub(crate) fn genuine<C: Claims>(config: &Config, text: &str) -> Result<Verified
     let token = UnverifiedToken::parse(text)?.verify::<C>(&keyset::believed(config))?;
     verdict::judge_recipient(&token, &expectation(config))?;
     Ok(token)
+}
+
+/// Whether this is a genuine certificate, and another machine's.
+pub(crate) fn is_of_another_machine(config: &Config, text: &str, here: &Machine) -> bool {
+    let certificate = genuine::<ActivationClaims>(config, text).ok();
+    let enrolled = certificate.and_then(|certificate| certificate.claims().machine.clone());
+    enrolled.is_some_and(|enrolled| !enrolled.matches(here, false))
 }
 
 /// Verifies a status list in the same way.

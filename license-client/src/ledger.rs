@@ -219,11 +219,17 @@ fn follows(head: &Head, line: &Line) -> bool {
     line.entry.seq == head.seq + 1 && line.entry.prev == head.hash
 }
 
+#[cfg(unix)]
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// The rights of the folder count.
+#[cfg(not(unix))]
+fn private() -> OpenOptions {
+    OpenOptions::new()
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 
 use license_token::{
-    ActivationClaims, Amount, Ask, Binding, DeviceKey, LicenseClaims, Machine, RequestClaims, VerifiedToken,
-    base64url,
+    ActivationClaims, Amount, Ask, Binding, DeviceKey, Enforcement, LicenseClaims, Machine, RequestClaims,
+    VerifiedToken, base64url,
 };
 
 use sha2::{Digest as _, Sha256};
 
+use crate::floor::{Reading, Seen};
 use crate::held::{self, Held};
 use crate::ledger::Ledger;
 use crate::pasted::Pasted;
+use crate::seal::Seal;
 use crate::server::{Activated, AskBody, DeviceBody, Failure, MachineBody, Server};
-use crate::state::{self, State, StoredList, StoredRefusal};
+use crate::state::{self, Kept, State, StoredList, StoredRefusal};
 use crate::{Config, NextAction, Verdict, device, keyset, machine, meter, offline};
 
 const MINUTE_SECS: i64 = 60;
@@ -41,12 +43,21 @@ const SHARE_RETRY_SECS: i64 = 60 * MINUTE_SECS;
 pub(crate) struct Session<'a> {
     pub config: &'a Config,
     pub held: Held,
+    /// The wall clock, right or wrong: for pauses, never for validity.
     pub now: i64,
+    seen: Seen,
     state: State,
     before: State,
+    /// Both copies of the state are there.
+    is_whole: bool,
+    /// The kept state is another machine's.
+    is_stranger: bool,
     path: PathBuf,
+    seal: Seal,
     machine: Machine,
     contact: Contact,
+    /// Certificates that were answered within this call.
+    answered_certificates: u32,
     is_list_gone: bool,
     has_more_to_send: bool,
 }
@@ -77,36 +88,68 @@ enum Contact {
 impl<'a> Session<'a> {
     pub fn open(config: &'a Config) -> Self {
         let path = state::path(config);
-        let state = State::load(&path);
-        let held = Held::load(config, &state);
         let mut machine = machine::identify(config);
+        let seal = Seal::new(&config.issuer, &config.product, &machine);
         machine.device_key = device::load(config).map(|key| key.thumbprint().to_owned());
-        let contact = Contact::None;
-        let (now, before) = ((config.clock)(), state.clone());
-        let (is_list_gone, has_more_to_send) = (false, false);
-        Self { config, held, now, before, state, path, machine, contact, is_list_gone, has_more_to_send }
+        let Kept { state, is_whole, unsealed, stranger } = State::load(&path, &seal);
+        let reading = Reading { wall: (config.clock)(), uptime: (config.boot_clock)() };
+        let held = Held::load(config, &state);
+        let seen = state.clock.observed(&reading, held.floor());
+        let is_stranger = stranger.is_some_and(|text| held::is_of_another_machine(config, &text, &machine));
+        let mut session = Self {
+            config,
+            held,
+            now: reading.wall,
+            seen,
+            before: state.clone(),
+            state,
+            is_whole,
+            is_stranger,
+            path,
+            seal,
+            machine,
+            contact: Contact::None,
+            answered_certificates: 0,
+            is_list_gone: false,
+            has_more_to_send: false,
+        };
+        if let Some(unsealed) = unsealed {
+            session.merge(unsealed);
+            session.refresh();
+        }
+        session
     }
 
     /// Keeps what changed. A folder that cannot be written costs persistence, not the verdict.
     pub fn close(mut self) {
-        self.state.floor = self.state.floor.max(self.held.floor());
         match self.contact {
             Contact::None => {}
             Contact::Answered => self.state.failures = 0,
             Contact::Failed => self.pause(BACK_OFF_SECS << self.state.failures.min(16)),
         }
-        if self.state != self.before {
+        let is_later = self.seen.proved > 0 && self.seen.is_news_to(&self.state.clock);
+        let is_to_heal = !self.is_whole && !self.state.is_empty();
+        if self.state != self.before || is_later || is_to_heal {
+            self.state.clock = self.seen.clone();
             self.merge_with_file();
-            let _best_effort = self.state.save(&self.path);
+            self.save();
+        }
+    }
+
+    fn save(&mut self) {
+        self.state.forget_old_lists(&self.held.list_addresses());
+        let _best_effort = self.state.save(&self.path, &self.seal);
+    }
+
+    fn merge_with_file(&mut self) {
+        let kept = State::load(&self.path, &self.seal).state;
+        if kept != self.before && !kept.is_empty() {
+            self.merge(kept);
         }
     }
 
     /// Another process may have renewed meanwhile: the higher generation of one activation counts.
-    fn merge_with_file(&mut self) {
-        let kept = State::load(&self.path);
-        if kept == self.before {
-            return;
-        }
+    fn merge(&mut self, kept: State) {
         let theirs = Held::load(self.config, &kept).certificate;
         let is_newer = match (&theirs, &self.held.certificate) {
             (Some(theirs), Some(ours)) => {
@@ -119,16 +162,20 @@ impl<'a> Session<'a> {
     }
 
     pub fn decide(&self) -> Verdict {
-        offline::decide(self.config, &self.state, &self.held, &self.machine, self.now)
+        let verdict = offline::decide(self.config, &self.state, &self.held, &self.machine, &self.seen);
+        // What is kept is not believed, but it says why nothing is held.
+        let needs_key = verdict == Verdict::NeedsKey(NextAction::PasteCurrentKey);
+        if needs_key && self.is_stranger { Verdict::WrongMachine } else { verdict }
     }
 
-    /// The time that signed texts and the clock agree on at least.
+    /// The time that counts.
     pub fn effective_now(&self) -> i64 {
-        self.now.max(self.state.floor).max(self.held.floor())
+        self.seen.effective_now()
     }
 
     fn refresh(&mut self) {
         self.held = Held::load(self.config, &self.state);
+        self.seen = std::mem::take(&mut self.seen).raised(self.held.floor());
     }
 
     pub fn has_refusal(&self) -> bool {
@@ -290,7 +337,8 @@ impl<'a> Session<'a> {
     /// Takes a place for this machine.
     pub fn activate(&mut self) {
         let held = self.held.key.as_ref().map(|key| key.text().to_owned());
-        let withdrawn = || self.state.license_key.clone().filter(|text| keyset::is_withdrawn(self.config, text));
+        let withdrawn =
+            || self.state.license_key.clone().filter(|text| keyset::is_withdrawn(self.config, text));
         let (Some(server), Some(key)) = (self.server(), held.or_else(withdrawn)) else { return };
         let Some(nonce) = self.nonce() else { return };
         let device = self.wanted_device();
@@ -310,6 +358,7 @@ impl<'a> Session<'a> {
             self.machine.device_key = Some(device.thumbprint().to_owned());
         }
         self.heard(answer, &nonce);
+        self.catch_up();
     }
 
     /// The key that this machine shows, where the license or the software wants one; made when needed.
@@ -429,14 +478,19 @@ impl<'a> Session<'a> {
                 break;
             }
         }
-        // The answer may be the one that was lost long ago: its certificate is over, and renews in turn.
+        self.catch_up();
+        is_asked
+    }
+
+    /// The answer may be the one that was lost long ago: its certificate is over, and renews in turn. Or it is only over for
+    /// a clock that is ahead: then the next answer tells it.
+    fn catch_up(&mut self) {
         if self.contact == Contact::Answered
             && !self.has_refusal()
-            && matches!(self.decide(), Verdict::Expired(_))
+            && matches!(self.decide(), Verdict::Expired(_) | Verdict::ClockSuspect)
         {
             self.renew_once();
         }
-        is_asked
     }
 
     fn renew_once(&mut self) -> bool {
@@ -466,7 +520,7 @@ impl<'a> Session<'a> {
             let mut random = [0; 16];
             getrandom::fill(&mut random).ok()?;
             self.state.nonce = Some(base64url::encode(&random));
-            let _best_effort = self.state.save(&self.path);
+            self.save();
         }
         self.state.nonce.clone()
     }
@@ -505,6 +559,11 @@ impl<'a> Session<'a> {
         if !is_of_one_license || !answers || certificate.claims().act != activated.activation_id {
             return false;
         }
+        // A first answer may be one that was lost long ago. What follows it was asked for a moment ago.
+        if self.answered_certificates > 0 {
+            self.seen = std::mem::take(&mut self.seen).told(certificate.claims().iat);
+        }
+        self.answered_certificates += 1;
         self.state.certificate = Some(activated.certificate.clone());
         self.state.license_key = Some(activated.license_key.clone());
         self.state.activation_id = Some(activated.activation_id.clone());
@@ -645,6 +704,13 @@ impl<'a> Session<'a> {
         self.state.forget_license();
         self.refresh();
         Ok(())
+    }
+
+    /// What the license at hand asks of software that is refused; the certificate is newer than the key or as old.
+    pub fn enforcement(&self) -> Enforcement {
+        let certificate = self.held.fitting_certificate().map(|token| token.claims().policy);
+        let key = self.held.key.as_ref().map(|token| token.claims().policy);
+        certificate.or(key).unwrap_or_default().enforcement
     }
 
     pub fn has_certificate(&self) -> bool {

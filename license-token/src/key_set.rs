@@ -280,6 +280,7 @@ impl From<JsonError> for KeySetError {
     fn from(error: JsonError) -> Self {
         Self::new(match error {
             JsonError::TooLarge { .. } => "is longer than 64 KiB",
+            JsonError::TooMany { .. } => "has too many members",
             JsonError::TooDeep { .. } => "is nested too deeply",
             JsonError::Duplicate { .. } => "has a duplicate member",
             JsonError::Malformed { .. } => "is no valid JSON",

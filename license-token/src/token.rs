@@ -13,6 +13,8 @@ pub const TOKEN_MAX_BYTES: usize = 8 * 1024;
 pub const STATUS_LIST_TOKEN_MAX_BYTES: usize = 64 * 1024;
 /// Longest key set token: 64 keys, 64 withdrawals, encoded twice.
 pub const KEY_SET_TOKEN_MAX_BYTES: usize = 64 * 1024;
+/// Most JSON values in the header or payload of such a longer token: far more than one has, and few enough to hold.
+pub const LONG_TOKEN_VALUES_MAX: usize = 2_048;
 /// Longest license key that may be issued, in characters: a marketplace's string upload takes fewer than this.
 pub const LICENSE_KEY_END_CHARS: usize = 1_024;
 
@@ -84,7 +86,9 @@ impl<'a> UnverifiedToken<'a> {
         }
         let signature = base64url::decode_array(signature)
             .ok_or(malformed("the signature is not 64 bytes of canonical base64url"))?;
-        Ok(Self { text, signing_input, header: object(header)?, payload: object(payload)?, signature })
+        let max_values = if max_bytes > TOKEN_MAX_BYTES { LONG_TOKEN_VALUES_MAX } else { usize::MAX };
+        let (header, payload) = (object(header, max_values)?, object(payload, max_values)?);
+        Ok(Self { text, signing_input, header, payload, signature })
     }
 
     /// Header and claims without any trust.
@@ -157,13 +161,13 @@ impl<'a> UnverifiedToken<'a> {
     }
 }
 
-fn object(segment: &str) -> Result<Value, Refusal> {
+fn object(segment: &str, max_values: usize) -> Result<Value, Refusal> {
     let bytes = base64url::decode(segment).ok_or(malformed("a segment is not canonical base64url"))?;
-    let value = json::parse(&bytes, &Limits::TOKEN).map_err(|error| match error {
+    let value = json::parse_few(&bytes, &Limits::TOKEN, max_values).map_err(|error| match error {
         json::JsonError::Duplicate { .. } => malformed("a member stands twice in one object"),
-        json::JsonError::TooDeep { .. } | json::JsonError::TooLarge { .. } => {
-            malformed("JSON beyond the limits")
-        }
+        json::JsonError::TooDeep { .. }
+        | json::JsonError::TooLarge { .. }
+        | json::JsonError::TooMany { .. } => malformed("JSON beyond the limits"),
         json::JsonError::Malformed { .. } => malformed("header or payload is no JSON"),
     })?;
     if value.as_object().is_none() {

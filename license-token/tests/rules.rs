@@ -36,6 +36,8 @@ fn json_errors_say_what_and_where() {
 
 #[test]
 fn equal_names_in_different_objects_are_no_duplicates() {
+    assert_eq!(json::parse_few(b"[0,[1]]", &SMALL, 3), Err(JsonError::TooMany { max_values: 3 }));
+    assert!(json::parse_few(b"[0,[1]]", &SMALL, 4).is_ok());
     assert!(json::check(br#"[{"a":1},{"a":{"b":1}}]"#, &Limits { max_bytes: 64, max_depth: 3 }).is_ok());
 }
 

@@ -267,7 +267,11 @@ impl App {
         let lease = found.value.lease()?;
         let untouched_since = restore.untouched(found.revision);
         let is_good = !self.is_withdrawn_lease(&command.merchant, lease);
-        if lease.nonce == command.nonce && lease.validity.holds_at(now) && untouched_since.is_none() && is_good {
+        if lease.nonce == command.nonce
+            && lease.validity.holds_at(now)
+            && untouched_since.is_none()
+            && is_good
+        {
             return self.activated(loaded, &found.value, false);
         }
         let generation = lease.next_generation(untouched_since);

@@ -103,7 +103,9 @@ impl App {
         ring: KeyRing,
         revision: u64,
     ) -> Result<KeyRing, UseCaseError> {
-        self.store.commit(Commit::new().with_urgency(super::ports::Urgency::Essential).put(ring.clone(), revision)).await?;
+        self.store
+            .commit(Commit::new().with_urgency(super::ports::Urgency::Essential).put(ring.clone(), revision))
+            .await?;
         self.follow_ring(merchant, &ring)?;
         Ok(ring)
     }

@@ -119,12 +119,12 @@ pub use record_usage::{
 };
 pub use redeem_code::Redeemed;
 pub use renew_activation::{Credential, RenewActivation};
-pub use set_app_info::SetAppInfo;
-pub use settle_device::{DeviceProof, DeviceRequest};
-pub use settle_purchase::Settled;
 pub use retire_key::Retirement;
 pub use revoke_key::RevokeKey;
 pub use rotate_key::RotateKey;
+pub use set_app_info::SetAppInfo;
+pub use settle_device::{DeviceProof, DeviceRequest};
+pub use settle_purchase::Settled;
 pub use settle_reservation::{ReservationEnd, SettleReservation};
 pub use try_code::CodeTrial;
 pub use use_quota::{

@@ -3,11 +3,11 @@
 use crate::domain::{
     Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk,
     CallId, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, CustomerDigest, Device, Erasure,
-    EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeyRing, KitInterface, License, LicenseId,
-    Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId,
-    Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene, Reservation,
-    ReservationId, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot,
-    TokenDigest, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, authorization_code,
+    EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeyRing, KitInterface, License,
+    LicenseId, Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef,
+    PackageId, Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene,
+    Reservation, ReservationId, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber,
+    StatusSlot, TokenDigest, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, authorization_code,
 };
 
 /// The key of one record.

@@ -5,8 +5,8 @@ use super::license_change::flips_between;
 use super::merchant_commands::KEYS_MAX;
 use super::ports::{ABSENT, Commit, Listing, Versioned, list};
 use crate::domain::{
-    Actor, EventKind, KeyRing, Lease, License, LicenseEnd, LicenseId, Merchant, MerchantId, OldKeyFate, Refusal,
-    TokenId,
+    Actor, EventKind, KeyRing, Lease, License, LicenseEnd, LicenseId, Merchant, MerchantId, OldKeyFate,
+    Refusal, TokenId,
 };
 
 /// Licenses that are looked at in one go.

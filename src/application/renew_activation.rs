@@ -86,7 +86,9 @@ impl App {
             Credential::Certificate { generation, .. } => {
                 match found.value.decide_renewal(*generation, &command.nonce, untouched_since) {
                     // What is not believed any more is no answer: the machine gets another one under the same number.
-                    Ok(RenewalDecision::Repeat(lease)) if self.is_withdrawn_lease(&command.merchant, lease) => {
+                    Ok(RenewalDecision::Repeat(lease))
+                        if self.is_withdrawn_lease(&command.merchant, lease) =>
+                    {
                         (lease.generation + 1, Some(*generation))
                     }
                     Ok(RenewalDecision::Repeat(_)) => return self.activated(&loaded, &found.value, false),

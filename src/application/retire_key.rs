@@ -109,7 +109,8 @@ impl App {
         match key.role {
             KeyRole::License => {
                 let id = || Hanging::LicenseKey(license.id.clone());
-                let holds = license.issued.iter().any(|issued| may_be_signed_by(license, issued, key, now, self));
+                let holds =
+                    license.issued.iter().any(|issued| may_be_signed_by(license, issued, key, now, self));
                 Ok(holds.then(id))
             }
             KeyRole::Activation => {
@@ -149,8 +150,13 @@ impl App {
         let listing = Listing::StatusLists(merchant.id.clone());
         for found in list::<StatusList>(self.store.as_ref(), &listing, 1_000).await? {
             let is_signed = self.signer.signer_of(&found.value.token).as_ref() == Some(&key.kid);
-            if is_signed && !Validity::between(found.value.published_at, Some(found.value.expires_at)).has_ended(now) {
-                let why = format!("the status list {} is signed by it: wait for its next publication", found.value.number);
+            if is_signed
+                && !Validity::between(found.value.published_at, Some(found.value.expires_at)).has_ended(now)
+            {
+                let why = format!(
+                    "the status list {} is signed by it: wait for its next publication",
+                    found.value.number
+                );
                 return Err(Refusal::KeyRefused { why }.into());
             }
         }
@@ -161,7 +167,9 @@ impl App {
 /// The text of the current key is there, and names its signer. Of older ones that still hold only the time is known: they
 /// were signed by whichever key signed then.
 fn may_be_signed_by(license: &License, issued: &IssuedKey, key: &RingKey, now: Instant, app: &App) -> bool {
-    if Validity::between(issued.issued_at, issued.ends_at).has_ended(now) || license.is_superseded(&issued.token_id) {
+    if Validity::between(issued.issued_at, issued.ends_at).has_ended(now)
+        || license.is_superseded(&issued.token_id)
+    {
         return false;
     }
     if license.is_current(&issued.token_id) {

@@ -62,7 +62,9 @@ impl App {
             let named = of_role.into_iter().find(|key| key.kid == *kid);
             return named.ok_or_else(|| {
                 let role = command.role.as_str();
-                let why = format!("no key {kid} of the role {role} is in this server's keys folder: copy it here first");
+                let why = format!(
+                    "no key {kid} of the role {role} is in this server's keys folder: copy it here first"
+                );
                 Refusal::KeyRefused { why }.into()
             });
         }

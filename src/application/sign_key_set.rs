@@ -29,7 +29,8 @@ impl App {
         if ring.published.as_ref().is_some_and(|set| set.token == text) {
             return Ok(ring);
         }
-        let why = "no key set waits for a signature: `lictor keys rotate`, `revoke` or `keyset publish` makes one";
+        let why =
+            "no key set waits for a signature: `lictor keys rotate`, `revoke` or `keyset publish` makes one";
         let draft = ring.draft.clone().ok_or(Refusal::IllegalState { why })?;
         let signed = self.signer.read_key_set(&merchant, &ring, text, root).map_err(|error| {
             let why = format!("{error}: sign the request with the root that client software pins");

@@ -11,6 +11,7 @@ mod channel;
 mod channel_check;
 mod client_example;
 mod config;
+mod conformance;
 mod crypto;
 mod customer;
 mod demo;
@@ -166,6 +167,9 @@ enum Command {
     /// Decode status lists on their own; needs no server.
     #[command(subcommand)]
     Status(status::StatusCheck),
+    /// Hold a verifier of any language to the vectors; needs no server.
+    #[command(subcommand)]
+    Conformance(conformance::Conformance),
     /// Count terms and quota windows; needs no server.
     #[command(subcommand)]
     Calendar(calendar::Calendar),
@@ -216,6 +220,7 @@ impl Cli {
             Command::Webhook(command) => return webhook::run(command, output),
             Command::Crypto(command) => return crypto::run(command, output),
             Command::Status(command) => return status::run(command, output),
+            Command::Conformance(command) => return conformance::run(command, output),
             Command::Calendar(command) => return calendar::run(command, output),
             Command::ClientExample { args } => return client_example::run(args),
             Command::Sandbox(command) => command.run(&self.common),

@@ -186,7 +186,14 @@ impl Reissue {
     }
 
     /// So many licenses were looked at; `last` is the one behind which the pass goes on, if there are more.
-    pub fn looked(&mut self, looked_at: u64, reissued: u64, failed: u64, last: Option<LicenseId>, now: Instant) {
+    pub fn looked(
+        &mut self,
+        looked_at: u64,
+        reissued: u64,
+        failed: u64,
+        last: Option<LicenseId>,
+        now: Instant,
+    ) {
         self.looked_at += looked_at;
         self.reissued += reissued;
         self.failed += failed;
@@ -318,7 +325,8 @@ impl KeyRing {
             }
             KeyState::Staged | KeyState::Verifying | KeyState::Retired { .. } => {
                 if count >= REVOKED_KEYS_MAX {
-                    let why = "a key set withdraws at most 64 keys: begin anew with a new root and a new build";
+                    let why =
+                        "a key set withdraws at most 64 keys: begin anew with a new root and a new build";
                     return Err(Refusal::IllegalState { why });
                 }
             }
@@ -395,7 +403,11 @@ mod tests {
         let mut ring = ring();
         assert_eq!(ring.stage(key('M', KeyRole::License, KeyState::Staged)), Ok(true));
         assert_eq!(ring.stage(key('M', KeyRole::License, KeyState::Staged)), Ok(false), "again");
-        assert_eq!(ring.active(KeyRole::License).map(|key| &key.kid), Some(&kid('L')), "staged signs nothing");
+        assert_eq!(
+            ring.active(KeyRole::License).map(|key| &key.kid),
+            Some(&kid('L')),
+            "staged signs nothing"
+        );
         ring.activate(&kid('M'), at(5)).expect("staged");
         assert_eq!(ring.active(KeyRole::License).map(|key| &key.kid), Some(&kid('M')));
         assert_eq!(ring.active(KeyRole::Activation).map(|key| &key.kid), Some(&kid('A')), "another role");
@@ -418,7 +430,10 @@ mod tests {
         assert_eq!(ring.revoke(&kid('L'), after, at(3)), Ok(true));
         assert_eq!(ring.revoke(&kid('L'), RevocationMode::All, at(12)), Ok(true));
         assert_eq!(ring.revoke(&kid('L'), after, at(1)), Ok(false));
-        assert!(ring.retire(&kid('L'), at(13)).is_err() && ring.stage(key('L', KeyRole::License, KeyState::Staged)).is_err());
+        assert!(
+            ring.retire(&kid('L'), at(13)).is_err()
+                && ring.stage(key('L', KeyRole::License, KeyState::Staged)).is_err()
+        );
         assert!(ring.revoke(&kid('R'), RevocationMode::All, at(14)).is_err(), "a root");
         assert_eq!(ring.told().map(|key| &key.kid).collect::<Vec<_>>(), [&kid('A'), &kid('M')]);
         assert_eq!(ring.revoked().count(), 1);
@@ -452,7 +467,8 @@ mod tests {
     fn numbers_of_key_sets_follow_the_clock_and_never_stand_still() {
         let mut ring = ring();
         assert_eq!(ring.next_seq(at(0)), 1_800_000_000);
-        ring.published = Some(PublishedKeySet { seq: 1_800_000_007, token: String::new(), published_at: at(0) });
+        ring.published =
+            Some(PublishedKeySet { seq: 1_800_000_007, token: String::new(), published_at: at(0) });
         assert_eq!(ring.next_seq(at(0)), 1_800_000_008);
         assert_eq!(ring.next_seq(at(60)), 1_800_000_060);
     }

@@ -73,8 +73,8 @@ pub use failing_work::{FailingWork, WorkFault};
 pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
 pub use key_ring::{
-    KeyRing, KeyRole, KeySetDraft, KeyState, PublishedKeySet, REVOKED_KEYS_MAX, Reissue, Retiring, RevocationMode,
-    RingKey, TOLD_KEYS_MAX,
+    KeyRing, KeyRole, KeySetDraft, KeyState, PublishedKeySet, REVOKED_KEYS_MAX, Reissue, Retiring,
+    RevocationMode, RingKey, TOLD_KEYS_MAX,
 };
 pub use kit::{KitEntity, KitInterface, KitSync};
 pub use license::{

@@ -116,7 +116,8 @@ impl HttpState {
         let mut holder = holder(&known, claims.aud, &claims.sub, Some(token_id.clone()))?;
         if is_withdrawn {
             let app = &self.app;
-            let current = app.match_withdrawn_key(&holder.merchant, &holder.license, &token_id, &text).await?;
+            let current =
+                app.match_withdrawn_key(&holder.merchant, &holder.license, &token_id, &text).await?;
             holder.token_id = Some(current);
         }
         Ok(holder)
@@ -135,12 +136,7 @@ impl HttpState {
             let app = &self.app;
             app.match_withdrawn_certificate(&holder.merchant, &holder.license, &activation, &text).await?;
         }
-        Ok(CertificateHolder {
-            holder,
-            activation,
-            generation,
-            enrolled,
-        })
+        Ok(CertificateHolder { holder, activation, generation, enrolled })
     }
 
     /// The untrusted `kid` only chooses whose keys judge the signature.

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::claim_key::ClaimKey;
-use super::merchant_keys::FileKind;
 use super::key_file::{KeyFileError, make_folder, read_secret, replace_secret, write_secret};
+use super::merchant_keys::FileKind;
 use crate::application::ports::KeysBackup;
 use crate::domain::Instant;
 

@@ -59,8 +59,10 @@ impl KeyKeeper for Keyring {
             self.put_in_order(merchant, ring);
         }
         let keys = if is_news { self.reopen(merchant)? } else { self.keys(merchant)? };
-        let is_here = |kid: &KeyId| keys.files().iter().any(|file| file.key.verifying_key().kid() == kid.as_str());
-        let active = ring.keys.iter().filter(|key| key.state == KeyState::Active && key.role != KeyRole::Root);
+        let is_here =
+            |kid: &KeyId| keys.files().iter().any(|file| file.key.verifying_key().kid() == kid.as_str());
+        let active =
+            ring.keys.iter().filter(|key| key.state == KeyState::Active && key.role != KeyRole::Root);
         Ok(active.filter(|key| !is_here(&key.kid)).map(|key| key.kid.clone()).collect())
     }
 
@@ -134,10 +136,16 @@ impl KeyKeeper for Keyring {
         root: Option<&str>,
     ) -> Result<SignedKeySet, SigningError> {
         let known = ring.keys.iter().filter(|key| key.role == KeyRole::Root);
-        let known = known.map(|key| VerifyingKey::new(&key.public, Role::Root, &merchant.issuer).map_err(failed));
+        let known =
+            known.map(|key| VerifyingKey::new(&key.public, Role::Root, &merchant.issuer).map_err(failed));
         let mut roots = known.collect::<Result<Vec<_>, _>>()?;
         if roots.is_empty() {
-            let given = root.ok_or_else(|| SigningError("the root is not known here: send its JWK along, as `lictor keys keyset sign` writes it".into()))?;
+            let given = root.ok_or_else(|| {
+                SigningError(
+                    "the root is not known here: send its JWK along, as `lictor keys keyset sign` writes it"
+                        .into(),
+                )
+            })?;
             let given = KeySet::parse(format!(r#"{{"keys":[{given}]}}"#).as_bytes()).map_err(failed)?;
             roots.extend(given.keys().iter().filter(|key| key.role() == Role::Root).cloned());
         }
@@ -152,7 +160,12 @@ impl KeyKeeper for Keyring {
 
 impl Keyring {
     /// Makes a key in the merchant's folder that signs nothing before a ring says so.
-    pub fn stage_key(&self, merchant: &MerchantId, issuer: &str, role: Role) -> Result<HeldKey, KeyFileError> {
+    pub fn stage_key(
+        &self,
+        merchant: &MerchantId,
+        issuer: &str,
+        role: Role,
+    ) -> Result<HeldKey, KeyFileError> {
         let folder = self.folder_of(merchant);
         if !folder.exists() {
             return Err(KeyFileError::Missing { path: folder });
@@ -196,6 +209,7 @@ fn kid_of(text: &str) -> Option<String> {
 
 /// The claims of a key set, from their JSON.
 pub(super) fn read_payload(payload: &str) -> Result<KeySetClaims, SigningError> {
-    let value = json::parse(payload.as_bytes(), &Limits::TOKEN).map_err(|_| failed("the claims are no strict JSON"))?;
+    let value = json::parse(payload.as_bytes(), &Limits::TOKEN)
+        .map_err(|_| failed("the claims are no strict JSON"))?;
     KeySetClaims::read(&value).map_err(failed)
 }

@@ -158,11 +158,13 @@ impl Keyring {
 
     fn sign<C: Claims>(&self, merchant: &Merchant, role: Role, claims: &C) -> Result<String, SigningError> {
         let keys = self.keys(merchant)?;
-        let key =
-            keys.signing(role).ok_or_else(|| {
-                let path = keys.lacking().map_or(String::new(), |path| path.display().to_string());
-                SigningError(format!("no key of the role {} is here: copy {path} from another server", role.as_str()))
-            })?;
+        let key = keys.signing(role).ok_or_else(|| {
+            let path = keys.lacking().map_or(String::new(), |path| path.display().to_string());
+            SigningError(format!(
+                "no key of the role {} is here: copy {path} from another server",
+                role.as_str()
+            ))
+        })?;
         key.sign(claims).map_err(|error| SigningError(error.to_string()))
     }
 }

@@ -85,13 +85,16 @@ impl MerchantKeys {
                 Some(index) => signing.push(index),
                 None if role == Role::Root => {}
                 None => {
-                    let kid = ring.and_then(|ring| ring.active(own(role))).map_or("…", |key| key.kid.as_str());
+                    let kid =
+                        ring.and_then(|ring| ring.active(own(role))).map_or("…", |key| key.kid.as_str());
                     lacking.push(path_of(folder, role, kid, FileKind::Plain));
                 }
             }
         }
         // Where a ring says what is believed, a server that cannot sign goes on verifying.
-        if ring.is_none() && let Some(path) = lacking.pop() {
+        if ring.is_none()
+            && let Some(path) = lacking.pop()
+        {
             return Err(KeyFileError::Missing { path });
         }
         let known = standing.known(&files, issuer).map_err(malformed)?;
@@ -102,7 +105,8 @@ impl MerchantKeys {
             }
             if standing.gone.contains(key.kid()) { &mut withdrawn } else { &mut believed }.push(key);
         }
-        let withdrawn = if withdrawn.is_empty() { None } else { Some(KeySet::new(withdrawn).map_err(malformed)?) };
+        let withdrawn =
+            if withdrawn.is_empty() { None } else { Some(KeySet::new(withdrawn).map_err(malformed)?) };
         let believed = KeySet::new(believed).map_err(malformed)?;
         Ok(Some(Self { issuer: issuer.to_owned(), files, signing, lacking, believed, withdrawn }))
     }
@@ -178,7 +182,8 @@ impl<'a> Standing<'a> {
     /// The key that the ring names, if it is here; else the newest that may sign: a server that was not given the new key
     /// yet goes on with the one before, which is still believed.
     fn signs(&self, files: &[FileKey], role: Role) -> Option<usize> {
-        let of_role = |file: &FileKey| file.verifying().role() == role && !self.gone.contains(file.verifying().kid());
+        let of_role =
+            |file: &FileKey| file.verifying().role() == role && !self.gone.contains(file.verifying().kid());
         let state = |file: &FileKey| self.of_ring(file.verifying().kid()).map(|key| &key.state);
         let named = files.iter().position(|file| of_role(file) && state(file) == Some(&KeyState::Active));
         let may_sign = |file: &FileKey| match state(file) {
@@ -280,7 +285,9 @@ fn files_of(folder: &Path, issuer: &str) -> Result<Vec<FileKey>, KeyFileError> {
         FileKind::Plain => 1,
         FileKind::Staged => 2,
     };
-    files.sort_by(|one, other| (one.verifying().kid(), weight(one.kind)).cmp(&(other.verifying().kid(), weight(other.kind))));
+    files.sort_by(|one, other| {
+        (one.verifying().kid(), weight(one.kind)).cmp(&(other.verifying().kid(), weight(other.kind)))
+    });
     files.dedup_by(|later, earlier| later.verifying().kid() == earlier.verifying().kid());
     files.sort_by_key(|file| (ROLES.iter().position(|role| *role == file.verifying().role()), file.written));
     Ok(files)

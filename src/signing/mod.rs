@@ -1,9 +1,9 @@
 //! The keyring: the only room that touches a private key.
 
 mod backup;
+mod ceremony;
 mod claim_key;
 mod claims;
-mod ceremony;
 mod keeper;
 mod key_file;
 mod keyring;

@@ -1,6 +1,7 @@
 //! Checks for integrators: JSON lines in, JSON lines out, each held to published vectors.
 
 mod calendar;
+mod conformance;
 mod crypto;
 mod status;
 mod webhook;

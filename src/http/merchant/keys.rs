@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keyset::KeySetAnswer;
 use crate::application::{Retirement, RevokeKey, RotateKey};
-use crate::domain::{Instant, KeyId, KeyRole, KeyRing, KeyState, RevocationMode, RingKey, Scope};
+use crate::domain::{Instant, KeyId, KeyRing, KeyRole, KeyState, RevocationMode, RingKey, Scope};
 use crate::http::access::no_merchant;
 use crate::http::body;
 use crate::http::error::ApiError;

@@ -3,8 +3,8 @@
 use super::form::{Base64, Millis, Text};
 use super::mirror::{row, row_enum};
 use crate::domain::{
-    KeyId, KeyRing, KeyRole, KeySetDraft, KeyState, LicenseId, MerchantId, PublishedKeySet, Reissue, Retiring,
-    RevocationMode, RingKey,
+    KeyId, KeyRing, KeyRole, KeySetDraft, KeyState, LicenseId, MerchantId, PublishedKeySet, Reissue,
+    Retiring, RevocationMode, RingKey,
 };
 
 row!(

@@ -3,11 +3,12 @@
 use super::form::Word;
 use crate::domain::{
     AccessKeyUse, ActivationId, ApiTokenId, Binding, CallId, ChannelId, Charging, Component, CustomerId,
-    EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KeyId, KeyRole, KitInterface, LicenseId, Marketplace,
-    MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay, OrderId, OrderLineId,
-    OurFault, Overage, PackageId, PackageKind, ParameterPlace, ProductId, ReadyRule, RefreshScene, RequestId,
-    ReservationId, ResetWindow, RevocationMode, Scope, Sku, SpecId, SpecKind, StartEvent, Starts, Status, StatusPolicy,
-    TokenId, UsageBilling, UsageId, UsagePush, WhenFull, WindowAlignment, WorkFault,
+    EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KeyId, KeyRole, KitInterface,
+    LicenseId, Marketplace, MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay,
+    OrderId, OrderLineId, OurFault, Overage, PackageId, PackageKind, ParameterPlace, ProductId, ReadyRule,
+    RefreshScene, RequestId, ReservationId, ResetWindow, RevocationMode, Scope, Sku, SpecId, SpecKind,
+    StartEvent, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId, UsagePush, WhenFull,
+    WindowAlignment, WorkFault,
 };
 
 /// What the domain reads and writes itself.
