@@ -1,5 +1,7 @@
 //! What a customer reads over the life of a license: the real client, the real service, a year in seconds.
 
+#[path = "customer_life/air_gap.rs"]
+mod air_gap;
 #[path = "postgres/mod.rs"]
 mod cluster;
 mod engines;

@@ -1,7 +1,7 @@
 //! What we issue verifies with the JOSE libraries that merchants already have, and what was tampered with does not.
 //!
-//! The oracles are PyJWT and `jose` for Node, the Standard Webhooks libraries of both languages, and dateutil and java.time for
-//! the calendar, each asked once per test with all its questions (`tests/interop/`); `./scripts/test` installs them. The third judge of tokens is `license-token`,
+//! The oracles are PyJWT and `jose` for Node, the Standard Webhooks libraries of both languages, `jwt-status-list` for Node, and
+//! dateutil and java.time for the calendar, each asked once per test with all its questions (`tests/interop/`); `./scripts/test` installs them. The third judge of tokens is `license-token`,
 //! which must also refuse what those are lenient about.
 //!
 //! The verifiers of `interop/` are held to the vectors, verdict and code, by `lictor conformance run`.
@@ -16,6 +16,8 @@ mod integrate;
 mod issued;
 #[path = "interop/oracle.rs"]
 mod oracle;
+#[path = "interop/status_lists.rs"]
+mod status_lists;
 mod support;
 #[path = "interop/verifiers.rs"]
 mod verifiers;
@@ -119,6 +121,16 @@ fn events_signed_by_the_webhook_libraries_are_accepted_here_and_ours_there() {
 #[test]
 fn what_was_changed_on_its_way_is_refused_by_the_webhook_libraries_and_here() {
     webhooks::what_was_changed_is_refused_by_all(&Oracle::webhooks());
+}
+
+#[test]
+fn status_lists_of_1_2_4_and_8_bits_are_the_same_there_and_here_entry_by_entry() {
+    status_lists::each_side_reads_the_other(&Oracle::status_lists());
+}
+
+#[test]
+fn a_signed_list_of_the_server_is_read_there_entry_by_entry() {
+    status_lists::a_signed_list_is_read(&Oracle::status_lists());
 }
 
 #[test]

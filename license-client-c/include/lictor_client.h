@@ -86,6 +86,13 @@ typedef enum lictor_next_action {
     LICTOR_RETRY = 7
 } lictor_next_action;
 
+/* What the seller asks of software that was refused. Zero is the strictest. */
+typedef enum lictor_enforcement {
+    LICTOR_ENFORCE = 0, /* it stops */
+    LICTOR_WARN = 1,    /* it goes on and says so */
+    LICTOR_ADVISE = 2   /* it goes on and only records it */
+} lictor_enforcement;
+
 /* lictor_verdict_ends_at and lictor_verdict_offline_until of what has no end. */
 #define LICTOR_FOREVER INT64_MAX
 
@@ -132,6 +139,9 @@ lictor_error lictor_maintain(const lictor_client *client, lictor_verdict **verdi
 /* Gives this machine's place back, so that another can take it, and forgets the license here. code: NULL, or a place for the
  * server's code when LICTOR_REFUSED was returned. */
 lictor_error lictor_release(const lictor_client *client, char **code);
+/* What the seller asks of software that was refused, as it is signed into the license that is kept here; where none can be
+ * read, to stop. It waits for nothing. */
+lictor_enforcement lictor_client_enforcement(const lictor_client *client);
 
 /* ---- What a verdict says ---- */
 

@@ -3,15 +3,39 @@
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
-use license_client::{Config, ReleaseError, check, maintain, release};
+use license_client::{Config, ReleaseError, check, enforcement, maintain, release};
 
-use crate::border::{self, JSON_MAX_BYTES, NAME_MAX_BYTES, Place, TEXT_MAX_BYTES, guarded};
+use crate::border::{self, JSON_MAX_BYTES, NAME_MAX_BYTES, Place, TEXT_MAX_BYTES, guarded, guarded_or};
 use crate::error::Error;
 use crate::verdict::Verdict;
 
 /// A configuration. In C `lictor_client`.
 pub struct Client {
     config: Config,
+}
+
+/// What the seller asks of software that was refused. In C `lictor_enforcement`; the numbers never change. Zero is the
+/// strictest, which is also what a license that cannot be read gets.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enforcement {
+    /// It stops.
+    Enforce = 0,
+    /// It goes on and says so.
+    Warn = 1,
+    /// It goes on and only records it.
+    Advise = 2,
+}
+
+impl From<license_client::Enforcement> for Enforcement {
+    fn from(enforcement: license_client::Enforcement) -> Self {
+        use license_client::Enforcement;
+        match enforcement {
+            Enforcement::Enforce => Self::Enforce,
+            Enforcement::Warn => Self::Warn,
+            Enforcement::Advise => Self::Advise,
+        }
+    }
 }
 
 /// A clock of C's: Unix seconds. In C `lictor_clock`.
@@ -270,5 +294,18 @@ pub unsafe extern "C" fn lictor_release(client: *const Client, code: *mut *mut c
                 Err(Error::Refused)
             }
         }
+    })
+}
+
+/// What the seller asks of software that was refused; for null the strictest.
+///
+/// # Safety
+/// The rules of the [crate](crate#safety).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lictor_client_enforcement(client: *const Client) -> Enforcement {
+    guarded_or(Enforcement::Enforce, || {
+        // SAFETY: rules 3 and 4.
+        let client = unsafe { border::shared(client)? };
+        Ok(Enforcement::from(enforcement(&client.config)))
     })
 }

@@ -49,6 +49,8 @@ fn judge(question: &Value) -> Option<Result<(), Code>> {
     let (keys, token) = (text(question, "keys")?, text(question, "token")?);
     let expect = question.get("expect")?;
     let typ = TokenType::from_typ(text(expect, "typ")?)?;
+    let (now, floor) =
+        (expect.get("now")?.as_integer()?, expect.get("floor").map_or(Some(0), Value::as_integer)?);
     let seen = match question.get("seen") {
         Some(seen) => Some(seen_list(seen)?),
         None => None,
@@ -57,9 +59,9 @@ fn judge(question: &Value) -> Option<Result<(), Code>> {
         Some(machine) => Some(machine_of(machine, text(expect, "device_key"))?),
         None => None,
     };
-    let entitlements: Option<Vec<&str>> =
-        elements(expect, "entitlements")?.iter().map(Value::as_str).collect();
-    let quota: Option<Vec<QuotaNeed<'_>>> = elements(expect, "quota")?.iter().map(quota_need).collect();
+    let entitlements =
+        elements(expect, "entitlements")?.iter().map(Value::as_str).collect::<Option<Vec<_>>>()?;
+    let quota = elements(expect, "quota")?.iter().map(quota_need).collect::<Option<Vec<_>>>()?;
     // What is expected and cannot be understood must not become "not checked".
     let env = text_if(expect, "env")?.map_or(Some(None), |env| Env::from_text(env).map(Some))?;
     let (issuer, audience) = (text_if(expect, "iss")?, text_if(expect, "aud")?);
@@ -68,15 +70,15 @@ fn judge(question: &Value) -> Option<Result<(), Code>> {
     let list = text(question, "status_list").and_then(|list| verified_list(list, &keys));
     let known: Vec<KnownList<'_>> = list.iter().map(|list| KnownList { list, seen }).collect();
     let expectation = Expectation {
-        floor: expect.get("floor").map_or(Some(0), Value::as_integer)?,
+        floor,
         issuer,
         audience,
         env,
         machine: machine.as_ref(),
         lists: Some(&known),
-        entitlements: &entitlements?,
-        quota: &quota?,
-        ..Expectation::at(expect.get("now")?.as_integer()?)
+        entitlements: &entitlements,
+        quota: &quota,
+        ..Expectation::at(now)
     };
     let judged = verdict::judge(token, &keys, typ, &expectation);
     Some(judged.map(drop).map_err(|refusal| refusal.code()))

@@ -23,6 +23,7 @@
 //! | [`check`] | only while no license holds: to claim, to activate, to renew a lease that is over |
 //! | [`maintain`] | renews the certificate when its time has come, fetches the status lists and the key set |
 //! | [`release`] | gives this machine's place back |
+//! | [`request`], [`take_response`], [`deactivate`] | never: files that are carried by hand, for machines that are never online |
 //! | [`enforcement()`] | never: what the seller asks of software that was refused, to stop or to warn |
 //! | [`meter`] | never: quota is consumed of the share that this machine holds, and told at the next renewal |
 //!
@@ -32,6 +33,7 @@
 //! lost file and a changed machine come to is told in `docs/offline.md`.
 #![deny(missing_docs)]
 
+mod airgap;
 mod check;
 mod clock;
 mod config;
@@ -55,10 +57,12 @@ mod session;
 mod state;
 mod verdict;
 
+pub use airgap::{AirGapError, deactivate, qr_parts, request, take_response};
 pub use check::check;
 pub use clock::Uptime;
 pub use config::{Config, ConfigError};
 pub use enforcement::enforcement;
+pub use license_token::armour::{ArmourError, ArmourFault};
 pub use license_token::{Amount, Component, Enforcement, Env, QuotaClaim};
 pub use machine::{HostMachine, ReadMachine};
 pub use maintain::maintain;

@@ -1,6 +1,6 @@
 //! What people read, in English and Chinese.
 
-use crate::{MeterRefusal, NextAction, Verdict};
+use crate::{AirGapError, ArmourFault, MeterRefusal, NextAction, Verdict};
 
 fn pick(locale: &str, english: &'static str, chinese: &'static str) -> &'static str {
     let is_chinese = locale.get(..2).is_some_and(|language| language.eq_ignore_ascii_case("zh"));
@@ -53,6 +53,54 @@ pub(crate) fn of_verdict(verdict: &Verdict, locale: &str) -> &'static str {
         Verdict::Malformed => ("This is no license key for this product.", "这不是本产品的有效许可证密钥。"),
     };
     pick(locale, english, chinese)
+}
+
+pub(crate) fn of_air_gap(error: &AirGapError, locale: &str) -> String {
+    let (english, chinese) = match error {
+        AirGapError::NoLicense => (
+            "There is no license on this computer: give a license key or claim code.",
+            "本机没有许可证，请提供许可证密钥或激活码。",
+        ),
+        AirGapError::NotBound => (
+            "This license needs no activation: paste the license key.",
+            "此许可证无需激活，直接粘贴许可证密钥即可。",
+        ),
+        AirGapError::Refused(verdict) => (of_verdict(verdict, "en"), of_verdict(verdict, "zh")),
+        AirGapError::NotForHere => (
+            "This file answers the request of another computer, or one that was answered already. Make a new request here.",
+            "此文件对应另一台计算机的请求，或该请求已被答复。请在本机重新生成请求。",
+        ),
+        AirGapError::GivenBack => (
+            "This computer has given this license back. Make a new request here.",
+            "本机已归还该许可证。如需使用，请在本机重新生成请求。",
+        ),
+        AirGapError::NotWritten(_) => (
+            "The license folder cannot be written; nothing was changed.",
+            "许可证目录无法写入，未做任何更改。",
+        ),
+        AirGapError::Damaged(damage) => return of_damage(damage.line, damage.fault, locale),
+    };
+    pick(locale, english, chinese).to_owned()
+}
+
+fn of_damage(line: usize, fault: ArmourFault, locale: &str) -> String {
+    let (english, chinese) = match fault {
+        ArmourFault::TooLong => ("The file is too long.", "文件过长。"),
+        ArmourFault::Empty => ("There is no license text in the file.", "文件中没有许可证文本。"),
+        ArmourFault::NotClosed => {
+            ("A block of the file has no end; copy all of it.", "文件中有一段不完整，请完整复制。")
+        }
+        ArmourFault::Damaged => {
+            ("The file was changed on the way; copy it again.", "文件在传递中被改动，请重新复制。")
+        }
+        ArmourFault::PartMissing => ("A part is missing; copy all of them.", "缺少其中一部分，请全部复制。"),
+        ArmourFault::TooMany => ("There are too many parts in the file.", "文件包含的部分过多。"),
+    };
+    match (line, pick(locale, "en", "zh")) {
+        (0, _) => pick(locale, english, chinese).to_owned(),
+        (line, "zh") => format!("{chinese}（第 {line} 行）"),
+        (line, _) => format!("{english} (line {line})"),
+    }
 }
 
 pub(crate) fn of_meter_refusal(refusal: &MeterRefusal, locale: &str) -> &'static str {

@@ -16,7 +16,7 @@ use crate::pasted::Pasted;
 use crate::seal::Seal;
 use crate::server::{Activated, AskBody, DeviceBody, Failure, MachineBody, Server};
 use crate::state::{self, Kept, State, StoredList, StoredRefusal};
-use crate::{Config, NextAction, Verdict, device, keyset, machine, meter, offline};
+use crate::{Config, NextAction, Verdict, airgap, device, keyset, machine, meter, offline};
 
 const MINUTE_SECS: i64 = 60;
 /// Pause after the first failure; doubled with each further one.
@@ -46,7 +46,7 @@ pub(crate) struct Session<'a> {
     /// The wall clock, right or wrong: for pauses, never for validity.
     pub now: i64,
     seen: Seen,
-    state: State,
+    pub state: State,
     before: State,
     /// Both copies of the state are there.
     is_whole: bool,
@@ -54,7 +54,7 @@ pub(crate) struct Session<'a> {
     is_stranger: bool,
     path: PathBuf,
     seal: Seal,
-    machine: Machine,
+    pub machine: Machine,
     contact: Contact,
     /// Certificates that were answered within this call.
     answered_certificates: u32,
@@ -117,6 +117,10 @@ impl<'a> Session<'a> {
             session.merge(unsealed);
             session.refresh();
         }
+        if session.state.activation_id.as_ref().is_some_and(|act| airgap::is_given_back(config, act)) {
+            session.state.forget_license();
+            session.refresh();
+        }
         session
     }
 
@@ -173,7 +177,14 @@ impl<'a> Session<'a> {
         self.seen.effective_now()
     }
 
-    fn refresh(&mut self) {
+    /// Keeps the state now, where it must not be lost.
+    pub fn keep(&mut self) -> std::io::Result<()> {
+        self.state.clock = self.seen.clone();
+        self.state.forget_old_lists(&self.held.list_addresses());
+        self.state.save(&self.path, &self.seal)
+    }
+
+    pub fn refresh(&mut self) {
         self.held = Held::load(self.config, &self.state);
         self.seen = std::mem::take(&mut self.seen).raised(self.held.floor());
     }
@@ -227,6 +238,9 @@ impl<'a> Session<'a> {
     /// Takes in a text; `is_pasted` when a person waits for the answer. `Err` is the verdict about a text that is no license of this product, or that could not
     /// be redeemed.
     pub fn take(&mut self, text: &str, is_pasted: bool) -> Result<(), Verdict> {
+        if let Some(taken) = self.take_carried(text) {
+            return taken;
+        }
         match Pasted::read(text) {
             Pasted::LicenseKey(key) => {
                 self.hear_of_key(&key, is_pasted);
@@ -244,7 +258,7 @@ impl<'a> Session<'a> {
 
     /// A newer key of the same license replaces the older; an older one changes nothing, because the newer came
     /// from the server after the older was pasted. A key of another license starts anew.
-    fn take_key(&mut self, text: &str) -> Result<(), Verdict> {
+    pub fn take_key(&mut self, text: &str) -> Result<(), Verdict> {
         keyset::welcome(self.config, text, self.state.license_key.as_ref())?;
         let offered = held::genuine::<LicenseClaims>(self.config, text)
             .map_err(|refusal| offline::refused(&refusal, NextAction::Renew))?;
@@ -264,6 +278,9 @@ impl<'a> Session<'a> {
         let offered = held::genuine::<ActivationClaims>(self.config, text)
             .map_err(|refusal| offline::refused(&refusal, NextAction::Renew))?;
         let claims = offered.claims();
+        if airgap::is_given_back(self.config, &claims.act) {
+            return Err(Verdict::NeedsKey(NextAction::PasteCurrentKey));
+        }
         let is_older = self.held.certificate.as_ref().is_some_and(|current| {
             current.claims().act == claims.act && current.claims().generation >= claims.generation
         });
@@ -404,6 +421,8 @@ impl<'a> Session<'a> {
             act,
             machine: self.machine.components.clone(),
             ledger: opened.as_ref().map(|(sending, _)| sending.mark.clone()),
+            token: None,
+            name: None,
         };
         let sent =
             opened.as_ref().map(|(sending, is_sound)| Sent { more: sending.mark.more, is_sound: *is_sound });
@@ -515,7 +534,7 @@ impl<'a> Session<'a> {
 
     /// The nonce of the activation that is still unanswered, or a new one, kept before it is sent: whoever asks
     /// again after a lost answer gets the same certificate, not one more generation.
-    fn nonce(&mut self) -> Option<String> {
+    pub fn nonce(&mut self) -> Option<String> {
         if self.state.nonce.is_none() {
             let mut random = [0; 16];
             getrandom::fill(&mut random).ok()?;
@@ -729,7 +748,7 @@ impl<'a> Session<'a> {
 
 /// One certificate, one nonce: whoever asks again after a lost answer, and two processes that ask at the same time,
 /// get the same next certificate and are not taken for clones.
-fn renewal_nonce(certificate: &str) -> String {
+pub(crate) fn renewal_nonce(certificate: &str) -> String {
     let digest = Sha256::new().chain_update(b"license-renewal\0").chain_update(certificate).finalize();
     base64url::encode(&digest[..16])
 }

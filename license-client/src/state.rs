@@ -19,8 +19,8 @@ use crate::seal::Seal;
 const STATE_VERSION: u32 = 2;
 /// Before there were seals and second copies.
 const UNSEALED_VERSION: u32 = 1;
-/// Room for two signed texts and the longest lists that speak about them. What is longer was not written here.
-const STATE_MAX_BYTES: u64 = 256 * 1024;
+/// Room for two signed texts, the longest lists that speak about them, and the longest key set. What is longer was not written here.
+const STATE_MAX_BYTES: u64 = 320 * 1024;
 /// Most lists that speak about nothing at hand and are remembered nevertheless, such as a withdrawn license's.
 const OTHER_LISTS_MAX: usize = 16;
 /// Room for their texts: one of the longest.

@@ -13,6 +13,7 @@
 //! | [`verdict`] | the one ordered list of checks, one stable [`Code`] per step |
 //! | [`status_list`] | revocation lists (IETF Token Status List) |
 //! | [`machine`] | committed machine components and when two machines are the same |
+//! | [`armour`] | tokens as text files and as numbered parts for QR codes |
 //! | [`ledger`] | the usage ledger: what a machine consumed of its share while offline (`docs/usage-ledger.md`) |
 //! | [`request`] | what a machine asks for, signed by its own key |
 //! | `device_key` | feature `device-key`: the key of a machine, signing ledgers and requests |
@@ -35,6 +36,7 @@
 extern crate alloc;
 
 pub mod amount;
+pub mod armour;
 pub mod base64url;
 pub mod claims;
 pub mod code;

@@ -59,6 +59,8 @@ pub(super) struct NextLease<'a> {
     pub(super) follows: Option<u64>,
     /// The caller's nonce.
     pub(super) nonce: &'a str,
+    /// For a machine that is never online.
+    pub(super) is_air_gap: bool,
     pub(super) now: Instant,
 }
 
@@ -221,14 +223,16 @@ impl App {
             created_at: now,
             state: ActivationState::Ended { at: now, cause: EndCause::Holder },
         };
-        let first = NextLease { generation: GENERATION_FIRST, follows: None, nonce: &command.nonce, now };
+        let is_air_gap = command.device.air_gap.is_some();
+        let (generation, nonce) = (GENERATION_FIRST, &command.nonce);
+        let first = NextLease { generation, follows: None, nonce, is_air_gap, now };
         let settling = Settling {
             license: &loaded.license,
             activation: &activation,
             request: &command.device,
             generation: 0,
             change: KeyChange::Allowed,
-            usable_until: Some(usable_until(license, now)),
+            usable_until: Some(usable_until(license, is_air_gap, now)),
             now,
         };
         let settled = self.settle_device(&settling).await?;
@@ -275,14 +279,15 @@ impl App {
             return self.activated(loaded, &found.value, false);
         }
         let generation = lease.next_generation(untouched_since);
-        let next = NextLease { generation, follows: None, nonce: &command.nonce, now };
+        let is_air_gap = command.device.air_gap.is_some();
+        let next = NextLease { generation, follows: None, nonce: &command.nonce, is_air_gap, now };
         let settling = Settling {
             license: &loaded.license,
             activation: &found.value,
             request: &command.device,
             generation: lease.generation,
             change: KeyChange::Allowed,
-            usable_until: Some(usable_until(&loaded.license.value, now)),
+            usable_until: Some(usable_until(&loaded.license.value, is_air_gap, now)),
             now,
         };
         let settled = self.settle_device(&settling).await?;
@@ -325,7 +330,7 @@ impl App {
     ) -> Result<(), UseCaseError> {
         let now = next.now;
         let license = &loaded.license.value;
-        let (validity, renew) = lease_of(license, now);
+        let (validity, renew) = lease_of(license, next.is_air_gap, now);
         let half = validity.ends_at.map_or(now, |end| now + (end - now) / 2);
         let lease = Lease {
             validity,
@@ -374,10 +379,14 @@ impl App {
 }
 
 /// The span of a lease that begins now, and after how long it is renewed.
-fn lease_of(license: &License, now: Instant) -> (Validity, TimeDelta) {
+fn lease_of(license: &License, is_air_gap: bool, now: Instant) -> (Validity, TimeDelta) {
     let (machine, offline) = (&license.sold.machine, &license.sold.offline);
     let (length, renew) = match machine.binding {
         Binding::Floating => (machine.floating_lease, machine.floating_lease / 3),
+        // What is carried by hand is asked for as late as is safe: at half of the lease.
+        Binding::Hardware | Binding::DeviceKey | Binding::Unbound if is_air_gap => {
+            (offline.air_gap_lease, offline.air_gap_lease)
+        }
         Binding::Hardware | Binding::DeviceKey | Binding::Unbound => (offline.lease, offline.renew_after),
     };
     let span = |length| TimeDelta::from_std(length).unwrap_or(TimeDelta::days(366));
@@ -387,8 +396,8 @@ fn lease_of(license: &License, now: Instant) -> (Validity, TimeDelta) {
 
 /// How long software goes on with a lease that begins now: grace belongs to the license's end, so a lease that is cut
 /// there lasts through it.
-pub(super) fn usable_until(license: &License, now: Instant) -> Instant {
-    let end = lease_of(license, now).0.ends_at.unwrap_or(now);
+pub(super) fn usable_until(license: &License, is_air_gap: bool, now: Instant) -> Instant {
+    let end = lease_of(license, is_air_gap, now).0.ends_at.unwrap_or(now);
     let grace = TimeDelta::from_std(license.sold.offline.grace).unwrap_or_default();
     if license.validity.ends_at == Some(end) { end + grace } else { end }
 }

@@ -171,6 +171,7 @@ impl App {
         let moved = account.packages.iter().filter(is_moved);
         let meters: Vec<_> = moved.map(|held| held.meter(Meter::Reserved)).collect();
         let counts = self.quota_counts(&package.merchant, meters.iter().cloned().collect()).await?;
+        self.nothing_has_lapsed(account, &counts, self.now()).await?;
         let mut commit = Commit::new();
         for meter in meters {
             if counts.get(&meter) > 0 {

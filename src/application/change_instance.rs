@@ -154,7 +154,7 @@ impl App {
         let detail = [("order_id", order.order_id.clone()), ("spec", license.sold.spec.to_string())];
         let event = self.event(&merchant.id, &license.id, actor, EventKind::LicenseChanged, &detail);
         let commit = Commit::new().put(event, ABSENT).set_all(flips_between(Some(&before), license, now));
-        self.exchange_quota(commit, &before, license, now).await
+        self.book_change(commit, &before, license, now).await
     }
 
     /// Whether an instance could become what its buyer thinks of: its spec has to lead there, and the machines in use have

@@ -15,7 +15,7 @@ use super::record::{CounterKey, Record, RecordKey};
 use super::use_quota::used_hour;
 use crate::domain::{
     Actor, Amount, Device, EventKind, HeldPackage, Instant, License, LicenseId, MerchantId, Meter, MeterKey,
-    PackageGrant, QuotaWindow, Refusal, SHARE_RETURN_HOURS, Share, ShareUse, Validity,
+    PackageGrant, QuotaWindow, Refusal, SHARE_RETURN_HOURS, Share, ShareUse,
 };
 
 /// Device keys of one license that are looked at when something is lacking: as many as it can have places.
@@ -104,7 +104,7 @@ impl App {
         device: &Device,
         uses: &[ShareUse],
     ) -> Result<Vec<Change>, UseCaseError> {
-        let mut changes = Vec::new();
+        let (mut changes, mut told_late) = (Vec::new(), Vec::new());
         for share in &device.shares {
             let sum = |late: bool| {
                 let own = uses.iter().filter(|used| used.share == share.number && used.is_late == late);
@@ -114,8 +114,11 @@ impl App {
             changes.extend(escrow.count(share, Meter::Reserved, -in_time.ten_thousandths()));
             changes.extend(escrow.used(share, in_time, Amount::ZERO));
             if late > Amount::ZERO {
-                changes.extend(self.count_late(escrow, share, late).await?);
+                told_late.push((share, late));
             }
+        }
+        if !told_late.is_empty() {
+            changes.extend(self.count_late(escrow, &told_late).await?);
         }
         Ok(changes)
     }
@@ -123,26 +126,34 @@ impl App {
     async fn count_late(
         &self,
         escrow: &Escrow<'_>,
-        share: &Share,
-        late: Amount,
+        told: &[(&Share, Amount)],
     ) -> Result<Vec<Change>, UseCaseError> {
         let books = self.books_of(escrow).await?;
-        let keys = share.counters(Meter::Taken).into_iter().collect();
-        let counts = self.quota_counts(&escrow.license.value.merchant, keys).await?;
-        let pool = books.pool(counts);
-        let held = books.account.packages.iter().find(|held| held.id == share.package);
-        let room = held.map_or(Amount::ZERO, |held| pool.room(held, &share.window)).min(late);
-        let over = late.less(room);
-        let mut changes = escrow.count(share, Meter::Over, over.ten_thousandths());
-        if let Some(held) = held.filter(|_| room > Amount::ZERO) {
-            let (window, cap) =
-                (held.package.template.amount, held.cap().map_or(i64::MAX, Amount::ten_thousandths));
-            for key in share.counters(Meter::Taken) {
-                let most = if key.window.is_some() { window.ten_thousandths() } else { cap };
-                changes.push(escrow.within(key, room.ten_thousandths(), 0, most));
+        let meters = told.iter().flat_map(|(share, _)| {
+            let reserved = share.counters(Meter::Reserved);
+            reserved.into_iter().chain(share.counters(Meter::Taken))
+        });
+        let mut counts = self.quota_counts(&escrow.license.value.merchant, meters.collect()).await?;
+        let mut changes = Vec::new();
+        for (share, late) in told {
+            let held = books.account.open_packages().find(|held| held.id == share.package);
+            let room = held.map_or(Amount::ZERO, |held| held.room_of(share, &counts)).min(*late);
+            if room < *late {
+                self.nothing_has_lapsed(&books.account, &counts, escrow.now).await?;
             }
+            let over = late.less(room);
+            changes.extend(escrow.count(share, Meter::Over, over.ten_thousandths()));
+            if let Some(held) = held.filter(|_| room > Amount::ZERO) {
+                let (window, cap) =
+                    (held.package.template.amount, held.cap().map_or(i64::MAX, Amount::ten_thousandths));
+                for key in share.counters(Meter::Taken) {
+                    let most = if key.window.is_some() { window.ten_thousandths() } else { cap };
+                    counts.add(key.clone(), room.ten_thousandths());
+                    changes.push(escrow.within(key, room.ten_thousandths(), 0, most));
+                }
+            }
+            changes.extend(escrow.used(share, room, over));
         }
-        changes.extend(escrow.used(share, room, over));
         Ok(changes)
     }
 
@@ -258,7 +269,7 @@ impl App {
         let devices: Vec<Versioned<Device>> = list(self.store.as_ref(), &listing, LOOKED_AT_MAX).await?;
         let mut returned = 0;
         for Versioned { value: mut device, revision } in devices {
-            let closed = device.close(|share| Validity::between(share.returns_at, None).holds_at(now));
+            let closed = device.close(|share| share.has_lapsed(now));
             if closed.is_empty() {
                 continue;
             }

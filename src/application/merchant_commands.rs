@@ -166,6 +166,7 @@ impl App {
             let event = self.event(&command.merchant, &license.id, &command.actor, kind, &detail);
             commit = commit.put(event, ABSENT);
         }
+        let commit = self.book_change(commit, &before, &license, now).await?;
         let commit = self.with_idempotency(commit, &command.merchant, command.idempotency, &license.id, now);
         let put_at = commit.changes.iter().filter(|change| counts_a_revision(change));
         let position = put_at.take_while(|change| !is_license(change)).count();

@@ -1,6 +1,7 @@
 //! Use cases: one verb per file, and the ports they need. No web framework, no database, no status code.
 
 mod activate;
+mod answer_air_gap_request;
 mod api_tokens;
 mod app;
 mod apply_catalog;
@@ -39,6 +40,7 @@ mod match_withdrawn;
 mod merchant_commands;
 mod metered_instances;
 mod mint;
+mod name_sold;
 mod notice_order;
 pub mod ports;
 mod publish_status_lists;
@@ -56,6 +58,7 @@ mod redeem_code;
 mod refresh_instance;
 mod reissue_withdrawn;
 mod release_instance;
+mod release_place;
 mod renew_activation;
 mod report_use;
 mod retire_key;
@@ -89,6 +92,7 @@ mod watch_channels;
 mod watched_calls;
 
 pub use activate::{Activate, Activated};
+pub use answer_air_gap_request::{AirGapAnswer, AirGapRequest};
 pub use app::{App, Signals, UseCaseError};
 pub use apply_catalog::{
     Applied, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, ApplyMode, Catalog,
@@ -111,6 +115,7 @@ pub use import_licenses::{Import, ImportReport, ImportRow, NumberedRow, RowMista
 pub use issue_license::IssueLicense;
 pub use map_order::{MapOrder, Mapped};
 pub use merchant_commands::{IdempotencyIdentity, KeepActivations, LicenseAction, MerchantCommand};
+pub use name_sold::SoldNames;
 pub use publish_status_lists::{Published, STATUS_LIST_LIFETIME_DAYS, STATUS_LIST_TTL_HOURS};
 pub use rank_order::LaterOrder;
 pub use record_call::{AnsweredCall, CallSigner, CallSubject};

@@ -6,7 +6,7 @@ use super::app::{App, UseCaseError};
 use super::ports::{ABSENT, Change, Commit, StoreError, Versioned, find, find_all};
 use super::record::{CounterKey, Record, RecordKey};
 use crate::domain::{
-    Charging, Instant, License, LicenseId, MerchantId, Meter, MeterKey, Origin, Purchase, QuotaAccount,
+    Attachment, Charging, Instant, License, LicenseId, MerchantId, Meter, MeterKey, Origin, Purchase, QuotaAccount,
     QuotaCounts, QuotaPool,
 };
 
@@ -102,26 +102,56 @@ impl App {
         self.quota_counts(&license.merchant, keys).await
     }
 
-    /// What a change of the license means for its packages, in the same commit: what is left of the old ones is exchanged
-    /// now, not when something is used next. Renewals need none of this: when they are noticed makes no difference.
-    pub(super) async fn exchange_quota(
+    /// What a change of a license, or of the purchase of a package, means for the books, in the same commit: what is paid back,
+    /// exchanged or ended is so now, and not when something is used next. What only goes on for longer needs none of this:
+    /// when that is noticed makes no difference. Neither does a license that ends: what it had left is computed.
+    pub(super) async fn book_change(
         &self,
         commit: Commit,
         before: &License,
         after: &License,
         now: Instant,
     ) -> Result<Commit, UseCaseError> {
-        let key = RecordKey::QuotaAccount(after.merchant.clone(), after.id.clone());
+        let holder = match &after.attachment {
+            Some(Attachment::To(holder)) => holder,
+            None | Some(Attachment::Own) => &after.id,
+        };
+        let is_held_by_another = *holder != after.id;
+        let ends = is_held_by_another && before.quota_ended_at().is_none() && after.quota_ended_at().is_some();
+        if after.keeps_quota_of(before) && !ends {
+            return Ok(commit);
+        }
+        let key = RecordKey::QuotaAccount(after.merchant.clone(), holder.clone());
         let stored: Option<Versioned<QuotaAccount>> = find(self.store.as_ref(), key).await?;
         let as_sold = || Versioned { value: QuotaAccount::open(before), revision: ABSENT };
         let Versioned { value: mut account, revision } = stored.unwrap_or_else(as_sold);
-        if account.is_settled(after) {
-            return Ok(commit);
-        }
-        let counts = self.counts_at(&account, before, now).await?;
+        let keys = account.packages.iter().flat_map(|held| held.meters_at(now)).collect();
+        let counts = self.quota_counts(&after.merchant, keys).await?;
+        self.nothing_has_lapsed(&account, &counts, now).await?;
         let commit = unchanged_since(commit, &account, &counts);
-        account.follow(after, &counts, now);
+        for stage in [before, after] {
+            if is_held_by_another {
+                account.follow_purchase(stage, &counts, now);
+            } else {
+                account.follow(stage, &counts, now);
+            }
+        }
         Ok(commit.put(account, revision))
+    }
+
+    /// What lapsed reservations and silent machines still hold is given back before anything is computed from what is taken;
+    /// whoever finds some decides again.
+    pub(super) async fn nothing_has_lapsed(
+        &self,
+        account: &QuotaAccount,
+        counts: &QuotaCounts,
+        now: Instant,
+    ) -> Result<(), UseCaseError> {
+        let is_reserved = account.packages.iter().any(|held| counts.get(&held.meter(Meter::Reserved)) > 0);
+        if is_reserved && self.return_lapsed(&account.merchant, &account.license, now).await? > 0 {
+            return Err(StoreError::Conflict.into());
+        }
+        Ok(())
     }
 
     /// Loads a license with its account.

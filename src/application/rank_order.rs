@@ -119,7 +119,8 @@ impl App {
         if license == before {
             return Ok(());
         }
-        let mut commit = Commit::new().set_all(flips_between(Some(&before), &license, now));
+        let commit = Commit::new().set_all(flips_between(Some(&before), &license, now));
+        let mut commit = self.book_change(commit, &before, &license, now).await?;
         if license.license_key != before.license_key {
             license.updated_at = now;
             let detail = [("order_id", later.order_id.to_owned()), ("ends_at", end_text(&license))];

@@ -132,6 +132,7 @@ impl App {
         let flips = flips_between(Some(&before), &license, call.now);
         let (merchant, id) = (call.merchant, license.id.clone());
         let commit = Commit::new().with_urgency(urgency_of(refresh.scene));
+        let commit = self.book_change(commit, &before, &license, call.now).await?;
         let mut commit = commit.put(license, revision).put(event, ABSENT).set_all(flips);
         if resumed {
             let event = self.event(merchant, &id, &call.actor(), EventKind::LicenseResumed, &[]);

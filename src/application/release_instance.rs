@@ -60,8 +60,10 @@ impl App {
             let event =
                 self.event(call.merchant, &license.id, &call.actor(), EventKind::LicenseReleased, &[]);
             let flips = flips_between(Some(&before), &license, call.now);
-            let commit = Commit::new()
-                .with_urgency(Urgency::Essential)
+            let commit = Commit::new().with_urgency(Urgency::Essential);
+            let commit = self
+                .book_change(commit, &before, &license, call.now)
+                .await?
                 .put(license, revision)
                 .put(event, ABSENT)
                 .set_all(flips);

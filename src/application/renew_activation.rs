@@ -111,7 +111,8 @@ impl App {
                 (lease.next_generation(untouched_since), None)
             }
         };
-        let next = NextLease { generation, follows, nonce: &command.nonce, now };
+        let is_air_gap = command.device.air_gap.is_some();
+        let next = NextLease { generation, follows, nonce: &command.nonce, is_air_gap, now };
         let settling = Settling {
             license: &loaded.license,
             activation: &found.value,
@@ -119,7 +120,7 @@ impl App {
             // After a restore the machine may have a newer certificate than is known here.
             generation: generation.saturating_sub(1).max(follows.unwrap_or(0)),
             change: KeyChange::Refused,
-            usable_until: Some(usable_until(license, now)),
+            usable_until: Some(usable_until(license, is_air_gap, now)),
             now,
         };
         let settled = self.settle_device(&settling).await?;
@@ -171,7 +172,7 @@ impl App {
         Err(refusal.into())
     }
 
-    async fn find_activation(
+    pub(super) async fn find_activation(
         &self,
         merchant: &MerchantId,
         license: &LicenseId,

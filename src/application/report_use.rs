@@ -130,7 +130,8 @@ impl App {
         let event = self.event(&merchant.id, &license.id, &actor, kind, &detail);
         let flips = flips_between(Some(&before), &license, now);
         let urgency = if standing.released { Urgency::Essential } else { Urgency::Ordinary };
-        let commit = Commit::new().with_urgency(urgency).put(license, revision);
+        let commit = Commit::new().with_urgency(urgency);
+        let commit = self.book_change(commit, &before, &license, now).await?.put(license, revision);
         self.store.commit(commit.put(event, ABSENT).set_all(flips)).await?;
         self.signals.flips.notify_one();
         Ok(())

@@ -162,7 +162,7 @@ impl App {
         let counts = self.counts_for(order, &books, &instants, now).await?;
         let mut pool = books.pool(counts.clone());
         let drawn = draw(order, &instants, &mut pool);
-        if self.finds_lapsed(order, &books, &instants, &pool, now).await? {
+        if self.finds_lapsed(order, &books, &instants, (&pool, drawn.is_err()), now).await? {
             return Err(StoreError::Conflict.into());
         }
         let payments = drawn.map_err(|index| exhausted(order, index, &books, &counts, now))?;
@@ -267,19 +267,21 @@ impl App {
         self.quota_counts(&order.merchant, keys).await
     }
 
-    /// Whether something that a package lacks was reserved and has lapsed; it is given back then.
+    /// Whether something that a package lacks was reserved and has lapsed; it is given back then. Of what was refused any
+    /// package may lack something, else one that has given all it had.
     async fn finds_lapsed(
         &self,
         order: &UseQuota,
         books: &QuotaBooks,
         instants: &[Instant],
-        pool: &QuotaPool<'_>,
+        (pool, is_refused): (&QuotaPool<'_>, bool),
         now: Instant,
     ) -> Result<bool, UseCaseError> {
         let mut covering =
             order.items.iter().zip(instants).flat_map(|(item, at)| pool.covering(&item.metric, *at));
         let lacks = covering.any(|(held, window)| {
-            pool.room(held, &window) == Amount::ZERO && pool.counts().get(&held.meter(Meter::Reserved)) > 0
+            let may_lack = is_refused || pool.room(held, &window) == Amount::ZERO;
+            may_lack && pool.counts().get(&held.meter(Meter::Reserved)) > 0
         });
         if !lacks {
             return Ok(false);

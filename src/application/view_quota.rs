@@ -7,7 +7,7 @@ use super::ports::{Listing, Versioned, find, find_all, list};
 use super::quota_books::{follow, is_settled};
 use super::record::{Instance, RecordKey};
 use crate::domain::{
-    HeldPackage, InstanceId, Instant, License, LicenseId, Marketplace, MerchantId, Meter, Purchase,
+    Device, HeldPackage, InstanceId, Instant, License, LicenseId, Marketplace, MerchantId, Meter, Purchase,
     QuotaAccount, QuotaBalance, QuotaCounts, Refusal, Reservation,
 };
 
@@ -86,7 +86,7 @@ impl App {
         Ok(shown(&account, license, &counts, now))
     }
 
-    /// What lapsed reservations still hold is free.
+    /// What lapsed reservations and silent machines still hold is free.
     async fn without_lapsed(
         &self,
         license: &License,
@@ -101,6 +101,14 @@ impl App {
                 {
                     counts.add(key, -part.amount.ten_thousandths());
                 }
+            }
+        }
+        let listing = Listing::Devices(license.merchant.clone(), license.id.clone());
+        let devices: Vec<Versioned<Device>> = list(self.store.as_ref(), &listing, LOOKED_AT_MAX).await?;
+        let shares = devices.iter().flat_map(|device| &device.value.shares);
+        for share in shares.filter(|share| share.has_lapsed(now)) {
+            for key in [Meter::Taken, Meter::Reserved].into_iter().flat_map(|meter| share.counters(meter)) {
+                counts.add(key, -share.kept().ten_thousandths());
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::{
     ActivationId, Amount, Instant, LedgerEntry, LedgerFault, LedgerHead, LedgerPlace, LicenseId, LineHash,
-    MerchantId, Meter, MeterKey, PackageId, QuotaWindow, ResetWindow, SentLedger, WindowAlignment, WindowKey,
+    MerchantId, Meter, MeterKey, PackageId, QuotaWindow, ResetWindow, SentLedger, Validity, WindowAlignment, WindowKey,
 };
 
 /// Most shares of one machine, those that ended included.
@@ -57,6 +57,11 @@ impl Share {
     /// Whether the machine can use it now.
     pub fn is_usable(&self, now: Instant) -> bool {
         !self.is_closed && now < self.until
+    }
+
+    /// Whether it returns now: its machine was silent for too long.
+    pub fn has_lapsed(&self, now: Instant) -> bool {
+        !self.is_closed && Validity::between(self.returns_at, None).holds_at(now)
     }
 
     /// The counters that count it: of its window and of the package's whole life, or the one that is both.

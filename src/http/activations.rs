@@ -217,7 +217,8 @@ fn device(
             Err(ApiError::invalid("/ledger", "a ledger goes with a request signed by the same key"))
         }
         (proof, ledger) => {
-            Ok(DeviceRequest { proof: proof.map(|proof| proof.with_ledger(ledger)).transpose()?, quota })
+            let proof = proof.map(|proof| proof.with_ledger(ledger)).transpose()?;
+            Ok(DeviceRequest { proof, quota, air_gap: None })
         }
     }
 }

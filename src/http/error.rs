@@ -304,6 +304,8 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::CloneSuspected
         | Refusal::LedgerRefused(_)
         | Refusal::ActivationEnded
+        | Refusal::AirGapAnswered
+        | Refusal::MovesExhausted { .. }
         | Refusal::OrderNotHeld { .. }
         | Refusal::SkuTaken { .. }
         | Refusal::SpecUnfit { .. }

@@ -5,6 +5,7 @@
 
 mod access;
 mod activations;
+mod air_gap;
 mod backup;
 mod body;
 mod call_metrics;
@@ -28,6 +29,7 @@ mod path;
 mod portal;
 mod presented;
 mod proof;
+pub mod qr;
 mod query;
 mod reply;
 mod request_scope;

@@ -110,12 +110,15 @@ impl License {
         running
     }
 
-    /// Ends it for good, also after a release. A repeat changes nothing.
+    /// Ends it for good, also after a release: then it ended with that, and what was paid back stays paid back. A repeat
+    /// changes nothing.
     pub fn revoke(&mut self, reason: Option<String>, now: Instant) -> bool {
-        let is_new = !matches!(self.end, LicenseEnd::Revoked { .. });
-        if is_new {
-            self.end = LicenseEnd::Revoked { at: now, reason };
-        }
-        is_new
+        let at = match &self.end {
+            LicenseEnd::Running => now,
+            LicenseEnd::Released { at } => *at,
+            LicenseEnd::Revoked { .. } => return false,
+        };
+        self.end = LicenseEnd::Revoked { at, reason };
+        true
     }
 }

@@ -101,29 +101,26 @@ impl QuotaAccount {
                     let bought = package.room_from(at, Amount::ZERO);
                     match source {
                         PackageSource::License => self.hold(package.clone(), bought),
-                        PackageSource::Purchase(purchase) => {
-                            self.attach(&purchase.clone(), package.clone());
-                        }
+                        PackageSource::Purchase(purchase) => self.attach(purchase, package.clone(), bought),
                     }
                 }
             }
         }
     }
 
-    /// Takes a package that was bought by itself. The id is the purchase's own, so that it stays when the package moves.
-    pub fn attach(&mut self, purchase: &LicenseId, package: QuotaPackage) -> PackageId {
+    /// What an order has made of a package that was bought by itself. The id is the purchase's own, so that it stays when
+    /// the package moves.
+    pub fn attach(&mut self, purchase: &LicenseId, package: QuotaPackage, bought: Option<Amount>) {
         let source = PackageSource::Purchase(purchase.clone());
         let number = self.packages.iter().filter(|held| held.source == source).count();
-        let id = PackageId::of(purchase, u16::try_from(number).unwrap_or(u16::MAX));
         self.packages.push(HeldPackage {
-            id: id.clone(),
+            id: PackageId::of(purchase, u16::try_from(number).unwrap_or(u16::MAX)),
             source,
-            bought: package.bought_in_all().ok(),
             package,
+            bought,
             refunded: Amount::ZERO,
             ended_at: None,
         });
-        id
     }
 
     /// Those that may give something.
@@ -174,6 +171,12 @@ impl QuotaAccount {
 }
 
 impl License {
+    /// Whether its packages are what they were before a change, for as long or longer.
+    pub fn keeps_quota_of(&self, before: &Self) -> bool {
+        let (own, others) = (&self.sold.quota, &before.sold.quota);
+        own.len() == others.len() && own.iter().zip(others).all(|(own, other)| own.goes_on_from(other))
+    }
+
     /// When its marketplace or its merchant ended it, if they did: what was left of its packages then is paid back.
     pub fn quota_ended_at(&self) -> Option<Instant> {
         match &self.end {
@@ -188,6 +191,11 @@ impl QuotaPackage {
     pub fn gives_what(&self, other: &Self) -> bool {
         let span = |package: &Self| (package.validity.starts_at, package.validity.ends_at);
         self.template == other.template && span(self) == span(other)
+    }
+
+    /// Whether it is the same for as long as another one, or longer.
+    fn goes_on_from(&self, other: &Self) -> bool {
+        self.template == other.template && !self.validity.ends_before(&other.validity)
     }
 
     /// Whether both count in the same windows, and as much in each.

@@ -1,7 +1,7 @@
 //! Which packages pay for a use.
 
 use super::{HeldPackage, Meter, Overage, PackageSource, QuotaAccount, QuotaCounts, QuotaWindow};
-use crate::domain::{Amount, Instant, LicenseId, PackageId};
+use crate::domain::{Amount, Instant, LicenseId, PackageId, Share};
 
 /// What a package pays of a use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,6 +144,14 @@ impl HeldPackage {
             PackageSource::License => false,
             PackageSource::Purchase(own) => own == purchase,
         }
+    }
+
+    /// What it can give of the window of a share that was given back.
+    pub fn room_of(&self, share: &Share, counts: &QuotaCounts) -> Amount {
+        let taken = |key| counts.amount(&key);
+        let window = share.counters(Meter::Taken).into_iter().next().map(taken).unwrap_or_default();
+        let room = self.package.template.amount.less(window);
+        self.cap().map_or(room, |cap| room.min(cap.less(taken(self.meter(Meter::Taken)))))
     }
 
     /// The counters that count something: one for a package that never resets, else the window's and the total.
