@@ -11,6 +11,7 @@ mod model;
 mod remembered;
 mod server;
 mod story;
+mod words;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,10 +80,7 @@ fn stories(all: u64, between: Between) -> Vec<Difference> {
 #[test]
 fn what_was_bought_is_used_reserved_left_expired_or_refunded_whatever_happens() {
     let found = stories(operations(), |store| store);
-    for it in &found {
-        println!("=====\n{it}");
-    }
-    assert!(found.is_empty(), "{} stories went wrong", found.len());
+    assert!(found.is_empty(), "{} stories went wrong:\n=====\n{}", found.len(), found.join("\n=====\n"));
 }
 
 /// The stories of the test above notice the fault, and say of which package.
@@ -110,4 +108,12 @@ fn a_lost_reservation_is_found() {
 #[test]
 fn a_double_escrow_is_found() {
     is_found(faults::double_escrow);
+}
+
+#[test]
+fn the_model_is_plain() {
+    let code = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with("//");
+    let lines: Vec<&str> = include_str!("model.rs").lines().filter(code).collect();
+    assert!(lines.len() <= 500, "{} lines", lines.len());
+    assert!(lines.iter().all(|line| !line.contains("lictor")), "it knows no code of the server");
 }

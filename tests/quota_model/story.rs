@@ -4,7 +4,8 @@ use lictor::store::Fault;
 
 use super::calendar::{DAY, HOUR, Moment, months_after};
 use super::catalog::{ALL, EXPORT, RENDER};
-use super::model::{Entry, Hold, HoldState, Ledger, License, Model, Usage};
+use super::model::{Hold, License, Model};
+use super::words::{Entry, HoldState, Ledger, Usage};
 
 const CUSTOMERS: u64 = 2;
 const MACHINES_MAX: usize = 4;
