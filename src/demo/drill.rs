@@ -2,7 +2,7 @@
 //! client software, each in a process of its own.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use license_token::claims::Claims;
@@ -17,7 +17,9 @@ use super::client::{Client, Started};
 use super::report::{Details, Failure, Report};
 use super::server::Server;
 use super::shop::{ISSUER, PRODUCT};
+use crate::application::ports::Clock as _;
 use crate::cli::api::{Api, ApiFailure};
+use crate::clock::SystemClock;
 use crate::signing::read_signing_key;
 
 /// How long the re-issue of three licenses may take.
@@ -358,7 +360,7 @@ impl Stage {
             if Instant::now() > deadline {
                 return Err(format!("the re-issue came to an end at {work}"));
             }
-            std::thread::sleep(BETWEEN_LOOKS);
+            pause(BETWEEN_LOOKS);
         }
         let keys = self.believed(&self.new_software()?, None)?;
         for index in 0..self.licenses.len() {
@@ -541,11 +543,17 @@ fn kid_of(text: &str) -> String {
 
 /// Waits until the clock shows a second in which nothing honest was signed; says which.
 fn next_second() -> i64 {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    std::thread::sleep(
-        Duration::from_secs(1).saturating_sub(Duration::from_nanos(since_1970.subsec_nanos().into())),
-    );
-    i64::try_from(since_1970.as_secs()).unwrap_or(0) + 1
+    let now = SystemClock.now();
+    pause(Duration::from_secs(1).saturating_sub(Duration::from_nanos(now.timestamp_subsec_nanos().into())));
+    now.timestamp() + 1
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another process works, or a second passes, and nothing tells of it"
+)]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 fn time(secs: i64) -> String {
