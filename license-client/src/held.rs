@@ -6,8 +6,8 @@ use license_token::{
     UnverifiedToken, VerifiedToken, verdict,
 };
 
-use crate::{Config, keyset};
 use crate::state::{State, StoredList};
+use crate::{Config, keyset};
 
 /// What verifies under the pinned keys, for this issuer, product and environment. What does not is not here.
 pub(crate) struct Held {
@@ -71,7 +71,8 @@ fn withdrawn(config: &Config, text: &str) -> Option<VerifiedToken<ActivationClai
     let keys = keyset::believed(config).as_if_none_was_withdrawn();
     let token = UnverifiedToken::parse(text).ok()?.verify(&keys).ok()?;
     verdict::judge_recipient(&token, &expectation(config)).ok()?;
-    (keyset::is_withdrawn(config, text) && genuine::<ActivationClaims>(config, text).is_err()).then_some(token)
+    (keyset::is_withdrawn(config, text) && genuine::<ActivationClaims>(config, text).is_err())
+        .then_some(token)
 }
 
 /// Verifies a license key or certificate as far as it does not depend on time, machine or lists.
