@@ -257,6 +257,9 @@ impl Session<'_> {
 
     /// Takes a text that is a response with all its parts; `None` where it is something else.
     pub fn take_carried(&mut self, text: &str) -> Option<Result<(), Verdict>> {
+        if text.len() > RESPONSE_FILE_MAX_BYTES {
+            return None;
+        }
         let content = content(text).ok()?;
         let is_bundle = content.matches("BEGIN LICENSE").count() > 1 || content.contains("LICENSE-PART:");
         let is_list = || typ(content.trim()) == Some(TokenType::StatusList);
