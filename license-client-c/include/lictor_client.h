@@ -142,6 +142,10 @@ lictor_error lictor_release(const lictor_client *client, char **code);
 /* What the seller asks of software that was refused, as it is signed into the license that is kept here; where none can be
  * read, to stop. It waits for nothing. */
 lictor_enforcement lictor_client_enforcement(const lictor_client *client);
+/* Whether a text that a person pasted came over whole; nothing is kept, and no server is asked. json: one object, {"whole":true,
+ * "kind":"license_key"|"certificate"|"key_set"|"code"} or {"whole":false,"code","reason"} with "part", "line" and "column" where the
+ * damage can be located. */
+lictor_error lictor_inspect_text(const lictor_client *client, const char *text, const char *locale, char **json);
 
 /* ---- What a verdict says ---- */
 

@@ -14,6 +14,11 @@ pub const TEXT_MAX_BYTES: usize = 1024 * 1024;
 /// Longest JWK Set, and longest question of the conformance protocol.
 pub const JSON_MAX_BYTES: usize = 256 * 1024;
 
+// SAFETY: C's own library has it, with these types (POSIX.1-2008; also the C library of Windows).
+unsafe extern "C" {
+    fn strnlen(text: *const c_char, max_bytes: usize) -> usize;
+}
+
 /// Runs a call whose outcome is a code. A panic ends here: behind this function C's frames begin.
 pub fn guarded(call: impl FnOnce() -> Result<(), Error>) -> Error {
     // What a call leaves half done is its own local values: handles change by one assignment at the end.
@@ -37,13 +42,10 @@ pub unsafe fn text<'a>(pointer: *const c_char, max_bytes: usize) -> Result<&'a s
     if pointer.is_null() {
         return Err(Error::NullPointer);
     }
-    let mut length = 0;
-    // SAFETY: no byte before this one was the zero that ends the text, so this one still belongs to it.
-    while unsafe { *pointer.add(length) } != 0 {
-        length += 1;
-        if length > max_bytes {
-            return Err(Error::TooLong);
-        }
+    // SAFETY: by rule 1 a zero ends the text; no byte after it is read, nor one beyond the limit.
+    let length = unsafe { strnlen(pointer, max_bytes + 1) };
+    if length > max_bytes {
+        return Err(Error::TooLong);
     }
     // SAFETY: `length` bytes from here were just read, and by rule 1 they stay as they are.
     let bytes = unsafe { std::slice::from_raw_parts(pointer.cast::<u8>(), length) };

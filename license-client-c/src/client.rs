@@ -3,7 +3,10 @@
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
-use license_client::{Config, ReleaseError, check, enforcement, maintain, release};
+use license_client::{
+    Config, ReleaseError, TextFlaw, TextKind, check, enforcement, inspect_text, maintain, release,
+};
+use license_token::json::ObjectWriter;
 
 use crate::border::{self, JSON_MAX_BYTES, NAME_MAX_BYTES, Place, TEXT_MAX_BYTES, guarded, guarded_or};
 use crate::error::Error;
@@ -308,4 +311,57 @@ pub unsafe extern "C" fn lictor_client_enforcement(client: *const Client) -> Enf
         let client = unsafe { border::shared(client)? };
         Ok(Enforcement::from(enforcement(&client.config)))
     })
+}
+
+/// Whether a pasted text came over whole: one JSON object. `locale` may be null.
+///
+/// # Safety
+/// The rules of the [crate](crate#safety).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lictor_inspect_text(
+    client: *const Client,
+    text: *const c_char,
+    locale: *const c_char,
+    json: *mut *mut c_char,
+) -> Error {
+    guarded(|| {
+        // SAFETY: rule 2.
+        let json = unsafe { Place::emptied(json)? };
+        // SAFETY: rules 3 and 4.
+        let client = unsafe { border::shared(client)? };
+        // SAFETY: rule 1, for both texts.
+        let (text, locale) = unsafe {
+            let locale = border::text_or_none(locale, NAME_MAX_BYTES)?;
+            (border::text(text, TEXT_MAX_BYTES)?, locale.unwrap_or("en"))
+        };
+        json.put_text(&inspection(inspect_text(&client.config, text), locale));
+        Ok(())
+    })
+}
+
+fn inspection(inspected: Result<TextKind, TextFlaw>, locale: &str) -> String {
+    let mut json = ObjectWriter::new();
+    match inspected {
+        Ok(kind) => json.json("whole", "true").string(
+            "kind",
+            match kind {
+                TextKind::LicenseKey => "license_key",
+                TextKind::Certificate => "certificate",
+                TextKind::KeySet => "key_set",
+                TextKind::Code => "code",
+            },
+        ),
+        Err(flaw) => {
+            json.json("whole", "false").string("code", flaw.code()).string("reason", &flaw.reason(locale));
+            if let Some(part) = flaw.part {
+                json.string("part", part.as_str());
+            }
+            let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
+            if let Some(place) = flaw.place {
+                json.integer("line", number(place.line)).integer("column", number(place.column));
+            }
+            &mut json
+        }
+    };
+    json.finish()
 }

@@ -94,7 +94,11 @@ pub(crate) fn welcome(config: &Config, text: &str, held: Option<&String>) -> Res
     Ok(())
 }
 
-fn accept(
+/// What a pinned root has signed.
+///
+/// # Errors
+/// Why it is no such key set, or goes back behind one that was seen.
+pub(crate) fn accept(
     config: &Config,
     text: &str,
     seen: Option<SeenKeySet<'_>>,

@@ -25,6 +25,7 @@
 //! | [`release`] | gives this machine's place back |
 //! | [`request`], [`take_response`], [`deactivate`] | never: files that are carried by hand, for machines that are never online |
 //! | [`enforcement()`] | never: what the seller asks of software that was refused, to stop or to warn |
+//! | [`inspect_text`] | never: whether a pasted text came over whole, and if not, where it is damaged |
 //! | [`meter`] | never: quota is consumed of the share that this machine holds, and told at the next renewal |
 //!
 //! There is no global state and no thread, and no call panics. What is kept stands in the state folder, in two copies that
@@ -40,6 +41,7 @@ mod config;
 mod device;
 mod enforcement;
 mod environment;
+mod flaw;
 mod floor;
 mod held;
 mod keyset;
@@ -62,8 +64,9 @@ pub use check::check;
 pub use clock::Uptime;
 pub use config::{Config, ConfigError};
 pub use enforcement::enforcement;
+pub use flaw::{KeyPart, TextFault, TextFlaw, TextKind, TextPlace, inspect_text};
 pub use license_token::armour::{ArmourError, ArmourFault};
-pub use license_token::{Amount, Component, Enforcement, Env, QuotaClaim};
+pub use license_token::{Amount, Code, Component, Enforcement, Env, QuotaClaim};
 pub use machine::{HostMachine, ReadMachine};
 pub use maintain::maintain;
 pub use meter::{MeterRefusal, Metered, meter};

@@ -7,7 +7,7 @@ mod support;
 
 use std::fs;
 
-use license_client::{Config, Verdict, check, maintain};
+use license_client::{Config, TextKind, Verdict, check, inspect_text, maintain};
 use license_token::{Role, StatusList, TokenType, base64url};
 use peak_alloc::PeakAlloc;
 use proptest::prelude::*;
@@ -80,6 +80,8 @@ fn list_payload(server: &FakeServer, seq: i64, lst: &str, more: &str) -> String 
 fn refused_without_a_license(config: &Config, what: &str, text: &str) {
     let verdict = bounded(what, || check(config, Some(text)));
     assert!(!verdict.is_granted(), "{what}");
+    let inspected = bounded(what, || inspect_text(config, text).map_err(|flaw| flaw.reason("zh")));
+    assert!(inspected.is_err() || inspected == Ok(TextKind::Code), "{what}");
     assert!(!verdict.code().is_empty() && verdict.next_action().is_some());
 }
 
@@ -95,6 +97,11 @@ fn pasted_texts() {
         ("open armour", format!("-----BEGIN LICENSE KEY-----\n{}", "A".repeat(30_000))),
         ("armour of armour", "-----BEGIN A-----".repeat(1_800)),
         ("look-alike dashes", "\u{2013}".repeat(10_000)),
+        ("beginnings of keys", "eyJ ".repeat(8_000)),
+        ("beginnings with dashes that may be two", "eyJ\u{2014}".repeat(5_000)),
+        ("a long word", "a".repeat(32_000)),
+        ("invisible characters", "\u{200b}".repeat(10_000)),
+        ("codes", "ABCDE-F0123-45678-9GHJK-MNPQR ".repeat(1_000)),
     ] {
         refused_without_a_license(&config, name, &text);
     }

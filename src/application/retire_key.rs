@@ -25,7 +25,7 @@ const LATE_SIGNATURES: TimeDelta = TimeDelta::hours(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Retirement {
     /// It is retired.
-    Done(KeyRing),
+    Done(Box<KeyRing>),
     /// Nothing was found among so many licenses; the next call goes on.
     Looking {
         /// How many were looked at so far.
@@ -52,7 +52,7 @@ impl App {
         let mut ring = found.value;
         let key = ring.key(kid).ok_or(Refusal::NotFound { what: "signing key" })?.clone();
         if !ring.clone().retire(kid, now)? {
-            return Ok(Retirement::Done(ring));
+            return Ok(Retirement::Done(Box::new(ring)));
         }
         if key.state == KeyState::Verifying {
             let known = ring.retiring.clone().filter(|retiring| retiring.kid == *kid);
@@ -68,7 +68,7 @@ impl App {
         ring.retiring = None;
         self.renew_key_set(&merchant, &mut ring, None, now)?;
         tracing::info!(merchant = %merchant.id, %kid, "a signing key is retired");
-        self.keep_ring(&merchant, ring, found.revision).await.map(Retirement::Done)
+        self.keep_ring(&merchant, ring, found.revision).await.map(Box::new).map(Retirement::Done)
     }
 
     /// `None`: everything was looked at, and nothing hangs on the key.

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 refused or not found, 2 usage, 3 unreachable or 503.
 
+mod activation;
 pub mod api;
 mod api_token;
 mod apply;
@@ -124,6 +125,9 @@ enum Command {
     /// Licenses: list, show, explain, issue, import, accept, app-info, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
+    /// Machines without network: answer, take-proof, qr.
+    #[command(subcommand)]
+    Activation(activation::Activation),
     /// Production addresses: list, show, calls, check, test-code.
     #[command(subcommand)]
     Channel(channel::Channel),
@@ -205,6 +209,7 @@ impl Cli {
             Command::ConfigSample => config::sample(output),
             Command::Apply(command) => command.run(&self.common),
             Command::License(command) => command.run(&self.common),
+            Command::Activation(command) => command.run(&self.common),
             Command::Channel(command) => command.run(&self.common),
             Command::Order(command) => command.run(&self.common),
             Command::Customer(command) => command.run(&self.common),

@@ -25,6 +25,11 @@ pub struct Program {
 impl Program {
     /// Compiles one source, given below the repository.
     pub fn compile(source: &str, library: Library) -> Self {
+        Self::compile_with(source, library, &[])
+    }
+
+    /// Compiles with further arguments for the compiler.
+    pub fn compile_with(source: &str, library: Library, arguments: &[String]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("program");
         let mut compiler = Command::new("cc");
@@ -38,7 +43,7 @@ impl Program {
             "-I",
         ]);
         compiler.arg(repository().join("license-client-c/include"));
-        compiler.arg(repository().join(source)).arg("-o").arg(&path);
+        compiler.arg(repository().join(source)).arg("-o").arg(&path).args(arguments);
         match library {
             Library::Static => compiler.arg(library_file("liblictor_client.a")).args(NATIVE_LIBRARIES),
             Library::Shared => {
