@@ -44,6 +44,7 @@ fn software(harness: &Harness, folder: &Path, number: u8) -> Config {
         .server(NOBODY)
         .machine_name(&format!("lab {number}"))
         .clock(move || clock.now().timestamp())
+        .boot_clock(|| license_client::Uptime { boot: "the only start".into(), secs: 0 })
         .environment(|_| None)
         .machine(components)
 }
