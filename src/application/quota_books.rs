@@ -6,8 +6,8 @@ use super::app::{App, UseCaseError};
 use super::ports::{ABSENT, Change, Commit, StoreError, Versioned, find, find_all};
 use super::record::{CounterKey, Record, RecordKey};
 use crate::domain::{
-    Attachment, Charging, Instant, License, LicenseId, MerchantId, Meter, MeterKey, Origin, Purchase, QuotaAccount,
-    QuotaCounts, QuotaPool,
+    Attachment, Charging, Instant, License, LicenseId, MerchantId, Meter, MeterKey, Origin, Purchase,
+    QuotaAccount, QuotaCounts, QuotaPool,
 };
 
 /// Most counters that are read at a time.
@@ -117,7 +117,8 @@ impl App {
             None | Some(Attachment::Own) => &after.id,
         };
         let is_held_by_another = *holder != after.id;
-        let ends = is_held_by_another && before.quota_ended_at().is_none() && after.quota_ended_at().is_some();
+        let ends =
+            is_held_by_another && before.quota_ended_at().is_none() && after.quota_ended_at().is_some();
         if after.keeps_quota_of(before) && !ends {
             return Ok(commit);
         }

@@ -164,15 +164,15 @@ impl Sold {
     pub fn paid(&self) -> Option<i64> {
         let begun = self.begun(false)?.max(1);
         let rounds = matches!(self.offer.reset, Reset::Month | Reset::Year);
-        let is_rounding =
-            rounds && begun > 1 && self.to? - self.boundary(false, begun - 1) <= ROUNDING;
+        let is_rounding = rounds && begun > 1 && self.to? - self.boundary(false, begun - 1) <= ROUNDING;
         Some(begun - i64::from(is_rounding))
     }
 
     /// The last moment of a time that is over, if the window that its end cut would still run then.
     pub fn reopens(&self, at: Moment) -> Option<Moment> {
         let last = self.to.filter(|to| *to <= at)? - 1;
-        let place = |at| if self.offer.reset == Reset::Never { 0 } else { self.place(self.offer.calendar, at) };
+        let place =
+            |at| if self.offer.reset == Reset::Never { 0 } else { self.place(self.offer.calendar, at) };
         (last >= self.from && place(last) == place(at)).then_some(last)
     }
 }

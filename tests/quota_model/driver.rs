@@ -4,15 +4,15 @@ use chrono::DateTime;
 use lictor::application::ports::{StoreError, Versioned, find};
 use lictor::application::record::{CounterKey, RecordKey};
 use lictor::application::{
-    Activate, Activated, Credential, DeviceProof, DeviceRequest, LicenseAction, MerchantCommand, PurchaseAnswer,
-    PurchaseCall, QuotaAsk, QuotaHolder, RenewActivation, ReservationEnd, SettleReservation, UseQuota, UseQuotaFault,
-    UsedItem, UsedQuota,
+    Activate, Activated, Credential, DeviceProof, DeviceRequest, LicenseAction, MerchantCommand,
+    PurchaseAnswer, PurchaseCall, QuotaAsk, QuotaHolder, RenewActivation, ReservationEnd, SettleReservation,
+    UseQuota, UseQuotaFault, UsedItem, UsedQuota,
 };
 use lictor::domain::{
-    ActivationId, Actor, Amount, COMMITMENT_BYTES, Charging, Component, Device, InstanceStatus, Instant, LedgerEntry,
-    LedgerHead, License as StoredLicense, LicenseId, LineHash, Machine as Components, OrderDetails, OrderKind,
-    OrderLineDetails, OrderRef, PackageId, PeriodUnit, PurchaseEvent, PurchaseOutcome, QuotaAccount, QuotaBalance, Meter,
-    RefreshScene, Refusal, ReservationId, SentLedger, Term,
+    ActivationId, Actor, Amount, COMMITMENT_BYTES, Charging, Component, Device, InstanceStatus, Instant,
+    LedgerEntry, LedgerHead, License as StoredLicense, LicenseId, LineHash, Machine as Components, Meter,
+    OrderDetails, OrderKind, OrderLineDetails, OrderRef, PackageId, PeriodUnit, PurchaseEvent,
+    PurchaseOutcome, QuotaAccount, QuotaBalance, RefreshScene, Refusal, ReservationId, SentLedger, Term,
 };
 use lictor::store::Fault;
 use sha2::{Digest, Sha256};
@@ -319,7 +319,9 @@ impl Driver {
                 differ(&what, &hold.map(|hold| self.reservations[hold].clone()), &id)?;
                 self.granted(usage, used)
             }
-            (_, Ok(used)) => used.as_ref().map_or(Told::Refused("mistakes"), |used| self.granted(usage, used)),
+            (_, Ok(used)) => {
+                used.as_ref().map_or(Told::Refused("mistakes"), |used| self.granted(usage, used))
+            }
             (_, Err(refusal)) => Told::Refused(refusal.code()),
         };
         differ(&what, &self.expected(&expected), &told)?;
@@ -344,9 +346,7 @@ impl Driver {
     }
 
     fn granted(&self, usage: &Usage, used: &UsedQuota) -> Told {
-        let sum = |metric: &str| {
-            usage.items.iter().filter(|it| it.0 == metric).map(|it| it.1).sum::<i64>()
-        };
+        let sum = |metric: &str| usage.items.iter().filter(|it| it.0 == metric).map(|it| it.1).sum::<i64>();
         if used.grant.metrics.iter().any(|it| it.granted.ten_thousandths() != sum(&it.metric)) {
             return Told::Refused("another amount was granted than was asked for");
         }
@@ -453,7 +453,11 @@ impl Driver {
             machine: components(number),
             name: String::new(),
             nonce: format!("nonce-{number}"),
-            device: DeviceRequest { air_gap: None, proof: Some(proof), quota: asks.iter().map(ask).collect() },
+            device: DeviceRequest {
+                air_gap: None,
+                proof: Some(proof),
+                quota: asks.iter().map(ask).collect(),
+            },
         };
         let answered = self.server.ask(async |app| app.activate(&command).await).await?;
         differ("an activation was answered", &expected, &answered.as_ref().err().map(Refusal::code))?;
@@ -482,7 +486,11 @@ impl Driver {
             credential: Credential::Certificate { generation: held.generation, enrolled: None },
             machine: None,
             nonce: format!("nonce-{}", self.count()),
-            device: DeviceRequest { air_gap: None, proof: Some(proof), quota: asks.iter().map(ask).collect() },
+            device: DeviceRequest {
+                air_gap: None,
+                proof: Some(proof),
+                quota: asks.iter().map(ask).collect(),
+            },
         };
         let expected = match self.model.licenses[at.0].stopped(self.model.now) {
             Some(why) => Some(why),
@@ -578,7 +586,8 @@ impl Driver {
             let package = &self.model.packages[*index];
             let held = packages.iter().find(|held| held.id.as_str() == package.name);
             let held = held.ok_or_else(|| format!("package {} is not in the books", package.name))?;
-            let keys = [Meter::Taken, Meter::Reserved].map(|meter| CounterKey::Quota(acme(), held.meter(meter)));
+            let keys =
+                [Meter::Taken, Meter::Reserved].map(|meter| CounterKey::Quota(acme(), held.meter(meter)));
             let counts = store.counts(&keys).await.map_err(broken)?;
             let model = (package.closed, package.bought, package.all.used, package.refunded);
             let bought = held.bought.map(Amount::ten_thousandths);
@@ -658,15 +667,15 @@ fn adds_up(it: &QuotaBalance) -> Result<(), Difference> {
     let (Some(bought), Some(left), Some(expired)) = (it.bought, it.left, it.expired) else { return Ok(()) };
     let parts = [it.used, it.reserved, left, expired, it.refunded].map(Amount::ten_thousandths);
     let is_all = parts.iter().sum::<i64>() == bought.ten_thousandths();
-    if is_all && parts.iter().all(|part| *part >= 0) { Ok(()) } else { Err(format!("{it:?} does not add up")) }
+    if is_all && parts.iter().all(|part| *part >= 0) {
+        Ok(())
+    } else {
+        Err(format!("{it:?} does not add up"))
+    }
 }
 
 fn order_ref(order_id: &str) -> OrderRef {
-    OrderRef {
-        order_id: order_id.to_owned(),
-        order_line_id: Some(format!("{order_id}-1")),
-        product_id: None,
-    }
+    OrderRef { order_id: order_id.to_owned(), order_line_id: Some(format!("{order_id}-1")), product_id: None }
 }
 
 fn ask((metric, wanted): &(&'static str, i64)) -> QuotaAsk {

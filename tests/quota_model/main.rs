@@ -43,18 +43,44 @@ async fn story(seed: u64, operations: u64, between: Between) -> Result<(), Diffe
         }
         let t0 = std::time::Instant::now();
         let performed = driver.perform(&operation, crash).await;
-        { let k = format!("{operation:?}"); let k = k.split([' ', '(']).next().unwrap_or("").to_owned(); let k = if crash.is_some() { format!("{k}!") } else { k };
-          let mut t = TIMES.lock().expect("t"); let e = t.entry(k).or_insert((0u64, 0u128)); e.0 += 1; e.1 += t0.elapsed().as_micros(); }
+        {
+            let k = format!("{operation:?}");
+            let k = k.split([' ', '(']).next().unwrap_or("").to_owned();
+            let k = if crash.is_some() { format!("{k}!") } else { k };
+            let mut t = TIMES.lock().expect("t");
+            let e = t.entry(k).or_insert((0u64, 0u128));
+            e.0 += 1;
+            e.1 += t0.elapsed().as_micros();
+        }
         if let Err(difference) = performed {
             let last = last.make_contiguous().join("\n");
-            let dbg = driver.model.packages.iter().map(|p| format!("{} of {}: {:?} bought {:?} ref {} closed {:?} {:?} frozen {}", p.name, p.purchase, p.sold, p.bought, p.refunded, p.closed, p.all, driver.model.licenses[p.purchase].is_frozen)).collect::<Vec<_>>().join("\n");
+            let dbg = driver
+                .model
+                .packages
+                .iter()
+                .map(|p| {
+                    format!(
+                        "{} of {}: {:?} bought {:?} ref {} closed {:?} {:?} frozen {}",
+                        p.name,
+                        p.purchase,
+                        p.sold,
+                        p.bought,
+                        p.refunded,
+                        p.closed,
+                        p.all,
+                        driver.model.licenses[p.purchase].is_frozen
+                    )
+                })
+                .collect::<Vec<_>>()
+                .join("\n");
             return Err(format!("seed {seed}, operation {number}\n{dbg}\n{last}\n{difference}"));
         }
     }
     Ok(())
 }
 
-static TIMES: std::sync::Mutex<std::collections::BTreeMap<String, (u64, u128)>> = std::sync::Mutex::new(std::collections::BTreeMap::new());
+static TIMES: std::sync::Mutex<std::collections::BTreeMap<String, (u64, u128)>> =
+    std::sync::Mutex::new(std::collections::BTreeMap::new());
 
 fn tell(seed: u64, operations: u64, between: Between) -> Result<(), Difference> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
@@ -84,7 +110,11 @@ fn stories(all: u64, between: Between) -> Vec<Difference> {
 #[test]
 fn what_was_bought_is_used_reserved_left_expired_or_refunded_whatever_happens() {
     let found = stories(operations(), |store| store);
-    for it in &found { println!("=====\n{it}"); }
-    for (k, (n, t)) in TIMES.lock().expect("t").iter() { println!("{k:20} {n:6} {:8} us each {} ms", t / u128::from(*n), t / 1000); }
+    for it in &found {
+        println!("=====\n{it}");
+    }
+    for (k, (n, t)) in TIMES.lock().expect("t").iter() {
+        println!("{k:20} {n:6} {:8} us each {} ms", t / u128::from(*n), t / 1000);
+    }
     assert!(found.is_empty(), "{} stories went wrong", found.len());
 }

@@ -379,7 +379,9 @@ impl Model {
             for part in paid.into_iter().filter(|part| part.amount + part.over > 0) {
                 self.hold(&part, part.amount);
                 match parts.iter_mut().find(|it| it.package == part.package && it.from == part.from) {
-                    Some(known) => (known.amount, known.over) = (known.amount + part.amount, known.over + part.over),
+                    Some(known) => {
+                        (known.amount, known.over) = (known.amount + part.amount, known.over + part.over)
+                    }
                     None => parts.push(part),
                 }
             }
@@ -457,7 +459,12 @@ impl Model {
     }
 
     /// A machine tells what it used and asks for what it wants to hold; `None` gives its place back.
-    pub fn meet(&mut self, at: (usize, usize), ledger: Option<&Ledger>, asks: Option<&[(&'static str, i64)]>) -> Answer {
+    pub fn meet(
+        &mut self,
+        at: (usize, usize),
+        ledger: Option<&Ledger>,
+        asks: Option<&[(&'static str, i64)]>,
+    ) -> Answer {
         let (now, until) = (self.now, self.licenses[at.0].usable_until(self.now));
         let mut late: BTreeMap<usize, i64> = BTreeMap::new();
         for (number, amount, told) in ledger.iter().flat_map(|ledger| &ledger.entries) {
@@ -547,7 +554,16 @@ impl Model {
                 Some(share) => share.part.amount += amount,
                 None => {
                     let (until, returns) = (now, now);
-                    shares.push(Share { number, metric, part, used: 0, to, until, returns, is_closed: false });
+                    shares.push(Share {
+                        number,
+                        metric,
+                        part,
+                        used: 0,
+                        to,
+                        until,
+                        returns,
+                        is_closed: false,
+                    });
                 }
             }
             let given = |share: &&mut Share| share.part.package == package && share.part.grid == grid;
@@ -580,9 +596,8 @@ impl Model {
     fn holder_for(&self, package: usize, offers: &[Offer]) -> Option<usize> {
         let has = |index: usize, metric| {
             let all = self.licenses[index].packages.iter().map(|it| &self.packages[*it]);
-            all.into_iter().any(|it| {
-                it.purchase == index && it.closed.is_none() && it.sold.offer.metric == metric
-            })
+            all.into_iter()
+                .any(|it| it.purchase == index && it.closed.is_none() && it.sold.offer.metric == metric)
         };
         let fits = |index: &usize| {
             let it = &self.licenses[*index];
@@ -591,13 +606,15 @@ impl Model {
                 && it.stopped(self.now).is_none()
                 && offers.iter().all(|offer| has(*index, offer.metric))
         };
-        let all: Vec<usize> = (0..package).filter(fits).filter(|_| self.licenses[package].is_package).collect();
+        let all: Vec<usize> =
+            (0..package).filter(fits).filter(|_| self.licenses[package].is_package).collect();
         let metered = all.iter().copied().filter(|index| self.licenses[*index].is_metered).next_back();
         metered.or(all.last().copied())
     }
 
     fn packages_of(&self, purchase: usize) -> Vec<usize> {
-        let is_open = |it: &usize| self.packages[*it].purchase == purchase && self.packages[*it].closed.is_none();
+        let is_open =
+            |it: &usize| self.packages[*it].purchase == purchase && self.packages[*it].closed.is_none();
         self.licenses[self.licenses[purchase].holder].packages.iter().copied().filter(is_open).collect()
     }
 

@@ -13,24 +13,66 @@ const LICENSES_MAX: usize = 14;
 #[derive(Debug, Clone)]
 pub enum Operation {
     /// A license or a package; `to` is none where it is paid per use.
-    Buy { customer: usize, spec: usize, quantity: u32, from: Moment, months: Option<i64>, days: i64, rounded: i64 },
+    Buy {
+        customer: usize,
+        spec: usize,
+        quantity: u32,
+        from: Moment,
+        months: Option<i64>,
+        days: i64,
+        rounded: i64,
+    },
     /// The end that a later order dictates.
-    Renew { license: usize, to: Moment },
-    CancelRenewal { license: usize },
-    Upgrade { license: usize, spec: usize, quantity: u32 },
-    Freeze { license: usize, is_frozen: bool },
-    Release { license: usize },
-    Revoke { license: usize },
+    Renew {
+        license: usize,
+        to: Moment,
+    },
+    CancelRenewal {
+        license: usize,
+    },
+    Upgrade {
+        license: usize,
+        spec: usize,
+        quantity: u32,
+    },
+    Freeze {
+        license: usize,
+        is_frozen: bool,
+    },
+    Release {
+        license: usize,
+    },
+    Revoke {
+        license: usize,
+    },
     /// The last call of the marketplace once more.
     TellAgain,
     Use(Usage),
     /// `None` gives it back.
-    Settle { hold: usize, confirmed: Option<i64> },
+    Settle {
+        hold: usize,
+        confirmed: Option<i64>,
+    },
     /// A machine takes a place; `former` had one and tells what it used there.
-    Activate { license: usize, former: Option<(usize, Ledger)>, asks: Vec<(&'static str, i64)> },
-    RenewMachine { license: usize, machine: usize, ledger: Option<Ledger>, asks: Vec<(&'static str, i64)> },
-    LeaveMachine { license: usize, machine: usize, ledger: Option<Ledger> },
-    Wait { to: Moment },
+    Activate {
+        license: usize,
+        former: Option<(usize, Ledger)>,
+        asks: Vec<(&'static str, i64)>,
+    },
+    RenewMachine {
+        license: usize,
+        machine: usize,
+        ledger: Option<Ledger>,
+        asks: Vec<(&'static str, i64)>,
+    },
+    LeaveMachine {
+        license: usize,
+        machine: usize,
+        ledger: Option<Ledger>,
+    },
+    Wait {
+        to: Moment,
+    },
     Sweep,
 }
 
@@ -203,9 +245,7 @@ fn metric(dice: &mut Dice, model: &Model, license: usize) -> &'static str {
 
 fn use_up(dice: &mut Dice, model: &Model) -> Option<Operation> {
     let license = of_license(dice, model, |it| !it.is_package || it.packages.len() > 1 || it.customer > 0)?;
-    let reserve = dice.one_in(4).then(|| {
-        dice.pick(&[60, HOUR, HOUR, 2 * DAY, 7 * DAY]).expect("some")
-    });
+    let reserve = dice.one_in(4).then(|| dice.pick(&[60, HOUR, HOUR, 2 * DAY, 7 * DAY]).expect("some"));
     let count = if reserve.is_none() && dice.one_in(6) { 1 + dice.index(4) } else { 1 };
     let mut items = Vec::new();
     for _ in 0..count {
