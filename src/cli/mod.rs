@@ -168,9 +168,9 @@ enum Command {
     /// Verify signatures on their own; needs no server.
     #[command(subcommand)]
     Crypto(crypto::Crypto),
-    /// Decode status lists on their own; needs no server.
+    /// Status lists: decode them on their own, export them as files for sites without network.
     #[command(subcommand)]
-    Status(status::StatusCheck),
+    Status(status::Status),
     /// Hold a verifier of any language to the vectors; needs no server.
     #[command(subcommand)]
     Conformance(conformance::Conformance),
@@ -224,7 +224,8 @@ impl Cli {
             Command::Token(command) => return token::run(command, output),
             Command::Webhook(command) => return webhook::run(command, output),
             Command::Crypto(command) => return crypto::run(command, output),
-            Command::Status(command) => return status::run(command, output),
+            Command::Status(status::Status::Decode) => return status::decode_lines(output),
+            Command::Status(status::Status::Export(command)) => command.run(&self.common),
             Command::Conformance(command) => return conformance::run(command, output),
             Command::Calendar(command) => return calendar::run(command, output),
             Command::ClientExample { args } => return client_example::run(args),
