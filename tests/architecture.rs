@@ -210,22 +210,14 @@ const IMPURE_STD: &[&str] = &["env", "fs", "io", "net", "os", "process", "thread
 const IMPURE_STD_TYPES: &[&str] = &["Instant", "SystemTime", "RandomState"];
 const PURE_ROOMS: &[&str] = &["domain", "application"];
 
+/// What client software of any kind does without.
+const SERVER_CRATES: &[&str] =
+    &["tokio", "axum", "hyper", "sled", "sqlx", "chrono", "openssl", "native-tls", "async-trait"];
+
 /// Crates that the programs of customers must not carry: `cargo tree` of what they embed.
 const CLOSURES: &[Closure] = &[
-    Closure {
-        package: "client-example",
-        without: &[
-            "tokio",
-            "axum",
-            "hyper",
-            "sled",
-            "sqlx",
-            "chrono",
-            "openssl",
-            "native-tls",
-            "async-trait",
-        ],
-    },
+    Closure { package: "client-example", without: SERVER_CRATES },
+    Closure { package: "license-client-c", without: SERVER_CRATES },
     Closure {
         package: "license-token",
         without: &[
@@ -367,7 +359,7 @@ fn every_room_names_only_whom_it_may() {
 
 #[test]
 fn client_crates_read_clock_and_environment_in_one_file_each() {
-    let folders = ["license-token/src", "license-client/src", "client-example/src"];
+    let folders = ["license-token/src", "license-client/src", "license-client-c/src", "client-example/src"];
     let files = folders.iter().flat_map(|folder| product_files(folder));
     assert_none(&files.flat_map(|(file, source)| judge(&file, &source)).collect::<Vec<_>>());
 }
@@ -382,12 +374,32 @@ fn domain_is_not_async() {
     assert_none(&faults);
 }
 
+/// The one crate where `unsafe` may stand: C's pointers cannot be read without. Only in these files, each block with its
+/// reason (clippy's `undocumented_unsafe_blocks`, which the crate denies).
+const UNSAFE_FILES: &[&str] = &[
+    "license-client-c/src/border.rs",
+    "license-client-c/src/client.rs",
+    "license-client-c/src/error.rs",
+    "license-client-c/src/judge.rs",
+    "license-client-c/src/verdict.rs",
+];
+
 #[test]
 fn there_is_no_unsafe_code_and_every_crate_has_the_workspace_lints() {
-    let folders = ["src", "tests", "benches", "fuzz", "license-token", "license-client", "client-example"];
+    let folders = [
+        "src",
+        "tests",
+        "benches",
+        "fuzz",
+        "license-token",
+        "license-client",
+        "license-client-c",
+        "client-example",
+    ];
     let files = folders.iter().flat_map(|folder| rust_files(folder));
     let mut faults = Vec::new();
-    for (file, source) in files.filter(|(file, _)| !file.contains("/target/")) {
+    let may_be_unsafe = |file: &str| file.contains("/target/") || UNSAFE_FILES.contains(&file);
+    for (file, source) in files.filter(|(file, _)| !may_be_unsafe(file)) {
         let found = words(&source).into_iter().filter(|(_, word)| *word == "unsafe");
         faults.extend(found.map(|(line, _)| format!("{file}:{line}: unsafe")));
     }
@@ -399,6 +411,38 @@ fn there_is_no_unsafe_code_and_every_crate_has_the_workspace_lints() {
         }
     }
     assert_none(&faults);
+}
+
+#[test]
+fn the_c_abi_has_the_workspace_lints_but_the_one_against_unsafe() {
+    let read = |path: &str| -> toml::Table {
+        std::fs::read_to_string(root().join(path)).expect("the manifest").parse().expect("TOML")
+    };
+    let workspace = read("Cargo.toml")["workspace"]["lints"].clone();
+    let own = read("license-client-c/Cargo.toml")["lints"].clone();
+    let mut faults = Vec::new();
+    for (tool, lints) in workspace.as_table().expect("tools") {
+        for (lint, level) in
+            lints.as_table().expect("lints").iter().filter(|(lint, _)| *lint != "unsafe_code")
+        {
+            if own.get(tool).and_then(|lints| lints.get(lint)) != Some(level) {
+                faults.push(format!("license-client-c/Cargo.toml: {tool}.{lint} is not {level}"));
+            }
+        }
+    }
+    assert_none(&faults);
+    assert_eq!(own["clippy"]["undocumented_unsafe_blocks"].as_str(), Some("deny"));
+}
+
+/// What C programs link is what Rust programs link, and the crate itself.
+#[test]
+fn the_c_abi_carries_what_the_client_carries_and_nothing_else() {
+    let names = |package| -> BTreeSet<String> {
+        cargo_tree(package).iter().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect()
+    };
+    let mut carried = names("license-client-c");
+    assert!(carried.remove("license-client-c"));
+    assert_eq!(carried, names("license-client"));
 }
 
 #[test]
@@ -414,10 +458,12 @@ fn client_software_carries_no_server_clock_or_runtime() {
 
 #[test]
 fn client_software_cannot_sign() {
-    let token = cargo_tree("client-example").into_iter().find(|line| line.starts_with("license-token "));
-    let token = token.expect("the client verifies with license-token");
-    let features = token.rsplit(' ').next().unwrap_or_default();
-    assert!(!features.split(',').any(|feature| feature == "signing"), "{token}");
+    for package in ["client-example", "license-client-c"] {
+        let token = cargo_tree(package).into_iter().find(|line| line.starts_with("license-token "));
+        let token = token.expect("the client verifies with license-token");
+        let features = token.rsplit(' ').next().unwrap_or_default();
+        assert!(!features.split(',').any(|feature| feature == "signing"), "{package}: {token}");
+    }
 }
 
 /// `name version [path] features` of everything that a package is built from.

@@ -1,7 +1,7 @@
 //! `lictor token verify` and `inspect`: held to the token vectors, one line in, one line out.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -18,16 +18,21 @@ const CODES: &[&str] = &[
     "expired",
 ];
 
+/// Id and members, the keys as their text.
 fn vectors() -> Vec<(String, Value)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/token");
-    let files = std::fs::read_dir(folder).expect("the vectors are there");
-    let paths: Vec<PathBuf> = files.map(|file| file.expect("readable").path()).collect();
-    let json = paths.into_iter().filter(|path| path.extension().is_some_and(|it| it == "json"));
-    json.map(|path| {
-        let text = std::fs::read_to_string(&path).expect("readable");
-        (path.display().to_string(), serde_json::from_str(&text).expect("a vector is JSON"))
-    })
-    .collect()
+    let mut sets = BTreeMap::new();
+    let mut vectors = Vec::new();
+    for line in include_str!("vectors/token.jsonl").lines() {
+        let mut line: Value = serde_json::from_str(line).expect("one JSON object per line");
+        match line["key_set"].as_str() {
+            Some(name) => drop(sets.insert(name.to_owned(), line["keys"].clone())),
+            None => {
+                line["keys"] = sets[line["keys"].as_str().expect("a name")].clone();
+                vectors.push((line["id"].as_str().expect("a text").to_owned(), line));
+            }
+        }
+    }
+    vectors
 }
 
 /// Runs a token command over bytes; the exit code and the answered lines.
@@ -41,6 +46,8 @@ fn token(args: &[&str], input: &[u8]) -> (i32, Vec<Value>) {
     let output = child.wait_with_output().expect("it ends");
     writer.join().expect("no panic").expect("all was read");
     let lines = String::from_utf8(output.stdout).expect("UTF-8");
+    // What nobody knows may have a number beyond a double, which this reader of JSON does not take.
+    let lines = lines.replace("1e400", "1");
     let lines = lines.lines().map(|line| serde_json::from_str(line).expect("one JSON value per line"));
     (output.status.code().expect("no signal"), lines.collect())
 }
@@ -48,12 +55,10 @@ fn token(args: &[&str], input: &[u8]) -> (i32, Vec<Value>) {
 /// A folder with the key set, and a good token with the instant at which it is good.
 fn good() -> (tempfile::TempDir, String, String, String) {
     let folder = tempfile::tempdir().expect("a folder");
-    let (_, vector) = vectors()
-        .into_iter()
-        .find(|(name, _)| name.ends_with("/time-license-exp-before.json"))
-        .expect("it is there");
+    let (_, vector) =
+        vectors().into_iter().find(|(name, _)| name == "time-license-exp-before").expect("it is there");
     let keys = folder.path().join("jwks.json");
-    std::fs::write(&keys, vector["keys"].to_string()).expect("writable");
+    std::fs::write(&keys, vector["keys"].as_str().expect("a text")).expect("writable");
     let text = vector["token"].as_str().expect("a text").to_owned();
     let now = instant(&vector["expect"]["now"]);
     let keys = keys.to_str().expect("UTF-8").to_owned();
@@ -65,47 +70,59 @@ fn instant(seconds: &Value) -> String {
     chrono::DateTime::from_timestamp(seconds, 0).expect("in the calendar").to_rfc3339()
 }
 
+/// What a command is told of a vector beside its token: keys, instant, type, product.
+type Asked = (String, String, String, String);
+
+/// The vectors that keys, instant, type and product decide, by what the command is told.
+fn decided_by_keys() -> BTreeMap<Asked, Vec<(String, Value)>> {
+    let mut groups: BTreeMap<Asked, Vec<(String, Value)>> = BTreeMap::new();
+    for (name, vector) in vectors() {
+        let (expect, code) = (&vector["expect"], vector["verdict"]["code"].as_str());
+        let beyond = ["floor", "machine", "status_list", "seen", "entitlements", "quota"];
+        // A file may begin with a byte order mark, which is not part of its text.
+        let in_a_file = vector["keys"].as_str().is_some_and(|keys| !keys.starts_with('\u{feff}'));
+        let plain = in_a_file
+            && !beyond.iter().any(|member| expect.get(member).is_some() || vector.get(member).is_some());
+        if plain && code.is_none_or(|code| CODES.contains(&code)) {
+            let text = |value: &Value| value.as_str().expect("a text").to_owned();
+            let asked =
+                (text(&vector["keys"]), instant(&expect["now"]), text(&expect["typ"]), text(&expect["aud"]));
+            groups.entry(asked).or_default().push((name, vector));
+        }
+    }
+    groups
+}
+
 #[test]
 fn every_vector_that_needs_no_more_than_keys_gets_its_verdict() {
     let folder = tempfile::tempdir().expect("a folder");
     let keys = folder.path().join("jwks.json");
     let mut judged = 0;
-    for (name, vector) in vectors() {
-        let (expect, verdict) = (&vector["expect"], &vector["verdict"]);
-        let code = verdict["code"].as_str();
-        let beyond = ["floor", "machine", "lists", "status_lists", "entitlements", "quota"];
-        let plain = !beyond.iter().any(|member| expect.get(member).is_some() || vector.get(member).is_some());
-        let (Some(text), Some(typ)) = (vector["token"].as_str(), expect["typ"].as_str()) else { continue };
-        let fits = plain && code.is_none_or(|code| CODES.contains(&code)) && !text.contains(['\n', '\r']);
-        if !fits || std::fs::write(&keys, vector["keys"].to_string()).is_err() {
+    for ((set, now, typ, audience), group) in decided_by_keys() {
+        std::fs::write(&keys, &set).expect("writable");
+        let path = keys.to_str().expect("UTF-8");
+        let args =
+            ["verify", "--jsonl", "--jwks", path, "--now", &now, "--typ", &typ, "--audience", &audience];
+        let lines: Vec<String> =
+            group.iter().map(|(_, vector)| json!({ "token": vector["token"] }).to_string() + "\n").collect();
+        if license_token::KeySet::parse(set.as_bytes()).is_err() {
+            // No keys to judge with: that is the caller's mistake, not the token's, and nothing is read.
+            let (exit, answers) = token(&args, b"");
+            assert_eq!((exit, answers.len()), (2, 0), "{group:?}");
             continue;
         }
-        let now = instant(&expect["now"]);
-        let mut args = vec!["verify", "--jwks", keys.to_str().expect("UTF-8"), "--now", &now, "--typ", typ];
-        if let Some(audience) = expect["aud"].as_str() {
-            args.extend(["--audience", audience]);
+        let (_, answers) = token(&args, lines.concat().as_bytes());
+        assert_eq!(answers.len(), group.len());
+        for ((name, vector), answer) in group.iter().zip(&answers) {
+            let verdict = &vector["verdict"];
+            let said = (&answer["valid"], &answer["code"]);
+            assert_eq!(said, (&verdict["valid"], &verdict["code"]), "{name}: {answer}");
+            let believed = verdict["valid"] == true;
+            assert_eq!(answer["claims"].is_object(), believed, "{name}: claims only of what is believed");
         }
-        let (exit, lines) = token(&args, text.as_bytes());
-        if text.is_empty() || license_token::KeySet::parse(vector["keys"].to_string().as_bytes()).is_err() {
-            // Nothing to judge, or no keys to judge with: that is the caller's mistake, not the token's.
-            assert_eq!((exit, lines.len()), (2, 0), "{name}");
-            continue;
-        }
-        let [answer] = lines.as_slice() else { panic!("{name}: {lines:?}") };
-        assert_eq!(
-            (&answer["valid"], &answer["code"]),
-            (&verdict["valid"], &verdict["code"]),
-            "{name}: {answer}"
-        );
-        assert_eq!(exit, i32::from(verdict["valid"] != true), "{name}");
-        assert_eq!(
-            answer["claims"].is_object(),
-            verdict["valid"] == true,
-            "{name}: claims only of a token that is believed"
-        );
-        judged += 1;
+        judged += group.len();
     }
-    assert!(judged >= 40, "only {judged} vectors were judged");
+    assert!(judged >= 500, "only {judged} vectors were judged");
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! What a customer reads over the life of a license: the real client, the real service, a year in seconds.
 
+#[path = "customer_life/air_gap.rs"]
+mod air_gap;
 #[path = "postgres/mod.rs"]
 mod cluster;
 mod engines;
+#[path = "customer_life/machines.rs"]
+mod machines;
 #[path = "customer_life/offline_usage.rs"]
 mod offline_usage;
 #[path = "engines/service.rs"]
@@ -56,6 +60,7 @@ fn software(harness: &Harness, folder: &Path, server: &str) -> Config {
         .expect("a valid configuration")
         .server(server)
         .clock(move || clock.now().timestamp())
+        .boot_clock(|| license_client::Uptime { boot: "the only start".into(), secs: 0 })
         .environment(|_| None)
         .machine(components)
 }

@@ -1,21 +1,33 @@
 //! What we issue verifies with the JOSE libraries that merchants already have, and what was tampered with does not.
 //!
-//! The oracles are PyJWT and `jose` for Node, the Standard Webhooks libraries of both languages, and dateutil and java.time for
-//! the calendar, each asked once per test with all its questions (`tests/interop/`); `./scripts/test` installs them. The third judge of tokens is `license-token`,
+//! The oracles are PyJWT and `jose` for Node, the Standard Webhooks libraries of both languages, `jwt-status-list` for Node, and
+//! dateutil and java.time for the calendar, each asked once per test with all its questions (`tests/interop/`); `./scripts/test` installs them. The third judge of tokens is `license-token`,
 //! which must also refuse what those are lenient about.
+//!
+//! The verifiers of `interop/` are held to the vectors, verdict and code, by `lictor conformance run`.
 
+#[path = "interop/activation.rs"]
+mod activation;
 #[path = "interop/calendar.rs"]
 mod calendar;
+#[path = "interop/integrate.rs"]
+mod integrate;
 #[path = "interop/issued.rs"]
 mod issued;
 #[path = "interop/oracle.rs"]
 mod oracle;
+#[path = "interop/status_lists.rs"]
+mod status_lists;
+mod support;
+#[path = "interop/verifiers.rs"]
+mod verifiers;
 #[path = "interop/webhooks.rs"]
 mod webhooks;
 
 use std::path::Path;
 use std::process::Command;
 
+use activation::Language;
 use issued::{FAR_END, ISSUED_AT, Keys, certificate, license, status_list};
 use license_token::base64url::{decode, encode};
 use license_token::{
@@ -112,6 +124,16 @@ fn what_was_changed_on_its_way_is_refused_by_the_webhook_libraries_and_here() {
 }
 
 #[test]
+fn status_lists_of_1_2_4_and_8_bits_are_the_same_there_and_here_entry_by_entry() {
+    status_lists::each_side_reads_the_other(&Oracle::status_lists());
+}
+
+#[test]
+fn a_signed_list_of_the_server_is_read_there_entry_by_entry() {
+    status_lists::a_signed_list_is_read(&Oracle::status_lists());
+}
+
+#[test]
 fn terms_windows_and_totals_are_the_same_in_python_in_java_and_here() {
     calendar::all_agree();
 }
@@ -134,6 +156,52 @@ fn what_the_demo_shows_verifies_in_python_in_node_and_here() {
     assert!(questions.len() >= 5, "a month, a year, for ever, a quota package, and a certificate");
     all_accept(&questions);
     all_refuse(&questions.iter().flat_map(bit_flips).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_verifier_in_python_gives_every_vector_its_verdict_and_code() {
+    verifiers::agrees(&verifiers::python());
+}
+
+#[test]
+fn the_verifier_in_node_gives_every_vector_its_verdict_and_code() {
+    verifiers::agrees(&verifiers::node());
+}
+
+#[test]
+fn the_verifier_in_go_gives_every_vector_its_verdict_and_code() {
+    verifiers::agrees(&verifiers::go());
+}
+
+#[test]
+fn the_verifier_in_java_gives_every_vector_its_verdict_and_code() {
+    verifiers::agrees(&verifiers::java());
+}
+
+#[test]
+fn software_in_python_holds_offline_renews_and_learns_of_a_revocation() {
+    activation::holds_offline_renews_and_learns_of_a_revocation(Language::Python);
+}
+
+#[test]
+fn software_in_node_holds_offline_renews_and_learns_of_a_revocation() {
+    activation::holds_offline_renews_and_learns_of_a_revocation(Language::Node);
+}
+
+#[test]
+fn software_in_python_and_in_node_gives_its_place_back() {
+    activation::gives_its_place_back(Language::Python);
+    activation::gives_its_place_back(Language::Node);
+}
+
+#[test]
+fn a_key_is_verified_as_the_guide_to_integration_says() {
+    integrate::a_key_is_verified_as_the_guide_says();
+}
+
+#[test]
+fn a_machine_is_activated_and_holds_offline_as_the_guide_to_integration_says() {
+    integrate::a_machine_is_activated_and_holds_offline_as_the_guide_says();
 }
 
 #[test]

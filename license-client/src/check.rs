@@ -22,8 +22,9 @@ pub fn check(config: &Config, text: Option<&str>) -> Verdict {
 fn check_within(session: &mut Session<'_>, pasted: Option<&str>) -> Verdict {
     let config = session.config;
     let configured = || config.variable("KEY").or_else(|| config.variable("FILE"));
-    let text = pasted.map(str::to_owned).or_else(configured);
-    if let Some(text) = &text
+    let configured = if pasted.is_some() { None } else { configured() };
+    let text = pasted.or(configured.as_deref());
+    if let Some(text) = text
         && let Err(verdict) = session.take(text, pasted.is_some())
     {
         return verdict;

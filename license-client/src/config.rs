@@ -6,8 +6,9 @@ use std::time::Duration;
 use license_token::key_set::KeySetError;
 use license_token::{Amount, Env, KeySet};
 
-use crate::clock::{self, Clock};
+use crate::clock::{self, BootClock, Clock, Uptime};
 use crate::environment::{self, Environment};
+use crate::keyset::News;
 use crate::machine::{HostMachine, ReadMachine};
 
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -17,7 +18,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 pub struct Config {
     pub(crate) product: String,
     pub(crate) issuer: String,
+    /// The pinned ones.
     pub(crate) keys: KeySet,
+    pub(crate) news: News,
     pub(crate) env: Env,
     pub(crate) server: Option<String>,
     pub(crate) app: String,
@@ -25,6 +28,7 @@ pub struct Config {
     pub(crate) build_released_at: Option<i64>,
     pub(crate) time_limit: Duration,
     pub(crate) clock: Clock,
+    pub(crate) boot_clock: BootClock,
     pub(crate) environment: Environment,
     pub(crate) machine: Arc<dyn ReadMachine>,
     pub(crate) shares: Vec<(String, Amount)>,
@@ -61,6 +65,7 @@ impl Config {
             product: product.to_owned(),
             issuer: issuer.to_owned(),
             keys,
+            news: News::default(),
             env: Env::Live,
             server: None,
             app: environment::prefix(product),
@@ -68,6 +73,7 @@ impl Config {
             build_released_at: None,
             time_limit: TIME_LIMIT,
             clock: clock::system(),
+            boot_clock: clock::boot(),
             environment: environment::process(),
             machine: Arc::new(HostMachine),
             shares: Vec::new(),
@@ -117,10 +123,18 @@ impl Config {
         self
     }
 
-    /// Another clock, in Unix seconds.
+    /// Another clock, in Unix seconds. A clock that tests move takes a boot clock that they move as well: beside one that runs,
+    /// a clock that stands still is behind.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(now);
+        self
+    }
+
+    /// Another boot clock than the system's.
+    #[must_use]
+    pub fn boot_clock(mut self, read: impl Fn() -> Uptime + Send + Sync + 'static) -> Self {
+        self.boot_clock = Arc::new(read);
         self
     }
 

@@ -2,27 +2,31 @@
 
 use license_token::claims::Claims;
 use license_token::{
-    ActivationClaims, KnownList, LicenseClaims, Refusal, SeenList, StatusListClaims, UnverifiedToken,
-    VerifiedToken, verdict,
+    ActivationClaims, KnownList, LicenseClaims, Machine, Refusal, SeenList, StatusListClaims,
+    UnverifiedToken, VerifiedToken, verdict,
 };
 
-use crate::Config;
 use crate::state::{State, StoredList};
+use crate::{Config, keyset};
 
 /// What verifies under the pinned keys, for this issuer, product and environment. What does not is not here.
 pub(crate) struct Held {
     pub key: Option<VerifiedToken<LicenseClaims>>,
     pub certificate: Option<VerifiedToken<ActivationClaims>>,
+    /// A certificate of a withdrawn key: no verdict stands on it, but the server that gave it out knows it.
+    pub withdrawn: Option<VerifiedToken<ActivationClaims>>,
     lists: Vec<(VerifiedToken<StatusListClaims>, StoredList)>,
 }
 
 impl Held {
     pub fn load(config: &Config, state: &State) -> Self {
+        keyset::recall(config, state);
         let lists = state.lists.values();
         let verified = |stored: &StoredList| Some((genuine_list(config, &stored.text).ok()?, stored.clone()));
         Self {
             key: state.license_key.as_ref().and_then(|text| genuine(config, text).ok()),
             certificate: state.certificate.as_ref().and_then(|text| genuine(config, text).ok()),
+            withdrawn: state.certificate.as_ref().and_then(|text| withdrawn(config, text)),
             lists: lists.filter_map(verified).collect(),
         }
     }
@@ -50,6 +54,11 @@ impl Held {
         addresses
     }
 
+    /// What the server can renew: the certificate, or the one before its key was withdrawn.
+    pub fn renewable(&self) -> Option<&VerifiedToken<ActivationClaims>> {
+        self.fitting_certificate().or(self.withdrawn.as_ref())
+    }
+
     /// The certificate, unless it belongs to another license than the key.
     pub fn fitting_certificate(&self) -> Option<&VerifiedToken<ActivationClaims>> {
         let license_id = self.key.as_ref().map(|token| token.claims().sub.as_str());
@@ -57,14 +66,30 @@ impl Held {
     }
 }
 
+/// A certificate that was believed before its key was withdrawn.
+fn withdrawn(config: &Config, text: &str) -> Option<VerifiedToken<ActivationClaims>> {
+    let keys = keyset::believed(config).as_if_none_was_withdrawn();
+    let token = UnverifiedToken::parse(text).ok()?.verify(&keys).ok()?;
+    verdict::judge_recipient(&token, &expectation(config)).ok()?;
+    (keyset::is_withdrawn(config, text) && genuine::<ActivationClaims>(config, text).is_err())
+        .then_some(token)
+}
+
 /// Verifies a license key or certificate as far as it does not depend on time, machine or lists.
 ///
 /// # Errors
 /// The token's refusal.
 pub(crate) fn genuine<C: Claims>(config: &Config, text: &str) -> Result<VerifiedToken<C>, Refusal> {
-    let token = UnverifiedToken::parse(text)?.verify::<C>(&config.keys)?;
+    let token = UnverifiedToken::parse(text)?.verify::<C>(&keyset::believed(config))?;
     verdict::judge_recipient(&token, &expectation(config))?;
     Ok(token)
+}
+
+/// Whether this is a genuine certificate, and another machine's.
+pub(crate) fn is_of_another_machine(config: &Config, text: &str, here: &Machine) -> bool {
+    let certificate = genuine::<ActivationClaims>(config, text).ok();
+    let enrolled = certificate.and_then(|certificate| certificate.claims().machine.clone());
+    enrolled.is_some_and(|enrolled| !enrolled.matches(here, false))
 }
 
 /// Verifies a status list in the same way.
@@ -72,7 +97,7 @@ pub(crate) fn genuine<C: Claims>(config: &Config, text: &str) -> Result<Verified
 /// # Errors
 /// The token's refusal.
 pub(crate) fn genuine_list(config: &Config, text: &str) -> Result<VerifiedToken<StatusListClaims>, Refusal> {
-    let token = UnverifiedToken::parse_status_list(text)?.verify(&config.keys)?;
+    let token = UnverifiedToken::parse_status_list(text)?.verify(&keyset::believed(config))?;
     verdict::judge_recipient(&token, &expectation(config))?;
     Ok(token)
 }

@@ -219,11 +219,17 @@ fn follows(head: &Head, line: &Line) -> bool {
     line.entry.seq == head.seq + 1 && line.entry.prev == head.hash
 }
 
+#[cfg(unix)]
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// The rights of the folder count.
+#[cfg(not(unix))]
+fn private() -> OpenOptions {
+    OpenOptions::new()
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -251,11 +257,11 @@ fn split(bytes: &[u8]) -> (Vec<(String, Line)>, Vec<u8>) {
 }
 
 #[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(not(unix))]
-fn sync_folder(_path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(_path: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -20,10 +20,15 @@ pub fn maintain(config: &Config) -> Verdict {
 }
 
 fn maintain_within(session: &mut Session<'_>) {
+    session.fetch_keyset(false);
     if session.lacks_certificate() || session.has_lost_device_key() {
         session.activate();
     }
     let renewed = renewal_is_due(session) && session.renew();
+    // The server knows this certificate no more, or there is none: the license key may still open a place.
+    if session.holds_withdrawn() && !session.decide().is_granted() {
+        session.activate();
+    }
     // A list that speaks against the license may be out of date, however fresh: a suspension ends at any moment.
     session.fetch_lists(!session.decide().is_granted());
     // A list may have brought news that a renewal cures: the license key was replaced by a newer one.
@@ -44,6 +49,7 @@ fn renewal_is_due(session: &Session<'_>) -> bool {
     let time_has_come = renew_at.is_some_and(|renew_at| session.effective_now() >= renew_at);
     time_has_come
         || session.has_refusal()
+        || session.holds_withdrawn()
         || session.lacks_share()
         || !matches!(session.decide(), Verdict::Valid(_))
 }

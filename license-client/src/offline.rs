@@ -5,9 +5,10 @@ use license_token::{
     ActivationClaims, Binding, Code, Expectation, LicenseClaims, Machine, Refusal, Term, VerifiedToken,
 };
 
+use crate::floor::Seen;
 use crate::held::{self, Held};
 use crate::state::State;
-use crate::{Config, Granted, NextAction, Verdict};
+use crate::{Config, Granted, NextAction, Verdict, keyset};
 
 const DAY_SECS: i64 = 24 * 60 * 60;
 /// How long before its end a license is called expiring: a quarter of its term, at most this.
@@ -16,11 +17,11 @@ const EXPIRING_MAX_SECS: i64 = 14 * DAY_SECS;
 const LEASE_EXPIRING_MAX_SECS: i64 = 3 * DAY_SECS;
 
 /// Decides. Refusals that only the server knows are laid over what the signed texts say.
-pub(crate) fn decide(config: &Config, state: &State, held: &Held, machine: &Machine, now: i64) -> Verdict {
+pub(crate) fn decide(config: &Config, state: &State, held: &Held, machine: &Machine, seen: &Seen) -> Verdict {
     let lists = held.known_lists();
     let expect = Expectation {
-        now,
-        floor: state.floor.max(held.floor()),
+        now: seen.corrected(),
+        floor: seen.floor,
         machine: Some(machine),
         lists: Some(&lists),
         ..held::expectation(config)
@@ -29,9 +30,20 @@ pub(crate) fn decide(config: &Config, state: &State, held: &Held, machine: &Mach
         (Some(key), _) if key.claims().policy.binding == Binding::None => by_key(config, key, &expect),
         (key, Some(certificate)) => by_certificate(config, key.as_ref(), certificate, &expect),
         (Some(_), None) => Verdict::NeedsKey(NextAction::GoOnline),
+        (None, None) if is_withdrawn(config, state) => Verdict::Superseded(NextAction::GoOnline),
         (None, None) => Verdict::NeedsKey(NextAction::PasteCurrentKey),
     };
-    remembered(state, offline)
+    match remembered(state, offline) {
+        // Over only for a clock that was set ahead by years.
+        Verdict::Expired(_) if seen.has_leapt() => Verdict::ClockSuspect,
+        verdict => verdict,
+    }
+}
+
+/// What is kept was signed by a key that is not believed any more: the server has given, or gives, other texts.
+fn is_withdrawn(config: &Config, state: &State) -> bool {
+    let texts = [&state.license_key, &state.certificate];
+    texts.into_iter().flatten().any(|text| keyset::is_withdrawn(config, text))
 }
 
 /// A license that binds no machine needs no activation.
@@ -50,6 +62,7 @@ fn by_key(config: &Config, key: &VerifiedToken<LicenseClaims>, expect: &Expectat
                 entitlements: claims.entitlements.clone(),
                 quota: claims.quota.clone(),
                 ends_at: claims.exp,
+                grace_until: offline_until,
                 offline_until,
                 enforcement: claims.policy.enforcement,
                 status_rule: claims.policy.status,
@@ -87,6 +100,7 @@ fn by_certificate(
         entitlements: claims.entitlements.clone(),
         quota: claims.quota.clone(),
         ends_at: claims.end,
+        grace_until: claims.end.map(|end| end.saturating_add(claims.grace_secs)),
         offline_until: Some(offline_until),
         enforcement: claims.policy.enforcement,
         status_rule: claims.policy.status,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use license_token::Machine;
-use license_token::token::STATUS_LIST_TOKEN_MAX_BYTES;
+use license_token::token::{KEY_SET_TOKEN_MAX_BYTES, STATUS_LIST_TOKEN_MAX_BYTES};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use ureq::Agent;
@@ -99,7 +99,7 @@ pub(crate) struct Claimed {
     pub retry_after_secs: Option<i64>,
 }
 
-/// A status list as published.
+/// A status list or key set as published.
 pub(crate) struct Published {
     pub text: String,
     pub etag: Option<String>,
@@ -188,6 +188,28 @@ impl Server {
         let etag =
             response.headers().get(header::ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let limit = u64::try_from(STATUS_LIST_TOKEN_MAX_BYTES).unwrap_or(u64::MAX);
+        let text = body(response, limit)?;
+        Ok(Some(Published { text: text.trim().to_owned(), etag }))
+    }
+
+    /// `None` when it is still the one of `etag`; refused when the server has none.
+    pub fn key_set(&self, issuer: &str, etag: Option<&str>) -> Result<Option<Published>, Failure> {
+        let address = format!("{}/v1/keysets", self.base);
+        let mut request = self.agent(&address).get(&address).query("issuer", issuer);
+        if let Some(etag) = etag {
+            request = request.header(header::IF_NONE_MATCH, etag);
+        }
+        let response = request.call().map_err(|_unreachable| Failure::Unreachable)?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_MODIFIED if etag.is_some() => return Ok(None),
+            // A server of an earlier version has none either.
+            StatusCode::NOT_FOUND => return Err(Failure::Refused("not_found".to_owned())),
+            _ => return Err(Failure::Unreachable),
+        }
+        let etag =
+            response.headers().get(header::ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let limit = u64::try_from(KEY_SET_TOKEN_MAX_BYTES).unwrap_or(u64::MAX);
         let text = body(response, limit)?;
         Ok(Some(Published { text: text.trim().to_owned(), etag }))
     }

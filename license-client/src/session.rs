@@ -3,18 +3,20 @@
 use std::path::PathBuf;
 
 use license_token::{
-    ActivationClaims, Amount, Ask, Binding, DeviceKey, LicenseClaims, Machine, RequestClaims, VerifiedToken,
-    base64url,
+    ActivationClaims, Amount, Ask, Binding, DeviceKey, Enforcement, LicenseClaims, Machine, RequestClaims,
+    VerifiedToken, base64url,
 };
 
 use sha2::{Digest as _, Sha256};
 
+use crate::floor::{Reading, Seen};
 use crate::held::{self, Held};
 use crate::ledger::Ledger;
 use crate::pasted::Pasted;
+use crate::seal::Seal;
 use crate::server::{Activated, AskBody, DeviceBody, Failure, MachineBody, Server};
-use crate::state::{self, State, StoredList, StoredRefusal};
-use crate::{Config, NextAction, Verdict, device, machine, meter, offline};
+use crate::state::{self, Kept, State, StoredList, StoredRefusal};
+use crate::{Config, NextAction, Verdict, airgap, device, keyset, machine, meter, offline};
 
 const MINUTE_SECS: i64 = 60;
 /// Pause after the first failure; doubled with each further one.
@@ -41,12 +43,21 @@ const SHARE_RETRY_SECS: i64 = 60 * MINUTE_SECS;
 pub(crate) struct Session<'a> {
     pub config: &'a Config,
     pub held: Held,
+    /// The wall clock, right or wrong: for pauses, never for validity.
     pub now: i64,
-    state: State,
+    seen: Seen,
+    pub state: State,
     before: State,
+    /// Both copies of the state are there.
+    is_whole: bool,
+    /// The kept state is another machine's.
+    is_stranger: bool,
     path: PathBuf,
-    machine: Machine,
+    seal: Seal,
+    pub machine: Machine,
     contact: Contact,
+    /// Certificates that were answered within this call.
+    answered_certificates: u32,
     is_list_gone: bool,
     has_more_to_send: bool,
 }
@@ -77,36 +88,76 @@ enum Contact {
 impl<'a> Session<'a> {
     pub fn open(config: &'a Config) -> Self {
         let path = state::path(config);
-        let state = State::load(&path);
-        let held = Held::load(config, &state);
         let mut machine = machine::identify(config);
+        let seal = Seal::new(&config.issuer, &config.product, &machine);
         machine.device_key = device::load(config).map(|key| key.thumbprint().to_owned());
-        let contact = Contact::None;
-        let (now, before) = ((config.clock)(), state.clone());
-        let (is_list_gone, has_more_to_send) = (false, false);
-        Self { config, held, now, before, state, path, machine, contact, is_list_gone, has_more_to_send }
+        let Kept { state, is_whole, unsealed, stranger } = State::load(&path, &seal);
+        let reading = Reading { wall: (config.clock)(), uptime: (config.boot_clock)() };
+        let held = Held::load(config, &state);
+        let seen = state.clock.observed(&reading, held.floor());
+        let is_stranger = stranger.is_some_and(|text| held::is_of_another_machine(config, &text, &machine));
+        let mut session = Self {
+            config,
+            held,
+            now: reading.wall,
+            seen,
+            before: state.clone(),
+            state,
+            is_whole,
+            is_stranger,
+            path,
+            seal,
+            machine,
+            contact: Contact::None,
+            answered_certificates: 0,
+            is_list_gone: false,
+            has_more_to_send: false,
+        };
+        if let Some(unsealed) = unsealed {
+            session.merge(unsealed);
+            session.refresh();
+        }
+        if session.state.activation_id.as_ref().is_some_and(|act| airgap::is_given_back(config, act)) {
+            session.state.forget_license();
+            session.refresh();
+        }
+        session
     }
 
     /// Keeps what changed. A folder that cannot be written costs persistence, not the verdict.
     pub fn close(mut self) {
-        self.state.floor = self.state.floor.max(self.held.floor());
         match self.contact {
             Contact::None => {}
             Contact::Answered => self.state.failures = 0,
             Contact::Failed => self.pause(BACK_OFF_SECS << self.state.failures.min(16)),
         }
-        if self.state != self.before {
+        if self.state.is_empty() && self.before.is_empty() {
+            // What could not be read stays as it is, for people.
+            return;
+        }
+        let is_later = self.seen.proved > 0 && self.seen.is_news_to(&self.state.clock);
+        let is_to_heal = !self.is_whole && !self.state.is_empty();
+        if self.state != self.before || is_later || is_to_heal {
+            self.state.clock = self.seen.clone();
             self.merge_with_file();
-            let _best_effort = self.state.save(&self.path);
+            self.save();
+        }
+    }
+
+    fn save(&mut self) {
+        self.state.forget_old_lists(&self.held.list_addresses());
+        let _best_effort = self.state.save(&self.path, &self.seal);
+    }
+
+    fn merge_with_file(&mut self) {
+        let kept = State::load(&self.path, &self.seal).state;
+        if kept != self.before && !kept.is_empty() {
+            self.merge(kept);
         }
     }
 
     /// Another process may have renewed meanwhile: the higher generation of one activation counts.
-    fn merge_with_file(&mut self) {
-        let kept = State::load(&self.path);
-        if kept == self.before {
-            return;
-        }
+    fn merge(&mut self, kept: State) {
         let theirs = Held::load(self.config, &kept).certificate;
         let is_newer = match (&theirs, &self.held.certificate) {
             (Some(theirs), Some(ours)) => {
@@ -119,16 +170,27 @@ impl<'a> Session<'a> {
     }
 
     pub fn decide(&self) -> Verdict {
-        offline::decide(self.config, &self.state, &self.held, &self.machine, self.now)
+        let verdict = offline::decide(self.config, &self.state, &self.held, &self.machine, &self.seen);
+        // What is kept is not believed, but it says why nothing is held.
+        let needs_key = verdict == Verdict::NeedsKey(NextAction::PasteCurrentKey);
+        if needs_key && self.is_stranger { Verdict::WrongMachine } else { verdict }
     }
 
-    /// The time that signed texts and the clock agree on at least.
+    /// The time that counts.
     pub fn effective_now(&self) -> i64 {
-        self.now.max(self.state.floor).max(self.held.floor())
+        self.seen.effective_now()
     }
 
-    fn refresh(&mut self) {
+    /// Keeps the state now, where it must not be lost.
+    pub fn keep(&mut self) -> std::io::Result<()> {
+        self.state.clock = self.seen.clone();
+        self.state.forget_old_lists(&self.held.list_addresses());
+        self.state.save(&self.path, &self.seal)
+    }
+
+    pub fn refresh(&mut self) {
         self.held = Held::load(self.config, &self.state);
+        self.seen = std::mem::take(&mut self.seen).raised(self.held.floor());
     }
 
     pub fn has_refusal(&self) -> bool {
@@ -180,9 +242,19 @@ impl<'a> Session<'a> {
     /// Takes in a text; `is_pasted` when a person waits for the answer. `Err` is the verdict about a text that is no license of this product, or that could not
     /// be redeemed.
     pub fn take(&mut self, text: &str, is_pasted: bool) -> Result<(), Verdict> {
+        if let Some(taken) = self.take_carried(text) {
+            return taken;
+        }
         match Pasted::read(text) {
-            Pasted::LicenseKey(key) => self.take_key(&key),
-            Pasted::Certificate(certificate) => self.take_certificate(&certificate),
+            Pasted::LicenseKey(key) => {
+                self.hear_of_key(&key, is_pasted);
+                self.take_key(&key)
+            }
+            Pasted::Certificate(certificate) => {
+                self.hear_of_key(&certificate, is_pasted);
+                self.take_certificate(&certificate)
+            }
+            Pasted::KeySet(set) => self.take_keyset(&set),
             Pasted::Code(code) => self.take_code(&code, is_pasted),
             Pasted::Unreadable => Err(Verdict::Malformed),
         }
@@ -190,7 +262,8 @@ impl<'a> Session<'a> {
 
     /// A newer key of the same license replaces the older; an older one changes nothing, because the newer came
     /// from the server after the older was pasted. A key of another license starts anew.
-    fn take_key(&mut self, text: &str) -> Result<(), Verdict> {
+    pub fn take_key(&mut self, text: &str) -> Result<(), Verdict> {
+        keyset::welcome(self.config, text, self.state.license_key.as_ref())?;
         let offered = held::genuine::<LicenseClaims>(self.config, text)
             .map_err(|refusal| offline::refused(&refusal, NextAction::Renew))?;
         match &self.held.key {
@@ -205,9 +278,13 @@ impl<'a> Session<'a> {
 
     /// A certificate brought by hand, for a machine without network.
     fn take_certificate(&mut self, text: &str) -> Result<(), Verdict> {
+        keyset::welcome(self.config, text, self.state.certificate.as_ref())?;
         let offered = held::genuine::<ActivationClaims>(self.config, text)
             .map_err(|refusal| offline::refused(&refusal, NextAction::Renew))?;
         let claims = offered.claims();
+        if airgap::is_given_back(self.config, &claims.act) {
+            return Err(Verdict::NeedsKey(NextAction::PasteCurrentKey));
+        }
         let is_older = self.held.certificate.as_ref().is_some_and(|current| {
             current.claims().act == claims.act && current.claims().generation >= claims.generation
         });
@@ -280,8 +357,10 @@ impl<'a> Session<'a> {
 
     /// Takes a place for this machine.
     pub fn activate(&mut self) {
-        let (Some(server), Some(key)) = (self.server(), &self.held.key) else { return };
-        let key = key.text().to_owned();
+        let held = self.held.key.as_ref().map(|key| key.text().to_owned());
+        let withdrawn =
+            || self.state.license_key.clone().filter(|text| keyset::is_withdrawn(self.config, text));
+        let (Some(server), Some(key)) = (self.server(), held.or_else(withdrawn)) else { return };
         let Some(nonce) = self.nonce() else { return };
         let device = self.wanted_device();
         let name = machine::name(self.config);
@@ -300,12 +379,13 @@ impl<'a> Session<'a> {
             self.machine.device_key = Some(device.thumbprint().to_owned());
         }
         self.heard(answer, &nonce);
+        self.catch_up();
     }
 
     /// The key that this machine shows, where the license or the software wants one; made when needed.
     fn wanted_device(&self) -> Option<DeviceKey> {
         let binds = |binding| binding == Binding::DeviceKey;
-        let certificate = self.held.fitting_certificate().map(|certificate| certificate.claims());
+        let certificate = self.held.renewable().map(|certificate| certificate.claims());
         let is_wanted = !self.config.shares.is_empty()
             || self.held.key.as_ref().is_some_and(|key| binds(key.claims().policy.binding))
             || certificate.is_some_and(|claims| claims.ledger.is_some() || claims.device_key.is_some());
@@ -315,7 +395,7 @@ impl<'a> Session<'a> {
     /// The key under which the server knows this machine, if it is still here.
     fn known_device(&self) -> Option<DeviceKey> {
         let key = self.wanted_device()?;
-        let certificate = self.held.fitting_certificate()?;
+        let certificate = self.held.renewable()?;
         let known = certificate.claims().ledger.as_ref().map(|receipt| receipt.key.as_str());
         known.is_none_or(|known| known == key.thumbprint()).then_some(key)
     }
@@ -327,7 +407,7 @@ impl<'a> Session<'a> {
 
     /// What the key signs, and the ledger that goes with it.
     fn signed(&self, key: &DeviceKey, ask: Ask, nonce: &str) -> Signed {
-        let certificate = self.held.fitting_certificate().map(|certificate| certificate.claims());
+        let certificate = self.held.renewable().map(|certificate| certificate.claims());
         let license = self.held.key.as_ref().map(|key| key.claims().sub.clone());
         let receipt = certificate.and_then(|claims| claims.ledger.as_ref());
         let receipt = receipt.filter(|receipt| receipt.key == key.thumbprint());
@@ -345,6 +425,8 @@ impl<'a> Session<'a> {
             act,
             machine: self.machine.components.clone(),
             ledger: opened.as_ref().map(|(sending, _)| sending.mark.clone()),
+            token: None,
+            name: None,
         };
         let sent =
             opened.as_ref().map(|(sending, is_sound)| Sent { more: sending.mark.more, is_sound: *is_sound });
@@ -382,7 +464,7 @@ impl<'a> Session<'a> {
 
     /// Whether one request has not enough room for what waits.
     fn has_long_ledger(&self) -> bool {
-        let Some(certificate) = self.held.fitting_certificate() else { return false };
+        let Some(certificate) = self.held.renewable() else { return false };
         let claims = certificate.claims();
         let receipt = claims.ledger.as_ref();
         let opened = receipt.and_then(|receipt| Ledger::open(self.config, &claims.act, receipt).ok());
@@ -390,7 +472,7 @@ impl<'a> Session<'a> {
     }
 
     fn set_ledger_aside(&self) -> bool {
-        let certificate = self.held.fitting_certificate().map(|certificate| certificate.claims());
+        let certificate = self.held.renewable().map(|certificate| certificate.claims());
         let opened = certificate
             .and_then(|claims| Ledger::open(self.config, &claims.act, claims.ledger.as_ref()?).ok());
         opened.is_some_and(|ledger| ledger.set_aside().is_ok())
@@ -419,19 +501,24 @@ impl<'a> Session<'a> {
                 break;
             }
         }
-        // The answer may be the one that was lost long ago: its certificate is over, and renews in turn.
+        self.catch_up();
+        is_asked
+    }
+
+    /// The answer may be the one that was lost long ago: its certificate is over, and renews in turn. Or it is only over for
+    /// a clock that is ahead: then the next answer tells it.
+    fn catch_up(&mut self) {
         if self.contact == Contact::Answered
             && !self.has_refusal()
-            && matches!(self.decide(), Verdict::Expired(_))
+            && matches!(self.decide(), Verdict::Expired(_) | Verdict::ClockSuspect)
         {
             self.renew_once();
         }
-        is_asked
     }
 
     fn renew_once(&mut self) -> bool {
         let Some(server) = self.server() else { return false };
-        let Some(certificate) = self.held.fitting_certificate() else { return false };
+        let Some(certificate) = self.held.renewable() else { return false };
         let (id, text) = (certificate.claims().act.clone(), certificate.text().to_owned());
         let nonce = renewal_nonce(&text);
         let device = self.known_device();
@@ -451,12 +538,12 @@ impl<'a> Session<'a> {
 
     /// The nonce of the activation that is still unanswered, or a new one, kept before it is sent: whoever asks
     /// again after a lost answer gets the same certificate, not one more generation.
-    fn nonce(&mut self) -> Option<String> {
+    pub fn nonce(&mut self) -> Option<String> {
         if self.state.nonce.is_none() {
             let mut random = [0; 16];
             getrandom::fill(&mut random).ok()?;
             self.state.nonce = Some(base64url::encode(&random));
-            let _best_effort = self.state.save(&self.path);
+            self.save();
         }
         self.state.nonce.clone()
     }
@@ -483,6 +570,8 @@ impl<'a> Session<'a> {
     /// An answer counts when both its texts are genuine, of one license, and the certificate answers this
     /// request. An older answer never replaces a newer certificate.
     fn accept(&mut self, activated: &Activated, nonce: &str) -> bool {
+        self.hear_of_key(&activated.certificate, true);
+        self.hear_of_key(&activated.license_key, true);
         let certificate = held::genuine::<ActivationClaims>(self.config, &activated.certificate);
         let key = held::genuine::<LicenseClaims>(self.config, &activated.license_key);
         let (Ok(certificate), Ok(key)) = (certificate, key) else { return false };
@@ -493,17 +582,76 @@ impl<'a> Session<'a> {
         if !is_of_one_license || !answers || certificate.claims().act != activated.activation_id {
             return false;
         }
+        // A first answer may be one that was lost long ago. What follows it was asked for a moment ago.
+        if self.answered_certificates > 0 {
+            self.seen = std::mem::take(&mut self.seen).told(certificate.claims().iat);
+        }
+        self.answered_certificates += 1;
         self.state.certificate = Some(activated.certificate.clone());
         self.state.license_key = Some(activated.license_key.clone());
         self.state.activation_id = Some(activated.activation_id.clone());
         true
     }
 
+    /// A key set brought by hand, for a machine without network.
+    pub fn take_keyset(&mut self, text: &str) -> Result<(), Verdict> {
+        if !keyset::take(self.config, &mut self.state, text) {
+            return Err(Verdict::Malformed);
+        }
+        self.refresh();
+        Ok(())
+    }
+
+    /// Asks for the newest key set when a text names a key that nothing is known of.
+    fn hear_of_key(&mut self, text: &str, even_in_pause: bool) {
+        if keyset::is_unheard_of(self.config, text) && (even_in_pause || self.may_try()) {
+            self.fetch_keyset(true);
+        }
+    }
+
+    /// Fetches the key set if it is due. A server that has none, or goes back behind what is kept, changes nothing.
+    pub fn fetch_keyset(&mut self, even_if_fresh: bool) {
+        let stored = self.state.keyset.clone().unwrap_or_default();
+        if !even_if_fresh && !stored.is_due(self.now) {
+            return;
+        }
+        let Some(server) = self.server() else { return };
+        match server.key_set(&self.config.issuer, stored.etag.as_deref()) {
+            Ok(fetched) => {
+                self.answered();
+                let etag = match fetched {
+                    Some(set) if keyset::take(self.config, &mut self.state, &set.text) => set.etag,
+                    Some(_) => None,
+                    None => stored.etag,
+                };
+                let now = self.now;
+                let kept = self.state.keyset.get_or_insert_default();
+                (kept.etag, kept.asked_at) = (etag, now);
+                self.refresh();
+            }
+            Err(Failure::Refused(_)) => {
+                self.answered();
+                self.state.keyset.get_or_insert_default().asked_at = self.now;
+            }
+            Err(Failure::Unreachable) => self.failed(),
+        }
+    }
+
+    /// What was held is not believed any more, and the server can give other texts.
+    pub fn holds_withdrawn(&self) -> bool {
+        let texts = [&self.state.license_key, &self.state.certificate];
+        texts.into_iter().flatten().any(|text| keyset::is_withdrawn(self.config, text))
+    }
+
     /// Fetches the lists that are due, or all of them.
     pub fn fetch_lists(&mut self, even_if_fresh: bool) {
         for address in self.held.list_addresses() {
             let Some(server) = self.server() else { break };
-            let stored = self.state.lists.get(&address).cloned().unwrap_or_default();
+            let mut stored = self.state.lists.get(&address).cloned().unwrap_or_default();
+            if keyset::is_withdrawn(self.config, &stored.text) {
+                // What a stolen key may have said of numbers and times binds nobody.
+                stored = StoredList::default();
+            }
             let age = self.now.saturating_sub(stored.asked_at);
             let rest = self.list_ttl(&address).min(LIST_REST_MAX_SECS);
             if !even_if_fresh && (0..rest).contains(&age) {
@@ -565,7 +713,7 @@ impl<'a> Session<'a> {
         if self.has_long_ledger() {
             self.renew();
         }
-        let Some(certificate) = self.held.fitting_certificate() else { return Ok(()) };
+        let Some(certificate) = self.held.renewable() else { return Ok(()) };
         let (id, text) = (certificate.claims().act.clone(), certificate.text().to_owned());
         let device = self.known_device();
         self.with_ledger(|session| {
@@ -584,8 +732,15 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// What the license at hand asks of software that is refused; the certificate is newer than the key or as old.
+    pub fn enforcement(&self) -> Enforcement {
+        let certificate = self.held.fitting_certificate().map(|token| token.claims().policy);
+        let key = self.held.key.as_ref().map(|token| token.claims().policy);
+        certificate.or(key).unwrap_or_default().enforcement
+    }
+
     pub fn has_certificate(&self) -> bool {
-        self.held.fitting_certificate().is_some()
+        self.held.renewable().is_some()
     }
 
     /// Whether the license at hand must be activated.
@@ -600,7 +755,7 @@ impl<'a> Session<'a> {
 
 /// One certificate, one nonce: whoever asks again after a lost answer, and two processes that ask at the same time,
 /// get the same next certificate and are not taken for clones.
-fn renewal_nonce(certificate: &str) -> String {
+pub(crate) fn renewal_nonce(certificate: &str) -> String {
     let digest = Sha256::new().chain_update(b"license-renewal\0").chain_update(certificate).finalize();
     base64url::encode(&digest[..16])
 }

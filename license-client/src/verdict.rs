@@ -116,7 +116,7 @@ impl Verdict {
     }
 
     /// One JSON object: `verdict`, `granted`, `reason`, `next_action`, and of a license `license_id`, `sku`,
-    /// `entitlements`, `ends_at` and `offline_until` (Unix seconds, null = for ever).
+    /// `entitlements`, `ends_at`, `grace_until` and `offline_until` (Unix seconds, null = for ever) and `enforcement`.
     #[must_use]
     pub fn to_json(&self, locale: &str) -> String {
         let mut json = serde_json::json!({
@@ -130,6 +130,8 @@ impl Verdict {
             json["sku"] = license.sku.as_str().into();
             json["entitlements"] = license.entitlements.as_slice().into();
             json["ends_at"] = license.ends_at.into();
+            json["grace_until"] = license.grace_until.into();
+            json["enforcement"] = license.enforcement.as_str().into();
             json["offline_until"] = license.offline_until.into();
         }
         json.to_string()
@@ -151,9 +153,11 @@ pub struct Granted {
     pub quota: Vec<QuotaClaim>,
     /// End of the license without grace, in Unix seconds; `None` = permanent.
     pub ends_at: Option<i64>,
+    /// End of the license with its grace, in Unix seconds; `None` = permanent.
+    pub grace_until: Option<i64>,
     /// How long the verdict holds without the server, grace included, in Unix seconds; `None` = for ever.
     pub offline_until: Option<i64>,
-    /// What the merchant asks the software to do about a refusal.
+    /// What the merchant asks the software to do about a refusal; [`crate::enforcement()`] answers it then.
     pub enforcement: Enforcement,
     /// How the merchant wants status lists treated.
     pub status_rule: StatusRule,

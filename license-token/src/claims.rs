@@ -2,12 +2,14 @@
 //! token stands beside the others here. Times are Unix seconds in [0, 2^53), spans half-open.
 
 mod activation;
+mod key_set;
 mod license;
 pub(crate) mod reader;
 mod shared;
 mod status_list;
 
 pub use activation::ActivationClaims;
+pub use key_set::{KeySetClaims, Withdrawal, WithdrawalMode};
 pub use license::LicenseClaims;
 pub use shared::{Env, LedgerClaim, SpecClaim, StatusRef};
 pub use status_list::StatusListClaims;
@@ -50,6 +52,7 @@ mod sealed {
     impl Sealed for super::LicenseClaims {}
     impl Sealed for super::ActivationClaims {}
     impl Sealed for super::StatusListClaims {}
+    impl Sealed for super::KeySetClaims {}
 }
 
 /// What every verdict looks at, whichever token it stands in.
@@ -106,20 +109,23 @@ pub enum AnyClaims {
     Activation(ActivationClaims),
     /// Of a status list.
     StatusList(StatusListClaims),
+    /// Of a key set.
+    KeySet(KeySetClaims),
 }
 
 impl AnyClaims {
     /// Reads a payload as claims of `typ`.
     ///
     /// # Errors
-    /// `malformed`; `wrong_type` for a type that this version only reserves.
+    /// `malformed`; `wrong_type` for a type that stands on no pinned key.
     pub fn read(typ: TokenType, payload: &Value) -> Result<Self, Refusal> {
         match typ {
             TokenType::License => LicenseClaims::read(payload).map(Self::License),
             TokenType::Activation => ActivationClaims::read(payload).map(Self::Activation),
             TokenType::StatusList => StatusListClaims::read(payload).map(Self::StatusList),
-            TokenType::ActivationRequest | TokenType::KeySet => {
-                Err(Refusal::new(crate::Code::WrongType, "this version does not read tokens of that type"))
+            TokenType::KeySet => KeySetClaims::read(payload).map(Self::KeySet),
+            TokenType::ActivationRequest => {
+                Err(Refusal::new(crate::Code::WrongType, "a request is signed by the key in its header"))
             }
         }
     }
@@ -131,6 +137,7 @@ impl AnyClaims {
             Self::License(claims) => claims.facts(),
             Self::Activation(claims) => claims.facts(),
             Self::StatusList(claims) => claims.facts(),
+            Self::KeySet(claims) => claims.facts(),
         }
     }
 }

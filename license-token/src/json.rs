@@ -10,7 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-pub use parse::{check, parse};
+pub use parse::{check, parse, parse_few};
 pub use write::ObjectWriter;
 
 /// Bounds that hold before and while text is parsed.
@@ -104,6 +104,11 @@ pub enum JsonError {
         /// The limit.
         max_depth: usize,
     },
+    /// More values than were allowed.
+    TooMany {
+        /// The limit.
+        max_values: usize,
+    },
     /// A member name stands twice in one object, escapes resolved.
     Duplicate {
         /// JSON pointer (RFC 6901) of the second one.
@@ -121,6 +126,7 @@ impl fmt::Display for JsonError {
         match self {
             Self::TooLarge { max_bytes } => write!(f, "JSON is longer than {max_bytes} bytes"),
             Self::TooDeep { max_depth } => write!(f, "JSON is nested deeper than {max_depth} levels"),
+            Self::TooMany { max_values } => write!(f, "JSON has more than {max_values} values"),
             Self::Duplicate { pointer } => write!(f, "member {pointer} stands twice"),
             Self::Malformed { offset_bytes } => write!(f, "no valid JSON at byte {offset_bytes}"),
         }

@@ -10,6 +10,7 @@ use ed25519_dalek::Signature;
 use sha2::{Digest as _, Sha256};
 
 use crate::base64url;
+use crate::claims::{KeySetClaims, Withdrawal};
 use crate::json::{self, JsonError, Limits, ObjectWriter, Value};
 
 /// Largest accepted JWK Set.
@@ -114,7 +115,7 @@ impl VerifyingKey {
         self.point.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
     }
 
-    fn from_jwk(jwk: &Value) -> Result<Option<Self>, KeySetError> {
+    pub(crate) fn from_jwk(jwk: &Value) -> Result<Option<Self>, KeySetError> {
         if jwk.as_object().is_none() {
             return Err(KeySetError::new("a key is no object"));
         }
@@ -175,6 +176,7 @@ fn is_canonical(public: &[u8; 32]) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySet {
     keys: Vec<VerifyingKey>,
+    withdrawn: Vec<Withdrawal>,
 }
 
 impl KeySet {
@@ -191,7 +193,7 @@ impl KeySet {
         if keys.iter().enumerate().any(twice) {
             return Err(KeySetError::new("a key stands twice in the set"));
         }
-        Ok(Self { keys })
+        Ok(Self { keys, withdrawn: Vec::new() })
     }
 
     /// Reads a JWK Set of at most 64 KiB. A key of another `kty`, `crv`, `use` or `role` is ignored
@@ -215,7 +217,35 @@ impl KeySet {
         self.keys.iter().find(|key| key.kid == kid)
     }
 
-    /// All keys.
+    /// These keys, taken for the pinned ones, as a key set changes them: its own are added, roots left out, and what it
+    /// withdraws is no longer believed. Verify the key set first ([`crate::trust::accept`]). A root is neither added nor
+    /// withdrawn by a key set: what a thief of the root could say about roots is worth nothing.
+    #[must_use]
+    pub fn updated_by(&self, newest: &KeySetClaims) -> Self {
+        let is_new = |key: &&VerifyingKey| key.role != Role::Root && self.get(&key.kid).is_none();
+        let added = newest.keys.iter().filter(is_new);
+        let keys: Vec<VerifyingKey> = self.keys.iter().chain(added).cloned().collect();
+        let is_root = |kid: &str| keys.iter().any(|key| key.kid == kid && key.role == Role::Root);
+        let of_issuer = |kid: &str| keys.iter().any(|key| key.kid == kid && key.issuer == newest.iss);
+        let counts = |withdrawal: &&Withdrawal| of_issuer(&withdrawal.kid) && !is_root(&withdrawal.kid);
+        let withdrawn = newest.revoked.iter().filter(counts).cloned().collect();
+        Self { keys, withdrawn }
+    }
+
+    /// The same keys, all of them believed: to recognise a text that is shown to the server that gave it out. Never for a
+    /// verdict.
+    #[must_use]
+    pub fn as_if_none_was_withdrawn(&self) -> Self {
+        Self { keys: self.keys.clone(), withdrawn: Vec::new() }
+    }
+
+    /// What is no longer believed of what the key of this id has signed.
+    #[must_use]
+    pub fn withdrawal(&self, kid: &str) -> Option<&Withdrawal> {
+        self.withdrawn.iter().find(|withdrawal| withdrawal.kid == kid)
+    }
+
+    /// All keys, also those of which not everything is believed.
     #[must_use]
     pub fn keys(&self) -> &[VerifyingKey] {
         &self.keys
@@ -240,12 +270,17 @@ impl KeySetError {
     const fn new(detail: &'static str) -> Self {
         Self { detail, member: "" }
     }
+
+    pub(crate) const fn detail(&self) -> &'static str {
+        self.detail
+    }
 }
 
 impl From<JsonError> for KeySetError {
     fn from(error: JsonError) -> Self {
         Self::new(match error {
             JsonError::TooLarge { .. } => "is longer than 64 KiB",
+            JsonError::TooMany { .. } => "has too many members",
             JsonError::TooDeep { .. } => "is nested too deeply",
             JsonError::Duplicate { .. } => "has a duplicate member",
             JsonError::Malformed { .. } => "is no valid JSON",

@@ -7,11 +7,13 @@
 //! | [`json`] | strict JSON: limits, no duplicate members, numbers kept as text |
 //! | [`base64url`] | canonical unpadded base64url |
 //! | [`key_set`] | pinned verifying keys, each bound to one issuer and one role |
+//! | [`trust`] | how a key set signed by a pinned root adds keys and takes them away |
 //! | [`token`] | text → [`UnverifiedToken`] → [`VerifiedToken`] |
 //! | [`claims`] | typed and bounded claims of each token type |
 //! | [`verdict`] | the one ordered list of checks, one stable [`Code`] per step |
 //! | [`status_list`] | revocation lists (IETF Token Status List) |
 //! | [`machine`] | committed machine components and when two machines are the same |
+//! | [`armour`] | tokens as text files and as numbered parts for QR codes |
 //! | [`ledger`] | the usage ledger: what a machine consumed of its share while offline (`docs/usage-ledger.md`) |
 //! | [`request`] | what a machine asks for, signed by its own key |
 //! | `device_key` | feature `device-key`: the key of a machine, signing ledgers and requests |
@@ -34,6 +36,7 @@
 extern crate alloc;
 
 pub mod amount;
+pub mod armour;
 pub mod base64url;
 pub mod claims;
 pub mod code;
@@ -53,11 +56,13 @@ pub mod status_list;
 pub mod term;
 pub mod token;
 pub mod token_type;
+pub mod trust;
 pub mod verdict;
 
 pub use amount::Amount;
 pub use claims::{
-    ActivationClaims, AnyClaims, Env, LedgerClaim, LicenseClaims, SpecClaim, StatusListClaims, StatusRef,
+    ActivationClaims, AnyClaims, Env, KeySetClaims, LedgerClaim, LicenseClaims, SpecClaim, StatusListClaims,
+    StatusRef, Withdrawal, WithdrawalMode,
 };
 pub use code::Code;
 #[cfg(feature = "device-key")]
@@ -74,4 +79,5 @@ pub use status_list::{StatusList, StatusValue};
 pub use term::Term;
 pub use token::{UnverifiedToken, VerifiedToken};
 pub use token_type::TokenType;
+pub use trust::{KeySetRefusal, SeenKeySet};
 pub use verdict::{Expectation, Judged, KnownList, SeenList};

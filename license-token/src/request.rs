@@ -12,6 +12,7 @@ use crate::json::{ObjectWriter, Value};
 use crate::key_set::{ed25519_verify_strict, thumbprint};
 use crate::ledger::{Head, hash_of};
 use crate::policy::words;
+use crate::token::LICENSE_KEY_END_CHARS;
 use crate::{Code, Commitment, Component, Env, Refusal, TokenType, UnverifiedToken, base64url};
 
 words! {
@@ -44,7 +45,7 @@ pub struct LedgerMark {
 pub struct RequestClaims {
     /// Product.
     pub aud: String,
-    /// License id.
+    /// License id; empty where a claim code stands for a license whose id is not known yet.
     pub sub: String,
     /// The nonce of the request that it stands in.
     pub jti: String,
@@ -60,6 +61,10 @@ pub struct RequestClaims {
     pub machine: BTreeMap<Component, Commitment>,
     /// The usage ledger that goes with it.
     pub ledger: Option<LedgerMark>,
+    /// License key or claim code: of a request that is carried to the server by hand, and of no other.
+    pub token: Option<String>,
+    /// What people call the machine, likewise.
+    pub name: Option<String>,
 }
 
 /// A request whose signature fits the key in it.
@@ -118,7 +123,7 @@ impl RequestClaims {
         }
         let claims = Self {
             aud: payload.name("aud")?,
-            sub: payload.name("sub")?,
+            sub: payload.text_if("sub", NAME_MAX_BYTES)?.unwrap_or_default(),
             jti: payload.name("jti")?,
             iat: payload.integer("iat")?,
             env: lic.word("env", Env::from_text)?,
@@ -126,7 +131,12 @@ impl RequestClaims {
             act: lic.text_if("act", NAME_MAX_BYTES)?,
             machine: lic.object_if("machine")?.map_or(Ok(BTreeMap::new()), components)?,
             ledger: lic.object_if("ledger")?.map(mark).transpose()?,
+            token: lic.text_if("token", LICENSE_KEY_END_CHARS)?,
+            name: lic.text_if("name", NAME_MAX_BYTES)?,
         };
+        if claims.sub.is_empty() && claims.token.is_none() {
+            return Err(Refusal::claim("sub", "is missing"));
+        }
         if claims.act.is_none() && claims.ask != Ask::Activate {
             return Err(Refusal::claim("act", "is missing"));
         }
@@ -137,8 +147,11 @@ impl RequestClaims {
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut payload = ObjectWriter::new();
-        payload.string("aud", &self.aud).string("sub", &self.sub).string("jti", &self.jti);
-        payload.integer("iat", self.iat);
+        payload.string("aud", &self.aud);
+        if !self.sub.is_empty() {
+            payload.string("sub", &self.sub);
+        }
+        payload.string("jti", &self.jti).integer("iat", self.iat);
         payload.object("lic", |lic| {
             lic.integer("v", CLAIMS_VERSION).string("env", self.env.as_str());
             lic.string("ask", self.ask.as_str());
@@ -158,6 +171,11 @@ impl RequestClaims {
                         out.json("more", "true");
                     }
                 });
+            }
+            for (member, text) in [("token", &self.token), ("name", &self.name)] {
+                if let Some(text) = text {
+                    lic.string(member, text);
+                }
             }
         });
         payload.finish()

@@ -66,12 +66,7 @@ impl SigningKey {
         let mut payload = ObjectWriter::new();
         claims.write(&mut payload);
         let text = self.sign_payload(C::TYPE, &payload.finish());
-        let parsed = match C::TYPE {
-            TokenType::StatusList => UnverifiedToken::parse_status_list(&text),
-            TokenType::License | TokenType::Activation | TokenType::ActivationRequest | TokenType::KeySet => {
-                UnverifiedToken::parse(&text)
-            }
-        };
+        let parsed = UnverifiedToken::parse_as(&text, C::TYPE);
         let verified =
             parsed.and_then(|token| token.verify::<C>(&self.public)).map_err(SigningError::Refused)?;
         if verified.claims() != claims {

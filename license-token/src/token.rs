@@ -11,6 +11,10 @@ use crate::{Code, KeySet, Refusal, TokenType, VerifyingKey, base64url};
 pub const TOKEN_MAX_BYTES: usize = 8 * 1024;
 /// Longest status list token: 32 KiB that do not compress, encoded twice, and its claims.
 pub const STATUS_LIST_TOKEN_MAX_BYTES: usize = 64 * 1024;
+/// Longest key set token: 64 keys, 64 withdrawals, encoded twice.
+pub const KEY_SET_TOKEN_MAX_BYTES: usize = 64 * 1024;
+/// Most JSON values in the header or payload of such a longer token: far more than one has, and few enough to hold.
+pub const LONG_TOKEN_VALUES_MAX: usize = 2_048;
 /// Longest license key that may be issued, in characters: a marketplace's string upload takes fewer than this.
 pub const LICENSE_KEY_END_CHARS: usize = 1_024;
 
@@ -51,6 +55,26 @@ impl<'a> UnverifiedToken<'a> {
         Self::parse_within(text, STATUS_LIST_TOKEN_MAX_BYTES)
     }
 
+    /// As [`Self::parse`], for a text that may be a key set: at most 64 KiB.
+    ///
+    /// # Errors
+    /// `malformed`.
+    pub fn parse_key_set(text: &'a str) -> Result<Self, Refusal> {
+        Self::parse_within(text, KEY_SET_TOKEN_MAX_BYTES)
+    }
+
+    /// As [`Self::parse`], bounded as the type is.
+    ///
+    /// # Errors
+    /// `malformed`.
+    pub fn parse_as(text: &'a str, typ: TokenType) -> Result<Self, Refusal> {
+        match typ {
+            TokenType::StatusList => Self::parse_status_list(text),
+            TokenType::KeySet => Self::parse_key_set(text),
+            TokenType::License | TokenType::Activation | TokenType::ActivationRequest => Self::parse(text),
+        }
+    }
+
     fn parse_within(text: &'a str, max_bytes: usize) -> Result<Self, Refusal> {
         if text.len() > max_bytes {
             return Err(malformed("the text is too long for a token"));
@@ -62,13 +86,20 @@ impl<'a> UnverifiedToken<'a> {
         }
         let signature = base64url::decode_array(signature)
             .ok_or(malformed("the signature is not 64 bytes of canonical base64url"))?;
-        Ok(Self { text, signing_input, header: object(header)?, payload: object(payload)?, signature })
+        let max_values = if max_bytes > TOKEN_MAX_BYTES { LONG_TOKEN_VALUES_MAX } else { usize::MAX };
+        let (header, payload) = (object(header, max_values)?, object(payload, max_values)?);
+        Ok(Self { text, signing_input, header, payload, signature })
     }
 
     /// Header and claims without any trust.
     #[must_use]
     pub fn inspect(&self) -> Untrusted<'_> {
         Untrusted { header: &self.header, claims: &self.payload }
+    }
+
+    /// `iat` as the text says it; a withdrawn key may still be believed for what is older.
+    fn issued_at(&self) -> Option<i64> {
+        self.payload.get("iat").and_then(Value::as_integer)
     }
 
     pub(crate) fn signing_input(&self) -> &str {
@@ -117,6 +148,9 @@ impl<'a> UnverifiedToken<'a> {
         if self.payload.get("iss").and_then(Value::as_str) != Some(key.issuer()) {
             return Err(Refusal::new(Code::UnknownKey, "the key belongs to another issuer"));
         }
+        if keys.withdrawal(header.kid).is_some_and(|withdrawal| withdrawal.covers(self.issued_at())) {
+            return Err(Refusal::new(Code::UnknownKey, "the key was withdrawn before this was signed"));
+        }
         if !key.verify(self.signing_input.as_bytes(), &self.signature) {
             return Err(Refusal::new(Code::BadSignature, "the signature does not verify"));
         }
@@ -127,13 +161,13 @@ impl<'a> UnverifiedToken<'a> {
     }
 }
 
-fn object(segment: &str) -> Result<Value, Refusal> {
+fn object(segment: &str, max_values: usize) -> Result<Value, Refusal> {
     let bytes = base64url::decode(segment).ok_or(malformed("a segment is not canonical base64url"))?;
-    let value = json::parse(&bytes, &Limits::TOKEN).map_err(|error| match error {
+    let value = json::parse_few(&bytes, &Limits::TOKEN, max_values).map_err(|error| match error {
         json::JsonError::Duplicate { .. } => malformed("a member stands twice in one object"),
-        json::JsonError::TooDeep { .. } | json::JsonError::TooLarge { .. } => {
-            malformed("JSON beyond the limits")
-        }
+        json::JsonError::TooDeep { .. }
+        | json::JsonError::TooLarge { .. }
+        | json::JsonError::TooMany { .. } => malformed("JSON beyond the limits"),
         json::JsonError::Malformed { .. } => malformed("header or payload is no JSON"),
     })?;
     if value.as_object().is_none() {

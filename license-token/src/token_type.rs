@@ -13,7 +13,7 @@ pub enum TokenType {
     StatusList,
     /// `license-activation-request+jwt`: an air-gapped request; reserved, signed by a device key.
     ActivationRequest,
-    /// `license-keyset+jwt`: the next verifying keys; reserved, signed by the root key.
+    /// `license-keyset+jwt`: the next verifying keys, signed by the root key.
     KeySet,
 }
 

@@ -142,12 +142,7 @@ pub fn judge(
     expected: TokenType,
     expect: &Expectation<'_>,
 ) -> Result<Judged<AnyClaims>, Refusal> {
-    let parsed = match expected {
-        TokenType::StatusList => UnverifiedToken::parse_status_list(text)?,
-        TokenType::License | TokenType::Activation | TokenType::ActivationRequest | TokenType::KeySet => {
-            UnverifiedToken::parse(text)?
-        }
-    };
+    let parsed = UnverifiedToken::parse_as(text, expected)?;
     let token = parsed.verify_as(keys, expected)?;
     let standing = judge_facts(&token.claims().facts(), expect)?;
     Ok(Judged { token, standing })

@@ -1,5 +1,7 @@
 //! Single rules of the format that need no token: JSON, amounts, terms, lists, machines, key sets, signing.
 
+#[path = "rules/key_sets.rs"]
+mod key_sets;
 #[path = "rules/ledger.rs"]
 mod ledger;
 mod support;
@@ -34,6 +36,8 @@ fn json_errors_say_what_and_where() {
 
 #[test]
 fn equal_names_in_different_objects_are_no_duplicates() {
+    assert_eq!(json::parse_few(b"[0,[1]]", &SMALL, 3), Err(JsonError::TooMany { max_values: 3 }));
+    assert!(json::parse_few(b"[0,[1]]", &SMALL, 4).is_ok());
     assert!(json::check(br#"[{"a":1},{"a":{"b":1}}]"#, &Limits { max_bytes: 64, max_depth: 3 }).is_ok());
 }
 

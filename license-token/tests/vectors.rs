@@ -1,8 +1,8 @@
-//! The vectors under `tests/vectors/token`: each says for itself what a verifier must answer.
+//! The vectors in `tests/vectors/token.jsonl`: each says for itself what a verifier must answer.
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -10,40 +10,34 @@ use license_token::Code;
 use serde_json::Value;
 use support::{catalogue, repository, vector};
 
-fn folder() -> PathBuf {
-    repository().join("tests/vectors/token")
+const WRITE: &str = "cargo test -p license-token --test vectors -- --ignored write_the_vectors";
+
+fn path() -> PathBuf {
+    repository().join("tests/vectors/token.jsonl")
 }
 
-/// File name without its ending → text.
-fn files() -> BTreeMap<String, String> {
-    let file = |entry: std::io::Result<fs::DirEntry>| {
-        let path = entry.expect("a readable folder").path();
-        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-        (name, fs::read_to_string(&path).expect("a readable file"))
-    };
-    fs::read_dir(folder()).expect("the folder of vectors").map(file).collect()
+fn vectors() -> Vec<Value> {
+    vector::read(&fs::read_to_string(path()).expect("the file of vectors"))
 }
 
 #[test]
-fn every_vector_of_the_folder_gets_its_verdict() {
+fn every_vector_of_the_file_gets_its_verdict() {
     let mut wrong = Vec::new();
-    let files = files();
-    for (name, text) in &files {
-        let vector: Value = serde_json::from_str(text).expect("a vector is JSON");
-        let said = vector::run(&vector).err().map(Code::as_str);
+    let vectors = vectors();
+    for vector in &vectors {
+        let said = vector::run(vector).err().map(Code::as_str);
         let expected = vector["verdict"]["code"].as_str();
         if said != expected || vector["verdict"]["valid"] != expected.is_none() {
-            wrong.push(format!("{name}: expected {expected:?}, the verifier says {said:?}"));
+            wrong.push(format!("{}: expected {expected:?}, the verifier says {said:?}", vector["id"]));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(files.len() > 150, "only {} vectors were read", files.len());
+    assert!(vectors.len() >= 500, "only {} vectors were read", vectors.len());
 }
 
 #[test]
 fn every_code_has_a_vector() {
-    let vectors: Vec<Value> =
-        files().values().map(|text| serde_json::from_str(text).expect("JSON")).collect();
+    let vectors = vectors();
     for code in Code::ALL {
         let has_one = vectors.iter().any(|vector| vector["verdict"]["code"] == code.as_str());
         assert!(has_one, "no vector is refused with `{code}`");
@@ -51,29 +45,30 @@ fn every_code_has_a_vector() {
 }
 
 #[test]
-fn the_folder_is_what_the_catalogue_writes() {
-    let written: BTreeMap<String, String> =
-        catalogue::all().iter().map(|vector| (vector.name.clone(), vector.text())).collect();
-    assert_eq!(written.len(), catalogue::all().len(), "two vectors have one name");
-    let files = files();
-    assert_eq!(files.keys().collect::<Vec<_>>(), written.keys().collect::<Vec<_>>());
-    for (name, text) in &written {
-        assert_eq!(
-            &files[name], text,
-            "{name} differs: cargo test -p license-token -- --ignored write_the_vectors"
-        );
-    }
+fn no_two_vectors_ask_the_same_or_have_one_name() {
+    let vectors = vectors();
+    let ids: BTreeSet<String> = vectors.iter().map(|vector| vector["id"].to_string()).collect();
+    assert_eq!(ids.len(), vectors.len(), "two vectors have one id");
+    let question = |vector: &Value| {
+        let members = ["keys", "token", "status_list", "seen", "expect"];
+        members.map(|member| vector[member].to_string()).concat()
+    };
+    let mut asked = BTreeSet::new();
+    let again: Vec<&Value> =
+        vectors.iter().filter(|vector| !asked.insert(question(vector))).map(|vector| &vector["id"]).collect();
+    assert!(again.is_empty(), "asked before: {again:?}");
 }
 
 #[test]
-#[ignore = "writes tests/vectors/token anew; run it after changing the catalogue"]
+fn the_file_is_what_the_catalogue_writes() {
+    let (written, file) = (vector::file(&catalogue::all()), fs::read_to_string(path()).expect("the file"));
+    let differs = file.lines().zip(written.lines()).find(|(before, now)| before != now);
+    assert!(differs.is_none(), "{differs:?} differ: {WRITE}");
+    assert_eq!(file.len(), written.len(), "{WRITE}");
+}
+
+#[test]
+#[ignore = "writes tests/vectors/token.jsonl anew; run it after changing the catalogue"]
 fn write_the_vectors() {
-    let folder = folder();
-    if folder.exists() {
-        fs::remove_dir_all(&folder).expect("the old vectors go");
-    }
-    fs::create_dir_all(&folder).expect("a folder");
-    for vector in catalogue::all() {
-        fs::write(folder.join(format!("{}.json", vector.name)), vector.text()).expect("a file");
-    }
+    fs::write(path(), vector::file(&catalogue::all())).expect("the file can be written");
 }

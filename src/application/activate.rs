@@ -59,7 +59,9 @@ pub(super) struct NextLease<'a> {
     pub(super) follows: Option<u64>,
     /// The caller's nonce.
     pub(super) nonce: &'a str,
-    pub(super) now: Instant,
+    /// For a machine that is never online.
+    pub(super) is_air_gap: bool,
+    pub(super) starts_at: Instant,
 }
 
 /// A license with its places, as loaded.
@@ -76,6 +78,7 @@ impl App {
     /// again gets the same certificate.
     pub async fn activate(&self, command: &Activate) -> Result<Activated, UseCaseError> {
         let _turn = self.turn(&command.license).await;
+        self.believed_if_there(&command.merchant, &command.license).await?;
         let activated = decided!(self, self.try_activate(command))?;
         self.note_use(&command.merchant, &command.license, activated.activation.as_str()).await;
         Ok(activated)
@@ -130,14 +133,15 @@ impl App {
         let needs_leases = places.of_machine(&command.machine).is_none() && places.are_taken(limit);
         let activations =
             if needs_leases { self.activations_of(license, places).await? } else { BTreeMap::new() };
-        match places.decide(&command.machine, limit, &activations, now) {
+        let freeing = self.freeing(license, now);
+        match places.decide(&command.machine, limit, &activations, freeing) {
             Ok(PlaceDecision::Keep(id)) => self.activate_again(&loaded, command, &id, restore, now).await,
             Ok(PlaceDecision::Take) => self.take_place(loaded, command, None, now).await,
             Ok(PlaceDecision::TakeFrom(id)) => {
                 let key = RecordKey::Activation(command.merchant.clone(), command.license.clone(), id);
                 let old: Option<Versioned<Activation>> = find(self.store.as_ref(), key).await?;
                 // It may have been renewed since it was looked at: then its certificate holds again.
-                let old = old.filter(|old| old.value.has_lapsed(now)).ok_or(StoreError::Conflict)?;
+                let old = old.filter(|old| freeing.frees(&old.value)).ok_or(StoreError::Conflict)?;
                 self.take_place(loaded, command, Some(old), now).await
             }
             Err(full @ Refusal::MachineLimitReached { .. }) if had_one => {
@@ -220,14 +224,17 @@ impl App {
             created_at: now,
             state: ActivationState::Ended { at: now, cause: EndCause::Holder },
         };
-        let first = NextLease { generation: GENERATION_FIRST, follows: None, nonce: &command.nonce, now };
+        let is_air_gap = command.device.air_gap.is_some();
+        let (generation, nonce) = (GENERATION_FIRST, &command.nonce);
+        let starts_at = self.lease_start(license, None, now);
+        let first = NextLease { generation, follows: None, nonce, is_air_gap, starts_at };
         let settling = Settling {
             license: &loaded.license,
             activation: &activation,
             request: &command.device,
             generation: 0,
             change: KeyChange::Allowed,
-            usable_until: Some(usable_until(license, now)),
+            usable_until: Some(usable_until(license, is_air_gap, starts_at)),
             now,
         };
         let settled = self.settle_device(&settling).await?;
@@ -265,18 +272,25 @@ impl App {
             found.ok_or_else(|| StoreError::Failed(format!("a place names {id}, which is not there")))?;
         let lease = found.value.lease()?;
         let untouched_since = restore.untouched(found.revision);
-        if lease.nonce == command.nonce && lease.validity.holds_at(now) && untouched_since.is_none() {
+        let is_good = !self.is_withdrawn_lease(&command.merchant, lease);
+        if lease.nonce == command.nonce
+            && !lease.validity.has_ended(now)
+            && untouched_since.is_none()
+            && is_good
+        {
             return self.activated(loaded, &found.value, false);
         }
         let generation = lease.next_generation(untouched_since);
-        let next = NextLease { generation, follows: None, nonce: &command.nonce, now };
+        let is_air_gap = command.device.air_gap.is_some();
+        let starts_at = self.lease_start(&loaded.license.value, Some(&found.value), now);
+        let next = NextLease { generation, follows: None, nonce: &command.nonce, is_air_gap, starts_at };
         let settling = Settling {
             license: &loaded.license,
             activation: &found.value,
             request: &command.device,
             generation: lease.generation,
             change: KeyChange::Allowed,
-            usable_until: Some(usable_until(&loaded.license.value, now)),
+            usable_until: Some(usable_until(&loaded.license.value, is_air_gap, starts_at)),
             now,
         };
         let settled = self.settle_device(&settling).await?;
@@ -317,9 +331,9 @@ impl App {
         settled: &SettledDevice,
         next: &NextLease<'_>,
     ) -> Result<(), UseCaseError> {
-        let now = next.now;
+        let now = next.starts_at;
         let license = &loaded.license.value;
-        let (validity, renew) = lease_of(license, now);
+        let (validity, renew) = lease_of(license, next.is_air_gap, now);
         let half = validity.ends_at.map_or(now, |end| now + (end - now) / 2);
         let lease = Lease {
             validity,
@@ -368,10 +382,14 @@ impl App {
 }
 
 /// The span of a lease that begins now, and after how long it is renewed.
-fn lease_of(license: &License, now: Instant) -> (Validity, TimeDelta) {
+fn lease_of(license: &License, is_air_gap: bool, now: Instant) -> (Validity, TimeDelta) {
     let (machine, offline) = (&license.sold.machine, &license.sold.offline);
     let (length, renew) = match machine.binding {
         Binding::Floating => (machine.floating_lease, machine.floating_lease / 3),
+        // What is carried by hand is asked for as late as is safe: at half of the lease.
+        Binding::Hardware | Binding::DeviceKey | Binding::Unbound if is_air_gap => {
+            (offline.air_gap_lease, offline.air_gap_lease)
+        }
         Binding::Hardware | Binding::DeviceKey | Binding::Unbound => (offline.lease, offline.renew_after),
     };
     let span = |length| TimeDelta::from_std(length).unwrap_or(TimeDelta::days(366));
@@ -381,8 +399,8 @@ fn lease_of(license: &License, now: Instant) -> (Validity, TimeDelta) {
 
 /// How long software goes on with a lease that begins now: grace belongs to the license's end, so a lease that is cut
 /// there lasts through it.
-pub(super) fn usable_until(license: &License, now: Instant) -> Instant {
-    let end = lease_of(license, now).0.ends_at.unwrap_or(now);
+pub(super) fn usable_until(license: &License, is_air_gap: bool, now: Instant) -> Instant {
+    let end = lease_of(license, is_air_gap, now).0.ends_at.unwrap_or(now);
     let grace = TimeDelta::from_std(license.sold.offline.grace).unwrap_or_default();
     if license.validity.ends_at == Some(end) { end + grace } else { end }
 }

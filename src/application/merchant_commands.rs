@@ -19,7 +19,7 @@ const IDEMPOTENCY_DAYS: i64 = 31;
 const ACTIVATIONS_SHOWN_MAX: usize = 1_000;
 /// Most key texts of one license that have not ended. A revocation writes the status-list entry of each, all in one
 /// commit; so no more are made than that commit can hold.
-const KEYS_MAX: usize = 500;
+pub(super) const KEYS_MAX: usize = 500;
 
 /// The identity of a request, so that the same request again changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Use cases: one verb per file, and the ports they need. No web framework, no database, no status code.
 
 mod activate;
+mod answer_air_gap_request;
 mod api_tokens;
 mod app;
 mod apply_catalog;
@@ -31,11 +32,16 @@ mod import_licenses;
 mod issue_license;
 mod job_lanes;
 mod keep_sold;
+mod key_keeper;
+mod key_rings;
+mod lease_time;
 mod license_change;
 mod map_order;
+mod match_withdrawn;
 mod merchant_commands;
 mod metered_instances;
 mod mint;
+mod name_sold;
 mod notice_order;
 pub mod ports;
 mod publish_status_lists;
@@ -51,16 +57,22 @@ mod record_usage;
 mod redeem_claim;
 mod redeem_code;
 mod refresh_instance;
+mod reissue_withdrawn;
 mod release_instance;
+mod release_place;
 mod renew_activation;
 mod report_use;
+mod retire_key;
+mod revoke_key;
 mod roll_up_usage;
+mod rotate_key;
 mod run_jobs;
 mod set_app_info;
 mod settle_code;
 mod settle_device;
 mod settle_purchase;
 mod settle_reservation;
+mod sign_key_set;
 mod status_slots;
 mod sweep_lapsed;
 mod sync_kit;
@@ -81,6 +93,7 @@ mod watch_channels;
 mod watched_calls;
 
 pub use activate::{Activate, Activated};
+pub use answer_air_gap_request::{AirGapAnswer, AirGapRequest};
 pub use app::{App, Signals, UseCaseError};
 pub use apply_catalog::{
     Applied, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, ApplyMode, Catalog,
@@ -103,6 +116,7 @@ pub use import_licenses::{Import, ImportReport, ImportRow, NumberedRow, RowMista
 pub use issue_license::IssueLicense;
 pub use map_order::{MapOrder, Mapped};
 pub use merchant_commands::{IdempotencyIdentity, KeepActivations, LicenseAction, MerchantCommand};
+pub use name_sold::SoldNames;
 pub use publish_status_lists::{Published, STATUS_LIST_LIFETIME_DAYS, STATUS_LIST_TTL_HOURS};
 pub use rank_order::LaterOrder;
 pub use record_call::{AnsweredCall, CallSigner, CallSubject};
@@ -111,6 +125,9 @@ pub use record_usage::{
 };
 pub use redeem_code::Redeemed;
 pub use renew_activation::{Credential, RenewActivation};
+pub use retire_key::Retirement;
+pub use revoke_key::RevokeKey;
+pub use rotate_key::RotateKey;
 pub use set_app_info::SetAppInfo;
 pub use settle_device::{DeviceProof, DeviceRequest};
 pub use settle_purchase::Settled;

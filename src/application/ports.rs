@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 pub use super::disk_room::{DiskLevel, DiskState, Urgency};
+pub use super::key_keeper::{HeldKey, KeyKeeper, SignedKeySet};
 pub use super::record::Versioned;
 use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
 use super::tell_standing::tell_standing;
@@ -443,10 +444,13 @@ pub struct MoveStand {
     pub revision: u64,
 }
 
-/// Reads the wall clock; the only one that does.
+/// Reads the machine's clocks; the only one that does.
 pub trait Clock: Send + Sync {
-    /// The present instant, UTC.
+    /// The present instant, UTC, as the wall clock shows it: it may be set, ahead and back.
     fn now(&self) -> Instant;
+
+    /// What has passed since an arbitrary moment before this process asked first. It is never set.
+    fn elapsed(&self) -> Duration;
 }
 
 /// Makes ids and randomness.
@@ -492,7 +496,7 @@ pub struct CertificateOrder<'a> {
 }
 
 /// Signs. Implementations verify each signature before it leaves.
-pub trait Signer: Send + Sync {
+pub trait Signer: KeyKeeper {
     /// Makes the merchant's keys if it has none; `Ok(false)` if it has them all.
     fn prepare_merchant(&self, merchant: &Merchant) -> Result<bool, SigningError>;
 

@@ -3,11 +3,11 @@
 use crate::domain::{
     Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk,
     CallId, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, CustomerDigest, Device, Erasure,
-    EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KitInterface, License, LicenseId,
-    Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId,
-    Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene, Reservation,
-    ReservationId, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot,
-    TokenDigest, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, authorization_code,
+    EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeyRing, KitInterface, License,
+    LicenseId, Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef,
+    PackageId, Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene,
+    Reservation, ReservationId, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber,
+    StatusSlot, TokenDigest, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, authorization_code,
 };
 
 /// The key of one record.
@@ -68,6 +68,8 @@ pub enum RecordKey {
     Idempotency(MerchantId, [u8; 32]),
     /// The last restore of this store, if there was one.
     Restore,
+    /// The signing keys of a merchant.
+    KeyRing(MerchantId),
     /// That a customer's personal data was erased.
     Erasure(MerchantId, CustomerDigest),
     /// What a marketplace told of a company.
@@ -590,6 +592,7 @@ impl Record {
             | Self::Event(_)
             | Self::Restore(_)
             | Self::Erasure(_)
+            | Self::KeyRing(_)
             | Self::Kit(_)
             | Self::Calls(_)
             | Self::Standing(_)
@@ -650,6 +653,7 @@ records! {
     Idempotency(Idempotency) = |it| RecordKey::Idempotency(it.merchant.clone(), it.key_digest);
     Restore(Restore) = |_it| RecordKey::Restore;
     Erasure(Erasure) = |it| RecordKey::Erasure(it.merchant.clone(), it.customer);
+    KeyRing(KeyRing) = |it| RecordKey::KeyRing(it.merchant.clone());
     Kit(KitRecord) = |it| RecordKey::Kit {
         merchant: it.merchant.clone(),
         marketplace: it.marketplace,

@@ -53,6 +53,7 @@ impl App {
     /// without a new paste.
     pub async fn renew_activation(&self, command: &RenewActivation) -> Result<Activated, UseCaseError> {
         let _turn = self.turn(&command.license).await;
+        self.believed_if_there(&command.merchant, &command.license).await?;
         let renewed = decided!(self, self.try_renew(command))?;
         self.note_use(&command.merchant, &command.license, command.activation.as_str()).await;
         Ok(renewed)
@@ -84,6 +85,12 @@ impl App {
         let (generation, follows) = match &command.credential {
             Credential::Certificate { generation, .. } => {
                 match found.value.decide_renewal(*generation, &command.nonce, untouched_since) {
+                    // What is not believed any more is no answer: the machine gets another one under the same number.
+                    Ok(RenewalDecision::Repeat(lease))
+                        if self.is_withdrawn_lease(&command.merchant, lease) =>
+                    {
+                        (lease.generation + 1, Some(*generation))
+                    }
                     Ok(RenewalDecision::Repeat(_)) => return self.activated(&loaded, &found.value, false),
                     Ok(RenewalDecision::Next { generation, follows }) => (generation, follows),
                     Err(refusal) => return self.refuse_renewal(&found.value, refusal).await,
@@ -97,13 +104,16 @@ impl App {
                     let why = "a renewal with a license key needs the machine".to_owned();
                     return Err(Refusal::Invalid { pointer: "/machine".into(), why }.into());
                 }
-                if lease.nonce == command.nonce && untouched_since.is_none() {
+                let is_good = !self.is_withdrawn_lease(&command.merchant, lease);
+                if lease.nonce == command.nonce && untouched_since.is_none() && is_good {
                     return self.activated(&loaded, &found.value, false);
                 }
                 (lease.next_generation(untouched_since), None)
             }
         };
-        let next = NextLease { generation, follows, nonce: &command.nonce, now };
+        let is_air_gap = command.device.air_gap.is_some();
+        let starts_at = self.lease_start(license, Some(&found.value), now);
+        let next = NextLease { generation, follows, nonce: &command.nonce, is_air_gap, starts_at };
         let settling = Settling {
             license: &loaded.license,
             activation: &found.value,
@@ -111,7 +121,7 @@ impl App {
             // After a restore the machine may have a newer certificate than is known here.
             generation: generation.saturating_sub(1).max(follows.unwrap_or(0)),
             change: KeyChange::Refused,
-            usable_until: Some(usable_until(license, now)),
+            usable_until: Some(usable_until(license, is_air_gap, starts_at)),
             now,
         };
         let settled = self.settle_device(&settling).await?;
@@ -163,7 +173,7 @@ impl App {
         Err(refusal.into())
     }
 
-    async fn find_activation(
+    pub(super) async fn find_activation(
         &self,
         merchant: &MerchantId,
         license: &LicenseId,

@@ -31,6 +31,9 @@ pub struct DeviceRequest {
     pub proof: Option<DeviceProof>,
     /// What it wants to hold for use without the server; at most [`super::QUOTA_ASKS_MAX`] metrics.
     pub quota: Vec<QuotaAsk>,
+    /// Of a machine that is never online: what its request is known by. Such a request is answered once, and again while
+    /// its answer is the newest; what is granted holds for the air-gap lease.
+    pub air_gap: Option<[u8; 32]>,
 }
 
 /// What became of an activation's device record.
@@ -133,7 +136,9 @@ impl App {
                 KeyChange::Refused => return Err(Refusal::MachineMismatch.into()),
             }
         }
-        let (place, counted) = self.settle_shares(settling, &mut device, proof).await?;
+        let remembered = self.remember_air_gap(settling).await?;
+        let (place, mut counted) = self.settle_shares(settling, &mut device, proof).await?;
+        counted.extend(remembered);
         let is_changed = before.as_ref() != Some(&device);
         Ok(SettledDevice { device: Some(device), revision, is_changed, place, counted })
     }
@@ -198,7 +203,7 @@ impl App {
         let key = RecordKey::Activation(owner.merchant.clone(), owner.id.clone(), id.clone());
         let found: Option<Versioned<Activation>> = find(self.store.as_ref(), key).await?;
         let Some(Versioned { value: activation, .. }) = found else { return Ok(false) };
-        let request = DeviceRequest { proof: Some(proof.clone()), quota: Vec::new() };
+        let request = DeviceRequest { proof: Some(proof.clone()), ..DeviceRequest::default() };
         let settling = Settling {
             license,
             activation: &activation,

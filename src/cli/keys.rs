@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::api::escaped;
 use super::backup::{cannot, text};
+use super::keys_rotation::{KeySetCommand, Retire, Revoke, Rotate, Stage, run_drill};
 use super::{Common, Failure, SettingFlags, Table};
 use crate::age::Identity;
 use crate::application::ports::Clock as _;
@@ -29,6 +30,22 @@ use crate::signing::{
 pub enum Keys {
     /// List the signing keys by role.
     List,
+    /// Let another key sign for a role: it is told to clients in a new key set, then signs. What the one before signed stays
+    /// good.
+    Rotate(Rotate),
+    /// Take leave of a key that signs no more. Refused while a license key, certificate or status list hangs on it.
+    Retire(Retire),
+    /// Stop believing a key: it was stolen, or given up. What it signed is made anew.
+    Revoke(Revoke),
+    /// Make a key in the keys folder that signs nothing before `rotate`. For servers on a database, which make none
+    /// themselves: run it in one place, then copy the folder to every server.
+    Stage(Stage),
+    /// The key set that tells clients of all this, and its signature by a root that is kept elsewhere.
+    #[command(subcommand)]
+    Keyset(KeySetCommand),
+    /// Rehearse a theft on a temporary store: keys are stolen and misused, rotated and revoked; forgeries must be refused by
+    /// the server, old clients and new ones, and no honest customer locked out. Needs no server.
+    Drill,
     /// Print the JWK Set that client software embeds; needs no token.
     Public,
     /// Make the keys of a new merchant in the keys folder. For servers on a database, which make none themselves: run
@@ -82,6 +99,12 @@ impl Keys {
             Self::Backup(command) => return command.back_up(common),
             Self::Restore(command) => return command.restore(common),
             Self::Identity(command) => return command.run(common),
+            Self::Rotate(command) => return command.run(common),
+            Self::Retire(command) => return command.run(common),
+            Self::Revoke(command) => return command.run(common),
+            Self::Stage(command) => return command.run(common),
+            Self::Keyset(command) => return command.run(common),
+            Self::Drill => return run_drill(common),
             Self::List => common.output().answer(&common.api()?.get("/v1/merchant/keys")?, listing),
             Self::Public => {
                 let api = common.api()?;
@@ -214,6 +237,7 @@ fn count(answer: &Value) -> usize {
 }
 
 fn listing(answer: &Value) -> String {
-    let columns = [("KEY", "kid"), ("ROLE", "role"), ("ISSUER", "issuer")];
+    let columns =
+        [("KEY", "kid"), ("ROLE", "role"), ("STATE", "state"), ("HERE", "here"), ("ISSUER", "issuer")];
     Table::of_items(&answer["items"], &columns).render()
 }

@@ -62,8 +62,15 @@ fn token_type(text: &str) -> Result<TokenType, String> {
 
 /// One answer, and whether it accepts.
 struct Answer {
-    value: Value,
+    /// JSON text: a number of a member that nobody knows may be beyond what [`Value`] holds.
+    text: String,
     accepted: bool,
+}
+
+impl Answer {
+    fn refused(value: &Value) -> Self {
+        Self { text: value.to_string(), accepted: false }
+    }
 }
 
 /// Does it. One token: 0 accepted, 1 refused. Many lines: 0 when every line was answered.
@@ -96,14 +103,13 @@ impl Verify {
         let expected = self.typ.unwrap_or_else(|| named_type(text));
         match judge(text, keys, expected, &expect) {
             Ok(judged) => {
-                let claims = to_json(judged.token.payload());
-                Answer { value: json!({ "valid": true, "code": null, "claims": claims }), accepted: true }
+                let claims = judged.token.payload();
+                Answer { text: format!(r#"{{"claims":{claims},"code":null,"valid":true}}"#), accepted: true }
             }
             Err(refusal) => {
                 let code = refusal.code().as_str();
                 let reason = refusal.to_string();
-                let value = json!({ "valid": false, "code": code, "reason": reason, "claims": null });
-                Answer { value, accepted: false }
+                Answer::refused(&json!({ "valid": false, "code": code, "reason": reason, "claims": null }))
             }
         }
     }
@@ -121,24 +127,15 @@ fn inspect(text: &str) -> Answer {
     match UnverifiedToken::parse_status_list(text) {
         Ok(token) => {
             let untrusted = token.inspect();
-            let value = json!({
-                "trusted": false,
-                "header": to_json(untrusted.header),
-                "claims": to_json(untrusted.claims),
-            });
-            Answer { value, accepted: true }
+            let (claims, header) = (untrusted.claims, untrusted.header);
+            let text = format!(r#"{{"claims":{claims},"header":{header},"trusted":false}}"#);
+            Answer { text, accepted: true }
         }
         Err(refusal) => {
-            let value =
-                json!({ "trusted": false, "code": refusal.code().as_str(), "reason": refusal.to_string() });
-            Answer { value, accepted: false }
+            let (code, reason) = (refusal.code().as_str(), refusal.to_string());
+            Answer::refused(&json!({ "trusted": false, "code": code, "reason": reason }))
         }
     }
-}
-
-/// The strict parser's value in the JSON library's form; numbers of tokens are whole and fit.
-fn to_json(value: &license_token::json::Value) -> Value {
-    serde_json::from_str(&value.to_string()).unwrap_or(Value::Null)
 }
 
 /// Answers the single token, or each line; whether the exit code is 0.
@@ -155,7 +152,7 @@ fn answer_all(jsonl: bool, answer: impl Fn(&str) -> Answer) -> Result<bool, Fail
             return Err(Failure::Usage("the token is read from the standard input, and nothing came".into()));
         }
         let answer = answer(text);
-        line(&answer.value.to_string());
+        line(&answer.text);
         return Ok(answer.accepted);
     }
     let (mut lines, mut last_accepted) = (0_u64, true);
@@ -165,7 +162,7 @@ fn answer_all(jsonl: bool, answer: impl Fn(&str) -> Answer) -> Result<bool, Fail
             continue;
         }
         let answer = answer_line(&String::from_utf8_lossy(&text), &answer);
-        line(&answer.value.to_string());
+        line(&answer.text);
         (lines, last_accepted) = (lines + 1, answer.accepted);
     }
     Ok(lines != 1 || last_accepted)
@@ -173,7 +170,7 @@ fn answer_all(jsonl: bool, answer: impl Fn(&str) -> Answer) -> Result<bool, Fail
 
 /// A line is a token, a JSON string, or an object with the member `token`.
 fn answer_line(text: &str, answer: &impl Fn(&str) -> Answer) -> Answer {
-    let error = |error: &str| Answer { value: json!({ "error": error }), accepted: false };
+    let error = |error: &str| Answer::refused(&json!({ "error": error }));
     if !text.starts_with(['{', '"', '[']) {
         return answer(text);
     }

@@ -15,9 +15,9 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn new(json: bool) -> Self {
+    pub fn new(json: bool, title: &str) -> Self {
         let report = Self { json, steps: Vec::new(), facts: serde_json::Map::new() };
-        report.say("lictor demo: a purchase becomes a license key that verifies offline\n");
+        report.say(&format!("{title}\n"));
         report
     }
 

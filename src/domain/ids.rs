@@ -99,6 +99,10 @@ const SLUG: &str = "1 to 64 lower-case letters, digits and inner hyphens";
 
 id!(/// Who sells. Chosen by the operator.
     MerchantId, "1 to 64 lower-case letters, digits and inner hyphens", is_slug);
+id!(/// A signing key: the RFC 7638 thumbprint of its public half.
+KeyId, "43 characters of base64url, as `lictor keys list` shows it", |text| {
+    text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+});
 id!(/// A product of a merchant: `aud` of its tokens.
     ProductId, "1 to 64 lower-case letters, digits and inner hyphens", is_slug);
 id!(/// What can be bought of a product.

@@ -81,6 +81,17 @@ pub enum Refusal {
     /// A usage ledger is wrong at a place; what stands before it was counted.
     #[error("the usage ledger is refused from entry {} on: {}", .0.seq, .0.fault.as_str())]
     LedgerRefused(LedgerPlace),
+    /// A request that was carried by hand was answered before, and its answer is no longer the newest.
+    #[error("the request was answered before, and its answer is not the newest any more")]
+    AirGapAnswered,
+    /// Places were freed by hand as often as the spec allows; this one is free when its lease ends.
+    #[error("{moves} places were freed by hand within 30 days; this one is free at {free_at}")]
+    MovesExhausted {
+        /// How often the spec allows it.
+        moves: u32,
+        /// End of the lease.
+        free_at: Instant,
+    },
     /// The activation no longer holds a place.
     #[error("the activation has ended")]
     ActivationEnded,
@@ -95,6 +106,12 @@ pub enum Refusal {
     IllegalState {
         /// The rule in words.
         why: &'static str,
+    },
+    /// Something hangs on a signing key.
+    #[error("{why}")]
+    KeyRefused {
+        /// What, in words.
+        why: String,
     },
     /// Only a held order can be mapped.
     #[error("the order is {state}, not held")]
@@ -189,7 +206,11 @@ impl Refusal {
             Self::MachineLimitReached { .. } => "machine_limit_reached",
             Self::CloneSuspected => "clone_suspected",
             Self::LedgerRefused(_) => "ledger_refused",
-            Self::ActivationEnded | Self::IllegalState { .. } => "illegal_state",
+            Self::ActivationEnded
+            | Self::AirGapAnswered
+            | Self::MovesExhausted { .. }
+            | Self::IllegalState { .. }
+            | Self::KeyRefused { .. } => "illegal_state",
             Self::NotFound { .. } => "not_found",
             Self::OrderNotHeld { .. } => "order_not_held",
             Self::SkuTaken { .. } => "sku_taken",
@@ -220,11 +241,14 @@ impl Refusal {
             | Self::LicenseRevoked
             | Self::LicenseReleased
             | Self::LicenseSuspended => Some(NextAction::ContactSeller),
-            Self::LicenseNotStarted | Self::LedgerRefused(_) | Self::RevisionConflict { .. } => {
-                Some(NextAction::Retry)
-            }
-            Self::NotFound { .. }
+            Self::MovesExhausted { .. }
+            | Self::LicenseNotStarted
+            | Self::LedgerRefused(_)
+            | Self::RevisionConflict { .. } => Some(NextAction::Retry),
+            Self::AirGapAnswered
+            | Self::NotFound { .. }
             | Self::IllegalState { .. }
+            | Self::KeyRefused { .. }
             | Self::OrderNotHeld { .. }
             | Self::SkuTaken { .. }
             | Self::SpecUnfit { .. }

@@ -139,8 +139,8 @@ pub async fn renew(
         [("/certificate", request.certificate.as_deref()), ("/license_key", request.license_key.as_deref())];
     let text = credential(&headers, &members)?;
     let (holder, activation, credential) = match &request.certificate {
-        Some(_) => by_certificate(state.certificate_holder(text)?, &id)?,
-        None => by_license_key(state.key_holder(text)?, &id)?,
+        Some(_) => by_certificate(state.certificate_holder(text).await?, &id)?,
+        None => by_license_key(state.key_holder(text).await?, &id)?,
     };
     let proof = request.proof.as_deref().map(|text| {
         let (ask, nonce) = (Ask::Renew, Some(request.nonce.as_str()));
@@ -168,7 +168,7 @@ pub async fn release(
 ) -> Reply {
     let request: ReleaseRequest = body::parse_or_empty(&body)?;
     let text = credential(&headers, &[("/certificate", request.certificate.as_deref())])?;
-    let shown = state.certificate_holder(text)?;
+    let shown = state.certificate_holder(text).await?;
     let generation = shown.generation;
     let (holder, activation, _credential) = by_certificate(shown, &id)?;
     let proof = request.proof.as_deref().map(|text| {
@@ -217,7 +217,8 @@ fn device(
             Err(ApiError::invalid("/ledger", "a ledger goes with a request signed by the same key"))
         }
         (proof, ledger) => {
-            Ok(DeviceRequest { proof: proof.map(|proof| proof.with_ledger(ledger)).transpose()?, quota })
+            let proof = proof.map(|proof| proof.with_ledger(ledger)).transpose()?;
+            Ok(DeviceRequest { proof, quota, air_gap: None })
         }
     }
 }

@@ -67,7 +67,9 @@ fn refused(error: JsonError) -> ApiError {
     match error {
         JsonError::TooLarge { max_bytes } => ApiError::TooLarge { max_bytes },
         JsonError::Duplicate { pointer } => ApiError::DuplicateMember { pointer },
-        JsonError::TooDeep { .. } | JsonError::Malformed { .. } => ApiError::MalformedJson,
+        JsonError::TooDeep { .. } | JsonError::TooMany { .. } | JsonError::Malformed { .. } => {
+            ApiError::MalformedJson
+        }
     }
 }
 

@@ -304,11 +304,14 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::CloneSuspected
         | Refusal::LedgerRefused(_)
         | Refusal::ActivationEnded
+        | Refusal::AirGapAnswered
+        | Refusal::MovesExhausted { .. }
         | Refusal::OrderNotHeld { .. }
         | Refusal::SkuTaken { .. }
         | Refusal::SpecUnfit { .. }
         | Refusal::OrderNotTaken { .. }
         | Refusal::IllegalState { .. }
+        | Refusal::KeyRefused { .. }
         | Refusal::QuotaExhausted { .. }
         | Refusal::IdempotencyConflict => StatusCode::CONFLICT,
         Refusal::RevisionConflict { .. } => StatusCode::PRECONDITION_FAILED,

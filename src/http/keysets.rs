@@ -1,19 +1,24 @@
-//! Verifying keys as JWK Sets (RFC 7517). No set mixes merchants.
+//! Verifying keys as JWK Sets (RFC 7517), and what the root has signed about them. No set mixes merchants.
 
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::IntoResponse;
 
+use super::conditional::{etag, none_match};
 use super::error::ApiError;
 use super::path::PathOf;
-use super::reply::{Reply, cacheable};
+use super::query::Parameters;
+use super::reply::{Reply, cacheable, public};
 use super::state::HttpState;
 use crate::application::UseCaseError;
 use crate::domain::{Merchant, MerchantId};
 
 const CONTENT_TYPE: &str = "application/jwk-set+json";
-/// How long a cache may keep a set: a rotated key is announced longer ahead.
-const MAX_AGE_SECS: u32 = 300;
+const SIGNED_TYPE: &str = "application/license-keyset+jwt";
+/// How long a cache may keep a set: none may hide a revocation for longer than a status list.
+const MAX_AGE_SECS: u32 = 60;
 
 /// How long the store is asked who the merchant is; then what was known at the last start or apply counts.
 const STORE_TIME: Duration = Duration::from_secs(1);
@@ -28,6 +33,39 @@ pub async fn jwks(State(state): State<HttpState>, PathOf(merchant): PathOf<Strin
         Ok(Err(_)) | Err(_) => Some(state.keys.merchant(&id).ok_or(ApiError::TimedOut { changes: false })?),
     };
     answer(&state, &merchant.ok_or_else(no_key_set)?)
+}
+
+/// `GET /v1/keysets?issuer=…`: for software that knows its issuer and no merchant's name.
+pub async fn key_set_of_issuer(State(state): State<HttpState>, uri: Uri, headers: HeaderMap) -> Reply {
+    let parameters = Parameters::read(&uri, &["issuer"])?;
+    let issuer = parameters.text("issuer");
+    let issuer =
+        issuer.ok_or_else(|| ApiError::invalid("/issuer", "name the issuer: /v1/keysets?issuer=…"))?;
+    let merchants = state.keys.merchants();
+    let found = merchants.iter().find(|merchant| merchant.issuer == issuer).ok_or_else(no_key_set)?;
+    published(&state, &found.id, &headers).await
+}
+
+/// `GET /v1/keysets/{merchant}`: what the root has signed, as it was published.
+pub async fn key_set(
+    State(state): State<HttpState>,
+    PathOf(merchant): PathOf<String>,
+    headers: HeaderMap,
+) -> Reply {
+    let id = MerchantId::parse(&merchant).map_err(|_| no_key_set())?;
+    published(&state, &id, &headers).await
+}
+
+async fn published(state: &HttpState, merchant: &MerchantId, headers: &HeaderMap) -> Reply {
+    let set = state.app.published_key_set(merchant).await?.ok_or_else(no_key_set)?;
+    let tag = etag(set.seq);
+    let mut response = if none_match(headers, &tag) {
+        (StatusCode::NOT_MODIFIED, [(header::CACHE_CONTROL, public(MAX_AGE_SECS))]).into_response()
+    } else {
+        cacheable(SIGNED_TYPE, MAX_AGE_SECS, set.token)
+    };
+    response.headers_mut().insert(header::ETAG, tag);
+    Ok(response)
 }
 
 /// `GET /.well-known/jwks.json`: there when the server has exactly one merchant.

@@ -16,6 +16,11 @@ impl Language {
         accepted.map_or(Self::English, Self::best_of)
     }
 
+    /// What the reader has chosen; without a choice as [`Self::of`].
+    pub fn chosen(text: &str, headers: &HeaderMap) -> Self {
+        Self::named(text).filter(|_chosen| text != "*").unwrap_or_else(|| Self::of(headers))
+    }
+
     /// BCP 47, for `Content-Language`.
     pub fn tag(self) -> &'static str {
         match self {

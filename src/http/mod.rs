@@ -5,6 +5,7 @@
 
 mod access;
 mod activations;
+mod air_gap;
 mod backup;
 mod body;
 mod call_metrics;
@@ -16,6 +17,7 @@ mod conditional;
 mod error;
 mod explain_budget;
 mod explanation_wording;
+mod gzip;
 mod health;
 mod keysets;
 mod language;
@@ -28,6 +30,7 @@ mod path;
 mod portal;
 mod presented;
 mod proof;
+pub mod qr;
 mod query;
 mod reply;
 mod request_scope;

@@ -70,7 +70,7 @@ impl HttpState {
     /// The holder of a license key or claim code.
     pub(super) async fn holder(&self, text: &str) -> Result<Holder, ApiError> {
         if text.contains('.') {
-            return self.key_holder(text);
+            return self.key_holder(text).await;
         }
         let license = match self.redeem(text, None, CodeUse::Activation).await? {
             Redeemed::License(license) => *license,
@@ -108,38 +108,57 @@ impl HttpState {
     }
 
     /// The holder of a license key.
-    pub(super) fn key_holder(&self, text: &str) -> Result<Holder, ApiError> {
-        let (known, token) = self.verified::<LicenseClaims>(text)?;
+    pub(super) async fn key_holder(&self, text: &str) -> Result<Holder, ApiError> {
+        let Verified { known, token, is_withdrawn } = self.verified::<LicenseClaims>(text)?;
+        let text = token.text().to_owned();
         let claims = token.into_claims();
         let token_id = own(TokenId::parse(&claims.jti))?;
-        holder(&known, claims.aud, &claims.sub, Some(token_id))
+        let mut holder = holder(&known, claims.aud, &claims.sub, Some(token_id.clone()))?;
+        if is_withdrawn {
+            let app = &self.app;
+            let current =
+                app.match_withdrawn_key(&holder.merchant, &holder.license, &token_id, &text).await?;
+            holder.token_id = Some(current);
+        }
+        Ok(holder)
     }
 
     /// The holder of a certificate.
-    pub(super) fn certificate_holder(&self, text: &str) -> Result<CertificateHolder, ApiError> {
-        let (known, token) = self.verified::<ActivationClaims>(text)?;
+    pub(super) async fn certificate_holder(&self, text: &str) -> Result<CertificateHolder, ApiError> {
+        let Verified { known, token, is_withdrawn } = self.verified::<ActivationClaims>(text)?;
+        let text = token.text().to_owned();
         let claims = token.into_claims();
         let activation = own(ActivationId::parse(&claims.act))?;
         let generation = own(u64::try_from(claims.generation))?;
         let enrolled = claims.machine.as_ref().map(enrolled).or_else(|| of_device_key(&claims));
-        Ok(CertificateHolder {
-            holder: holder(&known, claims.aud, &claims.sub, None)?,
-            activation,
-            generation,
-            enrolled,
-        })
+        let holder = holder(&known, claims.aud, &claims.sub, None)?;
+        if is_withdrawn {
+            let app = &self.app;
+            app.match_withdrawn_certificate(&holder.merchant, &holder.license, &activation, &text).await?;
+        }
+        Ok(CertificateHolder { holder, activation, generation, enrolled })
     }
 
     /// The untrusted `kid` only chooses whose keys judge the signature.
-    fn verified<C: Claims>(&self, text: &str) -> Result<(Arc<MerchantKeys>, VerifiedToken<C>), ApiError> {
+    fn verified<C: Claims>(&self, text: &str) -> Result<Verified<C>, ApiError> {
         let text = pasted(text)?;
         let unverified = UnverifiedToken::parse(&text).map_err(|_why| Refusal::LicenseKeyRefused)?;
         let kid = unverified.inspect().header.get("kid").and_then(Value::as_str);
         let known = kid.and_then(|kid| self.keys.of_kid(kid, self.app.signer(), self.app.now()));
         let known = known.ok_or(Refusal::LicenseKeyRefused)?;
-        let token = unverified.verify::<C>(&known.keys).map_err(|_why| Refusal::LicenseKeyRefused)?;
-        Ok((known, token))
+        let is_withdrawn = kid.is_some_and(|kid| known.is_withdrawn(kid));
+        let keys = known.withdrawn.as_ref().filter(|_| is_withdrawn).unwrap_or(&known.keys);
+        let token = unverified.verify::<C>(keys).map_err(|_why| Refusal::LicenseKeyRefused)?;
+        Ok(Verified { known, token, is_withdrawn })
     }
+}
+
+/// A text whose signature fits.
+struct Verified<C> {
+    known: Arc<MerchantKeys>,
+    token: VerifiedToken<C>,
+    /// The key is not believed any more: the text counts only if it is on record as it is.
+    is_withdrawn: bool,
 }
 
 /// A certificate that names no components is bound to a device key.

@@ -12,7 +12,7 @@ use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::{
-    activations, backup, claims, health, keysets, marketplace, merchant, metrics, moving, portal,
+    activations, air_gap, backup, claims, health, keysets, marketplace, merchant, metrics, moving, portal,
     status_lists, usage, validate,
 };
 
@@ -66,15 +66,22 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/activations/{id}", delete(activations::release))
         .route("/v1/activations/{id}/renew", post(activations::renew))
         .route("/v1/activations/{id}/release", post(activations::release))
+        .route("/v1/air-gap", post(air_gap::answer))
         .route("/v1/claims", post(claims::redeem))
         .route("/v1/usage/reservations", post(usage::reserve))
         .route("/v1/usage/reservations/{id}/confirm", post(usage::confirm))
         .route("/v1/usage/reservations/{id}/release", post(usage::release))
         .route("/v1/validate", post(validate::validate))
         // Customers
-        .route("/portal", get(portal::show).post(portal::redeem))
+        .route("/portal", get(portal::show).post(portal::open))
+        .route("/portal/air-gap", post(portal::air_gap))
+        .route("/portal/key-file", post(portal::key_file))
+        .route("/portal/release", post(portal::release))
+        .route("/portal/status-list-file", post(portal::status_list_file))
         // What offline verification needs
         .route("/v1/status-lists/{merchant}/{number}", get(status_lists::show))
+        .route("/v1/keysets", get(keysets::key_set_of_issuer))
+        .route("/v1/keysets/{merchant}", get(keysets::key_set))
         .route("/v1/keysets/{merchant}/jwks.json", get(keysets::jwks))
         .route("/.well-known/jwks.json", get(keysets::well_known))
         // Merchants
@@ -112,7 +119,14 @@ fn everything_else() -> Router<HttpState> {
             "/v1/merchant/erasures",
             get(merchant::customers::list).post(merchant::customers::erase_listed),
         )
+        .route("/v1/merchant/air-gap-requests", post(air_gap::answer_for_merchant))
+        .route("/v1/merchant/status-lists", get(merchant::status_lists::list))
         .route("/v1/merchant/keys", get(merchant::keys::list))
+        .route("/v1/merchant/keys/rotate", post(merchant::keys::rotate))
+        .route("/v1/merchant/keys/{kid}/retire", post(merchant::keys::retire))
+        .route("/v1/merchant/keys/{kid}/revoke", post(merchant::keys::revoke))
+        .route("/v1/merchant/keyset", get(merchant::keyset::show).put(merchant::keyset::accept))
+        .route("/v1/merchant/keyset/publish", post(merchant::keyset::publish))
         // Operation
         .route("/v1/server/backup", get(backup::download))
         .route("/v1/server/keys-backup", get(backup::keys))

@@ -229,7 +229,7 @@ impl HttpState {
         ];
         let text = credential(headers, &members)?;
         let (Holder { merchant, license, token_id, .. }, activation) = if claims_to_be_certificate(text) {
-            let shown = self.certificate_holder(text)?;
+            let shown = self.certificate_holder(text).await?;
             (shown.holder, Some(shown.activation))
         } else {
             (self.holder(text).await?, None)

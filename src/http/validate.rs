@@ -41,7 +41,7 @@ pub async fn validate(State(state): State<HttpState>, headers: HeaderMap, body: 
     let request: ValidateRequest = body::parse(&body)?;
     let language = Language::of(&headers);
     let text = credential(&headers, &[("/license_key", request.license_key.as_deref())])?;
-    let holder = match state.key_holder(text) {
+    let holder = match state.key_holder(text).await {
         Ok(holder) => holder,
         Err(error) => return refused(error, None, language),
     };

@@ -57,7 +57,9 @@ fn refusal_title(refusal: &Refusal) -> Words {
         Refusal::MachineLimitReached { .. } => ["Machine limit reached", "已达到机器数量上限"],
         Refusal::CloneSuspected => ["Copied activation suspected", "疑似激活被复制"],
         Refusal::LedgerRefused(_) => ["Usage ledger refused", "用量账本被拒绝"],
-        Refusal::ActivationEnded | Refusal::IllegalState { .. } => {
+        Refusal::AirGapAnswered => ["Request answered before", "该请求已答复过"],
+        Refusal::MovesExhausted { .. } => ["Moved too often", "释放次数过多"],
+        Refusal::ActivationEnded | Refusal::IllegalState { .. } | Refusal::KeyRefused { .. } => {
             ["Not possible in this state", "当前状态不允许此操作"]
         }
         Refusal::NotFound { .. } => ["Not found", "未找到"],
@@ -172,10 +174,19 @@ fn in_english(refusal: &Refusal) -> String {
         Refusal::MachineMismatch => "The activation belongs to another machine. Activate this one.",
         Refusal::CloneSuspected => "The certificate was already renewed by another copy. Activate again.",
         Refusal::ActivationEnded => "The activation has ended. Activate again.",
+        Refusal::AirGapAnswered => {
+            "This request was answered before, and the machine has had a newer answer since or gave its place back. Make a new request on the machine."
+        }
         Refusal::IdempotencyConflict => "The idempotency key was used for another request.",
         Refusal::TokenRefused => "The API token is missing, unknown, expired or revoked.",
         Refusal::MachineLimitReached { limit } => {
             return format!("The license already runs on {limit} of {limit} machines. Release one of them.");
+        }
+        Refusal::MovesExhausted { moves, free_at } => {
+            return format!(
+                "Machines were released by hand {moves} times within 30 days, as often as this license allows. This place is free on {}; or bring the deactivation file of the machine.",
+                super::reply::instant(*free_at)
+            );
         }
         Refusal::LedgerRefused(place) => {
             return format!(
@@ -193,7 +204,9 @@ fn in_english(refusal: &Refusal) -> String {
                 "{sku} means the spec {spec} already. Name that spec, or give the SKU to another one in the apply file."
             );
         }
-        Refusal::SpecUnfit { why } | Refusal::OrderNotTaken { why } => return sentence(why),
+        Refusal::SpecUnfit { why } | Refusal::OrderNotTaken { why } | Refusal::KeyRefused { why } => {
+            return sentence(why);
+        }
         Refusal::IllegalState { why } => return sentence(why),
         Refusal::Invalid { why, .. } => return sentence(why),
         Refusal::RevisionConflict { current } => {
@@ -228,10 +241,19 @@ fn in_chinese(refusal: &Refusal) -> String {
         Refusal::MachineMismatch => "该激活属于另一台机器，请激活本机。",
         Refusal::CloneSuspected => "该证书已被另一份副本续期，请重新激活。",
         Refusal::ActivationEnded => "该激活已结束，请重新激活。",
+        Refusal::AirGapAnswered => {
+            "该请求已答复过，此后该机器已取得更新的答复或已归还名额。请在该机器上重新生成请求。"
+        }
         Refusal::IdempotencyConflict => "该幂等键已用于另一个请求。",
         Refusal::TokenRefused => "API 令牌缺失、无法识别、已过期或已吊销。",
         Refusal::MachineLimitReached { limit } => {
             return format!("许可证已在 {limit} 台机器上使用（上限 {limit} 台），请先释放一台。");
+        }
+        Refusal::MovesExhausted { moves, free_at } => {
+            return format!(
+                "30 天内手动释放机器已达上限（{moves} 次）。该名额将于 {} 释放；也可提交该机器的停用文件。",
+                super::reply::instant(*free_at)
+            );
         }
         Refusal::LedgerRefused(place) => {
             return format!(
@@ -249,6 +271,7 @@ fn in_chinese(refusal: &Refusal) -> String {
         }
         Refusal::SpecUnfit { why } => return format!("该规格与订单不符（{why}）。"),
         Refusal::OrderNotTaken { why } => return format!("该订单未被接收（{why}）。"),
+        Refusal::KeyRefused { why } => return format!("签名密钥当前不能这样处理（{why}）。"),
         Refusal::IllegalState { why } => return format!("当前状态不允许此操作（{why}）。"),
         Refusal::Invalid { pointer, why } if pointer.is_empty() => {
             return format!("请求不符合规则（{why}）。");
@@ -296,49 +319,6 @@ fn sentence(words: &str) -> String {
     let first: String = letters.next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default();
     let stop = if words.ends_with(['.', '!', '?', '。']) { "" } else { "." };
     format!("{first}{}{stop}", letters.as_str())
-}
-
-/// The words of the customer's page.
-pub struct PortalWords {
-    pub title: &'static str,
-    pub claim_code: &'static str,
-    pub show: &'static str,
-    pub license_key: &'static str,
-    pub until: &'static str,
-    pub for_ever: &'static str,
-    pub paste: &'static str,
-    pub later: &'static str,
-    pub asking: &'static str,
-}
-
-impl PortalWords {
-    /// In the reader's language.
-    pub fn of(language: Language) -> Self {
-        match language {
-            Language::English => Self {
-                title: "Your license",
-                claim_code: "Claim code or authorization code",
-                show: "Show the license key",
-                license_key: "License key",
-                until: "Valid until:",
-                for_ever: "for ever",
-                paste: "Paste this key into the software.",
-                later: "This did not work just now. Please try again in a minute.",
-                asking: "The marketplace is being asked about this code. Please enter it again in a few seconds.",
-            },
-            Language::Chinese => Self {
-                title: "我的许可证",
-                claim_code: "激活码或授权码",
-                show: "查看许可证密钥",
-                license_key: "许可证密钥",
-                until: "有效期至：",
-                for_ever: "永久有效",
-                paste: "请将此密钥粘贴到软件中。",
-                later: "暂时无法处理，请稍后再试。",
-                asking: "正在向云商店查询该授权码，请几秒后再次输入。",
-            },
-        }
-    }
 }
 
 #[cfg(test)]

@@ -216,6 +216,7 @@ pub(super) async fn check_keys(
     keys: &Path,
 ) -> Result<Vec<Merchant>, StartError> {
     let merchants = app.merchants().await?;
+    app.follow_key_rings().await?;
     for merchant in &merchants {
         keyring.load_merchant(merchant)?;
         check_newest_license(app, keyring, merchant, keys).await?;

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::claim_key::ClaimKey;
 use super::key_file::{KeyFileError, make_folder, read_secret, replace_secret, write_secret};
+use super::merchant_keys::FileKind;
 use crate::application::ports::KeysBackup;
 use crate::domain::Instant;
 
@@ -176,7 +177,7 @@ fn files_of(folder: &Path) -> Result<Vec<StoredFile>, KeyFileError> {
         if !below.is_dir() || entry.contains('.') {
             continue;
         }
-        for name in names_in(&below)?.into_iter().filter(|name| name.ends_with(".pem")) {
+        for name in names_in(&below)?.into_iter().filter(|name| FileKind::of_name(name).is_some()) {
             files.push(stored_file(folder, format!("{entry}/{name}"))?);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use license_token::claims::Claims;
@@ -13,7 +14,7 @@ use super::key_file::{KeyFileError, make_folder};
 use super::merchant_keys::MerchantKeys;
 use crate::application::ports::{CertificateOrder, LicenseKeyOrder, Signer, SigningError};
 use crate::domain::{
-    ClaimCode, ClaimDigest, Commitment, LicenseId, Merchant, MerchantId, ProductId, StatusList,
+    ClaimCode, ClaimDigest, Commitment, KeyRing, LicenseId, Merchant, MerchantId, ProductId, StatusList,
     StatusListNumber, StatusSlot,
 };
 
@@ -35,9 +36,12 @@ pub struct KeyringSettings {
 
 /// The keys of every merchant of this server. Does not print.
 pub struct Keyring {
-    settings: KeyringSettings,
+    pub(super) settings: KeyringSettings,
     claim_key: ClaimKey,
     merchants: RwLock<BTreeMap<MerchantId, Arc<MerchantKeys>>>,
+    /// What the store says of their keys.
+    pub(super) rings: RwLock<BTreeMap<MerchantId, KeyRing>>,
+    pub(super) beliefs: AtomicU64,
 }
 
 impl Keyring {
@@ -57,7 +61,12 @@ impl Keyring {
         make_folder(&settings.folder)?;
         let bytes = (settings.randomness)();
         let claim_key = ClaimKey::create(&settings.folder.join(ClaimKey::FILE_NAME), &bytes)?;
-        Ok(Self { settings, claim_key, merchants: RwLock::default() })
+        Ok(Self::of(settings, claim_key))
+    }
+
+    fn of(settings: KeyringSettings, claim_key: ClaimKey) -> Self {
+        let (merchants, rings, beliefs) = (RwLock::default(), RwLock::default(), AtomicU64::new(0));
+        Self { settings, claim_key, merchants, rings, beliefs }
     }
 
     /// Takes back what [`Self::create`] made, before anything was signed or derived with it.
@@ -69,14 +78,18 @@ impl Keyring {
     /// Opens a keys folder.
     pub fn open(settings: KeyringSettings) -> Result<Self, KeyFileError> {
         let claim_key = ClaimKey::open(&settings.folder.join(ClaimKey::FILE_NAME))?;
-        Ok(Self { settings, claim_key, merchants: RwLock::default() })
+        Ok(Self::of(settings, claim_key))
     }
 
     /// Reads the keys of a merchant that has sold already: they must be there.
     pub fn load_merchant(&self, merchant: &Merchant) -> Result<(), KeyFileError> {
         let folder = self.folder_of(&merchant.id);
-        let keys = MerchantKeys::open(&folder, &merchant.issuer)?;
+        let ring = self.ring(&merchant.id);
+        let keys = MerchantKeys::open(&folder, &merchant.issuer, ring.as_ref())?;
         let keys = keys.ok_or(KeyFileError::Missing { path: folder })?;
+        if let Some(path) = keys.lacking() {
+            return Err(KeyFileError::Missing { path: path.to_owned() });
+        }
         self.remember(&merchant.id, keys);
         Ok(())
     }
@@ -84,7 +97,7 @@ impl Keyring {
     /// Makes the keys of a merchant that has none here; `Ok(false)` if it has, for this issuer.
     pub fn create_merchant(&self, merchant: &MerchantId, issuer: &str) -> Result<bool, KeyFileError> {
         let folder = self.folder_of(merchant);
-        if let Some(keys) = MerchantKeys::open(&folder, issuer)? {
+        if let Some(keys) = MerchantKeys::open(&folder, issuer, self.ring(merchant).as_ref())? {
             self.remember(merchant, keys);
             return Ok(false);
         }
@@ -96,28 +109,47 @@ impl Keyring {
     /// Whether a license key was signed by one of the merchant's keys in this folder.
     pub fn has_signed(&self, merchant: &Merchant, license_key: &str) -> Result<bool, SigningError> {
         let keys = self.keys(merchant)?;
-        let verified = UnverifiedToken::parse(license_key)
-            .and_then(|token| token.verify::<LicenseClaims>(keys.verifying()));
-        Ok(verified.is_ok())
+        let Ok(token) = UnverifiedToken::parse(license_key) else { return Ok(false) };
+        let mut sets = std::iter::once(keys.verifying()).chain(keys.withdrawn());
+        Ok(sets.any(|set| token.verify::<LicenseClaims>(set).is_ok()))
     }
 
-    fn folder_of(&self, merchant: &MerchantId) -> PathBuf {
+    pub(super) fn folder_of(&self, merchant: &MerchantId) -> PathBuf {
         self.settings.folder.join(merchant.as_str())
     }
 
     fn remember(&self, merchant: &MerchantId, keys: MerchantKeys) -> Arc<MerchantKeys> {
         let keys = Arc::new(keys);
         let mut merchants = self.merchants.write().unwrap_or_else(PoisonError::into_inner);
-        merchants.insert(merchant.clone(), Arc::clone(&keys));
+        let before = merchants.insert(merchant.clone(), Arc::clone(&keys));
+        let is_same = |before: &MerchantKeys| {
+            (before.verifying(), before.withdrawn()) == (keys.verifying(), keys.withdrawn())
+        };
+        if !before.is_some_and(|before| is_same(&before)) {
+            self.beliefs.fetch_add(1, Ordering::AcqRel);
+        }
         keys
     }
 
-    fn keys(&self, merchant: &Merchant) -> Result<Arc<MerchantKeys>, SigningError> {
-        let known = self.merchants.read().unwrap_or_else(PoisonError::into_inner).get(&merchant.id).cloned();
-        if let Some(keys) = known.filter(|keys| keys.issuer == merchant.issuer) {
+    pub(super) fn known(&self, merchant: &MerchantId) -> Option<Arc<MerchantKeys>> {
+        self.merchants.read().unwrap_or_else(PoisonError::into_inner).get(merchant).cloned()
+    }
+
+    fn ring(&self, merchant: &MerchantId) -> Option<KeyRing> {
+        self.rings.read().unwrap_or_else(PoisonError::into_inner).get(merchant).cloned()
+    }
+
+    pub(super) fn keys(&self, merchant: &Merchant) -> Result<Arc<MerchantKeys>, SigningError> {
+        if let Some(keys) = self.known(&merchant.id).filter(|keys| keys.issuer == merchant.issuer) {
             return Ok(keys);
         }
-        let opened = MerchantKeys::open(&self.folder_of(&merchant.id), &merchant.issuer);
+        self.reopen(merchant)
+    }
+
+    /// Reads the folder again.
+    pub(super) fn reopen(&self, merchant: &Merchant) -> Result<Arc<MerchantKeys>, SigningError> {
+        let ring = self.ring(&merchant.id);
+        let opened = MerchantKeys::open(&self.folder_of(&merchant.id), &merchant.issuer, ring.as_ref());
         let keys = opened.map_err(|error| SigningError(error.to_string()))?;
         let keys =
             keys.ok_or_else(|| SigningError(format!("the merchant {} has no keys here", merchant.id)))?;
@@ -126,8 +158,13 @@ impl Keyring {
 
     fn sign<C: Claims>(&self, merchant: &Merchant, role: Role, claims: &C) -> Result<String, SigningError> {
         let keys = self.keys(merchant)?;
-        let key =
-            keys.signing(role).ok_or_else(|| SigningError(format!("no key of role {}", role.as_str())))?;
+        let key = keys.signing(role).ok_or_else(|| {
+            let path = keys.lacking().map_or(String::new(), |path| path.display().to_string());
+            SigningError(format!(
+                "no key of the role {} is here: copy {path} from another server",
+                role.as_str()
+            ))
+        })?;
         key.sign(claims).map_err(|error| SigningError(error.to_string()))
     }
 }

@@ -29,8 +29,18 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(3_600);
 /// From one look at what was used in hours that are over to the next: the marketplace's window is open for 14 minutes of
 /// each hour, and the first 5 of them belong to reports on their way.
 const BETWEEN_ROLL_UPS: Duration = Duration::from_secs(30);
+/// From one look at what another replica has done about signing keys to the next.
+const BETWEEN_KEY_RINGS: Duration = Duration::from_secs(1);
+/// Pause between two pages of licenses whose keys are re-issued: whoever else asks is not kept waiting.
+const BETWEEN_REISSUES: Duration = Duration::from_millis(50);
+/// From one look at the clock to the next: a jump is noticed this soon.
+const BETWEEN_CLOCK_READINGS: Duration = Duration::from_secs(10);
 /// Wait after a fault of the store.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
+/// A change is in its status list this soon, also where the process that made it ended before it told its own worker: an
+/// idle look, the pause after the round before, and 10 s for the rounds themselves.
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(60);
+const _: () = assert!(IDLE.as_secs() + BETWEEN_PUBLICATIONS.as_secs() + 10 <= PUBLISHED_WITHIN.as_secs());
 
 /// The running workers.
 pub struct Workers {
@@ -51,6 +61,8 @@ impl Workers {
         tasks.spawn(roll_up(Arc::clone(app), stopped.clone()));
         tasks.spawn(forget(Arc::clone(app), stopped.clone()));
         tasks.spawn(watch_channels(Arc::clone(app), stopped.clone()));
+        tasks.spawn(follow_keys(Arc::clone(app), stopped.clone()));
+        tasks.spawn(watch_clock(Arc::clone(app), stopped.clone()));
         tasks.spawn(keep_calls(Arc::clone(app), stopped));
         Self { stop, tasks }
     }
@@ -99,6 +111,16 @@ async fn publish(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
         tokio::select! {
             () = app.signals.flips.notified() => {}
             () = tokio::time::sleep(IDLE) => {}
+            _ = stopped.changed() => {}
+        }
+    }
+}
+
+async fn watch_clock(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        app.watch_clock();
+        tokio::select! {
+            () = tokio::time::sleep(BETWEEN_CLOCK_READINGS) => {}
             _ = stopped.changed() => {}
         }
     }
@@ -167,6 +189,28 @@ async fn keep_calls(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
         tokio::select! {
             () = tokio::time::sleep(BETWEEN_FLUSHES) => {}
             _ = stopped.wait_for(|stopped| *stopped) => {}
+        }
+    }
+}
+
+/// Follows rotations of signing keys, and re-issues what a revoked one has signed: a page, a pause, the next page.
+async fn follow_keys(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let mut was_well = true;
+    while !*stopped.borrow() {
+        let done = match app.follow_key_rings().await {
+            Ok(()) => app.reissue_some().await,
+            Err(error) => Err(error),
+        };
+        // Said once, not every second.
+        if let (Err(error), true) = (&done, was_well) {
+            tracing::error!(error = %error, "what is to be done about signing keys could not be done");
+        }
+        was_well = done.is_ok();
+        let pause = if done.unwrap_or(false) { BETWEEN_REISSUES } else { BETWEEN_KEY_RINGS };
+        tokio::select! {
+            () = app.signals.keys.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+            _ = stopped.changed() => {}
         }
     }
 }

@@ -17,12 +17,15 @@ mod licenses;
 mod offline_material;
 mod older_families;
 mod packages;
+mod places;
 mod portal;
 mod quota_race;
 mod refusals;
+mod rotation;
 #[path = "../engines/service.rs"]
 mod service;
 mod starts;
+mod status_lists;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens_and_apply;

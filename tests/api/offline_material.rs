@@ -49,7 +49,7 @@ fn the_well_known_key_set_is_there_while_the_server_has_one_merchant() {
     let api = harness.anonymous();
     let own = api.get("/v1/keysets/acme/jwks.json").expect(200);
     assert_eq!(own.header("content-type"), Some("application/jwk-set+json"));
-    assert_eq!(own.header("cache-control"), Some("public, max-age=300"));
+    assert_eq!(own.header("cache-control"), Some("public, max-age=60"));
     assert_eq!(api.get("/.well-known/jwks.json").expect(200).json(), own.json());
     harness.apply(globex());
     api.get("/.well-known/jwks.json").expect_problem(404, "not_found");

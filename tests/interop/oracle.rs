@@ -91,6 +91,15 @@ impl Oracle {
         [python, Self { name: "standardwebhooks for JavaScript", program: "node".into(), arguments }]
     }
 
+    /// `@sd-jwt/jwt-status-list`.
+    pub fn status_lists() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folder = root.join("target/interop/node");
+        installed(folder.join("node_modules/@sd-jwt/jwt-status-list/package.json"));
+        let arguments = vec![root.join("tests/interop/status_lists.mjs"), folder];
+        Self { name: "jwt-status-list", program: "node".into(), arguments }
+    }
+
     /// dateutil, in a time zone that puts its clocks forward and back: UTC must not notice.
     pub fn dateutil() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));

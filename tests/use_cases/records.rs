@@ -79,6 +79,7 @@ impl Records {
             | Record::Notice(_)
             | Record::AppInfo(_)
             | Record::Erasure(_)
+            | Record::KeyRing(_)
             | Record::Device(_)
             | Record::UsageRecord(_)
             | Record::NamedUsage(_)

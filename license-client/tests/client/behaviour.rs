@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::support::{AUD, DAY, FakeServer, HOUR, ISS, START, pinned};
-use license_client::{Config, ConfigError, NextAction, Verdict, check, maintain};
+use crate::support::{AUD, Copies, DAY, FakeServer, HOUR, ISS, START, pinned};
+use license_client::{Config, ConfigError, Enforcement, NextAction, Verdict, check, enforcement, maintain};
 use license_token::Term;
 use tempfile::tempdir;
 
@@ -178,6 +178,48 @@ fn a_machine_without_readable_hardware_gets_an_id_of_its_own() {
     assert_eq!(server.shop().places_taken(), 2);
 }
 
+/// Signed into the license, so it can be asked when the verdict is no.
+#[test]
+fn software_that_is_refused_is_told_whether_to_stop_or_to_warn() {
+    for asked in [Enforcement::Enforce, Enforcement::Warn, Enforcement::Advise] {
+        let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
+        server.shop().policy.enforcement = asked;
+        server.shop().issue_key();
+        let config = server.client(folder.path(), "pc");
+        assert_eq!(enforcement(&config), Enforcement::Enforce, "without a license nobody asked for less");
+        server.shop().offline = true;
+        assert_eq!(check(&config, Some(&server.key())), Verdict::NeedsKey(NextAction::GoOnline));
+        assert_eq!(enforcement(&config), asked, "by the key alone");
+        server.shop().offline = false;
+        server.clock.advance(HOUR);
+        let granted = check(&config, None);
+        let license = granted.granted().expect("granted");
+        assert_eq!(license.enforcement, asked);
+        assert_eq!(license.grace_until, Some(START + 33 * DAY), "the month, and three days of grace");
+        let json: serde_json::Value = serde_json::from_str(&granted.to_json("en")).expect("JSON");
+        assert_eq!(
+            (&json["enforcement"], &json["grace_until"]),
+            (&asked.as_str().into(), &(START + 33 * DAY).into())
+        );
+        let elsewhere = tempdir().expect("a folder");
+        let other = server.client(elsewhere.path(), "other");
+        assert!(check(&other, Some(&server.key())).is_granted());
+        server.shop().revoke();
+        server.clock.advance(DAY);
+        assert_eq!((maintain(&other).code(), enforcement(&other)), ("revoked", asked));
+        server.shop().offline = true;
+        server.clock.set(START + 33 * DAY - 1);
+        assert_eq!(check(&config, None).code(), "grace");
+        server.clock.set(START + 33 * DAY);
+        assert_eq!((check(&config, None).code(), enforcement(&config)), ("expired", asked));
+        let thief = server.client(folder.path(), "thief");
+        assert_eq!(
+            (check(&thief, None).code(), enforcement(&thief)),
+            ("wrong_machine", Enforcement::Enforce)
+        );
+    }
+}
+
 #[test]
 fn a_build_that_is_newer_than_its_updates_is_told_so() {
     let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
@@ -191,20 +233,95 @@ fn a_build_that_is_newer_than_its_updates_is_told_so() {
 }
 
 #[test]
-fn a_damaged_state_file_asks_for_the_key_again() {
+fn with_both_copies_damaged_the_key_is_asked_for_again() {
     let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
     let config = server.client(folder.path(), "pc");
     assert!(check(&config, Some(&server.key())).is_granted());
-    let path = folder.path().join("acme-cad.license.json");
-    let state = fs::read_to_string(&path).expect("the state");
-    let newer = state.replace(r#""v": 1"#, r#""v": 2"#);
-    assert_ne!(newer, state);
-    for damaged in ["", "{", "[]", "\u{0}", &state[..state.len() / 2], &newer] {
-        fs::write(&path, damaged).expect("written");
-        assert_eq!(check(&config, None), Verdict::NeedsKey(NextAction::PasteCurrentKey));
+    let copies = Copies::of(folder.path());
+    let state = copies.read();
+    let newer = state.replace(r#""v": 2"#, r#""v": 3"#);
+    let unsealed = state.replacen("{\"mac\"", "{\"cam\"", 1).replace(r#""v": 2"#, r#""v": 1"#);
+    let later = state.replace(r#""failures": 0"#, r#""failures": 1"#);
+    assert!([&newer, &unsealed, &later].iter().all(|changed| **changed != state));
+    for damaged in ["", "{", "[]", "\u{0}", &state[..state.len() / 2], &newer, &unsealed, &later] {
+        copies.write_both(damaged);
+        assert_eq!(check(&config, None), Verdict::NeedsKey(NextAction::PasteCurrentKey), "{damaged:.60}");
+        assert_eq!(maintain(&config), Verdict::NeedsKey(NextAction::PasteCurrentKey), "{damaged:.60}");
     }
     assert!(check(&config, Some(&server.key())).is_granted());
     assert_eq!(server.shop().places_taken(), 1, "the same machine gets its place back");
+    copies.remove_both();
+    assert_eq!(check(&config, None), Verdict::NeedsKey(NextAction::PasteCurrentKey));
+}
+
+#[test]
+fn one_copy_heals_the_other_and_the_newer_counts() {
+    let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
+    let config = server.client(folder.path(), "pc");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    let copies = Copies::of(folder.path());
+    server.shop().offline = true;
+    for which in [0, 1] {
+        let state = copies.read();
+        for damaged in [None, Some(""), Some(&state[..state.len() - 1]), Some("{\"v\": 1}")] {
+            match damaged {
+                Some(text) => fs::write(&copies.0[which], text).expect("written"),
+                None => fs::remove_file(&copies.0[which]).expect("removed"),
+            }
+            assert_eq!(check(&config, None).code(), "valid", "{damaged:?}");
+            copies.read();
+        }
+    }
+    server.shop().offline = false;
+    let before = copies.read();
+    server.clock.advance(8 * DAY);
+    assert!(maintain(&config).is_granted());
+    let renewed = copies.read();
+    let certificate = |text: &str| text.split_once("\"certificate\"").expect("one").1[..1_000].to_owned();
+    for which in [0, 1] {
+        fs::write(&copies.0[which], &before).expect("a power failure between two writes");
+        assert!(check(&config, None).is_granted());
+        assert_eq!(certificate(&copies.read()), certificate(&renewed), "the newer of two counts");
+    }
+}
+
+/// What the program before this one has kept is taken over, and only while there is nothing newer.
+#[test]
+fn a_state_without_a_seal_is_taken_over_once() {
+    let (server, folder) = (FakeServer::start(), tempdir().expect("a folder"));
+    let config = server.client(folder.path(), "pc");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    let copies = Copies::of(folder.path());
+    let mut old: serde_json::Value = serde_json::from_str(&copies.read()).expect("JSON");
+    (old["v"], old["floor"]) = (1.into(), (START + HOUR).into());
+    for member in ["mac", "clock", "seq"] {
+        old.as_object_mut().expect("an object").remove(member);
+    }
+    let old = old.to_string();
+    copies.remove_both();
+    fs::write(&copies.0[0], &old).expect("as it was written before");
+    server.shop().offline = true;
+    assert_eq!(check(&config, None).code(), "valid");
+    let sealed: serde_json::Value = serde_json::from_str(&copies.read()).expect("JSON");
+    assert_eq!((&sealed["v"], &sealed["clock"]["floor"]), (&2.into(), &(START + HOUR).into()));
+    // The older program has run again meanwhile, and renewed.
+    server.shop().offline = false;
+    server.clock.advance(8 * DAY);
+    let elsewhere = tempdir().expect("a folder");
+    let beside = server.client(elsewhere.path(), "pc");
+    assert!(check(&beside, Some(&server.key())).is_granted());
+    let theirs: serde_json::Value = serde_json::from_str(&Copies::of(elsewhere.path()).read()).expect("JSON");
+    let mut by_the_older: serde_json::Value = serde_json::from_str(&old).expect("JSON");
+    by_the_older["certificate"] = theirs["certificate"].clone();
+    fs::write(&copies.0[0], by_the_older.to_string()).expect("written");
+    assert!(maintain(&config).is_granted());
+    let kept: serde_json::Value = serde_json::from_str(&copies.read()).expect("JSON");
+    assert!(kept["clock"]["floor"].as_i64() >= Some(START + 8 * DAY));
+    assert_eq!(server.shop().generation(), 2, "its certificate was found, and no clone is suspected");
+    // Beside a damaged second copy it is no state: there is one already.
+    fs::write(&copies.0[0], &old).expect("written");
+    fs::write(&copies.0[1], "damaged").expect("written");
+    assert_eq!(check(&config, None), Verdict::NeedsKey(NextAction::PasteCurrentKey));
 }
 
 #[cfg(unix)]
@@ -215,8 +332,10 @@ fn the_state_is_readable_by_its_owner_only_and_leaves_nothing_beside_it() {
     assert!(check(&server.client(folder.path(), "pc"), Some(&server.key())).is_granted());
     let files: Vec<_> =
         fs::read_dir(folder.path()).expect("the folder").map(|entry| entry.expect("an entry")).collect();
-    assert_eq!(files.len(), 1);
-    assert_eq!(files[0].metadata().expect("metadata").permissions().mode() & 0o777, 0o600);
+    assert_eq!(files.len(), 2, "two copies");
+    for file in files {
+        assert_eq!(file.metadata().expect("metadata").permissions().mode() & 0o777, 0o600);
+    }
 }
 
 #[test]
@@ -316,10 +435,10 @@ fn processes_that_renew_at_the_same_time_are_not_taken_for_clones() {
     let config = server.client(folder.path(), "pc");
     server.shop().sell(Term::Years(1), Some(START + 365 * DAY));
     assert!(check(&config, Some(&server.key())).is_granted());
-    let path = folder.path().join("acme-cad.license.json");
+    let copies = Copies::of(folder.path());
     for round in 1..=20 {
         server.clock.set(START + round * 8 * DAY);
-        let before = fs::read_to_string(&path).expect("the state");
+        let before = fs::read_to_string(&copies.0[0]).expect("the state");
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 let config = config.clone();
@@ -331,7 +450,7 @@ fn processes_that_renew_at_the_same_time_are_not_taken_for_clones() {
             assert!(verdict.is_granted(), "round {round}: {verdict:?}");
         }
         if round % 5 == 0 {
-            fs::write(&path, before).expect("the backup of one renewal ago");
+            copies.write_both(&before);
             assert!(maintain(&config).is_granted(), "round {round}");
         }
     }

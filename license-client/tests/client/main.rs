@@ -1,5 +1,8 @@
 //! The client against a small signing server on loopback and a clock that the tests move.
 
 mod behaviour;
+mod clocks;
+mod key_sets;
 mod support;
+mod texts;
 mod timelines;

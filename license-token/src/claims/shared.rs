@@ -100,8 +100,11 @@ pub(super) fn quota(lic: Members<'_>) -> Result<Vec<QuotaClaim>, Refusal> {
 
 /// `share`, `from` and `until`: all of them or none.
 fn share(package: Members<'_>) -> Result<Option<ShareClaim>, Refusal> {
-    let Some(number) = package.integer_if("share")? else { return Ok(None) };
-    let share = ShareClaim { number, from: package.integer("from")?, until: package.integer("until")? };
+    if ["share", "from", "until"].iter().all(|name| package.value(name).is_none()) {
+        return Ok(None);
+    }
+    let (number, from) = (package.integer("share")?, package.integer("from")?);
+    let share = ShareClaim { number, from, until: package.integer("until")? };
     span(share.from, Some(share.until))?;
     Ok(Some(share))
 }

@@ -10,12 +10,21 @@ use super::{JsonError, Limits, Value};
 /// # Errors
 /// [`JsonError`]: which bound or rule was broken, with the place.
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Value, JsonError> {
+    parse_few(bytes, limits, usize::MAX)
+}
+
+/// As [`parse`], of at most so many values, those inside of others included: short texts can be costly to hold.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_few(bytes: &[u8], limits: &Limits, max_values: usize) -> Result<Value, JsonError> {
     if bytes.len() > limits.max_bytes {
         return Err(JsonError::TooLarge { max_bytes: limits.max_bytes });
     }
     let text = core::str::from_utf8(bytes)
         .map_err(|error| JsonError::Malformed { offset_bytes: error.valid_up_to() })?;
-    let mut parser = Parser { text, at: 0, max_depth: limits.max_depth, path: Vec::new() };
+    let (max_depth, path) = (limits.max_depth, Vec::new());
+    let mut parser = Parser { text, at: 0, max_depth, max_values, values: 0, path };
     let value = parser.value()?;
     parser.white_space();
     if parser.at == text.len() { Ok(value) } else { Err(parser.malformed()) }
@@ -39,6 +48,8 @@ struct Parser<'a> {
     text: &'a str,
     at: usize,
     max_depth: usize,
+    max_values: usize,
+    values: usize,
     path: Vec<Step>,
 }
 
@@ -68,6 +79,10 @@ impl Parser<'_> {
     }
 
     fn value(&mut self) -> Result<Value, JsonError> {
+        self.values += 1;
+        if self.values > self.max_values {
+            return Err(JsonError::TooMany { max_values: self.max_values });
+        }
         self.white_space();
         match self.peek() {
             Some(b'{') => self.object(),

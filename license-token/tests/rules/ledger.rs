@@ -144,6 +144,8 @@ fn request(ask: Ask) -> RequestClaims {
         act: Some(ACT.into()),
         machine: BTreeMap::from([(Component::Os, Commitment([1; 16]))]),
         ledger: Some(LedgerMark { from: 1, head: Head::start(ACT), digest: ledger::digest(b""), more: true }),
+        token: Some("AAAAA-BBBBB-CCCCC-DDDDD-EEEEE".into()),
+        name: Some("Labor 7".into()),
     }
 }
 

@@ -1,5 +1,22 @@
 //! Every vector: one per rule broken and per edge of time.
 
+mod amounts;
+mod craft;
+mod deflate;
+mod forms;
+mod headers;
+mod key_sets;
+mod limits;
+mod numbers;
+mod order;
+mod places;
+mod points;
+mod segments;
+mod standings;
+mod strings;
+mod times;
+mod types;
+
 use license_token::{
     ActivationClaims, Binding, Code, Env, LicenseClaims, Policy, Role, StatusListClaims, StatusRef,
     StatusRule, Term, TokenType, base64url,
@@ -25,10 +42,26 @@ pub fn all() -> Vec<Vector> {
         status(),
         list_tokens(),
         grants(),
+        types::all(),
+        numbers::all(),
+        amounts::all(),
+        strings::all(),
+        forms::all(),
+        segments::all(),
+        headers::all(),
+        key_sets::all(),
+        points::all(),
+        order::all(),
+        times::all(),
+        places::all(),
+        standings::all(),
+        deflate::all(),
+        limits::all(),
     ];
     parts.into_iter().flatten().collect()
 }
 
+/// A vector about a license key on its second day.
 fn key_vector(name: &str, about: &str, token: String) -> Vector {
     Vector::new(name, about, TokenType::License, token, START + DAY)
 }
@@ -271,12 +304,7 @@ fn keys_and_signatures() -> Vec<Vector> {
             "The key is bound to another issuer than the token names.",
             license_text(),
         )
-        .keys(
-            serde_json::from_str(
-                &KeySet::new(vec![other_merchant.verifying_key().clone()]).expect("one").to_json(),
-            )
-            .expect("JSON"),
-        )
+        .keys(KeySet::new(vec![other_merchant.verifying_key().clone()]).expect("one").to_json())
         .profile(),
         unknown(
             "key-of-small-order",
@@ -329,8 +357,9 @@ fn keys_and_signatures() -> Vec<Vector> {
 }
 
 fn types() -> Vec<Vector> {
-    let wrong =
-        |name: &str, about: &str, token: String| key_vector(name, about, token).refused(Code::WrongType);
+    let wrong = |name: &str, about: &str, token: String| {
+        key_vector(name, about, token).refused(Code::WrongType).profile()
+    };
     vec![
         wrong(
             "typ-certificate-for-license-key",
@@ -344,19 +373,19 @@ fn types() -> Vec<Vector> {
             license_text(),
             START + DAY,
         )
-        .refused(Code::WrongType),
+        .refused(Code::WrongType)
+        .profile(),
         wrong(
             "typ-status-list-for-license-key",
             "A status list where a license key is expected.",
             sign(Role::Status, &status_list()),
         ),
-        wrong("typ-jwt", "The general typ JWT.", with_header(&header("JWT", Role::License))).profile(),
+        wrong("typ-jwt", "The general typ JWT.", with_header(&header("JWT", Role::License))),
         wrong(
             "typ-with-parameter",
             "A media type parameter.",
             with_header(&header("license+jwt; v=1", Role::License)),
-        )
-        .profile(),
+        ),
     ]
 }
 
@@ -821,7 +850,7 @@ fn status() -> Vec<Vector> {
             "status-missing-preferred",
             "Preferred, and no list is there: nobody is refused.",
             &preferred,
-            day2,
+            START + 2 * DAY,
         )
         .valid(),
         at(
@@ -1016,11 +1045,11 @@ fn grants() -> Vec<Vector> {
 }
 
 /// A JWK Set whose license key was changed.
-fn changed_set(change: impl Fn(&mut Value)) -> Value {
+fn changed_set(change: impl Fn(&mut Value)) -> String {
     let mut set: Value = serde_json::from_str(&keys().to_json()).expect("JSON");
     let jwks = set["keys"].as_array_mut().expect("an array");
     change(jwks.iter_mut().find(|jwk| jwk["role"] == "license").expect("a license key"));
-    set
+    set.to_string()
 }
 
 /// The identity: its signature R = A, S = 0 satisfies the group equation for every message.
@@ -1030,7 +1059,7 @@ fn identity() -> [u8; 32] {
     point
 }
 
-fn weak_set() -> Value {
+fn weak_set() -> String {
     changed_set(|jwk| {
         jwk["x"] = json!(base64url::encode(&identity()));
         jwk["kid"] = json!(license_token::key_set::thumbprint(&identity()));

@@ -2,6 +2,7 @@
 #![expect(dead_code, reason = "each test binary uses its own part")]
 
 pub mod catalogue;
+pub mod keyset_catalogue;
 pub mod vector;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! One vector: everything that a verifier of any language needs for one verdict, and the verdict.
 
+use std::collections::BTreeMap;
+
 use license_token::claims::{Claims, StatusListClaims};
 use license_token::verdict::{self, QuotaNeed};
 use license_token::{
@@ -18,9 +20,8 @@ pub struct Vector {
 
 impl Vector {
     pub fn new(name: &str, about: &str, typ: TokenType, token: String, now: i64) -> Self {
-        let keys: Value = serde_json::from_str(&keys().to_json()).expect("a JWK Set");
         let expect = json!({ "typ": typ.as_str(), "iss": ISS, "aud": AUD, "env": "live", "now": now });
-        let json = json!({ "about": about, "keys": keys, "token": token, "expect": expect, "verdict": {} });
+        let json = json!({ "about": about, "keys": keys().to_json(), "token": token, "expect": expect, "verdict": {} });
         let vector = Self { name: name.into(), json };
         if typ == TokenType::Activation { vector.machine(&machine()) } else { vector }
     }
@@ -31,8 +32,9 @@ impl Vector {
         self
     }
 
-    pub fn keys(mut self, keys: Value) -> Self {
-        self.json["keys"] = keys;
+    /// The text of the pinned JWK Set.
+    pub fn keys(mut self, keys: impl Into<String>) -> Self {
+        self.json["keys"] = Value::String(keys.into());
         self
     }
 
@@ -47,6 +49,12 @@ impl Vector {
         };
         let components: Map<String, Value> = machine.components.iter().map(entry).collect();
         self.expect("machine", Value::Object(components))
+    }
+
+    /// No machine is asked about.
+    pub fn without_machine(mut self) -> Self {
+        self.json["expect"].as_object_mut().expect("an object").remove("machine");
+        self
     }
 
     pub fn list(mut self, list: String) -> Self {
@@ -72,17 +80,51 @@ impl Vector {
         self.json["verdict"] = json!({ "valid": false, "code": code.as_str() });
         self
     }
-
-    pub fn text(&self) -> String {
-        let mut text = serde_json::to_string_pretty(&self.json).expect("JSON");
-        text.push('\n');
-        text
-    }
 }
 
-/// What the reference implementation says about a vector file.
+/// The name of the set that most vectors are judged by.
+const USUAL_SET: &str = "acme";
+
+/// The file of vectors: one JSON object per line. A set of keys stands before the first vector that names it, and
+/// bears that vector's id, but for the usual one.
+pub fn file(vectors: &[Vector]) -> String {
+    let usual = (keys().to_json(), USUAL_SET.to_owned());
+    let mut names = BTreeMap::from([usual]);
+    let mut lines = vec![json!({ "key_set": USUAL_SET, "keys": keys().to_json() })];
+    for vector in vectors {
+        let text = vector.json["keys"].as_str().expect("a text").to_owned();
+        let name = names.entry(text.clone()).or_insert_with(|| {
+            lines.push(json!({ "key_set": vector.name, "keys": text }));
+            vector.name.clone()
+        });
+        let mut line = vector.json.clone();
+        line["id"] = json!(vector.name);
+        line["keys"] = json!(name);
+        lines.push(line);
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// The vectors of such a file, each with the text of its keys.
+pub fn read(file: &str) -> Vec<Value> {
+    let mut sets = BTreeMap::new();
+    let mut vectors = Vec::new();
+    for line in file.lines() {
+        let mut line: Value = serde_json::from_str(line).expect("one JSON object per line");
+        if let Some(name) = line["key_set"].as_str() {
+            sets.insert(name.to_owned(), line["keys"].clone());
+        } else {
+            line["keys"] = sets[line["keys"].as_str().expect("a name")].clone();
+            vectors.push(line);
+        }
+    }
+    vectors
+}
+
+/// What the reference implementation says about a vector.
 pub fn run(vector: &Value) -> Result<(), Code> {
-    let keys = KeySet::parse(vector["keys"].to_string().as_bytes()).map_err(|_refused| Code::UnknownKey)?;
+    let keys = text(vector, "keys").expect("a text");
+    let keys = KeySet::parse(keys.as_bytes()).map_err(|_refused| Code::UnknownKey)?;
     let expect = &vector["expect"];
     let typ = TokenType::from_typ(text(expect, "typ").expect("a type")).expect("a known type");
     // A status list that does not verify counts as not there.

@@ -2,7 +2,7 @@
 
 use super::License;
 use crate::domain::spec::named;
-use crate::domain::{Instant, Starts, Term, TermError, Validity};
+use crate::domain::{Instant, Refusal, Starts, Term, TermError, Validity};
 
 named!(
     /// What begins a license after its purchase.
@@ -59,6 +59,15 @@ impl License {
         match self.start {
             Some(DelayedStart::Awaited { event, .. }) => Some(event),
             Some(DelayedStart::Came { .. }) | None => None,
+        }
+    }
+
+    /// Whether it has a license key.
+    pub fn check_begun(&self) -> Result<(), Refusal> {
+        match self.awaits() {
+            None => Ok(()),
+            Some(StartEvent::FirstActivation) => Err(Refusal::AwaitsActivation),
+            Some(StartEvent::Acceptance) => Err(Refusal::AwaitsAcceptance),
         }
     }
 

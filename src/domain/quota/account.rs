@@ -110,7 +110,7 @@ impl QuotaAccount {
 
     /// What an order has made of a package that was bought by itself. The id is the purchase's own, so that it stays when
     /// the package moves.
-    fn attach(&mut self, purchase: &LicenseId, package: QuotaPackage, bought: Option<Amount>) {
+    pub fn attach(&mut self, purchase: &LicenseId, package: QuotaPackage, bought: Option<Amount>) {
         let source = PackageSource::Purchase(purchase.clone());
         let number = self.packages.iter().filter(|held| held.source == source).count();
         self.packages.push(HeldPackage {

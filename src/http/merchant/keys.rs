@@ -1,15 +1,21 @@
-//! The merchant's verifying keys by role.
+//! The merchant's signing keys by role: seen by everybody who may read, changed by operators.
 
+use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use license_token::{KeySet, VerifyingKey, base64url};
-use serde::Serialize;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use license_token::base64url;
+use serde::{Deserialize, Serialize};
 
-use crate::application::UseCaseError;
-use crate::application::ports::SigningError;
-use crate::domain::Scope;
+use super::keyset::KeySetAnswer;
+use crate::application::{Retirement, RevokeKey, RotateKey};
+use crate::domain::{Instant, KeyId, KeyRing, KeyRole, KeyState, RevocationMode, RingKey, Scope};
 use crate::http::access::no_merchant;
-use crate::http::reply::{Page, Reply, ok};
+use crate::http::body;
+use crate::http::error::ApiError;
+use crate::http::path::PathOf;
+use crate::http::reply::{Page, Reply, instant, ok};
 use crate::http::state::HttpState;
 
 #[derive(Serialize)]
@@ -19,25 +25,135 @@ struct KeyAnswer {
     issuer: String,
     /// The 32 public bytes, base64url.
     public_key: String,
+    state: &'static str,
+    /// Whether its private half is in the keys folder of the server that answers.
+    here: bool,
+    signs_from: Option<String>,
+    signs_until: Option<String>,
+    /// Of a key that is retired or revoked: since when.
+    ended_at: Option<String>,
+    /// Of a revoked key: what of it is not believed.
+    mode: Option<&'static str>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RotateRequest {
+    role: String,
+    kid: Option<String>,
+    #[serde(default)]
+    stage: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetireRequest {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevokeRequest {
+    mode: String,
+    at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct LookingAnswer {
+    state: &'static str,
+    looked_at: u64,
 }
 
 /// `GET /v1/merchant/keys`
 pub async fn list(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
     let caller = state.caller(&headers, Scope::Read).await?;
     let merchant = state.merchant(&caller.merchant).await?.ok_or_else(no_merchant)?;
-    let jwks = state.app.signer().jwks(&merchant).map_err(UseCaseError::from)?;
-    let keys = KeySet::parse(jwks.as_bytes()).map_err(|error| SigningError(error.to_string()));
-    let keys = keys.map_err(UseCaseError::from)?;
-    ok(&Page::whole(keys.keys().iter().map(KeyAnswer::of).collect()))
+    let ring = state.app.key_ring(&merchant.id).await?;
+    let held = state.app.held_keys(&merchant.id).await?;
+    let is_here = |key: &RingKey| held.iter().any(|held| held.kid == key.kid);
+    let answers = ring.keys.iter().map(|key| KeyAnswer::of(key, &merchant.issuer, is_here(key)));
+    ok(&Page::whole(answers.collect()))
+}
+
+/// `POST /v1/merchant/keys/rotate`
+pub async fn rotate(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
+    let caller = state.caller(&headers, Scope::Operator).await?;
+    let request: RotateRequest = body::parse(&body)?;
+    let roles = || "a role is one of license, activation, status";
+    let role = KeyRole::parse(&request.role).ok_or_else(|| ApiError::invalid("/role", roles()))?;
+    let kid = request.kid.as_deref().map(|kid| key_id("/kid", kid)).transpose()?;
+    let command = RotateKey { merchant: caller.merchant, role, kid, stage_only: request.stage };
+    answer(&state.app.rotate_key(&command).await?)
+}
+
+/// `POST /v1/merchant/keys/{kid}/retire`
+pub async fn retire(
+    State(state): State<HttpState>,
+    PathOf(kid): PathOf<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Reply {
+    let caller = state.caller(&headers, Scope::Operator).await?;
+    let RetireRequest {} = body::parse_or_empty(&body)?;
+    let kid = KeyId::parse(&kid).map_err(|_| ApiError::not_found("signing key"))?;
+    match state.app.retire_key(&caller.merchant, &kid).await? {
+        Retirement::Done(ring) => answer(&ring),
+        Retirement::Looking { looked_at } => {
+            let answer = LookingAnswer { state: "looking", looked_at };
+            Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+        }
+    }
+}
+
+/// `POST /v1/merchant/keys/{kid}/revoke`
+pub async fn revoke(
+    State(state): State<HttpState>,
+    PathOf(kid): PathOf<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Reply {
+    let caller = state.caller(&headers, Scope::Operator).await?;
+    let request: RevokeRequest = body::parse(&body)?;
+    let kid = KeyId::parse(&kid).map_err(|_| ApiError::not_found("signing key"))?;
+    let modes = "mode is `all` (the key was stolen) or `after` (what it signed before `at` stays good)";
+    let mode = RevocationMode::parse(&request.mode).ok_or_else(|| ApiError::invalid("/mode", modes))?;
+    let at = request.at.as_deref().map(time).transpose()?;
+    if at.is_some() && mode == RevocationMode::All {
+        return Err(ApiError::invalid("/at", "`at` goes with the mode `after`: `all` asks for no time"));
+    }
+    let command = RevokeKey { merchant: caller.merchant, kid, mode, at };
+    answer(&state.app.revoke_key(&command).await?)
+}
+
+fn answer(ring: &KeyRing) -> Reply {
+    ok(&KeySetAnswer::of(ring))
+}
+
+fn key_id(pointer: &str, text: &str) -> Result<KeyId, ApiError> {
+    KeyId::parse(text).map_err(|error| ApiError::invalid(pointer, error.to_string()))
+}
+
+fn time(text: &str) -> Result<Instant, ApiError> {
+    let at = chrono::DateTime::parse_from_rfc3339(text).map(|at| at.to_utc());
+    at.map_err(|_| ApiError::invalid("/at", "a time such as 2026-12-01T00:00:00Z"))
 }
 
 impl KeyAnswer {
-    fn of(key: &VerifyingKey) -> Self {
+    fn of(key: &RingKey, issuer: &str, here: bool) -> Self {
+        let (ended_at, mode) = match &key.state {
+            KeyState::Staged | KeyState::Active | KeyState::Verifying => (None, None),
+            KeyState::Retired { at } => (Some(*at), None),
+            KeyState::Revoked { at, mode } => (Some(*at), Some(mode.as_str())),
+        };
         Self {
-            kid: key.kid().to_owned(),
-            role: key.role().as_str(),
-            issuer: key.issuer().to_owned(),
-            public_key: base64url::encode(key.public()),
+            kid: key.kid.to_string(),
+            role: key.role.as_str(),
+            issuer: issuer.to_owned(),
+            public_key: base64url::encode(&key.public),
+            state: key.state.as_str(),
+            here,
+            signs_from: key.signs_from.map(instant),
+            signs_until: key.signs_until.map(instant),
+            ended_at: ended_at.map(instant),
+            mode,
         }
     }
 }

@@ -36,6 +36,7 @@ pub(super) const CATALOG_MAPPING: &[u8] = b"mapping\0";
 /// What the installation remembers of its last restore.
 const META_RESTORE: &[u8] = b"restore";
 /// Below the merchant, and so never beside the installation's own.
+const META_KEY_RING: &[u8] = b"keys";
 pub(super) const META_ERASURE: &[u8] = b"erased/";
 /// First own part of each thing about usage.
 pub(super) const USAGE_RECORD: &[u8] = b"record\0";
@@ -140,6 +141,7 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
         RecordKey::Erasure(merchant, customer) => {
             (merchant.as_str(), Kind::Meta, joined(&[META_ERASURE, &customer.0]))
         }
+        RecordKey::KeyRing(merchant) => (merchant.as_str(), Kind::Meta, META_KEY_RING.to_vec()),
         RecordKey::Restore => (INSTALLATION, Kind::Meta, META_RESTORE.to_vec()),
         RecordKey::UsageRecord(key) => {
             let instance = own_of_metered(key.marketplace, &key.instance);

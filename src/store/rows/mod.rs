@@ -25,6 +25,7 @@ mod idempotency;
 mod instance;
 mod job;
 mod key;
+mod key_ring;
 mod kit;
 mod license;
 mod listing;

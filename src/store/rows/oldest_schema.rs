@@ -32,6 +32,7 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::Idempotency(_)
         | Record::Restore(_)
         | Record::Erasure(_)
+        | Record::KeyRing(_)
         | Record::Kit(_)
         | Record::Calls(_)
         | Record::Standing(_)

@@ -20,6 +20,7 @@ use super::idempotency::IdempotencyRow;
 use super::instance::InstanceRow;
 use super::job::JobRow;
 use super::key::raw_key;
+use super::key_ring::KeyRingRow;
 use super::kit::KitRow;
 use super::license::LicenseRow;
 use super::mapping::MappingRow;
@@ -46,7 +47,7 @@ use crate::application::record::{
 };
 use crate::domain::{
     Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice,
-    ChannelStanding, Device, Erasure, HandedOver, Instant, License, Merchant, Product, Purchase,
+    ChannelStanding, Device, Erasure, HandedOver, Instant, KeyRing, License, Merchant, Product, Purchase,
     QuotaAccount, Reservation, Restore, Spec, StatusFlip, StatusList, UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
@@ -116,6 +117,7 @@ tables! {
     Idempotency = "idempotency", schema 1, Idempotency as IdempotencyRow;
     Restore = "restore", schema 1, Restore as RestoreRow;
     Erasure = "erasure", schema 1, Erasure as ErasureRow;
+    KeyRing = "key ring", schema 1, KeyRing as KeyRingRow;
     Kit = "kit", schema 1, KitRecord as KitRow;
     Calls = "calls", schema 1, CallChunk as CallChunkRow;
     Standing = "standing", schema 1, ChannelStanding as ChannelStandingRow;
@@ -205,6 +207,7 @@ impl Table {
             RecordKey::Idempotency(..) => Self::Idempotency,
             RecordKey::Restore => Self::Restore,
             RecordKey::Erasure(..) => Self::Erasure,
+            RecordKey::KeyRing(..) => Self::KeyRing,
             RecordKey::Kit { .. } => Self::Kit,
             RecordKey::Calls { .. } => Self::Calls,
             RecordKey::Standing(..) => Self::Standing,

@@ -3,11 +3,12 @@
 use super::form::Word;
 use crate::domain::{
     AccessKeyUse, ActivationId, ApiTokenId, Binding, CallId, ChannelId, Charging, Component, CustomerId,
-    EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KitInterface, LicenseId, Marketplace,
-    MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay, OrderId, OrderLineId,
-    OurFault, Overage, PackageId, PackageKind, ParameterPlace, ProductId, ReadyRule, RefreshScene, RequestId,
-    ReservationId, ResetWindow, Scope, Sku, SpecId, SpecKind, StartEvent, Starts, Status, StatusPolicy,
-    TokenId, UsageBilling, UsageId, UsagePush, WhenFull, WindowAlignment, WorkFault,
+    EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KeyId, KeyRole, KitInterface,
+    LicenseId, Marketplace, MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay,
+    OrderId, OrderLineId, OurFault, Overage, PackageId, PackageKind, ParameterPlace, ProductId, ReadyRule,
+    RefreshScene, RequestId, ReservationId, ResetWindow, RevocationMode, Scope, Sku, SpecId, SpecKind,
+    StartEvent, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId, UsagePush, WhenFull,
+    WindowAlignment, WorkFault,
 };
 
 /// What the domain reads and writes itself.
@@ -70,6 +71,7 @@ ids!(
     EventId,
     InstanceId,
     JobId,
+    KeyId,
     LicenseId,
     MerchantId,
     NoticeId,
@@ -94,6 +96,7 @@ words_of_the_domain!(
     Enforcement,
     Env,
     EventKind,
+    KeyRole,
     KitInterface,
     Marketplace,
     Multiply,
@@ -105,6 +108,7 @@ words_of_the_domain!(
     ParameterPlace,
     PackageKind,
     ResetWindow,
+    RevocationMode,
     Scope,
     SpecKind,
     StartEvent,

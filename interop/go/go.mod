@@ -1,0 +1,3 @@
+module lictor.example/interop
+
+go 1.19

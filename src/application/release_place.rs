@@ -1,0 +1,96 @@
+//! Whoever holds the license frees a place by hand, without the machine that has it.
+
+use chrono::TimeDelta;
+
+use super::app::{App, UseCaseError, decided};
+use super::merchant_commands::freed;
+use super::ports::{ABSENT, Change, Commit, Listing, Urgency, Versioned, list};
+use super::record::RecordKey;
+use crate::domain::{
+    ActivationId, Actor, AuditEvent, EndCause, EventId, EventKind, Instant, License, LicenseId, MerchantId,
+    Refusal,
+};
+
+/// Events of 30 days that are looked at.
+const EVENTS_MAX: usize = 1_000;
+/// The fact of an event that tells a place freed by hand from one that its machine gave back.
+const BY: &str = "by";
+const HAND: &str = "hand";
+
+impl App {
+    /// Frees a place. Its machine may go on until it hears of it, or until its lease ends: so this is done at once as often
+    /// in 30 days as the spec allows. A place that is free already is freed again without a word.
+    pub async fn release_place(
+        &self,
+        merchant: &MerchantId,
+        license: &LicenseId,
+        id: &ActivationId,
+    ) -> Result<(), UseCaseError> {
+        let _turn = self.turn(license).await;
+        decided!(self, self.try_release_place(merchant, license, id))
+    }
+
+    async fn try_release_place(
+        &self,
+        merchant: &MerchantId,
+        license: &LicenseId,
+        id: &ActivationId,
+    ) -> Result<(), UseCaseError> {
+        let loaded = self.load_with_places(merchant, license).await?;
+        let found = self.find_activation(merchant, license, id).await?;
+        let Versioned { value: mut activation, revision } =
+            found.ok_or(Refusal::NotFound { what: "activation" })?;
+        let now = self.now();
+        let lapses_at = activation.lease().ok().and_then(|lease| lease.validity.ends_at);
+        if let Some(free_at) = lapses_at.filter(|_end| !activation.has_lapsed(now)) {
+            self.check_moves(&loaded.license.value, free_at, now).await?;
+        }
+        if !activation.end(EndCause::Holder, now) {
+            return Ok(());
+        }
+        let Versioned { value: mut places, revision: places_revision } = loaded.places;
+        places.places.free(id);
+        let detail = [("activation", id.to_string()), (BY, HAND.to_owned())];
+        let event = self.event(merchant, license, &Actor::Customer, EventKind::ActivationReleased, &detail);
+        let license_key = RecordKey::License(merchant.clone(), license.clone());
+        let commit = Commit::new()
+            .with_urgency(Urgency::Essential)
+            .with(Change::Check(license_key, loaded.license.revision))
+            .set(freed(&activation))
+            .put(places, places_revision)
+            .put(activation, revision)
+            .put(event, ABSENT);
+        self.store.commit(commit).await?;
+        self.signals.flips.notify_one();
+        Ok(())
+    }
+
+    /// Two that race for the last move both write the places' record: one of them counts again.
+    async fn check_moves(
+        &self,
+        license: &License,
+        free_at: Instant,
+        now: Instant,
+    ) -> Result<(), UseCaseError> {
+        let moves = license.sold.machine.moves_per_30_days;
+        let after = first_id_since(now - TimeDelta::days(30));
+        let listing =
+            Listing::LaterEvents { merchant: license.merchant.clone(), license: license.id.clone(), after };
+        let events: Vec<Versioned<AuditEvent>> = list(self.store.as_ref(), &listing, EVENTS_MAX).await?;
+        let by_hand = |event: &Versioned<AuditEvent>| {
+            event.value.kind == EventKind::ActivationReleased
+                && event.value.detail.get(BY).is_some_and(|by| by == HAND)
+        };
+        let made = events.iter().filter(|event| by_hand(event)).count();
+        if made < usize::try_from(moves).unwrap_or(usize::MAX) {
+            return Ok(());
+        }
+        Err(Refusal::MovesExhausted { moves, free_at }.into())
+    }
+}
+
+/// Ids begin with the 48 bits of their milliseconds (RFC 9562 §5.7); new ones never lie in the past.
+fn first_id_since(instant: Instant) -> EventId {
+    let millis = u128::try_from(instant.timestamp_millis()).unwrap_or(0);
+    EventId::from_uuid(millis << 80)
+}

@@ -1,0 +1,79 @@
+//! A signing key is not believed any more.
+
+use super::app::{App, UseCaseError, decided};
+use super::key_rings::ring_key;
+use super::ports::{Listing, list};
+use super::rotate_key::RotateKey;
+use crate::domain::{
+    Instant, KeyId, KeyRing, KeyRole, KeyState, MerchantId, Refusal, Reissue, RevocationMode, StatusList,
+};
+
+/// Most lists of a merchant that are signed again at once; the others follow when they are asked for.
+const LISTS_MAX: usize = 1_000;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct RevokeKey {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Which key.
+    pub kid: KeyId,
+    /// What is not believed any more of what it signed.
+    pub mode: RevocationMode,
+    /// From when on, for [`RevocationMode::After`]; by default from now on.
+    pub at: Option<Instant>,
+}
+
+impl App {
+    /// Withdraws a key in a new key set. If it signs, another takes its place at once: a staged one, or a new one. What
+    /// it signed is made anew: license keys by a job, certificates as machines ask, status lists now.
+    pub async fn revoke_key(&self, command: &RevokeKey) -> Result<KeyRing, UseCaseError> {
+        let ring = {
+            let _turn = self.turn(&command.merchant).await;
+            decided!(self, self.try_revoke_key(command))?
+        };
+        self.signals.keys.notify_one();
+        self.sign_lists_again(&command.merchant).await?;
+        Ok(ring)
+    }
+
+    async fn try_revoke_key(&self, command: &RevokeKey) -> Result<KeyRing, UseCaseError> {
+        let (merchant, now) = (self.merchant(&command.merchant).await?, self.now());
+        let found = self.ring_of(&merchant).await?;
+        let mut ring = found.value;
+        let key = ring.key(&command.kid).ok_or(Refusal::NotFound { what: "signing key" })?.clone();
+        let at = command.at.filter(|_| command.mode == RevocationMode::After).unwrap_or(now);
+        if at > now {
+            let why = "a key is revoked from now on or from an earlier time on".to_owned();
+            return Err(Refusal::Invalid { pointer: "/at".into(), why }.into());
+        }
+        if key.state == KeyState::Active && key.role != KeyRole::Root {
+            let rotate =
+                RotateKey { merchant: merchant.id.clone(), role: key.role, kid: None, stage_only: false };
+            let next = self.next_key(&merchant, &ring, &rotate)?;
+            ring.stage(ring_key(&next, KeyState::Staged, now))?;
+            // No waiting for the root: whatever the stolen key would sign meanwhile is worth nothing.
+            ring.activate(&next.kid, now)?;
+        }
+        if !ring.revoke(&command.kid, command.mode, at)? {
+            return Ok(ring);
+        }
+        if key.role == KeyRole::License {
+            ring.reissue = Some(Reissue::begin(now));
+        }
+        self.renew_key_set(&merchant, &mut ring, None, now)?;
+        tracing::info!(merchant = %merchant.id, kid = %command.kid, mode = command.mode.as_str(), "a signing key is revoked");
+        self.keep_ring(&merchant, ring, found.revision).await
+    }
+
+    /// Status lists that a withdrawn key has signed are published anew.
+    async fn sign_lists_again(&self, merchant: &MerchantId) -> Result<(), UseCaseError> {
+        let listing = Listing::StatusLists(merchant.clone());
+        for found in list::<StatusList>(self.store.as_ref(), &listing, LISTS_MAX).await? {
+            if self.signer.is_withdrawn(merchant, &found.value.token) {
+                self.status_list(merchant, found.value.number).await?;
+            }
+        }
+        Ok(())
+    }
+}

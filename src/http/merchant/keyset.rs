@@ -1,0 +1,107 @@
+//! The merchant's key set: what is published, what waits for the root, what is being re-issued.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::domain::{KeyRing, KeySetDraft, PublishedKeySet, Reissue, Scope};
+use crate::http::body;
+use crate::http::reply::{Reply, instant, ok};
+use crate::http::state::HttpState;
+
+#[derive(Serialize)]
+pub struct KeySetAnswer {
+    published: Option<PublishedAnswer>,
+    /// What the root must sign before it is published.
+    waiting: Option<WaitingAnswer>,
+    reissue: Option<ReissueAnswer>,
+}
+
+#[derive(Serialize)]
+struct PublishedAnswer {
+    seq: u64,
+    published_at: String,
+    keyset: String,
+}
+
+#[derive(Serialize)]
+struct WaitingAnswer {
+    seq: u64,
+    made_at: String,
+    /// Keys that sign from its publication on.
+    activates: Vec<String>,
+    /// The claims, byte for byte.
+    payload: String,
+}
+
+#[derive(Serialize)]
+struct ReissueAnswer {
+    since: String,
+    looked_at: u64,
+    reissued: u64,
+    failed: u64,
+    done_at: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AcceptRequest {
+    keyset: String,
+    /// The root's JWK; needed where it was taken away before this server knew of key sets.
+    root: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PublishRequest {}
+
+/// `GET /v1/merchant/keyset`
+pub async fn show(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
+    let caller = state.caller(&headers, Scope::Read).await?;
+    ok(&KeySetAnswer::of(&state.app.key_ring(&caller.merchant).await?))
+}
+
+/// `PUT /v1/merchant/keyset`
+pub async fn accept(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
+    let caller = state.caller(&headers, Scope::Operator).await?;
+    let request: AcceptRequest = body::parse(&body)?;
+    let root = request.root.as_deref().map(RawValue::get);
+    ok(&KeySetAnswer::of(&state.app.accept_key_set(&caller.merchant, request.keyset.trim(), root).await?))
+}
+
+/// `POST /v1/merchant/keyset/publish`
+pub async fn publish(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
+    let caller = state.caller(&headers, Scope::Operator).await?;
+    let PublishRequest {} = body::parse_or_empty(&body)?;
+    ok(&KeySetAnswer::of(&state.app.publish_key_set(&caller.merchant).await?))
+}
+
+impl KeySetAnswer {
+    pub fn of(ring: &KeyRing) -> Self {
+        let published = |set: &PublishedKeySet| PublishedAnswer {
+            seq: set.seq,
+            published_at: instant(set.published_at),
+            keyset: set.token.clone(),
+        };
+        let waiting = |draft: &KeySetDraft| WaitingAnswer {
+            seq: draft.seq,
+            made_at: instant(draft.made_at),
+            activates: draft.activates.iter().map(ToString::to_string).collect(),
+            payload: draft.payload.clone(),
+        };
+        let reissue = |work: &Reissue| ReissueAnswer {
+            since: instant(work.since),
+            looked_at: work.looked_at,
+            reissued: work.reissued,
+            failed: work.failed,
+            done_at: work.done_at.map(instant),
+        };
+        Self {
+            published: ring.published.as_ref().map(published),
+            waiting: ring.draft.as_ref().map(waiting),
+            reissue: ring.reissue.as_ref().map(reissue),
+        }
+    }
+}
