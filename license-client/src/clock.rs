@@ -31,7 +31,7 @@ pub(crate) fn system() -> Clock {
 /// The kernel's; where it cannot be read, the time since this clock was made, under a name of its own.
 pub(crate) fn boot() -> BootClock {
     let own = own();
-    Arc::new(move || kernel().unwrap_or_else(|| own()))
+    Arc::new(move || kernel().unwrap_or_else(&own))
 }
 
 /// `/proc/uptime` is `CLOCK_BOOTTIME` (proc_uptime(5)); the boot id is made at random at each start (random(4)).
