@@ -422,7 +422,9 @@ fn the_c_abi_has_the_workspace_lints_but_the_one_against_unsafe() {
     let own = read("license-client-c/Cargo.toml")["lints"].clone();
     let mut faults = Vec::new();
     for (tool, lints) in workspace.as_table().expect("tools") {
-        for (lint, level) in lints.as_table().expect("lints").iter().filter(|(lint, _)| *lint != "unsafe_code") {
+        for (lint, level) in
+            lints.as_table().expect("lints").iter().filter(|(lint, _)| *lint != "unsafe_code")
+        {
             if own.get(tool).and_then(|lints| lints.get(lint)) != Some(level) {
                 faults.push(format!("license-client-c/Cargo.toml: {tool}.{lint} is not {level}"));
             }

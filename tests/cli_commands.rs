@@ -487,3 +487,60 @@ fn an_import_judges_the_whole_file_before_the_first_row_is_sent_for_good() {
     let (code, _, err) = run(&mut lictor(&["license", "import", "sold.txt"]));
     assert_eq!((code, err.contains("--format csv")), (2, true), "{err}");
 }
+
+#[test]
+fn the_theft_drill_refuses_every_forgery_and_locks_nobody_out() {
+    let (code, told, why) = run(&mut lictor(&["keys", "drill", "--json"]));
+    assert_eq!(code, 0, "{told}{why}");
+    let report: Value = serde_json::from_str(&told).expect("one object");
+    let steps = report["steps"].as_array().expect("steps");
+    assert!(steps.len() >= 16 && steps.iter().all(|step| step["ok"] == json!(true)), "{report:#}");
+}
+
+#[test]
+fn a_root_that_is_kept_elsewhere_signs_a_request_without_a_server() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (data, keys) = (at("data"), at("keys"));
+    let local = ["--data-dir", &data, "--keys-dir", &keys];
+    assert_eq!(run(lictor(&["init"]).args(local)).0, 0);
+    let made = run(
+        lictor(&["keys", "create", "acme", "--issuer", "https://license.acme.example"]).args(&local[2..])
+    );
+    assert_eq!(made.0, 0, "{}", made.2);
+    let (code, told, why) =
+        run(lictor(&["keys", "stage", "acme", "--role", "license", "--json"]).args(&local[2..]));
+    assert_eq!(code, 0, "{why}");
+    let staged: Value = serde_json::from_str(&told).expect("JSON");
+    let file = |role: &str, ending: &str| {
+        let entries = std::fs::read_dir(folder.path().join("keys/acme")).expect("the merchant's folder");
+        let names = entries.map(|entry| entry.expect("readable").path());
+        names.into_iter().find(|path| {
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            name.starts_with(role) && name.ends_with(ending)
+        })
+    };
+    let kid = staged["kid"].as_str().expect("a kid");
+    assert!(file("license", ".staged").expect("made").to_string_lossy().contains(kid));
+    let root = file("root", ".pem").expect("made").display().to_string();
+    let payload = r#"{"iss":"https://license.acme.example","iat":1800000000,"exp":1831536000,"keys":[],"lic":{"v":1,"env":"live","seq":7}}"#;
+    let request = json!({ "format": "lictor-keyset-request", "issuer": "https://license.acme.example", "payload": payload });
+    std::fs::write(at("request.json"), request.to_string()).expect("written");
+    let sign = |request: &str, out: &str| {
+        run(&mut lictor(&["keys", "keyset", "sign", "--root", &root, request, out]))
+    };
+    let (code, told, why) = sign(&at("request.json"), &at("signed.json"));
+    assert_eq!(code, 0, "{why}");
+    assert!(told.contains("signed key set 7") && told.contains("lictor keys keyset upload"), "{told}");
+    let signed: Value =
+        serde_json::from_str(&std::fs::read_to_string(at("signed.json")).expect("there")).expect("JSON");
+    assert_eq!(
+        (signed["root"]["role"].as_str(), signed["keyset"].as_str().map(|text| text.split('.').count())),
+        (Some("root"), Some(3))
+    );
+    // Nothing is covered, and what is no request is told from one.
+    assert_eq!(sign(&at("request.json"), &at("signed.json")).0, 1);
+    std::fs::write(at("other.json"), "{}").expect("written");
+    let (code, _, why) = sign(&at("other.json"), &at("other-signed.json"));
+    assert!(code == 1 && why.contains("lictor keys keyset request"), "{why}");
+}

@@ -204,7 +204,8 @@ impl Server {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED if etag.is_some() => return Ok(None),
             // A server of an earlier version has none either.
-            _ => return Err(Failure::Refused("not_found".to_owned())),
+            StatusCode::NOT_FOUND => return Err(Failure::Refused("not_found".to_owned())),
+            _ => return Err(Failure::Unreachable),
         }
         let etag =
             response.headers().get(header::ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);

@@ -442,6 +442,51 @@ mod tests {
     }
 
     #[test]
+    fn whatever_comes_is_answered() {
+        let [one, two] = tokens();
+        let parts = super::parts(&[&one, &two]).expect("few").join("\n");
+        let mut die = 88_172_645_463_325_252_u64;
+        let mut below = |bound: usize| {
+            die ^= die << 13;
+            die ^= die >> 7;
+            die ^= die << 17;
+            usize::try_from(die % u64::try_from(bound).expect("small")).expect("small")
+        };
+        let pieces = [
+            "-----BEGIN X-----",
+            "-----END",
+            "Part: 1/9",
+            "Check:",
+            "LICENSE-PART:",
+            ":",
+            "~",
+            "\n",
+            "é",
+            "\u{2014}",
+        ];
+        for round in 0..3_000 {
+            let mut text: Vec<char> = if round % 2 == 0 { file() } else { parts.clone() }.chars().collect();
+            for _change in 0..=below(4) {
+                let at = below(text.len());
+                match below(3) {
+                    0 => drop(text.drain(at..text.len().min(at + 1 + below(200)))),
+                    1 => drop(text.splice(at..at, pieces[below(pieces.len())].chars())),
+                    _ => text.truncate(at + 1),
+                }
+                if text.is_empty() {
+                    text.push('x');
+                }
+            }
+            let text: String = text.into_iter().collect();
+            // Never a panic; the signatures decide what is believed.
+            match read(&text, MAX) {
+                Ok(read) => assert!((1..=ARMOUR_TOKENS_MAX).contains(&read.len()), "{text}"),
+                Err(error) => assert!(error.line <= text.lines().count(), "{error:?}: {text}"),
+            }
+        }
+    }
+
+    #[test]
     fn a_bare_token_is_a_file_too() {
         let [one, _] = tokens();
         let wrapped: String = lines(&one).map(|line| format!(" {line}\n")).collect();

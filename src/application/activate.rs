@@ -61,7 +61,7 @@ pub(super) struct NextLease<'a> {
     pub(super) nonce: &'a str,
     /// For a machine that is never online.
     pub(super) is_air_gap: bool,
-    pub(super) now: Instant,
+    pub(super) starts_at: Instant,
 }
 
 /// A license with its places, as loaded.
@@ -133,14 +133,15 @@ impl App {
         let needs_leases = places.of_machine(&command.machine).is_none() && places.are_taken(limit);
         let activations =
             if needs_leases { self.activations_of(license, places).await? } else { BTreeMap::new() };
-        match places.decide(&command.machine, limit, &activations, now) {
+        let freeing = self.freeing(license, now);
+        match places.decide(&command.machine, limit, &activations, freeing) {
             Ok(PlaceDecision::Keep(id)) => self.activate_again(&loaded, command, &id, restore, now).await,
             Ok(PlaceDecision::Take) => self.take_place(loaded, command, None, now).await,
             Ok(PlaceDecision::TakeFrom(id)) => {
                 let key = RecordKey::Activation(command.merchant.clone(), command.license.clone(), id);
                 let old: Option<Versioned<Activation>> = find(self.store.as_ref(), key).await?;
                 // It may have been renewed since it was looked at: then its certificate holds again.
-                let old = old.filter(|old| old.value.has_lapsed(now)).ok_or(StoreError::Conflict)?;
+                let old = old.filter(|old| freeing.frees(&old.value)).ok_or(StoreError::Conflict)?;
                 self.take_place(loaded, command, Some(old), now).await
             }
             Err(full @ Refusal::MachineLimitReached { .. }) if had_one => {
@@ -225,14 +226,15 @@ impl App {
         };
         let is_air_gap = command.device.air_gap.is_some();
         let (generation, nonce) = (GENERATION_FIRST, &command.nonce);
-        let first = NextLease { generation, follows: None, nonce, is_air_gap, now };
+        let starts_at = self.lease_start(license, None, now);
+        let first = NextLease { generation, follows: None, nonce, is_air_gap, starts_at };
         let settling = Settling {
             license: &loaded.license,
             activation: &activation,
             request: &command.device,
             generation: 0,
             change: KeyChange::Allowed,
-            usable_until: Some(usable_until(license, is_air_gap, now)),
+            usable_until: Some(usable_until(license, is_air_gap, starts_at)),
             now,
         };
         let settled = self.settle_device(&settling).await?;
@@ -272,7 +274,7 @@ impl App {
         let untouched_since = restore.untouched(found.revision);
         let is_good = !self.is_withdrawn_lease(&command.merchant, lease);
         if lease.nonce == command.nonce
-            && lease.validity.holds_at(now)
+            && !lease.validity.has_ended(now)
             && untouched_since.is_none()
             && is_good
         {
@@ -280,14 +282,15 @@ impl App {
         }
         let generation = lease.next_generation(untouched_since);
         let is_air_gap = command.device.air_gap.is_some();
-        let next = NextLease { generation, follows: None, nonce: &command.nonce, is_air_gap, now };
+        let starts_at = self.lease_start(&loaded.license.value, Some(&found.value), now);
+        let next = NextLease { generation, follows: None, nonce: &command.nonce, is_air_gap, starts_at };
         let settling = Settling {
             license: &loaded.license,
             activation: &found.value,
             request: &command.device,
             generation: lease.generation,
             change: KeyChange::Allowed,
-            usable_until: Some(usable_until(&loaded.license.value, is_air_gap, now)),
+            usable_until: Some(usable_until(&loaded.license.value, is_air_gap, starts_at)),
             now,
         };
         let settled = self.settle_device(&settling).await?;
@@ -328,7 +331,7 @@ impl App {
         settled: &SettledDevice,
         next: &NextLease<'_>,
     ) -> Result<(), UseCaseError> {
-        let now = next.now;
+        let now = next.starts_at;
         let license = &loaded.license.value;
         let (validity, renew) = lease_of(license, next.is_air_gap, now);
         let half = validity.ends_at.map_or(now, |end| now + (end - now) / 2);

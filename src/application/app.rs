@@ -15,7 +15,8 @@ use super::run_jobs::{lease_of, usual_lease};
 use super::status_slots::StatusSlots;
 use super::watched_calls::{Watch, WatchedCalls, WatchedOrders};
 use crate::domain::{
-    Actor, AuditEvent, EventId, EventKind, Instant, LicenseId, Merchant, MerchantId, Refusal, whole_seconds,
+    Actor, AuditEvent, EventId, EventKind, Instant, LeaseClock, LicenseId, Merchant, MerchantId, Refusal,
+    whole_seconds,
 };
 
 /// How often a use case decides again after a conflict.
@@ -67,6 +68,9 @@ pub struct App {
     pub(super) breakers: Arc<Breakers>,
     pub(super) slots: StatusSlots,
     pub(super) calls: CallLog,
+    pub(super) lease_clock: std::sync::Mutex<LeaseClock>,
+    /// Up to when no entry of a status list was waiting.
+    pub(super) lists_current_at: std::sync::Mutex<Instant>,
     pub(super) job_lease: TimeDelta,
     retention: Option<TimeDelta>,
     /// What woke up.
@@ -89,6 +93,8 @@ impl App {
         let watch =
             Watch { breakers: Arc::clone(&breakers), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
         let orders = Arc::new(WatchedOrders { inner: orders, watch });
+        let lease_clock = std::sync::Mutex::new(LeaseClock::starting(clock.now(), clock.elapsed()));
+        let lists_current_at = std::sync::Mutex::new(whole_seconds(clock.now()));
         Self {
             store,
             signer,
@@ -99,6 +105,8 @@ impl App {
             breakers,
             slots,
             calls,
+            lease_clock,
+            lists_current_at,
             job_lease: usual_lease(),
             retention: None,
             signals,

@@ -192,7 +192,8 @@ impl App {
     ) -> Result<Verdict, UseCaseError> {
         let (license, places) = (&loaded.license.value, &loaded.places.value.places);
         let activations = self.activations_of(license, places).await?;
-        let decision = places.decide(&machine, license.sold.machines, &activations, handing.now);
+        let freeing = self.freeing(license, handing.now);
+        let decision = places.decide(&machine, license.sold.machines, &activations, freeing);
         let mut commit = self.holding(Commit::new(), loaded);
         let displaced = match decision {
             Ok(PlaceDecision::Keep(id)) => {
@@ -202,7 +203,7 @@ impl App {
             Ok(PlaceDecision::TakeFrom(id)) => {
                 let old = self.activation_at(license, &id).await?;
                 // It may have been renewed since it was looked at: then its certificate holds again.
-                let old = Some(old).filter(|old| old.value.has_lapsed(handing.now));
+                let old = Some(old).filter(|old| freeing.frees(&old.value));
                 Some(old.ok_or(StoreError::Conflict)?)
             }
             Err(Refusal::MachineLimitReached { .. }) => {

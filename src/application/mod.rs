@@ -34,6 +34,7 @@ mod job_lanes;
 mod keep_sold;
 mod key_keeper;
 mod key_rings;
+mod lease_time;
 mod license_change;
 mod map_order;
 mod match_withdrawn;

@@ -444,10 +444,13 @@ pub struct MoveStand {
     pub revision: u64,
 }
 
-/// Reads the wall clock; the only one that does.
+/// Reads the machine's clocks; the only one that does.
 pub trait Clock: Send + Sync {
-    /// The present instant, UTC.
+    /// The present instant, UTC, as the wall clock shows it: it may be set, ahead and back.
     fn now(&self) -> Instant;
+
+    /// What has passed since an arbitrary moment before this process asked first. It is never set.
+    fn elapsed(&self) -> Duration;
 }
 
 /// Makes ids and randomness.

@@ -1,5 +1,8 @@
 //! Writes what changed into the status lists and signs them anew.
 
+use std::sync::PoisonError;
+use std::time::Duration;
+
 use super::app::{App, UseCaseError, decided};
 use super::ports::{Change, Commit, Listing, StoreError, Urgency, Versioned, find, list};
 use super::record::{RecordKey, Stored};
@@ -15,6 +18,9 @@ pub const STATUS_LIST_LIFETIME_DAYS: i64 = 7;
 const FLIPS_MAX: usize = 500;
 /// Most publications of one merchant in one round.
 const PUBLICATIONS_PER_ROUND_MAX: usize = 16;
+
+/// Most lists of one merchant that are told at once: 2^17 entries each.
+const LISTS_MAX: usize = 1_000;
 
 /// What a round of publications did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +64,24 @@ impl App {
         }
     }
 
+    /// The lists of a merchant that were published, as they were.
+    pub async fn status_lists(&self, merchant: &MerchantId) -> Result<Vec<StatusList>, UseCaseError> {
+        let lists = list(self.store.as_ref(), &Listing::StatusLists(merchant.clone()), LISTS_MAX).await?;
+        Ok(lists.into_iter().map(|list: Versioned<StatusList>| list.value).collect())
+    }
+
+    /// How long ago no entry was waiting for its publication, as far as this process knows: no change is older and
+    /// unpublished.
+    pub fn status_lists_age(&self) -> Duration {
+        let current_at = *self.lists_current_at.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.now() - current_at).to_std().unwrap_or_default()
+    }
+
     /// Publishes every list that has entries waiting, a list at most [`PUBLICATIONS_PER_ROUND_MAX`] times; says
     /// whether entries are left. Whoever calls it again and again waits a second in between, so that no `seq` runs
     /// away from the clock: a restored server must know how far it can have come.
     pub async fn publish_pending_flips(&self) -> Result<Published, UseCaseError> {
+        let began_at = self.now();
         let mut published = Published { entries: 0, is_all: true };
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
             let merchant = merchant.value.id;
@@ -76,6 +96,9 @@ impl App {
                 published.entries += flips.iter().filter(|flip| flip.value.slot.list == number).count();
                 self.publish_status_list(&merchant, number).await?;
             }
+        }
+        if published.is_all {
+            *self.lists_current_at.lock().unwrap_or_else(PoisonError::into_inner) = began_at;
         }
         Ok(published)
     }

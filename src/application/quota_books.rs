@@ -6,8 +6,8 @@ use super::app::{App, UseCaseError};
 use super::ports::{ABSENT, Change, Commit, StoreError, Versioned, find, find_all};
 use super::record::{CounterKey, Record, RecordKey};
 use crate::domain::{
-    Attachment, Charging, Instant, License, LicenseId, MerchantId, Meter, MeterKey, Origin, Purchase, QuotaAccount,
-    QuotaCounts, QuotaPool,
+    Attachment, Charging, HeldPackage, Instant, License, LicenseId, MerchantId, Meter, MeterKey, Origin,
+    Purchase, QuotaAccount, QuotaCounts, QuotaPool,
 };
 
 /// Most counters that are read at a time.
@@ -94,7 +94,7 @@ impl App {
     ) -> Result<QuotaCounts, UseCaseError> {
         let ends = purchases.iter().filter_map(|purchase| purchase.value.quota_ended_at());
         let instants: Vec<Instant> = ends.chain([now]).collect();
-        let meters = |held: &crate::domain::HeldPackage| {
+        let meters = |held: &HeldPackage| {
             let at = |instant: &Instant| held.meters_at(held.stands_at(license.quota_ended_at(), *instant));
             instants.iter().flat_map(at).collect::<Vec<_>>()
         };
@@ -117,7 +117,8 @@ impl App {
             None | Some(Attachment::Own) => &after.id,
         };
         let is_held_by_another = *holder != after.id;
-        let ends = is_held_by_another && before.quota_ended_at().is_none() && after.quota_ended_at().is_some();
+        let ends =
+            is_held_by_another && before.quota_ended_at().is_none() && after.quota_ended_at().is_some();
         if after.keeps_quota_of(before) && !ends {
             return Ok(commit);
         }
@@ -125,7 +126,13 @@ impl App {
         let stored: Option<Versioned<QuotaAccount>> = find(self.store.as_ref(), key).await?;
         let as_sold = || Versioned { value: QuotaAccount::open(before), revision: ABSENT };
         let Versioned { value: mut account, revision } = stored.unwrap_or_else(as_sold);
-        let keys = account.packages.iter().flat_map(|held| held.meters_at(now)).collect();
+        // Also of what each may become: a window of the same reset may have been used before.
+        let becomes = |held: &HeldPackage| {
+            let at = held.package.reopens(now).unwrap_or(now);
+            let new = after.sold.quota.iter().map(|new| HeldPackage { package: new.clone(), ..held.clone() });
+            new.chain([held.clone()]).flat_map(|held| held.meters_at(at)).collect::<Vec<_>>()
+        };
+        let keys = account.packages.iter().flat_map(becomes).collect();
         let counts = self.quota_counts(&after.merchant, keys).await?;
         self.nothing_has_lapsed(&account, &counts, now).await?;
         let commit = unchanged_since(commit, &account, &counts);
@@ -182,8 +189,7 @@ impl App {
         license: &License,
         now: Instant,
     ) -> Result<QuotaCounts, UseCaseError> {
-        let meters_at =
-            |held: &crate::domain::HeldPackage| held.meters_at(held.stands_at(license.quota_ended_at(), now));
+        let meters_at = |held: &HeldPackage| held.meters_at(held.stands_at(license.quota_ended_at(), now));
         let keys = account.packages.iter().flat_map(meters_at).collect();
         self.quota_counts(&license.merchant, keys).await
     }

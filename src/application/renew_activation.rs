@@ -112,7 +112,8 @@ impl App {
             }
         };
         let is_air_gap = command.device.air_gap.is_some();
-        let next = NextLease { generation, follows, nonce: &command.nonce, is_air_gap, now };
+        let starts_at = self.lease_start(license, Some(&found.value), now);
+        let next = NextLease { generation, follows, nonce: &command.nonce, is_air_gap, starts_at };
         let settling = Settling {
             license: &loaded.license,
             activation: &found.value,
@@ -120,7 +121,7 @@ impl App {
             // After a restore the machine may have a newer certificate than is known here.
             generation: generation.saturating_sub(1).max(follows.unwrap_or(0)),
             change: KeyChange::Refused,
-            usable_until: Some(usable_until(license, is_air_gap, now)),
+            usable_until: Some(usable_until(license, is_air_gap, starts_at)),
             now,
         };
         let settled = self.settle_device(&settling).await?;

@@ -16,7 +16,6 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule { path: &["spec", "machine", "binding"], served: &["hardware", "device-key", "floating", "none"] },
-    Rule { path: &["spec", "machine", "when_full"], served: &["refuse"] },
     Rule { path: &["channel", "protocol"], served: PROTOCOLS_SERVED },
 ];
 

@@ -250,6 +250,15 @@ fn put_in_place(beside: &Path, file: &Path) -> Result<(), Failure> {
     synced.map_err(|error| cannot("write", folder, &error))
 }
 
+/// Writes a file in one go: whoever reads it meanwhile has the one before.
+pub(super) fn replaced(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let beside = beside(file);
+    let written =
+        File::create(&beside).and_then(|mut part| part.write_all(bytes).and_then(|()| part.sync_all()));
+    written.map_err(|error| cannot("write", &beside, &error))?;
+    put_in_place(&beside, file)
+}
+
 pub(super) fn cannot(doing: &str, path: &Path, error: &io::Error) -> Failure {
     Failure::Refused(format!("cannot {doing} {}: {error}", path.display()))
 }

@@ -237,6 +237,7 @@ fn count(answer: &Value) -> usize {
 }
 
 fn listing(answer: &Value) -> String {
-    let columns = [("KEY", "kid"), ("ROLE", "role"), ("STATE", "state"), ("HERE", "here"), ("ISSUER", "issuer")];
+    let columns =
+        [("KEY", "kid"), ("ROLE", "role"), ("STATE", "state"), ("HERE", "here"), ("ISSUER", "issuer")];
     Table::of_items(&answer["items"], &columns).render()
 }

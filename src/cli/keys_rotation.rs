@@ -135,7 +135,8 @@ impl Rotate {
         let answer = common.api()?.post("/v1/merchant/keys/rotate", &body)?;
         let staged = "clients are told of the key; it signs after: lictor keys rotate";
         common.output().answer(&answer, |answer| {
-            let done = if self.stage { staged } else { "the new key signs; what the one before signed stays good" };
+            let done =
+                if self.stage { staged } else { "the new key signs; what the one before signed stays good" };
             told(answer, done)
         });
         Ok(())
@@ -149,10 +150,15 @@ impl Retire {
         loop {
             let answer = api.post(&path, &json!({}))?;
             if answer["state"] != "looking" {
-                common.output().answer(&answer, |answer| told(answer, "the key is retired: its file may be deleted"));
+                common
+                    .output()
+                    .answer(&answer, |answer| told(answer, "the key is retired: its file may be deleted"));
                 return Ok(());
             }
-            common.output().note(&format!("{} licenses looked at, nothing hangs on the key so far", answer["looked_at"]));
+            common.output().note(&format!(
+                "{} licenses looked at, nothing hangs on the key so far",
+                answer["looked_at"]
+            ));
         }
     }
 }
@@ -190,7 +196,8 @@ impl Stage {
             KeyringSettings { folder, public_url, may_create: true, randomness: Arc::new(random_bytes) };
         let keyring = Keyring::open(ring).map_err(|error| refused(&error))?;
         // The file holds no issuer: whoever opens it binds the key to the merchant's.
-        let staged = keyring.stage_key(&merchant, "unbound", self.role.role()).map_err(|error| refused(&error))?;
+        let staged =
+            keyring.stage_key(&merchant, "unbound", self.role.role()).map_err(|error| refused(&error))?;
         let answer = json!({ "merchant": merchant.as_str(), "role": self.role.role().as_str(), "kid": staged.kid.as_str() });
         common.output().answer(&answer, |_| {
             format!(
@@ -219,7 +226,10 @@ impl KeySetCommand {
             Self::Upload { file } => {
                 let text = fs::read_to_string(file).map_err(|error| cannot("read", file, &error))?;
                 let body: Value = serde_json::from_str(&text).map_err(|_| {
-                    Failure::Refused(format!("{} is not what `lictor keys keyset sign` writes", file.display()))
+                    Failure::Refused(format!(
+                        "{} is not what `lictor keys keyset sign` writes",
+                        file.display()
+                    ))
                 })?;
                 let answer = common.api()?.put("/v1/merchant/keyset", &body)?;
                 common.output().answer(&answer, |answer| told(answer, ""));
@@ -233,7 +243,10 @@ fn request(common: &Common, file: &Path) -> Result<(), Failure> {
     let api = common.api()?;
     let waiting = api.get("/v1/merchant/keyset")?["waiting"]["payload"].as_str().map(str::to_owned);
     let payload = waiting.ok_or_else(|| {
-        Failure::Refused("nothing waits for the root: `lictor keys rotate`, `revoke` or `keyset publish` makes a key set".into())
+        Failure::Refused(
+            "nothing waits for the root: `lictor keys rotate`, `revoke` or `keyset publish` makes a key set"
+                .into(),
+        )
     })?;
     let claims: Value = serde_json::from_str(&payload).unwrap_or_default();
     let request = json!({ "format": "lictor-keyset-request", "issuer": claims["iss"], "payload": payload });
@@ -288,7 +301,10 @@ fn told(answer: &Value, done: &str) -> String {
         lines.extend(Some(done.to_owned()).filter(|done| !done.is_empty()));
     }
     if let Some(seq) = answer["published"]["seq"].as_u64() {
-        lines.push(format!("key set {seq} is published, since {}", answer["published"]["published_at"].as_str().unwrap_or("")));
+        lines.push(format!(
+            "key set {seq} is published, since {}",
+            answer["published"]["published_at"].as_str().unwrap_or("")
+        ));
     }
     if waiting.is_object() {
         let then = if activates { "; the new key signs once it is published" } else { "" };
@@ -329,5 +345,6 @@ fn cannot(doing: &str, path: &Path, error: &std::io::Error) -> Failure {
 
 /// The rehearsal; what went wrong is told by its steps.
 pub(super) fn run_drill(common: &Common) -> Result<(), Failure> {
-    crate::demo::drill(common.output().json).map_err(|failure| Failure::Refused(format!("the drill failed: {failure}")))
+    crate::demo::drill(common.output().json)
+        .map_err(|failure| Failure::Refused(format!("the drill failed: {failure}")))
 }

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 refused or not found, 2 usage, 3 unreachable or 503.
 
+mod activation;
 pub mod api;
 mod api_token;
 mod apply;
@@ -124,6 +125,9 @@ enum Command {
     /// Licenses: list, show, explain, issue, import, accept, app-info, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
+    /// Machines without network: answer, take-proof, qr.
+    #[command(subcommand)]
+    Activation(activation::Activation),
     /// Production addresses: list, show, calls, check, test-code.
     #[command(subcommand)]
     Channel(channel::Channel),
@@ -164,9 +168,9 @@ enum Command {
     /// Verify signatures on their own; needs no server.
     #[command(subcommand)]
     Crypto(crypto::Crypto),
-    /// Decode status lists on their own; needs no server.
+    /// Status lists: decode them on their own, export them as files for sites without network.
     #[command(subcommand)]
-    Status(status::StatusCheck),
+    Status(status::Status),
     /// Hold a verifier of any language to the vectors; needs no server.
     #[command(subcommand)]
     Conformance(conformance::Conformance),
@@ -205,6 +209,7 @@ impl Cli {
             Command::ConfigSample => config::sample(output),
             Command::Apply(command) => command.run(&self.common),
             Command::License(command) => command.run(&self.common),
+            Command::Activation(command) => command.run(&self.common),
             Command::Channel(command) => command.run(&self.common),
             Command::Order(command) => command.run(&self.common),
             Command::Customer(command) => command.run(&self.common),
@@ -219,7 +224,8 @@ impl Cli {
             Command::Token(command) => return token::run(command, output),
             Command::Webhook(command) => return webhook::run(command, output),
             Command::Crypto(command) => return crypto::run(command, output),
-            Command::Status(command) => return status::run(command, output),
+            Command::Status(status::Status::Decode) => return status::decode_lines(output),
+            Command::Status(status::Status::Export(command)) => command.run(&self.common),
             Command::Conformance(command) => return conformance::run(command, output),
             Command::Calendar(command) => return calendar::run(command, output),
             Command::ClientExample { args } => return client_example::run(args),

@@ -33,7 +33,7 @@ pub enum EndCause {
     Holder,
     /// The merchant freed the place.
     Merchant,
-    /// Its lease had ended and another machine needed the place.
+    /// Another machine needed the place, and its lease had ended or it was idle.
     Displaced,
     /// The license was re-issued without it.
     Reissued,
@@ -132,6 +132,18 @@ impl Activation {
     pub fn has_lapsed(&self, now: Instant) -> bool {
         match &self.state {
             ActivationState::Held(lease) => lease.validity.has_ended(now),
+            ActivationState::Ended { .. } => true,
+        }
+    }
+
+    /// Whether it has let two renewals pass: software that runs with a network asks at the first.
+    pub fn is_idle(&self, now: Instant) -> bool {
+        match &self.state {
+            ActivationState::Held(lease) => {
+                let (start, renew_after) = (lease.validity.starts_at, lease.renew_after);
+                let second = renew_after.checked_add_signed(renew_after - start);
+                Validity::between(start, second).has_ended(now)
+            }
             ActivationState::Ended { .. } => true,
         }
     }

@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 
 use super::{
     ActivationId, Amount, Instant, LedgerEntry, LedgerFault, LedgerHead, LedgerPlace, LicenseId, LineHash,
-    MerchantId, Meter, MeterKey, PackageId, QuotaWindow, ResetWindow, SentLedger, Validity, WindowAlignment, WindowKey,
+    MerchantId, Meter, MeterKey, PackageId, QuotaWindow, ResetWindow, SentLedger, Validity, WindowAlignment,
+    WindowKey,
 };
 
 /// Most shares of one machine, those that ended included.

@@ -22,6 +22,7 @@ mod handed_over;
 mod ids;
 mod key_ring;
 mod kit;
+mod lease_clock;
 mod license;
 mod license_past;
 mod license_standing;
@@ -77,6 +78,7 @@ pub use key_ring::{
     RevocationMode, RingKey, TOLD_KEYS_MAX,
 };
 pub use kit::{KitEntity, KitInterface, KitSync};
+pub use lease_clock::{CLOCK_JUMP_MAX, LeaseClock, LeaseTime};
 pub use license::{
     AppliedChange, AppliedOrder, DelayedStart, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License,
     LicenseEnd, LicenseState, NewLicense, OldKeyFate, Origin, SoldSpec, StartEvent,
@@ -85,7 +87,7 @@ pub use license_past::{KeyPast, LicensePast, Recalled, STANDING_DETAIL};
 pub use license_standing::LicenseStanding;
 pub use machine::{COMMITMENT_BYTES, Commitment, Component, Machine};
 pub use merchant::Merchant;
-pub use places::{PLACES_MAX, Place, PlaceDecision, Places};
+pub use places::{Freeing, PLACES_MAX, Place, PlaceDecision, Places};
 pub use product::Product;
 pub use purchase::{
     EARLY_EVENTS_MAX, EarlyEvent, EarlyKept, OrderLineKey, Purchase, PurchaseFacts, PurchaseState, keep_early,

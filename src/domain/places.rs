@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Activation, ActivationId, Instant, Machine, MachineLimit, Refusal};
+use super::{Activation, ActivationId, Instant, Machine, MachineLimit, Refusal, WhenFull};
 
 /// Most places that one license can have, whatever was bought: so that their record stays bounded, and that one
 /// commit and one page can hold them all when the license is re-issued.
@@ -31,8 +31,37 @@ pub enum PlaceDecision {
     Keep(ActivationId),
     /// One is free.
     Take,
-    /// None was free, but this one's lease has ended.
+    /// None was free, but this one has lapsed, or is idle and may be replaced.
     TakeFrom(ActivationId),
+}
+
+/// When a place that is held goes to another machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freeing {
+    /// The time by which leases have ended.
+    pub now: Instant,
+    /// What happens to one machine too many.
+    pub when_full: WhenFull,
+}
+
+impl Freeing {
+    /// Whether this one may go: its lease has ended, or it is idle and the spec replaces those.
+    pub fn frees(&self, activation: &Activation) -> bool {
+        let is_replaced = match self.when_full {
+            WhenFull::Refuse => false,
+            WhenFull::ReplaceIdle => activation.is_idle(self.now),
+        };
+        is_replaced || activation.has_lapsed(self.now)
+    }
+
+    /// Those that lapsed go first, the one that did so longest ago; then the one that has been idle longest.
+    fn order(&self, activation: &Activation) -> (bool, Option<Instant>) {
+        let lease = activation.lease().ok();
+        if activation.has_lapsed(self.now) {
+            return (false, lease.and_then(|lease| lease.validity.ends_at));
+        }
+        (true, lease.map(|lease| lease.validity.starts_at))
+    }
 }
 
 impl Places {
@@ -49,13 +78,14 @@ impl Places {
     /// Decides about `machine`; `activations` are those that hold the places, needed when all are taken.
     ///
     /// A machine that has a place keeps it, even if the limit was lowered since. A place is free as soon as
-    /// its lease has ended, without any sweep; of several the one that ended first is taken.
+    /// its lease has ended, without any sweep; of several the one that ended first is taken. Where the spec says so, one
+    /// that is idle follows.
     pub fn decide(
         &self,
         machine: &Machine,
         limit: MachineLimit,
         activations: &BTreeMap<ActivationId, Activation>,
-        now: Instant,
+        freeing: Freeing,
     ) -> Result<PlaceDecision, Refusal> {
         if let Some(place) = self.of_machine(machine) {
             return Ok(PlaceDecision::Keep(place.activation.clone()));
@@ -63,15 +93,13 @@ impl Places {
         if !self.are_taken(limit) {
             return Ok(PlaceDecision::Take);
         }
-        let ended_at =
-            |activation: &Activation| activation.lease().ok().and_then(|lease| lease.validity.ends_at);
-        let lapsed = self
+        let freed = self
             .held
             .iter()
             .filter_map(|place| activations.get(&place.activation))
-            .filter(|activation| activation.has_lapsed(now))
-            .min_by_key(|activation| ended_at(activation));
-        match lapsed {
+            .filter(|activation| freeing.frees(activation))
+            .min_by_key(|activation| freeing.order(activation));
+        match freed {
             Some(activation) => Ok(PlaceDecision::TakeFrom(activation.id.clone())),
             None => Err(Refusal::MachineLimitReached { limit: Self::most(limit) }),
         }

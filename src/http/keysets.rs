@@ -36,14 +36,11 @@ pub async fn jwks(State(state): State<HttpState>, PathOf(merchant): PathOf<Strin
 }
 
 /// `GET /v1/keysets?issuer=…`: for software that knows its issuer and no merchant's name.
-pub async fn key_set_of_issuer(
-    State(state): State<HttpState>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Reply {
+pub async fn key_set_of_issuer(State(state): State<HttpState>, uri: Uri, headers: HeaderMap) -> Reply {
     let parameters = Parameters::read(&uri, &["issuer"])?;
     let issuer = parameters.text("issuer");
-    let issuer = issuer.ok_or_else(|| ApiError::invalid("/issuer", "name the issuer: /v1/keysets?issuer=…"))?;
+    let issuer =
+        issuer.ok_or_else(|| ApiError::invalid("/issuer", "name the issuer: /v1/keysets?issuer=…"))?;
     let merchants = state.keys.merchants();
     let found = merchants.iter().find(|merchant| merchant.issuer == issuer).ok_or_else(no_key_set)?;
     published(&state, &found.id, &headers).await

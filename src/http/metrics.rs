@@ -28,6 +28,8 @@ pub async fn show(State(state): State<HttpState>) -> Reply {
     let (gauges, tests) = counted.unzip();
     let mut text = written(&COMMIT_DURATION.reading(), state.store.disk(), gauges.as_ref());
     calls(&mut text, &state, tests);
+    let age = "How long ago no change was waiting for its publication in a status list, as far as this process knows.";
+    gauge(&mut text, "lictor_status_list_age_seconds", age, state.app.status_lists_age().as_secs());
     certificate(&mut text, CERTIFICATE_EXPIRY.reading());
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }

@@ -17,6 +17,7 @@ mod conditional;
 mod error;
 mod explain_budget;
 mod explanation_wording;
+mod gzip;
 mod health;
 mod keysets;
 mod language;

@@ -120,6 +120,7 @@ fn everything_else() -> Router<HttpState> {
             get(merchant::customers::list).post(merchant::customers::erase_listed),
         )
         .route("/v1/merchant/air-gap-requests", post(air_gap::answer_for_merchant))
+        .route("/v1/merchant/status-lists", get(merchant::status_lists::list))
         .route("/v1/merchant/keys", get(merchant::keys::list))
         .route("/v1/merchant/keys/rotate", post(merchant::keys::rotate))
         .route("/v1/merchant/keys/{kid}/retire", post(merchant::keys::retire))

@@ -1,13 +1,15 @@
 //! Revocation that reaches offline machines, as anybody may fetch it.
 
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 
 use super::conditional::{etag, none_match};
 use super::error::ApiError;
+use super::gzip;
 use super::path::PathOf;
-use super::reply::{Reply, cacheable, public};
+use super::reply::{Reply, public};
 use super::state::HttpState;
 use crate::domain::MerchantId;
 
@@ -24,14 +26,29 @@ pub async fn show(
     let merchant = MerchantId::parse(&merchant).map_err(|_| unknown())?;
     let number = plain_number(&number).ok_or_else(unknown)?;
     let list = state.app.published_status_list(&merchant, number).await?;
-    let tag = etag(list.seq);
-    let mut response = if none_match(&headers, &tag) {
-        (StatusCode::NOT_MODIFIED, [(header::CACHE_CONTROL, public(MAX_AGE_SECS))]).into_response()
+    let (plain, packed) = (etag(list.seq), packed_etag(list.seq));
+    let is_packed = gzip::is_accepted(&headers);
+    let is_known = none_match(&headers, &plain) || none_match(&headers, &packed);
+    let mut answer = HeaderMap::new();
+    answer.insert(header::CACHE_CONTROL, public(MAX_AGE_SECS));
+    answer.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    answer.insert(header::ETAG, if is_packed { packed } else { plain });
+    if is_known {
+        return Ok((StatusCode::NOT_MODIFIED, answer).into_response());
+    }
+    answer.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/statuslist+jwt"));
+    let body = if is_packed {
+        answer.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        Body::from(gzip::packed(&list.token))
     } else {
-        cacheable("application/statuslist+jwt", MAX_AGE_SECS, list.token)
+        Body::from(list.token)
     };
-    response.headers_mut().insert(header::ETAG, tag);
-    Ok(response)
+    Ok((answer, body).into_response())
+}
+
+/// Other bytes, another strong tag (RFC 9110 §8.8.3.3).
+fn packed_etag(seq: u64) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"{seq}-gzip\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// Only as tokens write it: `07` and `+7` are other addresses.

@@ -33,8 +33,14 @@ const BETWEEN_ROLL_UPS: Duration = Duration::from_secs(30);
 const BETWEEN_KEY_RINGS: Duration = Duration::from_secs(1);
 /// Pause between two pages of licenses whose keys are re-issued: whoever else asks is not kept waiting.
 const BETWEEN_REISSUES: Duration = Duration::from_millis(50);
+/// From one look at the clock to the next: a jump is noticed this soon.
+const BETWEEN_CLOCK_READINGS: Duration = Duration::from_secs(10);
 /// Wait after a fault of the store.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
+/// A change is in its status list this soon, also where the process that made it ended before it told its own worker: an
+/// idle look, the pause after the round before, and 10 s for the rounds themselves.
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(60);
+const _: () = assert!(IDLE.as_secs() + BETWEEN_PUBLICATIONS.as_secs() + 10 <= PUBLISHED_WITHIN.as_secs());
 
 /// The running workers.
 pub struct Workers {
@@ -56,6 +62,7 @@ impl Workers {
         tasks.spawn(forget(Arc::clone(app), stopped.clone()));
         tasks.spawn(watch_channels(Arc::clone(app), stopped.clone()));
         tasks.spawn(follow_keys(Arc::clone(app), stopped.clone()));
+        tasks.spawn(watch_clock(Arc::clone(app), stopped.clone()));
         tasks.spawn(keep_calls(Arc::clone(app), stopped));
         Self { stop, tasks }
     }
@@ -104,6 +111,16 @@ async fn publish(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
         tokio::select! {
             () = app.signals.flips.notified() => {}
             () = tokio::time::sleep(IDLE) => {}
+            _ = stopped.changed() => {}
+        }
+    }
+}
+
+async fn watch_clock(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        app.watch_clock();
+        tokio::select! {
+            () = tokio::time::sleep(BETWEEN_CLOCK_READINGS) => {}
             _ = stopped.changed() => {}
         }
     }

@@ -17,6 +17,7 @@ mod licenses;
 mod offline_material;
 mod older_families;
 mod packages;
+mod places;
 mod portal;
 mod quota_race;
 mod refusals;
@@ -24,6 +25,7 @@ mod rotation;
 #[path = "../engines/service.rs"]
 mod service;
 mod starts;
+mod status_lists;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens_and_apply;

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use lictor::application::App;
-use lictor::application::ports::{Clock, SecretSource};
-use lictor::domain::{KeyId, MerchantId};
-use lictor::marketplace::MarketplaceOrders;
-use lictor::randomness::{SystemRandomness, random_bytes};
-use lictor::signing::{Keyring, KeyringSettings, last_keys_backup, read_signing_key, restore_keys, sign_offline};
-use lictor::store::MemoryEngine;
 use license_token::claims::Claims;
 use license_token::trust::{self, KeySetRefusal, SeenKeySet};
 use license_token::{
     ActivationClaims, KeySet, KeySetClaims, LicenseClaims, Role, SigningKey, StatusListClaims, TokenType,
     UnverifiedToken, VerifiedToken,
 };
+use lictor::application::App;
+use lictor::application::ports::{Clock, SecretSource};
+use lictor::domain::{KeyId, MerchantId};
+use lictor::marketplace::MarketplaceOrders;
+use lictor::randomness::{SystemRandomness, random_bytes};
+use lictor::signing::{
+    Keyring, KeyringSettings, last_keys_backup, read_signing_key, restore_keys, sign_offline,
+};
+use lictor::store::MemoryEngine;
 use serde_json::{Value, json};
 
 use crate::support::api::Answer;
@@ -136,7 +138,10 @@ fn a_key_set_is_cacheable_and_found_by_issuer_and_no_set_is_another_merchants() 
     }
     api.get("/v1/keysets").expect_problem(422, "invalid_request");
     rotate(&harness, Role::Status);
-    assert_ne!(api.with("If-None-Match", &etag).get("/v1/keysets/acme").expect(200).header("etag"), Some(etag.as_str()));
+    assert_ne!(
+        api.with("If-None-Match", &etag).get("/v1/keysets/acme").expect(200).header("etag"),
+        Some(etag.as_str())
+    );
     let foreign = api.get("/v1/keysets/globex/jwks.json").expect(200).text;
     let foreign = KeySet::parse(foreign.as_bytes()).expect("a set");
     let refused = trust::accept(&set.text, &foreign, "https://license.globex.example", None);
@@ -165,11 +170,15 @@ fn a_key_of_one_role_opens_nothing_of_another_whoever_signs_with_it() {
     }
     let license = issue(&harness, "cad-year");
     let certificate = activate(&harness.anonymous(), &key_of(&license), 1, "n").expect(201);
-    let texts = [(TokenType::License, key_of(&license)), (TokenType::Activation, certificate.text_at("/certificate"))];
+    let texts = [
+        (TokenType::License, key_of(&license)),
+        (TokenType::Activation, certificate.text_at("/certificate")),
+    ];
     for role in [Role::Root, Role::License, Role::Activation, Role::Status] {
         let stolen = steal(&harness, role);
         for (typ, honest) in texts.iter().filter(|(typ, _)| typ.role() != Some(role)) {
-            let payload = honest.split('.').nth(1).and_then(license_token::base64url::decode).expect("a payload");
+            let payload =
+                honest.split('.').nth(1).and_then(license_token::base64url::decode).expect("a payload");
             let forged = stolen.sign_payload(*typ, &String::from_utf8(payload).expect("JSON"));
             let refused = match typ {
                 TokenType::License => activate(&harness.anonymous(), &forged, 2, "m"),
@@ -195,7 +204,10 @@ fn after_a_theft_forgeries_are_refused_and_honest_texts_open_what_they_opened() 
     revoke(&harness, stolen.verifying_key().kid(), &json!({ "mode": "all" }));
     let api = harness.anonymous();
     activate(&api, &forged, 9, "forged").expect_problem(401, "license_key_refused");
-    assert_eq!(api.post("/v1/validate", &json!({ "license_key": forged })).expect(200).at("/valid"), json!(false));
+    assert_eq!(
+        api.post("/v1/validate", &json!({ "license_key": forged })).expect(200).at("/valid"),
+        json!(false)
+    );
     // Before the job has come to it: the very text on record is genuine, and its holder gets one that is believed.
     let placed = activate(&api, &key_of(&idle), 2, "idle").expect(201);
     let now = believed(&harness, &before);
@@ -209,7 +221,11 @@ fn after_a_theft_forgeries_are_refused_and_honest_texts_open_what_they_opened() 
     activate(&api, &key_of(&idle), 3, "late").expect_problem(403, "license_superseded");
     activate(&api, &forged, 9, "again").expect_problem(403, "license_superseded");
     let work = reissue_all(&harness);
-    assert_eq!((&work["reissued"], work["done_at"].is_string()), (&json!(0), true), "both were re-issued before: {work}");
+    assert_eq!(
+        (&work["reissued"], work["done_at"].is_string()),
+        (&json!(0), true),
+        "both were re-issued before: {work}"
+    );
     assert!(folder(&harness).join(format!("license-{}.revoked", stolen.verifying_key().kid())).exists());
     assert!(pinned(&harness).get(stolen.verifying_key().kid()).is_none(), "new software never hears of it");
 }
@@ -251,7 +267,12 @@ fn status_lists_of_a_revoked_key_are_signed_anew_at_once() {
     let now = believed(&harness, &before);
     let list = verified::<StatusListClaims>(&second, &now);
     assert!(list.claims().seq > verified::<StatusListClaims>(&first, &before).claims().seq);
-    assert!(UnverifiedToken::parse_status_list(&first).expect("a token").verify::<StatusListClaims>(&now).is_err());
+    assert!(
+        UnverifiedToken::parse_status_list(&first)
+            .expect("a token")
+            .verify::<StatusListClaims>(&now)
+            .is_err()
+    );
 }
 
 #[test]
@@ -267,7 +288,11 @@ fn a_key_is_not_retired_while_anything_hangs_on_it() {
         rotate(&harness, role);
     }
     let why = |kid: &str| retire(kid).expect_problem(409, "illegal_state").text_at("/reason");
-    assert!(why(&olds[0]).contains(&license.text_at("/id")) && why(&olds[0]).contains("reissue"), "{}", why(&olds[0]));
+    assert!(
+        why(&olds[0]).contains(&license.text_at("/id")) && why(&olds[0]).contains("reissue"),
+        "{}",
+        why(&olds[0])
+    );
     assert!(why(&olds[1]).contains("certificate"), "{}", why(&olds[1]));
     assert!(why(&olds[2]).contains("status list"), "{}", why(&olds[2]));
     harness.world.clock.advance(Duration::from_secs(31 * 86_400));
@@ -304,19 +329,25 @@ fn with_the_root_away_a_key_set_waits_for_its_signature_and_the_key_for_the_key_
     let before = pinned(&harness);
     let old = signing(&harness, Role::License);
     let root = steal(&harness, Role::Root).verifying_key().kid().to_owned();
-    let (here, away) = (folder(&harness).join(format!("root-{root}.pem")), harness.world.folder.path().join("root.pem"));
+    let (here, away) =
+        (folder(&harness).join(format!("root-{root}.pem")), harness.world.folder.path().join("root.pem"));
     std::fs::rename(&here, &away).expect("taken away");
     let waiting = rotate(&harness, Role::License);
-    assert_eq!((waiting.at("/published"), waiting.at("/waiting/activates").as_array().map(Vec::len)), (Value::Null, Some(1)));
+    assert_eq!(
+        (waiting.at("/published"), waiting.at("/waiting/activates").as_array().map(Vec::len)),
+        (Value::Null, Some(1))
+    );
     assert_eq!(signing(&harness, Role::License), old, "nothing signs that clients could not know");
-    let (request, file) = (harness.world.folder.path().join("request.json"), json!({
-        "format": "lictor-keyset-request", "issuer": ISSUER, "payload": waiting.at("/waiting/payload"),
-    }));
+    let (request, file) = (
+        harness.world.folder.path().join("request.json"),
+        json!({
+            "format": "lictor-keyset-request", "issuer": ISSUER, "payload": waiting.at("/waiting/payload"),
+        }),
+    );
     std::fs::write(&request, file.to_string()).expect("written");
     let signed = sign_offline(&away, &request).expect("the root signs");
-    let upload = |body: &Value| {
-        harness.operator().send("PUT", "/v1/merchant/keyset", body.to_string().as_bytes())
-    };
+    let upload =
+        |body: &Value| harness.operator().send("PUT", "/v1/merchant/keyset", body.to_string().as_bytes());
     let stranger = SigningKey::from_seed(&[7; 32], Role::Root, ISSUER).expect("valid");
     let bare = json!({ "keyset": signed.keyset });
     upload(&bare).expect_problem(422, "invalid_request");
@@ -359,13 +390,24 @@ fn a_re_issue_goes_on_where_it_was_cut_off_and_does_nothing_twice() {
     assert_eq!((half.at("/reissue/reissued"), half.at("/reissue/done_at")), (json!(64), Value::Null));
     harness = harness.restarted(&Engine::Memory(engine));
     let work = reissue_all(&harness);
-    assert_eq!((&work["reissued"], &work["failed"], work["done_at"].is_string()), (&json!(66), &json!(0), true), "{work}");
+    assert_eq!(
+        (&work["reissued"], &work["failed"], work["done_at"].is_string()),
+        (&json!(66), &json!(0), true),
+        "{work}"
+    );
     let keys = pinned(&harness);
     for license in &sold {
         let path = format!("/v1/merchant/licenses/{}?reveal=true", license.text_at("/id"));
         let now = harness.merchant().get(&path).expect(200);
-        assert_eq!(verified::<LicenseClaims>(&now.text_at("/license_key"), &keys).kid(), signing(&harness, Role::License));
-        assert_eq!(now.text_at("/claim_code"), license.text_at("/claim_code"), "the code in the mail stays good");
+        assert_eq!(
+            verified::<LicenseClaims>(&now.text_at("/license_key"), &keys).kid(),
+            signing(&harness, Role::License)
+        );
+        assert_eq!(
+            now.text_at("/claim_code"),
+            license.text_at("/claim_code"),
+            "the code in the mail stays good"
+        );
     }
     assert!(!harness.block_on(harness.app.reissue_some()).expect("it works"), "nothing is left");
 }
@@ -382,7 +424,13 @@ fn replica(harness: &Harness, folder: &Path) -> App {
     let secrets = harness.world.secrets() as Arc<dyn SecretSource>;
     let orders = MarketplaceOrders::new(secrets, Arc::clone(&clock), Duration::from_secs(10));
     let keyring = Arc::new(Keyring::open(settings).expect("a folder with keys"));
-    App::new(Arc::clone(&harness.store) as _, keyring, clock, Arc::new(SystemRandomness::default()), Arc::new(orders))
+    App::new(
+        Arc::clone(&harness.store) as _,
+        keyring,
+        clock,
+        Arc::new(SystemRandomness::default()),
+        Arc::new(orders),
+    )
 }
 
 #[test]
@@ -398,7 +446,12 @@ fn a_replica_that_was_not_given_the_new_key_signs_with_the_one_before_until_it_i
             app.publish_key_set(&acme).await.expect("published");
             app.status_list(&acme, 0).await.expect("a list")
         });
-        UnverifiedToken::parse_status_list(&list.token).expect("a token").inspect().header.get("kid").and_then(|kid| kid.as_str().map(str::to_owned))
+        UnverifiedToken::parse_status_list(&list.token)
+            .expect("a token")
+            .inspect()
+            .header
+            .get("kid")
+            .and_then(|kid| kid.as_str().map(str::to_owned))
     };
     issue(&harness, "cad-year");
     let before = signing(&harness, Role::Status);
@@ -407,7 +460,8 @@ fn a_replica_that_was_not_given_the_new_key_signs_with_the_one_before_until_it_i
     harness.world.clock.advance(Duration::from_secs(13 * 3_600));
     assert_eq!(kid(&replica), Some(before), "the key before is still believed");
     let file = format!("acme/status-{after}.pem");
-    std::fs::copy(harness.world.folder.path().join("keys").join(&file), their_folder.join(&file)).expect("copied");
+    std::fs::copy(harness.world.folder.path().join("keys").join(&file), their_folder.join(&file))
+        .expect("copied");
     harness.world.clock.advance(Duration::from_secs(13 * 3_600));
     let again = self::replica(&harness, &their_folder);
     assert_eq!(kid(&again), Some(after));
@@ -444,7 +498,8 @@ fn calls_go_on_without_an_error_while_keys_are_rotated_and_revoked() {
                 let mut count = 0_u32;
                 while !over.load(Ordering::Acquire) {
                     let path = format!("/v1/activations/{}/renew", made.text_at("/activation_id"));
-                    let body = json!({ "certificate": made.text_at("/certificate"), "nonce": format!("n{count}") });
+                    let body =
+                        json!({ "certificate": made.text_at("/certificate"), "nonce": format!("n{count}") });
                     made = api.post(&path, &body).expect(200);
                     count += 1;
                 }
@@ -502,15 +557,20 @@ fn wrong_requests_say_the_next_step_and_change_nothing() {
     let kid = signing(&harness, Role::License);
     let revoke = |kid: &str, body: Value| operator.post(&format!("/v1/merchant/keys/{kid}/revoke"), &body);
     revoke(&kid, json!({ "mode": "some" })).expect_problem(422, "invalid_request");
-    revoke(&kid, json!({ "mode": "all", "at": "2026-01-01T00:00:00Z" })).expect_problem(422, "invalid_request");
-    revoke(&kid, json!({ "mode": "after", "at": "2126-01-01T00:00:00Z" })).expect_problem(422, "invalid_request");
+    revoke(&kid, json!({ "mode": "all", "at": "2026-01-01T00:00:00Z" }))
+        .expect_problem(422, "invalid_request");
+    revoke(&kid, json!({ "mode": "after", "at": "2126-01-01T00:00:00Z" }))
+        .expect_problem(422, "invalid_request");
     revoke(&kid, json!({ "mode": "after", "at": "soon" })).expect_problem(422, "invalid_request");
     revoke("x", json!({ "mode": "all" })).expect_problem(404, "not_found");
     let root = steal(&harness, Role::Root).verifying_key().kid().to_owned();
     revoke(&root, json!({ "mode": "all" })).expect_problem(409, "illegal_state");
     let text = json!({ "keyset": "x.y.z" }).to_string();
     operator.send("PUT", "/v1/merchant/keyset", text.as_bytes()).expect_problem(409, "illegal_state");
-    harness.merchant().post("/v1/merchant/keys/rotate", &json!({ "role": "license" })).expect_problem(403, "scope_missing");
+    harness
+        .merchant()
+        .post("/v1/merchant/keys/rotate", &json!({ "role": "license" }))
+        .expect_problem(403, "scope_missing");
     harness.anonymous().get("/v1/keysets/acme").expect_problem(404, "not_found");
     assert_eq!(signing(&harness, Role::License), kid);
 }

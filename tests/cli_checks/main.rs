@@ -54,3 +54,25 @@ fn vectors(text: &str) -> Vec<Value> {
     let all: Value = serde_json::from_str(text).expect("the vectors are JSON");
     all["vectors"].as_array().expect("a list").clone()
 }
+
+#[test]
+fn the_examples_of_the_document_print_what_it_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let token_format = include_str!("../../docs/token-format.md");
+    let (_, keys) = token_format.split_once("```json keys\n").expect("the keys of the example");
+    let keys = keys.split_once("```").expect("an end").0;
+    std::fs::write(folder.path().join("keys.json"), keys).expect("writable");
+    let lines: Vec<&str> = include_str!("../../docs/cli-checks.md").lines().collect();
+    let mut shown = 0;
+    for pair in lines.windows(2) {
+        let Some(example) = pair[0].strip_prefix("$ ").filter(|example| example.starts_with("echo ")) else {
+            continue;
+        };
+        let example = example.replace("| lictor ", concat!("| ", env!("CARGO_BIN_EXE_lictor"), " "));
+        let output = Command::new("bash").args(["-c", &example]).current_dir(folder.path()).output();
+        let printed = String::from_utf8(output.expect("there is a shell").stdout).expect("UTF-8");
+        assert_eq!(printed.trim_end(), pair[1], "{example}");
+        shown += 1;
+    }
+    assert!(shown >= 5, "{shown} examples");
+}

@@ -1,6 +1,7 @@
 //! Machines that are never online: the real client here, the real service there, and files between them.
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use license_client::{
@@ -43,6 +44,7 @@ fn software(harness: &Harness, folder: &Path, number: u8) -> Config {
         .server(NOBODY)
         .machine_name(&format!("lab {number}"))
         .clock(move || clock.now().timestamp())
+        .boot_clock(|| license_client::Uptime { boot: "the only start".into(), secs: 0 })
         .environment(|_| None)
         .machine(components)
 }
@@ -377,4 +379,91 @@ fn states_and_merchants_count_as_online_and_a_response_carries_the_news() {
     let stranger = Harness::start_in(World::new(), &crate::service::engine_on(EngineName::Memory));
     stranger.apply(&acme(&stranger.world.sandbox));
     carry(&stranger, &asked).expect_problem(401, "license_key_refused");
+}
+
+/// The program with an environment of its own: exit code and standard output.
+fn lictor(harness: &Harness, args: &[&str]) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lictor"));
+    command.env_clear().env("LICTOR_URL", &harness.url).env("LICTOR_TOKEN", harness.token(&[Scope::Support]));
+    let done = command.args(args).output().expect("the program starts");
+    let said = [done.stdout, done.stderr].concat();
+    (done.status.code().expect("no signal"), String::from_utf8(said).expect("UTF-8"))
+}
+
+#[test]
+fn the_command_line_answers_a_request_takes_a_proof_and_draws_codes() {
+    let harness = laboratory();
+    #[expect(clippy::disallowed_methods, reason = "the example client runs by the real clock")]
+    let real = chrono::Utc::now();
+    let ahead = (real - harness.world.clock.now()).to_std().expect("the tests begin in the past");
+    harness.world.clock.advance(ahead);
+    let key = issue(&harness, "one-place").text_at("/license_key");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    std::fs::write(path("keys.json"), harness.anonymous().get("/v1/keysets/acme/jwks.json").expect(200).text)
+        .expect("written");
+    let (keys, state, request, response, proof) =
+        (path("keys.json"), path("state"), path("request.txt"), path("response.txt"), path("proof.txt"));
+    let software = |more: &[&str]| {
+        let issuer = "https://license.acme.example";
+        let about = [
+            "client-example",
+            "--product",
+            "acme-cad",
+            "--issuer",
+            issuer,
+            "--keys",
+            &keys,
+            "--state",
+            &state,
+        ];
+        lictor(&harness, &[&about[..], more].concat())
+    };
+    assert_eq!(software(&["--request", &request]).0, 1, "there is no license yet");
+    assert_eq!(software(&["--request", &request, "--key", &key]).0, 0);
+    let (code, said) = lictor(&harness, &["activation", "take-proof", &request]);
+    assert!(code == 1 && said.contains("lictor activation answer"), "{said}");
+    let (code, said) = lictor(&harness, &["activation", "answer", &request, "--out", &response]);
+    assert!(code == 0 && said.contains("is activated"), "{said}");
+    let (code, same) = lictor(&harness, &["activation", "answer", &request, "--json"]);
+    let same: serde_json::Value = serde_json::from_str(&same).expect("JSON");
+    assert_eq!(code, 0);
+    assert_eq!(same["response"].as_str(), std::fs::read_to_string(&response).ok().as_deref());
+    let (code, drawn) = lictor(&harness, &["activation", "qr", &request]);
+    assert!(code == 0 && drawn.contains("2/") && drawn.contains('█'), "{drawn}");
+    assert_eq!(lictor(&harness, &["activation", "qr", &response, "--svg", &path("")]).0, 0);
+    assert!(std::fs::read_to_string(path("1.svg")).is_ok_and(|svg| svg.starts_with("<svg")));
+
+    let (code, said) = software(&["--response", &response]);
+    assert!(code == 0 && said.contains("\"verdict\":\"valid\""), "{said}");
+    assert_eq!(software(&["--offline"]).0, 0);
+    let (code, said) = software(&["--deactivate", &proof]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(software(&["--offline"]).0, 1);
+    let (code, said) = software(&["--response", &response]);
+    assert!(code == 1 && said.starts_with("given_back: "), "{said}");
+    assert_eq!(lictor(&harness, &["activation", "answer", &proof]).0, 1);
+    let (code, said) = lictor(&harness, &["activation", "take-proof", &proof]);
+    assert!(code == 0 && said.contains("is deactivated"), "{said}");
+    std::fs::write(&proof, "nothing").expect("written");
+    let (code, said) = lictor(&harness, &["activation", "take-proof", &proof]);
+    assert!(code == 1 && said.contains("no license text"), "{said}");
+    assert_eq!(lictor(&harness, &["activation", "answer", "/nowhere/request"]).0, 2);
+}
+
+#[test]
+fn a_response_brings_the_keys_that_were_rotated_since_the_software_was_built() {
+    let mut harness = laboratory();
+    let key = issue(&harness, "one-place").text_at("/license_key");
+    let lab = Lab::machine(&harness, 1);
+    let asked = request(&lab.config, Some(&key)).expect("a request");
+    for role in ["license", "activation", "status"] {
+        harness.operator().post("/v1/merchant/keys/rotate", &json!({ "role": role })).expect(200);
+    }
+    harness.world.clock.advance(DAY);
+    let response = carry(&harness, &asked).expect(201).text_at("/response");
+    assert!(response.contains("-----BEGIN LICENSE KEYS-----"), "{response}");
+    harness.stop();
+    assert_eq!(take_response(&lab.config, &response).map(|verdict| verdict.code()), Ok("valid"));
+    assert!(check(&lab.config, None).is_granted());
 }

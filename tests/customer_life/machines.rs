@@ -241,7 +241,6 @@ fn machines() -> u64 {
 }
 
 fn percent_a_year(count: u64, machines: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "counts of a simulation")]
     let share = count as f64 / (machines as f64 * DAYS / 365.0);
     share * 100.0
 }

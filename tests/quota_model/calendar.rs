@@ -164,15 +164,56 @@ impl Sold {
     pub fn paid(&self) -> Option<i64> {
         let begun = self.begun(false)?.max(1);
         let rounds = matches!(self.offer.reset, Reset::Month | Reset::Year);
-        let is_rounding =
-            rounds && begun > 1 && self.to? - self.boundary(false, begun - 1) <= ROUNDING;
+        let is_rounding = rounds && begun > 1 && self.to? - self.boundary(false, begun - 1) <= ROUNDING;
         Some(begun - i64::from(is_rounding))
     }
 
     /// The last moment of a time that is over, if the window that its end cut would still run then.
     pub fn reopens(&self, at: Moment) -> Option<Moment> {
         let last = self.to.filter(|to| *to <= at)? - 1;
-        let place = |at| if self.offer.reset == Reset::Never { 0 } else { self.place(self.offer.calendar, at) };
+        let place =
+            |at| if self.offer.reset == Reset::Never { 0 } else { self.place(self.offer.calendar, at) };
         (last >= self.from && place(last) == place(at)).then_some(last)
     }
+}
+
+/// The published vectors, which agree with `dateutil` and `java.time`, hold for this arithmetic too.
+#[test]
+fn windows_are_those_of_the_published_vectors() {
+    let vectors = include_str!("../vectors/calendar.jsonl").lines();
+    let mut checked = 0;
+    for line in vectors {
+        let vector: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let moment = |name: &str| {
+            let at = vector[name].as_str()?;
+            Some(at.parse::<DateTime<chrono::Utc>>().expect("an instant").timestamp())
+        };
+        let reset = match vector["reset"].as_str() {
+            Some("none") => Reset::Never,
+            Some("hour") => Reset::Hour,
+            Some("day") => Reset::Day,
+            Some("week") => Reset::Week,
+            Some("month") => Reset::Month,
+            Some("year") => Reset::Year,
+            _ => continue,
+        };
+        let calendar = vector["window"] == "calendar";
+        let offer = Offer { metric: "m", amount: 1, reset, calendar, counts_over: false };
+        let (Some(from), to) = (moment("start"), moment("end")) else { continue };
+        let sold = Sold { offer, from, to };
+        // A window that ends after the year 9999 is none; the stories never come there.
+        let is_far = from > 250_000_000_000;
+        match vector["check"].as_str() {
+            Some("windows") if !is_far => {
+                let window = sold.window(moment("at").expect("an instant"));
+                let told = window.map(|it| (Some(it.from), it.to, Some(it.place)));
+                let expected = (moment("starts_at"), moment("ends_at"), vector["ordinal"].as_i64());
+                assert_eq!(told.unwrap_or((None, None, None)), expected, "{line}");
+            }
+            Some("total") if !is_far => assert_eq!(sold.paid(), vector["windows"].as_i64(), "{line}"),
+            _ => continue,
+        }
+        checked += 1;
+    }
+    assert!(checked > 2_000, "{checked}");
 }

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::calendar::{DAY, Grid, HOUR, Moment, Offer, Reset, Sold, Window};
+use super::calendar::{DAY, Grid, HOUR, Moment, Offer, Sold, Window};
+use super::words::{Answer, Balance, HoldState, Ledger, Part, Usage};
 
 /// How long software runs without the server, and how much longer at the end of its license.
 pub const LEASE: i64 = 3 * DAY;
@@ -48,27 +49,10 @@ pub struct Package {
     windows: BTreeMap<Grid, Tally>,
 }
 
-/// How a package stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Balance {
-    pub package: String,
-    pub bought: Option<i64>,
-    pub used: i64,
-    pub reserved: i64,
-    pub left: Option<i64>,
-    pub expired: Option<i64>,
-    pub refunded: i64,
-    pub over: i64,
-    pub window: Option<(Moment, Option<Moment>)>,
-    pub window_used: i64,
-    pub window_left: i64,
-}
-
 /// A purchase: of a license, or of a package.
 #[derive(Debug, Clone)]
 pub struct License {
     pub customer: usize,
-    pub spec: usize,
     pub is_package: bool,
     /// Paid per use.
     pub is_metered: bool,
@@ -84,24 +68,6 @@ pub struct License {
     pub machines: Vec<Machine>,
 }
 
-/// A part of a package's window that is kept for somebody, or was paid.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    pub package: usize,
-    pub grid: Option<Grid>,
-    pub from: Moment,
-    pub amount: i64,
-    pub over: i64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HoldState {
-    Open,
-    Confirmed(i64),
-    Released,
-    Lapsed,
-}
-
 /// A reservation.
 #[derive(Debug, Clone)]
 pub struct Hold {
@@ -115,7 +81,7 @@ pub struct Hold {
 /// What a machine may use up by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
-    pub number: u32,
+    pub number: usize,
     pub metric: &'static str,
     pub part: Part,
     pub used: i64,
@@ -151,37 +117,6 @@ pub struct Machine {
     pub has_left: bool,
 }
 
-/// Something that a machine used by itself: of which share, how much, when.
-pub type Entry = (u32, i64, Moment);
-
-/// What a machine tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ledger {
-    pub entries: Vec<Entry>,
-    /// There is nothing behind it.
-    pub is_complete: bool,
-    /// After the entries stands one that is more than its share.
-    pub is_wrong: bool,
-}
-
-/// A report of use; each item is a metric, an amount, a moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Usage {
-    pub license: usize,
-    pub key: u64,
-    pub items: Vec<(&'static str, i64, Option<Moment>)>,
-    /// Kept back for so long instead.
-    pub reserve: Option<i64>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    Done,
-    /// Who paid, and the reservation that was made.
-    Granted(Vec<Part>, Option<usize>),
-    Refused(&'static str),
-}
-
 #[derive(Debug, Clone, Default)]
 pub struct Model {
     pub now: Moment,
@@ -201,10 +136,6 @@ impl Package {
         if let Some(grid) = grid {
             self.windows.entry(grid).or_default().add(more);
         }
-    }
-
-    fn window_tally(&self, window: &Window) -> Tally {
-        self.tally(self.sold.grid(window.from))
     }
 
     /// What was bought, not paid back, and not taken.
@@ -227,7 +158,7 @@ impl Package {
         let room = match self.sold.window(at) {
             None => Some(0),
             Some(window) => {
-                let here = (amount - self.window_tally(&window).taken()).max(0);
+                let here = (amount - self.tally(self.sold.grid(window.from)).taken()).max(0);
                 self.sold.windows().map(|count| here + (count - window.place - 1) * amount)
             }
         };
@@ -259,12 +190,9 @@ impl Package {
             self.bought = self.bought.zip(more).map(|(bought, more)| bought + more.max(0));
         } else {
             let at = self.sold.reopens(at).unwrap_or(at);
-            let grid = |sold: &Sold| (sold.offer.reset, sold.offer.calendar);
-            let window_taken = match self.sold.window(at) {
-                _ if new.offer.reset == Reset::Never => self.all.taken(),
-                Some(window) if grid(&self.sold) == grid(&new) => self.window_tally(&window).taken(),
-                _ => 0,
-            };
+            // A window is known by its reset and its start: what was taken of it is not forgotten.
+            let window = new.window(at).map(|window| self.tally(new.grid(window.from)));
+            let window_taken = window.unwrap_or_default().taken();
             self.refunded += self.left_at(at).unwrap_or(0);
             let so_far = self.bought.unwrap_or(self.refunded + self.all.taken());
             self.bought = Self::bought_from(&new, at, window_taken).map(|more| so_far + more);
@@ -311,11 +239,11 @@ impl Model {
                 share.is_closed = true;
             }
         }
-        free.iter().for_each(|part| self.hold(part, -part.amount));
+        free.iter().for_each(|part| self.count(part, 0, -part.amount, 0));
     }
 
-    fn hold(&mut self, part: &Part, held: i64) {
-        self.packages[part.package].count(part.grid, Tally { held, ..Tally::default() });
+    fn count(&mut self, part: &Part, used: i64, held: i64, over: i64) {
+        self.packages[part.package].count(part.grid, Tally { used, held, over });
     }
 
     pub fn balance(&self, license: usize, package: usize) -> Balance {
@@ -324,7 +252,7 @@ impl Model {
         let is_open = it.closed.is_none() && ended.is_none();
         let left = it.left_at(at).map(|left| if it.closed.is_some() { 0 } else { left });
         let window = it.sold.window(at);
-        let tally = window.map(|window| it.window_tally(&window)).unwrap_or_default();
+        let tally = window.map(|window| it.tally(it.sold.grid(window.from))).unwrap_or_default();
         let window_left = window.filter(|_| is_open).map_or(0, |window| it.room(it.sold.grid(window.from)));
         Balance {
             package: it.name.clone(),
@@ -377,9 +305,9 @@ impl Model {
                 None => {}
             }
             for part in paid.into_iter().filter(|part| part.amount + part.over > 0) {
-                self.hold(&part, part.amount);
+                self.count(&part, 0, part.amount, 0);
                 match parts.iter_mut().find(|it| it.package == part.package && it.from == part.from) {
-                    Some(known) => (known.amount, known.over) = (known.amount + part.amount, known.over + part.over),
+                    Some(known) => known.add(&part),
                     None => parts.push(part),
                 }
             }
@@ -411,7 +339,7 @@ impl Model {
         if !is_paid || usage.reserve.is_none() {
             for part in &parts {
                 let (used, over) = if is_paid { (part.amount, part.over) } else { (0, 0) };
-                self.packages[part.package].count(part.grid, Tally { used, held: -part.amount, over });
+                self.count(part, used, -part.amount, over);
             }
         }
         if !is_paid {
@@ -446,18 +374,23 @@ impl Model {
         for part in &parts {
             let used = part.amount.min(missing);
             missing -= used;
-            self.packages[part.package].count(part.grid, Tally { used, held: -part.amount, over: 0 });
+            self.count(part, used, -part.amount, 0);
         }
         for part in &parts {
             let over = part.over.min(missing);
             missing -= over;
-            self.packages[part.package].count(part.grid, Tally { over, ..Tally::default() });
+            self.count(part, 0, 0, over);
         }
         Answer::Done
     }
 
     /// A machine tells what it used and asks for what it wants to hold; `None` gives its place back.
-    pub fn meet(&mut self, at: (usize, usize), ledger: Option<&Ledger>, asks: Option<&[(&'static str, i64)]>) -> Answer {
+    pub fn meet(
+        &mut self,
+        at: (usize, usize),
+        ledger: Option<&Ledger>,
+        asks: Option<&[(&'static str, i64)]>,
+    ) -> Answer {
         let (now, until) = (self.now, self.licenses[at.0].usable_until(self.now));
         let mut late: BTreeMap<usize, i64> = BTreeMap::new();
         for (number, amount, told) in ledger.iter().flat_map(|ledger| &ledger.entries) {
@@ -469,14 +402,13 @@ impl Model {
             if is_closed {
                 *late.entry(place).or_default() += amount;
             } else {
-                let counted = Tally { used: *amount, held: -amount, over: 0 };
-                self.packages[part.package].count(part.grid, counted);
+                self.count(&part, *amount, -amount, 0);
             }
         }
         for (place, amount) in &late {
             let part = self.machine(at).shares[*place].part.clone();
             let used = self.packages[part.package].room(part.grid).min(*amount);
-            self.packages[part.package].count(part.grid, Tally { used, held: 0, over: amount - used });
+            self.count(&part, used, 0, amount - used);
         }
         if ledger.is_some_and(|ledger| ledger.is_wrong) {
             self.close_shares(at, true, |_| true);
@@ -520,8 +452,7 @@ impl Model {
             share.is_closed = true;
         }
         for (part, kept) in rests {
-            let counted = Tally { used: if is_used { kept } else { 0 }, held: -kept, over: 0 };
-            self.packages[part.package].count(part.grid, counted);
+            self.count(&part, if is_used { kept } else { 0 }, -kept, 0);
         }
     }
 
@@ -537,21 +468,19 @@ impl Model {
                 continue;
             }
             let part = Part { package, grid, from: window.from, amount, over: 0 };
-            self.hold(&part, amount);
+            self.count(&part, 0, amount, 0);
             let shares = &mut self.machine(at).shares;
-            let same = |share: &&mut Share| {
+            let same = |share: &Share| {
                 share.is_usable(now) && share.part.package == package && share.part.grid == grid
             };
-            let (number, to) = (u32::try_from(shares.len() + 1).expect("few"), window.to);
-            match shares.iter_mut().find(same) {
-                Some(share) => share.part.amount += amount,
-                None => {
-                    let (until, returns) = (now, now);
-                    shares.push(Share { number, metric, part, used: 0, to, until, returns, is_closed: false });
-                }
+            let place = shares.iter().position(same).unwrap_or(shares.len());
+            if place == shares.len() {
+                let (number, part) = (place + 1, Part { amount: 0, ..part });
+                let (used, to, until, returns, is_closed) = (0, window.to, now, now, false);
+                shares.push(Share { number, metric, part, used, to, until, returns, is_closed });
             }
-            let given = |share: &&mut Share| share.part.package == package && share.part.grid == grid;
-            shares.iter_mut().rev().find(given).expect("it was given").lengthen(until);
+            shares[place].part.amount += amount;
+            shares[place].lengthen(until);
         }
     }
 
@@ -579,10 +508,7 @@ impl Model {
     /// The one that runs for the same customer and has the metrics: of several one that is paid per use, then the newest.
     fn holder_for(&self, package: usize, offers: &[Offer]) -> Option<usize> {
         let has = |index: usize, metric| {
-            let all = self.licenses[index].packages.iter().map(|it| &self.packages[*it]);
-            all.into_iter().any(|it| {
-                it.purchase == index && it.closed.is_none() && it.sold.offer.metric == metric
-            })
+            self.packages_of(index).iter().any(|it| self.packages[*it].sold.offer.metric == metric)
         };
         let fits = |index: &usize| {
             let it = &self.licenses[*index];
@@ -591,13 +517,15 @@ impl Model {
                 && it.stopped(self.now).is_none()
                 && offers.iter().all(|offer| has(*index, offer.metric))
         };
-        let all: Vec<usize> = (0..package).filter(fits).filter(|_| self.licenses[package].is_package).collect();
+        let all: Vec<usize> =
+            (0..package).filter(fits).filter(|_| self.licenses[package].is_package).collect();
         let metered = all.iter().copied().filter(|index| self.licenses[*index].is_metered).next_back();
         metered.or(all.last().copied())
     }
 
     fn packages_of(&self, purchase: usize) -> Vec<usize> {
-        let is_open = |it: &usize| self.packages[*it].purchase == purchase && self.packages[*it].closed.is_none();
+        let is_open =
+            |it: &usize| self.packages[*it].purchase == purchase && self.packages[*it].closed.is_none();
         self.licenses[self.licenses[purchase].holder].packages.iter().copied().filter(is_open).collect()
     }
 
@@ -612,13 +540,13 @@ impl Model {
     }
 
     /// Another spec: the n-th package of a metric stays the n-th of that metric.
-    pub fn upgrade(&mut self, purchase: usize, spec: usize, offers: &[Offer]) {
+    pub fn upgrade(&mut self, purchase: usize, offers: &[Offer]) {
         if self.licenses[purchase].ended.is_some() {
             return;
         }
         let (now, mut old) = (self.now, self.packages_of(purchase));
-        let (from, to, holder) =
-            (self.licenses[purchase].from, self.licenses[purchase].to(), self.licenses[purchase].holder);
+        let (it, to) = (&self.licenses[purchase], self.licenses[purchase].to());
+        let (from, holder) = (it.from, it.holder);
         let mut pairs = Vec::new();
         for offer in offers {
             let same = |index: &usize| self.packages[*index].sold.offer.metric == offer.metric;
@@ -636,11 +564,6 @@ impl Model {
                 }
             }
         }
-        self.licenses[purchase].spec = spec;
-    }
-
-    pub fn freeze(&mut self, purchase: usize, is_frozen: bool) {
-        self.licenses[purchase].is_frozen = is_frozen && self.licenses[purchase].ended.is_none();
     }
 
     /// Paid back, or ended by the merchant. What a license had left is computed from then on; a package that another one

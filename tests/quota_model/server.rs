@@ -15,6 +15,7 @@ use lictor::store::{Fault, MemoryEngine, RecordStore, Repository};
 
 use super::calendar::Moment;
 use super::catalog;
+use super::remembered::Remembered;
 
 /// How often a caller asks again before the test gives up.
 const TRIES_MAX: usize = 5;
@@ -161,7 +162,7 @@ fn run(
     ids: &Arc<Counted>,
 ) -> (RecordStore, Arc<dyn Store>, App) {
     let raw = RecordStore::start(memory);
-    let store = between(Arc::new(Repository::new(raw.clone())));
+    let store: Arc<dyn Store> = Arc::new(Remembered::new(between(Arc::new(Repository::new(raw.clone())))));
     let (ring, clock, ids) = (Arc::clone(&keys.ring), Arc::clone(clock), Arc::clone(ids));
     let app = App::new(Arc::clone(&store), ring, clock, ids, Arc::new(NoOrders));
     (raw, store, app)

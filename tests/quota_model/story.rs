@@ -4,7 +4,8 @@ use lictor::store::Fault;
 
 use super::calendar::{DAY, HOUR, Moment, months_after};
 use super::catalog::{ALL, EXPORT, RENDER};
-use super::model::{Entry, Hold, HoldState, Ledger, License, Model, Usage};
+use super::model::{Hold, License, Model};
+use super::words::{Entry, HoldState, Ledger, Usage};
 
 const CUSTOMERS: u64 = 2;
 const MACHINES_MAX: usize = 4;
@@ -13,24 +14,66 @@ const LICENSES_MAX: usize = 14;
 #[derive(Debug, Clone)]
 pub enum Operation {
     /// A license or a package; `to` is none where it is paid per use.
-    Buy { customer: usize, spec: usize, quantity: u32, from: Moment, months: Option<i64>, days: i64, rounded: i64 },
+    Buy {
+        customer: usize,
+        spec: usize,
+        quantity: u32,
+        from: Moment,
+        months: Option<i64>,
+        days: i64,
+        rounded: i64,
+    },
     /// The end that a later order dictates.
-    Renew { license: usize, to: Moment },
-    CancelRenewal { license: usize },
-    Upgrade { license: usize, spec: usize, quantity: u32 },
-    Freeze { license: usize, is_frozen: bool },
-    Release { license: usize },
-    Revoke { license: usize },
+    Renew {
+        license: usize,
+        to: Moment,
+    },
+    CancelRenewal {
+        license: usize,
+    },
+    Upgrade {
+        license: usize,
+        spec: usize,
+        quantity: u32,
+    },
+    Freeze {
+        license: usize,
+        is_frozen: bool,
+    },
+    Release {
+        license: usize,
+    },
+    Revoke {
+        license: usize,
+    },
     /// The last call of the marketplace once more.
     TellAgain,
     Use(Usage),
     /// `None` gives it back.
-    Settle { hold: usize, confirmed: Option<i64> },
+    Settle {
+        hold: usize,
+        confirmed: Option<i64>,
+    },
     /// A machine takes a place; `former` had one and tells what it used there.
-    Activate { license: usize, former: Option<(usize, Ledger)>, asks: Vec<(&'static str, i64)> },
-    RenewMachine { license: usize, machine: usize, ledger: Option<Ledger>, asks: Vec<(&'static str, i64)> },
-    LeaveMachine { license: usize, machine: usize, ledger: Option<Ledger> },
-    Wait { to: Moment },
+    Activate {
+        license: usize,
+        former: Option<(usize, Ledger)>,
+        asks: Vec<(&'static str, i64)>,
+    },
+    RenewMachine {
+        license: usize,
+        machine: usize,
+        ledger: Option<Ledger>,
+        asks: Vec<(&'static str, i64)>,
+    },
+    LeaveMachine {
+        license: usize,
+        machine: usize,
+        ledger: Option<Ledger>,
+    },
+    Wait {
+        to: Moment,
+    },
     Sweep,
 }
 
@@ -75,29 +118,29 @@ impl Dice {
 
 /// A write of the next operation that fails, now and then.
 pub fn crash(dice: &mut Dice) -> Option<(u64, Fault)> {
-    dice.one_in(25).then(|| (1 + dice.throw(3), Fault::PAIR[dice.index(2)]))
+    dice.one_in(80).then(|| (1 + dice.throw(3), Fault::PAIR[dice.index(2)]))
 }
 
 /// The next operation; it fits the model as it stands.
 pub fn next(dice: &mut Dice, model: &Model, told: &[Usage]) -> Operation {
     let first = if model.licenses.is_empty() { 0 } else { dice.throw(1_000) };
     let found = match first {
-        0..=34 => buy(dice, model),
-        35..=59 => renew(dice, model),
-        60..=79 => of_license(dice, model, |it| it.ends.len() > 1)
+        0..20 => buy(dice, model),
+        20..35 => renew(dice, model),
+        35..47 => of_license(dice, model, |it| it.ends.len() > 1)
             .map(|license| Operation::CancelRenewal { license }),
-        80..=104 => upgrade(dice, model),
-        105..=124 => freeze(dice, model),
-        125..=130 => of_license(dice, model, |_| true).map(|license| Operation::Release { license }),
-        131..=133 => of_license(dice, model, |_| true).map(|license| Operation::Revoke { license }),
-        134..=143 => Some(Operation::TellAgain),
-        144..=214 => Some(wait(dice, model)),
-        215..=217 => Some(Operation::Sweep),
-        218..=317 => again(dice, told),
-        318..=417 => settle(dice, model),
-        418..=447 => activate(dice, model),
-        448..=547 => renew_machine(dice, model),
-        548..=562 => leave_machine(dice, model),
+        47..62 => upgrade(dice, model),
+        62..74 => freeze(dice, model),
+        74..78 => of_license(dice, model, |_| true).map(|license| Operation::Release { license }),
+        78..81 => of_license(dice, model, |_| true).map(|license| Operation::Revoke { license }),
+        81..89 => Some(Operation::TellAgain),
+        89..189 => Some(wait(dice, model)),
+        189..191 => Some(Operation::Sweep),
+        191..321 => again(dice, told),
+        321..401 => settle(dice, model),
+        401..416 => activate(dice, model),
+        416..476 => renew_machine(dice, model),
+        476..484 => leave_machine(dice, model),
         _ => use_up(dice, model),
     };
     found.or_else(|| use_up(dice, model)).unwrap_or_else(|| wait(dice, model))
@@ -203,9 +246,7 @@ fn metric(dice: &mut Dice, model: &Model, license: usize) -> &'static str {
 
 fn use_up(dice: &mut Dice, model: &Model) -> Option<Operation> {
     let license = of_license(dice, model, |it| !it.is_package || it.packages.len() > 1 || it.customer > 0)?;
-    let reserve = dice.one_in(4).then(|| {
-        dice.pick(&[60, HOUR, HOUR, 2 * DAY, 7 * DAY]).expect("some")
-    });
+    let reserve = dice.one_in(6).then(|| dice.pick(&[60, HOUR, HOUR, 2 * DAY, 7 * DAY]).expect("some"));
     let count = if reserve.is_none() && dice.one_in(6) { 1 + dice.index(4) } else { 1 };
     let mut items = Vec::new();
     for _ in 0..count {

@@ -1,7 +1,7 @@
 //! Calls over real HTTP, as `curl` would make them.
 
 use serde_json::{Value, json};
-use ureq::http::{Method, Request};
+use ureq::http::{Method, Request, Response};
 
 /// A caller with its credentials.
 #[derive(Clone)]
@@ -42,8 +42,22 @@ impl Api {
         self.send("POST", path, body.to_string().as_bytes())
     }
 
+    /// Reads what may be no text.
+    pub fn fetch(&self, path: &str) -> (Answer, Vec<u8>) {
+        let mut response = self.answered("GET", path, b"");
+        let bytes =
+            response.body_mut().with_config().read_to_vec().expect("an answer of some megabytes at most");
+        (Answer::of(&response, String::new()), bytes)
+    }
+
     /// Sends exactly these bytes.
     pub fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+        let mut response = self.answered(method, path, body);
+        let text = response.body_mut().read_to_string().expect("answers are text");
+        Answer::of(&response, text)
+    }
+
+    fn answered(&self, method: &str, path: &str, body: &[u8]) -> Response<ureq::Body> {
         let mut request = Request::builder()
             .method(method.parse::<Method>().expect("a test names real methods"))
             .uri(format!("{}{path}", self.url));
@@ -56,19 +70,20 @@ impl Api {
         } else {
             self.agent.run(request.body(body.to_vec()).expect(built))
         };
-        let mut response = answered.expect("the service answers");
+        answered.expect("the service answers")
+    }
+}
+
+impl Answer {
+    fn of(response: &Response<ureq::Body>, text: String) -> Self {
         let headers = response
             .headers()
             .iter()
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
         let headers = headers.collect();
-        let status = response.status().as_u16();
-        let text = response.body_mut().read_to_string().expect("answers are text");
-        Answer { status, headers, text }
+        Self { status: response.status().as_u16(), headers, text }
     }
-}
 
-impl Answer {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }

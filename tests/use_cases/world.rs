@@ -80,6 +80,10 @@ impl Clock for MovableClock {
     fn now(&self) -> Instant {
         *locked(&self.0)
     }
+
+    fn elapsed(&self) -> Duration {
+        (*locked(&self.0) - Instant::UNIX_EPOCH).to_std().expect("after 1970")
+    }
 }
 
 /// A marketplace that answers what it was told to.

@@ -123,7 +123,7 @@ impl Desk {
     }
 
     /// Until a whole day is refused that nobody has paid for.
-    fn to_the_end(&mut self) {
+    fn live_on(&mut self) {
         for _day in 0..DAYS_MAX {
             let (gained, was_over) = (self.gained, self.is_over());
             self.day();
@@ -150,9 +150,11 @@ fn client(server: &FakeServer, folder: &Path, machine: &str, pc: &Arc<Mutex<Pc>>
     })
 }
 
-/// Each row of the table, and what happens in it.
-const TIMELINES: &[(&str, fn(&mut Desk))] = &[
-    ("right clock", |desk| desk.to_the_end()),
+/// A row of the table, and what happens in it.
+type Timeline = (&'static str, fn(&mut Desk));
+
+const TIMELINES: &[Timeline] = &[
+    ("right clock", |desk| desk.live_on()),
     ("set back by 1 h", |desk| set_back_once(desk, HOUR)),
     ("set back by 25 h", |desk| set_back_once(desk, 25 * HOUR)),
     ("set back by 1 year", |desk| set_back_once(desk, YEAR)),
@@ -174,7 +176,7 @@ const TIMELINES: &[(&str, fn(&mut Desk))] = &[
 fn set_back_once(desk: &mut Desk, secs: i64) {
     desk.day();
     desk.set_back(secs);
-    desk.to_the_end();
+    desk.live_on();
 }
 
 /// Nobody is told to pay while the clock is wrong: it jumped while the computer was up.
@@ -189,7 +191,7 @@ fn ahead_and_back(desk: &mut Desk) {
     desk.off(HOUR);
     assert_eq!(check(&desk.config, None), Verdict::ClockSuspect, "still, after a restart");
     desk.set_back(10 * YEAR);
-    desk.to_the_end();
+    desk.live_on();
 }
 
 /// Local time jumps; Unix seconds, which are read, do not.
@@ -201,7 +203,7 @@ fn another_zone(desk: &mut Desk) {
         assert_eq!(desk.pc().wall + offset - local, hours * HOUR);
         desk.step();
     }
-    desk.to_the_end();
+    desk.live_on();
 }
 
 /// 500 parts of a million, the most that NTP slews by, slower and then faster.
@@ -213,7 +215,7 @@ fn slewed(desk: &mut Desk) {
             life.day();
             life.set_back(slew * (life.truth() - begun) / 2_000);
         }
-        life.to_the_end();
+        life.live_on();
         desk.gained = desk.gained.max(life.gained);
         desk.lost = desk.lost.max(life.lost);
     }
@@ -224,7 +226,7 @@ fn suspended(desk: &mut Desk) {
         desk.work(8 * HOUR);
         desk.pass(16 * HOUR);
     }
-    desk.to_the_end();
+    desk.live_on();
 }
 
 /// What a snapshot of the whole computer has in it.
@@ -241,7 +243,7 @@ fn snapshot_with_right_clock(desk: &mut Desk) {
         *desk.pc() = Pc { wall: desk.truth(), ..pc.clone() };
         Copies::of(desk.folder.path()).write_both(&state);
     }
-    desk.to_the_end();
+    desk.live_on();
 }
 
 /// Everything is as it was: nothing can tell. Once more the rest of the lease, at each restore.
@@ -250,11 +252,11 @@ fn snapshot_with_its_clock(desk: &mut Desk) {
         let mut life = Desk::new(desk.habit);
         life.step();
         let (pc, state) = snapshot(&life);
-        life.to_the_end();
+        life.live_on();
         let before = life.gained;
         *life.pc() = if is_cold { Pc { boot: 99, up: BOOT_SECS, ..pc } } else { pc };
         Copies::of(life.folder.path()).write_both(&state);
-        life.to_the_end();
+        life.live_on();
         desk.gained = desk.gained.max(life.gained - before);
     }
     assert!(desk.gained > 0, "this is what the document admits");
@@ -267,7 +269,7 @@ fn snapshot_without_state(desk: &mut Desk) {
     desk.day();
     *desk.pc() = pc;
     assert!(desk.step().is_granted(), "not suspect before the network has set the clock");
-    desk.to_the_end();
+    desk.live_on();
 }
 
 fn frozen(desk: &mut Desk) {
@@ -306,12 +308,12 @@ fn state_deleted(desk: &mut Desk) {
 
 /// A machine that has lost its memory, and an old text: the same as a new machine with a text from the portal.
 fn certificate_saved(desk: &mut Desk) {
-    desk.to_the_end();
+    desk.live_on();
     let before = desk.gained;
     Copies::of(desk.folder.path()).remove_both();
     desk.pc().wall = START;
     assert!(check(&desk.config, Some(&desk.certificate)).is_granted());
-    desk.to_the_end();
+    desk.live_on();
     desk.gained -= before;
 }
 
@@ -327,7 +329,7 @@ fn state_copied(desk: &mut Desk) {
         (&Verdict::WrongMachine, Some(NextAction::ReleaseAMachine))
     );
     assert_eq!(maintain(&desk.config), Verdict::WrongMachine);
-    desk.to_the_end();
+    desk.live_on();
     desk.lost = 0;
 }
 
@@ -367,7 +369,7 @@ fn dual_boot(desk: &mut Desk) {
             life.day();
         }
         life.set_back(-zone * HOUR);
-        life.to_the_end();
+        life.live_on();
         desk.gained = desk.gained.max(life.gained);
         desk.lost = desk.lost.max(life.lost);
     }

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod clocks;
+mod key_sets;
 mod support;
 mod texts;
 mod timelines;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use license_client::{Component, Config};
+use license_client::{Component, Config, Uptime};
 use license_token::{
     ActivationClaims, Binding, Commitment, Env, KeySet, LicenseClaims, MachineClaim, Policy, Role,
     SigningKey, SpecClaim, StatusList, StatusListClaims, StatusRef, StatusRule, StatusValue, Term,
@@ -46,6 +46,17 @@ pub fn signing_key(role: Role) -> SigningKey {
         Role::License => 2,
         Role::Activation => 3,
         Role::Status => 4,
+    };
+    SigningKey::from_seed(&[seed; 32], role, ISS).expect("a valid issuer")
+}
+
+/// The key that takes a role's place after a rotation; nobody pins it.
+pub fn next_signing_key(role: Role) -> SigningKey {
+    let seed = match role {
+        Role::Root => 11,
+        Role::License => 12,
+        Role::Activation => 13,
+        Role::Status => 14,
     };
     SigningKey::from_seed(&[seed; 32], role, ISS).expect("a valid issuer")
 }
@@ -91,6 +102,11 @@ pub struct Shop {
     pub still_asking: bool,
     /// Certificates are signed by a key that nobody pinned.
     pub forges: bool,
+    /// What is signed is signed by the next keys.
+    pub rotated: bool,
+    /// Served as the signed key set; requests for it are told apart, because every `maintain` asks.
+    pub key_set: Option<String>,
+    pub key_set_requests: usize,
     pub requests: Vec<String>,
     list: StatusList,
     seq: i64,
@@ -146,6 +162,7 @@ impl FakeServer {
             .expect("a valid configuration")
             .server(&self.url)
             .clock(move || clock.now())
+            .boot_clock(|| Uptime { boot: "the only start".into(), secs: 0 })
             .environment(|_name| None)
             .machine(move || {
                 let components =
@@ -174,6 +191,9 @@ impl Shop {
             old_list: None,
             still_asking: false,
             forges: false,
+            rotated: false,
+            key_set: None,
+            key_set_requests: 0,
             requests: vec![],
             list: StatusList::all_valid(),
             seq: START,
@@ -187,6 +207,10 @@ impl Shop {
 
     fn uri(&self) -> String {
         format!("{}/v1/status-lists/acme/1", self.url)
+    }
+
+    fn signs(&self, role: Role) -> SigningKey {
+        if self.rotated { next_signing_key(role) } else { signing_key(role) }
     }
 
     fn next(&mut self) -> i64 {
@@ -217,7 +241,7 @@ impl Shop {
             policy: self.policy,
             grace_secs: self.grace_secs,
         };
-        self.license_key = signing_key(Role::License).sign(&claims).expect("a license key");
+        self.license_key = self.signs(Role::License).sign(&claims).expect("a license key");
     }
 
     /// Another spec than one month; the key is issued anew.
@@ -300,7 +324,7 @@ impl Shop {
             seq: self.seq + (now - START),
             list: self.list.clone(),
         };
-        signing_key(Role::Status).sign(&claims).expect("a status list")
+        self.signs(Role::Status).sign(&claims).expect("a status list")
     }
 
     fn certificate(&self, activation: &Activation) -> String {
@@ -333,7 +357,7 @@ impl Shop {
             grace_secs: self.grace_secs,
         };
         let stranger = SigningKey::from_seed(&[9; 32], Role::Activation, ISS).expect("a valid issuer");
-        let key = if self.forges { stranger } else { signing_key(Role::Activation) };
+        let key = if self.forges { stranger } else { self.signs(Role::Activation) };
         key.sign(&claims).expect("a certificate")
     }
 
@@ -470,6 +494,17 @@ fn answer(shop: &Mutex<Shop>, mut stream: TcpStream) {
     reader.read_exact(&mut body).expect("the body");
     let mut shop = shop.lock().expect("the tests do not panic while they hold it");
     let target = line.rsplit_once(" HTTP/").map_or(line.as_str(), |(target, _)| target).to_owned();
+    if target.starts_with("GET /v1/keysets?") && !shop.offline {
+        shop.key_set_requests += 1;
+        let (status, text) = match &shop.key_set {
+            Some(set) => (200, set.clone()),
+            None => problem(404, "not_found"),
+        };
+        let head =
+            format!("HTTP/1.1 {status} x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", text.len());
+        let _client_may_be_gone = stream.write_all(format!("{head}{text}").as_bytes());
+        return;
+    }
     shop.requests.push(target.clone());
     if shop.offline {
         return;

@@ -357,8 +357,9 @@ fn keys_and_signatures() -> Vec<Vector> {
 }
 
 fn types() -> Vec<Vector> {
-    let wrong =
-        |name: &str, about: &str, token: String| key_vector(name, about, token).refused(Code::WrongType);
+    let wrong = |name: &str, about: &str, token: String| {
+        key_vector(name, about, token).refused(Code::WrongType).profile()
+    };
     vec![
         wrong(
             "typ-certificate-for-license-key",
@@ -372,19 +373,19 @@ fn types() -> Vec<Vector> {
             license_text(),
             START + DAY,
         )
-        .refused(Code::WrongType),
+        .refused(Code::WrongType)
+        .profile(),
         wrong(
             "typ-status-list-for-license-key",
             "A status list where a license key is expected.",
             sign(Role::Status, &status_list()),
         ),
-        wrong("typ-jwt", "The general typ JWT.", with_header(&header("JWT", Role::License))).profile(),
+        wrong("typ-jwt", "The general typ JWT.", with_header(&header("JWT", Role::License))),
         wrong(
             "typ-with-parameter",
             "A media type parameter.",
             with_header(&header("license+jwt; v=1", Role::License)),
-        )
-        .profile(),
+        ),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! The packages that a license holds, and what was ever bought of each: the books of its quota.
 
-use super::{Meter, QuotaBalance, QuotaCounts, QuotaPackage, QuotaWindow, ResetWindow};
+use super::{Meter, QuotaCounts, QuotaPackage, QuotaWindow};
 use crate::domain::{Amount, Instant, License, LicenseEnd, LicenseId, MerchantId, PackageId};
 
 /// Most packages of one license.
@@ -70,7 +70,7 @@ impl QuotaAccount {
 
     /// Follows what has become of the license since: renewals, cancelled renewals, other specs.
     ///
-    /// Needs the counters that [`HeldPackage::meters_at`] names. `at` is when the change takes effect; nothing does
+    /// Needs the counters that [`HeldPackage::meters_at`] names, for an exchange also those of what it becomes. `at` is when the change takes effect; nothing does
     /// after the license has ended.
     pub fn follow(&mut self, license: &License, counts: &QuotaCounts, at: Instant) {
         let at = license.quota_ended_at().map_or(at, |end| end.min(at));
@@ -261,13 +261,9 @@ impl HeldPackage {
         let at = self.package.reopens(at).unwrap_or(at);
         let taken = counts.amount(&self.meter(Meter::Taken));
         let balance = self.balance(counts, None, at);
-        let goes_on = (self.package.template.reset, self.package.template.window)
-            == (new.template.reset, new.template.window);
-        let window_taken = match (new.template.reset, goes_on) {
-            (ResetWindow::None, _) => taken,
-            (_, true) => balance.window_taken(),
-            (_, false) => Amount::ZERO,
-        };
+        let renewed = Self { package: new.clone(), ..self.clone() };
+        let window_taken = new.window_at(at).map(|window| renewed.window_meter(Meter::Taken, &window));
+        let window_taken = window_taken.map_or(Amount::ZERO, |meter| counts.amount(&meter));
         self.refund(balance.left.unwrap_or_default());
         let so_far = self.bought.or_else(|| self.refunded.plus(taken).ok());
         let more = new.room_from(at, window_taken);
@@ -276,11 +272,5 @@ impl HeldPackage {
 
     fn refund(&mut self, amount: Amount) {
         self.refunded = self.refunded.plus(amount).unwrap_or(self.refunded);
-    }
-}
-
-impl QuotaBalance {
-    fn window_taken(&self) -> Amount {
-        self.window_used.plus(self.window_reserved).unwrap_or(self.window_used)
     }
 }

@@ -18,4 +18,5 @@ pub mod order_compare;
 pub mod orders;
 pub mod outbox;
 pub mod packages;
+pub mod status_lists;
 pub mod usage;

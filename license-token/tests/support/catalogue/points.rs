@@ -137,7 +137,7 @@ fn signatures() -> Vec<Vector> {
         input(&header("license+jwt", Role::License).replace(key(Role::License).verifying_key().kid(), &kid));
     let is_whole = |nonce: &u64| {
         let r = ED25519_BASEPOINT_POINT * Scalar::from(*nonce);
-        challenge(&[], &r, &mixed, mixed_input.as_bytes()).as_bytes()[0] % 8 == 0
+        challenge(&[], &r, &mixed, mixed_input.as_bytes()).as_bytes()[0].is_multiple_of(8)
     };
     let mixed_token = |whole: bool| {
         let nonce = (1..).find(|nonce| is_whole(nonce) == whole).expect("one of eight");

@@ -1,0 +1,207 @@
+//! Software that pinned its keys long ago follows what the root says since.
+
+use license_client::{NextAction, Verdict, check, maintain};
+use license_token::{Env, KeySetClaims, LicenseClaims, Role, UnverifiedToken, Withdrawal, WithdrawalMode};
+
+use crate::support::{
+    DAY, FakeServer, HOUR, ISS, START, next_signing_key, pinned, require_status, signing_key, unbound,
+};
+
+const ONLINE: [Role; 3] = [Role::License, Role::Activation, Role::Status];
+
+/// A key set that tells of both keys of each role, and withdraws these.
+fn key_set(seq: i64, revoked: &[(Role, WithdrawalMode, i64)]) -> String {
+    let is_gone = |role: Role| revoked.iter().any(|(gone, _, _)| *gone == role);
+    let pinned = ONLINE.into_iter().filter(|role| !is_gone(*role)).map(signing_key);
+    let next = ONLINE.into_iter().map(next_signing_key);
+    let withdrawal = |(role, mode, at): &(Role, WithdrawalMode, i64)| Withdrawal {
+        kid: signing_key(*role).verifying_key().kid().to_owned(),
+        at: *at,
+        mode: *mode,
+    };
+    let claims = KeySetClaims {
+        iss: ISS.into(),
+        iat: START,
+        exp: START + 366 * DAY,
+        env: Env::Live,
+        seq,
+        keys: pinned.chain(next).map(|key| key.verifying_key().clone()).collect(),
+        revoked: revoked.iter().map(withdrawal).collect(),
+    };
+    signing_key(Role::Root).sign(&claims).expect("a key set")
+}
+
+fn is_signed_by(text: &str, kid: &str) -> bool {
+    let token = UnverifiedToken::parse(text).expect("a token");
+    token.inspect().header.get("kid").and_then(|value| value.as_str()) == Some(kid)
+}
+
+#[test]
+fn software_that_pinned_the_old_keys_goes_on_after_a_rotation() {
+    let server = FakeServer::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = server.client(folder.path(), "m");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    {
+        let mut shop = server.shop();
+        (shop.rotated, shop.key_set) = (true, Some(key_set(1, &[])));
+        shop.issue_key();
+    }
+    server.clock.advance(8 * DAY);
+    assert!(maintain(&config).is_granted());
+    assert!(is_signed_by(&server.key(), next_signing_key(Role::License).verifying_key().kid()));
+    server.shop().offline = true;
+    // Another start of the program, without the network: what was heard is kept with the state.
+    let again = server.client(folder.path(), "m");
+    assert!(matches!(check(&again, None), Verdict::Valid(_)), "{:?}", check(&again, None));
+}
+
+#[test]
+fn a_pasted_key_that_nobody_pinned_makes_the_software_ask_for_the_key_set() {
+    let server = FakeServer::start();
+    {
+        let mut shop = server.shop();
+        (shop.rotated, shop.key_set) = (true, Some(key_set(1, &[])));
+        shop.issue_key();
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = server.client(folder.path(), "m");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    assert_eq!(server.shop().key_set_requests, 1);
+    // A key that even the key set does not know is not asked for again and again by itself.
+    let stranger = license_token::SigningKey::from_seed(&[99; 32], Role::License, ISS).expect("valid");
+    let claims: LicenseClaims = {
+        let keys = license_token::KeySet::new(vec![next_signing_key(Role::License).verifying_key().clone()]);
+        let key = server.key();
+        let token = UnverifiedToken::parse(&key).expect("a token");
+        token.verify::<LicenseClaims>(&keys.expect("one key")).expect("genuine").into_claims()
+    };
+    assert_eq!(check(&config, Some(&stranger.sign(&claims).expect("signed"))), Verdict::Malformed);
+    assert!(check(&config, None).is_granted());
+}
+
+#[test]
+fn a_machine_without_a_network_takes_key_set_and_new_key_from_files() {
+    let server = FakeServer::start();
+    server.shop().policy = unbound();
+    server.shop().rotated = true;
+    server.shop().issue_key();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = server.client(folder.path(), "m").server("http://127.0.0.1:1");
+    assert_eq!(check(&config, Some(&server.key())), Verdict::Malformed, "not heard of");
+    let file = folder.path().join("keyset.jwt");
+    std::fs::write(&file, format!("{}\n", key_set(1, &[]))).expect("written");
+    assert!(!check(&config, file.to_str()).is_granted(), "there is no license yet");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    for (name, bad) in
+        [("by another root", next_signing_key(Role::Root)), ("by another role", signing_key(Role::Status))]
+    {
+        let payload =
+            key_set(2, &[]).split('.').nth(1).and_then(license_token::base64url::decode).expect("base64url");
+        let forged =
+            bad.sign_payload(license_token::TokenType::KeySet, &String::from_utf8(payload).expect("JSON"));
+        assert_eq!(check(&config, Some(&forged)), Verdict::Malformed, "{name}");
+    }
+    assert!(check(&config, None).is_granted());
+}
+
+#[test]
+fn an_older_key_set_does_not_bring_a_withdrawn_key_back() {
+    let server = FakeServer::start();
+    server.shop().policy = unbound();
+    server.shop().issue_key();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = server.client(folder.path(), "m");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    server.shop().key_set = Some(key_set(5, &[(Role::License, WithdrawalMode::All, START)]));
+    assert!(!maintain(&config).is_granted());
+    for older in [key_set(4, &[]), key_set(5, &[])] {
+        server.shop().key_set = Some(older.clone());
+        server.clock.advance(HOUR);
+        assert!(!maintain(&config).is_granted());
+        assert_eq!(check(&config, Some(&older)), Verdict::Malformed, "neither by hand");
+    }
+    let again = server.client(folder.path(), "m");
+    assert!(matches!(check(&again, None), Verdict::Superseded(_)), "after another start");
+    // The new key is all that its holder needs.
+    server.shop().rotated = true;
+    server.shop().issue_key();
+    assert!(check(&again, Some(&server.key())).is_granted());
+}
+
+#[test]
+fn after_a_withdrawal_with_a_date_held_texts_stay_and_new_ones_are_refused_whatever_they_say() {
+    let server = FakeServer::start();
+    server.shop().policy = unbound();
+    server.shop().issue_key();
+    let (held, fresh) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let holder = server.client(held.path(), "m").server("http://127.0.0.1:1");
+    let other = server.client(fresh.path(), "n").server("http://127.0.0.1:1");
+    let honest = server.key();
+    assert!(check(&holder, Some(&honest)).is_granted());
+    let set = key_set(1, &[(Role::License, WithdrawalMode::After, START + HOUR)]);
+    assert!(check(&holder, Some(&set)).is_granted(), "it runs on, without a network");
+    assert!(check(&holder, Some(&honest)).is_granted(), "configured as text, the same as held");
+    assert!(!check(&other, Some(&set)).is_granted(), "there is no license yet");
+    // Dated back, or honest: nobody can tell, and an honest holder is given another.
+    assert_eq!(check(&other, Some(&honest)), Verdict::Superseded(NextAction::PasteCurrentKey));
+    server.clock.advance(2 * HOUR);
+    server.shop().issue_key();
+    let late = server.key();
+    assert_eq!(check(&holder, Some(&late)), Verdict::Superseded(NextAction::PasteCurrentKey));
+    assert!(check(&holder, None).is_granted());
+}
+
+#[test]
+fn when_all_keys_were_stolen_a_machine_is_given_new_texts_at_its_next_contact() {
+    let server = FakeServer::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = server.client(folder.path(), "m");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    {
+        let mut shop = server.shop();
+        let all = ONLINE.map(|role| (role, WithdrawalMode::All, START));
+        (shop.rotated, shop.key_set) = (true, Some(key_set(1, &all)));
+        shop.issue_key();
+    }
+    server.clock.advance(HOUR);
+    assert!(matches!(maintain(&config), Verdict::Valid(_)), "{:?}", check(&config, None));
+    assert_eq!(server.shop().places_taken(), 1, "it has kept its place");
+}
+
+#[test]
+fn what_a_stolen_status_key_said_of_numbers_binds_nobody() {
+    let server = FakeServer::start();
+    server.shop().policy = require_status();
+    server.shop().issue_key();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = server.client(folder.path(), "m");
+    let _activated = check(&config, Some(&server.key()));
+    assert!(maintain(&config).is_granted());
+    let honest = server.shop().status_list();
+    let keys = license_token::KeySet::parse(pinned().as_bytes()).expect("keys");
+    let mut claims = UnverifiedToken::parse_status_list(&honest)
+        .and_then(|list| list.verify::<license_token::StatusListClaims>(&keys))
+        .expect("genuine")
+        .into_claims();
+    claims.seq = 1 << 50;
+    let forged = signing_key(Role::Status).sign(&claims).expect("signed");
+    server.shop().old_list = Some(forged);
+    server.clock.advance(HOUR);
+    assert!(maintain(&config).is_granted());
+    {
+        let mut shop = server.shop();
+        shop.old_list = None;
+        (shop.rotated, shop.key_set) =
+            (true, Some(key_set(1, &[(Role::Status, WithdrawalMode::All, START)])));
+    }
+    server.clock.advance(HOUR);
+    assert!(maintain(&config).is_granted(), "the honest list counts again, although its number is lower");
+    assert!(is_status_of_next(&server.shop().status_list()));
+}
+
+fn is_status_of_next(list: &str) -> bool {
+    let token = UnverifiedToken::parse_status_list(list).expect("a list");
+    let kid = token.inspect().header.get("kid").and_then(|value| value.as_str()).map(str::to_owned);
+    kid.as_deref() == Some(next_signing_key(Role::Status).verifying_key().kid())
+}
