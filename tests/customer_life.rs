@@ -62,6 +62,7 @@ fn software(harness: &Harness, folder: &Path, server: &str) -> Config {
         .expect("a valid configuration")
         .server(server)
         .clock(move || clock.now().timestamp())
+        .boot_clock(|| license_client::Uptime { boot: "the only start".into(), secs: 0 })
         .environment(|_| None)
         .machine(components)
 }

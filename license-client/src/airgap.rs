@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::pasted::Pasted;
 use crate::session::{Session, renewal_nonce};
 use crate::state::{self, StoredList};
-use crate::{Config, NextAction, Verdict, device, held, machine, offline, reasons};
+use crate::{Config, NextAction, Verdict, device, held, keyset, machine, offline, reasons};
 
 /// Proofs of deactivation that are kept; an older one was shown long ago.
 const PROOFS_MAX: usize = 16;
@@ -271,6 +271,11 @@ impl Session<'_> {
     }
 
     fn take_response(&mut self, tokens: &[(TokenType, String)]) -> Result<(), AirGapError> {
+        // First the keys by which the rest is judged: they may be newer than the software.
+        for (_, set) in tokens.iter().filter(|(typ, _)| *typ == TokenType::KeySet) {
+            // One that is no news, or not believed, changes nothing: the rest is judged by what is believed.
+            let _taken = self.take_keyset(set);
+        }
         let of = |typ| tokens.iter().find(|(known, _)| *known == typ).map(|(_, text)| text.as_str());
         match (of(TokenType::Activation), of(TokenType::License)) {
             (Some(certificate), Some(key)) => self.take_pair(certificate, key)?,
@@ -293,6 +298,9 @@ impl Session<'_> {
         if claims.sub != license.claims().sub {
             return Err(malformed());
         }
+        let withdrawn = AirGapError::Refused;
+        keyset::welcome(self.config, certificate, self.state.certificate.as_ref()).map_err(withdrawn)?;
+        keyset::welcome(self.config, key, self.state.license_key.as_ref()).map_err(withdrawn)?;
         if !is_of(claims, self, device::load(self.config).as_ref()) {
             return Err(AirGapError::NotForHere);
         }

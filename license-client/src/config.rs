@@ -123,7 +123,8 @@ impl Config {
         self
     }
 
-    /// Another clock, in Unix seconds.
+    /// Another clock, in Unix seconds. A clock that tests move takes a boot clock that they move as well: beside one that runs,
+    /// a clock that stands still is behind.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(now);

@@ -131,6 +131,10 @@ impl<'a> Session<'a> {
             Contact::Answered => self.state.failures = 0,
             Contact::Failed => self.pause(BACK_OFF_SECS << self.state.failures.min(16)),
         }
+        if self.state.is_empty() && self.before.is_empty() {
+            // What could not be read stays as it is, for people.
+            return;
+        }
         let is_later = self.seen.proved > 0 && self.seen.is_news_to(&self.state.clock);
         let is_to_heal = !self.is_whole && !self.state.is_empty();
         if self.state != self.before || is_later || is_to_heal {
@@ -590,7 +594,7 @@ impl<'a> Session<'a> {
     }
 
     /// A key set brought by hand, for a machine without network.
-    fn take_keyset(&mut self, text: &str) -> Result<(), Verdict> {
+    pub fn take_keyset(&mut self, text: &str) -> Result<(), Verdict> {
         if !keyset::take(self.config, &mut self.state, text) {
             return Err(Verdict::Malformed);
         }
@@ -625,7 +629,10 @@ impl<'a> Session<'a> {
                 (kept.etag, kept.asked_at) = (etag, now);
                 self.refresh();
             }
-            Err(Failure::Refused(_)) => self.answered(),
+            Err(Failure::Refused(_)) => {
+                self.answered();
+                self.state.keyset.get_or_insert_default().asked_at = self.now;
+            }
             Err(Failure::Unreachable) => self.failed(),
         }
     }

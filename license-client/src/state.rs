@@ -205,9 +205,10 @@ impl State {
         }
     }
 
-    /// Whether there is nothing to remember.
+    /// Whether there is nothing to remember, but when the server was last asked for a key set that it does not have.
     pub fn is_empty(&self) -> bool {
-        *self == Self { seq: self.seq, ..Self::default() }
+        let keyset = self.keyset.clone().filter(|kept| kept.text.is_empty());
+        *self == Self { seq: self.seq, keyset, ..Self::default() }
     }
 }
 

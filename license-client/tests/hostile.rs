@@ -108,6 +108,24 @@ fn pasted_texts() {
     for (number, token) in hostile_tokens(TOKEN_MAX_BYTES).iter().enumerate() {
         refused_without_a_license(&config, &format!("token {number}"), token);
     }
+    let lists = hostile_tokens(LIST_MAX_BYTES);
+    for (number, list) in lists.iter().enumerate() {
+        refused_without_a_license(&config, &format!("list {number}, pasted"), list);
+    }
+    let armour = |token: &String| {
+        let lines: Vec<_> = token.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+        format!(
+            "-----BEGIN LICENSE STATUS LIST-----\n{}\n-----END LICENSE STATUS LIST-----\n",
+            lines.join("\n")
+        )
+    };
+    refused_without_a_license(&config, "a bundle", &[&lists[0], &lists[4]].map(armour).concat());
+    refused_without_a_license(
+        &config,
+        "a bundle of armour",
+        &armour(&"-----BEGIN LICENSE KEY-----".repeat(6_000)),
+    );
+    refused_without_a_license(&config, "parts", &"LICENSE-PART: 1/12 ".repeat(9_000));
     let path = folder.path().join("license.txt");
     for content in [vec![b'A'; 8 << 20], vec![0xff; 8 << 20], server.key().into_bytes().repeat(9_000)] {
         fs::write(&path, content).expect("a file");

@@ -32,6 +32,8 @@ pub struct AirGapAnswer {
     pub activated: Activated,
     /// The signed status lists that speak about both, as they are now.
     pub status_lists: Vec<String>,
+    /// The signed key set, if there was ever anything to tell: the machine may know older keys only.
+    pub key_set: Option<String>,
 }
 
 impl App {
@@ -55,7 +57,8 @@ impl App {
             }
         };
         let status_lists = self.lists_of(merchant, license, &activated).await?;
-        Ok(AirGapAnswer { activated, status_lists })
+        let key_set = self.published_key_set(merchant).await?.map(|set| set.token);
+        Ok(AirGapAnswer { activated, status_lists, key_set })
     }
 
     async fn lists_of(

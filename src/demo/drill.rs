@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, SecondsFormat, Utc};
 use license_token::claims::Claims;
 use license_token::{
-    ActivationClaims, Binding, KeySet, LicenseClaims, Role, SigningKey, StatusListClaims, StatusRule, Term,
-    TokenType, UnverifiedToken, trust,
+    ActivationClaims, Binding, KeySet, LicenseClaims, Role, StatusListClaims, StatusRule, Term, TokenType,
+    UnverifiedToken, trust,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use super::shop::{ISSUER, PRODUCT};
 use crate::application::ports::Clock as _;
 use crate::cli::api::{Api, ApiFailure};
 use crate::clock::SystemClock;
-use crate::signing::read_signing_key;
+use crate::signing::StolenKey;
 
 /// How long the re-issue of three licenses may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -115,7 +115,7 @@ fn steal_license_key(report: &mut Report, stage: &Stage) -> Result<(), Failure> 
         },
     )?;
     let (stolen, at, forgeries, pirate) = stolen;
-    let kid = stolen.verifying_key().kid().to_owned();
+    let kid = stolen.kid().to_owned();
     report.step("rotate, revoke: another key signs and a key set tells of it", |details| {
         stage.post("/v1/merchant/keys/rotate", &json!({ "role": "license" }))?;
         stage.revoke(&kid, json!({ "mode": "after", "at": time(at) }), details)
@@ -164,7 +164,7 @@ fn steal_activation_key(report: &mut Report, stage: &Stage) -> Result<(), Failur
                 "the pirate's machine",
                 details,
             )?;
-            Ok((stolen.verifying_key().kid().to_owned(), at, forgeries))
+            Ok((stolen.kid().to_owned(), at, forgeries))
         })?;
     report.step("revoked: another activation key signs at once", |details| {
         stage.revoke(&kid, json!({ "mode": "after", "at": time(at) }), details)
@@ -195,7 +195,7 @@ fn steal_status_key(report: &mut Report, stage: &Stage) -> Result<(), Failure> {
                 .and_then(|list| list.verify::<StatusListClaims>(&keys));
             let honest = honest.map_err(|refusal| format!("the published list is refused: {refusal}"))?;
             let claims = StatusListClaims { seq: 1 << 50, ..honest.claims().clone() };
-            Ok((stolen.verifying_key().kid().to_owned(), sign(&stolen, &claims)?))
+            Ok((stolen.kid().to_owned(), sign(&stolen, &claims)?))
         })?;
     report.step("revoked: the lists are published anew, and the forged one counts nowhere", |details| {
         stage.revoke(&kid, json!({ "mode": "all" }), details)?;
@@ -300,12 +300,12 @@ impl Stage {
     }
 
     /// Copies the private key that signs for a role, as somebody does who can read the keys folder.
-    fn steal(&self, role: Role) -> Result<SigningKey, Failure> {
+    fn steal(&self, role: Role) -> Result<StolenKey, Failure> {
         let keys = self.api.get("/v1/merchant/keys").map_err(told)?;
         let signs = |key: &&Value| key["role"] == role.as_str() && key["state"] == "active";
         let kid = items(&keys).find(signs).and_then(|key| key["kid"].as_str()).ok_or("no key signs")?;
         let path = self.folder.join(format!("keys/acme/{}-{kid}.pem", role.as_str()));
-        read_signing_key(&path, role, ISSUER).map_err(|error| error.to_string())
+        StolenKey::read(&path, role, ISSUER).map_err(|error| error.to_string())
     }
 
     fn revoke(&self, kid: &str, body: Value, details: &mut Details) -> Result<(), Failure> {
@@ -416,7 +416,7 @@ fn refuses(code: &str) -> bool {
 }
 
 /// License keys as a thief would make them, and since when.
-fn forged_keys(stage: &Stage, stolen: &SigningKey) -> Result<(i64, Vec<Forgery>), Failure> {
+fn forged_keys(stage: &Stage, stolen: &StolenKey) -> Result<(i64, Vec<Forgery>), Failure> {
     let honest = |index| {
         let license = stage.license(index)?;
         claims_of::<LicenseClaims>(license["license_key"].as_str().unwrap_or_default())
@@ -447,7 +447,7 @@ fn forged_keys(stage: &Stage, stolen: &SigningKey) -> Result<(i64, Vec<Forgery>)
 }
 
 /// Certificates as a thief would make them, and since when.
-fn forged_certificates(stage: &Stage, stolen: &SigningKey) -> Result<(i64, Vec<Forgery>), Failure> {
+fn forged_certificates(stage: &Stage, stolen: &StolenKey) -> Result<(i64, Vec<Forgery>), Failure> {
     let (_, certificate) = stage.offline.kept()?;
     let honest = claims_of::<ActivationClaims>(&certificate)?;
     let at = next_second();
@@ -515,8 +515,8 @@ fn items(answer: &Value) -> impl Iterator<Item = &Value> {
     answer["items"].as_array().into_iter().flatten()
 }
 
-fn sign<C: Claims>(key: &SigningKey, claims: &C) -> Result<String, Failure> {
-    key.sign(claims).map_err(|error| error.to_string())
+fn sign<C: Claims>(key: &StolenKey, claims: &C) -> Result<String, Failure> {
+    key.sign(claims)
 }
 
 /// The claims of an honest text, as anybody can read them.

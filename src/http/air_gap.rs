@@ -107,7 +107,7 @@ fn presented(carried: Carried) -> Reply {
         }
         Carried::Answered { is_new, product, answer } => {
             let response = response_file(&product, &answer);
-            let AirGapAnswer { activated, status_lists } = *answer;
+            let AirGapAnswer { activated, status_lists, key_set: _ } = *answer;
             let (status, outcome) =
                 if is_new { (StatusCode::CREATED, "activated") } else { (StatusCode::OK, "renewed") };
             let response = ResponseAnswer {
@@ -125,7 +125,7 @@ fn presented(carried: Carried) -> Reply {
     Ok(response)
 }
 
-/// The file that is carried back: certificate, license key, status lists.
+/// The file that is carried back: certificate, license key, key set, status lists.
 pub fn response_file(product: &str, answer: &AirGapAnswer) -> String {
     let activated = &answer.activated;
     let renew_after = instant(activated.renew_after);
@@ -134,6 +134,7 @@ pub fn response_file(product: &str, answer: &AirGapAnswer) -> String {
         (TokenType::Activation, activated.certificate.as_str()),
         (TokenType::License, activated.license_key.as_str()),
     ];
+    tokens.extend(answer.key_set.iter().map(|set| (TokenType::KeySet, set.as_str())));
     tokens.extend(answer.status_lists.iter().map(|list| (TokenType::StatusList, list.as_str())));
     armour::write(&notes, &tokens)
 }

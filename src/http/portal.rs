@@ -175,9 +175,11 @@ fn response(sent: &Sent, request: &str, product: &str, answer: &AirGapAnswer) ->
         return file("license-response.txt", response);
     }
     let pair = [answer.activated.certificate.as_str(), answer.activated.license_key.as_str()];
-    let all: Vec<&str> = pair.into_iter().chain(answer.status_lists.iter().map(String::as_str)).collect();
+    let needed: Vec<&str> = pair.into_iter().chain(answer.key_set.as_deref()).collect();
+    let lists = answer.status_lists.iter().map(String::as_str);
+    let all: Vec<&str> = needed.iter().copied().chain(lists).collect();
     // A long list is better carried as a file; without it the license works all the same.
-    let parts = armour::parts(&all).or_else(|| armour::parts(&pair)).unwrap_or_default();
+    let parts = armour::parts(&all).or_else(|| armour::parts(&needed)).unwrap_or_default();
     let hidden = vec![("request", request.to_owned())];
     let head = Head::of(sent.language).again("/portal/air-gap", hidden);
     page(StatusCode::OK, &ResponsePage::of(head, request, response, &parts))

@@ -70,3 +70,23 @@ pub fn sign_offline(root: &Path, request: &Path) -> Result<SignedOffline, Ceremo
 pub fn read_signing_key(path: &Path, role: Role, issuer: &str) -> Result<SigningKey, KeyFileError> {
     bind(read_key(path)?, role, issuer, path)
 }
+
+/// A key as a thief has it who can read the keys folder: for the theft drill.
+pub struct StolenKey(SigningKey);
+
+impl StolenKey {
+    /// Copies it.
+    pub fn read(path: &Path, role: Role, issuer: &str) -> Result<Self, KeyFileError> {
+        read_signing_key(path, role, issuer).map(Self)
+    }
+
+    /// Its name.
+    pub fn kid(&self) -> &str {
+        self.0.verifying_key().kid()
+    }
+
+    /// Forges.
+    pub fn sign<C: license_token::claims::Claims>(&self, claims: &C) -> Result<String, String> {
+        self.0.sign(claims).map_err(|error| error.to_string())
+    }
+}

@@ -10,7 +10,7 @@ mod keyring;
 mod merchant_keys;
 
 pub use backup::{KeysBackupError, KeysBackupSummary, back_up_keys, last_keys_backup, restore_keys};
-pub use ceremony::{CeremonyError, SignedOffline, read_signing_key, sign_offline};
+pub use ceremony::{CeremonyError, SignedOffline, StolenKey, read_signing_key, sign_offline};
 pub use keeper::KEY_SET_LIFETIME_DAYS;
 pub use key_file::KeyFileError;
 pub use keyring::{Keyring, KeyringSettings};

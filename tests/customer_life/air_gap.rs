@@ -44,6 +44,7 @@ fn software(harness: &Harness, folder: &Path, number: u8) -> Config {
         .server(NOBODY)
         .machine_name(&format!("lab {number}"))
         .clock(move || clock.now().timestamp())
+        .boot_clock(|| license_client::Uptime { boot: "the only start".into(), secs: 0 })
         .environment(|_| None)
         .machine(components)
 }
@@ -448,4 +449,21 @@ fn the_command_line_answers_a_request_takes_a_proof_and_draws_codes() {
     let (code, said) = lictor(&harness, &["activation", "take-proof", &proof]);
     assert!(code == 1 && said.contains("no license text"), "{said}");
     assert_eq!(lictor(&harness, &["activation", "answer", "/nowhere/request"]).0, 2);
+}
+
+#[test]
+fn a_response_brings_the_keys_that_were_rotated_since_the_software_was_built() {
+    let mut harness = laboratory();
+    let key = issue(&harness, "one-place").text_at("/license_key");
+    let lab = Lab::machine(&harness, 1);
+    let asked = request(&lab.config, Some(&key)).expect("a request");
+    for role in ["license", "activation", "status"] {
+        harness.operator().post("/v1/merchant/keys/rotate", &json!({ "role": role })).expect(200);
+    }
+    harness.world.clock.advance(DAY);
+    let response = carry(&harness, &asked).expect(201).text_at("/response");
+    assert!(response.contains("-----BEGIN LICENSE KEYS-----"), "{response}");
+    harness.stop();
+    assert_eq!(take_response(&lab.config, &response).map(|verdict| verdict.code()), Ok("valid"));
+    assert!(check(&lab.config, None).is_granted());
 }

@@ -171,6 +171,7 @@ impl Machine {
             .expect("a valid configuration")
             .server(server)
             .clock(move || clock.now().timestamp())
+            .boot_clock(|| license_client::Uptime { boot: "the only start".into(), secs: 0 })
             .environment(|_| None)
             .machine(move || {
                 use license_token::Component::{Brd, Fw, Os};

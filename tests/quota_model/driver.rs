@@ -457,7 +457,11 @@ impl Driver {
             machine: components(number),
             name: String::new(),
             nonce: format!("nonce-{number}"),
-            device: DeviceRequest { air_gap: None, proof: Some(proof), quota: asks.iter().map(ask).collect() },
+            device: DeviceRequest {
+                air_gap: None,
+                proof: Some(proof),
+                quota: asks.iter().map(ask).collect(),
+            },
         };
         let answered = self.server.ask(async |app| app.activate(&command).await).await?;
         differ("an activation was answered", &expected, &answered.as_ref().err().map(Refusal::code))?;
@@ -486,7 +490,11 @@ impl Driver {
             credential: Credential::Certificate { generation: held.generation, enrolled: None },
             machine: None,
             nonce: format!("nonce-{}", self.count()),
-            device: DeviceRequest { air_gap: None, proof: Some(proof), quota: asks.iter().map(ask).collect() },
+            device: DeviceRequest {
+                air_gap: None,
+                proof: Some(proof),
+                quota: asks.iter().map(ask).collect(),
+            },
         };
         let expected = match self.model.licenses[at.0].stopped(self.model.now) {
             Some(why) => Some(why),

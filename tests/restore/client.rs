@@ -32,6 +32,7 @@ impl Client {
             .expect("a valid configuration")
             .server(&harness.url)
             .clock(move || clock.now().timestamp())
+            .boot_clock(|| license_client::Uptime { boot: "the only start".into(), secs: 0 })
             .environment(|_| None)
             .machine(components);
         let state = folder.join("acme-cad.license.json");

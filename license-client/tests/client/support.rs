@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use license_client::{Component, Config};
+use license_client::{Component, Config, Uptime};
 use license_token::{
     ActivationClaims, Binding, Commitment, Env, KeySet, LicenseClaims, MachineClaim, Policy, Role,
     SigningKey, SpecClaim, StatusList, StatusListClaims, StatusRef, StatusRule, StatusValue, Term,
@@ -162,6 +162,7 @@ impl FakeServer {
             .expect("a valid configuration")
             .server(&self.url)
             .clock(move || clock.now())
+            .boot_clock(|| Uptime { boot: "the only start".into(), secs: 0 })
             .environment(|_name| None)
             .machine(move || {
                 let components =
