@@ -2,6 +2,8 @@
 
 #[path = "customer_life/air_gap.rs"]
 mod air_gap;
+#[path = "customer_life/auto_deployment.rs"]
+mod auto_deployment;
 #[path = "postgres/mod.rs"]
 mod cluster;
 mod engines;
