@@ -291,6 +291,10 @@ impl Session<'_> {
 
     /// Both genuine, of one license, for this machine, and what it waits for. One that it has already changes nothing.
     fn take_pair(&mut self, certificate: &str, key: &str) -> Result<(), AirGapError> {
+        let is_doubtful = self.is_doubtful(certificate) || self.is_doubtful(key);
+        if is_doubtful && !self.says_more(certificate, TokenType::Activation) {
+            return Ok(());
+        }
         let refused = |refusal| AirGapError::Refused(offline::refused(&refusal, NextAction::Renew));
         let offered = held::genuine::<ActivationClaims>(self.config, certificate).map_err(refused)?;
         let license = held::genuine::<LicenseClaims>(self.config, key).map_err(refused)?;

@@ -7,7 +7,9 @@ use crate::{Config, NextAction, Verdict};
 /// of them, or the path of a file with one. Without it, `<APP>_LICENSE_KEY` and `<APP>_LICENSE_FILE` count, then
 /// what was kept.
 ///
-/// While a certificate (or a key that binds no machine) holds, the answer comes without the network. Otherwise
+/// While a certificate (or a key that binds no machine) holds, the answer comes without the network; only a pasted text of
+/// another license, or a newer one, whose key is not known makes it ask for the newest key set. An older text of the license
+/// that is held changes nothing, also when its key was withdrawn since. Otherwise
 /// the server is asked, if the configuration names one. After a failure that is not tried again within a pause of
 /// 1 minute to 6 hours, after a refusal not within a minute, unless a text is pasted. Each request takes at most
 /// the time limit; after one that fails no other follows.

@@ -49,6 +49,7 @@ mod ledger;
 mod machine;
 mod maintain;
 mod meter;
+mod offered;
 mod offline;
 mod pasted;
 mod reasons;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use license_token::{
     ActivationClaims, Amount, Ask, Binding, DeviceKey, Enforcement, LicenseClaims, Machine, RequestClaims,
-    VerifiedToken, base64url,
+    TokenType, VerifiedToken, base64url,
 };
 
 use sha2::{Digest as _, Sha256};
@@ -246,6 +246,10 @@ impl<'a> Session<'a> {
             return taken;
         }
         match Pasted::read(text) {
+            Pasted::LicenseKey(key) if self.goes_on_without(&key, TokenType::License, is_pasted) => Ok(()),
+            Pasted::Certificate(text) if self.goes_on_without(&text, TokenType::Activation, is_pasted) => {
+                Ok(())
+            }
             Pasted::LicenseKey(key) => {
                 self.hear_of_key(&key, is_pasted);
                 self.take_key(&key)

@@ -69,15 +69,84 @@ fn a_pasted_key_that_nobody_pinned_makes_the_software_ask_for_the_key_set() {
     assert!(check(&config, Some(&server.key())).is_granted());
     assert_eq!(server.shop().key_set_requests, 1);
     // A key that even the key set does not know is not asked for again and again by itself.
-    let stranger = license_token::SigningKey::from_seed(&[99; 32], Role::License, ISS).expect("valid");
-    let claims: LicenseClaims = {
-        let keys = license_token::KeySet::new(vec![next_signing_key(Role::License).verifying_key().clone()]);
-        let key = server.key();
-        let token = UnverifiedToken::parse(&key).expect("a token");
-        token.verify::<LicenseClaims>(&keys.expect("one key")).expect("genuine").into_claims()
-    };
-    assert_eq!(check(&config, Some(&stranger.sign(&claims).expect("signed"))), Verdict::Malformed);
+    let newer = LicenseClaims { iat: START + 1, ..claims_of(&server.key()) };
+    assert_eq!(check(&config, Some(&by_nobody(&newer))), Verdict::Malformed);
     assert!(check(&config, None).is_granted());
+}
+
+fn claims_of(key: &str) -> LicenseClaims {
+    let keys = [signing_key(Role::License), next_signing_key(Role::License)];
+    let keys = license_token::KeySet::new(keys.map(|key| key.verifying_key().clone()).to_vec());
+    let token = UnverifiedToken::parse(key).expect("a token");
+    token.verify::<LicenseClaims>(&keys.expect("two keys")).expect("genuine").into_claims()
+}
+
+/// Signed by a key that is in no key set: not yet, no more, or never.
+fn by_nobody(claims: &LicenseClaims) -> String {
+    let stranger = license_token::SigningKey::from_seed(&[99; 32], Role::License, ISS).expect("valid");
+    stranger.sign(claims).expect("signed")
+}
+
+/// The client of an operator who has configured this text.
+fn configured(server: &FakeServer, folder: &std::path::Path, text: &str) -> license_client::Config {
+    let text = text.to_owned();
+    let read = move |name: &str| (name == "ACME_CAD_LICENSE_KEY").then(|| text.clone());
+    server.client(folder, "m").environment(read)
+}
+
+#[test]
+fn software_that_offers_its_first_key_at_every_start_goes_on_after_that_was_withdrawn() {
+    let server = FakeServer::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = server.key();
+    let container = configured(&server, folder.path(), &first);
+    assert!(check(&container, None).is_granted());
+    server.clock.advance(HOUR);
+    {
+        let mut shop = server.shop();
+        let revoked = (Role::License, WithdrawalMode::After, START + HOUR);
+        (shop.rotated, shop.key_set) = (true, Some(key_set(1, &[revoked])));
+        shop.issue_key();
+    }
+    assert!(maintain(&container).is_granted(), "it was given the new key");
+    let (_renewal, asked) = (server.requests(), server.shop().key_set_requests);
+    for mode in ["configured", "offered by the software"] {
+        let again = configured(&server, folder.path(), &first);
+        let text = (mode != "configured").then_some(first.as_str());
+        assert!(matches!(check(&again, text), Verdict::Valid(_)), "{mode}: {:?}", check(&again, text));
+    }
+    assert_eq!((server.requests(), server.shop().key_set_requests), (vec![], asked), "without the network");
+    // What says more than what is held is still judged.
+    let withdrawn = |claims: LicenseClaims| signing_key(Role::License).sign(&claims).expect("signed");
+    let newer = withdrawn(LicenseClaims { iat: START + 2 * HOUR, ..claims_of(&first) });
+    let other = withdrawn(LicenseClaims { sub: "lic_2".into(), ..claims_of(&first) });
+    for refused in [newer, other] {
+        assert_eq!(check(&container, Some(&refused)), Verdict::Superseded(NextAction::PasteCurrentKey));
+    }
+    assert!(check(&container, None).is_granted());
+}
+
+#[test]
+fn a_text_of_a_key_that_nobody_knows_neither_counts_nor_ends_what_is_held_nor_waits_for_the_network() {
+    let server = FakeServer::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = server.client(folder.path(), "m");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    let claims = claims_of(&server.key());
+    let retired = by_nobody(&claims);
+    let newer = by_nobody(&LicenseClaims { iat: START + 1, entitlements: vec!["all".into()], ..claims });
+    let _activation = server.requests();
+    let entitlements = |verdict: Verdict| verdict.granted().map(|granted| granted.entitlements.clone());
+    let held = Some(vec!["export".to_owned()]);
+    assert_eq!(entitlements(check(&config, Some(&retired))), held);
+    for text in [&retired, &newer] {
+        let again = configured(&server, folder.path(), text);
+        assert_eq!(entitlements(check(&again, None)), held);
+    }
+    assert_eq!((server.requests(), server.shop().key_set_requests), (vec![], 0));
+    // Where nothing is held it is no license.
+    let fresh = tempfile::tempdir().expect("a folder");
+    assert_eq!(check(&server.client(fresh.path(), "n"), Some(&retired)), Verdict::Malformed);
 }
 
 #[test]
