@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use license_token::armour::{self, ArmourError, RESPONSE_FILE_MAX_BYTES};
+use license_token::armour::{self, ArmourError, ArmourFault, RESPONSE_FILE_MAX_BYTES};
 use license_token::json::Value;
 use license_token::{
     ActivationClaims, Ask, Binding, DeviceKey, LicenseClaims, RequestClaims, TokenType, UnverifiedToken,
@@ -20,6 +20,8 @@ use crate::{Config, NextAction, Verdict, device, held, keyset, machine, offline,
 /// Proofs of deactivation that are kept; an older one was shown long ago.
 const PROOFS_MAX: usize = 16;
 const PROOFS_MAX_BYTES: u64 = 1024 * 1024;
+/// What a text has that is more than a license key.
+const CARRIED: [&str; 4] = ["LICENSE CERTIFICATE", "LICENSE STATUS LIST", "LICENSE KEYS", "LICENSE-PART:"];
 
 /// Why a file was not made or not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,11 +151,24 @@ fn content(text: &str) -> Result<String, ArmourError> {
     let mut content = String::new();
     let limit = u64::try_from(RESPONSE_FILE_MAX_BYTES + 1).unwrap_or(u64::MAX);
     let read = File::open(path).and_then(|file| file.take(limit).read_to_string(&mut content));
-    read.map(|_length| content).map_err(|_no_text| ArmourError { line: 0, fault: armour::ArmourFault::Empty })
+    read.map(|_length| content).map_err(|_no_text| ArmourError { line: 0, fault: ArmourFault::Empty })
+}
+
+/// A mail that quotes a file twice begins anew in the middle: what is whole before that is the file.
+fn read_once(content: &str) -> Result<Vec<String>, ArmourError> {
+    armour::read(content, RESPONSE_FILE_MAX_BYTES).or_else(|error| {
+        if error.fault != ArmourFault::PartMissing || error.line == 0 {
+            return Err(error);
+        }
+        let before: String = content.split_inclusive('\n').take(error.line - 1).collect();
+        let is_empty = !before.contains("BEGIN LICENSE");
+        let whole = if is_empty { None } else { armour::read(&before, RESPONSE_FILE_MAX_BYTES).ok() };
+        whole.ok_or(error)
+    })
 }
 
 fn tokens(content: &str) -> Result<Vec<(TokenType, String)>, AirGapError> {
-    let tokens = armour::read(content, RESPONSE_FILE_MAX_BYTES).map_err(AirGapError::Damaged)?;
+    let tokens = read_once(content).map_err(AirGapError::Damaged)?;
     tokens.into_iter().map(|token| Ok((typ(&token).ok_or_else(malformed)?, token))).collect()
 }
 
@@ -266,7 +281,15 @@ impl Session<'_> {
         if !(is_bundle || content.contains("LICENSE STATUS LIST") || is_list()) {
             return None;
         }
-        let taken = tokens(&content).and_then(|tokens| self.take_response(&tokens));
+        let tokens = tokens(&content);
+        let is_key =
+            |tokens: &[(TokenType, String)]| tokens.iter().all(|(typ, _)| *typ == TokenType::License);
+        let says_more = CARRIED.iter().any(|mark| content.contains(mark));
+        if tokens.as_deref().map_or(!says_more, is_key) {
+            // A license key, however often it stands there.
+            return None;
+        }
+        let taken = tokens.and_then(|tokens| self.take_response(&tokens));
         Some(taken.map_err(AirGapError::verdict))
     }
 

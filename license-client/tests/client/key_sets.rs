@@ -4,7 +4,8 @@ use license_client::{NextAction, Verdict, check, maintain};
 use license_token::{Env, KeySetClaims, LicenseClaims, Role, UnverifiedToken, Withdrawal, WithdrawalMode};
 
 use crate::support::{
-    DAY, FakeServer, HOUR, ISS, START, next_signing_key, pinned, require_status, signing_key, unbound,
+    DAY, FakeServer, HOUR, ISS, START, next_signing_key, pinned, require_status, response_file, signing_key,
+    unbound,
 };
 
 const ONLINE: [Role; 3] = [Role::License, Role::Activation, Role::Status];
@@ -101,6 +102,7 @@ fn software_that_offers_its_first_key_at_every_start_goes_on_after_that_was_with
     let first = server.key();
     let container = configured(&server, folder.path(), &first);
     assert!(check(&container, None).is_granted());
+    let response = response_file(&server.shop().newest_certificate(), &first);
     server.clock.advance(HOUR);
     {
         let mut shop = server.shop();
@@ -110,10 +112,11 @@ fn software_that_offers_its_first_key_at_every_start_goes_on_after_that_was_with
     }
     assert!(maintain(&container).is_granted(), "it was given the new key");
     let (_renewal, asked) = (server.requests(), server.shop().key_set_requests);
-    for mode in ["configured", "offered by the software"] {
-        let again = configured(&server, folder.path(), &first);
-        let text = (mode != "configured").then_some(first.as_str());
-        assert!(matches!(check(&again, text), Verdict::Valid(_)), "{mode}: {:?}", check(&again, text));
+    for text in [&first, &response] {
+        let again = configured(&server, folder.path(), text);
+        for offered in [None, Some(text.as_str())] {
+            assert!(matches!(check(&again, offered), Verdict::Valid(_)), "{:?}", check(&again, offered));
+        }
     }
     assert_eq!((server.requests(), server.shop().key_set_requests), (vec![], asked), "without the network");
     // What says more than what is held is still judged.

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use license_client::{Component, Config, Uptime};
 use license_token::{
     ActivationClaims, Binding, Commitment, Env, KeySet, LicenseClaims, MachineClaim, Policy, Role,
-    SigningKey, SpecClaim, StatusList, StatusListClaims, StatusRef, StatusRule, StatusValue, Term,
-    UnverifiedToken,
+    SigningKey, SpecClaim, StatusList, StatusListClaims, StatusRef, StatusRule, StatusValue, Term, TokenType,
+    UnverifiedToken, armour,
 };
 use serde_json::{Value, json};
 
@@ -308,6 +308,11 @@ impl Shop {
         self.activations.iter().filter(|activation| !activation.ended).count()
     }
 
+    /// The one that was given out last.
+    pub fn newest_certificate(&self) -> String {
+        self.activations.last().expect("an activation").certificate.clone()
+    }
+
     pub fn generation(&self) -> i64 {
         self.activations.iter().map(|activation| activation.generation).max().unwrap_or(0)
     }
@@ -551,6 +556,14 @@ impl Copies {
             std::fs::remove_file(path).expect("removed");
         }
     }
+}
+
+/// A response as the server writes it for a machine without network, without its lists.
+pub fn response_file(certificate: &str, license_key: &str) -> String {
+    armour::write(
+        &[("Product", AUD)],
+        &[(TokenType::Activation, certificate), (TokenType::License, license_key)],
+    )
 }
 
 /// The policy of a spec that binds no machine.

@@ -2,9 +2,12 @@
 
 use license_client::{
     Code, Config, KeyPart, TextFault, TextFlaw, TextKind, TextPlace, Verdict, check, inspect_text,
+    take_response,
 };
 
-use crate::support::{FakeServer, START};
+use license_token::{TokenType, armour};
+
+use crate::support::{AUD, FakeServer, START, response_file};
 
 struct Desk {
     server: FakeServer,
@@ -197,4 +200,33 @@ fn in_an_armoured_file_the_line_is_told_of_damage_that_only_the_signature_knows(
     assert_eq!(flaw.code(), "damaged");
     assert_eq!(flaw.place.map(|place| place.line), Some(last + 1));
     assert_eq!(desk.flaw(&key.replace(lines[last], &wrong)).code(), "bad_signature");
+}
+
+/// A mail, and the one that it answers.
+fn quoted_twice(file: &str) -> String {
+    let quoted: String = file.lines().map(|line| format!("> {line}\r\n")).collect();
+    format!("Please see below.\r\n\r\n{file}\r\nOn Monday the shop wrote:\r\n{quoted}\r\nRegards")
+}
+
+#[test]
+fn a_mail_that_quotes_a_file_twice_is_read_as_the_file() {
+    let desk = Desk::open();
+    let key = desk.server.key();
+    let file = armour::write(&[("Product", AUD)], &[(TokenType::License, &key)]);
+    let bare = format!("-----BEGIN LICENSE KEY-----\n{key}\n-----END LICENSE KEY-----\n");
+    for file in [file, bare] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = desk.server.client(folder.path(), "one");
+        assert!(check(&config, Some(&quoted_twice(&file))).is_granted(), "{file}");
+    }
+    let _activated = check(&desk.config, Some(&key));
+    let response = response_file(&desk.server.shop().newest_certificate(), &key);
+    assert!(check(&desk.config, Some(&quoted_twice(&response))).is_granted());
+    // Half of it is no response, however often it is there.
+    let half =
+        response.split_inclusive("-----END LICENSE CERTIFICATE-----\n").next().expect("the first block");
+    assert_ne!(half, response);
+    for cut in [half.to_owned(), quoted_twice(half)] {
+        assert_eq!(take_response(&desk.config, &cut).map_err(|error| error.code()), Err("damaged"), "{cut}");
+    }
 }
