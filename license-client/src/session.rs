@@ -351,7 +351,11 @@ impl<'a> Session<'a> {
             self.state.forget_license();
             self.refresh();
         }
-        self.heard(answer, &nonce);
+        match self.end_given_back(&answer) {
+            None => self.heard(answer, &nonce),
+            Some(Ok(())) => self.activate(),
+            Some(Err(failure)) => self.heard(Err(failure), &nonce),
+        }
         if self.held.key.is_none() {
             return Err(Verdict::NeedsKey(NextAction::GoOnline));
         }
@@ -364,8 +368,24 @@ impl<'a> Session<'a> {
         let held = self.held.key.as_ref().map(|key| key.text().to_owned());
         let withdrawn =
             || self.state.license_key.clone().filter(|text| keyset::is_withdrawn(self.config, text));
-        let (Some(server), Some(key)) = (self.server(), held.or_else(withdrawn)) else { return };
-        let Some(nonce) = self.nonce() else { return };
+        let Some(key) = held.or_else(withdrawn) else { return };
+        let Some((mut answer, mut nonce)) = self.ask_for_place(&key) else { return };
+        if let Some(ended) = self.end_given_back(&answer) {
+            let anew = ended.map(|()| self.ask_for_place(&key));
+            (answer, nonce) = match anew {
+                Ok(Some((answer, nonce))) if !self.is_given_back(&answer) => (answer, nonce),
+                Ok(_) => (Err(Failure::Unreachable), nonce),
+                Err(failure) => (Err(failure), nonce),
+            };
+        }
+        self.heard(answer, &nonce);
+        self.catch_up();
+    }
+
+    /// The answer, and the nonce that it is to repeat. `None`: nobody was asked.
+    fn ask_for_place(&mut self, key: &str) -> Option<(Result<Activated, Failure>, String)> {
+        let server = self.server()?;
+        let nonce = self.nonce()?;
         let device = self.wanted_device();
         let name = machine::name(self.config);
         let answer = self.with_ledger(|session| {
@@ -377,13 +397,33 @@ impl<'a> Session<'a> {
                 }
                 None => (MachineBody::from(&session.machine), DeviceBody::default(), None),
             };
-            (server.activate(&key, machine, &name, &nonce, device), sent)
+            (server.activate(key, machine, &name, &nonce, device), sent)
         });
         if let (Ok(_), Some(device)) = (&answer, device) {
             self.machine.device_key = Some(device.thumbprint().to_owned());
         }
-        self.heard(answer, &nonce);
-        self.catch_up();
+        Some((answer, nonce))
+    }
+
+    fn is_given_back(&self, answer: &Result<Activated, Failure>) -> bool {
+        answer.as_ref().is_ok_and(|activated| airgap::is_given_back(self.config, &activated.activation_id))
+    }
+
+    /// The server answers with an activation that this machine gave back without network: it has not seen the proof. It is
+    /// ended there, as the proof would have done, so that the proof frees nothing when it comes; then the license key at
+    /// hand asks for a place anew. `None`: it is another activation.
+    fn end_given_back(&mut self, answer: &Result<Activated, Failure>) -> Option<Result<(), Failure>> {
+        let given_back = answer.as_ref().ok().filter(|_activated| self.is_given_back(answer))?;
+        let key = self.state.license_key.clone().unwrap_or_else(|| given_back.license_key.clone());
+        self.state.certificate = Some(given_back.certificate.clone());
+        self.state.activation_id = Some(given_back.activation_id.clone());
+        self.refresh();
+        let ended = self.release();
+        // Whether or not it has ended: no certificate of it counts here.
+        self.state.forget_license();
+        self.state.license_key = Some(key);
+        self.refresh();
+        Some(ended)
     }
 
     /// The key that this machine shows, where the license or the software wants one; made when needed.

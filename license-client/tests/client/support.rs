@@ -90,6 +90,8 @@ pub struct Shop {
     pub claim_code: String,
     /// Answered to every call about the license.
     pub refusal: Option<&'static str>,
+    /// Nothing is released.
+    pub refuses_release: bool,
     /// Connections are dropped unanswered.
     pub offline: bool,
     /// The work is done and the answer lost, once.
@@ -185,6 +187,7 @@ impl Shop {
             license_key: String::new(),
             claim_code: "ABCDE-F0123-45678-9GHJK-MNPQR".into(),
             refusal: None,
+            refuses_release: false,
             offline: false,
             lose_next_answer: false,
             etag: None,
@@ -379,6 +382,9 @@ impl Shop {
                 (200, json!({ "license_key": self.license_key, "license_id": "lic_1" }).to_string())
             }
             ["POST", "v1", "claims"] => problem(401, "license_key_refused"),
+            ["POST", "v1", "activations", _, "release"] if self.refuses_release => {
+                problem(503, "unavailable")
+            }
             ["POST", "v1", "activations", id, "release"] => {
                 if let Some(activation) = self.activations.iter_mut().find(|activation| activation.id == *id)
                 {
