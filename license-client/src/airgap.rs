@@ -362,7 +362,9 @@ impl Session<'_> {
         let list = held::genuine_list(self.config, text)
             .map_err(|refusal| AirGapError::Refused(offline::refused(&refusal, NextAction::Renew)))?;
         let claims = list.claims();
-        let known = self.state.lists.get(&claims.sub);
+        // What a stolen key may have said of numbers and times binds nobody.
+        let is_believed = |known: &&StoredList| !keyset::is_withdrawn(self.config, &known.text);
+        let known = self.state.lists.get(&claims.sub).filter(is_believed);
         let is_newer = known.is_none_or(|known| claims.seq > known.seq && claims.iat >= known.iat);
         if is_newer && self.held.list_addresses().contains(&claims.sub) {
             let (seq, iat, etag) = (claims.seq, claims.iat, None);

@@ -3,6 +3,7 @@
 //! Signed texts prove an instant; from there the boot clock, which nobody can set, counts on. So a wall clock that is set
 //! back or stands still gains no more than the machine's power-off time, and never more running than the lease is long.
 
+use license_token::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Uptime;
@@ -22,6 +23,44 @@ pub(crate) struct Reading {
     pub uptime: Uptime,
 }
 
+/// The newest instants that signed texts prove, by the role of the key that signed, in Unix seconds; 0: none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Instants {
+    pub license: i64,
+    pub activation: i64,
+    pub status: i64,
+}
+
+impl Instants {
+    fn newest(self) -> i64 {
+        self.license.max(self.activation).max(self.status)
+    }
+
+    fn or_later(self, other: Self) -> Self {
+        Self {
+            license: self.license.max(other.license),
+            activation: self.activation.max(other.activation),
+            status: self.status.max(other.status),
+        }
+    }
+
+    /// After so many seconds of running.
+    fn after(self, secs: i64) -> Self {
+        let later = |instant: i64| if instant == 0 { 0 } else { instant.saturating_add(secs) };
+        Self { license: later(self.license), activation: later(self.activation), status: later(self.status) }
+    }
+
+    fn forget(&mut self, role: Role) {
+        match role {
+            Role::Root => {}
+            Role::License => self.license = 0,
+            Role::Activation => self.activation = 0,
+            Role::Status => self.status = 0,
+        }
+    }
+}
+
 /// What is known about time, kept between calls.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -29,6 +68,8 @@ pub(crate) struct Seen {
     /// It was at least this, in truth: the newest signed instant and the running time since. In Unix seconds; 0: nothing
     /// was signed yet.
     pub proved: i64,
+    /// The same, by who signed: so that what a thief has signed can be told from the rest.
+    by: Instants,
     /// What is taken for the time at least: `proved`, or the wall clock as far as it was believed.
     pub floor: i64,
     /// The wall clock at the last reading.
@@ -59,7 +100,7 @@ impl Seen {
     }
 
     /// After another reading of the clocks, and with what signed texts prove now.
-    pub fn observed(&self, reading: &Reading, signed: i64) -> Self {
+    pub fn observed(&self, reading: &Reading, signed: Instants) -> Self {
         // A boot clock that is behind is a snapshot's, put back: what was seen of its start is not to come from it.
         let is_same_boot = !self.boot.is_empty()
             && self.boot == reading.uptime.boot
@@ -71,6 +112,7 @@ impl Seen {
         let ahead = if has_leapt { Some(Ahead::Leapt) } else { self.ahead.filter(is_still_ahead) };
         Self {
             proved: self.proved.saturating_add(elapsed),
+            by: self.by.after(elapsed),
             wall: reading.wall,
             boot: reading.uptime.boot.clone(),
             boot_secs: reading.uptime.secs,
@@ -94,9 +136,10 @@ impl Seen {
         }
     }
 
-    /// With another signed instant.
-    pub fn raised(mut self, signed: i64) -> Self {
-        self.proved = self.proved.max(signed);
+    /// With other signed instants.
+    pub fn raised(mut self, signed: Instants) -> Self {
+        self.by = self.by.or_later(signed);
+        self.proved = self.proved.max(self.by.newest());
         if self.proved == 0 {
             return self;
         }
@@ -109,10 +152,20 @@ impl Seen {
         self
     }
 
+    /// Without what keys of these roles have proved: one of them was withdrawn, and whoever stole it may have signed any time.
+    /// `root`: the instant at which the root said so, in Unix seconds; `signed`: what still is believed.
+    pub fn without(mut self, roles: &[Role], root: i64, signed: Instants) -> Self {
+        roles.iter().for_each(|role| self.by.forget(*role));
+        self.by = self.by.or_later(signed);
+        self.proved = self.by.newest().max(root);
+        self.floor = self.floor.min(self.proved.saturating_add(TOLERANCE_SECS));
+        self.raised(signed)
+    }
+
     /// The server has signed an answer to what was asked a moment ago: so it is that time now, and a wall clock that says
     /// otherwise is wrong, and nobody's trick: who reaches the server gains nothing by it.
     pub fn told(mut self, now: i64) -> Self {
-        self = self.raised(now);
+        self = self.raised(Instants { activation: now, ..Instants::default() });
         self.was_right = !self.is_behind();
         if self.wall.saturating_sub(now) > TOLERANCE_SECS {
             self.ahead = Some(Ahead::Told);
@@ -122,11 +175,17 @@ impl Seen {
 
     /// With what another process of this machine has kept meanwhile.
     pub fn joined(mut self, theirs: &Self) -> Self {
+        let theirs = self.of_now(theirs);
+        self.floor = self.floor.max(theirs.floor);
+        self.proved = self.proved.max(theirs.proved);
+        self.raised(theirs.by)
+    }
+
+    /// What another process has kept, at this reading of the clocks.
+    pub fn of_now(&self, theirs: &Self) -> Self {
         let reading =
             Reading { wall: self.wall, uptime: Uptime { boot: self.boot.clone(), secs: self.boot_secs } };
-        let theirs = theirs.observed(&reading, 0);
-        self.floor = self.floor.max(theirs.floor);
-        self.raised(theirs.proved)
+        theirs.observed(&reading, Instants::default())
     }
 
     fn is_behind(&self) -> bool {

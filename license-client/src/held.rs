@@ -6,6 +6,7 @@ use license_token::{
     UnverifiedToken, VerifiedToken, verdict,
 };
 
+use crate::floor::Instants;
 use crate::state::{State, StoredList};
 use crate::{Config, keyset};
 
@@ -31,12 +32,13 @@ impl Held {
         }
     }
 
-    /// The highest time that a signed text proves.
-    pub fn floor(&self) -> i64 {
-        let key = self.key.as_ref().map(|token| token.claims().iat);
-        let certificate = self.certificate.as_ref().map(|token| token.claims().iat);
-        let lists = self.lists.iter().map(|(list, _)| list.claims().iat);
-        lists.chain(key).chain(certificate).max().unwrap_or(0)
+    /// The highest times that signed texts prove.
+    pub fn floor(&self) -> Instants {
+        Instants {
+            license: self.key.as_ref().map_or(0, |token| token.claims().iat),
+            activation: self.certificate.as_ref().map_or(0, |token| token.claims().iat),
+            status: self.lists.iter().map(|(list, _)| list.claims().iat).max().unwrap_or(0),
+        }
     }
 
     pub fn known_lists(&self) -> Vec<KnownList<'_>> {

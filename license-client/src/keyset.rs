@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use license_token::json::Value;
 use license_token::trust::{self, SeenKeySet};
-use license_token::{KeySet, KeySetClaims, UnverifiedToken, VerifiedToken};
+use license_token::{KeySet, KeySetClaims, Role, UnverifiedToken, VerifiedToken, Withdrawal};
 use serde::{Deserialize, Serialize};
 
 use crate::state::State;
@@ -106,14 +106,27 @@ pub(crate) fn accept(
     trust::accept(text, &config.keys, &config.issuer, seen)
 }
 
-/// Keeps a key set unless it is none, or goes back behind one that was seen. Whether it counts.
-pub(crate) fn take(config: &Config, state: &mut State, text: &str) -> bool {
+/// A key set that counts from now on.
+pub(crate) struct Taken {
+    /// In Unix seconds.
+    pub issued_at: i64,
+    /// Roles of which it withdraws a key, or more of what that has signed, than the one before.
+    pub withdrawn: Vec<Role>,
+}
+
+/// Keeps a key set unless it is none, or goes back behind one that was seen.
+pub(crate) fn take(config: &Config, state: &mut State, text: &str) -> Option<Taken> {
     let stored = state.keyset.clone().unwrap_or_default();
     let known = accept(config, &stored.text, None).ok();
     let seen = known.as_ref().map(|known| SeenKeySet { seq: known.claims().seq, text: Some(known.text()) });
-    let Ok(set) = accept(config, text, seen) else { return false };
-    let seq = set.claims().seq;
-    config.news.keep(seq, config.keys.updated_by(set.claims()));
+    let set = accept(config, text, seen).ok()?;
+    let (seq, keys) = (set.claims().seq, config.keys.updated_by(set.claims()));
+    let is_known = |withdrawal: &&Withdrawal| {
+        known.as_ref().is_some_and(|known| known.claims().revoked.contains(withdrawal))
+    };
+    let news = set.claims().revoked.iter().filter(|withdrawal| !is_known(withdrawal));
+    let withdrawn = news.filter_map(|withdrawal| Some(keys.get(&withdrawal.kid)?.role())).collect();
+    config.news.keep(seq, keys);
     state.keyset = Some(StoredKeySet { text: text.to_owned(), seq, ..stored });
-    true
+    Some(Taken { issued_at: set.claims().iat, withdrawn })
 }

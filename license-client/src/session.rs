@@ -639,11 +639,19 @@ impl<'a> Session<'a> {
 
     /// A key set brought by hand, for a machine without network.
     pub fn take_keyset(&mut self, text: &str) -> Result<(), Verdict> {
-        if !keyset::take(self.config, &mut self.state, text) {
-            return Err(Verdict::Malformed);
+        if self.follow(text) { Ok(()) } else { Err(Verdict::Malformed) }
+    }
+
+    /// Whether the key set counts from now on. What a key that it withdraws may have said of the time binds nobody.
+    fn follow(&mut self, text: &str) -> bool {
+        let Some(taken) = keyset::take(self.config, &mut self.state, text) else { return false };
+        self.held = Held::load(self.config, &self.state);
+        if !taken.withdrawn.is_empty() {
+            let seen = std::mem::take(&mut self.seen);
+            self.seen = seen.without(&taken.withdrawn, taken.issued_at, self.held.floor());
         }
         self.refresh();
-        Ok(())
+        true
     }
 
     /// Asks for the newest key set when a text names a key that nothing is known of.
@@ -664,7 +672,7 @@ impl<'a> Session<'a> {
             Ok(fetched) => {
                 self.answered();
                 let etag = match fetched {
-                    Some(set) if keyset::take(self.config, &mut self.state, &set.text) => set.etag,
+                    Some(set) if self.follow(&set.text) => set.etag,
                     Some(_) => None,
                     None => stored.etag,
                 };

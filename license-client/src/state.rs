@@ -1,6 +1,7 @@
 //! What is kept between calls: one JSON file per product in two copies, each replaced atomically, sealed for this machine,
 //! and readable by its owner only.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -165,7 +166,8 @@ impl State {
     /// Takes in what another process has kept meanwhile, its license too when `its_license_is_newer`.
     pub fn merge(&mut self, other: Self, its_license_is_newer: bool) {
         let mut lists = std::mem::take(&mut self.lists);
-        let (clock, seq) = (std::mem::take(&mut self.clock).joined(&other.clock), self.seq.max(other.seq));
+        let clock = self.clock_with(&other);
+        let seq = self.seq.max(other.seq);
         let keyset = newest(self.keyset.take(), other.keyset.clone());
         for (address, list) in &other.lists {
             let known = lists.entry(address.clone()).or_default();
@@ -177,6 +179,17 @@ impl State {
             *self = other;
         }
         (self.clock, self.lists, self.seq, self.keyset) = (clock, lists, seq, keyset);
+    }
+
+    /// Whoever follows the newer key set has forgotten what a withdrawn key said of the time, and is not told it again.
+    fn clock_with(&mut self, other: &Self) -> Seen {
+        let ours = std::mem::take(&mut self.clock);
+        let set = |state: &Self| state.keyset.as_ref().map_or(0, |set| set.seq);
+        match set(self).cmp(&set(other)) {
+            Ordering::Equal => ours.joined(&other.clock),
+            Ordering::Greater => ours,
+            Ordering::Less => ours.of_now(&other.clock),
+        }
     }
 
     /// Forgets the license; what protects against an old list or a clock set back stays.

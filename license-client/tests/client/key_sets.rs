@@ -1,6 +1,9 @@
 //! Software that pinned its keys long ago follows what the root says since.
 
-use license_client::{NextAction, Verdict, check, maintain};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use license_client::{NextAction, Uptime, Verdict, check, maintain};
 use license_token::{Env, KeySetClaims, LicenseClaims, Role, UnverifiedToken, Withdrawal, WithdrawalMode};
 
 use crate::support::{
@@ -270,6 +273,85 @@ fn what_a_stolen_status_key_said_of_numbers_binds_nobody() {
     server.clock.advance(HOUR);
     assert!(maintain(&config).is_granted(), "the honest list counts again, although its number is lower");
     assert!(is_status_of_next(&server.shop().status_list()));
+}
+
+/// A list of the year 2100, as the thief of the status key signs it.
+fn forged_list(server: &FakeServer) -> String {
+    let keys = license_token::KeySet::parse(pinned().as_bytes()).expect("keys");
+    let mut claims = UnverifiedToken::parse_status_list(&server.shop().status_list())
+        .and_then(|list| list.verify::<license_token::StatusListClaims>(&keys))
+        .expect("genuine")
+        .into_claims();
+    (claims.seq, claims.iat, claims.exp) = (claims.seq + 1, IN_2100, IN_2100 + 7 * DAY);
+    signing_key(Role::Status).sign(&claims).expect("signed")
+}
+
+const IN_2100: i64 = 4_102_444_800;
+
+/// From now on the status key is withdrawn, and lists are signed by the next.
+fn withdraw_status_key(server: &FakeServer) -> String {
+    let set = key_set(1, &[(Role::Status, WithdrawalMode::All, START)]);
+    let mut shop = server.shop();
+    (shop.rotated, shop.old_list, shop.key_set) = (true, None, Some(set.clone()));
+    set
+}
+
+#[test]
+fn what_a_stolen_status_key_said_of_the_time_binds_nobody() {
+    let server = FakeServer::start();
+    server.shop().policy = require_status();
+    server.shop().issue_key();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = server.client(folder.path(), "m");
+    let _activated = check(&config, Some(&server.key()));
+    assert!(maintain(&config).is_granted());
+    let forged = forged_list(&server);
+    server.shop().old_list = Some(forged);
+    server.clock.advance(HOUR);
+    assert_eq!(maintain(&config).code(), "expired", "believed while nobody knows of the theft");
+    let _set = withdraw_status_key(&server);
+    server.clock.advance(HOUR);
+    assert!(matches!(maintain(&config), Verdict::Valid(_)), "{:?}", check(&config, None));
+    let again = server.client(folder.path(), "m");
+    assert!(matches!(check(&again, None), Verdict::Valid(_)), "also after another start");
+}
+
+#[test]
+fn without_a_network_a_carried_key_set_and_list_undo_what_a_stolen_status_key_said() {
+    let server = FakeServer::start();
+    server.shop().policy = require_status();
+    server.shop().issue_key();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = server.client(folder.path(), "m");
+    let _activated = check(&config, Some(&server.key()));
+    assert!(maintain(&config).is_granted());
+    let lab = server.client(folder.path(), "m").server("http://127.0.0.1:1");
+    assert_eq!(check(&lab, Some(&forged_list(&server))).code(), "expired");
+    let set = withdraw_status_key(&server);
+    server.clock.advance(HOUR);
+    let honest = server.shop().status_list();
+    let _not_yet = check(&lab, Some(&set));
+    assert!(matches!(check(&lab, Some(&honest)), Verdict::Valid(_)), "{:?}", check(&lab, None));
+}
+
+#[test]
+fn a_withdrawal_gives_nobody_the_time_back_that_a_stopped_clock_has_hidden() {
+    let server = FakeServer::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let up = Arc::new(AtomicI64::new(0));
+    let read = Arc::clone(&up);
+    let config = server
+        .client(folder.path(), "m")
+        .boot_clock(move || Uptime { boot: "the only start".into(), secs: read.load(Ordering::SeqCst) });
+    assert!(check(&config, Some(&server.key())).is_granted());
+    server.shop().offline = true;
+    up.store(20 * DAY, Ordering::SeqCst);
+    let before = check(&config, None);
+    let withdrawn = key_set(1, &[(Role::Status, WithdrawalMode::All, START)]);
+    assert_eq!(check(&config, Some(&withdrawn)), before);
+    up.store(34 * DAY, Ordering::SeqCst);
+    let after = check(&config, None);
+    assert!(!after.is_granted(), "{after:?}");
 }
 
 fn is_status_of_next(list: &str) -> bool {
