@@ -19,6 +19,9 @@ use crate::{Config, NextAction, Verdict, device, held, keyset, machine, offline,
 
 /// Proofs of deactivation that are kept; an older one was shown long ago.
 const PROOFS_MAX: usize = 16;
+/// Activations that are known to be given back. Nobody gives a machine's place back so often within one lease.
+const GIVEN_BACK_MAX: usize = 1_024;
+/// Room for that many ids and for the longest proofs.
 const PROOFS_MAX_BYTES: u64 = 1024 * 1024;
 /// What a text has that is more than a license key.
 const CARRIED: [&str; 4] = ["LICENSE CERTIFICATE", "LICENSE STATUS LIST", "LICENSE KEYS", "LICENSE-PART:"];
@@ -412,6 +415,7 @@ struct Proofs(Vec<Proof>);
 #[derive(Debug, Serialize, Deserialize)]
 struct Proof {
     act: String,
+    /// Empty: it is one of the older.
     file: String,
 }
 
@@ -433,8 +437,10 @@ impl Proofs {
     }
 
     fn save(&mut self, path: &Path) -> io::Result<()> {
+        let oldest = self.0.len().saturating_sub(GIVEN_BACK_MAX);
+        self.0.drain(..oldest);
         let older = self.0.len().saturating_sub(PROOFS_MAX);
-        self.0.drain(..older);
+        self.0.iter_mut().take(older).for_each(|proof| proof.file = String::new());
         state::write_atomically(path, &serde_json::to_vec(self)?)?;
         crate::ledger::sync_folder(path)
     }

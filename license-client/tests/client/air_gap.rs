@@ -49,3 +49,21 @@ fn what_was_given_back_is_not_taken_while_the_server_cannot_end_it() {
     );
     assert_eq!(server.shop().places_taken(), 1);
 }
+
+#[test]
+fn of_what_was_given_back_long_ago_no_certificate_counts_and_the_newest_proof_is_shown_again() {
+    let server = FakeServer::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = server.client(folder.path(), "m");
+    assert!(check(&config, Some(&server.key())).is_granted());
+    let first = server.shop().newest_certificate();
+    let mut proof = deactivate(&config).expect("a proof");
+    for _time in 0..17 {
+        assert!(check(&config, Some(&server.key())).is_granted());
+        proof = deactivate(&config).expect("a proof");
+    }
+    assert!(!check(&config, Some(&first)).is_granted());
+    assert_eq!(deactivate(&config), Ok(proof));
+    let kept = std::fs::metadata(folder.path().join("acme-cad.given-back.json")).expect("a file").len();
+    assert!(kept < 64 * 1024, "of an old one only the id is kept: {kept} bytes");
+}
