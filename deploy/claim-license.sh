@@ -15,7 +15,8 @@
 #   LICENSE_INSTANCE_FILE  the first line of this file (/var/lib/cloud/data/instance-id, which cloud-init writes); otherwise
 #   LICENSE_METADATA_URL   the answer from here (http://169.254.169.254/latest/meta-data/instance-id)
 #   LICENSE_NAME           what people call the instance (its host name)
-#   LICENSE_WAIT_SECS      how long to try again while the server does not answer (claim 600, renew 0, release 0)
+#   LICENSE_WAIT_SECS      how long to try again while the server does not answer (claim 600, renew 0, release 0); no try is
+#                          begun after that, and one takes at most 30
 #   LICENSE_ORDER_ID, LICENSE_TOKEN_FILE   for `codes`: the order, and a file with an API token of the scopes read and keys
 #
 # In LICENSE_DIR, each written in one go: license-key, certificate, activation-id, renew-after, status-list-uri, nonce.
@@ -26,6 +27,7 @@ REFUSED=1
 USAGE=2
 LATER=3
 PAUSE_SECS=10
+ANSWER_SECS=30
 
 say() { printf 'claim-license: %s\n' "$*" >&2; }
 
@@ -77,7 +79,7 @@ member() { printf '%s' "$answer" | sed -n "s/.*\"$1\":\"\\([^\"\\\\]*\\)\".*/\\1
 # ask PATH BODY: posts; sets `status` (000: no answer) and `answer`. Through standard input, so that no secret is seen in
 # the list of processes.
 ask() {
-    got=$(printf '%s' "$2" | curl --silent --max-time 30 --header 'Content-Type: application/json' \
+    got=$(printf '%s' "$2" | curl --silent --max-time $ANSWER_SECS --header 'Content-Type: application/json' \
         --data-binary @- --write-out '\n%{http_code}' "$server$1") || got='
 000'
     heard
@@ -96,11 +98,17 @@ is_later() {
     esac
 }
 
-# ask_until SECONDS PATH BODY: asks again and again, for at most so long.
+# ask_until SECONDS PATH BODY: asks again and again, and begins no other try once so long was waited, by all calls together.
+# By the clock, because an answer that does not come takes its time too; where the clock was set meanwhile, as at boot, a try
+# counts as one without an answer.
+waited=0
 ask_until() {
-    waited=0
     while :; do
+        began=$(date +%s)
         ask "$2" "$3"
+        spent=$(($(date +%s) - began))
+        if [ "$spent" -lt 0 ] || [ "$spent" -gt $((2 * ANSWER_SECS)) ]; then spent=$ANSWER_SECS; fi
+        waited=$((waited + spent))
         if ! is_later || [ "$waited" -ge "$1" ]; then return 0; fi
         sleep $PAUSE_SECS
         waited=$((waited + PAUSE_SECS))
@@ -250,7 +258,7 @@ codes() {
 # as_merchant PATH: reads with the seller's token.
 as_merchant() {
     got=$(printf 'header = "Authorization: Bearer %s"\n' "$(head -n 1 "$LICENSE_TOKEN_FILE")" |
-        curl --silent --max-time 30 --config - --write-out '\n%{http_code}' "$server$1") || got='
+        curl --silent --max-time $ANSWER_SECS --config - --write-out '\n%{http_code}' "$server$1") || got='
 000'
     heard
     is_later && die $LATER "$server does not answer now ($(why))"
