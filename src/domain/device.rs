@@ -282,6 +282,8 @@ impl Device {
         };
         if let Some(share) = self.shares.iter_mut().find(same) {
             share.granted = share.granted.plus(given.granted).unwrap_or(share.granted);
+            // The window may have been cut by an end that a renewal has moved since.
+            share.window.ends_at = given.window.ends_at;
             share.lengthen(given.until, given.returns_at);
             return true;
         }

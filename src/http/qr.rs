@@ -83,14 +83,12 @@ mod tests {
         assert!(svg.contains("a &quot;&lt;code>") && svg.matches("<path").count() == 2, "{svg}");
         let mut dark = 0;
         for y in 0..side {
-            for x in 0..side {
-                let is_dark = match (rows[y / 2][x], y % 2) {
-                    (' ', _) | ('▄', 0) | ('▀', 1) => true,
-                    (_, _) => false,
-                };
+            for (x, half) in rows[y / 2].iter().enumerate() {
+                let is_dark = matches!((half, y % 2), (' ', _) | ('▄', 0) | ('▀', 1));
                 assert_eq!(is_dark, qr.is_dark(x, y), "{x} {y}");
                 dark += usize::from(is_dark);
             }
+            assert_eq!(rows[y / 2].len(), side);
         }
         let drawn: usize =
             svg.split('h').filter_map(|part| part.split_once("v1h-")?.0.parse::<usize>().ok()).sum();

@@ -210,7 +210,9 @@ fn windows_are_those_of_the_published_vectors() {
                 let expected = (moment("starts_at"), moment("ends_at"), vector["ordinal"].as_i64());
                 assert_eq!(told.unwrap_or((None, None, None)), expected, "{line}");
             }
-            Some("total") if !is_far => assert_eq!(sold.paid(), vector["windows"].as_i64(), "{line}"),
+            Some("total") if !is_far && vector["windows"].is_i64() => {
+                assert_eq!(sold.paid(), vector["windows"].as_i64(), "{line}")
+            }
             _ => continue,
         }
         checked += 1;

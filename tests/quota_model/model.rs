@@ -480,6 +480,7 @@ impl Model {
                 shares.push(Share { number, metric, part, used, to, until, returns, is_closed });
             }
             shares[place].part.amount += amount;
+            shares[place].to = window.to;
             shares[place].lengthen(until);
         }
     }

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -30,6 +31,10 @@ pub struct SetClock(AtomicI64);
 impl Clock for SetClock {
     fn now(&self) -> Instant {
         DateTime::from_timestamp(self.0.load(Ordering::SeqCst), 0).expect("within the calendar")
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::SeqCst).unsigned_abs())
     }
 }
 

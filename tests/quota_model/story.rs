@@ -9,7 +9,8 @@ use super::words::{Entry, HoldState, Ledger, Usage};
 
 const CUSTOMERS: u64 = 2;
 const MACHINES_MAX: usize = 4;
-const LICENSES_MAX: usize = 14;
+const LICENSES_MAX: usize = 40;
+const RUNNING_MAX: usize = 8;
 
 #[derive(Debug, Clone)]
 pub enum Operation {
@@ -118,15 +119,15 @@ impl Dice {
 
 /// A write of the next operation that fails, now and then.
 pub fn crash(dice: &mut Dice) -> Option<(u64, Fault)> {
-    dice.one_in(80).then(|| (1 + dice.throw(3), Fault::PAIR[dice.index(2)]))
+    dice.one_in(150).then(|| (1 + dice.throw(3), Fault::PAIR[dice.index(2)]))
 }
 
 /// The next operation; it fits the model as it stands.
 pub fn next(dice: &mut Dice, model: &Model, told: &[Usage]) -> Operation {
     let first = if model.licenses.is_empty() { 0 } else { dice.throw(1_000) };
     let found = match first {
-        0..20 => buy(dice, model),
-        20..35 => renew(dice, model),
+        0..24 => buy(dice, model),
+        24..35 => renew(dice, model),
         35..47 => of_license(dice, model, |it| it.ends.len() > 1)
             .map(|license| Operation::CancelRenewal { license }),
         47..62 => upgrade(dice, model),
@@ -154,7 +155,8 @@ fn of_license(dice: &mut Dice, model: &Model, fits: impl Fn(&License) -> bool) -
 }
 
 fn buy(dice: &mut Dice, model: &Model) -> Option<Operation> {
-    if model.licenses.len() >= LICENSES_MAX {
+    let running = model.licenses.iter().filter(|it| it.stopped(model.now).is_none()).count();
+    if running >= RUNNING_MAX || model.licenses.len() >= LICENSES_MAX {
         return None;
     }
     let spec = if model.licenses.is_empty() { dice.index(7) } else { dice.index(ALL.len()) };

@@ -310,3 +310,12 @@ fn a_key_that_promises_more_than_is_left_is_not_left_valid() {
     });
     assert_eq!(both, reissued);
 }
+
+#[test]
+fn a_revocation_after_a_release_is_no_later_end() {
+    let mut license = license();
+    assert!(license.release(at("2026-03-01")));
+    assert!(license.revoke(None, at("2026-04-01")));
+    assert_eq!(license.quota_ended_at(), Some(at("2026-03-01")), "what was paid back then stays paid back");
+    assert!(!license.revoke(None, at("2026-05-01")));
+}
