@@ -98,7 +98,7 @@ type Issued = (u64, LicenseId);
 fn issued(harness: &Harness, keys: u64, file: &std::path::Path) -> Vec<Issued> {
     let (sender, receiver) = std::sync::mpsc::sync_channel::<(u64, LicenseId, String)>(10_000);
     let next = Arc::new(AtomicU64::new(0));
-    let written = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let writing = scope.spawn(move || {
             let mut file = BufWriter::new(std::fs::File::create(file).expect("a new file"));
             let mut fated = Vec::new();
@@ -131,8 +131,7 @@ fn issued(harness: &Harness, keys: u64, file: &std::path::Path) -> Vec<Issued> {
             }
         });
         writing.join().expect("written")
-    });
-    written
+    })
 }
 
 async fn changed(app: &App, (number, id): &Issued) -> Option<String> {
