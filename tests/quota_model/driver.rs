@@ -298,7 +298,11 @@ impl Driver {
         let order = UseQuota {
             merchant: acme(),
             license: self.licenses[usage.license].clone(),
-            holder: if usage.key % 3 == 0 { QuotaHolder::LicenseKey(None) } else { QuotaHolder::Merchant },
+            holder: if usage.key.is_multiple_of(3) {
+                QuotaHolder::LicenseKey(None)
+            } else {
+                QuotaHolder::Merchant
+            },
             actor: Actor::Customer,
             idempotency_key: usage.key.to_be_bytes().to_vec(),
             items: usage.items.iter().map(item).collect(),

@@ -520,7 +520,7 @@ impl Model {
         };
         let all: Vec<usize> =
             (0..package).filter(fits).filter(|_| self.licenses[package].is_package).collect();
-        let metered = all.iter().copied().filter(|index| self.licenses[*index].is_metered).next_back();
+        let metered = all.iter().copied().rfind(|index| self.licenses[*index].is_metered);
         metered.or(all.last().copied())
     }
 
