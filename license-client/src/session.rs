@@ -698,7 +698,7 @@ impl<'a> Session<'a> {
     /// Fetches the lists that are due, or all of them.
     pub fn fetch_lists(&mut self, even_if_fresh: bool) {
         for address in self.held.list_addresses() {
-            let Some(server) = self.server() else { break };
+            let Some(server) = self.server_of_list(&address) else { continue };
             let mut stored = self.state.lists.get(&address).cloned().unwrap_or_default();
             if keyset::is_withdrawn(self.config, &stored.text) {
                 // What a stolen key may have said of numbers and times binds nobody.
@@ -717,10 +717,20 @@ impl<'a> Session<'a> {
                     self.answered();
                     self.is_list_gone = true;
                 }
-                Err(Failure::Unreachable) => self.failed(),
+                Err(Failure::Unreachable) => {
+                    self.failed();
+                    break;
+                }
             }
         }
         self.refresh();
+    }
+
+    /// Lists may lie elsewhere: a license server that does not answer says nothing about them.
+    fn server_of_list(&self, address: &str) -> Option<Server> {
+        let own = self.config.server.as_deref().unwrap_or_default();
+        let is_elsewhere = !address.starts_with(own);
+        self.server().or_else(|| Server::of(self.config).filter(|_server| is_elsewhere))
     }
 
     /// The server knows nothing of a list that a signed text names: it has lost what it gave out since its last

@@ -172,8 +172,7 @@ fn every_mistake_in_an_apply_file_is_named_with_its_line() {
     assert!(lines.iter().all(|mistake| mistake["line"].is_u64() && mistake["message"].is_string()));
 }
 
-/// What only the server knows is told with its line too: what it does not do yet, what it has sold already, what it
-/// cannot find.
+/// What only the server knows is told with its line too: what it has sold already, what it cannot find.
 #[test]
 fn what_the_server_refuses_in_an_apply_file_is_named_with_its_line() {
     let harness = Harness::start();
@@ -182,7 +181,6 @@ fn what_the_server_refuses_in_an_apply_file_is_named_with_its_line() {
     let spec = "[[spec]]\nid = \"s\"\nproduct = \"acme-cad\"\n";
     let long = "x".repeat(120);
     for (file, line, pointer) in [
-        (format!("{spec}[spec.machine]\nwhen_full = \"replace-idle\"\n"), 5, "/spec/0/machine/when_full"),
         (
             "[merchant]\nid = \"acme\"\nissuer = \"https://other.example\"\n".to_owned(),
             3,

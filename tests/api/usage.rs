@@ -101,7 +101,8 @@ fn with_two_packages(harness: &Harness) -> Answer {
     };
     let term = Term::parse("P1Y").expect("valid");
     let package = QuotaPackage::bought(&template, 1, term, sold.value.validity).expect("small");
-    account.attach(&LicenseId::from_uuid(77), package, None);
+    let bought = package.bought_in_all().ok();
+    account.attach(&LicenseId::from_uuid(77), package, bought);
     harness.block_on(harness.store.commit(Commit::new().put(account, ABSENT))).expect("it is stored");
     license
 }

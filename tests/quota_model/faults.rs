@@ -38,21 +38,22 @@ pub fn double_escrow(inner: Arc<dyn Store>) -> Arc<dyn Store> {
 impl Faulty {
     /// The same commit, but nothing more is taken or reserved of any package.
     fn taking_nothing(commit: Commit) -> Commit {
-        let takes = |change: &Change| match change {
-            Change::Add(CounterKey::Quota(_, key), delta)
-            | Change::AddWithin { counter: CounterKey::Quota(_, key), delta, .. } => {
-                *delta > 0 && matches!(key.meter, Meter::Taken | Meter::Reserved)
-            }
-            _ => false,
+        let takes = |change: &Change| {
+            let (Change::Add(CounterKey::Quota(_, key), delta)
+            | Change::AddWithin { counter: CounterKey::Quota(_, key), delta, .. }) = change
+            else {
+                return false;
+            };
+            *delta > 0 && matches!(key.meter, Meter::Taken | Meter::Reserved)
         };
         let changes = commit.changes.into_iter().filter(|change| !takes(change)).collect();
         Commit { changes, ..commit }
     }
 
     async fn account(&self, commit: &Commit) -> Result<Option<Versioned<QuotaAccount>>, StoreError> {
-        let key = |change: &Change| match change {
-            Change::Put(record @ Record::QuotaAccount(_), _) => Some(record.key()),
-            _ => None,
+        let key = |change: &Change| {
+            let Change::Put(record @ Record::QuotaAccount(_), _) = change else { return None };
+            Some(record.key())
         };
         match commit.changes.iter().find_map(key) {
             Some(key) => find(self.inner.as_ref(), key).await,

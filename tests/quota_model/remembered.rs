@@ -42,12 +42,11 @@ impl Remembered {
                     continue;
                 }
             };
-            match &key {
-                RecordKey::Reservation(_, license, _) | RecordKey::Device(_, license, _) => {
-                    known.lists.retain(|listing, _| !listing.contains(license.as_str()));
-                }
-                RecordKey::Spec(..) => known.lists.clear(),
-                _ => {}
+            if let RecordKey::Reservation(_, license, _) | RecordKey::Device(_, license, _) = &key {
+                known.lists.retain(|listing, _| !listing.contains(license.as_str()));
+            }
+            if let RecordKey::Spec(..) = &key {
+                known.lists.clear();
             }
             known.records.remove(&key);
         }

@@ -206,7 +206,7 @@ impl QuotaPackage {
 
     /// What it gives from an instant on when so much of its window was taken: nothing of what was not paid for, and that
     /// window in any case. `None` is without a bound.
-    fn room_from(&self, at: Instant, window_taken: Amount) -> Option<Amount> {
+    pub fn room_from(&self, at: Instant, window_taken: Amount) -> Option<Amount> {
         let paid = QuotaWindow::paid(self.template.reset, &self.validity)?;
         let at = at.max(self.validity.starts_at);
         let ordinal = self.window_at(at).map_or(paid, |window| window.ordinal);
