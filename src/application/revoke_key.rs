@@ -55,7 +55,8 @@ impl App {
             // No waiting for the root: whatever the stolen key would sign meanwhile is worth nothing.
             ring.activate(&next.kid, now)?;
         }
-        if !ring.revoke(&command.kid, command.mode, at)? {
+        // What only the files know is told as well.
+        if !ring.revoke(&command.kid, command.mode, at)? && self.is_stored(&ring).await? {
             return Ok(ring);
         }
         if key.role == KeyRole::License {

@@ -32,7 +32,7 @@ impl App {
 
     async fn try_rotate_key(&self, command: &RotateKey) -> Result<KeyRing, UseCaseError> {
         let (merchant, now) = (self.merchant(&command.merchant).await?, self.now());
-        let found = self.ring_of(&merchant).await?;
+        let found = self.ring_besides(&merchant, command.kid.as_ref()).await?;
         let mut ring = found.value;
         let next = self.next_key(&merchant, &ring, command)?;
         let kid = next.kid.clone();

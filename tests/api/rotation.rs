@@ -12,8 +12,9 @@ use license_token::{
     UnverifiedToken, VerifiedToken,
 };
 use lictor::application::App;
-use lictor::application::ports::{Clock, SecretSource};
-use lictor::domain::{KeyId, MerchantId};
+use lictor::application::ports::{Clock, Commit, SecretSource, Store as _, find};
+use lictor::application::record::RecordKey;
+use lictor::domain::{KeyId, KeyRing, MerchantId};
 use lictor::marketplace::MarketplaceOrders;
 use lictor::randomness::{SystemRandomness, random_bytes};
 use lictor::signing::{
@@ -573,4 +574,50 @@ fn wrong_requests_say_the_next_step_and_change_nothing() {
         .expect_problem(403, "scope_missing");
     harness.anonymous().get("/v1/keysets/acme").expect_problem(404, "not_found");
     assert_eq!(signing(&harness, Role::License), kid);
+}
+
+fn acme() -> MerchantId {
+    MerchantId::parse("acme").expect("valid")
+}
+
+/// The ring as a backup of this moment has it.
+fn stored_ring(harness: &Harness) -> KeyRing {
+    let found = harness.block_on(find(harness.store.as_ref(), RecordKey::KeyRing(acme())));
+    found.expect("the store works").expect("there was something to tell").value
+}
+
+#[test]
+fn a_restored_store_takes_back_no_revocation_and_leaves_out_no_good_key() {
+    let publish =
+        |harness: &Harness| harness.operator().post("/v1/merchant/keyset/publish", &json!({})).expect(200);
+    for change in ["publish", "rotate another", "revoke again"] {
+        let engine = MemoryEngine::new();
+        let harness = Harness::start_over(&engine);
+        let pins = pinned(&harness);
+        publish(&harness);
+        let license = issue(&harness, "cad-year");
+        let backup = stored_ring(&harness);
+        let stolen = signing(&harness, Role::License);
+        revoke(&harness, &stolen, &json!({ "mode": "all" }));
+        let good = signing(&harness, Role::License);
+        harness.block_on(harness.store.commit(Commit::new().set(backup))).expect("restored");
+        let harness = harness.restarted(&Engine::Memory(engine));
+        harness.world.clock.advance(Duration::from_secs(5));
+        match change {
+            "publish" => publish(&harness),
+            "rotate another" => rotate(&harness, Role::Status),
+            _again => revoke(&harness, &stolen, &json!({ "mode": "all" })),
+        };
+        let set = trust::accept(&published(&harness), &pins, ISSUER, None).expect("a good key set");
+        let told: Vec<_> = set.claims().keys.iter().map(license_token::VerifyingKey::kid).collect();
+        let withdrawn: Vec<_> = set.claims().revoked.iter().map(|it| it.kid.as_str()).collect();
+        assert_eq!(withdrawn, [stolen.as_str()], "what was stolen stays withdrawn");
+        assert!(told.contains(&good.as_str()) && !told.contains(&stolen.as_str()), "{told:?}");
+        assert_eq!(signing(&harness, Role::License), good, "no other key was needed");
+        verified::<LicenseClaims>(&key_of(&issue(&harness, "cad-year")), &believed(&harness, &pins));
+        assert_eq!(reissue_all(&harness)["reissued"], json!(1), "what the stolen key signed is made anew");
+        let path = format!("/v1/merchant/licenses/{}?reveal=true", license.text_at("/id"));
+        let now = harness.merchant().get(&path).expect(200).text_at("/license_key");
+        assert_eq!(verified::<LicenseClaims>(&now, &believed(&harness, &pins)).kid(), good);
+    }
 }
