@@ -11,13 +11,30 @@ use crate::domain::{
 impl App {
     /// Lets the signer follow what the store says of every merchant's keys. Another replica may have changed it.
     pub async fn follow_key_rings(&self) -> Result<(), UseCaseError> {
+        let mut fault = None;
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
             let merchant = merchant.value;
-            if let Some(ring) = self.stored_ring(&merchant.id).await? {
-                self.follow_ring(&merchant, &ring.value)?;
-            }
+            let Some(ring) = self.stored_ring(&merchant.id).await? else { continue };
+            let followed = self.follow_ring(&merchant, &ring.value);
+            self.tell_unfollowed(&merchant.id, followed.as_ref().err());
+            // Keys of one merchant that cannot be read here hold up no other.
+            fault = fault.or(followed.err());
         }
-        Ok(())
+        fault.map_or(Ok(()), Err)
+    }
+
+    /// Said when it begins and when it ends, not every second.
+    fn tell_unfollowed(&self, merchant: &MerchantId, error: Option<&UseCaseError>) {
+        let mut unfollowed = self.unfollowed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match error {
+            Some(error) if unfollowed.insert(merchant.clone()) => {
+                tracing::error!(%merchant, %error, "the merchant's keys cannot be read here, nothing is signed for it: look at its keys folder");
+            }
+            None if unfollowed.remove(merchant) => {
+                tracing::info!(%merchant, "the merchant's keys can be read again")
+            }
+            Some(_) | None => {}
+        }
     }
 
     pub(super) fn follow_ring(&self, merchant: &Merchant, ring: &KeyRing) -> Result<(), UseCaseError> {

@@ -621,3 +621,61 @@ fn a_restored_store_takes_back_no_revocation_and_leaves_out_no_good_key() {
         assert_eq!(verified::<LicenseClaims>(&now, &believed(&harness, &pins)).kid(), good);
     }
 }
+
+/// A file that no keys folder may hold: it is named after another key.
+fn spoil(folder: &Path) -> PathBuf {
+    let entries = std::fs::read_dir(folder).expect("readable").map(|entry| entry.expect("readable").path());
+    let is_status = |path: &PathBuf| path.to_string_lossy().contains("/status-");
+    let key = entries.into_iter().find(is_status).expect("a key file");
+    let spoilt = folder.join(format!("status-{}.pem", "x".repeat(43)));
+    std::fs::copy(key, &spoilt).expect("copied");
+    spoilt
+}
+
+#[test]
+fn a_replica_that_could_not_read_its_keys_for_a_moment_follows_a_revocation_all_the_same() {
+    let harness = Harness::start();
+    let other = World::with_keys_of(&harness.world);
+    let their_folder = other.folder.path().join("keys");
+    let replica = replica(&harness, &their_folder);
+    let merchant = harness.block_on(replica.merchants()).expect("the store works").remove(0);
+    let old = key_of(&issue(&harness, "cad-year"));
+    rotate(&harness, Role::Status);
+    harness.block_on(replica.follow_key_rings()).expect("followed");
+    let stolen = signing(&harness, Role::License);
+    revoke(&harness, &stolen, &json!({ "mode": "all" }));
+    let spoilt = spoil(&their_folder.join("acme"));
+    harness.block_on(replica.follow_key_rings()).expect_err("its folder cannot be read");
+    assert!(replica.signer().jwks(&merchant).is_err(), "nothing goes by what was believed before");
+    std::fs::remove_file(spoilt).expect("removed");
+    harness.block_on(replica.follow_key_rings()).expect("followed");
+    assert!(replica.signer().is_withdrawn(&merchant.id, &old));
+    assert!(!replica.signer().jwks(&merchant).expect("readable").contains(&stolen));
+}
+
+#[test]
+fn a_merchant_whose_keys_cannot_be_read_here_holds_up_no_other() {
+    let harness = Harness::start();
+    harness.apply(globex());
+    let other = World::with_keys_of(&harness.world);
+    let their_folder = other.folder.path().join("keys");
+    let replica = replica(&harness, &their_folder);
+    rotate(&harness, Role::Status);
+    let globex = MerchantId::parse("globex").expect("valid");
+    let revoke = lictor::application::RevokeKey {
+        merchant: globex.clone(),
+        kid: harness
+            .block_on(harness.app.key_ring(&globex))
+            .expect("there")
+            .active(lictor::domain::KeyRole::License)
+            .expect("one signs")
+            .kid
+            .clone(),
+        mode: lictor::domain::RevocationMode::All,
+        at: None,
+    };
+    harness.block_on(harness.app.revoke_key(&revoke)).expect("revoked");
+    spoil(&their_folder.join("acme"));
+    harness.block_on(replica.follow_key_rings()).expect_err("acme's folder cannot be read");
+    assert!(replica.signer().has_withdrawn(&globex));
+}
