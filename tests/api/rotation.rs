@@ -14,7 +14,10 @@ use license_token::{
 use lictor::application::App;
 use lictor::application::ports::{Clock, Commit, SecretSource, Store as _, find};
 use lictor::application::record::RecordKey;
-use lictor::domain::{KeyId, KeyRing, MerchantId};
+use lictor::domain::{
+    Activation, ActivationId, ActivationState, EndCause, KeyId, KeyRing, LicenseId, Machine, MerchantId,
+    StatusSlot,
+};
 use lictor::marketplace::MarketplaceOrders;
 use lictor::randomness::{SystemRandomness, random_bytes};
 use lictor::signing::{
@@ -678,4 +681,32 @@ fn a_merchant_whose_keys_cannot_be_read_here_holds_up_no_other() {
     spoil(&their_folder.join("acme"));
     harness.block_on(replica.follow_key_rings()).expect_err("acme's folder cannot be read");
     assert!(replica.signer().has_withdrawn(&globex));
+}
+
+#[test]
+fn a_certificate_behind_a_thousand_machines_that_came_and_went_keeps_its_key() {
+    let harness = Harness::start();
+    let license = issue(&harness, "cad-year");
+    let id = LicenseId::parse(&license.text_at("/id")).expect("an id");
+    let now = harness.world.clock.now();
+    let mut gone = Commit::new();
+    for number in 0..1_000 {
+        gone = gone.set(Activation {
+            id: ActivationId::from_uuid(number),
+            merchant: acme(),
+            license: id.clone(),
+            machine: Machine::default(),
+            name: String::new(),
+            slot: StatusSlot { list: 0, idx: 0 },
+            created_at: now,
+            state: ActivationState::Ended { at: now, cause: EndCause::Holder },
+        });
+    }
+    harness.block_on(harness.store.commit(gone)).expect("the store works");
+    activate(&harness.anonymous(), &key_of(&license), 1, "n").expect(201);
+    let old = signing(&harness, Role::Activation);
+    rotate(&harness, Role::Activation);
+    let retire = harness.operator().post(&format!("/v1/merchant/keys/{old}/retire"), &json!({}));
+    let refused = retire.expect_problem(409, "illegal_state").text_at("/reason");
+    assert!(refused.contains("certificate"), "{refused}");
 }
