@@ -1,6 +1,7 @@
 //! The customer's pages.
 
-use lictor::domain::Scope;
+use lictor::application::ports::{Clock as _, Commit, Store as _};
+use lictor::domain::{Actor, AuditEvent, EventId, EventKind, LicenseId, MerchantId, Scope};
 use serde_json::{Value, json};
 
 use crate::support::api::Answer;
@@ -257,6 +258,39 @@ fn a_machine_is_released_after_a_question_and_by_hand_only_so_often() {
     assert!(release(&key, &fourth).text.contains("role=\"alert\""));
     harness.world.clock.advance(std::time::Duration::from_secs(86_400 + 1));
     assert!(release(&key, &fourth).text.contains("role=\"status\""), "its lease is over, and the month too");
+}
+
+#[test]
+fn a_move_by_hand_counts_for_30_days_whatever_else_happened_since() {
+    let harness = Harness::start();
+    let (code, key, license) = sold(&harness);
+    let id = LicenseId::parse(&license).expect("an id");
+    let now = harness.world.clock.now();
+    // Between the sale and the moves: ids begin with their milliseconds.
+    harness.world.clock.advance(std::time::Duration::from_secs(60));
+    let millis = u128::try_from(now.timestamp_millis()).expect("after 1970") + 1_000;
+    let mut noise = Commit::new();
+    for number in 0..1_200 {
+        noise = noise.set(AuditEvent {
+            id: EventId::from_uuid(((millis + number) << 80) | (0x7 << 76)),
+            merchant: MerchantId::parse("acme").expect("valid"),
+            license: id.clone(),
+            at: now,
+            actor: Actor::Server,
+            kind: EventKind::ActivationReleased,
+            detail: std::collections::BTreeMap::new(),
+        });
+    }
+    harness.block_on(harness.store.commit(noise)).expect("the store works");
+    let mut released = Vec::new();
+    for number in 1..=4 {
+        activate(&harness.anonymous(), &key, number, &format!("n{number}")).expect(201);
+        let held = activations(&harness, &license).into_iter().find(|one| one.1 == "held").expect("one").0;
+        let fields = [("code", code.as_str()), ("activation", &held), ("confirm", "yes")];
+        let answer = typed(&harness, "en", "/portal/release", &fields).expect(200);
+        released.push(answer.text.contains("role=\"status\""));
+    }
+    assert_eq!(released, [true, true, true, false]);
 }
 
 #[test]
