@@ -75,10 +75,12 @@ impl App {
         of_role.retain(is_staged);
         match of_role.pop() {
             Some(staged) => Ok(staged),
-            None => self
-                .signer
-                .make_key(merchant, command.role)
-                .map_err(|error| Refusal::KeyRefused { why: error.to_string() }.into()),
+            None => self.new_key(merchant, command.role),
         }
+    }
+
+    pub(super) fn new_key(&self, merchant: &Merchant, role: KeyRole) -> Result<HeldKey, UseCaseError> {
+        let made = self.signer.make_key(merchant, role);
+        made.map_err(|error| Refusal::KeyRefused { why: error.to_string() }.into())
     }
 }

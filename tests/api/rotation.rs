@@ -487,6 +487,31 @@ fn a_replica_that_was_not_given_the_new_key_signs_with_the_one_before_until_it_i
     let ring = harness.block_on(again.rotate_key(&rotate)).expect("the staged key is taken");
     let active = ring.active(lictor::domain::KeyRole::License).map(|key| key.kid.clone());
     assert_eq!(active, Some(KeyId::parse(staged.kid.as_str()).expect("valid")));
+    let stage = || {
+        let settings = KeyringSettings {
+            folder: other.folder.path().join("keys"),
+            public_url: String::new(),
+            may_create: true,
+            randomness: Arc::new(random_bytes),
+        };
+        Keyring::open(settings).expect("opened").stage_key(&acme, ISSUER, Role::License).expect("made").kid
+    };
+    let (lying, made_since) = (stage(), stage());
+    let revoke = |next: Option<&KeyId>| {
+        let (kid, next) = (staged.kid.clone(), next.cloned());
+        let (merchant, mode) = (acme.clone(), lictor::domain::RevocationMode::All);
+        let command = lictor::application::RevokeKey { merchant, kid, mode, at: None, next };
+        harness.block_on(again.revoke_key(&command))
+    };
+    let refused = revoke(None).expect_err("none that happens to lie there is taken").to_string();
+    assert!(
+        refused.contains("lictor keys stage acme --role license") && refused.contains("--next"),
+        "{refused}"
+    );
+    let ring = revoke(Some(&made_since)).expect("it is named");
+    let active = ring.active(lictor::domain::KeyRole::License).map(|key| key.kid.clone());
+    assert_eq!(active, Some(made_since));
+    assert!(ring.key(&lying).is_none());
 }
 
 #[test]
@@ -676,6 +701,7 @@ fn a_merchant_whose_keys_cannot_be_read_here_holds_up_no_other() {
             .clone(),
         mode: lictor::domain::RevocationMode::All,
         at: None,
+        next: None,
     };
     harness.block_on(harness.app.revoke_key(&revoke)).expect("revoked");
     spoil(&their_folder.join("acme"));
@@ -709,4 +735,32 @@ fn a_certificate_behind_a_thousand_machines_that_came_and_went_keeps_its_key() {
     let retire = harness.operator().post(&format!("/v1/merchant/keys/{old}/retire"), &json!({}));
     let refused = retire.expect_problem(409, "illegal_state").text_at("/reason");
     assert!(refused.contains("certificate"), "{refused}");
+}
+
+#[test]
+fn no_key_that_lay_in_a_stolen_folder_takes_the_place_of_a_revoked_one() {
+    let harness = Harness::start();
+    let before = pinned(&harness);
+    let settings = KeyringSettings {
+        folder: harness.world.folder.path().join("keys"),
+        public_url: String::new(),
+        may_create: true,
+        randomness: Arc::new(random_bytes),
+    };
+    let keyring = Keyring::open(settings).expect("opened");
+    let stage = || keyring.stage_key(&acme(), ISSUER, Role::License).expect("made").kid.to_string();
+    let (told, lying) = (stage(), stage());
+    let body = json!({ "role": "license", "kid": told, "stage": true });
+    harness.operator().post("/v1/merchant/keys/rotate", &body).expect(200);
+    let stolen = signing(&harness, Role::License);
+    revoke(&harness, &stolen, &json!({ "mode": "all" }));
+    let next = signing(&harness, Role::License);
+    assert!(![&stolen, &told, &lying].contains(&&next), "{next} is new");
+    for kid in [&told, &lying] {
+        revoke(&harness, kid, &json!({ "mode": "all" }));
+        assert!(folder(&harness).join(format!("license-{kid}.revoked")).exists());
+    }
+    let set = trust::accept(&published(&harness), &before, ISSUER, None).expect("a good key set");
+    assert_eq!(set.claims().revoked.len(), 3);
+    assert_eq!(signing(&harness, Role::License), next);
 }
