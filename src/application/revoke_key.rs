@@ -53,7 +53,7 @@ impl App {
         }
         if key.state == KeyState::Active && key.role != KeyRole::Root {
             let next = self.successor(&merchant, &ring, key.role, command)?;
-            ring.stage(ring_key(&next, KeyState::Staged, now))?;
+            ring.stage_in_emergency(ring_key(&next, KeyState::Staged, now))?;
             // No waiting for the root: whatever the stolen key would sign meanwhile is worth nothing.
             ring.activate(&next.kid, now)?;
         }

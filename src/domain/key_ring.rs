@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::{Instant, KeyId, LicenseId, MerchantId, Refusal, Validity};
 
-/// Most keys that a key set tells of (`docs/token-format.md`): one more of each role can still be staged in an emergency.
+/// Most keys that a key set tells of in quiet times; its format takes 64 (`docs/token-format.md`).
 pub const TOLD_KEYS_MAX: usize = 60;
 /// So many more, one of each role that signs online, while they take the places of keys that are revoked.
 const EMERGENCY_KEYS: usize = 3;
@@ -270,6 +270,15 @@ impl KeyRing {
 
     /// Adds a key that clients are told of. One that is known already changes nothing.
     pub fn stage(&mut self, key: RingKey) -> Result<bool, Refusal> {
+        self.stage_within(TOLD_KEYS_MAX, key)
+    }
+
+    /// The same for a key that takes the place of one that is revoked: room is kept for it.
+    pub fn stage_in_emergency(&mut self, key: RingKey) -> Result<bool, Refusal> {
+        self.stage_within(TOLD_KEYS_MAX + EMERGENCY_KEYS, key)
+    }
+
+    fn stage_within(&mut self, most: usize, key: RingKey) -> Result<bool, Refusal> {
         if let Some(known) = self.key(&key.kid) {
             return match known.state {
                 KeyState::Staged | KeyState::Active => Ok(false),
@@ -279,7 +288,7 @@ impl KeyRing {
                 }
             };
         }
-        if self.told().count() >= TOLD_KEYS_MAX {
+        if self.told().count() >= most {
             let why = "there are too many keys: retire some that nothing hangs on, `lictor keys retire KID`";
             return Err(Refusal::IllegalState { why });
         }

@@ -764,3 +764,18 @@ fn no_key_that_lay_in_a_stolen_folder_takes_the_place_of_a_revoked_one() {
     assert_eq!(set.claims().revoked.len(), 3);
     assert_eq!(signing(&harness, Role::License), next);
 }
+
+#[test]
+fn a_key_is_revoked_also_where_no_more_keys_are_staged() {
+    let harness = Harness::start();
+    while keys(&harness).len() < 61 {
+        rotate(&harness, Role::Status);
+    }
+    let rotate = harness.operator().post("/v1/merchant/keys/rotate", &json!({ "role": "license" }));
+    rotate.expect_problem(409, "illegal_state");
+    for role in ONLINE {
+        let stolen = signing(&harness, role);
+        revoke(&harness, &stolen, &json!({ "mode": "all" }));
+        assert_ne!(signing(&harness, role), stolen);
+    }
+}
