@@ -1,5 +1,6 @@
 //! The use cases' common ground.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -71,6 +72,8 @@ pub struct App {
     pub(super) lease_clock: std::sync::Mutex<LeaseClock>,
     /// Up to when no entry of a status list was waiting.
     pub(super) lists_current_at: std::sync::Mutex<Instant>,
+    /// Merchants whose keys could not be read here when they were last followed.
+    pub(super) unfollowed: std::sync::Mutex<BTreeSet<MerchantId>>,
     pub(super) job_lease: TimeDelta,
     retention: Option<TimeDelta>,
     /// What woke up.
@@ -107,6 +110,7 @@ impl App {
             calls,
             lease_clock,
             lists_current_at,
+            unfollowed: std::sync::Mutex::default(),
             job_lease: usual_lease(),
             retention: None,
             signals,

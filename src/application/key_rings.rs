@@ -4,19 +4,37 @@ use super::app::{App, UseCaseError};
 use super::ports::{ABSENT, Commit, HeldKey, Listing, StoreError, Versioned, find, list};
 use super::record::RecordKey;
 use crate::domain::{
-    Instant, KeyId, KeyRing, KeyRole, KeySetDraft, KeyState, Merchant, MerchantId, PublishedKeySet, RingKey,
+    Instant, KeyId, KeyRing, KeyRole, KeySetDraft, KeyState, Merchant, MerchantId, PublishedKeySet, Reissue,
+    RingKey,
 };
 
 impl App {
     /// Lets the signer follow what the store says of every merchant's keys. Another replica may have changed it.
     pub async fn follow_key_rings(&self) -> Result<(), UseCaseError> {
+        let mut fault = None;
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
             let merchant = merchant.value;
-            if let Some(ring) = self.stored_ring(&merchant.id).await? {
-                self.follow_ring(&merchant, &ring.value)?;
-            }
+            let Some(ring) = self.stored_ring(&merchant.id).await? else { continue };
+            let followed = self.follow_ring(&merchant, &ring.value);
+            self.tell_unfollowed(&merchant.id, followed.as_ref().err());
+            // Keys of one merchant that cannot be read here hold up no other.
+            fault = fault.or(followed.err());
         }
-        Ok(())
+        fault.map_or(Ok(()), Err)
+    }
+
+    /// Said when it begins and when it ends, not every second.
+    fn tell_unfollowed(&self, merchant: &MerchantId, error: Option<&UseCaseError>) {
+        let mut unfollowed = self.unfollowed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match error {
+            Some(error) if unfollowed.insert(merchant.clone()) => {
+                tracing::error!(%merchant, %error, "the merchant's keys cannot be read here, nothing is signed for it: look at its keys folder");
+            }
+            None if unfollowed.remove(merchant) => {
+                tracing::info!(%merchant, "the merchant's keys can be read again")
+            }
+            Some(_) | None => {}
+        }
     }
 
     pub(super) fn follow_ring(&self, merchant: &Merchant, ring: &KeyRing) -> Result<(), UseCaseError> {
@@ -61,19 +79,35 @@ impl App {
         find(self.store.as_ref(), RecordKey::KeyRing(merchant.clone())).await
     }
 
-    /// The stored ring, or what the keys folder says where none was stored: the newest of a role signs.
+    /// The stored ring with what the keys folder knows beyond it, or what the folder says where none was stored: the newest
+    /// of a role signs.
     pub(super) async fn ring_of(&self, merchant: &Merchant) -> Result<Versioned<KeyRing>, UseCaseError> {
+        self.ring_besides(merchant, None).await
+    }
+
+    /// The same without a key of the folder that the command itself is about, unless it is the one that has to sign.
+    pub(super) async fn ring_besides(
+        &self,
+        merchant: &Merchant,
+        named: Option<&KeyId>,
+    ) -> Result<Versioned<KeyRing>, UseCaseError> {
         let stored = self.stored_ring(&merchant.id).await?;
         let held = self.signer.held_keys(merchant)?;
-        let mut ring = stored.unwrap_or_else(|| {
-            let ring = ring_of_folder(&merchant.id, &held, self.now());
-            Versioned { value: ring, revision: ABSENT }
-        });
-        // A root that was taken back, for a ceremony or for good.
-        let is_unknown = |held: &&HeldKey| held.role == KeyRole::Root && ring.value.key(&held.kid).is_none();
-        let roots: Vec<HeldKey> = held.iter().filter(is_unknown).cloned().collect();
-        ring.value.keys.extend(roots.iter().map(|root| ring_key(root, KeyState::Active, self.now())));
-        Ok(ring)
+        Ok(match stored {
+            Some(mut ring) => {
+                learn_from_folder(&mut ring.value, &held, named, self.now());
+                ring
+            }
+            None => {
+                let ring = ring_of_folder(&merchant.id, &held, self.now());
+                Versioned { value: ring, revision: ABSENT }
+            }
+        })
+    }
+
+    /// Whether the store has these keys as they are here.
+    pub(super) async fn is_stored(&self, ring: &KeyRing) -> Result<bool, StoreError> {
+        Ok(self.stored_ring(&ring.merchant).await?.is_some_and(|stored| stored.value.keys == ring.keys))
     }
 
     /// Makes the next key set of a ring: signed if the root is here, else waiting for it. `activates` begin to sign with its
@@ -137,6 +171,26 @@ pub(super) fn ring_key(held: &HeldKey, state: KeyState, now: Instant) -> RingKey
         signs_from: None,
         signs_until: None,
         state,
+    }
+}
+
+/// A store that was restored from an older backup knows less than the files: a key that was revoked since, and the one that
+/// took its place.
+fn learn_from_folder(ring: &mut KeyRing, held: &[HeldKey], named: Option<&KeyId>, now: Instant) {
+    for held in held.iter().filter(|held| held.is_revoked) {
+        if ring.learn_revoked(ring_key(held, KeyState::Verifying, now), now) && held.role == KeyRole::License
+        {
+            ring.reissue = Some(Reissue::begin(now));
+        }
+    }
+    // The newest first: it signs where nothing else may.
+    for held in held.iter().rev().filter(|held| !held.is_staged && !held.is_revoked) {
+        let signs = ring.active(held.role).is_none();
+        // A root that was taken back, for a ceremony or for good, is one of several.
+        let state = if signs || held.role == KeyRole::Root { KeyState::Active } else { KeyState::Verifying };
+        if state == KeyState::Active || named != Some(&held.kid) {
+            ring.learn(ring_key(held, state, now));
+        }
     }
 }
 

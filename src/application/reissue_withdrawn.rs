@@ -20,15 +20,20 @@ impl App {
     /// How far it came is kept with each page, so that it goes on after a restart; done twice, by a replica that does the same,
     /// it changes nothing.
     pub async fn reissue_some(&self) -> Result<bool, UseCaseError> {
+        let mut fault = None;
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
             let Some(ring) = self.stored_ring(&merchant.value.id).await? else { continue };
-            if ring.value.reissue.as_ref().is_some_and(|work| work.done_at.is_none())
-                && self.reissue_page(&merchant.value, ring).await?
-            {
-                return Ok(true);
+            if ring.value.reissue.as_ref().is_none_or(|work| work.done_at.is_some()) {
+                continue;
+            }
+            match self.reissue_page(&merchant.value, ring).await {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                // What is wrong with one merchant's keys holds up no other.
+                Err(error) => fault = fault.or(Some(error)),
             }
         }
-        Ok(false)
+        fault.map_or(Ok(false), Err)
     }
 
     async fn reissue_page(

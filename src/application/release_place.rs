@@ -11,8 +11,8 @@ use crate::domain::{
     Refusal,
 };
 
-/// Events of 30 days that are looked at.
-const EVENTS_MAX: usize = 1_000;
+/// Events that are read at a time; all of the 30 days are looked at.
+const PAGE: usize = 1_000;
 /// The fact of an event that tells a place freed by hand from one that its machine gave back.
 const BY: &str = "by";
 const HAND: &str = "hand";
@@ -73,20 +73,27 @@ impl App {
         now: Instant,
     ) -> Result<(), UseCaseError> {
         let moves = license.sold.machine.moves_per_30_days;
-        let after = first_id_since(now - TimeDelta::days(30));
-        let listing =
-            Listing::LaterEvents { merchant: license.merchant.clone(), license: license.id.clone(), after };
-        let events: Vec<Versioned<AuditEvent>> = list(self.store.as_ref(), &listing, EVENTS_MAX).await?;
-        let by_hand = |event: &Versioned<AuditEvent>| {
-            event.value.kind == EventKind::ActivationReleased
-                && event.value.detail.get(BY).is_some_and(|by| by == HAND)
-        };
-        let made = events.iter().filter(|event| by_hand(event)).count();
-        if made < usize::try_from(moves).unwrap_or(usize::MAX) {
-            return Ok(());
+        let most = usize::try_from(moves).unwrap_or(usize::MAX);
+        let mut after = first_id_since(now - TimeDelta::days(30));
+        let mut made = 0;
+        loop {
+            let (merchant, license) = (license.merchant.clone(), license.id.clone());
+            let listing = Listing::LaterEvents { merchant, license, after };
+            let events: Vec<Versioned<AuditEvent>> = list(self.store.as_ref(), &listing, PAGE).await?;
+            made += events.iter().filter(|event| is_by_hand(&event.value)).count();
+            if made >= most {
+                return Err(Refusal::MovesExhausted { moves, free_at }.into());
+            }
+            match events.last() {
+                Some(last) if events.len() == PAGE => after = last.value.id.clone(),
+                Some(_) | None => return Ok(()),
+            }
         }
-        Err(Refusal::MovesExhausted { moves, free_at }.into())
     }
+}
+
+fn is_by_hand(event: &AuditEvent) -> bool {
+    event.kind == EventKind::ActivationReleased && event.detail.get(BY).is_some_and(|by| by == HAND)
 }
 
 /// Ids begin with the 48 bits of their milliseconds (RFC 9562 §5.7); new ones never lie in the past.

@@ -6,16 +6,14 @@ use super::STATUS_LIST_LIFETIME_DAYS;
 use super::app::{App, UseCaseError, decided};
 use super::ports::{Listing, Versioned, list};
 use crate::domain::{
-    Activation, ActivationState, Instant, IssuedKey, KeyId, KeyRing, KeyRole, KeyState, License, LicenseId,
-    Merchant, MerchantId, Refusal, Retiring, RingKey, StatusList, Validity,
+    ActivationState, Instant, IssuedKey, KeyId, KeyRing, KeyRole, KeyState, License, LicenseId, Merchant,
+    MerchantId, Refusal, Retiring, RingKey, StatusList, Validity,
 };
 
 /// Licenses that are read at a time.
 const PAGE: usize = 200;
 /// Pages that one call looks at; the next goes on where it stopped.
 const PAGES_MAX: usize = 20;
-/// Most activations of one license that are looked at.
-const ACTIVATIONS_MAX: usize = 1_000;
 /// Clocks and replicas that had not heard yet may have signed for so long with the key before.
 const LATE_SIGNATURES: TimeDelta = TimeDelta::hours(1);
 
@@ -109,10 +107,8 @@ impl App {
                 Ok(holds.then(id))
             }
             KeyRole::Activation => {
-                let listing = Listing::Activations(license.merchant.clone(), license.id.clone());
-                let found: Vec<Versioned<Activation>> =
-                    list(self.store.as_ref(), &listing, ACTIVATIONS_MAX).await?;
-                let hangs = found.iter().any(|activation| match &activation.value.state {
+                let found = self.activations(&license.merchant, &license.id).await?;
+                let hangs = found.iter().any(|activation| match &activation.state {
                     ActivationState::Held(lease) => {
                         !lease.validity.has_ended(now)
                             && self.signer.signer_of(&lease.certificate).as_ref() == Some(&key.kid)

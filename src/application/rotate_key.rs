@@ -32,7 +32,7 @@ impl App {
 
     async fn try_rotate_key(&self, command: &RotateKey) -> Result<KeyRing, UseCaseError> {
         let (merchant, now) = (self.merchant(&command.merchant).await?, self.now());
-        let found = self.ring_of(&merchant).await?;
+        let found = self.ring_besides(&merchant, command.kid.as_ref()).await?;
         let mut ring = found.value;
         let next = self.next_key(&merchant, &ring, command)?;
         let kid = next.kid.clone();
@@ -75,10 +75,12 @@ impl App {
         of_role.retain(is_staged);
         match of_role.pop() {
             Some(staged) => Ok(staged),
-            None => self
-                .signer
-                .make_key(merchant, command.role)
-                .map_err(|error| Refusal::KeyRefused { why: error.to_string() }.into()),
+            None => self.new_key(merchant, command.role),
         }
+    }
+
+    pub(super) fn new_key(&self, merchant: &Merchant, role: KeyRole) -> Result<HeldKey, UseCaseError> {
+        let made = self.signer.make_key(merchant, role);
+        made.map_err(|error| Refusal::KeyRefused { why: error.to_string() }.into())
     }
 }

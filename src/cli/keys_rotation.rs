@@ -78,6 +78,9 @@ pub struct Revoke {
     /// From when on, with `--mode after`; by default from now on.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
+    /// Which key takes its place if it signs; by default a new one. A server on a database makes none: stage one and name it.
+    #[arg(long, value_name = "KID")]
+    next: Option<String>,
 }
 
 /// Whose key is made, and where.
@@ -172,6 +175,9 @@ impl Revoke {
         let mut body = json!({ "mode": mode });
         if let Some(at) = &self.at {
             body["at"] = json!(at);
+        }
+        if let Some(next) = &self.next {
+            body["next"] = json!(next);
         }
         let path = format!("/v1/merchant/keys/{}/revoke", escaped(&self.kid));
         let answer = common.api()?.post(&path, &body)?;

@@ -4,8 +4,10 @@ use chrono::TimeDelta;
 
 use super::{Instant, KeyId, LicenseId, MerchantId, Refusal, Validity};
 
-/// Most keys that a key set tells of (`docs/token-format.md`): one more of each role can still be staged in an emergency.
+/// Most keys that a key set tells of in quiet times; its format takes 64 (`docs/token-format.md`).
 pub const TOLD_KEYS_MAX: usize = 60;
+/// So many more, one of each role that signs online, while they take the places of keys that are revoked.
+const EMERGENCY_KEYS: usize = 3;
 /// Every replica looks at the ring each second, and has heard of a revocation after so long.
 const HEARD_BY_ALL: TimeDelta = TimeDelta::seconds(10);
 /// Most keys that a key set withdraws.
@@ -268,6 +270,15 @@ impl KeyRing {
 
     /// Adds a key that clients are told of. One that is known already changes nothing.
     pub fn stage(&mut self, key: RingKey) -> Result<bool, Refusal> {
+        self.stage_within(TOLD_KEYS_MAX, key)
+    }
+
+    /// The same for a key that takes the place of one that is revoked: room is kept for it.
+    pub fn stage_in_emergency(&mut self, key: RingKey) -> Result<bool, Refusal> {
+        self.stage_within(TOLD_KEYS_MAX + EMERGENCY_KEYS, key)
+    }
+
+    fn stage_within(&mut self, most: usize, key: RingKey) -> Result<bool, Refusal> {
         if let Some(known) = self.key(&key.kid) {
             return match known.state {
                 KeyState::Staged | KeyState::Active => Ok(false),
@@ -277,7 +288,7 @@ impl KeyRing {
                 }
             };
         }
-        if self.told().count() >= TOLD_KEYS_MAX {
+        if self.told().count() >= most {
             let why = "there are too many keys: retire some that nothing hangs on, `lictor keys retire KID`";
             return Err(Refusal::IllegalState { why });
         }
@@ -333,6 +344,32 @@ impl KeyRing {
         }
         key.state = KeyState::Revoked { at, mode };
         Ok(true)
+    }
+
+    /// The key was revoked in a time that this ring has lost, by a mode that nobody remembers: nothing of it is believed.
+    /// `false`: that is known here.
+    pub fn learn_revoked(&mut self, key: RingKey, now: Instant) -> bool {
+        if key.role == KeyRole::Root || self.revoked().count() >= REVOKED_KEYS_MAX {
+            return false;
+        }
+        let state = KeyState::Revoked { at: now, mode: RevocationMode::All };
+        match self.keys.iter_mut().find(|known| known.kid == key.kid) {
+            Some(known) if matches!(known.state, KeyState::Revoked { .. }) => return false,
+            Some(known) => known.state = state,
+            None => self.keys.push(RingKey { state, ..key }),
+        }
+        true
+    }
+
+    /// Adds a key that has signed in a time that this ring has lost, while there is room. Of those that are known, one that
+    /// was staged then may have begun to sign.
+    pub fn learn(&mut self, key: RingKey) {
+        let has_room = key.role == KeyRole::Root || self.told().count() < TOLD_KEYS_MAX + EMERGENCY_KEYS;
+        match self.keys.iter_mut().find(|known| known.kid == key.kid) {
+            Some(known) if known.state == KeyState::Staged && key.state == KeyState::Active => *known = key,
+            None if has_room => self.keys.push(key),
+            Some(_) | None => {}
+        }
     }
 
     /// Nothing hangs on the key any more. `false`: it was retired already.

@@ -231,7 +231,8 @@ impl HttpState {
             Ok(LicenseOrPurchase::Purchase(_)) => return Err(Refusal::LicenseKeyRefused.into()),
             Err(error) => return Err(unknown_as_refused(error.into())),
         };
-        if holder.token_id.is_some_and(|token_id| license.is_leaked(&token_id)) {
+        // Whoever holds a key that was replaced is perhaps not the holder any more; one that was only renewed stays good.
+        if holder.token_id.is_some_and(|token_id| license.is_superseded(&token_id)) {
             return Err(Refusal::LicenseSuperseded.into());
         }
         Ok(Opened::License(Box::new(license)))

@@ -50,15 +50,7 @@ impl KeyKeeper for Keyring {
     }
 
     fn follow(&self, merchant: &Merchant, ring: &KeyRing) -> Result<Vec<KeyId>, SigningError> {
-        let is_news = {
-            let mut rings = self.rings.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let known = rings.insert(merchant.id.clone(), ring.clone());
-            known.is_none_or(|known| known.keys != ring.keys)
-        };
-        if is_news {
-            self.put_in_order(merchant, ring);
-        }
-        let keys = if is_news { self.reopen(merchant)? } else { self.keys(merchant)? };
+        let keys = self.follow_ring(merchant, ring)?;
         let is_here =
             |kid: &KeyId| keys.files().iter().any(|file| file.key.verifying_key().kid() == kid.as_str());
         let active =
@@ -177,7 +169,7 @@ impl Keyring {
 
     /// File names follow the ring, so that a restored store cannot bring a revoked key back, and programs that know no ring
     /// sign with the right one. A keys folder that cannot be written costs only that.
-    fn put_in_order(&self, merchant: &Merchant, ring: &KeyRing) {
+    pub(super) fn put_in_order(&self, merchant: &Merchant, ring: &KeyRing) {
         let folder = self.folder_of(&merchant.id);
         for key in &ring.keys {
             let (from, to) = match key.state {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use license_token::claims::Claims;
 use license_token::{LicenseClaims, Role, UnverifiedToken};
@@ -40,7 +40,10 @@ pub struct Keyring {
     claim_key: ClaimKey,
     merchants: RwLock<BTreeMap<MerchantId, Arc<MerchantKeys>>>,
     /// What the store says of their keys.
-    pub(super) rings: RwLock<BTreeMap<MerchantId, KeyRing>>,
+    rings: RwLock<BTreeMap<MerchantId, KeyRing>>,
+    /// Held from the moment a ring is looked at until the keys that were opened by it are known: whoever opened them by an
+    /// older ring is not the last to tell.
+    opening: Mutex<()>,
     pub(super) beliefs: AtomicU64,
 }
 
@@ -65,8 +68,9 @@ impl Keyring {
     }
 
     fn of(settings: KeyringSettings, claim_key: ClaimKey) -> Self {
-        let (merchants, rings, beliefs) = (RwLock::default(), RwLock::default(), AtomicU64::new(0));
-        Self { settings, claim_key, merchants, rings, beliefs }
+        let (merchants, rings) = (RwLock::default(), RwLock::default());
+        let (opening, beliefs) = (Mutex::default(), AtomicU64::new(0));
+        Self { settings, claim_key, merchants, rings, opening, beliefs }
     }
 
     /// Takes back what [`Self::create`] made, before anything was signed or derived with it.
@@ -83,6 +87,7 @@ impl Keyring {
 
     /// Reads the keys of a merchant that has sold already: they must be there.
     pub fn load_merchant(&self, merchant: &Merchant) -> Result<(), KeyFileError> {
+        let _turn = self.opening();
         let folder = self.folder_of(&merchant.id);
         let ring = self.ring(&merchant.id);
         let keys = MerchantKeys::open(&folder, &merchant.issuer, ring.as_ref())?;
@@ -96,6 +101,7 @@ impl Keyring {
 
     /// Makes the keys of a merchant that has none here; `Ok(false)` if it has, for this issuer.
     pub fn create_merchant(&self, merchant: &MerchantId, issuer: &str) -> Result<bool, KeyFileError> {
+        let _turn = self.opening();
         let folder = self.folder_of(merchant);
         if let Some(keys) = MerchantKeys::open(&folder, issuer, self.ring(merchant).as_ref())? {
             self.remember(merchant, keys);
@@ -140,14 +146,47 @@ impl Keyring {
     }
 
     pub(super) fn keys(&self, merchant: &Merchant) -> Result<Arc<MerchantKeys>, SigningError> {
-        if let Some(keys) = self.known(&merchant.id).filter(|keys| keys.issuer == merchant.issuer) {
+        match self.current(merchant) {
+            Some(keys) => Ok(keys),
+            None => self.reopen(merchant),
+        }
+    }
+
+    /// What is known, unless the ring says something else by now.
+    fn current(&self, merchant: &Merchant) -> Option<Arc<MerchantKeys>> {
+        let known = self.known(&merchant.id).filter(|keys| keys.issuer == merchant.issuer)?;
+        let rings = self.rings.read().unwrap_or_else(PoisonError::into_inner);
+        let is_current =
+            rings.get(&merchant.id).is_none_or(|ring| known.ring_keys.as_ref() == Some(&ring.keys));
+        is_current.then_some(known)
+    }
+
+    /// Goes by this ring from now on. Until the folder could be read by it, nothing is signed by what was known before.
+    pub(super) fn follow_ring(
+        &self,
+        merchant: &Merchant,
+        ring: &KeyRing,
+    ) -> Result<Arc<MerchantKeys>, SigningError> {
+        let _turn = self.opening();
+        self.rings.write().unwrap_or_else(PoisonError::into_inner).insert(merchant.id.clone(), ring.clone());
+        if let Some(keys) = self.current(merchant) {
             return Ok(keys);
         }
-        self.reopen(merchant)
+        self.put_in_order(merchant, ring);
+        self.open_in_turn(merchant)
     }
 
     /// Reads the folder again.
     pub(super) fn reopen(&self, merchant: &Merchant) -> Result<Arc<MerchantKeys>, SigningError> {
+        let _turn = self.opening();
+        self.open_in_turn(merchant)
+    }
+
+    fn opening(&self) -> MutexGuard<'_, ()> {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open_in_turn(&self, merchant: &Merchant) -> Result<Arc<MerchantKeys>, SigningError> {
         let ring = self.ring(&merchant.id);
         let opened = MerchantKeys::open(&self.folder_of(&merchant.id), &merchant.issuer, ring.as_ref());
         let keys = opened.map_err(|error| SigningError(error.to_string()))?;

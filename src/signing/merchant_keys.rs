@@ -62,6 +62,8 @@ impl FileKey {
 pub(super) struct MerchantKeys {
     /// `iss` to which they are bound.
     pub issuer: String,
+    /// What the ring said by which they were opened, if there was one.
+    pub ring_keys: Option<Vec<RingKey>>,
     files: Vec<FileKey>,
     /// Indexes into `files`.
     signing: Vec<usize>,
@@ -108,7 +110,8 @@ impl MerchantKeys {
         let withdrawn =
             if withdrawn.is_empty() { None } else { Some(KeySet::new(withdrawn).map_err(malformed)?) };
         let believed = KeySet::new(believed).map_err(malformed)?;
-        Ok(Some(Self { issuer: issuer.to_owned(), files, signing, lacking, believed, withdrawn }))
+        let (issuer, ring_keys) = (issuer.to_owned(), ring.map(|ring| ring.keys.clone()));
+        Ok(Some(Self { issuer, ring_keys, files, signing, lacking, believed, withdrawn }))
     }
 
     /// Makes one key per role. The folder appears with all of them or not at all: a start that is killed here leaves

@@ -197,16 +197,17 @@ async fn keep_calls(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
 async fn follow_keys(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     let mut was_well = true;
     while !*stopped.borrow() {
-        let done = match app.follow_key_rings().await {
-            Ok(()) => app.reissue_some().await,
-            Err(error) => Err(error),
-        };
+        let followed = app.follow_key_rings().await;
+        // Also where the keys of some merchant could not be read: the others' licenses do not wait for it.
+        let reissued = app.reissue_some().await;
+        let has_more = *reissued.as_ref().unwrap_or(&false);
+        let done = followed.and(reissued);
         // Said once, not every second.
         if let (Err(error), true) = (&done, was_well) {
             tracing::error!(error = %error, "what is to be done about signing keys could not be done");
         }
         was_well = done.is_ok();
-        let pause = if done.unwrap_or(false) { BETWEEN_REISSUES } else { BETWEEN_KEY_RINGS };
+        let pause = if has_more { BETWEEN_REISSUES } else { BETWEEN_KEY_RINGS };
         tokio::select! {
             () = app.signals.keys.notified() => {}
             () = tokio::time::sleep(pause) => {}

@@ -1,6 +1,8 @@
 //! The customer's pages.
 
-use lictor::domain::Scope;
+use lictor::application::ports::{Clock as _, Commit, Store as _};
+use lictor::domain::{Actor, AuditEvent, EventId, EventKind, LicenseId, MerchantId, Scope};
+use lictor::sandbox::orders::{Basket, Billing, Period};
 use serde_json::{Value, json};
 
 use crate::support::api::Answer;
@@ -260,22 +262,71 @@ fn a_machine_is_released_after_a_question_and_by_hand_only_so_often() {
 }
 
 #[test]
-fn a_leaked_key_opens_nothing_and_an_old_one_shows_the_current() {
+fn a_move_by_hand_counts_for_30_days_whatever_else_happened_since() {
     let harness = Harness::start();
     let (code, key, license) = sold(&harness);
-    let reissue = |reason: &str| {
+    let id = LicenseId::parse(&license).expect("an id");
+    let now = harness.world.clock.now();
+    // Between the sale and the moves: ids begin with their milliseconds.
+    harness.world.clock.advance(std::time::Duration::from_secs(60));
+    let millis = u128::try_from(now.timestamp_millis()).expect("after 1970") + 1_000;
+    let mut noise = Commit::new();
+    for number in 0..1_200 {
+        noise = noise.set(AuditEvent {
+            id: EventId::from_uuid(((millis + number) << 80) | (0x7 << 76)),
+            merchant: MerchantId::parse("acme").expect("valid"),
+            license: id.clone(),
+            at: now,
+            actor: Actor::Server,
+            kind: EventKind::ActivationReleased,
+            detail: std::collections::BTreeMap::new(),
+        });
+    }
+    harness.block_on(harness.store.commit(noise)).expect("the store works");
+    let mut released = Vec::new();
+    for number in 1..=4 {
+        activate(&harness.anonymous(), &key, number, &format!("n{number}")).expect(201);
+        let held = activations(&harness, &license).into_iter().find(|one| one.1 == "held").expect("one").0;
+        let fields = [("code", code.as_str()), ("activation", &held), ("confirm", "yes")];
+        let answer = typed(&harness, "en", "/portal/release", &fields).expect(200);
+        released.push(answer.text.contains("role=\"status\""));
+    }
+    assert_eq!(released, [true, true, true, false]);
+}
+
+#[test]
+fn a_key_that_was_replaced_opens_nothing_and_one_that_was_renewed_shows_the_current() {
+    let harness = Harness::start();
+    let (code, key, license) = sold(&harness);
+    let machine = activate(&harness.anonymous(), &key, 1, "n1").expect(201).text_at("/activation_id");
+    for (reason, keep) in [("lost", "all"), ("leaked", "all")] {
         let path = format!("/v1/merchant/licenses/{license}/reissue");
-        harness.merchant().post(&path, &json!({ "reason": reason })).expect(200)
-    };
-    reissue("lost");
-    let shown = typed(&harness, "en", "/portal", &[("code", &key)]).expect(200);
-    assert!(shown.text.contains("<svg") && !shown.text.contains(&format!(">{key}<")), "the current key");
-    assert!(
-        typed(&harness, "en", "/portal", &[("code", &code)]).text.contains("role=\"alert\""),
-        "its code is old"
-    );
-    reissue("leaked");
-    let refused = typed(&harness, "zh-CN", "/portal", &[("code", &key)]).expect(200);
-    is_in("zh-CN", &refused);
-    assert!(refused.text.contains("role=\"alert\"") && !refused.text.contains("<svg"));
+        harness.merchant().post(&path, &json!({ "reason": reason, "keep": keep })).expect(200);
+        let refused = typed(&harness, "zh-CN", "/portal", &[("code", &key)]).expect(200);
+        is_in("zh-CN", &refused);
+        assert!(refused.text.contains("role=\"alert\"") && !refused.text.contains("<svg"));
+        let by_force = [("code", key.as_str()), ("activation", &machine), ("confirm", "yes")];
+        typed(&harness, "en", "/portal/release", &by_force).expect(200);
+        let old_file = typed(&harness, "en", "/portal/key-file", &[("code", &key)]).expect(200);
+        assert!(old_file.header("content-disposition").is_none(), "nor as a file");
+        assert_eq!(activations(&harness, &license)[0].1, "held", "nobody else's machine is released");
+        let by_code = typed(&harness, "en", "/portal", &[("code", &code)]);
+        assert!(by_code.text.contains("role=\"alert\""), "its code is old");
+    }
+
+    let shop = harness.storefront();
+    let basket = Basket::of("CAD-YEAR", Billing::Period(Period::Years(1)));
+    let instance = shop.buy(basket).expect("the service answers").answer.instance_id().to_owned();
+    harness.settle();
+    let all = harness.merchant().get("/v1/merchant/licenses").expect(200);
+    let bought = all.at("/items/0/id").as_str().expect("an id").to_owned();
+    let path = format!("/v1/merchant/licenses/{bought}?reveal=true");
+    let shown = || harness.bearer(&harness.token(&[Scope::Read, Scope::Keys])).get(&path).expect(200);
+    let before = shown().text_at("/license_key");
+    shop.renew(&instance, Period::Years(1)).expect("the service answers");
+    harness.settle();
+    let after = shown().text_at("/license_key");
+    assert_ne!(before, after);
+    let page = typed(&harness, "en", "/portal", &[("code", &before)]).expect(200);
+    assert!(page.text.contains("<svg") && page.text.contains(&after), "the current key");
 }

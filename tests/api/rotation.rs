@@ -12,8 +12,12 @@ use license_token::{
     UnverifiedToken, VerifiedToken,
 };
 use lictor::application::App;
-use lictor::application::ports::{Clock, SecretSource};
-use lictor::domain::{KeyId, MerchantId};
+use lictor::application::ports::{Clock, Commit, SecretSource, Store as _, find};
+use lictor::application::record::RecordKey;
+use lictor::domain::{
+    Activation, ActivationId, ActivationState, EndCause, KeyId, KeyRing, LicenseId, Machine, MerchantId,
+    StatusSlot,
+};
 use lictor::marketplace::MarketplaceOrders;
 use lictor::randomness::{SystemRandomness, random_bytes};
 use lictor::signing::{
@@ -483,6 +487,31 @@ fn a_replica_that_was_not_given_the_new_key_signs_with_the_one_before_until_it_i
     let ring = harness.block_on(again.rotate_key(&rotate)).expect("the staged key is taken");
     let active = ring.active(lictor::domain::KeyRole::License).map(|key| key.kid.clone());
     assert_eq!(active, Some(KeyId::parse(staged.kid.as_str()).expect("valid")));
+    let stage = || {
+        let settings = KeyringSettings {
+            folder: other.folder.path().join("keys"),
+            public_url: String::new(),
+            may_create: true,
+            randomness: Arc::new(random_bytes),
+        };
+        Keyring::open(settings).expect("opened").stage_key(&acme, ISSUER, Role::License).expect("made").kid
+    };
+    let (lying, made_since) = (stage(), stage());
+    let revoke = |next: Option<&KeyId>| {
+        let (kid, next) = (staged.kid.clone(), next.cloned());
+        let (merchant, mode) = (acme.clone(), lictor::domain::RevocationMode::All);
+        let command = lictor::application::RevokeKey { merchant, kid, mode, at: None, next };
+        harness.block_on(again.revoke_key(&command))
+    };
+    let refused = revoke(None).expect_err("none that happens to lie there is taken").to_string();
+    assert!(
+        refused.contains("lictor keys stage acme --role license") && refused.contains("--next"),
+        "{refused}"
+    );
+    let ring = revoke(Some(&made_since)).expect("it is named");
+    let active = ring.active(lictor::domain::KeyRole::License).map(|key| key.kid.clone());
+    assert_eq!(active, Some(made_since));
+    assert!(ring.key(&lying).is_none());
 }
 
 #[test]
@@ -573,4 +602,180 @@ fn wrong_requests_say_the_next_step_and_change_nothing() {
         .expect_problem(403, "scope_missing");
     harness.anonymous().get("/v1/keysets/acme").expect_problem(404, "not_found");
     assert_eq!(signing(&harness, Role::License), kid);
+}
+
+fn acme() -> MerchantId {
+    MerchantId::parse("acme").expect("valid")
+}
+
+/// The ring as a backup of this moment has it.
+fn stored_ring(harness: &Harness) -> KeyRing {
+    let found = harness.block_on(find(harness.store.as_ref(), RecordKey::KeyRing(acme())));
+    found.expect("the store works").expect("there was something to tell").value
+}
+
+#[test]
+fn a_restored_store_takes_back_no_revocation_and_leaves_out_no_good_key() {
+    let publish =
+        |harness: &Harness| harness.operator().post("/v1/merchant/keyset/publish", &json!({})).expect(200);
+    for change in ["publish", "rotate another", "revoke again"] {
+        let engine = MemoryEngine::new();
+        let harness = Harness::start_over(&engine);
+        let pins = pinned(&harness);
+        publish(&harness);
+        let license = issue(&harness, "cad-year");
+        let backup = stored_ring(&harness);
+        let stolen = signing(&harness, Role::License);
+        revoke(&harness, &stolen, &json!({ "mode": "all" }));
+        let good = signing(&harness, Role::License);
+        harness.block_on(harness.store.commit(Commit::new().set(backup))).expect("restored");
+        let harness = harness.restarted(&Engine::Memory(engine));
+        harness.world.clock.advance(Duration::from_secs(5));
+        match change {
+            "publish" => publish(&harness),
+            "rotate another" => rotate(&harness, Role::Status),
+            _again => revoke(&harness, &stolen, &json!({ "mode": "all" })),
+        };
+        let set = trust::accept(&published(&harness), &pins, ISSUER, None).expect("a good key set");
+        let told: Vec<_> = set.claims().keys.iter().map(license_token::VerifyingKey::kid).collect();
+        let withdrawn: Vec<_> = set.claims().revoked.iter().map(|it| it.kid.as_str()).collect();
+        assert_eq!(withdrawn, [stolen.as_str()], "what was stolen stays withdrawn");
+        assert!(told.contains(&good.as_str()) && !told.contains(&stolen.as_str()), "{told:?}");
+        assert_eq!(signing(&harness, Role::License), good, "no other key was needed");
+        verified::<LicenseClaims>(&key_of(&issue(&harness, "cad-year")), &believed(&harness, &pins));
+        assert_eq!(reissue_all(&harness)["reissued"], json!(1), "what the stolen key signed is made anew");
+        let path = format!("/v1/merchant/licenses/{}?reveal=true", license.text_at("/id"));
+        let now = harness.merchant().get(&path).expect(200).text_at("/license_key");
+        assert_eq!(verified::<LicenseClaims>(&now, &believed(&harness, &pins)).kid(), good);
+    }
+}
+
+/// A file that no keys folder may hold: it is named after another key.
+fn spoil(folder: &Path) -> PathBuf {
+    let entries = std::fs::read_dir(folder).expect("readable").map(|entry| entry.expect("readable").path());
+    let is_status = |path: &PathBuf| path.to_string_lossy().contains("/status-");
+    let key = entries.into_iter().find(is_status).expect("a key file");
+    let spoilt = folder.join(format!("status-{}.pem", "x".repeat(43)));
+    std::fs::copy(key, &spoilt).expect("copied");
+    spoilt
+}
+
+#[test]
+fn a_replica_that_could_not_read_its_keys_for_a_moment_follows_a_revocation_all_the_same() {
+    let harness = Harness::start();
+    let other = World::with_keys_of(&harness.world);
+    let their_folder = other.folder.path().join("keys");
+    let replica = replica(&harness, &their_folder);
+    let merchant = harness.block_on(replica.merchants()).expect("the store works").remove(0);
+    let old = key_of(&issue(&harness, "cad-year"));
+    rotate(&harness, Role::Status);
+    harness.block_on(replica.follow_key_rings()).expect("followed");
+    let stolen = signing(&harness, Role::License);
+    revoke(&harness, &stolen, &json!({ "mode": "all" }));
+    let spoilt = spoil(&their_folder.join("acme"));
+    harness.block_on(replica.follow_key_rings()).expect_err("its folder cannot be read");
+    assert!(replica.signer().jwks(&merchant).is_err(), "nothing goes by what was believed before");
+    std::fs::remove_file(spoilt).expect("removed");
+    harness.block_on(replica.follow_key_rings()).expect("followed");
+    assert!(replica.signer().is_withdrawn(&merchant.id, &old));
+    assert!(!replica.signer().jwks(&merchant).expect("readable").contains(&stolen));
+}
+
+#[test]
+fn a_merchant_whose_keys_cannot_be_read_here_holds_up_no_other() {
+    let harness = Harness::start();
+    harness.apply(globex());
+    let other = World::with_keys_of(&harness.world);
+    let their_folder = other.folder.path().join("keys");
+    let replica = replica(&harness, &their_folder);
+    rotate(&harness, Role::Status);
+    let globex = MerchantId::parse("globex").expect("valid");
+    let revoke = lictor::application::RevokeKey {
+        merchant: globex.clone(),
+        kid: harness
+            .block_on(harness.app.key_ring(&globex))
+            .expect("there")
+            .active(lictor::domain::KeyRole::License)
+            .expect("one signs")
+            .kid
+            .clone(),
+        mode: lictor::domain::RevocationMode::All,
+        at: None,
+        next: None,
+    };
+    harness.block_on(harness.app.revoke_key(&revoke)).expect("revoked");
+    spoil(&their_folder.join("acme"));
+    harness.block_on(replica.follow_key_rings()).expect_err("acme's folder cannot be read");
+    assert!(replica.signer().has_withdrawn(&globex));
+}
+
+#[test]
+fn a_certificate_behind_a_thousand_machines_that_came_and_went_keeps_its_key() {
+    let harness = Harness::start();
+    let license = issue(&harness, "cad-year");
+    let id = LicenseId::parse(&license.text_at("/id")).expect("an id");
+    let now = harness.world.clock.now();
+    let mut gone = Commit::new();
+    for number in 0..1_000 {
+        gone = gone.set(Activation {
+            id: ActivationId::from_uuid(number),
+            merchant: acme(),
+            license: id.clone(),
+            machine: Machine::default(),
+            name: String::new(),
+            slot: StatusSlot { list: 0, idx: 0 },
+            created_at: now,
+            state: ActivationState::Ended { at: now, cause: EndCause::Holder },
+        });
+    }
+    harness.block_on(harness.store.commit(gone)).expect("the store works");
+    activate(&harness.anonymous(), &key_of(&license), 1, "n").expect(201);
+    let old = signing(&harness, Role::Activation);
+    rotate(&harness, Role::Activation);
+    let retire = harness.operator().post(&format!("/v1/merchant/keys/{old}/retire"), &json!({}));
+    let refused = retire.expect_problem(409, "illegal_state").text_at("/reason");
+    assert!(refused.contains("certificate"), "{refused}");
+}
+
+#[test]
+fn no_key_that_lay_in_a_stolen_folder_takes_the_place_of_a_revoked_one() {
+    let harness = Harness::start();
+    let before = pinned(&harness);
+    let settings = KeyringSettings {
+        folder: harness.world.folder.path().join("keys"),
+        public_url: String::new(),
+        may_create: true,
+        randomness: Arc::new(random_bytes),
+    };
+    let keyring = Keyring::open(settings).expect("opened");
+    let stage = || keyring.stage_key(&acme(), ISSUER, Role::License).expect("made").kid.to_string();
+    let (told, lying) = (stage(), stage());
+    let body = json!({ "role": "license", "kid": told, "stage": true });
+    harness.operator().post("/v1/merchant/keys/rotate", &body).expect(200);
+    let stolen = signing(&harness, Role::License);
+    revoke(&harness, &stolen, &json!({ "mode": "all" }));
+    let next = signing(&harness, Role::License);
+    assert!(![&stolen, &told, &lying].contains(&&next), "{next} is new");
+    for kid in [&told, &lying] {
+        revoke(&harness, kid, &json!({ "mode": "all" }));
+        assert!(folder(&harness).join(format!("license-{kid}.revoked")).exists());
+    }
+    let set = trust::accept(&published(&harness), &before, ISSUER, None).expect("a good key set");
+    assert_eq!(set.claims().revoked.len(), 3);
+    assert_eq!(signing(&harness, Role::License), next);
+}
+
+#[test]
+fn a_key_is_revoked_also_where_no_more_keys_are_staged() {
+    let harness = Harness::start();
+    while keys(&harness).len() < 61 {
+        rotate(&harness, Role::Status);
+    }
+    let rotate = harness.operator().post("/v1/merchant/keys/rotate", &json!({ "role": "license" }));
+    rotate.expect_problem(409, "illegal_state");
+    for role in ONLINE {
+        let stolen = signing(&harness, role);
+        revoke(&harness, &stolen, &json!({ "mode": "all" }));
+        assert_ne!(signing(&harness, role), stolen);
+    }
 }

@@ -54,6 +54,7 @@ struct RetireRequest {}
 struct RevokeRequest {
     mode: String,
     at: Option<String>,
+    next: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -119,7 +120,8 @@ pub async fn revoke(
     if at.is_some() && mode == RevocationMode::All {
         return Err(ApiError::invalid("/at", "`at` goes with the mode `after`: `all` asks for no time"));
     }
-    let command = RevokeKey { merchant: caller.merchant, kid, mode, at };
+    let next = request.next.as_deref().map(|kid| key_id("/next", kid)).transpose()?;
+    let command = RevokeKey { merchant: caller.merchant, kid, mode, at, next };
     answer(&state.app.revoke_key(&command).await?)
 }
 
