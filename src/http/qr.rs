@@ -91,7 +91,7 @@ mod tests {
             assert_eq!(rows[y / 2].len(), side);
         }
         let drawn: usize =
-            svg.split('h').filter_map(|part| part.split_once("v1h-")?.0.parse::<usize>().ok()).sum();
+            svg.split("v1h-").filter_map(|part| part.rsplit_once('h')?.1.parse::<usize>().ok()).sum();
         assert_eq!(drawn, dark);
     }
 
