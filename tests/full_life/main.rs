@@ -266,7 +266,7 @@ fn random_arrivals(family: &'static Family) {
     let mut dice = Dice::fresh();
     let middle = middle(family.rich_life);
     for work in works(family) {
-        let mut left = prove_count(4);
+        let mut left = prove_count(2);
         while left > 0 {
             // So many in one service that looking at everything stays quick.
             let now = left.min(100);
