@@ -126,7 +126,8 @@ impl Upgrade {
             .collect();
         let (stop, heard, steps) = (AtomicBool::new(false), Heard::default(), AtomicUsize::new(0));
         let bought: Mutex<Vec<Bought>> = Mutex::default();
-        let ended = std::thread::scope(|scope| {
+        // They run until the checks are done: who drops one ends it.
+        let (said, _running) = std::thread::scope(|scope| {
             for client in &mut clients {
                 let (stop, heard) = (&stop, &heard);
                 scope
@@ -142,7 +143,7 @@ impl Upgrade {
         });
         let errors = self.balancer.errors();
         assert!(errors.is_empty(), "{} errors, the first: {}", errors.len(), errors[0]);
-        let unread: Vec<&String> = ended.iter().filter(|said| said.contains("cannot be read")).collect();
+        let unread: Vec<&String> = said.iter().filter(|said| said.contains("cannot be read")).collect();
         assert!(unread.is_empty(), "a server met what it cannot read: {unread:?}");
         let bought = bought.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.check(&clients, &bought);
@@ -155,8 +156,8 @@ impl Upgrade {
     }
 
     /// The schema is brought up while the old servers run; one of them is started again on it; then one after another is
-    /// replaced, and each time the servers work side by side for a while. What the stopped ones said.
-    fn replace(&self, servers: Vec<Server>, answers: usize, heard: &Heard) -> Vec<String> {
+    /// replaced, and each time the servers work side by side for a while. What all of them said, and those that run now.
+    fn replace(&self, servers: Vec<Server>, answers: usize, heard: &Heard) -> (Vec<String>, Vec<Server>) {
         let mut said = Vec::new();
         let go_on = || {
             heard.wait_for(heard.count() + answers);
@@ -188,9 +189,7 @@ impl Upgrade {
             }
         }
         said.extend(servers.iter().flatten().map(Server::said));
-        // They go on for the checks; who drops one ends it.
-        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).extend(servers.into_iter().flatten());
-        said
+        (said, servers.into_iter().flatten().collect())
     }
 
     /// One purchase after another: told several times, claimed, activated, renewed, stopped and let go on.
@@ -284,9 +283,6 @@ impl Drop for Stops<'_> {
         self.0.store(true, Ordering::SeqCst);
     }
 }
-
-/// Servers that go on until this process ends.
-static RUNNING: Mutex<Vec<Server>> = Mutex::new(Vec::new());
 
 /// Told until it is taken, or until it is minted; which instance it was answered.
 fn minted(storefront: &Storefront, order: &MockOrder, until_it_is: bool) -> String {
