@@ -1,11 +1,13 @@
 //! Use cases: one verb per file, and the ports they need. No web framework, no database, no status code.
 
 mod activate;
+mod adopt_events;
 mod answer_air_gap_request;
 mod api_tokens;
 mod app;
 mod apply_catalog;
 mod attach_package;
+mod audit_digest;
 mod begin_license;
 mod breakers;
 mod call_log;
@@ -35,6 +37,7 @@ mod keep_sold;
 mod key_keeper;
 mod key_rings;
 mod lease_time;
+mod leave_unsealed;
 mod license_change;
 mod map_order;
 mod match_withdrawn;
@@ -67,6 +70,7 @@ mod revoke_key;
 mod roll_up_usage;
 mod rotate_key;
 mod run_jobs;
+mod seal_events;
 mod set_app_info;
 mod settle_code;
 mod settle_device;
@@ -82,6 +86,7 @@ mod try_code;
 mod upgrade_instance;
 mod use_quota;
 mod validate;
+mod view_audit;
 mod view_channels;
 mod view_customer;
 mod view_licenses;
@@ -100,6 +105,7 @@ pub use apply_catalog::{
     CatalogMistake, EntryChange,
 };
 pub use attach_package::MovePackage;
+pub use audit_digest::{canonical, chain_start, digest_of, link_after};
 pub use begin_license::CodeUse;
 pub use check_channel::{ChannelChecks, CheckFinding, CheckItem, CheckState, CheckedChannel, CheckedItem};
 pub use compare_catalog::MemberChange;
@@ -128,6 +134,7 @@ pub use renew_activation::{Credential, RenewActivation};
 pub use retire_key::Retirement;
 pub use revoke_key::RevokeKey;
 pub use rotate_key::RotateKey;
+pub use seal_events::SealingRound;
 pub use set_app_info::SetAppInfo;
 pub use settle_device::{DeviceProof, DeviceRequest};
 pub use settle_purchase::Settled;
@@ -136,6 +143,7 @@ pub use try_code::CodeTrial;
 pub use use_quota::{
     QuotaHolder, USED_AGO_DAYS_MAX, USED_ITEMS_MAX, UseQuota, UseQuotaFault, UsedItem, UsedQuota,
 };
+pub use view_audit::AuditStand;
 pub use view_channels::{CallFilter, ChannelView};
 pub use view_customer::HeldOfCustomer;
 pub use view_licenses::{LicenseFilter, LicenseOrPurchase, marketplace_ids};
