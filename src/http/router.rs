@@ -63,7 +63,7 @@ fn everything_else() -> Router<HttpState> {
     Router::new()
         // Client software
         .route("/v1/activations", post(activations::activate))
-        .route("/v1/activations/{id}", delete(activations::release))
+        .route("/v1/activations/{id}", delete(activations::delete))
         .route("/v1/activations/{id}/renew", post(activations::renew))
         .route("/v1/activations/{id}/release", post(activations::release))
         .route("/v1/air-gap", post(air_gap::answer))

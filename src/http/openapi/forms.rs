@@ -5,11 +5,11 @@
 
 use std::borrow::Cow;
 
-use utoipa::openapi::schema::{Object, OneOf, Schema, Type};
+use utoipa::openapi::schema::{Array, Object, OneOf, Schema, Type};
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::domain::{Env, Scope, Starts};
+use crate::domain::{Env, Marketplace, Scope, Starts, UsageState};
 
 /// The name in the document: the type's without `Form`.
 fn named(form: &'static str) -> Cow<'static, str> {
@@ -87,6 +87,36 @@ texts! {
     PurchaseIdForm = "^ord_[0-9A-Za-z]{22}$", 26;
     /// An event.
     EventIdForm = "^evt_[0-9A-Za-z]{22}$", 26;
+    /// Quota kept back for work that may fail.
+    ReservationIdForm = "^rsv_[0-9A-Za-z]{22}$", 26;
+    /// An API token, as shown in lists.
+    ApiTokenIdForm = "^tok_[0-9A-Za-z]{22}$", 26;
+    /// Work to be done after an answer.
+    JobIdForm = "^job_[0-9A-Za-z]{22}$", 26;
+    /// A call at a production address.
+    CallIdForm = "^cal_[0-9A-Za-z]{22}$", 26;
+    /// A signing key: the RFC 7638 thumbprint of its public half.
+    KeyIdForm = "^[A-Za-z0-9_-]{43}$", 43;
+    /// 32 bytes in base64url.
+    DigestForm = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$", 43;
+    /// A commitment to a component of a machine: 16 bytes in base64url.
+    CommitmentForm = "^[A-Za-z0-9_-]{21}[AQgw]$", 22;
+    /// 1 to 64 visible ASCII characters.
+    MeteringSnForm = "^[!-~]{1,64}$", 64;
+    /// A number as tokens write it, without leading zeros.
+    ListNumberForm = "^(?:0|[1-9][0-9]{0,9})$", 10;
+    /// A signed token, as text.
+    TokenForm = "^[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+$", 16_777_216;
+    /// A license key, a claim code, or a certificate; white space does not matter. What is none is refused with 401.
+    CredentialForm = "^[^\\x00]*$", 16_384;
+    /// How a machine is shown: at most 128 bytes without control characters.
+    MachineNameForm = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", 128;
+    /// 1 to 128 bytes without control characters; the same again for the same request.
+    NonceForm = "^[^\\x00-\\x1f\\x7f-\\x9f]+$", 128;
+    /// The name of an API token: 1 to 128 bytes without control characters, not blank.
+    TokenNameForm = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\x00-\\x20\\x7f-\\xa0][^\\x00-\\x1f\\x7f-\\x9f]*$", 128;
+    /// A store: 1 to 1,024 bytes without control characters.
+    PlaceForm = "^[^\\x00-\\x1f\\x7f-\\x9f]+$", 1_024;
     /// Text of at most 255 characters, and 255 bytes, without control characters.
     LabelForm = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", 255;
     /// Text of at most 1,000 characters, and 1,000 bytes; of control characters line feeds only.
@@ -108,6 +138,64 @@ words! {
     OverageForm = ["stop", "count"];
     /// What a license begins with.
     StartsForm = Starts::NAMES;
+    /// What a request was answered by, carried by hand.
+    CarriedOutcomeForm = ["activated", "renewed", "deactivated"];
+    /// `valid`, or why not.
+    VerdictCodeForm = [
+        "valid", "license_key_refused", "license_expired", "license_suspended", "license_released", "license_revoked",
+        "license_superseded", "license_not_started", "machine_mismatch", "machine_limit_reached", "not_found",
+    ];
+    /// `valid`, why not, or why nobody knows.
+    ExplanationCodeForm = [
+        "valid", "license_expired", "license_suspended", "license_released", "license_revoked", "license_not_started",
+        "not_issued", "not_known",
+    ];
+    /// How a license key stood: `followed` by a newer one, it is still good.
+    KeyPastForm = ["current", "followed", "superseded"];
+    /// Whether the process lives, or is ready to serve.
+    HealthStatusForm = ["live", "ready"];
+    /// How much room the store's disk has.
+    DiskForm = ["ample", "low", "short", "full"];
+    /// What became of a row.
+    ImportOutcomeForm = ["imported", "unchanged", "refused"];
+    /// What an apply file did to an entry.
+    EntryChangeForm = ["created", "changed", "unchanged", "removed"];
+    /// Where a record of usage stands.
+    UsageStateForm = UsageState::NAMES;
+    /// Where a reservation stands.
+    ReservationStateForm = ["open", "confirmed", "released"];
+    /// Which machines keep their places.
+    KeepWordForm = ["all", "none"];
+    /// Where an order line stands.
+    OrderStateForm = ["received", "held", "minted", "ended"];
+    /// How an order is charged.
+    ChargingForm = ["period", "one_time", "on_demand", "on_demand_package"];
+    /// Where it was bought.
+    MarketplaceForm = [Marketplace::KooGallery.as_str(), Marketplace::Generic.as_str()];
+    /// Whether the order is here.
+    FetchOutcomeForm = ["received", "asking"];
+    /// What comparing an order found.
+    CompareOutcomeForm = ["missing", "differs", "known"];
+    /// What a job waits for: `held_back` while its channel's marketplace does not answer.
+    JobStateForm = ["running", "due", "waiting", "held_back"];
+    /// What is done first.
+    JobRankForm = ["by_hand", "purchase", "ordinary"];
+    /// When an instance is told to be ready.
+    ReadyForm = ["minted", "app-info"];
+    /// Whether the keys of a channel's open API are found.
+    OpenApiStateForm = ["ready", "unresolvable", "absent"];
+    /// What a check found.
+    CheckStateForm = ["ok", "warn", "fail", "skipped"];
+    /// What a signing key signs.
+    KeyRoleForm = ["root", "license", "activation", "status"];
+    /// What a signing key signs whose place the service can fill.
+    RotatedRoleForm = ["license", "activation", "status"];
+    /// How a signing key stands.
+    KeyStateForm = ["staged", "active", "verifying", "retired", "revoked"];
+    /// `all`: the key was stolen; `after`: what it signed before `at` stays good.
+    RevocationModeForm = ["all", "after"];
+    /// Certificates are being looked at.
+    LookingStateForm = ["looking"];
     /// Sold, or made to try things out.
     EnvForm = [Env::Live.as_str(), Env::Test.as_str()];
     /// The first that applies.
@@ -173,5 +261,42 @@ impl PartialSchema for UnlimitedForm {
 impl ToSchema for UnlimitedForm {
     fn name() -> Cow<'static, str> {
         named("UnlimitedForm")
+    }
+}
+
+/// An instant with any offset and any fraction of a second.
+pub enum TimeForm {}
+
+impl PartialSchema for TimeForm {
+    fn schema() -> RefOr<Schema> {
+        let text = Object::builder().schema_type(Type::String);
+        let text = text.format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+        text.description(Some("RFC 3339.")).build().into()
+    }
+}
+
+impl ToSchema for TimeForm {
+    fn name() -> Cow<'static, str> {
+        named("TimeForm")
+    }
+}
+
+/// Verifying keys (RFC 7517, RFC 8037), each with its `role` and the issuer that it signs for.
+pub enum JwkSetForm {}
+
+impl PartialSchema for JwkSetForm {
+    fn schema() -> RefOr<Schema> {
+        let text = || Object::builder().schema_type(Type::String).build();
+        let key =
+            Object::builder().schema_type(Type::Object).additional_properties(Some(Schema::from(text())));
+        let keys = Array::builder().items(RefOr::T(Schema::from(key.build()))).build();
+        let set = Object::builder().property("keys", keys).required("keys");
+        set.description(Some("A JWK Set; every member of a key is text.")).build().into()
+    }
+}
+
+impl ToSchema for JwkSetForm {
+    fn name() -> Cow<'static, str> {
+        named("JwkSetForm")
     }
 }
