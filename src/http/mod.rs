@@ -26,6 +26,7 @@ mod marketplace;
 mod merchant;
 mod metrics;
 mod moving;
+mod openapi;
 mod path;
 mod portal;
 mod presented;
