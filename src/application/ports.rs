@@ -153,6 +153,21 @@ pub enum Listing {
         /// Only greater ones.
         after: Option<TokenDigest>,
     },
+    /// Sessions of the console whose token is this merchant's, or the server's own, in no order that means anything, behind
+    /// the given one.
+    Sessions {
+        /// Whose.
+        owner: Option<MerchantId>,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
+    /// Sign-in links, likewise.
+    SignInLinks {
+        /// Whose.
+        owner: Option<MerchantId>,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
     /// Licenses, newest first, below the given id.
     Licenses {
         /// Whose.

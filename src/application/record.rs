@@ -6,8 +6,9 @@ use crate::domain::{
     EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeyRing, KitInterface, License,
     LicenseId, Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef,
     PackageId, Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene,
-    Reservation, ReservationId, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber,
-    StatusSlot, TokenDigest, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, authorization_code,
+    Reservation, ReservationId, Restore, Session, SessionDigest, SignInLink, Sku, Spec, SpecId, StatusFlip,
+    StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenUse, UsageGrant, UsageId, UsageKey,
+    UsageRecord, UsageSum, authorization_code,
 };
 
 /// The key of one record.
@@ -25,6 +26,12 @@ pub enum RecordKey {
     Mapping(MerchantId, MarketplaceCode),
     /// An API token, by the digest of its text.
     ApiToken(TokenDigest),
+    /// When an API token was last used.
+    TokenUse(TokenDigest),
+    /// A session of the console, below the merchant whose token opened it; below none for the server's own.
+    Session(Option<MerchantId>, SessionDigest),
+    /// A link that opens a session once, likewise.
+    SignInLink(Option<MerchantId>, SessionDigest),
     /// A purchase.
     Purchase(OrderLineKey),
     /// Which purchase an instance id means.
@@ -570,12 +577,15 @@ impl Record {
             Self::AuthorizationCode(code) => code.kept_until(),
             Self::UsageReport(report) => Some(report.until),
             Self::Reservation(reservation) => reservation.remembered_until(),
+            Self::Session(session) => Some(session.ends_at()),
+            Self::SignInLink(link) => Some(link.expires_at),
             Self::Merchant(_)
             | Self::Product(_)
             | Self::Spec(_)
             | Self::Channel(_)
             | Self::Mapping(_)
             | Self::ApiToken(_)
+            | Self::TokenUse(_)
             | Self::Purchase(_)
             | Self::Instance(_)
             | Self::PendingLicense(_)
@@ -622,6 +632,9 @@ records! {
     Channel(Owned<Channel>) = |it| RecordKey::Channel(it.merchant.clone(), it.value.id.clone());
     Mapping(Mapping) = |it| RecordKey::Mapping(it.merchant.clone(), it.code.clone());
     ApiToken(ApiToken) = |it| RecordKey::ApiToken(it.digest);
+    TokenUse(TokenUse) = |it| RecordKey::TokenUse(it.token);
+    Session(Session) = |it| RecordKey::Session(it.owner.merchant().cloned(), it.digest);
+    SignInLink(SignInLink) = |it| RecordKey::SignInLink(it.owner.merchant().cloned(), it.digest);
     Purchase(Purchase) = |it| RecordKey::Purchase(it.key.clone());
     Instance(Instance) = |it| {
         RecordKey::Instance(it.purchase.merchant.clone(), it.purchase.marketplace, it.id.clone())

@@ -139,6 +139,10 @@ own_id!(/// One signed token (`jti`).
     TokenId, "jti_");
 own_id!(/// An API token, as shown in lists.
     ApiTokenId, "tok_");
+own_id!(/// Somebody at work in the console.
+    SessionId, "ses_");
+own_id!(/// A link that opens a session once.
+    SignInLinkId, "lnk_");
 own_id!(/// A call at a production address.
     CallId, "cal_");
 own_id!(/// Something that a merchant should know of a channel.

@@ -38,6 +38,7 @@ mod refund;
 mod refusal;
 mod reservation;
 mod restore;
+mod session;
 mod spec;
 mod status_list;
 mod term;
@@ -110,6 +111,10 @@ pub use reservation::{
     RESERVATION_DEFAULT_SECS, RESERVATION_MAX_SECS, Reservation, ReservationState, ReservedPart, SettledPart,
 };
 pub use restore::Restore;
+pub use session::{
+    Narrowed, SESSION_IDLE, SESSION_LONGEST, SESSION_STEP, SIGN_IN_LINK_DEFAULT_SECS, SIGN_IN_LINK_MAX_SECS,
+    Session, SessionDigest, SignInLink, TokenUse,
+};
 pub use spec::{
     Binding, Enforcement, MachineLimit, MachinePolicy, Multiply, OfflinePolicy, Spec, SpecKind, SpecTerm,
     Starts, StatusPolicy, WhenFull,

@@ -49,6 +49,10 @@ const QUOTA_ACCOUNT: &[u8] = b"account\0";
 const QUOTA_METER: &[u8] = b"meter\0";
 const QUOTA_HOUR: &[u8] = b"hour\0";
 pub(super) const QUOTA_REPORT: &[u8] = b"report\0";
+/// First own part of each thing about access.
+pub(super) const ACCESS_SESSION: &[u8] = b"session\0";
+pub(super) const ACCESS_LINK: &[u8] = b"link\0";
+const ACCESS_USE: &[u8] = b"use\0";
 /// First own part of the index of licenses that are not minted yet.
 pub(super) const INDEX_PENDING: &[u8] = b"pending\0";
 
@@ -59,6 +63,13 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             (INSTALLATION, Kind::Catalog, joined(&[CATALOG_MERCHANT, id.as_str().as_bytes()]))
         }
         RecordKey::ApiToken(digest) => (INSTALLATION, Kind::Catalog, joined(&[CATALOG_TOKEN, digest])),
+        RecordKey::TokenUse(digest) => (INSTALLATION, Kind::Access, joined(&[ACCESS_USE, digest])),
+        RecordKey::Session(owner, digest) => {
+            (merchant_or_installation(owner.as_ref()), Kind::Access, joined(&[ACCESS_SESSION, digest]))
+        }
+        RecordKey::SignInLink(owner, digest) => {
+            (merchant_or_installation(owner.as_ref()), Kind::Access, joined(&[ACCESS_LINK, digest]))
+        }
         RecordKey::Product(merchant, id) => {
             (merchant.as_str(), Kind::Catalog, joined(&[CATALOG_PRODUCT, id.as_str().as_bytes()]))
         }
@@ -175,6 +186,11 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
         }
     };
     RawKey::new(merchant, kind, own).map_err(|error| no_key(&error))
+}
+
+/// The merchant part of what is a merchant's, or the installation's own.
+pub(super) fn merchant_or_installation(owner: Option<&MerchantId>) -> &str {
+    owner.map_or(INSTALLATION, MerchantId::as_str)
 }
 
 /// Where a counter lies.

@@ -1,10 +1,11 @@
 //! Which keys a listing goes over, and in which direction.
 
 use super::key::{
-    CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING,
-    INSTALLATION, META_ERASURE, QUOTA_REPORT, USAGE_RECORD, misplaced_jobs, no_key, own_of_calls,
-    own_of_channel, own_of_lane, own_of_license, own_of_merchants_jobs, own_of_metered, own_of_order,
-    own_of_queue, raw_key, sortable_millis,
+    ACCESS_LINK, ACCESS_SESSION, CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC,
+    CATALOG_TOKEN, INDEX_PENDING, INSTALLATION, META_ERASURE, QUOTA_REPORT, USAGE_RECORD,
+    merchant_or_installation, misplaced_jobs, no_key, own_of_calls, own_of_channel, own_of_lane,
+    own_of_license, own_of_merchants_jobs, own_of_metered, own_of_order, own_of_queue, raw_key,
+    sortable_millis,
 };
 use super::table::Table;
 use crate::application::ports::{Listing, StoreError};
@@ -36,6 +37,14 @@ impl Scan {
                     }
                     None => Ok(scan),
                 }
+            }
+            Listing::Sessions { owner, after } => {
+                let owner = merchant_or_installation(owner.as_ref());
+                forward(Table::Session, owner, Kind::Access, ACCESS_SESSION)?.behind(after.as_ref())
+            }
+            Listing::SignInLinks { owner, after } => {
+                let owner = merchant_or_installation(owner.as_ref());
+                forward(Table::SignInLink, owner, Kind::Access, ACCESS_LINK)?.behind(after.as_ref())
             }
             Listing::Jobs => jobs(),
             // Those that an earlier build kept here with a lane are moved at the start.

@@ -45,6 +45,7 @@ mod quota_account;
 mod replay;
 mod reservation;
 mod restore;
+mod session;
 mod spec;
 mod status_flip;
 mod status_list;

@@ -34,6 +34,7 @@ use super::quota_account::QuotaAccountRow;
 use super::replay::ReplayRow;
 use super::reservation::ReservationRow;
 use super::restore::RestoreRow;
+use super::session::{SessionRow, SignInLinkRow, TokenUseRow};
 use super::spec::OwnedSpecRow;
 use super::status_flip::StatusFlipRow;
 use super::status_list::StatusListRow;
@@ -48,7 +49,8 @@ use crate::application::record::{
 use crate::domain::{
     Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice,
     ChannelStanding, Device, Erasure, HandedOver, Instant, KeyRing, License, Merchant, Product, Purchase,
-    QuotaAccount, Reservation, Restore, Spec, StatusFlip, StatusList, UsageRecord, UsageSum,
+    QuotaAccount, Reservation, Restore, Session, SignInLink, Spec, StatusFlip, StatusList, TokenUse,
+    UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -98,6 +100,9 @@ tables! {
     Channel = "channel", schema 2, Owned<Channel> as OwnedChannelRow;
     Mapping = "mapping", schema 1, Mapping as MappingRow;
     ApiToken = "API token", schema 1, ApiToken as ApiTokenRow;
+    TokenUse = "use of an API token", schema 1, TokenUse as TokenUseRow;
+    Session = "session", schema 1, Session as SessionRow;
+    SignInLink = "sign-in link", schema 1, SignInLink as SignInLinkRow;
     Purchase = "purchase", schema 3, Purchase as PurchaseRow;
     Instance = "instance", schema 1, Instance as InstanceRow;
     AuthorizationCode = "authorization code", schema 1, AuthorizationCode as AuthorizationCodeRow;
@@ -188,6 +193,9 @@ impl Table {
             RecordKey::Channel(..) => Self::Channel,
             RecordKey::Mapping(..) => Self::Mapping,
             RecordKey::ApiToken(..) => Self::ApiToken,
+            RecordKey::TokenUse(..) => Self::TokenUse,
+            RecordKey::Session(..) => Self::Session,
+            RecordKey::SignInLink(..) => Self::SignInLink,
             RecordKey::Purchase(..) => Self::Purchase,
             RecordKey::Instance(..) => Self::Instance,
             RecordKey::AuthorizationCode(..) => Self::AuthorizationCode,

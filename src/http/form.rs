@@ -1,6 +1,4 @@
-//! What a customer sent: fields of a form, some of them perhaps a file.
-
-use std::collections::BTreeMap;
+//! What a page sent: fields of a form, some of them perhaps a file.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest as _, Multipart, Request};
@@ -8,11 +6,11 @@ use axum::http::{HeaderMap, header};
 use percent_encoding::percent_decode;
 
 /// Most fields of any form here, those of no meaning included.
-const FIELDS_MAX: usize = 16;
+const FIELDS_MAX: usize = 1_024;
 
-/// The fields, by name. Of fields with one name the first counts.
+/// The fields, in order. Of fields with one name the first counts, except where all are asked for.
 #[derive(Debug, Default)]
-pub struct Form(BTreeMap<String, String>);
+pub struct Form(Vec<(String, String)>);
 
 /// The body is no form, or not one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,13 +45,32 @@ impl Form {
         if self.0.len() == FIELDS_MAX {
             return Err(NoForm);
         }
-        self.0.entry(name.to_owned()).or_insert(value);
+        self.0.push((name.to_owned(), value));
         Ok(())
     }
 
     /// A field without blanks around it; empty where it was not sent.
     pub fn text(&self, name: &str) -> &str {
-        self.0.get(name).map(|value| value.trim()).unwrap_or_default()
+        self.raw(name).trim()
+    }
+
+    /// A field as it was typed, each line end as one line feed: browsers send two characters. Empty where it was not sent.
+    pub fn typed(&self, name: &str) -> String {
+        self.raw(name).replace("\r\n", "\n")
+    }
+
+    /// Every value that was chosen under a name.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Name and value of each field.
+    pub fn fields(&self) -> &[(String, String)] {
+        &self.0
+    }
+
+    fn raw(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).unwrap_or_default()
     }
 }
 
