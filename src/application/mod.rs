@@ -46,6 +46,7 @@ mod name_sold;
 mod notice_order;
 pub mod ports;
 mod preview_command;
+mod preview_mapping;
 mod publish_status_lists;
 mod push_usage;
 mod query_instances;
@@ -124,6 +125,7 @@ pub use name_sold::SoldNames;
 pub use preview_command::{
     Consequences, Irreversible, KeyAfter, LaterCall, LicenseOutline, MachineAffected, MachineFate, QuotaAfter,
 };
+pub use preview_mapping::MappingPreview;
 pub use publish_status_lists::{Published, STATUS_LIST_LIFETIME_DAYS, STATUS_LIST_TTL_HOURS};
 pub use rank_order::LaterOrder;
 pub use record_call::{AnsweredCall, CallSigner, CallSubject};
