@@ -1,14 +1,14 @@
 //! What is stored, in domain words: one record per noun, found by a typed key.
 
+use chrono::TimeDelta;
+
 use crate::domain::{
     Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk,
     CallId, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, CustomerDigest, Device, Erasure,
     EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeyRing, KitInterface, License,
     LicenseId, Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef,
     PackageId, Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene,
-    Reservation, ReservationId, Restore, Session, SessionDigest, SignInLink, Sku, Spec, SpecId, StatusFlip,
-    StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenUse, UsageGrant, UsageId, UsageKey,
-    UsageRecord, UsageSum, authorization_code,
+    Reservation, ReservationId, Restore, Session, SessionDigest, SignInLink, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenUse, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, authorization_code, SearchTerm,
 };
 
 /// The key of one record.
@@ -130,6 +130,10 @@ pub enum RecordKey {
     UsageReport(MerchantId, LicenseId, [u8; 32]),
     /// Quota of a license that is kept back.
     Reservation(MerchantId, LicenseId, ReservationId),
+    /// A word by which a license is found; all of it is the key.
+    SearchTerm(SearchTerm),
+    /// How far the search index was filled.
+    IndexFilling,
 }
 
 /// A counter that many commits add to.
@@ -503,6 +507,38 @@ pub struct PendingLicense {
     pub purchase: OrderLineKey,
 }
 
+/// How far the search index was filled with what is not written by this version: servers of an earlier one may run beside
+/// it, or have run before it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IndexFilling {
+    /// Of the pass that goes on: when it began, and the last place that it has looked at. None between two passes.
+    pub under_way: Option<FillingPass>,
+    /// When the last pass that looked at everything began and ended.
+    pub complete: Option<(Instant, Instant)>,
+}
+
+impl IndexFilling {
+    /// Whether all is in the index: everything was looked at, and not so long ago that an earlier version may have run
+    /// since.
+    pub fn is_complete(&self, now: Instant) -> bool {
+        self.complete.is_some_and(|(_, ended_at)| now - ended_at < INDEX_STAYS_COMPLETE)
+    }
+}
+
+/// How long after a pass the index counts as complete: longer than from one pass to the next.
+pub const INDEX_STAYS_COMPLETE: TimeDelta = TimeDelta::hours(3);
+
+/// A pass over everything that the search index is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FillingPass {
+    /// When it began.
+    pub began_at: Instant,
+    /// The merchant whose records it looks at; those before it in order are done.
+    pub merchant: MerchantId,
+    /// The oldest license of it that was looked at.
+    pub before: Option<LicenseId>,
+}
+
 /// Which license a claim code means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimTarget {
@@ -612,6 +648,8 @@ impl Record {
             | Self::WaitingUsage(_)
             | Self::UsageOutbox(_)
             | Self::UsageSum(_)
+            | Self::SearchTerm(_)
+            | Self::IndexFilling(_)
             | Self::QuotaAccount(_) => None,
         }
     }
@@ -708,4 +746,6 @@ records! {
     Reservation(Reservation) = |it| {
         RecordKey::Reservation(it.merchant.clone(), it.license.clone(), it.id.clone())
     };
+    SearchTerm(SearchTerm) = |it| RecordKey::SearchTerm(it.clone());
+    IndexFilling(IndexFilling) = |_it| RecordKey::IndexFilling;
 }

@@ -28,6 +28,7 @@ mod marketplace;
 mod merchant;
 mod metrics;
 mod moving;
+mod openapi;
 mod path;
 mod portal;
 mod presented;
@@ -50,6 +51,7 @@ mod verifying_keys;
 mod wording;
 
 pub use access::{token_digest, token_text};
+pub use console::{Page as ConsolePage, console_pages};
 pub use client_address::{ClientAddress, client_address};
 pub use router::router;
 pub use server::{serve, serve_as};

@@ -13,7 +13,7 @@ use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::{
     activations, air_gap, backup, claims, console, health, keysets, marketplace, merchant, metrics, moving,
-    portal, sessions, sign_in, status_lists, usage, validate,
+    openapi, portal, sessions, sign_in, status_lists, usage, validate,
 };
 
 /// All of the service.
@@ -75,7 +75,7 @@ fn everything_else() -> Router<HttpState> {
     Router::new()
         // Client software
         .route("/v1/activations", post(activations::activate))
-        .route("/v1/activations/{id}", delete(activations::release))
+        .route("/v1/activations/{id}", delete(activations::delete))
         .route("/v1/activations/{id}/renew", post(activations::renew))
         .route("/v1/activations/{id}/release", post(activations::release))
         .route("/v1/air-gap", post(air_gap::answer))
@@ -146,6 +146,8 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/server/move/pause", post(moving::pause))
         .route("/v1/server/move/resume", post(moving::resume))
         .route("/v1/server/move/leave", post(moving::leave))
+        // The API, described
+        .route("/openapi.json", get(openapi::show))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

@@ -9,6 +9,7 @@ mod callbacks;
 mod catalog_changes;
 #[path = "../postgres/mod.rs"]
 mod cluster;
+mod console;
 #[path = "../engines/mod.rs"]
 mod engines;
 mod explanations;
@@ -16,6 +17,7 @@ mod failures;
 mod licenses;
 mod offline_material;
 mod older_families;
+mod openapi;
 mod packages;
 mod places;
 mod portal;

@@ -7,14 +7,17 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
+use license_token::armour::{self, REQUEST_FILE_MAX_BYTES};
 
 use super::blocks::{self, Html};
 use super::desk::{Desk, go_to, with_desk, with_form};
-use super::forms::{Field, Form, Kind};
+use super::forms::{Field, Form, Kind, Mistakes, summary};
 use super::query::{Asked, address};
 use super::words::Licenses;
 use crate::application::{LicenseFilter, LicenseOrPurchase, SoldNames};
-use crate::domain::{ClaimCode, License, LicenseId, LicenseState, Origin, ProductId, Scope, SpecId};
+use crate::domain::{
+    ClaimCode, License, LicenseId, LicenseState, Origin, ProductId, Scope, SpecId, authorization_code,
+};
 use crate::http::error::ApiError;
 use crate::http::state::HttpState;
 
@@ -22,6 +25,8 @@ const PATH: &str = "/console/licenses";
 const SHOWN: usize = 25;
 /// Longest text that is looked for, in characters: a pasted license key.
 const LOOKED_FOR_CHARS_MAX: usize = 4_096;
+/// No license key is shorter, in bytes; no order id, customer or label that has a dot is longer.
+const KEY_BYTES_MIN: usize = 300;
 
 /// `GET /console/licenses`
 pub async fn list(State(state): State<HttpState>, parts: Parts) -> Response {
@@ -33,8 +38,14 @@ pub async fn list(State(state): State<HttpState>, parts: Parts) -> Response {
             product: asked.some("product").map(str::to_owned),
             ..LicenseFilter::default()
         };
-        let found = desk.find(q, &filter, before).await?;
-        desk.list_page(&asked, found).await
+        match desk.find(q, &filter, before).await {
+            Ok(found) => desk.list_page(StatusCode::OK, &asked, found, &Vec::new()).await,
+            Err(error @ ApiError::Refused(_)) => {
+                let mistakes = vec![("q", desk.reason(&error))];
+                desk.list_page(error.status(), &asked, (Vec::new(), None), &mistakes).await
+            }
+            Err(error) => Err(error),
+        }
     })
     .await
 }
@@ -48,7 +59,7 @@ pub async fn find(State(state): State<HttpState>, parts: Parts, body: Bytes) -> 
             if let Some(entry) = found.0.first() {
                 return Ok(go_to(&format!("{PATH}/{}", entry.id())));
             }
-            return desk.list_page(&Asked::default(), found).await;
+            return desk.list_page(StatusCode::OK, &Asked::default(), found, &Vec::new()).await;
         }
         let parameters = [("q", q), ("state", form.text("state")), ("product", form.text("product"))];
         Ok(go_to(&address(PATH, &parameters)))
@@ -58,7 +69,8 @@ pub async fn find(State(state): State<HttpState>, parts: Parts, body: Bytes) -> 
 
 /// Whether it opens a license.
 fn is_secret(text: &str) -> bool {
-    text.contains('.') && text.len() > 100 || ClaimCode::parse(text).is_ok()
+    let is_key = text.contains('.') && text.len() > KEY_BYTES_MIN;
+    is_key || ClaimCode::parse(text).is_ok() || authorization_code(text).is_some()
 }
 
 type Found = (Vec<LicenseOrPurchase>, Option<LicenseId>);
@@ -70,33 +82,32 @@ impl Desk {
         filter: &LicenseFilter,
         before: Option<LicenseId>,
     ) -> Result<Found, ApiError> {
-        let app = &self.state.app;
-        if q.is_empty() {
-            return Ok(app.view_licenses(self.id(), filter, before, SHOWN).await?);
-        }
-        if let Ok(id) = LicenseId::parse(q) {
-            return match app.view_license(self.id(), &id).await {
-                Ok(entry) => Ok((vec![entry], None)),
-                Err(error) => match ApiError::from(error) {
-                    error if error.status() == StatusCode::NOT_FOUND => Ok((Vec::new(), None)),
-                    error => Err(error),
-                },
-            };
-        }
-        for meant in [
-            LicenseFilter { order_id: Some(q.to_owned()), ..filter.clone() },
-            LicenseFilter { instance_id: Some(q.to_owned()), ..filter.clone() },
-            LicenseFilter { customer: Some(q.to_owned()), ..filter.clone() },
-        ] {
-            let found = app.view_licenses(self.id(), &meant, before.clone(), SHOWN).await?;
-            if !found.0.is_empty() {
-                return Ok(found);
-            }
-        }
-        Ok((Vec::new(), None))
+        let filter = LicenseFilter {
+            q: Some(q.to_owned()).filter(|q| !q.is_empty()),
+            q_names: self.named_by_key(q).await?,
+            ..filter.clone()
+        };
+        Ok(self.state.app.view_licenses(self.id(), &filter, before, SHOWN).await?)
     }
 
-    async fn list_page(&self, asked: &Asked, (entries, next): Found) -> Result<Response, ApiError> {
+    /// The license of a key, where that is what was pasted.
+    async fn named_by_key(&self, q: &str) -> Result<Option<LicenseId>, ApiError> {
+        let Ok(tokens) = armour::read(q, REQUEST_FILE_MAX_BYTES) else { return Ok(None) };
+        let Some(text) = tokens.first().filter(|_| q.contains('.')) else { return Ok(None) };
+        match self.state.key_holder(text).await {
+            Ok(holder) => Ok(Some(holder.license).filter(|_| holder.merchant == *self.id())),
+            Err(ApiError::Refused(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn list_page(
+        &self,
+        status: StatusCode,
+        asked: &Asked,
+        (entries, next): Found,
+        mistakes: &Mistakes,
+    ) -> Result<Response, ApiError> {
         let words = Licenses::of(self.language());
         let (q, state, product) = (asked.text("q"), asked.text("state"), asked.text("product"));
         let is_filtered = !(q.is_empty() && state.is_empty() && product.is_empty());
@@ -110,7 +121,7 @@ impl Desk {
         let caption = if is_filtered { words.found } else { words.newest };
         let empty = if is_filtered { words.none_found } else { words.none_yet };
         let mut body =
-            self.search_form((q, state, product), words).then(blocks::table(caption, &columns, rows, empty));
+            self.search_form((q, state, product), words, mistakes).then(blocks::table(caption, &columns, rows, empty));
         if let Some(next) = next {
             let parameters = [("q", q), ("state", state), ("product", product), ("before", next.as_str())];
             body = body.then(blocks::row([blocks::button_link(
@@ -119,10 +130,15 @@ impl Desk {
                 "",
             )]));
         }
-        Ok(self.page(StatusCode::OK, words.title, None, body))
+        Ok(self.page(status, words.title, None, body))
     }
 
-    fn search_form(&self, (q, state, product): (&str, &str, &str), words: &Licenses) -> Html {
+    fn search_form(
+        &self,
+        (q, state, product): (&str, &str, &str),
+        words: &Licenses,
+        mistakes: &Mistakes,
+    ) -> Html {
         let any = (String::new(), words.any.to_owned());
         let states = ["active", "suspended", "pending", "expired", "released", "revoked"];
         let states = states.iter().filter_map(|name| {
@@ -135,7 +151,7 @@ impl Desk {
             .hidden("product", product)
             .field(Field::new("q", words.q, Kind::Line(LOOKED_FOR_CHARS_MAX)).value(q).hint(words.q_hint))
             .field(Field::new("state", words.state, Kind::Choice(states)).value(state));
-        form.html(&Vec::new())
+        summary(self.words().errors, mistakes).then(form.html(mistakes))
     }
 
     async fn row(

@@ -23,7 +23,7 @@ mod map_order;
 mod once;
 mod orders;
 mod outbox;
-pub mod pages;
+mod pages;
 mod preferences;
 mod query;
 mod reader;
@@ -32,4 +32,4 @@ mod style;
 mod timeline;
 mod words;
 
-pub use pages::routes;
+pub use pages::{Page, console_pages, routes};

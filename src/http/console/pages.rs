@@ -57,7 +57,11 @@ pub const NAV: &[Way] = &[
 ];
 
 /// Every page that needs somebody signed in.
-pub const PAGES: &[Page] = &[
+pub fn console_pages() -> &'static [Page] {
+    PAGES
+}
+
+const PAGES: &[Page] = &[
     Page::shown("/console", Scope::Read, || get(home::show)),
     Page::sent("/console/preferences", Scope::Read, || post(preferences::choose)),
     Page::sent("/console/find", Scope::Read, || post(licenses::find)),

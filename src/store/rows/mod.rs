@@ -22,6 +22,7 @@ mod event;
 mod form;
 mod handed_over;
 mod idempotency;
+mod index_filling;
 mod instance;
 mod job;
 mod key;

@@ -37,7 +37,6 @@ words! {
         back: "Back", "返回";
         cancel: "Cancel", "取消";
         more: "Older ones", "更早的记录";
-        none: "none", "无";
         yes: "yes", "是";
         no: "no", "否";
     }
