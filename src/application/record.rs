@@ -8,7 +8,9 @@ use crate::domain::{
     EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeyRing, KitInterface, License,
     LicenseId, Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef,
     PackageId, Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene,
-    Reservation, ReservationId, Restore, Session, SessionDigest, SignInLink, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenUse, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, authorization_code, SearchTerm,
+    Reservation, ReservationId, Restore, SearchTerm, Session, SessionDigest, SignInLink, Sku, Spec, SpecId,
+    StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenUse, UsageGrant, UsageId,
+    UsageKey, UsageRecord, UsageSum, authorization_code,
 };
 
 /// The key of one record.

@@ -1,7 +1,11 @@
 //! Which keys a listing goes over, and in which direction.
 
 use super::key::{
-    ACCESS_LINK, ACCESS_SESSION, CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING, INSTALLATION, META_ERASURE, QUOTA_REPORT, USAGE_RECORD, merchant_or_installation, misplaced_jobs, no_key, own_of_calls, own_of_channel, own_of_lane, own_of_license, own_of_merchants_jobs, own_of_metered, own_of_order, own_of_queue, raw_key, sortable_millis, own_of_leading, own_of_value,
+    ACCESS_LINK, ACCESS_SESSION, CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC,
+    CATALOG_TOKEN, INDEX_PENDING, INSTALLATION, META_ERASURE, QUOTA_REPORT, USAGE_RECORD,
+    merchant_or_installation, misplaced_jobs, no_key, own_of_calls, own_of_channel, own_of_lane,
+    own_of_leading, own_of_license, own_of_merchants_jobs, own_of_metered, own_of_order, own_of_queue,
+    own_of_value, raw_key, sortable_millis,
 };
 use super::table::Table;
 use crate::application::ports::{Listing, StoreError};

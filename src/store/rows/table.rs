@@ -51,7 +51,8 @@ use crate::application::record::{
 use crate::domain::{
     Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice,
     ChannelStanding, Device, Erasure, HandedOver, Instant, KeyRing, License, Merchant, Product, Purchase,
-    QuotaAccount, Reservation, Restore, Session, SignInLink, Spec, StatusFlip, StatusList, TokenUse, UsageRecord, UsageSum, SearchTerm,
+    QuotaAccount, Reservation, Restore, SearchTerm, Session, SignInLink, Spec, StatusFlip, StatusList,
+    TokenUse, UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
