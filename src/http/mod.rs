@@ -51,8 +51,8 @@ mod verifying_keys;
 mod wording;
 
 pub use access::{token_digest, token_text};
-pub use console::{Page as ConsolePage, console_pages};
 pub use client_address::{ClientAddress, client_address};
+pub use console::{Page as ConsolePage, console_pages};
 pub use router::router;
 pub use server::{serve, serve_as};
 pub use state::{HttpLimits, HttpParts, HttpState};

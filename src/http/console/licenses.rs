@@ -120,8 +120,9 @@ impl Desk {
             [words.license, words.spec, words.customer, words.order, words.state, words.ends, words.label];
         let caption = if is_filtered { words.found } else { words.newest };
         let empty = if is_filtered { words.none_found } else { words.none_yet };
-        let mut body =
-            self.search_form((q, state, product), words, mistakes).then(blocks::table(caption, &columns, rows, empty));
+        let mut body = self
+            .search_form((q, state, product), words, mistakes)
+            .then(blocks::table(caption, &columns, rows, empty));
         if let Some(next) = next {
             let parameters = [("q", q), ("state", state), ("product", product), ("before", next.as_str())];
             body = body.then(blocks::row([blocks::button_link(

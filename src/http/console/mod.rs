@@ -10,6 +10,7 @@ mod blocks;
 mod catalog;
 mod channel_tests;
 mod channels;
+mod chart;
 mod consequences;
 mod desk;
 mod explain;

@@ -29,6 +29,7 @@ mod acts;
 mod channels;
 mod consequences;
 mod events;
+mod home;
 mod layout;
 mod licenses;
 mod orders;
@@ -37,6 +38,7 @@ pub use acts::Acts;
 pub use channels::Channels;
 pub use consequences::Consequences;
 pub use events::{Events, what_happened};
+pub use home::{Home, failing, held, of_the_newest};
 pub use layout::Layout;
 pub use licenses::{Licenses, places};
 pub use orders::Orders;
@@ -56,6 +58,7 @@ mod tests {
             Channels::PAIRS,
             Consequences::PAIRS,
             Events::PAIRS,
+            Home::PAIRS,
             Layout::PAIRS,
             Licenses::PAIRS,
             Orders::PAIRS,

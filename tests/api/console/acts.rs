@@ -46,13 +46,18 @@ fn an_agent_suspends_resumes_and_revokes_and_reads_all_of_it_in_the_history() {
     // Suspending is offered before revoking.
     let links = page.read(|page| {
         let links = page.descendants().filter(|node| node.has_tag_name("a"));
-        let acts = links.filter_map(|link| link.attribute("href")?.strip_prefix(&at(&license, "")).map(str::to_owned));
+        let acts = links
+            .filter_map(|link| link.attribute("href")?.strip_prefix(&at(&license, "")).map(str::to_owned));
         acts.filter(|act| !act.contains('/')).collect::<Vec<_>>()
     });
     assert_eq!(&links[..2], ["suspend", "revoke"], "{links:?}");
 
     let asked = agent.get(&at(&license, "suspend"));
-    shows(&asked, 200, &["Suspend this license?", "desk 1", "stops; it keeps its place", "active → becomes suspended"]);
+    shows(
+        &asked,
+        200,
+        &["Suspend this license?", "desk 1", "stops; it keeps its place", "active → becomes suspended"],
+    );
     assert_eq!(state(&harness, &license), json!("active"), "asking changes nothing");
     let done = agent.submit(&asked.form(&at(&license, "suspend")).fill("reason", "has not paid"));
     shows(&done, 200, &["The license is suspended.", "has not paid", "The license was suspended", "test"]);
@@ -64,7 +69,11 @@ fn an_agent_suspends_resumes_and_revokes_and_reads_all_of_it_in_the_history() {
 
     let asked = agent.get(&at(&license, "revoke"));
     // When each machine knows: at its next contact, and without any at the end of its lease.
-    shows(&asked, 200, &["This cannot be undone", "stops for good", "desk 1", "a revoked one is never resumed", "UTC+8"]);
+    shows(
+        &asked,
+        200,
+        &["This cannot be undone", "stops for good", "desk 1", "a revoked one is never resumed", "UTC+8"],
+    );
     let done = agent.submit(&asked.form(&at(&license, "revoke")).fill("reason", "fraud"));
     shows(&done, 200, &["The license is revoked.", "fraud", "The license was revoked"]);
     assert_eq!(state(&harness, &license), json!("revoked"));
@@ -126,18 +135,16 @@ fn nothing_is_done_but_what_was_shown() {
     let shown = agent.submit(&form);
     shows(&shown, 200, &["31 Jan 2027", "7 Feb 2027", "an end is not moved back by hand"]);
     shows(&agent.submit(&shown.form(&path)), 200, &["The license ends later now.", "7 Feb 2027"]);
-    let wrong = agent.submit(&agent_form(&mut agent, &path).fill("by", "soon"));
+    let form = agent.get(&path).form(&path).fill("by", "soon");
+    let wrong = agent.submit(&form);
     shows(&wrong, 422, &["Write a number of days, or a time."]);
     assert_eq!(wrong.form(&path).value("by"), "soon", "what was typed stays");
 
     let path = at(&license, "change");
-    let shown = agent.submit(&agent_form(&mut agent, &path).fill("spec", "cad-forever"));
+    let form = agent.get(&path).form(&path).fill("spec", "cad-forever");
+    let shown = agent.submit(&form);
     shows(&shown, 200, &["cad-year → becomes cad-forever"]);
     shows(&agent.submit(&shown.form(&path)), 200, &["The license has another edition now."]);
-}
-
-fn agent_form(agent: &mut Browser, path: &str) -> super::browser::Form {
-    agent.get(path).form(path)
 }
 
 #[test]

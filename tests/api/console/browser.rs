@@ -145,7 +145,9 @@ impl Page {
 
     /// All that is read, blanks made one.
     pub fn text(&self) -> String {
-        self.read(|page| page.root().descendants().filter_map(|node| node.text()).collect::<Vec<_>>().join(" "))
+        self.read(|page| {
+            page.root().descendants().filter_map(|node| node.text()).collect::<Vec<_>>().join(" ")
+        })
     }
 
     /// All that is read in the part that is about this page, blanks made one.

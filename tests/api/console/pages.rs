@@ -17,7 +17,8 @@ struct Things(Vec<(&'static str, String)>);
 impl Things {
     fn of(harness: &Harness) -> Self {
         let license = issue(harness, "cad-year");
-        let activation = activate(&harness.anonymous(), &license.text_at("/license_key"), 1, "n1").expect(201);
+        let activation =
+            activate(&harness.anonymous(), &license.text_at("/license_key"), 1, "n1").expect(201);
         let basket = Basket::of("UNKNOWN-SKU", Billing::Period(Period::Years(1)));
         harness.storefront().buy(basket).expect("answered");
         harness.settle();
@@ -126,7 +127,8 @@ fn no_form_is_taken_that_no_page_of_the_session_made() {
     let mut stranger = Browser::new(&harness, "en");
     for page in console_pages().iter().filter(|page| page.takes.is_some()) {
         let fields = vec![("csrf".to_owned(), csrf.clone())];
-        let answer = stranger.send(&Form { action: things.address(page.path), method: "post".into(), fields });
+        let answer =
+            stranger.send(&Form { action: things.address(page.path), method: "post".into(), fields });
         assert_eq!(answer.status, 303, "{}", page.path);
     }
 }
@@ -212,7 +214,10 @@ fn has_landmarks(document: &Document<'_>, path: &str) {
             }
         }
     }
-    assert!(named(document, "nav").any(|nav| nav.descendants().any(|it| it.attribute("aria-current").is_some())), "{path}");
+    assert!(
+        named(document, "nav").any(|nav| nav.descendants().any(|it| it.attribute("aria-current").is_some())),
+        "{path}"
+    );
     let skip = named(document, "a").next().and_then(|link| link.attribute("href"));
     assert_eq!(skip, Some("#main"), "{path}: the first link skips the navigation");
 }
@@ -220,7 +225,8 @@ fn has_landmarks(document: &Document<'_>, path: &str) {
 fn has_headings_in_order(document: &Document<'_>, path: &str) {
     let mut above = 0;
     for node in document.descendants() {
-        let Some(level) = node.tag_name().name().strip_prefix('h').and_then(|level| level.parse::<u8>().ok()) else {
+        let Some(level) = node.tag_name().name().strip_prefix('h').and_then(|level| level.parse::<u8>().ok())
+        else {
             continue;
         };
         assert!(level <= above + 1, "{path}: h{level} follows h{above}");
@@ -228,7 +234,9 @@ fn has_headings_in_order(document: &Document<'_>, path: &str) {
     }
     for table in named(document, "table") {
         assert!(table.children().any(|node| node.has_tag_name("caption")), "{path}: a table has no caption");
-        assert!(table.descendants().filter(|it| it.has_tag_name("th")).all(|it| it.attribute("scope").is_some()));
+        assert!(
+            table.descendants().filter(|it| it.has_tag_name("th")).all(|it| it.attribute("scope").is_some())
+        );
     }
     for picture in named_svg(document) {
         let is_told = ["aria-label", "aria-labelledby"].iter().any(|name| picture.attribute(*name).is_some());
@@ -244,7 +252,8 @@ fn has_labels(document: &Document<'_>, path: &str) {
     let labels: BTreeSet<_> = named(document, "label").filter_map(|label| label.attribute("for")).collect();
     for field in document.descendants() {
         let name = field.tag_name().name();
-        let is_field = matches!(name, "input" | "textarea" | "select") && field.attribute("type") != Some("hidden");
+        let is_field =
+            matches!(name, "input" | "textarea" | "select") && field.attribute("type") != Some("hidden");
         if !is_field {
             continue;
         }

@@ -9,14 +9,19 @@ use crate::support::Harness;
 #[test]
 fn a_license_is_found_by_what_people_have_and_a_key_never_stands_in_an_address() {
     let harness = Harness::start();
-    let order = json!({ "product": "acme-cad", "spec": "cad-year", "customer": "customer-7", "label": "Room 12" });
+    let order =
+        json!({ "product": "acme-cad", "spec": "cad-year", "customer": "customer-7", "label": "Room 12" });
     let sold = harness.merchant().post("/v1/merchant/licenses?reveal=true", &order).expect(201);
     let (license, key, code) =
         (sold.text_at("/id"), sold.text_at("/license_key"), sold.text_at("/claim_code"));
     let mut agent = Browser::signed_in(&harness, &[Scope::Read], "en");
-    for (typed, is_secret) in
-        [("customer-7", false), ("Room 12", false), (license.as_str(), false), (key.as_str(), true), (code.as_str(), true)]
-    {
+    for (typed, is_secret) in [
+        ("customer-7", false),
+        ("Room 12", false),
+        (license.as_str(), false),
+        (key.as_str(), true),
+        (code.as_str(), true),
+    ] {
         let form = agent.get("/console").form("/console/find").fill("q", typed);
         let answer = agent.send(&form);
         let location = answer.header("location").expect("it leads somewhere").to_owned();

@@ -97,7 +97,8 @@ fn a_reason_comes_out_as_it_was_typed() {
             texts.filter(|text| text == reason).count()
         });
         assert!(shown > 0, "{reason:?} is not on the page");
-        let told = harness.merchant().get(&format!("/v1/merchant/licenses/{license}/explanation")).expect(200);
+        let told =
+            harness.merchant().get(&format!("/v1/merchant/licenses/{license}/explanation")).expect(200);
         let events = told.at("/events");
         let last = events.as_array().and_then(|events| events.last()).expect("there is one");
         assert_eq!(last["detail"]["reason"], *reason);

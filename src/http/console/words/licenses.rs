@@ -28,9 +28,6 @@ words! {
         created: "Created", "创建时间";
         label: "Label", "备注";
         channel: "Channel", "接入渠道";
-        env: "Kind", "类别";
-        env_live: "sold", "正式";
-        env_test: "test", "测试";
         term: "Term", "时长";
         quantity_machines: "Machines allowed", "允许的机器数";
         unlimited: "any number", "不限";
@@ -47,7 +44,6 @@ words! {
         ended_revoked: "Revoked", "吊销时间";
         ended_released: "Released by the marketplace", "云商店释放时间";
         reason: "Reason", "原因";
-        facts: "What was sold", "售出内容";
         acts: "What you can do", "可用操作";
         no_acts: "Nothing can be done with it any more, or your token does not allow it.", "该许可证已无可用操作，或当前令牌没有相应权限。";
         key_title: "License key and claim code", "许可证密钥与激活码";
@@ -65,7 +61,6 @@ words! {
         renewed: "Last heard of", "最近联系";
         asks_at: "Asks again from", "下次联系";
         lease_ends: "Runs without contact until", "无联系可运行至";
-        activation: "Activation", "激活编号";
         release: "Release", "释放";
         ended: "Gave up its place", "释放时间";
         quota: "Quota", "额度";
@@ -92,7 +87,6 @@ words! {
         packages_then: "Quota that paid then", "当时使用的额度";
         events_then: "What led there", "相关历史";
         held: "It waits for its order to be understood.", "正在等待订单处理。";
-        see_order: "See the order", "查看订单";
         package_of: "It is a package; it is used up by", "这是一个套餐包，由以下许可证使用";
         itself: "itself", "其自身";
         test_note: "This was made by a test call; nobody paid for it.", "由测试调用产生，并非真实销售。";

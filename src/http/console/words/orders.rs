@@ -47,7 +47,6 @@ words! {
         unlimited: "any number", "不限";
         entitlements: "Features", "功能";
         quota: "Quota", "额度";
-        as_ordered: "as ordered", "按订单";
         mapped: "The edition is remembered, and what waited for it is issued.", "对应关系已保存，等待中的订单已签发。";
         retry: "Look at it again", "重新处理";
         retried: "It is looked at again now.", "正在重新处理。";
