@@ -23,6 +23,7 @@ use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use utoipa::OpenApi;
 
@@ -127,12 +128,16 @@ struct Document {
 }
 
 static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
-    let described = serde_json::to_value(Described::openapi()).expect("the description is JSON");
-    let text = serde_json::to_string_pretty(&finish::finished(described)).expect("the description is JSON");
+    let text = serde_json::to_string_pretty(&document()).expect("the description is JSON");
     let tag = hex(&Sha256::digest(text.as_bytes())[..16]);
     let etag = HeaderValue::from_str(&format!("\"{tag}\"")).expect("hex fits into a header");
     Document { text, etag }
 });
+
+/// The document.
+pub fn document() -> Value {
+    finish::finished(serde_json::to_value(Described::openapi()).expect("the description is JSON"))
+}
 
 /// `GET /openapi.json`
 pub async fn show(headers: HeaderMap) -> Reply {
