@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -13,7 +13,7 @@ use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::{
     activations, air_gap, backup, claims, docs, health, keysets, marketplace, merchant, metrics, moving,
-    openapi, portal, status_lists, usage, validate,
+    openapi, portal, sessions, sign_in, status_lists, usage, validate,
 };
 
 /// All of the service.
@@ -26,6 +26,7 @@ pub fn router(state: HttpState) -> Router {
         )
         .merge(within(limits.apply_body_bytes, apply_files()))
         .merge(within(merchant::usage::BODY_BYTES_MAX, usage_records()))
+        .merge(within(limits.body_bytes, console().layer(from_fn(sessions::remember_wanted))))
         .merge(within(limits.body_bytes, everything_else()))
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
@@ -57,6 +58,14 @@ fn usage_records() -> Router<HttpState> {
     Router::new()
         .route("/v1/merchant/usage-records", get(merchant::usage::list).post(merchant::usage::record))
         .route("/v1/usage", post(usage::report))
+}
+
+/// For people of merchants, behind a session.
+fn console() -> Router<HttpState> {
+    Router::new()
+        .route("/console/sign-in", get(sign_in::show).post(sign_in::sign_in))
+        .route("/console/sign-out", post(sign_in::sign_out))
+        .route("/console/merchants", get(sign_in::merchants).post(sign_in::choose_merchant))
 }
 
 fn everything_else() -> Router<HttpState> {

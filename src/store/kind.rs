@@ -64,11 +64,14 @@ pub enum Kind {
     Notice,
     /// Usage: records, their queue, their sums.
     Usage,
+    /// Who is signed in, links that sign in, and when tokens were last used.
+    Access,
 }
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
+        Self::Access,
         Self::Activation,
         Self::AppInfo,
         Self::Call,
@@ -135,6 +138,7 @@ impl Kind {
             Self::Standing => *b"std",
             Self::Notice => *b"ntc",
             Self::Usage => *b"usg",
+            Self::Access => *b"acc",
         }
     }
 

@@ -107,7 +107,8 @@ fn filter(parameters: &Parameters) -> Result<LicenseFilter, ApiError> {
         product: text("product"),
         sku: text("sku"),
         customer: text("customer"),
-        env: parameters.get("env", "env is live or test", Env::parse)?.map(|env| env.as_str().to_owned()),
+        env: parameters.get("env", "env is live or test", Env::parse)?,
+        ..LicenseFilter::default()
     })
 }
 
