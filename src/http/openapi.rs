@@ -9,6 +9,7 @@
 //! - What is read refuses unknown members (`deny_unknown_fields`); what is written has none beyond the described ones.
 //! - In answers `Option<T>` is written as null, and so it is always there. A member with `skip_serializing_if` is never
 //!   null: `#[schema(nullable = false)]`.
+//! - `x-never` names statuses that would follow from what an operation takes and that it never answers.
 //! - Text that is more than text has its form: [`forms`]. Parameters that many take: [`parameters`].
 //!
 //! The addresses of marketplaces, and pages for people, are no part of it: the former are dictated by the marketplaces,
