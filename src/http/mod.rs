@@ -15,6 +15,7 @@ mod claims;
 mod client_address;
 mod conditional;
 mod console;
+mod docs;
 mod error;
 mod explain_budget;
 mod explanation_wording;

@@ -12,8 +12,8 @@ use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::{
-    activations, air_gap, backup, claims, console, health, keysets, marketplace, merchant, metrics, moving,
-    openapi, portal, sessions, sign_in, status_lists, usage, validate,
+    activations, air_gap, backup, claims, console, docs, health, keysets, marketplace, merchant, metrics,
+    moving, openapi, portal, sessions, sign_in, status_lists, usage, validate,
 };
 
 /// All of the service.
@@ -147,6 +147,8 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/server/move/resume", post(moving::resume))
         .route("/v1/server/move/leave", post(moving::leave))
         // The API, described
+        .route("/docs", get(docs::show))
+        .route("/docs/script.js", get(docs::script))
         .route("/openapi.json", get(openapi::show))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))

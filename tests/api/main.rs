@@ -21,6 +21,8 @@ mod openapi;
 mod packages;
 mod places;
 mod portal;
+#[path = "../process/mod.rs"]
+mod process;
 mod quota_race;
 mod refusals;
 mod rotation;
