@@ -17,6 +17,7 @@ use crate::application::ports::{IdSource, SecretSource};
 use crate::application::{App, ApplyCaller, ApplyFault, ApplyFiles, ApplyMode, UseCaseError};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, CreateRule, ReadError, SecretResolver, Settings, StoreChoice, read_text};
+use crate::domain::Actor;
 use crate::http::{HttpLimits, HttpParts, HttpState, Tls, TlsError, TlsFiles, TlsWarning, router, serve_as};
 use crate::randomness::SystemRandomness;
 use crate::store::{DatabaseAddress, Repository, StoreError, StoreState};
@@ -143,7 +144,10 @@ pub async fn run(
     for path in bootstrap {
         let text = read_text(path, APPLY_FILE_BYTES_MAX)?;
         let failed = |source| RunError::Bootstrap { path: path.clone(), source };
-        applier.apply(&text, &ApplyCaller::Operator(None), ApplyMode::default()).await.map_err(failed)?;
+        applier
+            .apply(&text, &ApplyCaller::Operator(None), ApplyMode::default(), &Actor::Server)
+            .await
+            .map_err(failed)?;
     }
     let limits = HttpLimits {
         body_bytes: settings.request_body_limit,

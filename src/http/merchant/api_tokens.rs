@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::{ApiToken, ApiTokenId, Instant, Refusal, Scope, TokenOwner, Validity};
+use crate::domain::{Actor, ApiToken, ApiTokenId, Instant, Refusal, Scope, TokenOwner, Validity};
 use crate::http::access::{named_merchant, token_digest, token_text};
 use crate::http::body;
 use crate::http::conditional::idempotency;
@@ -92,7 +92,8 @@ pub async fn create(State(state): State<HttpState>, parts: Parts, body: Bytes) -
     let bytes = repeatable.map(|identity| state.app.signer().token_bytes(&identity.key_digest));
     let text = token_text(&bytes.unwrap_or_else(|| state.ids.random_bytes()));
     let text = text.expose_secret();
-    let token = state.app.create_api_token(token_digest(text), &name, owner, scopes, ends_at).await?;
+    let actor = Actor::Token(caller.name.clone());
+    let token = state.app.create_api_token(token_digest(text), &name, owner, scopes, ends_at, &actor).await?;
     let answer = ApiTokenAnswer { token: Some(text.to_owned()), ..ApiTokenAnswer::of(&token) };
     created(&format!("/v1/merchant/api-tokens/{}", token.id), &answer)
 }
@@ -112,10 +113,11 @@ pub async fn revoke(
     headers: HeaderMap,
     body: Bytes,
 ) -> Reply {
-    let (_caller, owner) = owner(&state, &headers).await?;
+    let (caller, owner) = owner(&state, &headers).await?;
     let RevokeRequest {} = body::parse_or_empty(&body)?;
     let id = ApiTokenId::parse(&id).map_err(|_| ApiError::not_found("API token"))?;
-    ok(&ApiTokenAnswer::of(&state.app.revoke_api_token(&owner, &id).await?))
+    let actor = Actor::Token(caller.name);
+    ok(&ApiTokenAnswer::of(&state.app.revoke_api_token(&owner, &id, &actor).await?))
 }
 
 /// Whose tokens it is about: the merchant's, or the server's own when an operator names no merchant.
