@@ -14,6 +14,7 @@ mod check_wording;
 mod claims;
 mod client_address;
 mod conditional;
+mod consequence_wording;
 mod error;
 mod explain_budget;
 mod explanation_wording;

@@ -93,6 +93,9 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/licenses/{id}/revoke", post(merchant::commands::revoke))
         .route("/v1/merchant/licenses/{id}/reissue", post(merchant::commands::reissue))
         .route("/v1/merchant/licenses/{id}/accept", post(merchant::commands::accept))
+        .route("/v1/merchant/licenses/{id}/extend", post(merchant::commands::extend))
+        .route("/v1/merchant/licenses/{id}/change", post(merchant::commands::change))
+        .route("/v1/merchant/licenses/{id}/preview", post(merchant::preview::preview))
         .route("/v1/merchant/licenses/{id}/move", post(merchant::packages::move_package))
         .route(
             "/v1/merchant/licenses/{id}/app-info",

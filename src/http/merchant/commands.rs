@@ -1,4 +1,4 @@
-//! What a merchant does to a license: suspend, resume, revoke, re-issue, accept.
+//! What a merchant does to a license: suspend, resume, revoke, re-issue, accept, extend, change.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -7,13 +7,15 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::license_answer::LicenseAnswer;
-use super::licenses::{extent, license_id, read_if, read_instant, reveal};
-use crate::application::{KeepActivations, LicenseAction, MerchantCommand};
-use crate::domain::{ActivationId, Scope};
+use super::licenses::{extent, license_id, read, read_if, read_instant, read_quantity, reveal};
+use super::preview::later_call;
+use crate::application::{ExtendTo, KeepActivations, LicenseAction, MerchantCommand};
+use crate::domain::{ActivationId, Scope, SpecId, Term};
 use crate::http::access::Caller;
 use crate::http::body;
 use crate::http::conditional::{idempotency, if_match};
 use crate::http::error::ApiError;
+use crate::http::language::Language;
 use crate::http::path::PathOf;
 use crate::http::reply::{Reply, ok};
 use crate::http::state::HttpState;
@@ -53,8 +55,29 @@ struct ReissueRequest {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExtendRequest {
+    reason: Option<String>,
+    /// So long beyond the present end, such as `P7D`.
+    by: Option<String>,
+    /// To here.
+    ends_at: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeRequest {
+    reason: Option<String>,
+    /// The spec that the license becomes.
+    spec: String,
+    /// How much of it; default 1.
+    quantity: Option<u32>,
+}
+
+/// `all`, `none`, or activation ids.
+#[derive(Deserialize)]
 #[serde(untagged)]
-enum KeepRequest {
+pub(super) enum KeepRequest {
     Word(String),
     These(Vec<String>),
 }
@@ -106,7 +129,7 @@ pub async fn reissue(
     body: Bytes,
 ) -> Reply {
     run(&state, &id, (&parts, &body), Scope::Support, |request: ReissueRequest| {
-        let leaked = request.reason.as_deref() == Some(LEAKED);
+        let leaked = is_leaked(request.reason.as_deref());
         let keep = keep(request.keep.as_ref(), leaked)?;
         Ok((request.reason, LicenseAction::Reissue { keep, leaked }))
     })
@@ -127,6 +150,36 @@ pub async fn accept(
     .await
 }
 
+/// `POST /v1/merchant/licenses/{id}/extend`: scope `support` up to 31 days beyond what was bought, with `issue` as well
+/// beyond that.
+pub async fn extend(
+    State(state): State<HttpState>,
+    PathOf(id): PathOf<String>,
+    parts: Parts,
+    body: Bytes,
+) -> Reply {
+    let caller = state.caller(&parts.headers, Scope::Support).await?;
+    let beyond_support = caller.token.allows(Scope::Issue);
+    run(&state, &id, (&parts, &body), Scope::Support, |request: ExtendRequest| {
+        let to = extend_to(request.by.as_deref(), request.ends_at.as_deref())?;
+        Ok((request.reason, LicenseAction::Extend { to, beyond_support }))
+    })
+    .await
+}
+
+/// `POST /v1/merchant/licenses/{id}/change`: scope `issue`.
+pub async fn change(
+    State(state): State<HttpState>,
+    PathOf(id): PathOf<String>,
+    parts: Parts,
+    body: Bytes,
+) -> Reply {
+    run(&state, &id, (&parts, &body), Scope::Issue, |request: ChangeRequest| {
+        Ok((request.reason, change_spec(&request.spec, request.quantity)?))
+    })
+    .await
+}
+
 async fn run<T: DeserializeOwned>(
     state: &HttpState,
     id: &str,
@@ -140,7 +193,9 @@ async fn run<T: DeserializeOwned>(
     let command = command(caller, id, (parts, body), reason)?;
     let license = state.app.command_license(&command, &action).await?;
     let extent = extent(state, &command.merchant, &[&license.value], reveal).await?;
-    let answer = LicenseAnswer::of_license(&license, &extent);
+    let language = Language::of(&parts.headers);
+    let later = action.later_calls(&license.value).into_iter().map(|call| later_call(call, language));
+    let answer = LicenseAnswer::of_license(&license, &extent).overruled_by(later.collect());
     Ok(answer.tagged(ok(&answer)?))
 }
 
@@ -167,8 +222,29 @@ fn command(
     })
 }
 
+/// One of the two says where the end goes.
+pub(super) fn extend_to(by: Option<&str>, ends_at: Option<&str>) -> Result<ExtendTo, ApiError> {
+    match (by, ends_at) {
+        (Some(by), None) => Ok(ExtendTo::By(read("/by", by, Term::parse)?)),
+        (None, Some(ends_at)) => Ok(ExtendTo::Until(read("/ends_at", ends_at, read_instant)?)),
+        (Some(_), Some(_)) => Err(ApiError::invalid("/ends_at", "give by or ends_at, not both")),
+        (None, None) => Err(ApiError::invalid("/by", "give by, such as P7D, or ends_at")),
+    }
+}
+
+/// What the license becomes.
+pub(super) fn change_spec(spec: &str, quantity: Option<u32>) -> Result<LicenseAction, ApiError> {
+    let quantity = read_quantity(quantity)?;
+    Ok(LicenseAction::ChangeSpec { spec: read("/spec", spec, SpecId::parse)?, quantity })
+}
+
+/// Whether the reason says that the key has leaked.
+pub(super) fn is_leaked(reason: Option<&str>) -> bool {
+    reason == Some(LEAKED)
+}
+
 /// Without a word all machines keep their places, unless the key leaked.
-fn keep(keep: Option<&KeepRequest>, leaked: bool) -> Result<KeepActivations, ApiError> {
+pub(super) fn keep(keep: Option<&KeepRequest>, leaked: bool) -> Result<KeepActivations, ApiError> {
     let invalid = |pointer: &str| ApiError::invalid(pointer, "keep is all, none or a list of activation ids");
     match keep {
         None if leaked => Ok(KeepActivations::Nothing),

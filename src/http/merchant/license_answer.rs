@@ -51,6 +51,9 @@ pub struct LicenseAnswer {
     starts: Option<&'static str>,
     starts_at: Option<String>,
     ends_at: Option<String>,
+    /// Where the merchant has moved the end: what it was, and what it is while no call of the marketplace moves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extension: Option<ExtensionAnswer>,
     machines: Option<MachinesAnswer>,
     entitlements: Vec<String>,
     attributes: BTreeMap<String, String>,
@@ -64,6 +67,9 @@ pub struct LicenseAnswer {
     revision: u64,
     created_at: String,
     updated_at: String,
+    /// After an act: what later calls of the marketplace do to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    later_calls: Option<Vec<WordedAnswer>>,
     #[serde(flatten)]
     revealed: Option<RevealedAnswer>,
 }
@@ -71,9 +77,27 @@ pub struct LicenseAnswer {
 /// A number, or `"unlimited"` as in apply files.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum MachinesAnswer {
+pub enum MachinesAnswer {
     AtMost(u32),
     Unlimited(&'static str),
+}
+
+/// An end that was moved by hand.
+#[derive(Debug, Serialize)]
+struct ExtensionAnswer {
+    /// The end that was bought.
+    bought_end: String,
+    /// The end that the license has.
+    until: String,
+}
+
+/// A stable code, and what it means in the reader's language.
+#[derive(Debug, Serialize)]
+pub struct WordedAnswer {
+    /// The code.
+    pub code: &'static str,
+    /// The words.
+    pub reason: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -175,6 +199,10 @@ impl LicenseAnswer {
             starts: Some(license.starts().as_str()),
             starts_at: license.awaits().is_none().then(|| instant(license.validity.starts_at)),
             ends_at: license.known_end().map(instant),
+            extension: license.extended().map(|extension| ExtensionAnswer {
+                bought_end: instant(extension.from),
+                until: instant(extension.until),
+            }),
             machines: Some(machines(sold.machines)),
             entitlements: sold.entitlements.clone(),
             attributes: sold.attributes.clone(),
@@ -193,6 +221,7 @@ impl LicenseAnswer {
             revision: *revision,
             created_at: instant(license.created_at),
             updated_at: instant(license.updated_at),
+            later_calls: None,
             revealed: extent.reveal.then(|| RevealedAnswer {
                 license_key: license.awaits().is_none().then(|| license.license_key.clone()),
                 claim_code: Some(extent.signer.claim_code(&license.id, license.generation).reveal()),
@@ -225,6 +254,7 @@ impl LicenseAnswer {
             starts: None,
             starts_at: None,
             ends_at: None,
+            extension: None,
             machines: None,
             entitlements: Vec::new(),
             attributes: BTreeMap::new(),
@@ -235,6 +265,7 @@ impl LicenseAnswer {
             revision: *revision,
             created_at: instant(purchase.received_at),
             updated_at: instant(purchase.received_at),
+            later_calls: None,
             revealed: extent.reveal.then_some(RevealedAnswer { license_key: None, claim_code: None }),
         }
     }
@@ -245,13 +276,20 @@ impl LicenseAnswer {
         response
     }
 
+    /// With what later calls of the marketplace do to the act that this answers.
+    #[must_use]
+    pub fn overruled_by(mut self, later_calls: Vec<WordedAnswer>) -> Self {
+        self.later_calls = Some(later_calls);
+        self
+    }
+
     /// Where it is found.
     pub fn location(&self) -> String {
         format!("/v1/merchant/licenses/{}", self.id)
     }
 }
 
-fn machines(limit: MachineLimit) -> MachinesAnswer {
+pub fn machines(limit: MachineLimit) -> MachinesAnswer {
     match limit {
         MachineLimit::AtMost(limit) => MachinesAnswer::AtMost(limit),
         MachineLimit::Unlimited => MachinesAnswer::Unlimited("unlimited"),
