@@ -12,6 +12,7 @@ mod cluster;
 #[path = "../engines/mod.rs"]
 mod engines;
 mod explanations;
+mod extensions;
 mod failures;
 mod licenses;
 mod offline_material;
