@@ -1,13 +1,16 @@
 //! What is stored, in domain words: one record per noun, found by a typed key.
 
+use chrono::TimeDelta;
+
 use crate::domain::{
     Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk,
     CallId, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, CustomerDigest, Device, Erasure,
-    EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeyRing, KitInterface, License,
-    LicenseId, Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef,
-    PackageId, Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene,
-    Reservation, ReservationId, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber,
-    StatusSlot, TokenDigest, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, authorization_code,
+    EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeptAnswer, KeyRing, KitInterface,
+    License, LicenseId, Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey,
+    OrderRef, PackageId, Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene,
+    Reservation, ReservationId, Restore, SearchTerm, Session, SessionDigest, SignInLink, Sku, Spec, SpecId,
+    StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenUse, UsageGrant, UsageId,
+    UsageKey, UsageRecord, UsageSum, authorization_code,
 };
 
 /// The key of one record.
@@ -25,6 +28,12 @@ pub enum RecordKey {
     Mapping(MerchantId, MarketplaceCode),
     /// An API token, by the digest of its text.
     ApiToken(TokenDigest),
+    /// When an API token was last used.
+    TokenUse(TokenDigest),
+    /// A session of the console, below the merchant whose token opened it; below none for the server's own.
+    Session(Option<MerchantId>, SessionDigest),
+    /// A link that opens a session once, likewise.
+    SignInLink(Option<MerchantId>, SessionDigest),
     /// A purchase.
     Purchase(OrderLineKey),
     /// Which purchase an instance id means.
@@ -66,6 +75,8 @@ pub enum RecordKey {
     Replay(MerchantId, ChannelId, [u8; 32]),
     /// A request of the merchant API that was answered, by the digest of its idempotency key.
     Idempotency(MerchantId, [u8; 32]),
+    /// A request of the merchant API and its answer, below whoever it is about; below none for the server itself.
+    KeptAnswer(Option<MerchantId>, [u8; 32]),
     /// The last restore of this store, if there was one.
     Restore,
     /// The signing keys of a merchant.
@@ -123,6 +134,10 @@ pub enum RecordKey {
     UsageReport(MerchantId, LicenseId, [u8; 32]),
     /// Quota of a license that is kept back.
     Reservation(MerchantId, LicenseId, ReservationId),
+    /// A word by which a license is found; all of it is the key.
+    SearchTerm(SearchTerm),
+    /// How far the search index was filled.
+    IndexFilling,
 }
 
 /// A counter that many commits add to.
@@ -496,6 +511,38 @@ pub struct PendingLicense {
     pub purchase: OrderLineKey,
 }
 
+/// How far the search index was filled with what is not written by this version: servers of an earlier one may run beside
+/// it, or have run before it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IndexFilling {
+    /// Of the pass that goes on: when it began, and the last place that it has looked at. None between two passes.
+    pub under_way: Option<FillingPass>,
+    /// When the last pass that looked at everything began and ended.
+    pub complete: Option<(Instant, Instant)>,
+}
+
+impl IndexFilling {
+    /// Whether all is in the index: everything was looked at, and not so long ago that an earlier version may have run
+    /// since.
+    pub fn is_complete(&self, now: Instant) -> bool {
+        self.complete.is_some_and(|(_, ended_at)| now - ended_at < INDEX_STAYS_COMPLETE)
+    }
+}
+
+/// How long after a pass the index counts as complete: longer than from one pass to the next.
+pub const INDEX_STAYS_COMPLETE: TimeDelta = TimeDelta::hours(3);
+
+/// A pass over everything that the search index is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FillingPass {
+    /// When it began.
+    pub began_at: Instant,
+    /// The merchant whose records it looks at; those before it in order are done.
+    pub merchant: MerchantId,
+    /// The oldest license of it that was looked at.
+    pub before: Option<LicenseId>,
+}
+
 /// Which license a claim code means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimTarget {
@@ -567,15 +614,19 @@ impl Record {
         match self {
             Self::Replay(replay) => Some(replay.until),
             Self::Idempotency(idempotency) => Some(idempotency.until),
+            Self::KeptAnswer(answer) => Some(answer.until),
             Self::AuthorizationCode(code) => code.kept_until(),
             Self::UsageReport(report) => Some(report.until),
             Self::Reservation(reservation) => reservation.remembered_until(),
+            Self::Session(session) => Some(session.ends_at()),
+            Self::SignInLink(link) => Some(link.expires_at),
             Self::Merchant(_)
             | Self::Product(_)
             | Self::Spec(_)
             | Self::Channel(_)
             | Self::Mapping(_)
             | Self::ApiToken(_)
+            | Self::TokenUse(_)
             | Self::Purchase(_)
             | Self::Instance(_)
             | Self::PendingLicense(_)
@@ -602,6 +653,8 @@ impl Record {
             | Self::WaitingUsage(_)
             | Self::UsageOutbox(_)
             | Self::UsageSum(_)
+            | Self::SearchTerm(_)
+            | Self::IndexFilling(_)
             | Self::QuotaAccount(_) => None,
         }
     }
@@ -622,6 +675,9 @@ records! {
     Channel(Owned<Channel>) = |it| RecordKey::Channel(it.merchant.clone(), it.value.id.clone());
     Mapping(Mapping) = |it| RecordKey::Mapping(it.merchant.clone(), it.code.clone());
     ApiToken(ApiToken) = |it| RecordKey::ApiToken(it.digest);
+    TokenUse(TokenUse) = |it| RecordKey::TokenUse(it.token);
+    Session(Session) = |it| RecordKey::Session(it.owner.merchant().cloned(), it.digest);
+    SignInLink(SignInLink) = |it| RecordKey::SignInLink(it.owner.merchant().cloned(), it.digest);
     Purchase(Purchase) = |it| RecordKey::Purchase(it.key.clone());
     Instance(Instance) = |it| {
         RecordKey::Instance(it.purchase.merchant.clone(), it.purchase.marketplace, it.id.clone())
@@ -651,6 +707,7 @@ records! {
     };
     Replay(Replay) = |it| RecordKey::Replay(it.merchant.clone(), it.channel.clone(), it.digest);
     Idempotency(Idempotency) = |it| RecordKey::Idempotency(it.merchant.clone(), it.key_digest);
+    KeptAnswer(KeptAnswer) = |it| RecordKey::KeptAnswer(it.owner.clone(), it.key_digest);
     Restore(Restore) = |_it| RecordKey::Restore;
     Erasure(Erasure) = |it| RecordKey::Erasure(it.merchant.clone(), it.customer);
     KeyRing(KeyRing) = |it| RecordKey::KeyRing(it.merchant.clone());
@@ -695,4 +752,6 @@ records! {
     Reservation(Reservation) = |it| {
         RecordKey::Reservation(it.merchant.clone(), it.license.clone(), it.id.clone())
     };
+    SearchTerm(SearchTerm) = |it| RecordKey::SearchTerm(it.clone());
+    IndexFilling(IndexFilling) = |_it| RecordKey::IndexFilling;
 }

@@ -20,6 +20,7 @@ mod erasure;
 mod failing_work;
 mod handed_over;
 mod ids;
+mod kept_answer;
 mod key_ring;
 mod kit;
 mod lease_clock;
@@ -34,10 +35,13 @@ mod purchase;
 mod purchase_event;
 mod push_window;
 mod quota;
+mod rate_limit;
 mod refund;
 mod refusal;
 mod reservation;
 mod restore;
+mod search_term;
+mod session;
 mod spec;
 mod status_list;
 mod term;
@@ -73,6 +77,7 @@ pub use erasure::{CustomerDigest, Erasure};
 pub use failing_work::{FailingWork, WorkFault};
 pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
+pub use kept_answer::{AnswerState, KeptAnswer};
 pub use key_ring::{
     KeyRing, KeyRole, KeySetDraft, KeyState, PublishedKeySet, REVOKED_KEYS_MAX, Reissue, Retiring,
     RevocationMode, RingKey, TOLD_KEYS_MAX,
@@ -80,10 +85,10 @@ pub use key_ring::{
 pub use kit::{KitEntity, KitInterface, KitSync};
 pub use lease_clock::{CLOCK_JUMP_MAX, LeaseClock, LeaseTime};
 pub use license::{
-    AppliedChange, AppliedOrder, DelayedStart, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License,
-    LicenseEnd, LicenseState, NewLicense, OldKeyFate, Origin, SoldSpec, StartEvent,
+    AppliedChange, AppliedOrder, DelayedStart, EndChange, Env, Extension, Hold, HoldBy, Holds, IssuedKey,
+    License, LicenseEnd, LicenseState, NewLicense, OldKeyFate, Origin, SUPPORT_EXTENSION_DAYS_MAX, SoldSpec,
+    StartEvent,
 };
-pub use license::{Extension, SUPPORT_EXTENSION_DAYS_MAX};
 pub use license_past::{KeyPast, LicensePast, Recalled, STANDING_DETAIL};
 pub use license_standing::LicenseStanding;
 pub use machine::{COMMITMENT_BYTES, Commitment, Component, Machine};
@@ -104,12 +109,21 @@ pub use quota::{
     QuotaPackage, QuotaPool, QuotaTemplate, QuotaWindow, ROUNDED_END_HOURS, ResetWindow, UsageGrant,
     WindowAlignment, WindowKey,
 };
+pub use rate_limit::{RateLeft, RateLimit, RateLimiter};
 pub use refund::RefundRule;
 pub use refusal::{NextAction, Refusal};
 pub use reservation::{
     RESERVATION_DEFAULT_SECS, RESERVATION_MAX_SECS, Reservation, ReservationState, ReservedPart, SettledPart,
 };
 pub use restore::Restore;
+pub use search_term::{
+    KEY_TAIL_CHARS, NEVER_VALUE, SearchTerm, TERM_BYTES_MAX, TermField, TermState, folded, instant_of_value,
+    instant_value, month_value, term_value,
+};
+pub use session::{
+    Narrowed, SESSION_IDLE, SESSION_LONGEST, SESSION_STEP, SIGN_IN_LINK_DEFAULT_SECS, SIGN_IN_LINK_MAX_SECS,
+    Session, SessionDigest, SignInLink, TokenUse,
+};
 pub use spec::{
     Binding, Enforcement, MachineLimit, MachinePolicy, Multiply, OfflinePolicy, Spec, SpecKind, SpecTerm,
     Starts, StatusPolicy, WhenFull,

@@ -8,8 +8,10 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::language::Language;
+use super::openapi::forms::{AmountForm, InstantForm, NextActionForm, ProblemCodeForm};
 use super::{reply, wording};
 use crate::application::ports::{SigningError, StoreError};
 use crate::application::{ApplyFault, ApplyMistake, UseCaseError};
@@ -38,6 +40,10 @@ pub enum ApiError {
     Signing(SigningError),
     /// It took too long; `changes` when it may have been done all the same.
     TimedOut { changes: bool },
+    /// The same request is being answered at this moment.
+    StillRunning,
+    /// Too many requests.
+    RateLimited { retry_after_secs: u32 },
     /// A handler panicked.
     Panicked,
 }
@@ -95,7 +101,10 @@ impl ApiError {
             Self::MalformedJson | Self::DuplicateMember { .. } => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Store(_) | Self::Signing(_) | Self::TimedOut { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(_) | Self::Signing(_) | Self::TimedOut { .. } | Self::StillRunning => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -109,7 +118,10 @@ impl ApiError {
             Self::DuplicateMember { .. } => "duplicate_member",
             Self::TooLarge { .. } => "too_large",
             Self::MethodNotAllowed => "method_not_allowed",
-            Self::Store(StoreError::OutcomeUnknown) | Self::TimedOut { changes: true } => "outcome_unknown",
+            Self::Store(StoreError::OutcomeUnknown)
+            | Self::TimedOut { changes: true }
+            | Self::StillRunning => "outcome_unknown",
+            Self::RateLimited { .. } => "rate_limited",
             Self::Store(
                 StoreError::Conflict
                 | StoreError::Busy
@@ -126,9 +138,12 @@ impl ApiError {
     fn next_action(&self) -> Option<NextAction> {
         match self {
             Self::Refused(refusal) => refusal.next_action(),
-            Self::Store(_) | Self::Signing(_) | Self::TimedOut { .. } | Self::Panicked => {
-                Some(NextAction::Retry)
-            }
+            Self::Store(_)
+            | Self::Signing(_)
+            | Self::TimedOut { .. }
+            | Self::StillRunning
+            | Self::RateLimited { .. }
+            | Self::Panicked => Some(NextAction::Retry),
             Self::Mistakes(_)
             | Self::ItemMistakes(_)
             | Self::MalformedJson
@@ -142,7 +157,9 @@ impl ApiError {
     fn retry_after_secs(&self) -> Option<u32> {
         match self {
             Self::Store(StoreError::Conflict | StoreError::Busy | StoreError::OutcomeUnknown)
-            | Self::TimedOut { .. } => Some(1),
+            | Self::TimedOut { .. }
+            | Self::StillRunning => Some(1),
+            Self::RateLimited { retry_after_secs } => Some(*retry_after_secs),
             Self::Store(StoreError::Moving | StoreError::Failed(_)) | Self::Signing(_) => Some(5),
             // Somebody has to make room.
             Self::Store(StoreError::NoRoom) => Some(60),
@@ -174,6 +191,8 @@ impl ApiError {
             | Self::Store(_)
             | Self::Signing(_)
             | Self::TimedOut { .. }
+            | Self::StillRunning
+            | Self::RateLimited { .. }
             | Self::Panicked => None,
         }
     }
@@ -191,6 +210,8 @@ impl ApiError {
             | Self::MalformedJson
             | Self::DuplicateMember { .. }
             | Self::TooLarge { .. }
+            | Self::StillRunning
+            | Self::RateLimited { .. }
             | Self::MethodNotAllowed => {}
         }
     }
@@ -281,6 +302,8 @@ impl ApiError {
             | Self::Store(_)
             | Self::Signing(_)
             | Self::TimedOut { .. }
+            | Self::StillRunning
+            | Self::RateLimited { .. }
             | Self::Panicked => None,
         }
     }
@@ -319,23 +342,31 @@ fn status_of(refusal: &Refusal) -> StatusCode {
     }
 }
 
-/// The wire form.
-#[derive(Serialize)]
-struct Problem<'a> {
+/// What goes wrong (RFC 9457). `code` is stable; `title` and `reason` are for people, in their language.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Problem<'a> {
     r#type: String,
     title: &'static str,
     status: u16,
+    #[schema(value_type = ProblemCodeForm)]
     code: &'static str,
     reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<NextActionForm>, nullable = false)]
     next_action: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// A JSON pointer (RFC 6901) into the request; a query parameter is pointed at as if the query were an object.
+    #[schema(nullable = false)]
     pointer: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     current_revision: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     place: Option<PlaceLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     mistakes: Option<Vec<MistakeLine<'a>>>,
     #[serde(flatten)]
     exhausted: Option<Exhausted<'a>>,
@@ -343,24 +374,31 @@ struct Problem<'a> {
 }
 
 /// Where a usage ledger is wrong.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LedgerPlace)]
 struct PlaceLine {
     seq: u64,
     fault: &'static str,
 }
 
 /// What is left of a metric when more was asked for.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Exhausted<'a> {
     metric: &'a str,
+    #[schema(value_type = AmountForm)]
     left: Box<RawValue>,
+    #[schema(value_type = Option<InstantForm>)]
     window_ends_at: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     resets_at: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Mistake)]
 struct MistakeLine<'a> {
+    /// Of a file, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     line: Option<usize>,
     pointer: &'a str,
     message: &'a str,

@@ -2,18 +2,20 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::body::whole_body;
 use super::error::ApiError;
+use super::once::once;
+use super::rates::rates;
 use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::{
-    activations, air_gap, backup, claims, health, keysets, marketplace, merchant, metrics, moving, portal,
-    status_lists, usage, validate,
+    activations, air_gap, backup, claims, health, keysets, marketplace, merchant, metrics, moving, openapi,
+    portal, sessions, sign_in, status_lists, usage, validate,
 };
 
 /// All of the service.
@@ -24,13 +26,19 @@ pub fn router(state: HttpState) -> Router {
             within(marketplace::BODY_BYTES_MAX, production_addresses())
                 .layer(from_fn_with_state(state.clone(), marketplace::watch)),
         )
-        .merge(within(limits.apply_body_bytes, apply_files()))
-        .merge(within(merchant::usage::BODY_BYTES_MAX, usage_records()))
-        .merge(within(limits.body_bytes, everything_else()))
+        .merge(within(limits.apply_body_bytes, api(&state, apply_files())))
+        .merge(within(merchant::usage::BODY_BYTES_MAX, api(&state, usage_records())))
+        .merge(within(limits.body_bytes, console().layer(from_fn(sessions::remember_wanted))))
+        .merge(within(limits.body_bytes, api(&state, everything_else())))
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), request_scope))
         .with_state(state)
+}
+
+/// Routes that are asked within rates, and each request of which is done once.
+fn api(state: &HttpState, routes: Router<HttpState>) -> Router<HttpState> {
+    routes.layer(from_fn_with_state(state.clone(), once)).layer(from_fn_with_state(state.clone(), rates))
 }
 
 /// Routes whose bodies have at most `max_bytes`.
@@ -59,11 +67,19 @@ fn usage_records() -> Router<HttpState> {
         .route("/v1/usage", post(usage::report))
 }
 
+/// For people of merchants, behind a session.
+fn console() -> Router<HttpState> {
+    Router::new()
+        .route("/console/sign-in", get(sign_in::show).post(sign_in::sign_in))
+        .route("/console/sign-out", post(sign_in::sign_out))
+        .route("/console/merchants", get(sign_in::merchants).post(sign_in::choose_merchant))
+}
+
 fn everything_else() -> Router<HttpState> {
     Router::new()
         // Client software
         .route("/v1/activations", post(activations::activate))
-        .route("/v1/activations/{id}", delete(activations::release))
+        .route("/v1/activations/{id}", delete(activations::delete))
         .route("/v1/activations/{id}/renew", post(activations::renew))
         .route("/v1/activations/{id}/release", post(activations::release))
         .route("/v1/air-gap", post(air_gap::answer))
@@ -137,6 +153,8 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/server/move/pause", post(moving::pause))
         .route("/v1/server/move/resume", post(moving::resume))
         .route("/v1/server/move/leave", post(moving::leave))
+        // The API, described
+        .route("/openapi.json", get(openapi::show))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::call_metrics::CallMetrics;
 use super::explain_budget::ExplainBudget;
+use super::rates::{RateRules, Rates};
+use super::sign_in::SignInBrake;
 use super::verifying_keys::VerifyingKeys;
 use crate::application::ports::{Backups, IdSource, Moves, SecretSource, Store, find};
 use crate::application::record::{Owned, RecordKey, Versioned};
@@ -28,6 +30,8 @@ pub struct HttpLimits {
     pub handshake_time: Duration,
     /// How long open requests may go on once the service is told to stop.
     pub drain_time: Duration,
+    /// How often the merchant API may be asked.
+    pub rates: RateRules,
 }
 
 impl Default for HttpLimits {
@@ -39,6 +43,7 @@ impl Default for HttpLimits {
             header_time: Duration::from_secs(75),
             handshake_time: Duration::from_secs(10),
             drain_time: Duration::from_secs(15),
+            rates: RateRules::default(),
         }
     }
 }
@@ -77,6 +82,8 @@ pub struct Inner {
     pub(super) keys: VerifyingKeys,
     pub(super) calls: CallMetrics,
     pub(super) explaining: ExplainBudget,
+    pub(super) brake: SignInBrake,
+    pub(super) rates: Rates,
 }
 
 impl Deref for Inner {
@@ -99,7 +106,9 @@ impl HttpState {
     /// Takes the parts and loads the verifying keys of every merchant.
     pub async fn load(parts: HttpParts) -> Result<Self, UseCaseError> {
         let (calls, explaining) = (CallMetrics::default(), ExplainBudget::default());
-        let state = Self(Arc::new(Inner { parts, keys: VerifyingKeys::default(), calls, explaining }));
+        let (keys, brake) = (VerifyingKeys::default(), SignInBrake::default());
+        let rates = Rates::new(parts.limits.rates);
+        let state = Self(Arc::new(Inner { parts, keys, calls, explaining, brake, rates }));
         state.reload_keys().await?;
         Ok(state)
     }

@@ -64,11 +64,14 @@ pub enum Kind {
     Notice,
     /// Usage: records, their queue, their sums.
     Usage,
+    /// Who is signed in, links that sign in, when tokens were last used, and answers kept for repeated requests.
+    Access,
 }
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
+        Self::Access,
         Self::Activation,
         Self::AppInfo,
         Self::Call,
@@ -135,6 +138,7 @@ impl Kind {
             Self::Standing => *b"std",
             Self::Notice => *b"ntc",
             Self::Usage => *b"usg",
+            Self::Access => *b"acc",
         }
     }
 

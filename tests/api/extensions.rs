@@ -1,5 +1,7 @@
 //! The merchant API: a later end, another spec, and what an act would bring about before it is done.
 
+use std::time::Duration;
+
 use lictor::domain::Scope;
 use lictor::sandbox::orders::{Basket, Billing, Period};
 use serde_json::{Value, json};
@@ -85,11 +87,17 @@ fn clients_get_the_extended_key_by_renewal_and_the_old_one_stays_valid() {
     let renewed = harness.anonymous().post(&renew, &request).expect(200);
     assert_ne!(renewed.at("/license_key"), license.at("/license_key"));
     let check = json!({ "license_key": license.at("/license_key") });
-    assert_eq!(harness.anonymous().post("/v1/validate", &check).expect(200).at("/code"), "license_superseded");
+    assert_eq!(
+        harness.anonymous().post("/v1/validate", &check).expect(200).at("/code"),
+        "license_superseded"
+    );
     let explained = format!("{PATH}/{}/explanation", license.text_at("/id"));
     let events = harness.merchant().get(&explained).expect(200).at("/events");
     let last = events.as_array().and_then(|all| all.last()).expect("events").clone();
-    assert_eq!((&last["kind"], &last["detail"]["ends_at_before"]), (&json!("license.extended"), &json!("2027-01-31T08:00:00Z")));
+    assert_eq!(
+        (&last["kind"], &last["detail"]["ends_at_before"]),
+        (&json!("license.extended"), &json!("2027-01-31T08:00:00Z"))
+    );
 }
 
 #[test]
@@ -108,8 +116,11 @@ fn a_later_renewal_sets_its_own_end_and_an_old_order_that_is_ranked_late_takes_n
     assert_eq!(extended.at("/later_calls/0/code"), "renewal_sets_end");
     harness.settle();
     let ranked = merchant.get(&format!("{PATH}/{id}")).expect(200);
-    assert_eq!((ranked.at("/ends_at"), ranked.at("/extension")), (extended.at("/ends_at"), extended.at("/extension")));
-    harness.world.clock.advance_secs(60);
+    assert_eq!(
+        (ranked.at("/ends_at"), ranked.at("/extension")),
+        (extended.at("/ends_at"), extended.at("/extension"))
+    );
+    harness.world.clock.advance(Duration::from_secs(60));
     shop.renew(&instance, Period::Years(1)).expect("answers");
     harness.settle();
     let again = merchant.get(&format!("{PATH}/{id}")).expect(200);
@@ -133,7 +144,10 @@ fn a_spec_that_is_changed_by_hand_grants_what_the_other_one_does_and_keeps_end_a
     assert_eq!(same.header("etag"), changed.header("etag"));
     let other = change(&json!({ "spec": "cad-month" })).expect(200);
     assert_eq!((other.at("/spec"), other.at("/term")), (json!("cad-month"), json!("P1Y")));
-    assert_eq!((other.at("/machines"), other.at("/entitlements"), other.at("/quota")), (json!(1), json!([]), json!([])));
+    assert_eq!(
+        (other.at("/machines"), other.at("/entitlements"), other.at("/quota")),
+        (json!(1), json!([]), json!([]))
+    );
     for (body, pointer) in [
         (json!({ "spec": "nothing" }), "/spec"),
         (json!({ "spec": "cad-year", "quantity": 0 }), "/quantity"),
@@ -142,7 +156,9 @@ fn a_spec_that_is_changed_by_hand_grants_what_the_other_one_does_and_keeps_end_a
         assert_eq!(change(&body).expect_problem(422, "invalid_request").at("/pointer"), pointer, "{body}");
     }
     let support = harness.bearer(&harness.token(&[Scope::Support]));
-    support.post(&format!("{PATH}/{id}/change"), &json!({ "spec": "cad-year" })).expect_problem(403, "scope_missing");
+    support
+        .post(&format!("{PATH}/{id}/change"), &json!({ "spec": "cad-year" }))
+        .expect_problem(403, "scope_missing");
 }
 
 #[test]
@@ -152,7 +168,7 @@ fn an_upgrade_ordered_later_overrules_a_spec_that_was_changed_by_hand() {
     let merchant = harness.merchant();
     let changed = merchant.post(&format!("{PATH}/{id}/change"), &json!({ "spec": "cad-month" })).expect(200);
     assert_eq!(changed.at("/later_calls/0/code"), "upgrade_sets_grant");
-    harness.world.clock.advance_secs(60);
+    harness.world.clock.advance(Duration::from_secs(60));
     let basket = Basket::of("CAD-YEAR", Billing::Period(Period::Years(1)));
     harness.storefront().upgrade(&instance, basket).expect("answers");
     harness.settle();
@@ -179,12 +195,21 @@ fn a_preview_tells_who_stops_and_when_each_knows_and_writes_nothing() {
     let gone = revoke.at("/irreversible");
     let codes: Vec<_> = gone.as_array().into_iter().flatten().map(|it| it["code"].clone()).collect();
     assert_eq!(codes, ["license", "quota"]);
-    assert_eq!((revoke.at("/quota/0/left_before"), revoke.at("/quota/0/left_after")), (json!(12006), json!(0)));
+    assert_eq!(
+        (revoke.at("/quota/0/left_before"), revoke.at("/quota/0/left_after")),
+        (json!(12006), json!(0))
+    );
     let kept = preview(&json!({ "command": "reissue", "reason": "leaked", "keep": [first] })).expect(200);
-    assert_eq!((kept.at("/machines/0/fate"), kept.at("/machines/1/fate")), (json!("runs_on_renewed"), json!("loses_place")));
+    assert_eq!(
+        (kept.at("/machines/0/fate"), kept.at("/machines/1/fate")),
+        (json!("runs_on_renewed"), json!("loses_place"))
+    );
     assert_eq!(kept.at("/license_key"), "replaced_as_leaked");
     let change = preview(&json!({ "command": "change", "spec": "cad-month" })).expect(200);
-    assert_eq!((change.at("/machines/1/fate"), change.at("/after/machines")), (json!("beyond_limit"), json!(1)));
+    assert_eq!(
+        (change.at("/machines/1/fate"), change.at("/after/machines")),
+        (json!("beyond_limit"), json!(1))
+    );
     let summary = change.at("/summary").to_string();
     assert!(summary.contains("export, render") && summary.contains("beyond the new limit"), "{summary}");
     let after = reader.get(&format!("{PATH}/{id}")).expect(200);

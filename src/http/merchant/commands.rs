@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 
 use super::license_answer::LicenseAnswer;
 use super::licenses::{extent, license_id, read, read_if, read_instant, read_quantity, reveal};
@@ -16,6 +17,10 @@ use crate::http::body;
 use crate::http::conditional::{idempotency, if_match};
 use crate::http::error::ApiError;
 use crate::http::language::Language;
+use crate::http::openapi::forms::{
+    ActivationIdForm, InstantForm, KeepWordForm, LicenseIdForm, ReasonForm, SpecIdForm, TermForm,
+};
+use crate::http::openapi::parameters::{IdempotencyKey, IfMatch, Reveal};
 use crate::http::path::PathOf;
 use crate::http::reply::{Reply, ok};
 use crate::http::state::HttpState;
@@ -25,64 +30,89 @@ pub(super) const REASON_BYTES_MAX: usize = 1_000;
 /// The reason after which an old key opens nothing any more.
 const LEAKED: &str = "leaked";
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = LicenseReason)]
 #[serde(deny_unknown_fields)]
 struct ReasonRequest {
+    #[schema(value_type = Option<ReasonForm>)]
     reason: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = LicenseResume)]
 #[serde(deny_unknown_fields)]
 struct ResumeRequest {
+    #[schema(value_type = Option<ReasonForm>)]
     reason: Option<String>,
     #[serde(default)]
     r#override: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = LicenseAccept)]
 #[serde(deny_unknown_fields)]
 struct AcceptRequest {
+    #[schema(value_type = Option<ReasonForm>)]
     reason: Option<String>,
     /// When the buyer accepted; by default now.
+    #[schema(value_type = Option<InstantForm>)]
     starts_at: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = LicenseReissue)]
 #[serde(deny_unknown_fields)]
 struct ReissueRequest {
+    #[schema(value_type = Option<ReasonForm>)]
     reason: Option<String>,
     keep: Option<KeepRequest>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ExtendRequest {
+    #[schema(value_type = Option<ReasonForm>)]
     reason: Option<String>,
-    /// So long beyond the present end, such as `P7D`.
+    /// So long beyond the present end, such as `P7D`. One of the two is given.
+    #[schema(value_type = Option<TermForm>)]
     by: Option<String>,
     /// To here.
+    #[schema(value_type = Option<InstantForm>)]
     ends_at: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ChangeRequest {
+    #[schema(value_type = Option<ReasonForm>)]
     reason: Option<String>,
-    /// The spec that the license becomes.
+    /// The spec that the license becomes; of the same product.
+    #[schema(value_type = SpecIdForm)]
     spec: String,
     /// How much of it; default 1.
+    #[schema(minimum = 1, maximum = 100_000)]
     quantity: Option<u32>,
 }
 
 /// `all`, `none`, or activation ids.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = KeepActivations)]
 #[serde(untagged)]
 pub(super) enum KeepRequest {
+    #[schema(value_type = KeepWordForm)]
     Word(String),
+    #[schema(value_type = Vec<ActivationIdForm>)]
     These(Vec<String>),
 }
 
-/// `POST /v1/merchant/licenses/{id}/suspend`
+/// Stops a license until it is resumed.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/{id}/suspend",
+    params(("id" = LicenseIdForm, Path), Reveal, IfMatch, IdempotencyKey),
+    request_body = Option<ReasonRequest>,
+    responses((status = 200, body = LicenseAnswer, headers(("ETag" = String))), (status = 409)),
+    security(("token" = [Scope::Support.as_str()])),
+)]
 pub async fn suspend(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -95,7 +125,14 @@ pub async fn suspend(
     .await
 }
 
-/// `POST /v1/merchant/licenses/{id}/resume`
+/// Lets a license go on.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/{id}/resume",
+    params(("id" = LicenseIdForm, Path), Reveal, IfMatch, IdempotencyKey),
+    request_body = Option<ResumeRequest>,
+    responses((status = 200, body = LicenseAnswer, headers(("ETag" = String))), (status = 409)),
+    security(("token" = [Scope::Support.as_str()])),
+)]
 pub async fn resume(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -108,7 +145,14 @@ pub async fn resume(
     .await
 }
 
-/// `POST /v1/merchant/licenses/{id}/revoke`
+/// Ends a license for good.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/{id}/revoke",
+    params(("id" = LicenseIdForm, Path), Reveal, IfMatch, IdempotencyKey),
+    request_body = Option<ReasonRequest>,
+    responses((status = 200, body = LicenseAnswer, headers(("ETag" = String))), (status = 409)),
+    security(("token" = [Scope::Revoke.as_str()])),
+)]
 pub async fn revoke(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -121,7 +165,14 @@ pub async fn revoke(
     .await
 }
 
-/// `POST /v1/merchant/licenses/{id}/reissue`
+/// A new key in the place of the present one.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/{id}/reissue",
+    params(("id" = LicenseIdForm, Path), Reveal, IfMatch, IdempotencyKey),
+    request_body = Option<ReissueRequest>,
+    responses((status = 200, body = LicenseAnswer, headers(("ETag" = String))), (status = 409)),
+    security(("token" = [Scope::Support.as_str()])),
+)]
 pub async fn reissue(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -136,7 +187,14 @@ pub async fn reissue(
     .await
 }
 
-/// `POST /v1/merchant/licenses/{id}/accept`
+/// Records the buyer's acceptance, with which the license begins.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/{id}/accept",
+    params(("id" = LicenseIdForm, Path), Reveal, IfMatch, IdempotencyKey),
+    request_body = Option<AcceptRequest>,
+    responses((status = 200, body = LicenseAnswer, headers(("ETag" = String))), (status = 409)),
+    security(("token" = [Scope::Issue.as_str()])),
+)]
 pub async fn accept(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -150,8 +208,17 @@ pub async fn accept(
     .await
 }
 
-/// `POST /v1/merchant/licenses/{id}/extend`: scope `support` up to 31 days beyond what was bought, with `issue` as well
-/// beyond that.
+/// Moves the end of a license to a later one.
+///
+/// Up to 31 days beyond the end that was bought, however often; beyond that the scope `issue` is needed as well. A later
+/// renewal at the marketplace sets the end that it names.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/{id}/extend",
+    params(("id" = LicenseIdForm, Path), Reveal, IfMatch, IdempotencyKey),
+    request_body = ExtendRequest,
+    responses((status = 200, body = LicenseAnswer, headers(("ETag" = String))), (status = 409)),
+    security(("token" = [Scope::Support.as_str()])),
+)]
 pub async fn extend(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -167,7 +234,14 @@ pub async fn extend(
     .await
 }
 
-/// `POST /v1/merchant/licenses/{id}/change`: scope `issue`.
+/// Makes a license one of another spec of its product, or of more or less of the same; end and term stay.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/{id}/change",
+    params(("id" = LicenseIdForm, Path), Reveal, IfMatch, IdempotencyKey),
+    request_body = ChangeRequest,
+    responses((status = 200, body = LicenseAnswer, headers(("ETag" = String))), (status = 409)),
+    security(("token" = [Scope::Issue.as_str()])),
+)]
 pub async fn change(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,

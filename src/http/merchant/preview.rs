@@ -6,6 +6,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::commands::{KeepRequest, change_spec, extend_to, is_leaked, keep};
 use super::license_answer::{MachinesAnswer, WordedAnswer, machines};
@@ -19,37 +20,52 @@ use crate::http::conditional::etag;
 use crate::http::consequence_wording as wording;
 use crate::http::error::ApiError;
 use crate::http::language::Language;
+use crate::http::openapi::forms::{
+    ActivationIdForm, AmountForm, CommandForm, HolderForm, InstantForm, KeyAfterForm, LicenseIdForm,
+    LicenseStateForm, MachineFateForm, ReasonForm, SpecIdForm, TermForm,
+};
+use crate::http::openapi::parameters::IdempotencyKey;
 use crate::http::path::PathOf;
 use crate::http::reply::{Reply, amount, instant, ok};
 use crate::http::state::HttpState;
 
 /// What is thought of: a command, with its own members and no others.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PreviewRequest {
     /// `suspend`, `resume`, `revoke`, `reissue`, `accept`, `extend` or `change`.
+    #[schema(value_type = CommandForm)]
     command: String,
     /// As the command takes it; `leaked` is what counts, with `reissue`.
+    #[schema(value_type = Option<ReasonForm>)]
     reason: Option<String>,
     /// Of `resume`.
     r#override: Option<bool>,
     /// Of `reissue`.
     keep: Option<KeepRequest>,
     /// Of `accept`.
+    #[schema(value_type = Option<InstantForm>)]
     starts_at: Option<String>,
     /// Of `extend`.
+    #[schema(value_type = Option<TermForm>)]
     by: Option<String>,
     /// Of `extend`.
+    #[schema(value_type = Option<InstantForm>)]
     ends_at: Option<String>,
     /// Of `change`.
+    #[schema(value_type = Option<SpecIdForm>)]
     spec: Option<String>,
     /// Of `change`.
+    #[schema(minimum = 1, maximum = 100_000)]
     quantity: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Consequences)]
 struct ConsequencesAnswer {
+    #[schema(value_type = LicenseIdForm)]
     license_id: String,
+    #[schema(value_type = CommandForm)]
     command: &'static str,
     /// Of the license that this was told of: the command with `If-Match` of it does this, or nothing.
     revision: u64,
@@ -58,8 +74,10 @@ struct ConsequencesAnswer {
     before: OutlineAnswer,
     after: OutlineAnswer,
     machines: Vec<MachineAnswer>,
+    #[schema(value_type = KeyAfterForm)]
     license_key: &'static str,
     /// Software that holds the license key alone runs at most up to here without hearing of it.
+    #[schema(value_type = Option<InstantForm>)]
     key_runs_until: Option<String>,
     quota: Vec<QuotaAfterAnswer>,
     later_calls: Vec<WordedAnswer>,
@@ -68,40 +86,66 @@ struct ConsequencesAnswer {
     summary: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LicenseOutline)]
 struct OutlineAnswer {
+    #[schema(value_type = LicenseStateForm)]
     state: &'static str,
+    #[schema(value_type = SpecIdForm)]
     spec: String,
     machines: MachinesAnswer,
     entitlements: Vec<String>,
+    #[schema(value_type = Option<InstantForm>)]
     ends_at: Option<String>,
+    #[schema(value_type = Vec<HolderForm>)]
     suspended_by: Vec<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = MachineAffected)]
 struct MachineAnswer {
+    #[schema(value_type = ActivationIdForm)]
     activation_id: String,
     name: String,
+    #[schema(value_type = MachineFateForm)]
     fate: &'static str,
     /// When it asks for its next certificate: online it hears of it by then. Null where that time has passed.
+    #[schema(value_type = Option<InstantForm>)]
     asks_at: Option<String>,
     /// Online it hears by the status list by then. Null where its spec ignores status lists.
+    #[schema(value_type = Option<InstantForm>)]
     reads_list_by: Option<String>,
     /// Without a network it runs up to here. Null where it does not stop.
+    #[schema(value_type = Option<InstantForm>)]
     runs_until: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = QuotaAfter)]
 struct QuotaAfterAnswer {
     metric: String,
     unit: String,
+    #[schema(value_type = AmountForm)]
     window_left_before: Box<RawValue>,
+    #[schema(value_type = AmountForm)]
     window_left_after: Box<RawValue>,
+    #[schema(value_type = Option<AmountForm>)]
     left_before: Option<Box<RawValue>>,
+    #[schema(value_type = Option<AmountForm>)]
     left_after: Option<Box<RawValue>>,
 }
 
-/// `POST /v1/merchant/licenses/{id}/preview`: scope `read`; changes nothing.
+/// Tells what a command would bring about, and changes nothing.
+///
+/// Which machines stop, and when each knows of it; what becomes of license key and quota; what later calls of the marketplace
+/// do to it; what nothing brings back. It refuses what the command would refuse.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/{id}/preview",
+    params(("id" = LicenseIdForm, Path), IdempotencyKey),
+    request_body = PreviewRequest,
+    responses((status = 200, body = ConsequencesAnswer, headers(("ETag" = String))), (status = 409)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn preview(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,

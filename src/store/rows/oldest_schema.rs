@@ -16,6 +16,9 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::Product(_)
         | Record::Mapping(_)
         | Record::ApiToken(_)
+        | Record::TokenUse(_)
+        | Record::Session(_)
+        | Record::SignInLink(_)
         | Record::Instance(_)
         | Record::AuthorizationCode(_)
         | Record::PendingLicense(_)
@@ -30,6 +33,7 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::Event(_)
         | Record::Replay(_)
         | Record::Idempotency(_)
+        | Record::KeptAnswer(_)
         | Record::Restore(_)
         | Record::Erasure(_)
         | Record::KeyRing(_)
@@ -44,7 +48,9 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::UsageSum(_)
         | Record::QuotaAccount(_)
         | Record::UsageReport(_)
-        | Record::Reservation(_) => false,
+        | Record::Reservation(_)
+        | Record::SearchTerm(_)
+        | Record::IndexFilling(_) => false,
     };
     newest - u16::from(fits_the_one_before)
 }

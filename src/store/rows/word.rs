@@ -6,9 +6,9 @@ use crate::domain::{
     EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KeyId, KeyRole, KitInterface,
     LicenseId, Marketplace, MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay,
     OrderId, OrderLineId, OurFault, Overage, PackageId, PackageKind, ParameterPlace, ProductId, ReadyRule,
-    RefreshScene, RequestId, ReservationId, ResetWindow, RevocationMode, Scope, Sku, SpecId, SpecKind,
-    StartEvent, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId, UsagePush, WhenFull,
-    WindowAlignment, WorkFault,
+    RefreshScene, RequestId, ReservationId, ResetWindow, RevocationMode, Scope, SessionId, SignInLinkId, Sku,
+    SpecId, SpecKind, StartEvent, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId, UsagePush,
+    WhenFull, WindowAlignment, WorkFault,
 };
 
 /// What the domain reads and writes itself.
@@ -82,6 +82,8 @@ ids!(
     ProductId,
     RequestId,
     ReservationId,
+    SessionId,
+    SignInLinkId,
     Sku,
     SpecId,
     TokenId,
