@@ -4,6 +4,7 @@ mod act_on_license;
 mod activate;
 mod adopt_events;
 mod answer_air_gap_request;
+mod answer_once;
 mod api_tokens;
 mod app;
 mod apply_catalog;
@@ -110,6 +111,7 @@ mod watched_calls;
 pub use act_on_license::{ExtendTo, KeepActivations, LicenseAction};
 pub use activate::{Activate, Activated};
 pub use answer_air_gap_request::{AirGapAnswer, AirGapRequest};
+pub use answer_once::Begun;
 pub use app::{App, Signals, UseCaseError};
 pub use apply_catalog::{
     Applied, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, ApplyMode, Catalog,

@@ -312,6 +312,13 @@ pub enum Listing {
         /// Only those behind this one.
         after: Option<RecordKey>,
     },
+    /// Answers that are kept for requests that may be sent again, of a merchant or of none, likewise.
+    KeptAnswers {
+        /// Whose.
+        owner: Option<MerchantId>,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
     /// Authorization codes of a merchant, likewise.
     AuthorizationCodes {
         /// Whose.

@@ -6,8 +6,8 @@ use crate::domain::{
     Activation, ActivationId, Adoption, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode,
     CallChunk, CallId, ChainBlock, ChainHead, Channel, ChannelId, ChannelNotice, ChannelStanding,
     ClaimDigest, CustomerDigest, Device, Erasure, EventId, EventPlace, HandedOver, HandedOverKey, InstanceId,
-    Instant, JobId, KeyRing, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId, MeterKey,
-    MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId, Places, Product, ProductId, Purchase,
+    Instant, JobId, KeptAnswer, KeyRing, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId,
+    MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId, Places, Product, ProductId, Purchase,
     PurchaseOutcome, QuotaAccount, RefreshScene, Reservation, ReservationId, Restore, SealedEvent,
     SealerLease, SearchTerm, Session, SessionDigest, SignInLink, Sku, Spec, SpecId, StatusFlip, StatusList,
     StatusListNumber, StatusSlot, Subject, TokenDigest, TokenUse, Unsealed, UsageGrant, UsageId, UsageKey,
@@ -90,6 +90,8 @@ pub enum RecordKey {
     Replay(MerchantId, ChannelId, [u8; 32]),
     /// A request of the merchant API that was answered, by the digest of its idempotency key.
     Idempotency(MerchantId, [u8; 32]),
+    /// A request of the merchant API and its answer, below whoever it is about; below none for the server itself.
+    KeptAnswer(Option<MerchantId>, [u8; 32]),
     /// The last restore of this store, if there was one.
     Restore,
     /// The signing keys of a merchant.
@@ -639,6 +641,7 @@ impl Record {
         match self {
             Self::Replay(replay) => Some(replay.until),
             Self::Idempotency(idempotency) => Some(idempotency.until),
+            Self::KeptAnswer(answer) => Some(answer.until),
             Self::AuthorizationCode(code) => code.kept_until(),
             Self::UsageReport(report) => Some(report.until),
             Self::Reservation(reservation) => reservation.remembered_until(),
@@ -741,6 +744,7 @@ records! {
     Adoption(Adoption) = |it| RecordKey::Adoption(it.merchant.clone());
     Replay(Replay) = |it| RecordKey::Replay(it.merchant.clone(), it.channel.clone(), it.digest);
     Idempotency(Idempotency) = |it| RecordKey::Idempotency(it.merchant.clone(), it.key_digest);
+    KeptAnswer(KeptAnswer) = |it| RecordKey::KeptAnswer(it.owner.clone(), it.key_digest);
     Restore(Restore) = |_it| RecordKey::Restore;
     Erasure(Erasure) = |it| RecordKey::Erasure(it.merchant.clone(), it.customer);
     KeyRing(KeyRing) = |it| RecordKey::KeyRing(it.merchant.clone());

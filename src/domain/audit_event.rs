@@ -157,7 +157,8 @@ impl EventKind {
             | Self::ActivationReleased
             | Self::LedgerRefused
             | Self::ActivationConflict => true,
-            Self::OrderRetried
+            Self::LicenseExtended
+            | Self::OrderRetried
             | Self::OrderFetched
             | Self::CatalogCreated
             | Self::CatalogChanged

@@ -67,7 +67,7 @@ pub enum Kind {
     Notice,
     /// Usage: records, their queue, their sums.
     Usage,
-    /// Who is signed in, links that sign in, and when tokens were last used.
+    /// Who is signed in, links that sign in, when tokens were last used, and answers kept for repeated requests.
     Access,
 }
 

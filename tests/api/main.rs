@@ -13,6 +13,7 @@ mod console;
 #[path = "../engines/mod.rs"]
 mod engines;
 mod explanations;
+mod extensions;
 mod failures;
 mod licenses;
 mod offline_material;

@@ -23,6 +23,7 @@ use super::idempotency::IdempotencyRow;
 use super::index_filling::IndexFillingRow;
 use super::instance::InstanceRow;
 use super::job::JobRow;
+use super::kept_answer::KeptAnswerRow;
 use super::key::{raw_key, term_of};
 use super::key_ring::KeyRingRow;
 use super::kit::KitRow;
@@ -53,9 +54,9 @@ use crate::application::record::{
 };
 use crate::domain::{
     Activation, Adoption, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, ChainBlock, ChainHead,
-    Channel, ChannelNotice, ChannelStanding, Device, Erasure, HandedOver, Instant, KeyRing, License,
-    Merchant, Product, Purchase, QuotaAccount, Reservation, Restore, SealedEvent, SealerLease, SearchTerm,
-    Session, SignInLink, Spec, StatusFlip, StatusList, TokenUse, Unsealed, UsageRecord, UsageSum,
+    Channel, ChannelNotice, ChannelStanding, Device, Erasure, HandedOver, Instant, KeptAnswer, KeyRing,
+    License, Merchant, Product, Purchase, QuotaAccount, Reservation, Restore, SealedEvent, SealerLease,
+    SearchTerm, Session, SignInLink, Spec, StatusFlip, StatusList, TokenUse, Unsealed, UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -143,6 +144,7 @@ tables! {
     Adoption = "adoption", schema 1, Adoption as AdoptionRow;
     Replay = "replay", schema 2, Replay as ReplayRow;
     Idempotency = "idempotency", schema 1, Idempotency as IdempotencyRow;
+    KeptAnswer = "kept answer", schema 1, KeptAnswer as KeptAnswerRow;
     Restore = "restore", schema 1, Restore as RestoreRow;
     Erasure = "erasure", schema 1, Erasure as ErasureRow;
     KeyRing = "key ring", schema 1, KeyRing as KeyRingRow;
@@ -245,6 +247,7 @@ impl Table {
             RecordKey::Adoption(..) => Self::Adoption,
             RecordKey::Replay(..) => Self::Replay,
             RecordKey::Idempotency(..) => Self::Idempotency,
+            RecordKey::KeptAnswer(..) => Self::KeptAnswer,
             RecordKey::Restore => Self::Restore,
             RecordKey::Erasure(..) => Self::Erasure,
             RecordKey::KeyRing(..) => Self::KeyRing,
