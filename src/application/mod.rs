@@ -20,6 +20,7 @@ mod decide_use;
 mod disk_room;
 mod erase_customer;
 mod escrow_quota;
+mod event_sending;
 mod explain_license;
 mod explain_progress;
 mod fetch_order;

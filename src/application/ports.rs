@@ -7,15 +7,18 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 pub use super::disk_room::{DiskLevel, DiskState, Urgency};
+pub use super::event_sending::{
+    EventCall, EventSender, OutboundEvent, SealedFault, SecretVault, SendOutcome,
+};
 pub use super::key_keeper::{HeldKey, KeyKeeper, SignedKeySet};
 pub use super::record::Versioned;
 use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
 use super::tell_standing::tell_standing;
 use crate::domain::{
-    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, CustomerDigest, Device,
+    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, CustomerDigest, DeliveryId, Device,
     EventId, InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails,
     OrderId, ProductId, RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
-    UsageKey, UsageRecord,
+    UsageKey, UsageRecord, WebhookId,
 };
 
 /// Revision that means "there is no such record".
@@ -282,6 +285,25 @@ pub enum Listing {
         /// Only greater ones.
         after: Option<CustomerDigest>,
     },
+    /// The endpoints of a merchant.
+    Webhooks(MerchantId),
+    /// How far events were sent to each of them.
+    WebhookProgress(MerchantId),
+    /// What they are sent once more.
+    WebhookReplays(MerchantId),
+    /// The events on their way to an endpoint, in the order of making.
+    PendingDeliveries(MerchantId, WebhookId),
+    /// Those that have ended, the newest first, below the given one.
+    EndedDeliveries {
+        /// Whose.
+        merchant: MerchantId,
+        /// Where to.
+        webhook: WebhookId,
+        /// Only those before this one.
+        before: Option<DeliveryId>,
+    },
+    /// Up to which ends a merchant was told.
+    EndsTold(MerchantId),
     /// Answered reports of usage of a merchant, in no order that means anything, behind the given one.
     UsageReports {
         /// Whose.

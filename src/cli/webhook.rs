@@ -11,7 +11,7 @@ use super::Output;
 use super::json_lines::{self, Answer, Members, text};
 use crate::application::ports::Clock as _;
 use crate::clock::SystemClock;
-use crate::marketplace::generic::signature::{self, Refused, Signed, WebhookSecret};
+use crate::standard_webhooks::signature::{self, Refused, Signed, WebhookSecret};
 
 /// Longest line: a body of 64 KiB in which every byte is written as `\uXXXX`, and room for the rest.
 const LINE_BYTES_MAX: usize = 512 * 1024;

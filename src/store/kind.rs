@@ -64,11 +64,13 @@ pub enum Kind {
     Notice,
     /// Usage: records, their queue, their sums.
     Usage,
+    /// Where events are sent: endpoints, deliveries, of which ends merchants were told.
+    Webhook,
 }
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Activation,
         Self::AppInfo,
         Self::Call,
@@ -98,6 +100,7 @@ impl Kind {
         Self::Standing,
         Self::Supplement,
         Self::Usage,
+        Self::Webhook,
     ];
 
     /// The kinds whose keys are digests, scattered without an order.
@@ -135,6 +138,7 @@ impl Kind {
             Self::Standing => *b"std",
             Self::Notice => *b"ntc",
             Self::Usage => *b"usg",
+            Self::Webhook => *b"whk",
         }
     }
 

@@ -256,7 +256,8 @@ impl State {
             | Kind::Call
             | Kind::Standing
             | Kind::Notice
-            | Kind::Usage => {}
+            | Kind::Usage
+            | Kind::Webhook => {}
         }
         self.position.revision = after.revision;
         self.records.insert(key.clone(), Arc::clone(after));

@@ -1,6 +1,6 @@
 //! Both sides are held to what two independent libraries compute.
 
-use lictor::marketplace::generic::signature::{self, Signed, WebhookSecret};
+use lictor::standard_webhooks::signature::{self, Signed, WebhookSecret};
 use lictor::sandbox::event_shop;
 use secrecy::SecretString;
 use serde_json::Value;

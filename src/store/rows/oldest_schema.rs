@@ -44,7 +44,13 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::UsageSum(_)
         | Record::QuotaAccount(_)
         | Record::UsageReport(_)
-        | Record::Reservation(_) => false,
+        | Record::Reservation(_)
+        | Record::Webhook(_)
+        | Record::WebhookProgress(_)
+        | Record::WebhookReplay(_)
+        | Record::Delivery(_)
+        | Record::EndsTold(_)
+        | Record::CertificateTold(_) => false,
     };
     newest - u16::from(fits_the_one_before)
 }

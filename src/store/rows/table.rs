@@ -40,15 +40,19 @@ use super::status_list::StatusListRow;
 use super::supplement::{SUPPLEMENT_SCHEMA, put_back, supplement_key, take_from};
 use super::usage::{NamedUsageRow, UsageOutboxRow, UsageRecordRow, UsageSumRow, WaitingUsageRow};
 use super::usage_report::UsageReportRow;
+use super::delivery::DeliveryRow;
+use super::ends_told::{CertificateToldRow, EndsToldRow};
+use super::webhook::{WebhookProgressRow, WebhookReplayRow, WebhookRow};
 use crate::application::ports::StoreError;
 use crate::application::record::{
     ClaimTarget, Idempotency, Instance, Job, KitRecord, LicensePlaces, Mapping, NamedUsage, Owned,
     PendingLicense, Record, RecordKey, Replay, Stored, UsageOutbox, UsageReport, Versioned, WaitingUsage,
 };
 use crate::domain::{
-    Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice,
-    ChannelStanding, Device, Erasure, HandedOver, Instant, KeyRing, License, Merchant, Product, Purchase,
-    QuotaAccount, Reservation, Restore, Spec, StatusFlip, StatusList, UsageRecord, UsageSum,
+    Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, CertificateTold, Channel, ChannelNotice,
+    ChannelStanding, Delivery, Device, EndsTold, Erasure, HandedOver, Instant, KeyRing, License, Merchant, Product, Purchase,
+    QuotaAccount, Reservation, Restore, Spec, StatusFlip, StatusList, UsageRecord, UsageSum, Webhook,
+    WebhookProgress, WebhookReplay,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -130,6 +134,12 @@ tables! {
     QuotaAccount = "quota account", schema 1, QuotaAccount as QuotaAccountRow;
     UsageReport = "usage report", schema 1, UsageReport as UsageReportRow;
     Reservation = "reservation", schema 1, Reservation as ReservationRow;
+    Webhook = "webhook", schema 1, Webhook as WebhookRow;
+    WebhookProgress = "webhook progress", schema 1, WebhookProgress as WebhookProgressRow;
+    WebhookReplay = "webhook replay", schema 1, WebhookReplay as WebhookReplayRow;
+    Delivery = "delivery", schema 1, Delivery as DeliveryRow;
+    EndsTold = "ends told", schema 1, EndsTold as EndsToldRow;
+    CertificateTold = "certificate told", schema 1, CertificateTold as CertificateToldRow;
 }
 
 /// A record as the raw store takes it.
@@ -220,6 +230,12 @@ impl Table {
             RecordKey::QuotaAccount(..) => Self::QuotaAccount,
             RecordKey::UsageReport(..) => Self::UsageReport,
             RecordKey::Reservation(..) => Self::Reservation,
+            RecordKey::Webhook(..) => Self::Webhook,
+            RecordKey::WebhookProgress(..) => Self::WebhookProgress,
+            RecordKey::WebhookReplay(..) => Self::WebhookReplay,
+            RecordKey::Delivery { .. } => Self::Delivery,
+            RecordKey::EndsTold(..) => Self::EndsTold,
+            RecordKey::CertificateTold(..) => Self::CertificateTold,
         }
     }
 

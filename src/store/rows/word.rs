@@ -2,12 +2,12 @@
 
 use super::form::Word;
 use crate::domain::{
-    AccessKeyUse, ActivationId, ApiTokenId, Binding, CallId, ChannelId, Charging, Component, CustomerId,
+    AccessKeyUse, ActivationId, ApiTokenId, Binding, CallId, ChannelId, Charging, Component, CustomerId, DeliveryId, DisableCause,
     EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KeyId, KeyRole, KitInterface,
     LicenseId, Marketplace, MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay,
     OrderId, OrderLineId, OurFault, Overage, PackageId, PackageKind, ParameterPlace, ProductId, ReadyRule,
     RefreshScene, RequestId, ReservationId, ResetWindow, RevocationMode, Scope, Sku, SpecId, SpecKind,
-    StartEvent, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId, UsagePush, WhenFull,
+    StartEvent, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId, UsagePush, WebhookEvent, WebhookId, WebhookSecretId, WhenFull,
     WindowAlignment, WorkFault,
 };
 
@@ -68,6 +68,7 @@ ids!(
     CallId,
     ChannelId,
     CustomerId,
+    DeliveryId,
     EventId,
     InstanceId,
     JobId,
@@ -86,6 +87,8 @@ ids!(
     SpecId,
     TokenId,
     UsageId,
+    WebhookId,
+    WebhookSecretId,
 );
 
 words_of_the_domain!(
@@ -116,6 +119,8 @@ words_of_the_domain!(
     StatusPolicy,
     UsageBilling,
     UsagePush,
+    DisableCause,
+    WebhookEvent,
     WhenFull,
     WindowAlignment,
 );
