@@ -12,6 +12,7 @@ use super::progress::Progress;
 use super::{Failure, Output, SettingFlags};
 use crate::clock::SystemClock;
 use crate::config::{SecretResolver, Settings};
+use crate::webhooks::SendRules;
 use crate::service::{
     self, BackupFile, Create, OpenOptions, RestoreError, Restored, ServerSecrets, StorePlace,
 };
@@ -71,6 +72,7 @@ fn restore(
         retention: settings.retention(),
         clock: Arc::new(SystemClock),
         secrets: Arc::new(ServerSecrets(SecretResolver::of_process())),
+        webhooks: SendRules::default(),
     };
     let mut progress = Progress::of("restoring", "records", RECORDS_STEP, json);
     runtime.map_err(failed)?.block_on(service::restore(options, backup, &mut |records| progress.at(records)))

@@ -20,3 +20,5 @@ pub mod outbox;
 pub mod packages;
 pub mod status_lists;
 pub mod usage;
+mod webhook_answer;
+pub mod webhooks;
