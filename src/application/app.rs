@@ -73,6 +73,8 @@ pub struct App {
     pub(super) slots: StatusSlots,
     pub(super) calls: CallLog,
     pub(super) lease_clock: std::sync::Mutex<LeaseClock>,
+    /// When this process began.
+    pub(super) began_at: Instant,
     /// Up to when no entry of a status list was waiting.
     pub(super) lists_current_at: std::sync::Mutex<Instant>,
     /// Merchants whose keys could not be read here when they were last followed.
@@ -103,7 +105,8 @@ impl App {
             Watch { breakers: Arc::clone(&breakers), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
         let orders = Arc::new(WatchedOrders { inner: orders, watch });
         let lease_clock = std::sync::Mutex::new(LeaseClock::starting(clock.now(), clock.elapsed()));
-        let lists_current_at = std::sync::Mutex::new(whole_seconds(clock.now()));
+        let began_at = whole_seconds(clock.now());
+        let lists_current_at = std::sync::Mutex::new(began_at);
         Self {
             store,
             signer,
@@ -115,6 +118,7 @@ impl App {
             slots,
             calls,
             lease_clock,
+            began_at,
             lists_current_at,
             unfollowed: std::sync::Mutex::default(),
             job_lease: usual_lease(),

@@ -17,8 +17,7 @@ use super::tell_standing::tell_standing;
 use crate::domain::{
     Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, CustomerDigest, DeliveryId, Device,
     EventId, InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails,
-    OrderId, ProductId, RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId,
-    UsageKey, UsageRecord, WebhookId,
+    OrderId, ProductId, RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId, UsageKey, UsageRecord, WebhookId, SearchTerm, TermField,
 };
 
 /// Revision that means "there is no such record".
@@ -156,6 +155,21 @@ pub enum Listing {
         /// Only greater ones.
         after: Option<TokenDigest>,
     },
+    /// Sessions of the console whose token is this merchant's, or the server's own, in no order that means anything, behind
+    /// the given one.
+    Sessions {
+        /// Whose.
+        owner: Option<MerchantId>,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
+    /// Sign-in links, likewise.
+    SignInLinks {
+        /// Whose.
+        owner: Option<MerchantId>,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
     /// Licenses, newest first, below the given id.
     Licenses {
         /// Whose.
@@ -181,6 +195,16 @@ pub enum Listing {
     },
     /// The activations of a license, oldest first.
     Activations(MerchantId, LicenseId),
+    /// The activations of all licenses of a merchant that are not older than one, license by license, behind the given
+    /// activation.
+    ActivationsSince {
+        /// Whose.
+        merchant: MerchantId,
+        /// Of this license and later ones.
+        from: LicenseId,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
     /// The device keys of a license's activations, oldest first.
     Devices(MerchantId, LicenseId),
     /// The published lists of a merchant.
@@ -310,6 +334,41 @@ pub enum Listing {
         merchant: MerchantId,
         /// Only those behind this one.
         after: Option<RecordKey>,
+    },
+    /// Search terms of one field that have this value, the newest license first.
+    TermsEqual {
+        /// Whose.
+        merchant: MerchantId,
+        /// Of which field.
+        field: TermField,
+        /// Which value.
+        value: String,
+        /// Only those of this license and older ones.
+        at_most: Option<LicenseId>,
+    },
+    /// Search terms of one field whose value begins so, by value; of one value the oldest license first.
+    TermsLeading {
+        /// Whose.
+        merchant: MerchantId,
+        /// Of which field.
+        field: TermField,
+        /// How it begins.
+        value: String,
+        /// Only those behind this one.
+        after: Option<SearchTerm>,
+    },
+    /// Search terms of one field with a value from `from`, up to and not at `to`, likewise.
+    TermsBetween {
+        /// Whose.
+        merchant: MerchantId,
+        /// Of which field.
+        field: TermField,
+        /// The least value.
+        from: String,
+        /// Above the greatest value.
+        to: String,
+        /// Only those behind this one.
+        after: Option<SearchTerm>,
     },
 }
 

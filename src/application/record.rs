@@ -1,14 +1,14 @@
 //! What is stored, in domain words: one record per noun, found by a typed key.
 
+use chrono::TimeDelta;
+
 use crate::domain::{
     Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk,
     CallId, CertificateTold, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, CustomerDigest, Delivery, DeliveryId, Device, EndsTold, Erasure,
     EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeyRing, KitInterface, License,
     LicenseId, Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef,
     PackageId, Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene,
-    Reservation, ReservationId, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber,
-    StatusSlot, TokenDigest, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, Webhook, WebhookId,
-    WebhookProgress, WebhookReplay, authorization_code,
+    Reservation, ReservationId, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, Webhook, WebhookId, WebhookProgress, WebhookReplay, authorization_code, Session, SessionDigest, SignInLink, TokenUse, SearchTerm,
 };
 
 /// The key of one record.
@@ -26,6 +26,12 @@ pub enum RecordKey {
     Mapping(MerchantId, MarketplaceCode),
     /// An API token, by the digest of its text.
     ApiToken(TokenDigest),
+    /// When an API token was last used.
+    TokenUse(TokenDigest),
+    /// A session of the console, below the merchant whose token opened it; below none for the server's own.
+    Session(Option<MerchantId>, SessionDigest),
+    /// A link that opens a session once, likewise.
+    SignInLink(Option<MerchantId>, SessionDigest),
     /// A purchase.
     Purchase(OrderLineKey),
     /// Which purchase an instance id means.
@@ -145,6 +151,10 @@ pub enum RecordKey {
     EndsTold(MerchantId, u16),
     /// Of which end of the served certificate a merchant was told.
     CertificateTold(MerchantId),
+    /// A word by which a license is found; all of it is the key.
+    SearchTerm(SearchTerm),
+    /// How far the search index was filled.
+    IndexFilling,
 }
 
 /// A counter that many commits add to.
@@ -518,6 +528,38 @@ pub struct PendingLicense {
     pub purchase: OrderLineKey,
 }
 
+/// How far the search index was filled with what is not written by this version: servers of an earlier one may run beside
+/// it, or have run before it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IndexFilling {
+    /// Of the pass that goes on: when it began, and the last place that it has looked at. None between two passes.
+    pub under_way: Option<FillingPass>,
+    /// When the last pass that looked at everything began and ended.
+    pub complete: Option<(Instant, Instant)>,
+}
+
+impl IndexFilling {
+    /// Whether all is in the index: everything was looked at, and not so long ago that an earlier version may have run
+    /// since.
+    pub fn is_complete(&self, now: Instant) -> bool {
+        self.complete.is_some_and(|(_, ended_at)| now - ended_at < INDEX_STAYS_COMPLETE)
+    }
+}
+
+/// How long after a pass the index counts as complete: longer than from one pass to the next.
+pub const INDEX_STAYS_COMPLETE: TimeDelta = TimeDelta::hours(3);
+
+/// A pass over everything that the search index is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FillingPass {
+    /// When it began.
+    pub began_at: Instant,
+    /// The merchant whose records it looks at; those before it in order are done.
+    pub merchant: MerchantId,
+    /// The oldest license of it that was looked at.
+    pub before: Option<LicenseId>,
+}
+
 /// Which license a claim code means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimTarget {
@@ -592,12 +634,15 @@ impl Record {
             Self::AuthorizationCode(code) => code.kept_until(),
             Self::UsageReport(report) => Some(report.until),
             Self::Reservation(reservation) => reservation.remembered_until(),
+            Self::Session(session) => Some(session.ends_at()),
+            Self::SignInLink(link) => Some(link.expires_at),
             Self::Merchant(_)
             | Self::Product(_)
             | Self::Spec(_)
             | Self::Channel(_)
             | Self::Mapping(_)
             | Self::ApiToken(_)
+            | Self::TokenUse(_)
             | Self::Purchase(_)
             | Self::Instance(_)
             | Self::PendingLicense(_)
@@ -630,7 +675,9 @@ impl Record {
             | Self::WebhookReplay(_)
             | Self::Delivery(_)
             | Self::EndsTold(_)
-            | Self::CertificateTold(_) => None,
+            | Self::CertificateTold(_)
+            | Self::SearchTerm(_)
+            | Self::IndexFilling(_) => None,
         }
     }
 }
@@ -650,6 +697,9 @@ records! {
     Channel(Owned<Channel>) = |it| RecordKey::Channel(it.merchant.clone(), it.value.id.clone());
     Mapping(Mapping) = |it| RecordKey::Mapping(it.merchant.clone(), it.code.clone());
     ApiToken(ApiToken) = |it| RecordKey::ApiToken(it.digest);
+    TokenUse(TokenUse) = |it| RecordKey::TokenUse(it.token);
+    Session(Session) = |it| RecordKey::Session(it.owner.merchant().cloned(), it.digest);
+    SignInLink(SignInLink) = |it| RecordKey::SignInLink(it.owner.merchant().cloned(), it.digest);
     Purchase(Purchase) = |it| RecordKey::Purchase(it.key.clone());
     Instance(Instance) = |it| {
         RecordKey::Instance(it.purchase.merchant.clone(), it.purchase.marketplace, it.id.clone())
@@ -738,4 +788,6 @@ records! {
     };
     EndsTold(EndsTold) = |it| RecordKey::EndsTold(it.merchant.clone(), it.days);
     CertificateTold(CertificateTold) = |it| RecordKey::CertificateTold(it.merchant.clone());
+    SearchTerm(SearchTerm) = |it| RecordKey::SearchTerm(it.clone());
+    IndexFilling(IndexFilling) = |_it| RecordKey::IndexFilling;
 }

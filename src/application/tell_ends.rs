@@ -25,7 +25,8 @@ impl App {
     /// of how many. Only merchants are told that have an endpoint which asks for it, from then on.
     pub async fn tell_ends(&self) -> Result<usize, UseCaseError> {
         let mut told = 0;
-        if self.outbound.is_none() {
+        // What the search index does not have yet would never be told of: the marks would go past it.
+        if self.outbound.is_none() || !self.index_is_complete().await? {
             return Ok(told);
         }
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, MERCHANTS_MAX).await? {

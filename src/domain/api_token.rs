@@ -39,6 +39,16 @@ pub enum TokenOwner {
     Server,
 }
 
+impl TokenOwner {
+    /// The merchant, if it is one's.
+    pub fn merchant(&self) -> Option<&MerchantId> {
+        match self {
+            Self::Merchant(merchant) => Some(merchant),
+            Self::Server => None,
+        }
+    }
+}
+
 /// A bearer token of the merchant API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiToken {

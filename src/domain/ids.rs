@@ -84,6 +84,21 @@ macro_rules! own_id {
         });
 
         impl $name {
+            /// The least id above this one.
+            pub fn following(&self) -> Self {
+                let mut rest = self.0.as_bytes()[$prefix.len()..].to_vec();
+                for digit in rest.iter_mut().rev() {
+                    match BASE62.iter().position(|known| known == digit).and_then(|at| BASE62.get(at + 1)) {
+                        Some(next) => {
+                            *digit = *next;
+                            break;
+                        }
+                        None => *digit = BASE62[0],
+                    }
+                }
+                Self(format!("{}{}", $prefix, String::from_utf8_lossy(&rest)))
+            }
+
             /// What every id of this kind starts with.
             pub const PREFIX: &'static str = $prefix;
 
@@ -139,6 +154,10 @@ own_id!(/// One signed token (`jti`).
     TokenId, "jti_");
 own_id!(/// An API token, as shown in lists.
     ApiTokenId, "tok_");
+own_id!(/// Somebody at work in the console.
+    SessionId, "ses_");
+own_id!(/// A link that opens a session once.
+    SignInLinkId, "lnk_");
 own_id!(/// A call at a production address.
     CallId, "cal_");
 own_id!(/// Something that a merchant should know of a channel.

@@ -40,6 +40,8 @@ mod refund;
 mod refusal;
 mod reservation;
 mod restore;
+mod session;
+mod search_term;
 mod spec;
 mod status_list;
 mod term;
@@ -117,6 +119,13 @@ pub use reservation::{
     RESERVATION_DEFAULT_SECS, RESERVATION_MAX_SECS, Reservation, ReservationState, ReservedPart, SettledPart,
 };
 pub use restore::Restore;
+pub use session::{
+    Narrowed, SESSION_IDLE, SESSION_LONGEST, SESSION_STEP, SIGN_IN_LINK_DEFAULT_SECS, SIGN_IN_LINK_MAX_SECS,
+    Session, SessionDigest, SignInLink, TokenUse,
+pub use search_term::{
+    KEY_TAIL_CHARS, NEVER_VALUE, SearchTerm, TERM_BYTES_MAX, TermField, TermState, folded, instant_of_value,
+    instant_value, month_value, term_value,
+};
 pub use spec::{
     Binding, Enforcement, MachineLimit, MachinePolicy, Multiply, OfflinePolicy, Spec, SpecKind, SpecTerm,
     Starts, StatusPolicy, WhenFull,

@@ -11,7 +11,7 @@ use crate::domain::{Actor, ApiToken, MerchantId, Refusal, Scope, TokenDigest, To
 
 const MERCHANT: HeaderName = HeaderName::from_static("lictor-merchant");
 /// Longest bearer token that is looked at, in bytes.
-const TOKEN_BYTES_MAX: usize = 512;
+pub(super) const TOKEN_BYTES_MAX: usize = 512;
 
 /// Somebody whose token is live, acting for one merchant.
 #[derive(Debug, Clone)]

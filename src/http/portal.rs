@@ -5,7 +5,6 @@
 //! forged requests of other sites: a browser adds nothing by itself, and another site does not know the code. All of it
 //! works without JavaScript, and none is allowed.
 
-mod form;
 mod pages;
 mod words;
 
@@ -16,11 +15,11 @@ use axum::response::{IntoResponse, Response};
 use license_token::TokenType;
 use license_token::armour::{self, REQUEST_FILE_MAX_BYTES};
 
-use self::form::{Form, NoForm};
 use self::pages::{Entry, Head, LicensePage, ReleasePage, ResponsePage};
 use self::words::Words;
 use super::air_gap::{Carried, CarriedFault, response_file};
 use super::error::ApiError;
+use super::form::{Form, NoForm};
 use super::language::Language;
 use super::state::HttpState;
 use super::wording;

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -12,8 +12,8 @@ use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::{
-    activations, air_gap, backup, claims, health, keysets, marketplace, merchant, metrics, moving, portal,
-    status_lists, usage, validate,
+    activations, air_gap, backup, claims, health, keysets, marketplace, merchant, metrics, moving, openapi,
+    portal, sessions, sign_in, status_lists, usage, validate,
 };
 
 /// All of the service.
@@ -26,6 +26,7 @@ pub fn router(state: HttpState) -> Router {
         )
         .merge(within(limits.apply_body_bytes, apply_files()))
         .merge(within(merchant::usage::BODY_BYTES_MAX, usage_records()))
+        .merge(within(limits.body_bytes, console().layer(from_fn(sessions::remember_wanted))))
         .merge(within(limits.body_bytes, everything_else()))
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
@@ -59,11 +60,19 @@ fn usage_records() -> Router<HttpState> {
         .route("/v1/usage", post(usage::report))
 }
 
+/// For people of merchants, behind a session.
+fn console() -> Router<HttpState> {
+    Router::new()
+        .route("/console/sign-in", get(sign_in::show).post(sign_in::sign_in))
+        .route("/console/sign-out", post(sign_in::sign_out))
+        .route("/console/merchants", get(sign_in::merchants).post(sign_in::choose_merchant))
+}
+
 fn everything_else() -> Router<HttpState> {
     Router::new()
         // Client software
         .route("/v1/activations", post(activations::activate))
-        .route("/v1/activations/{id}", delete(activations::release))
+        .route("/v1/activations/{id}", delete(activations::delete))
         .route("/v1/activations/{id}/renew", post(activations::renew))
         .route("/v1/activations/{id}/release", post(activations::release))
         .route("/v1/air-gap", post(air_gap::answer))
@@ -147,6 +156,8 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/server/move/pause", post(moving::pause))
         .route("/v1/server/move/resume", post(moving::resume))
         .route("/v1/server/move/leave", post(moving::leave))
+        // The API, described
+        .route("/openapi.json", get(openapi::show))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

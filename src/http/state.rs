@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::call_metrics::CallMetrics;
 use super::explain_budget::ExplainBudget;
+use super::sign_in::SignInBrake;
 use super::verifying_keys::VerifyingKeys;
 use crate::application::ports::{Backups, IdSource, Moves, SecretSource, Store, find};
 use crate::application::record::{Owned, RecordKey, Versioned};
@@ -77,6 +78,7 @@ pub struct Inner {
     pub(super) keys: VerifyingKeys,
     pub(super) calls: CallMetrics,
     pub(super) explaining: ExplainBudget,
+    pub(super) brake: SignInBrake,
 }
 
 impl Deref for Inner {
@@ -99,7 +101,8 @@ impl HttpState {
     /// Takes the parts and loads the verifying keys of every merchant.
     pub async fn load(parts: HttpParts) -> Result<Self, UseCaseError> {
         let (calls, explaining) = (CallMetrics::default(), ExplainBudget::default());
-        let state = Self(Arc::new(Inner { parts, keys: VerifyingKeys::default(), calls, explaining }));
+        let (keys, brake) = (VerifyingKeys::default(), SignInBrake::default());
+        let state = Self(Arc::new(Inner { parts, keys, calls, explaining, brake }));
         state.reload_keys().await?;
         Ok(state)
     }

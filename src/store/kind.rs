@@ -66,11 +66,14 @@ pub enum Kind {
     Usage,
     /// Where events are sent: endpoints, deliveries, of which ends merchants were told.
     Webhook,
+    /// Who is signed in, links that sign in, and when tokens were last used.
+    Access,
 }
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
+        Self::Access,
         Self::Activation,
         Self::AppInfo,
         Self::Call,
@@ -139,6 +142,7 @@ impl Kind {
             Self::Notice => *b"ntc",
             Self::Usage => *b"usg",
             Self::Webhook => *b"whk",
+            Self::Access => *b"acc",
         }
     }
 

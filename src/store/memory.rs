@@ -257,7 +257,8 @@ impl State {
             | Kind::Standing
             | Kind::Notice
             | Kind::Usage
-            | Kind::Webhook => {}
+            | Kind::Webhook
+            | Kind::Access => {}
         }
         self.position.revision = after.revision;
         self.records.insert(key.clone(), Arc::clone(after));

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::application::App;
+use crate::application::ports::StoreError;
+use crate::application::{App, Filled, UseCaseError};
 use crate::domain::{Instant, MerchantId, WebhookId};
 use crate::telemetry::CERTIFICATE_EXPIRY;
 
@@ -44,6 +45,10 @@ const ENDPOINTS_AT_ONCE: usize = 32;
 const BETWEEN_END_LOOKS: Duration = Duration::from_secs(60);
 /// From one look at the clock to the next: a jump is noticed this soon.
 const BETWEEN_CLOCK_READINGS: Duration = Duration::from_secs(10);
+/// Pause between two looks at licenses that the search index may not have, and from one look whether a pass is due to the
+/// next.
+const BETWEEN_FILLINGS: Duration = Duration::from_millis(20);
+const BETWEEN_FILLING_PASSES: Duration = Duration::from_secs(60);
 /// Wait after a fault of the store.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 /// A change is in its status list this soon, also where the process that made it ended before it told its own worker: an
@@ -74,6 +79,7 @@ impl Workers {
         tasks.spawn(watch_clock(Arc::clone(app), stopped.clone()));
         tasks.spawn(send_events(Arc::clone(app), stopped.clone()));
         tasks.spawn(tell_ends(Arc::clone(app), stopped.clone()));
+        tasks.spawn(fill_index(Arc::clone(app), stopped.clone()));
         tasks.spawn(keep_calls(Arc::clone(app), stopped));
         Self { stop, tasks }
     }
@@ -295,6 +301,32 @@ async fn roll_up(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
         }
         tokio::select! {
             () = tokio::time::sleep(BETWEEN_ROLL_UPS) => {}
+            _ = stopped.changed() => {}
+        }
+    }
+}
+
+/// Fills the search index: some licenses, a pause, the next ones.
+async fn fill_index(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let mut was_well = true;
+    while !*stopped.borrow() {
+        let filled = app.fill_index().await;
+        let pause = match &filled {
+            Ok(Filled::Some) => BETWEEN_FILLINGS,
+            Ok(Filled::All) => BETWEEN_FILLING_PASSES,
+            // Another server was faster, or a license changed meanwhile.
+            Err(UseCaseError::Store(StoreError::Conflict)) => BETWEEN_FILLINGS,
+            Err(error) => {
+                // Said once, not every second.
+                if was_well {
+                    tracing::error!(error = %error, "the search index could not be filled");
+                }
+                AFTER_FAULT
+            }
+        };
+        was_well = filled.is_ok();
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
             _ = stopped.changed() => {}
         }
     }

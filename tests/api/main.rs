@@ -16,6 +16,7 @@ mod failures;
 mod licenses;
 mod offline_material;
 mod older_families;
+mod openapi;
 mod packages;
 mod places;
 mod portal;

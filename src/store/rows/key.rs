@@ -9,8 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::application::ports::StoreError;
 use crate::application::record::{CounterKey, Lane, MarketplaceCode, Rank, RecordKey, UsedHour};
 use crate::domain::{
-    ChannelId, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace, MerchantId, MeterKey, OrderId,
-    OrderLineKey, PackageId, ResetWindow, StatusSlot, WebhookId, WindowAlignment,
+    ChannelId, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace, MerchantId, MeterKey, OrderId, OrderLineKey, PackageId, ResetWindow, StatusSlot, WebhookId, WindowAlignment, ActivationId, SearchTerm, TermField, UUID_TEXT_CHARS,
 };
 use crate::store::{KeyError, KeyRange, Kind, RecordKey as RawKey};
 
@@ -38,6 +37,8 @@ const META_RESTORE: &[u8] = b"restore";
 /// Below the merchant, and so never beside the installation's own.
 const META_KEY_RING: &[u8] = b"keys";
 pub(super) const META_ERASURE: &[u8] = b"erased/";
+/// How far the search index was filled.
+const META_INDEX_FILLING: &[u8] = b"index-filling";
 /// First own part of each thing about usage.
 pub(super) const USAGE_RECORD: &[u8] = b"record\0";
 pub(super) const USAGE_WAITING: &[u8] = b"waiting\0";
@@ -57,8 +58,15 @@ const QUOTA_ACCOUNT: &[u8] = b"account\0";
 const QUOTA_METER: &[u8] = b"meter\0";
 const QUOTA_HOUR: &[u8] = b"hour\0";
 pub(super) const QUOTA_REPORT: &[u8] = b"report\0";
+/// First own part of each thing about access.
+pub(super) const ACCESS_SESSION: &[u8] = b"session\0";
+pub(super) const ACCESS_LINK: &[u8] = b"link\0";
+const ACCESS_USE: &[u8] = b"use\0";
 /// First own part of the index of licenses that are not minted yet.
 pub(super) const INDEX_PENDING: &[u8] = b"pending\0";
+/// First own part of the words by which licenses are found. Among the look-up keys and no kind of its own: programs that
+/// know no search read and move them as they are.
+const INDEX_TERM: &[u8] = b"term\0";
 
 /// Where a record lies.
 pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
@@ -67,6 +75,13 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             (INSTALLATION, Kind::Catalog, joined(&[CATALOG_MERCHANT, id.as_str().as_bytes()]))
         }
         RecordKey::ApiToken(digest) => (INSTALLATION, Kind::Catalog, joined(&[CATALOG_TOKEN, digest])),
+        RecordKey::TokenUse(digest) => (INSTALLATION, Kind::Access, joined(&[ACCESS_USE, digest])),
+        RecordKey::Session(owner, digest) => {
+            (merchant_or_installation(owner.as_ref()), Kind::Access, joined(&[ACCESS_SESSION, digest]))
+        }
+        RecordKey::SignInLink(owner, digest) => {
+            (merchant_or_installation(owner.as_ref()), Kind::Access, joined(&[ACCESS_LINK, digest]))
+        }
         RecordKey::Product(merchant, id) => {
             (merchant.as_str(), Kind::Catalog, joined(&[CATALOG_PRODUCT, id.as_str().as_bytes()]))
         }
@@ -200,8 +215,15 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
         RecordKey::CertificateTold(merchant) => {
             (merchant.as_str(), Kind::Webhook, WEBHOOK_CERTIFICATE_TOLD.to_vec())
         }
+        RecordKey::SearchTerm(term) => (term.merchant.as_str(), Kind::Index, own_of_term(term)),
+        RecordKey::IndexFilling => (INSTALLATION, Kind::Meta, META_INDEX_FILLING.to_vec()),
     };
     RawKey::new(merchant, kind, own).map_err(|error| no_key(&error))
+}
+
+/// The merchant part of what is a merchant's, or the installation's own.
+pub(super) fn merchant_or_installation(owner: Option<&MerchantId>) -> &str {
+    owner.map_or(INSTALLATION, MerchantId::as_str)
 }
 
 /// Where a counter lies.
@@ -308,6 +330,55 @@ pub(super) fn own_of_queue(channel: &ChannelId) -> Vec<u8> {
 pub(super) fn own_of_deliveries(webhook: &WebhookId, ended: bool) -> Vec<u8> {
     let lists = if ended { WEBHOOK_ENDED } else { WEBHOOK_PENDING };
     joined(&[lists, webhook.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the search terms of one field start with whose value begins so.
+pub(super) fn own_of_leading(field: TermField, value: &str) -> Vec<u8> {
+    joined(&[INDEX_TERM, &[letter_of(field)], value.as_bytes()])
+}
+
+/// What the search terms of one field start with that have this value, and those of no other.
+pub(super) fn own_of_value(field: TermField, value: &str) -> Vec<u8> {
+    joined(&[&own_of_leading(field, value), &[PART_END]])
+}
+
+fn own_of_term(term: &SearchTerm) -> Vec<u8> {
+    let activation = term.activation.as_ref().map_or("", |activation| activation.as_str());
+    let license = term.license.as_str().as_bytes();
+    joined(&[&own_of_value(term.field, &term.value), license, activation.as_bytes()])
+}
+
+/// The term that all of a key is.
+pub(super) fn term_of(key: &RawKey) -> Option<SearchTerm> {
+    let (letter, rest) = key.own().strip_prefix(INDEX_TERM)?.split_first()?;
+    let field = TermField::ALL.into_iter().find(|field| letter_of(*field) == *letter)?;
+    let end = rest.iter().position(|byte| *byte == PART_END)?;
+    let value = std::str::from_utf8(&rest[..end]).ok()?.to_owned();
+    let (license, activation) = std::str::from_utf8(&rest[end + 1..])
+        .ok()?
+        .split_at_checked(LicenseId::PREFIX.len() + UUID_TEXT_CHARS)?;
+    let activation = if activation.is_empty() { None } else { Some(ActivationId::parse(activation).ok()?) };
+    let merchant = MerchantId::parse(key.merchant()).ok()?;
+    Some(SearchTerm { merchant, field, value, license: LicenseId::parse(license).ok()?, activation })
+}
+
+/// Part of the stored format: a letter never changes its meaning.
+fn letter_of(field: TermField) -> u8 {
+    match field {
+        TermField::Order => b'o',
+        TermField::Instance => b'i',
+        TermField::Customer => b'c',
+        TermField::Label => b'l',
+        TermField::Machine => b'm',
+        TermField::Key => b'k',
+        TermField::Product => b'p',
+        TermField::Spec => b's',
+        TermField::Sku => b'u',
+        TermField::State => b't',
+        TermField::Ends => b'e',
+        TermField::EndsIn => b'n',
+        TermField::Env => b'v',
+    }
 }
 
 /// What the purchases of one order start with, and those of no other.

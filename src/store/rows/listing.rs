@@ -1,11 +1,7 @@
 //! Which keys a listing goes over, and in which direction.
 
 use super::key::{
-    CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING,
-    INSTALLATION, META_ERASURE, QUOTA_REPORT, USAGE_RECORD, WEBHOOK_ENDPOINT, WEBHOOK_ENDS_TOLD,
-    WEBHOOK_PROGRESS, WEBHOOK_REPLAY, misplaced_jobs, no_key, own_of_calls, own_of_channel,
-    own_of_deliveries, own_of_lane, own_of_license, own_of_merchants_jobs, own_of_metered, own_of_order,
-    own_of_queue, raw_key, sortable_millis,
+    CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING, INSTALLATION, META_ERASURE, QUOTA_REPORT, USAGE_RECORD, WEBHOOK_ENDPOINT, WEBHOOK_ENDS_TOLD, WEBHOOK_PROGRESS, WEBHOOK_REPLAY, misplaced_jobs, no_key, own_of_calls, own_of_channel, own_of_deliveries, own_of_lane, own_of_license, own_of_merchants_jobs, own_of_metered, own_of_order, own_of_queue, raw_key, sortable_millis, ACCESS_LINK, ACCESS_SESSION, merchant_or_installation, own_of_leading, own_of_value,
 };
 use super::table::Table;
 use crate::application::ports::{Listing, StoreError};
@@ -37,6 +33,14 @@ impl Scan {
                     }
                     None => Ok(scan),
                 }
+            }
+            Listing::Sessions { owner, after } => {
+                let owner = merchant_or_installation(owner.as_ref());
+                forward(Table::Session, owner, Kind::Access, ACCESS_SESSION)?.behind(after.as_ref())
+            }
+            Listing::SignInLinks { owner, after } => {
+                let owner = merchant_or_installation(owner.as_ref());
+                forward(Table::SignInLink, owner, Kind::Access, ACCESS_LINK)?.behind(after.as_ref())
             }
             Listing::Jobs => jobs(),
             // Those that an earlier build kept here with a lane are moved at the start.
@@ -79,6 +83,12 @@ impl Scan {
             }
             Listing::Activations(merchant, license) => {
                 forward(Table::Activation, merchant.as_str(), Kind::Activation, &own_of_license(license))
+            }
+            Listing::ActivationsSince { merchant, from, after } => {
+                let scan = forward(Table::Activation, merchant.as_str(), Kind::Activation, &[])?;
+                let earlier = KeyRange::between(merchant.as_str(), Kind::Activation, [], from.as_str());
+                let range = scan.range.beyond(&earlier.map_err(|error| no_key(&error))?);
+                Self { range, ..scan }.behind(after.as_ref())
             }
             Listing::Devices(merchant, license) => {
                 forward(Table::Device, merchant.as_str(), Kind::Escrow, &own_of_license(license))
@@ -166,6 +176,30 @@ impl Scan {
             Listing::UsageReports { merchant, after } => {
                 forward(Table::UsageReport, merchant.as_str(), Kind::Quota, QUOTA_REPORT)?
                     .behind(after.as_ref())
+            }
+            Listing::TermsEqual { merchant, field, value, at_most } => {
+                let own = own_of_value(*field, value);
+                let Some(license) = at_most else {
+                    let all = forward(Table::SearchTerm, merchant.as_str(), Kind::Index, &own)?;
+                    return all.newest_first(None);
+                };
+                let end = [&own[..], license.as_str().as_bytes(), &[u8::MAX]].concat();
+                let range = KeyRange::between(merchant.as_str(), Kind::Index, own, end);
+                let range = range.map_err(|error| no_key(&error))?;
+                Ok(Self { table: Table::SearchTerm, range, direction: Direction::Reverse })
+            }
+            Listing::TermsLeading { merchant, field, value, after } => {
+                let after = after.clone().map(RecordKey::SearchTerm);
+                let own = own_of_leading(*field, value);
+                forward(Table::SearchTerm, merchant.as_str(), Kind::Index, &own)?.behind(after.as_ref())
+            }
+            Listing::TermsBetween { merchant, field, from, to, after } => {
+                let (from, to) = (own_of_leading(*field, from), own_of_leading(*field, to));
+                let to = to.max(from.clone());
+                let range = KeyRange::between(merchant.as_str(), Kind::Index, from, to);
+                let range = range.map_err(|error| no_key(&error))?;
+                let scan = Self { table: Table::SearchTerm, range, direction: Direction::Forward };
+                scan.behind(after.clone().map(RecordKey::SearchTerm).as_ref())
             }
         }
     }

@@ -16,6 +16,9 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::Product(_)
         | Record::Mapping(_)
         | Record::ApiToken(_)
+        | Record::TokenUse(_)
+        | Record::Session(_)
+        | Record::SignInLink(_)
         | Record::Instance(_)
         | Record::AuthorizationCode(_)
         | Record::PendingLicense(_)
@@ -50,7 +53,9 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::WebhookReplay(_)
         | Record::Delivery(_)
         | Record::EndsTold(_)
-        | Record::CertificateTold(_) => false,
+        | Record::CertificateTold(_)
+        | Record::SearchTerm(_)
+        | Record::IndexFilling(_) => false,
     };
     newest - u16::from(fits_the_one_before)
 }

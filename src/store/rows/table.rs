@@ -17,9 +17,10 @@ use super::erasure::ErasureRow;
 use super::event::AuditEventRow;
 use super::handed_over::HandedOverRow;
 use super::idempotency::IdempotencyRow;
+use super::index_filling::IndexFillingRow;
 use super::instance::InstanceRow;
 use super::job::JobRow;
-use super::key::raw_key;
+use super::key::{raw_key, term_of};
 use super::key_ring::KeyRingRow;
 use super::kit::KitRow;
 use super::license::LicenseRow;
@@ -34,6 +35,7 @@ use super::quota_account::QuotaAccountRow;
 use super::replay::ReplayRow;
 use super::reservation::ReservationRow;
 use super::restore::RestoreRow;
+use super::session::{SessionRow, SignInLinkRow, TokenUseRow};
 use super::spec::OwnedSpecRow;
 use super::status_flip::StatusFlipRow;
 use super::status_list::StatusListRow;
@@ -45,36 +47,40 @@ use super::ends_told::{CertificateToldRow, EndsToldRow};
 use super::webhook::{WebhookProgressRow, WebhookReplayRow, WebhookRow};
 use crate::application::ports::StoreError;
 use crate::application::record::{
-    ClaimTarget, Idempotency, Instance, Job, KitRecord, LicensePlaces, Mapping, NamedUsage, Owned,
-    PendingLicense, Record, RecordKey, Replay, Stored, UsageOutbox, UsageReport, Versioned, WaitingUsage,
+    ClaimTarget, Idempotency, IndexFilling, Instance, Job, KitRecord, LicensePlaces, Mapping, NamedUsage,
+    Owned, PendingLicense, Record, RecordKey, Replay, Stored, UsageOutbox, UsageReport, Versioned,
+    WaitingUsage,
 };
 use crate::domain::{
-    Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, CertificateTold, Channel, ChannelNotice,
-    ChannelStanding, Delivery, Device, EndsTold, Erasure, HandedOver, Instant, KeyRing, License, Merchant, Product, Purchase,
-    QuotaAccount, Reservation, Restore, Spec, StatusFlip, StatusList, UsageRecord, UsageSum, Webhook,
-    WebhookProgress, WebhookReplay,
+    Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, CertificateTold, Channel, ChannelNotice, ChannelStanding, Delivery, Device, EndsTold, Erasure, HandedOver, Instant, KeyRing, License, Merchant, Product, Purchase, QuotaAccount, Reservation, Restore, Spec, StatusFlip, StatusList, UsageRecord, UsageSum, Webhook, WebhookProgress, WebhookReplay, Session, SignInLink, TokenUse, SearchTerm,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
 macro_rules! tables {
-    ($($table:ident = $name:literal, schema $schema:literal, $noun:ty as $row:ty;)+) => {
+    (
+        { $($table:ident = $name:literal, schema $schema:literal, $noun:ty as $row:ty;)+ }
+        { $($keyed:ident = $keyed_name:literal;)+ }
+    ) => {
         /// A kind of record.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(in crate::store) enum Table { $($table),+ }
+        pub(in crate::store) enum Table { $($table,)+ $($keyed),+ }
 
         impl Table {
             /// As errors name it.
             fn name(self) -> &'static str {
-                match self { $(Self::$table => $name),+ }
+                match self { $(Self::$table => $name,)+ $(Self::$keyed => $keyed_name),+ }
             }
 
             /// The newest schema: what is read, and written where no older one holds it all.
             fn schema(self) -> u16 {
-                match self { $(Self::$table => $schema),+ }
+                match self { $(Self::$table => $schema,)+ $(Self::$keyed => 1),+ }
             }
 
             fn of(record: &Record) -> Self {
-                match record { $(Record::$table(_) => Self::$table),+ }
+                match record {
+                    $(Record::$table(_) => Self::$table,)+
+                    $(Record::$keyed(_) => Self::$keyed),+
+                }
             }
 
             fn write(self, record: Record) -> Result<Vec<u8>, String> {
@@ -82,13 +88,18 @@ macro_rules! tables {
                     $(Self::$table => match <$noun>::from_record(record) {
                         Some(noun) => to_body(&<$row>::from(noun)),
                         None => Err("it is a record of another table".to_owned()),
-                    }),+
+                    },)+
+                    // All of it is in its key.
+                    $(Self::$keyed => Ok(Vec::new())),+
                 }
             }
 
-            fn read(self, body: &[u8]) -> Result<Record, String> {
+            fn read(self, key: &RawKey, body: &[u8]) -> Result<Record, String> {
                 match self {
-                    $(Self::$table => from_body::<$row>(body).map(|row| <$noun>::from(row).into_record())),+
+                    $(Self::$table => {
+                        from_body::<$row>(body).map(|row| <$noun>::from(row).into_record())
+                    })+
+                    $(Self::$keyed => read_key(key)),+
                 }
             }
         }
@@ -96,12 +107,16 @@ macro_rules! tables {
 }
 
 tables! {
+    {
     Merchant = "merchant", schema 1, Merchant as MerchantRow;
     Product = "product", schema 1, Owned<Product> as OwnedProductRow;
     Spec = "spec", schema 2, Owned<Spec> as OwnedSpecRow;
     Channel = "channel", schema 2, Owned<Channel> as OwnedChannelRow;
     Mapping = "mapping", schema 1, Mapping as MappingRow;
     ApiToken = "API token", schema 1, ApiToken as ApiTokenRow;
+    TokenUse = "use of an API token", schema 1, TokenUse as TokenUseRow;
+    Session = "session", schema 1, Session as SessionRow;
+    SignInLink = "sign-in link", schema 1, SignInLink as SignInLinkRow;
     Purchase = "purchase", schema 3, Purchase as PurchaseRow;
     Instance = "instance", schema 1, Instance as InstanceRow;
     AuthorizationCode = "authorization code", schema 1, AuthorizationCode as AuthorizationCodeRow;
@@ -140,6 +155,9 @@ tables! {
     Delivery = "delivery", schema 1, Delivery as DeliveryRow;
     EndsTold = "ends told", schema 1, EndsTold as EndsToldRow;
     CertificateTold = "certificate told", schema 1, CertificateTold as CertificateToldRow;
+    IndexFilling = "index filling", schema 1, IndexFilling as IndexFillingRow;
+    }
+    { SearchTerm = "search term"; }
 }
 
 /// A record as the raw store takes it.
@@ -198,6 +216,9 @@ impl Table {
             RecordKey::Channel(..) => Self::Channel,
             RecordKey::Mapping(..) => Self::Mapping,
             RecordKey::ApiToken(..) => Self::ApiToken,
+            RecordKey::TokenUse(..) => Self::TokenUse,
+            RecordKey::Session(..) => Self::Session,
+            RecordKey::SignInLink(..) => Self::SignInLink,
             RecordKey::Purchase(..) => Self::Purchase,
             RecordKey::Instance(..) => Self::Instance,
             RecordKey::AuthorizationCode(..) => Self::AuthorizationCode,
@@ -236,6 +257,8 @@ impl Table {
             RecordKey::Delivery { .. } => Self::Delivery,
             RecordKey::EndsTold(..) => Self::EndsTold,
             RecordKey::CertificateTold(..) => Self::CertificateTold,
+            RecordKey::SearchTerm(..) => Self::SearchTerm,
+            RecordKey::IndexFilling => Self::IndexFilling,
         }
     }
 
@@ -250,7 +273,7 @@ impl Table {
             StoreError::Failed(format!("the {} record {key} cannot be read: {why}", self.name()))
         };
         known_schema(raw, self.schema()).map_err(unreadable)?;
-        let mut value = self.read(&raw.body).map_err(unreadable)?;
+        let mut value = self.read(key, &raw.body).map_err(unreadable)?;
         let supplement = supplement.map(|beside| {
             known_schema(beside, SUPPLEMENT_SCHEMA)?;
             from_body(&beside.body)
@@ -271,6 +294,10 @@ fn known_schema(raw: &RawRecord, known: u16) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+fn read_key(key: &RawKey) -> Result<Record, String> {
+    term_of(key).map(SearchTerm::into_record).ok_or_else(|| "its key is no search term".to_owned())
 }
 
 fn to_body(row: &impl Serialize) -> Result<Vec<u8>, String> {

@@ -6,9 +6,7 @@ use crate::domain::{
     EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KeyId, KeyRole, KitInterface,
     LicenseId, Marketplace, MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay,
     OrderId, OrderLineId, OurFault, Overage, PackageId, PackageKind, ParameterPlace, ProductId, ReadyRule,
-    RefreshScene, RequestId, ReservationId, ResetWindow, RevocationMode, Scope, Sku, SpecId, SpecKind,
-    StartEvent, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId, UsagePush, WebhookEvent, WebhookId, WebhookSecretId, WhenFull,
-    WindowAlignment, WorkFault,
+    RefreshScene, RequestId, ReservationId, ResetWindow, RevocationMode, Scope, Sku, SpecId, SpecKind, StartEvent, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId, UsagePush, WebhookEvent, WebhookId, WebhookSecretId, WhenFull, WindowAlignment, WorkFault, SessionId, SignInLinkId,
 };
 
 /// What the domain reads and writes itself.
@@ -83,6 +81,8 @@ ids!(
     ProductId,
     RequestId,
     ReservationId,
+    SessionId,
+    SignInLinkId,
     Sku,
     SpecId,
     TokenId,

@@ -1,0 +1,191 @@
+//! Sessions of the console: begun with a token or a link, used, ended.
+
+use super::app::{App, UseCaseError};
+use super::ports::{ABSENT, Change, Commit, Listing, StoreError, Urgency, Versioned, find, find_all, list};
+use super::record::{RecordKey, Stored as _};
+use crate::domain::{
+    ApiToken, MerchantId, Narrowed, Refusal, Session, SessionDigest, SessionId, SignInLink, TokenOwner,
+};
+
+/// Records looked at, at a time.
+const PAGE: usize = 1_000;
+
+/// A live session, and its token as whoever works there holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedInSession {
+    /// The session.
+    pub session: Session,
+    /// Under the name and with the scopes that count here.
+    pub held: ApiToken,
+}
+
+impl App {
+    /// Begins a session of a token that was just authenticated, in place of the one that the same browser had.
+    pub async fn begin_session(
+        &self,
+        digest: SessionDigest,
+        token: &ApiToken,
+        replaced: Option<RecordKey>,
+    ) -> Result<Session, UseCaseError> {
+        let session = self.new_session(digest, &token.owner, token.digest, None, None);
+        self.store.commit(beginning(Commit::new(), &session, replaced)).await?;
+        Ok(session)
+    }
+
+    /// Begins the session of a sign-in link. The link is gone in the same commit: of many who use it at once, one gets in.
+    pub async fn begin_session_by_link(
+        &self,
+        digest: SessionDigest,
+        link: RecordKey,
+        replaced: Option<RecordKey>,
+    ) -> Result<Session, UseCaseError> {
+        let used_up = || UseCaseError::Refused(Refusal::NotFound { what: "sign-in link" });
+        let (Versioned { value: link, revision }, _held) =
+            self.live_link(&link).await?.ok_or_else(used_up)?;
+        let acting_for = link.acting_for.clone();
+        let session = self.new_session(digest, &link.owner, link.token, Some(link.gives.clone()), acting_for);
+        let commit = Commit::new().with(Change::Delete(link.into_record().key(), revision));
+        match self.store.commit(beginning(commit, &session, replaced)).await {
+            Ok(_) => Ok(session),
+            Err(StoreError::Conflict) => Err(used_up()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn new_session(
+        &self,
+        digest: SessionDigest,
+        owner: &TokenOwner,
+        token: [u8; 32],
+        narrowed: Option<Narrowed>,
+        acting_for: Option<MerchantId>,
+    ) -> Session {
+        let now = self.now();
+        Session {
+            id: SessionId::from_uuid(self.ids.uuid_v7(now)),
+            digest,
+            owner: owner.clone(),
+            token,
+            narrowed,
+            acting_for,
+            created_at: now,
+            last_seen_at: now,
+        }
+    }
+
+    /// A sign-in link that still opens a session, with the token as that session would hold it.
+    pub async fn sign_in_link(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<(SignInLink, ApiToken)>, UseCaseError> {
+        Ok(self.live_link(key).await?.map(|(link, held)| (link.value, held)))
+    }
+
+    async fn live_link(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<(Versioned<SignInLink>, ApiToken)>, UseCaseError> {
+        let found: Option<Versioned<SignInLink>> = find(self.store.as_ref(), key.clone()).await?;
+        let Some(link) = found.filter(|link| link.value.is_live(self.now())) else { return Ok(None) };
+        let like = Session {
+            narrowed: Some(link.value.gives.clone()),
+            ..self.new_session(link.value.digest, &link.value.owner, link.value.token, None, None)
+        };
+        Ok(self.held_by(&like).await?.map(|held| (link, held)))
+    }
+
+    /// The token behind a session as it is held there; nothing when it opens nothing any more.
+    async fn held_by(&self, session: &Session) -> Result<Option<ApiToken>, UseCaseError> {
+        let found: Option<Versioned<ApiToken>> =
+            find(self.store.as_ref(), RecordKey::ApiToken(session.token)).await?;
+        let live = found.map(|found| found.value).filter(|token| token.is_live(self.now()));
+        Ok(live.and_then(|token| session.held(token)))
+    }
+
+    /// The session under this key, if it opens anything: it ends with its token, whatever time it has left. That it was
+    /// used is written down now and then; when that fails, it ends a little sooner.
+    pub async fn session(&self, key: &RecordKey) -> Result<Option<SignedInSession>, UseCaseError> {
+        let found: Option<Versioned<Session>> = find(self.store.as_ref(), key.clone()).await?;
+        let now = self.now();
+        let Some(found) = found.filter(|session| session.value.is_live(now)) else { return Ok(None) };
+        let Some(held) = self.held_by(&found.value).await? else { return Ok(None) };
+        let mut session = found.value;
+        if session.is_to_be_noted(now) {
+            session.last_seen_at = now;
+            let noted = self.store.commit(Commit::new().put(session.clone(), found.revision)).await;
+            if let Err(error) = noted.map_err(UseCaseError::from)
+                && !error.is_conflict()
+            {
+                tracing::warn!(%error, "that a session was used could not be written down");
+            }
+        }
+        Ok(Some(SignedInSession { session, held }))
+    }
+
+    /// An operator goes on for another merchant.
+    pub async fn act_for(&self, key: &RecordKey, merchant: &MerchantId) -> Result<(), UseCaseError> {
+        self.merchant(merchant).await?;
+        let found: Option<Versioned<Session>> = find(self.store.as_ref(), key.clone()).await?;
+        let found = found.ok_or(Refusal::TokenRefused)?;
+        let session = Session { acting_for: Some(merchant.clone()), ..found.value };
+        self.store.commit(Commit::new().put(session, found.revision)).await?;
+        Ok(())
+    }
+
+    /// Ends a session. One that is not there has ended.
+    pub async fn end_session(&self, key: &RecordKey) -> Result<(), UseCaseError> {
+        let commit = Commit::new().with_urgency(Urgency::Essential).with(Change::Remove(key.clone()));
+        self.store.commit(commit).await?;
+        Ok(())
+    }
+
+    /// Ends this session and every other of the same token; where a link opened it, of the same name. Says how many.
+    pub async fn end_sessions_like(&self, one: &Session) -> Result<usize, UseCaseError> {
+        let name = one.narrowed.as_ref().map(|narrowed| &narrowed.name);
+        let is_like = |other: &Session| {
+            other.token == one.token
+                && (name.is_none() || other.narrowed.as_ref().map(|narrowed| &narrowed.name) == name)
+        };
+        let all = self.stored_sessions(&one.owner).await?;
+        let keys: Vec<RecordKey> =
+            all.into_iter().filter(is_like).map(|session| session.into_record().key()).collect();
+        for some in keys.chunks(PAGE) {
+            let changes = some.iter().cloned().map(Change::Remove).collect();
+            self.store.commit(Commit { changes, urgency: Urgency::Essential }).await?;
+        }
+        Ok(keys.len())
+    }
+
+    /// The live sessions of one owner's tokens, the newest first.
+    pub async fn sessions(&self, owner: &TokenOwner) -> Result<Vec<SignedInSession>, UseCaseError> {
+        let now = self.now();
+        let mut live: Vec<Session> =
+            self.stored_sessions(owner).await?.into_iter().filter(|session| session.is_live(now)).collect();
+        live.sort_by(|a, b| b.id.cmp(&a.id));
+        let keys: Vec<_> = live.iter().map(|session| RecordKey::ApiToken(session.token)).collect();
+        let tokens: Vec<Option<Versioned<ApiToken>>> = find_all(self.store.as_ref(), &keys).await?;
+        let signed_in = |(session, token): (Session, Option<Versioned<ApiToken>>)| {
+            let token = token.map(|token| token.value).filter(|token| token.is_live(now))?;
+            let held = session.held(token)?;
+            Some(SignedInSession { session, held })
+        };
+        Ok(live.into_iter().zip(tokens).filter_map(signed_in).collect())
+    }
+
+    async fn stored_sessions(&self, owner: &TokenOwner) -> Result<Vec<Session>, UseCaseError> {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let listing = Listing::Sessions { owner: owner.merchant().cloned(), after };
+            let page: Vec<Versioned<Session>> = list(self.store.as_ref(), &listing, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after = Some(last.value.clone().into_record().key());
+            found.extend(page.into_iter().map(|session| session.value));
+        }
+    }
+}
+
+/// Whoever has to stop a right signs in first, however full the disk is.
+fn beginning(commit: Commit, session: &Session, replaced: Option<RecordKey>) -> Commit {
+    let commit = commit.with_urgency(Urgency::Essential).put(session.clone(), ABSENT);
+    replaced.into_iter().map(Change::Remove).fold(commit, Commit::with)
+}
