@@ -3,12 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::domain::{
-    Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk,
-    CallId, CertificateTold, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, CustomerDigest, Delivery, DeliveryId, Device, EndsTold, Erasure,
-    EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeyRing, KitInterface, License,
-    LicenseId, Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef,
-    PackageId, Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene,
-    Reservation, ReservationId, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, Webhook, WebhookId, WebhookProgress, WebhookReplay, authorization_code, Session, SessionDigest, SignInLink, TokenUse, SearchTerm,
+    Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk, CallId, CertificateTold, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, CustomerDigest, Delivery, DeliveryId, Device, EndsTold, Erasure, EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeyRing, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId, Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene, Reservation, ReservationId, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, Webhook, WebhookId, WebhookProgress, WebhookReplay, authorization_code, Session, SessionDigest, SignInLink, TokenUse, SearchTerm, Adoption, ChainBlock, ChainHead, EventPlace, SealedEvent, SealerLease, Subject, Unsealed,
 };
 
 /// The key of one record.
@@ -69,6 +64,20 @@ pub enum RecordKey {
     },
     /// An audit event, under the license it is about.
     Event(MerchantId, LicenseId, EventId),
+    /// An audit event that lies by itself ([`AuditEvent::lies_under`]).
+    OtherEvent(MerchantId, Subject, EventId),
+    /// That an event waits for its place in the chain of its merchant.
+    Unsealed(MerchantId, EventId),
+    /// Who seals at the moment.
+    SealerLease,
+    /// Entries of a merchant's chain that were sealed together, by the number of the last.
+    ChainBlock(MerchantId, u64),
+    /// Where a merchant's chain ends.
+    ChainHead(MerchantId),
+    /// The place that an event has in the chain.
+    SealedEvent(MerchantId, EventId),
+    /// How far events without a place were looked for.
+    Adoption(MerchantId),
     /// A call that was answered; kept so that a replay has no second effect.
     Replay(MerchantId, ChannelId, [u8; 32]),
     /// A request of the merchant API that was answered, by the digest of its idempotency key.
@@ -155,6 +164,18 @@ pub enum RecordKey {
     SearchTerm(SearchTerm),
     /// How far the search index was filled.
     IndexFilling,
+}
+
+impl RecordKey {
+    /// The key of the event at a place.
+    pub fn of_event(merchant: &MerchantId, place: &EventPlace) -> Self {
+        match &place.subject {
+            Subject::License(license) if place.under_license => {
+                Self::Event(merchant.clone(), license.clone(), place.event.clone())
+            }
+            subject => Self::OtherEvent(merchant.clone(), subject.clone(), place.event.clone()),
+        }
+    }
 }
 
 /// A counter that many commits add to.
@@ -657,6 +678,12 @@ impl Record {
             | Self::StatusFlip(_)
             | Self::Job(_)
             | Self::Event(_)
+            | Self::Unsealed(_)
+            | Self::SealerLease(_)
+            | Self::ChainBlock(_)
+            | Self::ChainHead(_)
+            | Self::SealedEvent(_)
+            | Self::Adoption(_)
             | Self::Restore(_)
             | Self::Erasure(_)
             | Self::KeyRing(_)
@@ -724,9 +751,13 @@ records! {
     StatusList(StatusList) = |it| RecordKey::StatusList(it.merchant.clone(), it.number);
     StatusFlip(StatusFlip) = |it| RecordKey::StatusFlip(it.merchant.clone(), it.slot);
     Job(Job) = |it| it.key();
-    Event(AuditEvent) = |it| {
-        RecordKey::Event(it.merchant.clone(), it.license.clone(), it.id.clone())
-    };
+    Event(AuditEvent) = |it| RecordKey::of_event(&it.merchant, &it.place());
+    Unsealed(Unsealed) = |it| RecordKey::Unsealed(it.merchant.clone(), it.place.event.clone());
+    SealerLease(SealerLease) = |_it| RecordKey::SealerLease;
+    ChainBlock(ChainBlock) = |it| RecordKey::ChainBlock(it.merchant.clone(), it.last_seq());
+    ChainHead(ChainHead) = |it| RecordKey::ChainHead(it.merchant.clone());
+    SealedEvent(SealedEvent) = |it| RecordKey::SealedEvent(it.merchant.clone(), it.event.clone());
+    Adoption(Adoption) = |it| RecordKey::Adoption(it.merchant.clone());
     Replay(Replay) = |it| RecordKey::Replay(it.merchant.clone(), it.channel.clone(), it.digest);
     Idempotency(Idempotency) = |it| RecordKey::Idempotency(it.merchant.clone(), it.key_digest);
     Restore(Restore) = |_it| RecordKey::Restore;

@@ -1,5 +1,6 @@
 //! The keyring: the only room that touches a private key.
 
+mod audit_head;
 mod backup;
 mod ceremony;
 mod claim_key;
@@ -10,6 +11,7 @@ mod keyring;
 mod merchant_keys;
 mod vault;
 
+pub use audit_head::{AuditHead, HeadFault};
 pub use backup::{KeysBackupError, KeysBackupSummary, back_up_keys, last_keys_backup, restore_keys};
 pub use ceremony::{CeremonyError, SignedOffline, StolenKey, read_signing_key, sign_offline};
 pub use keeper::KEY_SET_LIFETIME_DAYS;

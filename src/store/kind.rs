@@ -48,6 +48,9 @@ pub enum Kind {
     Supplement,
     /// An audit event.
     Event,
+    /// The chain over a merchant's events: what waits for it, its blocks and heads; and events that earlier programs, which list
+    /// those of a license, do not read.
+    Audit,
     /// A look-up key, written with its owner.
     Index,
     /// Catalog: product, spec, channel, API token.
@@ -76,6 +79,7 @@ impl Kind {
         Self::Access,
         Self::Activation,
         Self::AppInfo,
+        Self::Audit,
         Self::Call,
         Self::Catalog,
         Self::ClaimCode,
@@ -133,6 +137,7 @@ impl Kind {
             Self::LaneJob => *b"jln",
             Self::Supplement => *b"sup",
             Self::Event => *b"evt",
+            Self::Audit => *b"aud",
             Self::Index => *b"ix_",
             Self::Catalog => *b"cat",
             Self::Kit => *b"kit",
