@@ -40,8 +40,9 @@ struct Seen {
 impl App {
     /// With what events are sent with. Without it endpoints can be looked at and nothing is sent.
     #[must_use]
-    pub fn with_outbound(self, outbound: Outbound) -> Self {
-        Self { outbound: Some(Arc::new(outbound)), ..self }
+    pub fn with_outbound(mut self, outbound: Outbound) -> Self {
+        self.outbound = Some(Arc::new(outbound));
+        self
     }
 
     pub(super) fn outbound(&self) -> Result<&Outbound, UseCaseError> {

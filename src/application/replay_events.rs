@@ -43,7 +43,7 @@ impl App {
         }
         let span = match what {
             ReplayOf::Delivery(delivery) => {
-                let seq = self.delivery(merchant, id, delivery).await?.seq.ok_or(Refusal::IllegalState {
+                let seq = self.find_delivery(merchant, id, delivery).await?.seq.ok_or(Refusal::IllegalState {
                     why: "a test is not sent again: make another one",
                 })?;
                 ReplaySpan { after: seq - 1, through: seq, left: 1 }

@@ -103,7 +103,7 @@ impl App {
     }
 
     /// One delivery, wherever it stands.
-    pub(super) async fn delivery(
+    pub(super) async fn find_delivery(
         &self,
         merchant: &MerchantId,
         webhook: &WebhookId,

@@ -75,7 +75,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Access,
         Self::Activation,
         Self::AppInfo,

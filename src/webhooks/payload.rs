@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -37,6 +37,7 @@ struct Data<'a> {
 #[serde(untagged)]
 enum Fact<'a> {
     Text(&'a str),
+    Instant(String),
     Number(i64),
     Nothing(()),
 }
@@ -141,7 +142,7 @@ fn told(kind: WebhookEvent) -> &'static [(&'static str, &'static str, Form)] {
             &[("channel", "channel", Text), ("last_success_at", "last_success_at", Text)]
         }
         WebhookEvent::CertificateExpiring => &[("ends_at", "ends_at", Text), ("days", "days", Number)],
-        WebhookEvent::KeyRotated => &[("kid", "kid", Text), ("role", "role", Text)],
+        WebhookEvent::KeyRotated => &[("key", "kid", Text), ("role", "role", Text)],
         WebhookEvent::WebhookDisabled => &[("webhook", "webhook_id", Text), ("cause", "cause", Text)],
         WebhookEvent::Test => &[("webhook", "webhook_id", Text)],
     }
@@ -171,8 +172,9 @@ pub(super) fn written(event: &OutboundEvent<'_>) -> String {
         let Some((_, value)) = event.facts.iter().find(|(fact, _)| fact == kept) else { continue };
         let fact = match form {
             Form::Number => value.parse().map_or(Fact::Text(value), Fact::Number),
-            Form::Instant if *value == "never" => Fact::Nothing(()),
-            Form::Text | Form::Instant => Fact::Text(value),
+            Form::Instant => DateTime::parse_from_rfc3339(value)
+                .map_or(Fact::Nothing(()), |at| Fact::Instant(instant(at.to_utc()))),
+            Form::Text => Fact::Text(value),
         };
         data.facts.insert(name, fact);
     }
