@@ -31,6 +31,7 @@ mod status_lists;
 mod support;
 mod tokens_and_apply;
 mod usage;
+mod webhooks;
 #[path = "../support/koogallery_v1.rs"]
 #[expect(dead_code, reason = "only what signs is used here")]
 mod v1;

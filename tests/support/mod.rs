@@ -5,6 +5,7 @@
 pub mod api;
 pub mod counting_store;
 pub mod people;
+pub mod receiver;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -247,6 +248,11 @@ impl Harness {
         self.runtime.block_on(future)
     }
 
+    /// Starts a task on the service's runtime.
+    pub fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.runtime.spawn(future)
+    }
+
     /// Applies a file as the server's operator and loads the keys.
     pub fn apply(&self, text: &str) {
         self.try_apply(text).expect("the file is right");
@@ -386,6 +392,7 @@ fn keyring(world: &World, url: &str) -> Arc<Keyring> {
         randomness: Arc::new(random_bytes),
     };
     let opened = if Keyring::exists(&folder) { Keyring::open(settings) } else { Keyring::create(settings) };
+    let opened = opened.inspect(|keyring| drop(keyring.vault().create().expect("the folder is this test's own")));
     Arc::new(opened.expect("the folder is this test's own"))
 }
 
