@@ -630,7 +630,7 @@ fn what_is_wrong_with_a_channel_is_sent_with_its_cause() {
         cause: Some(cause),
         subject: CallSubject::default(),
     };
-    harness.app.record_call(call(false, CallCause::UnknownActivity { activity: "newThing".into() }));
+    harness.app.record_call(call(false, CallCause::UnknownActivity { protocol: "saas-v2".into(), spoken_by: Vec::new(), meant: None }));
     harness.block_on(harness.app.flush_calls(true)).expect("written");
     deliver(&harness);
     let told: Vec<String> = receiver.taken();
