@@ -132,6 +132,19 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/orders/{order}/retry", post(merchant::orders::retry))
         .route("/v1/merchant/outbox", get(merchant::outbox::list))
         .route("/v1/merchant/outbox/{id}/retry", post(merchant::outbox::retry))
+        .route("/v1/merchant/webhooks", get(merchant::webhooks::list).post(merchant::webhooks::create))
+        .route(
+            "/v1/merchant/webhooks/{id}",
+            get(merchant::webhooks::show)
+                .patch(merchant::webhooks::change)
+                .delete(merchant::webhooks::delete),
+        )
+        .route("/v1/merchant/webhooks/{id}/test", post(merchant::webhooks::test))
+        .route("/v1/merchant/webhooks/{id}/enable", post(merchant::webhooks::enable))
+        .route("/v1/merchant/webhooks/{id}/disable", post(merchant::webhooks::disable))
+        .route("/v1/merchant/webhooks/{id}/secrets", post(merchant::webhooks::rotate))
+        .route("/v1/merchant/webhooks/{id}/deliveries", get(merchant::webhooks::deliveries))
+        .route("/v1/merchant/webhooks/{id}/replay", post(merchant::webhooks::replay))
         .route("/v1/merchant/api-tokens", get(merchant::api_tokens::list).post(merchant::api_tokens::create))
         .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
         .route("/v1/merchant/channels/{id}/check", post(merchant::channel_check::check))

@@ -55,6 +55,12 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::QuotaAccount(_)
         | Record::UsageReport(_)
         | Record::Reservation(_)
+        | Record::Webhook(_)
+        | Record::WebhookProgress(_)
+        | Record::WebhookReplay(_)
+        | Record::Delivery(_)
+        | Record::EndsTold(_)
+        | Record::CertificateTold(_)
         | Record::SearchTerm(_)
         | Record::IndexFilling(_) => false,
     };

@@ -15,7 +15,9 @@ use super::channel_call::CallChunkRow;
 use super::channel_notice::ChannelNoticeRow;
 use super::channel_standing::ChannelStandingRow;
 use super::claim_target::ClaimTargetRow;
+use super::delivery::DeliveryRow;
 use super::device::DeviceRow;
+use super::ends_told::{CertificateToldRow, EndsToldRow};
 use super::erasure::ErasureRow;
 use super::event::AuditEventRow;
 use super::handed_over::HandedOverRow;
@@ -46,6 +48,7 @@ use super::status_list::StatusListRow;
 use super::supplement::{SUPPLEMENT_SCHEMA, put_back, supplement_key, take_from};
 use super::usage::{NamedUsageRow, UsageOutboxRow, UsageRecordRow, UsageSumRow, WaitingUsageRow};
 use super::usage_report::UsageReportRow;
+use super::webhook::{WebhookProgressRow, WebhookReplayRow, WebhookRow};
 use crate::application::ports::StoreError;
 use crate::application::record::{
     ClaimTarget, Idempotency, IndexFilling, Instance, Job, KitRecord, LicensePlaces, Mapping, NamedUsage,
@@ -53,10 +56,11 @@ use crate::application::record::{
     WaitingUsage,
 };
 use crate::domain::{
-    Activation, Adoption, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, ChainBlock, ChainHead,
-    Channel, ChannelNotice, ChannelStanding, Device, Erasure, HandedOver, Instant, KeptAnswer, KeyRing,
-    License, Merchant, Product, Purchase, QuotaAccount, Reservation, Restore, SealedEvent, SealerLease,
-    SearchTerm, Session, SignInLink, Spec, StatusFlip, StatusList, TokenUse, Unsealed, UsageRecord, UsageSum,
+    Activation, Adoption, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, CertificateTold,
+    ChainBlock, ChainHead, Channel, ChannelNotice, ChannelStanding, Delivery, Device, EndsTold, Erasure,
+    HandedOver, Instant, KeptAnswer, KeyRing, License, Merchant, Product, Purchase, QuotaAccount,
+    Reservation, Restore, SealedEvent, SealerLease, SearchTerm, Session, SignInLink, Spec, StatusFlip,
+    StatusList, TokenUse, Unsealed, UsageRecord, UsageSum, Webhook, WebhookProgress, WebhookReplay,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -160,6 +164,12 @@ tables! {
     QuotaAccount = "quota account", schema 1, QuotaAccount as QuotaAccountRow;
     UsageReport = "usage report", schema 1, UsageReport as UsageReportRow;
     Reservation = "reservation", schema 1, Reservation as ReservationRow;
+    Webhook = "webhook", schema 1, Webhook as WebhookRow;
+    WebhookProgress = "webhook progress", schema 1, WebhookProgress as WebhookProgressRow;
+    WebhookReplay = "webhook replay", schema 1, WebhookReplay as WebhookReplayRow;
+    Delivery = "delivery", schema 1, Delivery as DeliveryRow;
+    EndsTold = "ends told", schema 1, EndsTold as EndsToldRow;
+    CertificateTold = "certificate told", schema 1, CertificateTold as CertificateToldRow;
     IndexFilling = "index filling", schema 1, IndexFilling as IndexFillingRow;
     }
     { SearchTerm = "search term"; }
@@ -263,6 +273,12 @@ impl Table {
             RecordKey::QuotaAccount(..) => Self::QuotaAccount,
             RecordKey::UsageReport(..) => Self::UsageReport,
             RecordKey::Reservation(..) => Self::Reservation,
+            RecordKey::Webhook(..) => Self::Webhook,
+            RecordKey::WebhookProgress(..) => Self::WebhookProgress,
+            RecordKey::WebhookReplay(..) => Self::WebhookReplay,
+            RecordKey::Delivery { .. } => Self::Delivery,
+            RecordKey::EndsTold(..) => Self::EndsTold,
+            RecordKey::CertificateTold(..) => Self::CertificateTold,
             RecordKey::SearchTerm(..) => Self::SearchTerm,
             RecordKey::IndexFilling => Self::IndexFilling,
         }
