@@ -138,7 +138,6 @@ pub use renew_activation::{Credential, RenewActivation};
 pub use retire_key::Retirement;
 pub use revoke_key::RevokeKey;
 pub use rotate_key::RotateKey;
-pub use search_query::QUERY_BYTES_MAX;
 pub use sessions::SignedInSession;
 pub use set_app_info::SetAppInfo;
 pub use settle_device::{DeviceProof, DeviceRequest};
