@@ -1,11 +1,14 @@
 //! Use cases: one verb per file, and the ports they need. No web framework, no database, no status code.
 
+mod act_on_license;
 mod activate;
+mod adopt_events;
 mod answer_air_gap_request;
 mod api_tokens;
 mod app;
 mod apply_catalog;
 mod attach_package;
+mod audit_digest;
 mod begin_license;
 mod breakers;
 mod call_log;
@@ -37,6 +40,7 @@ mod keep_sold;
 mod key_keeper;
 mod key_rings;
 mod lease_time;
+mod leave_unsealed;
 mod license_change;
 mod list_endings;
 mod map_order;
@@ -47,6 +51,8 @@ mod mint;
 mod name_sold;
 mod notice_order;
 pub mod ports;
+mod preview_command;
+mod preview_mapping;
 mod publish_status_lists;
 mod push_usage;
 mod query_instances;
@@ -70,6 +76,7 @@ mod revoke_key;
 mod roll_up_usage;
 mod rotate_key;
 mod run_jobs;
+mod seal_events;
 mod search_licenses;
 mod search_postings;
 mod search_query;
@@ -89,6 +96,7 @@ mod try_code;
 mod upgrade_instance;
 mod use_quota;
 mod validate;
+mod view_audit;
 mod view_channels;
 mod view_customer;
 mod view_licenses;
@@ -99,6 +107,7 @@ mod view_usage;
 mod watch_channels;
 mod watched_calls;
 
+pub use act_on_license::{ExtendTo, KeepActivations, LicenseAction};
 pub use activate::{Activate, Activated};
 pub use answer_air_gap_request::{AirGapAnswer, AirGapRequest};
 pub use app::{App, Signals, UseCaseError};
@@ -107,6 +116,7 @@ pub use apply_catalog::{
     CatalogMistake, EntryChange,
 };
 pub use attach_package::MovePackage;
+pub use audit_digest::{canonical, chain_start, digest_of, link_after};
 pub use begin_license::CodeUse;
 pub use check_channel::{ChannelChecks, CheckFinding, CheckItem, CheckState, CheckedChannel, CheckedItem};
 pub use compare_catalog::MemberChange;
@@ -125,8 +135,12 @@ pub use import_licenses::{Import, ImportReport, ImportRow, NumberedRow, RowMista
 pub use issue_license::IssueLicense;
 pub use list_endings::Endings;
 pub use map_order::{MapOrder, Mapped};
-pub use merchant_commands::{IdempotencyIdentity, KeepActivations, LicenseAction, MerchantCommand};
+pub use merchant_commands::{IdempotencyIdentity, MerchantCommand};
 pub use name_sold::SoldNames;
+pub use preview_command::{
+    Consequences, Irreversible, KeyAfter, LaterCall, LicenseOutline, MachineAffected, MachineFate, QuotaAfter,
+};
+pub use preview_mapping::MappingPreview;
 pub use publish_status_lists::{Published, STATUS_LIST_LIFETIME_DAYS, STATUS_LIST_TTL_HOURS};
 pub use rank_order::LaterOrder;
 pub use record_call::{AnsweredCall, CallSigner, CallSubject};
@@ -138,6 +152,7 @@ pub use renew_activation::{Credential, RenewActivation};
 pub use retire_key::Retirement;
 pub use revoke_key::RevokeKey;
 pub use rotate_key::RotateKey;
+pub use seal_events::SealingRound;
 pub use sessions::SignedInSession;
 pub use set_app_info::SetAppInfo;
 pub use settle_device::{DeviceProof, DeviceRequest};
@@ -147,6 +162,7 @@ pub use try_code::CodeTrial;
 pub use use_quota::{
     QuotaHolder, USED_AGO_DAYS_MAX, USED_ITEMS_MAX, UseQuota, UseQuotaFault, UsedItem, UsedQuota,
 };
+pub use view_audit::AuditStand;
 pub use view_channels::{CallFilter, ChannelView};
 pub use view_customer::HeldOfCustomer;
 pub use view_licenses::{LicenseFilter, LicenseOrPurchase, marketplace_ids};

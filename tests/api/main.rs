@@ -9,6 +9,7 @@ mod callbacks;
 mod catalog_changes;
 #[path = "../postgres/mod.rs"]
 mod cluster;
+mod console;
 #[path = "../engines/mod.rs"]
 mod engines;
 mod explanations;
@@ -20,6 +21,8 @@ mod openapi;
 mod packages;
 mod places;
 mod portal;
+#[path = "../process/mod.rs"]
+mod process;
 mod quota_race;
 mod refusals;
 mod rotation;

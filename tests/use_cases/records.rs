@@ -7,8 +7,8 @@ use lictor::application::record::{
     ClaimTarget, Instance, Job, LicensePlaces, Owned, PendingLicense, Record, RecordKey,
 };
 use lictor::domain::{
-    Activation, AuditEvent, Channel, InstanceId, License, LicenseId, Marketplace, OrderId, Purchase,
-    SearchTerm, Spec, StatusFlip, StatusList, TermField,
+    Activation, AuditEvent, Channel, EventPlace, InstanceId, License, LicenseId, Marketplace, OrderId,
+    Purchase, SearchTerm, Spec, StatusFlip, StatusList, TermField,
 };
 use lictor::store::{Kind, RecordKey as RawKey};
 
@@ -32,6 +32,7 @@ pub struct Records {
     pub flips: Vec<StatusFlip>,
     pub jobs: Vec<Job>,
     pub events: Vec<AuditEvent>,
+    pub unsealed: Vec<EventPlace>,
     pub terms: Vec<SearchTerm>,
     pub specs: Vec<Spec>,
     pub channels: Vec<Channel>,
@@ -66,7 +67,13 @@ impl Records {
             Record::SearchTerm(it) => self.terms.push(it),
             Record::Spec(Owned { value, .. }) => self.specs.push(value),
             Record::Channel(Owned { value, .. }) => self.channels.push(value),
-            Record::Merchant(_)
+            Record::Unsealed(it) => self.unsealed.push(it.place),
+            Record::SealerLease(_)
+            | Record::ChainBlock(_)
+            | Record::ChainHead(_)
+            | Record::SealedEvent(_)
+            | Record::Adoption(_)
+            | Record::Merchant(_)
             | Record::Mapping(_)
             | Record::Product(_)
             | Record::ApiToken(_)
@@ -126,6 +133,7 @@ impl Records {
             | Kind::Call
             | Kind::Standing
             | Kind::Supplement
+            | Kind::Audit
             | Kind::Notice => None,
             Kind::Escrow | Kind::Reservation | Kind::Usage => Some(0),
         }
@@ -180,6 +188,7 @@ fn listings(raw: &[RawKey]) -> Vec<Listing> {
         Listing::StatusLists(merchant.clone()),
         Listing::StatusFlips(merchant.clone()),
         Listing::Jobs,
+        Listing::UnsealedOf(merchant.clone()),
     ];
     listings.extend(TermField::ALL.into_iter().map(|field| Listing::TermsLeading {
         merchant: merchant.clone(),
@@ -243,6 +252,7 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         | Kind::LaneJob
         | Kind::Supplement
         | Kind::Event
+        | Kind::Audit
         | Kind::Catalog
         | Kind::Kit
         | Kind::Meta
