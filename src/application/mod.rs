@@ -167,7 +167,6 @@ pub use retire_key::Retirement;
 pub use revoke_key::RevokeKey;
 pub use rotate_key::RotateKey;
 pub use seal_events::SealingRound;
-pub use search_query::QUERY_BYTES_MAX;
 pub use sessions::SignedInSession;
 pub use set_app_info::SetAppInfo;
 pub use settle_device::{DeviceProof, DeviceRequest};
