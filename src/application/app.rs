@@ -17,7 +17,7 @@ use super::status_slots::StatusSlots;
 use super::watched_calls::{Watch, WatchedCalls, WatchedOrders};
 use crate::domain::{
     Actor, AuditEvent, EventId, EventKind, Instant, LeaseClock, LicenseId, Merchant, MerchantId, Refusal,
-    whole_seconds,
+    Subject, whole_seconds,
 };
 
 /// How often a use case decides again after a conflict.
@@ -77,6 +77,8 @@ pub struct App {
     /// Merchants whose keys could not be read here when they were last followed.
     pub(super) unfollowed: std::sync::Mutex<BTreeSet<MerchantId>>,
     pub(super) job_lease: TimeDelta,
+    /// Which process this is, among those that seal events.
+    pub(super) sealer: std::sync::OnceLock<u64>,
     retention: Option<TimeDelta>,
     /// What woke up.
     pub signals: Signals,
@@ -116,6 +118,7 @@ impl App {
             lists_current_at,
             unfollowed: std::sync::Mutex::default(),
             job_lease: usual_lease(),
+            sealer: std::sync::OnceLock::new(),
             retention: None,
             signals,
             queue,
@@ -180,11 +183,23 @@ impl App {
         kind: EventKind,
         detail: &[(&str, String)],
     ) -> AuditEvent {
+        self.event_about(merchant, license.clone(), actor, kind, detail)
+    }
+
+    /// An event of a change that need not concern a license.
+    pub(super) fn event_about(
+        &self,
+        merchant: &MerchantId,
+        subject: impl Into<Subject>,
+        actor: &Actor,
+        kind: EventKind,
+        detail: &[(&str, String)],
+    ) -> AuditEvent {
         let at = self.now();
         AuditEvent {
             id: EventId::from_uuid(self.ids.uuid_v7(at)),
             merchant: merchant.clone(),
-            license: license.clone(),
+            subject: subject.into(),
             at,
             actor: actor.clone(),
             kind,

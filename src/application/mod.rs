@@ -1,11 +1,13 @@
 //! Use cases: one verb per file, and the ports they need. No web framework, no database, no status code.
 
 mod activate;
+mod adopt_events;
 mod answer_air_gap_request;
 mod api_tokens;
 mod app;
 mod apply_catalog;
 mod attach_package;
+mod audit_digest;
 mod begin_license;
 mod breakers;
 mod call_log;
@@ -37,6 +39,7 @@ mod keep_sold;
 mod key_keeper;
 mod key_rings;
 mod lease_time;
+mod leave_unsealed;
 mod license_change;
 mod list_endings;
 mod map_order;
@@ -70,6 +73,7 @@ mod revoke_key;
 mod roll_up_usage;
 mod rotate_key;
 mod run_jobs;
+mod seal_events;
 mod search_licenses;
 mod search_postings;
 mod search_query;
@@ -89,6 +93,7 @@ mod try_code;
 mod upgrade_instance;
 mod use_quota;
 mod validate;
+mod view_audit;
 mod view_channels;
 mod view_customer;
 mod view_licenses;
@@ -107,6 +112,7 @@ pub use apply_catalog::{
     CatalogMistake, EntryChange,
 };
 pub use attach_package::MovePackage;
+pub use audit_digest::{canonical, chain_start, digest_of, link_after};
 pub use begin_license::CodeUse;
 pub use check_channel::{ChannelChecks, CheckFinding, CheckItem, CheckState, CheckedChannel, CheckedItem};
 pub use compare_catalog::MemberChange;
@@ -138,6 +144,7 @@ pub use renew_activation::{Credential, RenewActivation};
 pub use retire_key::Retirement;
 pub use revoke_key::RevokeKey;
 pub use rotate_key::RotateKey;
+pub use seal_events::SealingRound;
 pub use search_query::QUERY_BYTES_MAX;
 pub use sessions::SignedInSession;
 pub use set_app_info::SetAppInfo;
@@ -148,6 +155,7 @@ pub use try_code::CodeTrial;
 pub use use_quota::{
     QuotaHolder, USED_AGO_DAYS_MAX, USED_ITEMS_MAX, UseQuota, UseQuotaFault, UsedItem, UsedQuota,
 };
+pub use view_audit::AuditStand;
 pub use view_channels::{CallFilter, ChannelView};
 pub use view_customer::HeldOfCustomer;
 pub use view_licenses::{LicenseFilter, LicenseOrPurchase, marketplace_ids};

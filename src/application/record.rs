@@ -3,14 +3,15 @@
 use chrono::TimeDelta;
 
 use crate::domain::{
-    Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk,
-    CallId, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, CustomerDigest, Device, Erasure,
-    EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeyRing, KitInterface, License,
-    LicenseId, Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef,
-    PackageId, Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene,
-    Reservation, ReservationId, Restore, SearchTerm, Session, SessionDigest, SignInLink, Sku, Spec, SpecId,
-    StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenUse, UsageGrant, UsageId,
-    UsageKey, UsageRecord, UsageSum, authorization_code,
+    Activation, ActivationId, Adoption, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode,
+    CallChunk, CallId, ChainBlock, ChainHead, Channel, ChannelId, ChannelNotice, ChannelStanding,
+    ClaimDigest, CustomerDigest, Device, Erasure, EventId, EventPlace, HandedOver, HandedOverKey, InstanceId,
+    Instant, JobId, KeyRing, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId, MeterKey,
+    MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId, Places, Product, ProductId, Purchase,
+    PurchaseOutcome, QuotaAccount, RefreshScene, Reservation, ReservationId, Restore, SealedEvent,
+    SealerLease, SearchTerm, Session, SessionDigest, SignInLink, Sku, Spec, SpecId, StatusFlip, StatusList,
+    StatusListNumber, StatusSlot, Subject, TokenDigest, TokenUse, Unsealed, UsageGrant, UsageId, UsageKey,
+    UsageRecord, UsageSum, authorization_code,
 };
 
 /// The key of one record.
@@ -71,6 +72,20 @@ pub enum RecordKey {
     },
     /// An audit event, under the license it is about.
     Event(MerchantId, LicenseId, EventId),
+    /// An audit event that lies by itself ([`AuditEvent::lies_under`]).
+    OtherEvent(MerchantId, Subject, EventId),
+    /// That an event waits for its place in the chain of its merchant.
+    Unsealed(MerchantId, EventId),
+    /// Who seals at the moment.
+    SealerLease,
+    /// Entries of a merchant's chain that were sealed together, by the number of the last.
+    ChainBlock(MerchantId, u64),
+    /// Where a merchant's chain ends.
+    ChainHead(MerchantId),
+    /// The place that an event has in the chain.
+    SealedEvent(MerchantId, EventId),
+    /// How far events without a place were looked for.
+    Adoption(MerchantId),
     /// A call that was answered; kept so that a replay has no second effect.
     Replay(MerchantId, ChannelId, [u8; 32]),
     /// A request of the merchant API that was answered, by the digest of its idempotency key.
@@ -136,6 +151,18 @@ pub enum RecordKey {
     SearchTerm(SearchTerm),
     /// How far the search index was filled.
     IndexFilling,
+}
+
+impl RecordKey {
+    /// The key of the event at a place.
+    pub fn of_event(merchant: &MerchantId, place: &EventPlace) -> Self {
+        match &place.subject {
+            Subject::License(license) if place.under_license => {
+                Self::Event(merchant.clone(), license.clone(), place.event.clone())
+            }
+            subject => Self::OtherEvent(merchant.clone(), subject.clone(), place.event.clone()),
+        }
+    }
 }
 
 /// A counter that many commits add to.
@@ -638,6 +665,12 @@ impl Record {
             | Self::StatusFlip(_)
             | Self::Job(_)
             | Self::Event(_)
+            | Self::Unsealed(_)
+            | Self::SealerLease(_)
+            | Self::ChainBlock(_)
+            | Self::ChainHead(_)
+            | Self::SealedEvent(_)
+            | Self::Adoption(_)
             | Self::Restore(_)
             | Self::Erasure(_)
             | Self::KeyRing(_)
@@ -699,9 +732,13 @@ records! {
     StatusList(StatusList) = |it| RecordKey::StatusList(it.merchant.clone(), it.number);
     StatusFlip(StatusFlip) = |it| RecordKey::StatusFlip(it.merchant.clone(), it.slot);
     Job(Job) = |it| it.key();
-    Event(AuditEvent) = |it| {
-        RecordKey::Event(it.merchant.clone(), it.license.clone(), it.id.clone())
-    };
+    Event(AuditEvent) = |it| RecordKey::of_event(&it.merchant, &it.place());
+    Unsealed(Unsealed) = |it| RecordKey::Unsealed(it.merchant.clone(), it.place.event.clone());
+    SealerLease(SealerLease) = |_it| RecordKey::SealerLease;
+    ChainBlock(ChainBlock) = |it| RecordKey::ChainBlock(it.merchant.clone(), it.last_seq());
+    ChainHead(ChainHead) = |it| RecordKey::ChainHead(it.merchant.clone());
+    SealedEvent(SealedEvent) = |it| RecordKey::SealedEvent(it.merchant.clone(), it.event.clone());
+    Adoption(Adoption) = |it| RecordKey::Adoption(it.merchant.clone());
     Replay(Replay) = |it| RecordKey::Replay(it.merchant.clone(), it.channel.clone(), it.digest);
     Idempotency(Idempotency) = |it| RecordKey::Idempotency(it.merchant.clone(), it.key_digest);
     Restore(Restore) = |_it| RecordKey::Restore;

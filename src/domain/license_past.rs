@@ -155,7 +155,23 @@ impl LicensePast {
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
             | EventKind::LedgerRefused
-            | EventKind::ActivationConflict => {}
+            | EventKind::ActivationConflict
+            | EventKind::OrderRetried
+            | EventKind::OrderFetched
+            | EventKind::CatalogCreated
+            | EventKind::CatalogChanged
+            | EventKind::CatalogRemoved
+            | EventKind::CatalogApplied
+            | EventKind::ApiTokenCreated
+            | EventKind::ApiTokenRevoked
+            | EventKind::KeyStaged
+            | EventKind::KeyRotated
+            | EventKind::KeyRetired
+            | EventKind::KeyRevoked
+            | EventKind::KeySetPublished
+            | EventKind::CustomerErased
+            | EventKind::StoreRestored
+            | EventKind::AuditAdopted => {}
         }
     }
 
@@ -246,7 +262,23 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased
         | EventKind::LedgerRefused
-        | EventKind::ActivationConflict => false,
+        | EventKind::ActivationConflict
+        | EventKind::OrderRetried
+        | EventKind::OrderFetched
+        | EventKind::CatalogCreated
+        | EventKind::CatalogChanged
+        | EventKind::CatalogRemoved
+        | EventKind::CatalogApplied
+        | EventKind::ApiTokenCreated
+        | EventKind::ApiTokenRevoked
+        | EventKind::KeyStaged
+        | EventKind::KeyRotated
+        | EventKind::KeyRetired
+        | EventKind::KeyRevoked
+        | EventKind::KeySetPublished
+        | EventKind::CustomerErased
+        | EventKind::StoreRestored
+        | EventKind::AuditAdopted => false,
     }
 }
 
@@ -279,7 +311,7 @@ mod tests {
         AuditEvent {
             id: EventId::from_uuid(u128::try_from(day).expect("from 0")),
             merchant: MerchantId::parse("acme").expect("valid"),
-            license: LicenseId::from_uuid(1),
+            subject: LicenseId::from_uuid(1).into(),
             at: at(day),
             actor,
             kind,

@@ -7,6 +7,7 @@ mod activation;
 mod amount;
 mod api_token;
 mod app_info;
+mod audit_chain;
 mod audit_event;
 mod authorization_code;
 mod call_cause;
@@ -55,7 +56,11 @@ pub use activation::{Activation, ActivationState, EndCause, GENERATION_FIRST, Le
 pub use amount::{AMOUNT_UNITS_MAX, Amount, AmountError, TEN_THOUSANDTHS_PER_UNIT};
 pub use api_token::{ApiToken, Scope, TokenDigest, TokenOwner};
 pub use app_info::{AppInfo, FRONT_END_URL_CHARS_MAX, MEMO_CHARS_MAX};
-pub use audit_event::{Actor, AuditEvent, EventKind};
+pub use audit_chain::{
+    Adoption, AuditDigest, BLOCK_ENTRIES_MAX, ChainBlock, ChainEntry, ChainHead, EventPlace, SealedEvent,
+    SealerLease, UNREADABLE, Unsealed,
+};
+pub use audit_event::{Actor, AuditEvent, EventKind, Subject, SubjectKind};
 pub use authorization_code::{AuthorizationCode, AuthorizationCodeState, CodeGrant, authorization_code};
 pub use call_cause::{CallCause, OnTheWay, OurFault, ParameterPlace, is_beijing_time};
 pub use channel::{

@@ -362,11 +362,15 @@ fn events(findings: &mut Findings, records: &Records) {
     let subjects: BTreeSet<_> =
         subjects.chain(records.purchases.iter().map(|purchase| &purchase.license)).collect();
     for event in &records.events {
-        findings.must(subjects.contains(&event.license), || format!("{event:?} has no subject"));
+        let Some(subject) = event.license() else { continue };
+        findings.must(subjects.contains(subject), || format!("{event:?} has no subject"));
         if let Some(activation) = event.detail.get("activation") {
-            let known = records.activations_of(&event.license).any(|known| known.id.as_str() == activation);
+            let known = records.activations_of(subject).any(|known| known.id.as_str() == activation);
             findings.must(known, || format!("{event:?} has no activation"));
         }
+        // Nobody seals here.
+        findings
+            .must(records.unsealed.contains(&event.place()), || format!("{event:?} will never be sealed"));
     }
     for purchase in &records.purchases {
         let told = |kind| count(records, &purchase.license, kind);
@@ -409,7 +413,7 @@ fn events(findings: &mut Findings, records: &Records) {
         });
         for order in &license.orders {
             let by_marketplace = records.events.iter().filter(|event| {
-                event.license == license.id
+                event.license() == Some(&license.id)
                     && matches!(event.actor, Actor::Marketplace(_))
                     && matches!(event.kind, EventKind::LicenseRenewed | EventKind::OrderPaidAfterRevocation)
                     && event.detail.get("order_id") == Some(&order.order_id)
@@ -422,7 +426,7 @@ fn events(findings: &mut Findings, records: &Records) {
 }
 
 fn count(records: &Records, license: &LicenseId, kind: EventKind) -> usize {
-    records.events.iter().filter(|event| event.license == *license && event.kind == kind).count()
+    records.events.iter().filter(|event| event.license() == Some(license) && event.kind == kind).count()
 }
 
 /// Nothing waits for ever: whatever is unsettled has a job.

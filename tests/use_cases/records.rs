@@ -7,8 +7,8 @@ use lictor::application::record::{
     ClaimTarget, Instance, Job, LicensePlaces, Owned, PendingLicense, Record, RecordKey,
 };
 use lictor::domain::{
-    Activation, AuditEvent, Channel, InstanceId, License, LicenseId, Marketplace, OrderId, Purchase, Spec,
-    StatusFlip, StatusList,
+    Activation, AuditEvent, Channel, EventPlace, InstanceId, License, LicenseId, Marketplace, OrderId,
+    Purchase, Spec, StatusFlip, StatusList,
 };
 use lictor::store::{Kind, RecordKey as RawKey};
 
@@ -32,6 +32,7 @@ pub struct Records {
     pub flips: Vec<StatusFlip>,
     pub jobs: Vec<Job>,
     pub events: Vec<AuditEvent>,
+    pub unsealed: Vec<EventPlace>,
     pub specs: Vec<Spec>,
     pub channels: Vec<Channel>,
 }
@@ -64,7 +65,13 @@ impl Records {
             Record::Event(it) => self.events.push(it),
             Record::Spec(Owned { value, .. }) => self.specs.push(value),
             Record::Channel(Owned { value, .. }) => self.channels.push(value),
-            Record::Merchant(_)
+            Record::Unsealed(it) => self.unsealed.push(it.place),
+            Record::SealerLease(_)
+            | Record::ChainBlock(_)
+            | Record::ChainHead(_)
+            | Record::SealedEvent(_)
+            | Record::Adoption(_)
+            | Record::Merchant(_)
             | Record::Mapping(_)
             | Record::Product(_)
             | Record::ApiToken(_)
@@ -119,6 +126,7 @@ impl Records {
             | Kind::Call
             | Kind::Standing
             | Kind::Supplement
+            | Kind::Audit
             | Kind::Notice => None,
             Kind::Escrow | Kind::Reservation | Kind::Usage => Some(0),
         }
@@ -173,6 +181,7 @@ fn listings(raw: &[RawKey]) -> Vec<Listing> {
         Listing::StatusLists(merchant.clone()),
         Listing::StatusFlips(merchant.clone()),
         Listing::Jobs,
+        Listing::UnsealedOf(merchant.clone()),
     ];
     for order_id in orders {
         for marketplace in [Marketplace::KooGallery, Marketplace::Generic] {
@@ -226,6 +235,7 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         | Kind::LaneJob
         | Kind::Supplement
         | Kind::Event
+        | Kind::Audit
         | Kind::Catalog
         | Kind::Kit
         | Kind::Meta

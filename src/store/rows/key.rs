@@ -10,7 +10,7 @@ use crate::application::ports::StoreError;
 use crate::application::record::{CounterKey, Lane, MarketplaceCode, Rank, RecordKey, UsedHour};
 use crate::domain::{
     ActivationId, ChannelId, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace, MerchantId,
-    MeterKey, OrderId, OrderLineKey, PackageId, ResetWindow, SearchTerm, StatusSlot, TermField,
+    MeterKey, OrderId, OrderLineKey, PackageId, ResetWindow, SearchTerm, StatusSlot, Subject, TermField,
     UUID_TEXT_CHARS, WindowAlignment,
 };
 use crate::store::{KeyError, KeyRange, Kind, RecordKey as RawKey};
@@ -52,6 +52,14 @@ const QUOTA_ACCOUNT: &[u8] = b"account\0";
 const QUOTA_METER: &[u8] = b"meter\0";
 const QUOTA_HOUR: &[u8] = b"hour\0";
 pub(super) const QUOTA_REPORT: &[u8] = b"report\0";
+/// First own part of each thing about the chain of events. What waits and who seals belong to the installation.
+pub(super) const AUDIT_EVENT: &[u8] = b"event\0";
+pub(super) const AUDIT_BLOCK: &[u8] = b"block\0";
+pub(super) const AUDIT_UNSEALED: &[u8] = b"unsealed\0";
+const AUDIT_PLACE: &[u8] = b"place\0";
+const AUDIT_HEAD: &[u8] = b"head";
+const AUDIT_ADOPTION: &[u8] = b"adoption";
+const AUDIT_LEASE: &[u8] = b"lease";
 /// First own part of each thing about access.
 pub(super) const ACCESS_SESSION: &[u8] = b"session\0";
 pub(super) const ACCESS_LINK: &[u8] = b"link\0";
@@ -136,6 +144,20 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
         RecordKey::Event(merchant, license, id) => {
             (merchant.as_str(), Kind::Event, joined(&[&own_of_license(license), id.as_str().as_bytes()]))
         }
+        RecordKey::OtherEvent(merchant, subject, id) => {
+            let own = joined(&[&own_of_subject(subject), id.as_str().as_bytes()]);
+            (merchant.as_str(), Kind::Audit, own)
+        }
+        RecordKey::Unsealed(merchant, id) => {
+            (INSTALLATION, Kind::Audit, joined(&[&own_of_unsealed(merchant), id.as_str().as_bytes()]))
+        }
+        RecordKey::SealerLease => (INSTALLATION, Kind::Audit, AUDIT_LEASE.to_vec()),
+        RecordKey::ChainBlock(merchant, last) => (merchant.as_str(), Kind::Audit, own_of_block(*last)),
+        RecordKey::ChainHead(merchant) => (merchant.as_str(), Kind::Audit, AUDIT_HEAD.to_vec()),
+        RecordKey::SealedEvent(merchant, id) => {
+            (merchant.as_str(), Kind::Audit, joined(&[AUDIT_PLACE, id.as_str().as_bytes()]))
+        }
+        RecordKey::Adoption(merchant) => (merchant.as_str(), Kind::Audit, AUDIT_ADOPTION.to_vec()),
         RecordKey::Replay(merchant, channel, digest) => {
             (merchant.as_str(), Kind::Nonce, joined(&[channel.as_str().as_bytes(), &[PART_END], digest]))
         }
@@ -278,6 +300,21 @@ pub(super) fn no_key(error: &KeyError) -> StoreError {
 /// What the activations and events of one license start with.
 pub(super) fn own_of_license(license: &LicenseId) -> Vec<u8> {
     joined(&[license.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the events about one subject start with that lie by themselves, and those of no other.
+pub(super) fn own_of_subject(subject: &Subject) -> Vec<u8> {
+    joined(&[AUDIT_EVENT, subject.to_string().as_bytes(), &[PART_END]])
+}
+
+/// What the marks of one merchant start with.
+pub(super) fn own_of_unsealed(merchant: &MerchantId) -> Vec<u8> {
+    joined(&[AUDIT_UNSEALED, merchant.as_str().as_bytes(), &[PART_END]])
+}
+
+/// Where the block lies that ends with this number: blocks sort as they were made.
+pub(super) fn own_of_block(last: u64) -> Vec<u8> {
+    joined(&[AUDIT_BLOCK, &last.to_be_bytes()])
 }
 
 /// What the notices about one channel start with.

@@ -9,6 +9,7 @@
 mod activation;
 mod api_token;
 mod app_info;
+mod audit_chain;
 mod authorization_code;
 mod call_cause;
 mod channel;

@@ -6,6 +6,9 @@ use serde::de::DeserializeOwned;
 use super::activation::ActivationRow;
 use super::api_token::ApiTokenRow;
 use super::app_info::AppInfoRow;
+use super::audit_chain::{
+    AdoptionRow, ChainBlockRow, ChainHeadRow, SealedEventRow, SealerLeaseRow, UnsealedRow,
+};
 use super::authorization_code::AuthorizationCodeRow;
 use super::channel::OwnedChannelRow;
 use super::channel_call::CallChunkRow;
@@ -49,10 +52,10 @@ use crate::application::record::{
     WaitingUsage,
 };
 use crate::domain::{
-    Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice,
-    ChannelStanding, Device, Erasure, HandedOver, Instant, KeyRing, License, Merchant, Product, Purchase,
-    QuotaAccount, Reservation, Restore, SearchTerm, Session, SignInLink, Spec, StatusFlip, StatusList,
-    TokenUse, UsageRecord, UsageSum,
+    Activation, Adoption, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, ChainBlock, ChainHead,
+    Channel, ChannelNotice, ChannelStanding, Device, Erasure, HandedOver, Instant, KeyRing, License,
+    Merchant, Product, Purchase, QuotaAccount, Reservation, Restore, SealedEvent, SealerLease, SearchTerm,
+    Session, SignInLink, Spec, StatusFlip, StatusList, TokenUse, Unsealed, UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -132,6 +135,12 @@ tables! {
     StatusFlip = "status flip", schema 1, StatusFlip as StatusFlipRow;
     Job = "job", schema 3, Job as JobRow;
     Event = "event", schema 1, AuditEvent as AuditEventRow;
+    Unsealed = "unsealed event", schema 1, Unsealed as UnsealedRow;
+    SealerLease = "sealer's lease", schema 1, SealerLease as SealerLeaseRow;
+    ChainBlock = "chain block", schema 1, ChainBlock as ChainBlockRow;
+    ChainHead = "chain head", schema 1, ChainHead as ChainHeadRow;
+    SealedEvent = "sealed event", schema 1, SealedEvent as SealedEventRow;
+    Adoption = "adoption", schema 1, Adoption as AdoptionRow;
     Replay = "replay", schema 2, Replay as ReplayRow;
     Idempotency = "idempotency", schema 1, Idempotency as IdempotencyRow;
     Restore = "restore", schema 1, Restore as RestoreRow;
@@ -227,7 +236,13 @@ impl Table {
             RecordKey::StatusList(..) => Self::StatusList,
             RecordKey::StatusFlip(..) => Self::StatusFlip,
             RecordKey::Job { .. } => Self::Job,
-            RecordKey::Event(..) => Self::Event,
+            RecordKey::Event(..) | RecordKey::OtherEvent(..) => Self::Event,
+            RecordKey::Unsealed(..) => Self::Unsealed,
+            RecordKey::SealerLease => Self::SealerLease,
+            RecordKey::ChainBlock(..) => Self::ChainBlock,
+            RecordKey::ChainHead(..) => Self::ChainHead,
+            RecordKey::SealedEvent(..) => Self::SealedEvent,
+            RecordKey::Adoption(..) => Self::Adoption,
             RecordKey::Replay(..) => Self::Replay,
             RecordKey::Idempotency(..) => Self::Idempotency,
             RecordKey::Restore => Self::Restore,
