@@ -1,5 +1,6 @@
 //! Use cases: one verb per file, and the ports they need. No web framework, no database, no status code.
 
+mod act_on_license;
 mod activate;
 mod adopt_events;
 mod answer_air_gap_request;
@@ -50,6 +51,8 @@ mod mint;
 mod name_sold;
 mod notice_order;
 pub mod ports;
+mod preview_command;
+mod preview_mapping;
 mod publish_status_lists;
 mod push_usage;
 mod query_instances;
@@ -104,6 +107,7 @@ mod view_usage;
 mod watch_channels;
 mod watched_calls;
 
+pub use act_on_license::{ExtendTo, KeepActivations, LicenseAction};
 pub use activate::{Activate, Activated};
 pub use answer_air_gap_request::{AirGapAnswer, AirGapRequest};
 pub use app::{App, Signals, UseCaseError};
@@ -131,8 +135,12 @@ pub use import_licenses::{Import, ImportReport, ImportRow, NumberedRow, RowMista
 pub use issue_license::IssueLicense;
 pub use list_endings::Endings;
 pub use map_order::{MapOrder, Mapped};
-pub use merchant_commands::{IdempotencyIdentity, KeepActivations, LicenseAction, MerchantCommand};
+pub use merchant_commands::{IdempotencyIdentity, MerchantCommand};
 pub use name_sold::SoldNames;
+pub use preview_command::{
+    Consequences, Irreversible, KeyAfter, LaterCall, LicenseOutline, MachineAffected, MachineFate, QuotaAfter,
+};
+pub use preview_mapping::MappingPreview;
 pub use publish_status_lists::{Published, STATUS_LIST_LIFETIME_DAYS, STATUS_LIST_TTL_HOURS};
 pub use rank_order::LaterOrder;
 pub use record_call::{AnsweredCall, CallSigner, CallSubject};

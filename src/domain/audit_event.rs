@@ -53,6 +53,8 @@ named!(
         LicenseStarted = "license.started",
         /// Its end moved.
         LicenseRenewed = "license.renewed",
+        /// The merchant moved its end by hand.
+        LicenseExtended = "license.extended",
         /// It was stopped.
         LicenseSuspended = "license.suspended",
         /// It goes on.

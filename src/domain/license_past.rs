@@ -127,7 +127,10 @@ impl LicensePast {
     fn infer(&mut self, event: &AuditEvent) {
         let hold = Some(Hold { since: event.at, reason: None });
         match event.kind {
-            EventKind::LicenseIssued | EventKind::LicenseStarted | EventKind::LicenseRenewed => {
+            EventKind::LicenseIssued
+            | EventKind::LicenseStarted
+            | EventKind::LicenseRenewed
+            | EventKind::LicenseExtended => {
                 self.validity = None;
                 self.ends_at = event.detail.get("ends_at").and_then(|text| end(text));
             }
@@ -239,7 +242,8 @@ fn moves_the_end(kind: EventKind) -> bool {
         EventKind::LicenseIssued
         | EventKind::LicenseImported
         | EventKind::LicenseStarted
-        | EventKind::LicenseRenewed => true,
+        | EventKind::LicenseRenewed
+        | EventKind::LicenseExtended => true,
         EventKind::OrderReceived
         | EventKind::OrderHeld
         | EventKind::OrderMapped

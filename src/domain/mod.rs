@@ -90,6 +90,7 @@ pub use license::{
     AppliedChange, AppliedOrder, DelayedStart, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License,
     LicenseEnd, LicenseState, NewLicense, OldKeyFate, Origin, SoldSpec, StartEvent,
 };
+pub use license::{Extension, SUPPORT_EXTENSION_DAYS_MAX};
 pub use license_past::{KeyPast, LicensePast, Recalled, STANDING_DETAIL};
 pub use license_standing::LicenseStanding;
 pub use machine::{COMMITMENT_BYTES, Commitment, Component, Machine};

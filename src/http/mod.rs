@@ -14,6 +14,7 @@ mod check_wording;
 mod claims;
 mod client_address;
 mod conditional;
+mod console;
 mod docs;
 mod error;
 mod explain_budget;
@@ -52,6 +53,7 @@ mod wording;
 
 pub use access::{token_digest, token_text};
 pub use client_address::{ClientAddress, client_address};
+pub use console::{Page as ConsolePage, console_pages};
 pub use router::router;
 pub use server::{serve, serve_as};
 pub use state::{HttpLimits, HttpParts, HttpState};

@@ -12,8 +12,8 @@ use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::{
-    activations, air_gap, backup, claims, docs, health, keysets, marketplace, merchant, metrics, moving,
-    openapi, portal, sessions, sign_in, status_lists, usage, validate,
+    activations, air_gap, backup, claims, console, docs, health, keysets, marketplace, merchant, metrics,
+    moving, openapi, portal, sessions, sign_in, status_lists, usage, validate,
 };
 
 /// All of the service.
@@ -26,7 +26,10 @@ pub fn router(state: HttpState) -> Router {
         )
         .merge(within(limits.apply_body_bytes, apply_files()))
         .merge(within(merchant::usage::BODY_BYTES_MAX, usage_records()))
-        .merge(within(limits.body_bytes, console().layer(from_fn(sessions::remember_wanted))))
+        .merge(within(
+            limits.body_bytes,
+            signing_in().merge(console::routes()).layer(from_fn(sessions::remember_wanted)),
+        ))
         .merge(within(limits.body_bytes, everything_else()))
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
@@ -61,7 +64,7 @@ fn usage_records() -> Router<HttpState> {
 }
 
 /// For people of merchants, behind a session.
-fn console() -> Router<HttpState> {
+fn signing_in() -> Router<HttpState> {
     Router::new()
         .route("/console/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/console/sign-out", post(sign_in::sign_out))

@@ -9,6 +9,7 @@ mod callbacks;
 mod catalog_changes;
 #[path = "../postgres/mod.rs"]
 mod cluster;
+mod console;
 #[path = "../engines/mod.rs"]
 mod engines;
 mod explanations;

@@ -49,6 +49,13 @@ impl Api {
         Self { agent, url: url.to_owned(), headers: Vec::new() }
     }
 
+    /// A caller that goes nowhere by itself.
+    pub fn staying(url: &str) -> Self {
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None);
+        let agent = agent.max_redirects(0).max_redirects_will_error(false).build().new_agent();
+        Self { agent, ..Self::new(url) }
+    }
+
     /// The same caller with one more header.
     #[must_use]
     pub fn with(&self, name: &str, value: &str) -> Self {

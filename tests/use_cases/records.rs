@@ -8,7 +8,7 @@ use lictor::application::record::{
 };
 use lictor::domain::{
     Activation, AuditEvent, Channel, EventPlace, InstanceId, License, LicenseId, Marketplace, OrderId,
-    Purchase, Spec, StatusFlip, StatusList,
+    Purchase, SearchTerm, Spec, StatusFlip, StatusList, TermField,
 };
 use lictor::store::{Kind, RecordKey as RawKey};
 
@@ -33,6 +33,7 @@ pub struct Records {
     pub jobs: Vec<Job>,
     pub events: Vec<AuditEvent>,
     pub unsealed: Vec<EventPlace>,
+    pub terms: Vec<SearchTerm>,
     pub specs: Vec<Spec>,
     pub channels: Vec<Channel>,
 }
@@ -63,6 +64,7 @@ impl Records {
             Record::StatusFlip(it) => self.flips.push(it),
             Record::Job(it) => self.jobs.push(it),
             Record::Event(it) => self.events.push(it),
+            Record::SearchTerm(it) => self.terms.push(it),
             Record::Spec(Owned { value, .. }) => self.specs.push(value),
             Record::Channel(Owned { value, .. }) => self.channels.push(value),
             Record::Unsealed(it) => self.unsealed.push(it.place),
@@ -81,6 +83,7 @@ impl Records {
             | Record::Replay(_)
             | Record::Idempotency(_)
             | Record::Restore(_)
+            | Record::IndexFilling(_)
             | Record::Calls(_)
             | Record::Standing(_)
             | Record::Notice(_)
@@ -103,7 +106,7 @@ impl Records {
         match kind {
             Kind::Purchase => Some(self.purchases.len()),
             Kind::Instance => Some(self.instances.len()),
-            Kind::Index => Some(self.pending.len()),
+            Kind::Index => Some(self.pending.len() + self.terms.len()),
             Kind::License => Some(self.licenses.len()),
             Kind::ClaimCode => Some(self.claims.len()),
             Kind::Places => Some(self.places.len()),
@@ -183,6 +186,12 @@ fn listings(raw: &[RawKey]) -> Vec<Listing> {
         Listing::Jobs,
         Listing::UnsealedOf(merchant.clone()),
     ];
+    listings.extend(TermField::ALL.into_iter().map(|field| Listing::TermsLeading {
+        merchant: merchant.clone(),
+        field,
+        value: String::new(),
+        after: None,
+    }));
     for order_id in orders {
         for marketplace in [Marketplace::KooGallery, Marketplace::Generic] {
             let (merchant, order_id) = (merchant.clone(), order_id.clone());
@@ -214,7 +223,10 @@ fn single(key: &RawKey) -> Option<RecordKey> {
             let id = InstanceId::parse(&id).expect("an instance id");
             Some(RecordKey::Instance(merchant, marketplace, id))
         }
-        Kind::Index => Some(RecordKey::PendingLicense(merchant, license(&split(own).1))),
+        Kind::Index => {
+            let pending = own.strip_prefix(b"pending\0")?;
+            Some(RecordKey::PendingLicense(merchant, license(&text(pending))))
+        }
         Kind::License => Some(RecordKey::License(merchant, license(&text(own)))),
         Kind::ClaimCode => Some(RecordKey::ClaimCode(merchant, own.try_into().expect("a digest"))),
         Kind::Places => Some(RecordKey::Places(merchant, license(&text(own)))),

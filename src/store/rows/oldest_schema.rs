@@ -75,6 +75,7 @@ fn purchase_suits_schema_2(purchase: &Purchase) -> bool {
 /// Schema 3 held what stands beside the record now, and holds what a license waits for.
 fn license_suits_schema_2(license: &License) -> bool {
     license.status_told_at.is_none()
+        && license.extension.is_none()
         && license.start.is_none()
         && license.attachment.is_none()
         && license.orders.iter().all(|order| order.term.is_none())
