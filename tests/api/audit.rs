@@ -1,5 +1,6 @@
 //! The audit log over real HTTP: what was sealed cannot be changed without a trace, and every change is told.
 
+mod command;
 mod lines;
 mod sealer;
 mod store;

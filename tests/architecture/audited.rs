@@ -24,8 +24,16 @@ const fn untold(file: &'static str, count: usize, untold: &'static str) -> Commi
 }
 
 const COMMITS: &[Commits] = &[
-    untold("activate", 2, "a machine that has its place gets its next lease: one record per machine and week"),
-    untold("adopt_events", 2, "how far the look for events without a place has come; that somebody asked for one is told"),
+    untold(
+        "activate",
+        2,
+        "a machine that has its place gets its next lease: one record per machine and week",
+    ),
+    untold(
+        "adopt_events",
+        2,
+        "how far the look for events without a place has come; that somebody asked for one is told",
+    ),
     told("api_tokens", 2),
     told("apply_catalog", 1),
     told("attach_package", 1),
@@ -33,8 +41,16 @@ const COMMITS: &[Commits] = &[
     told("change_instance", 2),
     told("change_instance_status", 1),
     told("continue_after_restore", 1),
-    untold("erase_customer", 4, "what a marketplace told of a company, and machines' names, go with the license, which is told"),
-    untold("escrow_quota", 1, "shares of quota that lapse come back; low and used-up packages are told where they are taken from"),
+    untold(
+        "erase_customer",
+        4,
+        "what a marketplace told of a company, and machines' names, go with the license, which is told",
+    ),
+    untold(
+        "escrow_quota",
+        1,
+        "shares of quota that lapse come back; low and used-up packages are told where they are taken from",
+    ),
     untold("fetch_order", 1, "a job that will look at an order: what it finds is told"),
     untold("fill_index", 3, "words by which licenses are found"),
     untold("flush_calls", 2, "notes of calls, kept for a time"),
@@ -51,13 +67,21 @@ const COMMITS: &[Commits] = &[
     told("rank_order", 1),
     told("receive_purchase", 1),
     untold("record_usage", 1, "usage is a log of its own, listed by itself"),
-    untold("redeem_code", 3, "a code and its purchase are remembered until the marketplace has answered: then the purchase is told"),
+    untold(
+        "redeem_code",
+        3,
+        "a code and its purchase are remembered until the marketplace has answered: then the purchase is told",
+    ),
     told("refresh_instance", 2),
     told("reissue_withdrawn", 1),
     told("release_instance", 2),
     told("release_place", 1),
     untold("renew_activation", 2, "a lease goes on: as for activate; conflicts and lost places are told"),
-    untold("report_use", 2, "that a code was used on a day, until the marketplace has been told; what it answers is told"),
+    untold(
+        "report_use",
+        2,
+        "that a code was used on a day, until the marketplace has been told; what it answers is told",
+    ),
     untold("roll_up_usage", 1, "usage is a log of its own; what was given up is told"),
     untold("run_jobs", 2, "who works at a job, and that it is done"),
     untold("seal_events", 2, "the chain itself"),
@@ -66,12 +90,20 @@ const COMMITS: &[Commits] = &[
     told("set_app_info", 1),
     untold("settle_code", 3, "where the work on a code stands; the license that comes of it is told"),
     untold("settle_device", 2, "a device's ledger and share; what was wrong with it is told"),
-    untold("settle_purchase", 2, "what the marketplace says of an order is kept until it is minted or held, which are told"),
+    untold(
+        "settle_purchase",
+        2,
+        "what the marketplace says of an order is kept until it is minted or held, which are told",
+    ),
     untold("settle_reservation", 1, "usage is counted, not told: low and used-up packages are"),
     untold("status_slots", 1, "room for entries of status lists"),
     untold("sweep_lapsed", 1, "what was kept for a time only"),
     untold("sync_kit", 1, "what a marketplace tells of companies, kept as it was told"),
-    untold("upgrade_instance", 2, "what is bought while there is no license yet is kept, and told when there is"),
+    untold(
+        "upgrade_instance",
+        2,
+        "what is bought while there is no license yet is kept, and told when there is",
+    ),
     told("use_quota", 1),
     told("view_outbox", 1),
     untold("watch_channels", 1, "that a channel is silent is a notice of the channel"),
@@ -91,7 +123,10 @@ fn every_commit_of_a_use_case_is_told_or_has_its_reason() {
     let listed: BTreeMap<String, usize> =
         COMMITS.iter().map(|commits| (commits.file.to_owned(), commits.count)).collect();
     let missing: Vec<_> = found.iter().filter(|(file, count)| listed.get(*file) != Some(count)).collect();
-    assert!(missing.is_empty(), "these commit, so often: tell it in an event, or say here why not: {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "these commit, so often: tell it in an event, or say here why not: {missing:?}"
+    );
     let gone: Vec<_> = listed.keys().filter(|file| !found.contains_key(*file)).collect();
     assert!(gone.is_empty(), "these commit no more: {gone:?}");
 }
@@ -100,8 +135,16 @@ fn every_commit_of_a_use_case_is_told_or_has_its_reason() {
 #[test]
 fn what_is_said_to_be_told_makes_events() {
     let sources: BTreeMap<String, String> = rust_files("src/application").into_iter().collect();
-    const MAKERS: &[&str] =
-        &["EventKind::", "_event(", ".event(", "event_about(", "told_of_", "tell_of_token(", "self.mint", "self.minted"];
+    const MAKERS: &[&str] = &[
+        "EventKind::",
+        "_event(",
+        ".event(",
+        "event_about(",
+        "told_of_",
+        "tell_of_token(",
+        "self.mint",
+        "self.minted",
+    ];
     for commits in COMMITS.iter().filter(|commits| commits.untold.is_empty()) {
         let text = &sources[&format!("src/application/{}.rs", commits.file)];
         assert!(MAKERS.iter().any(|maker| text.contains(maker)), "{} makes no event", commits.file);
