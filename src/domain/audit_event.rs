@@ -93,8 +93,6 @@ named!(
         ActivationConflict = "activation.conflict",
         /// The merchant has asked for an order's work to be tried again at once.
         OrderRetried = "order.retried",
-        /// The merchant has had an order asked for that was not known.
-        OrderFetched = "order.fetched",
         /// Something of the catalog is there from now on.
         CatalogCreated = "catalog.created",
         /// Something of the catalog says something else.
@@ -187,8 +185,8 @@ impl EventKind {
             | Self::ActivationReleased
             | Self::LedgerRefused
             | Self::ActivationConflict => true,
-            Self::OrderRetried
-            | Self::OrderFetched
+            Self::LicenseExtended
+            | Self::OrderRetried
             | Self::CatalogCreated
             | Self::CatalogChanged
             | Self::CatalogRemoved
