@@ -31,7 +31,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use types::{ByteLimit, Days, Filter, HttpUrl, SecondsTo, Switch};
+use types::{ByteLimit, Days, Filter, HttpUrl, RequestCount, SecondsTo, Switch};
 
 setting::settings! {
     /// Where callbacks, client software and the merchant API are served: address and port.
@@ -72,6 +72,12 @@ setting::settings! {
     request_body_limit("request_body_limit_bytes"): usize as ByteLimit = "65536";
     /// Time until a request is given up, and until a TLS handshake is, in seconds.
     request_timeout("request_timeout_secs"): Duration as SecondsTo<3_600> = "10";
+    /// How many requests one API token may send in a minute, spread or all at once; 0 is without a bound. Marketplaces and
+    /// client software are not counted.
+    api_requests_per_minute("api_requests_per_minute"): u32 as RequestCount = "6000";
+    /// How many refused API tokens one client address may present in a minute, before all of its requests to the merchant
+    /// API wait; 0 is without a bound.
+    refused_tokens_per_minute("refused_tokens_per_minute"): u32 as RequestCount = "60";
     /// Time that running requests have when the service stops, in seconds.
     shutdown_timeout("shutdown_timeout_secs"): Duration as SecondsTo<3_600> = "15";
     /// After how many days the personal data of licenses that have ended is erased, see `docs/privacy.md`. Unset: it is kept.

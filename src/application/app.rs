@@ -166,6 +166,11 @@ impl App {
         whole_seconds(self.clock.now())
     }
 
+    /// Time since an arbitrary moment, which no clock that is set moves: for what is counted per second.
+    pub fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
     /// The signer, for what only needs to be read: keys, addresses, claim codes.
     pub fn signer(&self) -> &dyn Signer {
         self.signer.as_ref()

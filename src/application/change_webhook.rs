@@ -318,7 +318,8 @@ impl App {
             .with(Change::Remove(RecordKey::WebhookProgress(merchant.clone(), id.clone())))
             .with(Change::Remove(RecordKey::WebhookReplay(merchant.clone(), id.clone())))
             .put(event, ABSENT);
-        let ended = Listing::EndedDeliveries { merchant: merchant.clone(), webhook: id.clone(), before: None };
+        let ended =
+            Listing::EndedDeliveries { merchant: merchant.clone(), webhook: id.clone(), before: None };
         let ended: Vec<Versioned<Delivery>> = list(self.store.as_ref(), &ended, DELIVERIES_MAX).await?;
         for delivery in self.pending_deliveries(&merchant, &id).await?.into_iter().chain(ended) {
             commit = commit.with(Change::Remove(super::record::Record::Delivery(delivery.value).key()));
@@ -378,13 +379,15 @@ impl App {
         self.outbound()?.sender.accepts(&webhook.url).map_err(|why| invalid("/url", why))?;
         let is_long = webhook.description.chars().count() > WEBHOOK_DESCRIPTION_CHARS_MAX;
         if is_long || webhook.description.chars().any(char::is_control) {
-            let why =
-                format!("it has at most {WEBHOOK_DESCRIPTION_CHARS_MAX} characters and no control characters");
+            let why = format!(
+                "it has at most {WEBHOOK_DESCRIPTION_CHARS_MAX} characters and no control characters"
+            );
             return Err(invalid("/description", why));
         }
         for (place, event) in webhook.events.iter().enumerate() {
             if !event.can_be_asked_for() || webhook.events[..place].contains(event) {
-                let why = "each event stands once, and a test goes to every endpoint that is tested".to_owned();
+                let why =
+                    "each event stands once, and a test goes to every endpoint that is tested".to_owned();
                 return Err(invalid(&format!("/events/{place}"), why));
             }
         }

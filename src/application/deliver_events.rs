@@ -14,8 +14,8 @@ use super::record::{Record, RecordKey};
 use super::view_licenses::LicenseOrPurchase;
 use crate::domain::{
     Actor, Attempt, AuditEvent, DELIVERIES_KEPT_MAX, DELIVERIES_PENDING_MAX, Delivery, DeliveryId,
-    DeliveryState, DisableCause, EventKind, Merchant, MerchantId, Refusal, Subject,
-    Webhook, WebhookDisabled, WebhookEvent, WebhookId, WebhookProgress, WebhookReplay, excerpt,
+    DeliveryState, DisableCause, EventKind, Merchant, MerchantId, Refusal, Subject, Webhook, WebhookDisabled,
+    WebhookEvent, WebhookId, WebhookProgress, WebhookReplay, excerpt,
 };
 
 /// How long one attempt may take, in seconds.
@@ -296,8 +296,14 @@ impl App {
         if let Subject::Other(sort, id) = &event.subject {
             facts.push((sort.as_str(), id.as_str()));
         }
-        let outbound =
-            OutboundEvent { kind, at: event.at, license: license.as_ref(), quota: &quota, facts: &facts, now };
+        let outbound = OutboundEvent {
+            kind,
+            at: event.at,
+            license: license.as_ref(),
+            quota: &quota,
+            facts: &facts,
+            now,
+        };
         Ok(Delivery {
             id: DeliveryId::from_uuid(self.ids.uuid_v7(now)),
             merchant: event.merchant.clone(),
@@ -441,7 +447,9 @@ impl App {
 
     /// Gives the lease back and says when there is something to do next.
     async fn end_round(&self, round: Round) -> Result<(), UseCaseError> {
-        let Round { merchant, webhook, progress: Versioned { value: mut progress, revision }, pending, .. } = round;
+        let Round {
+            merchant, webhook, progress: Versioned { value: mut progress, revision }, pending, ..
+        } = round;
         let now = self.clock.now();
         progress.leased_until = None;
         progress.pending = u32::try_from(pending.len()).unwrap_or(u32::MAX);

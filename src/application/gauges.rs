@@ -46,7 +46,8 @@ impl App {
             let listing = Listing::WebhookProgress(merchant.value.id.clone());
             let endpoints: Vec<Versioned<WebhookProgress>> =
                 list(self.store.as_ref(), &listing, COUNTED_MAX).await?;
-            deliveries += endpoints.iter().map(|it| usize::try_from(it.value.pending).unwrap_or(0)).sum::<usize>();
+            deliveries +=
+                endpoints.iter().map(|it| usize::try_from(it.value.pending).unwrap_or(0)).sum::<usize>();
             oldest_made = endpoints.iter().filter_map(|it| it.value.oldest_at).chain(oldest_made).min();
             orders_held += self.orders_held(merchant.value.id).await?;
         }

@@ -4,6 +4,7 @@ mod act_on_license;
 mod activate;
 mod adopt_events;
 mod answer_air_gap_request;
+mod answer_once;
 mod api_tokens;
 mod app;
 mod apply_catalog;
@@ -119,6 +120,7 @@ mod watched_calls;
 pub use act_on_license::{ExtendTo, KeepActivations, LicenseAction};
 pub use activate::{Activate, Activated};
 pub use answer_air_gap_request::{AirGapAnswer, AirGapRequest};
+pub use answer_once::Begun;
 pub use app::{App, Signals, UseCaseError};
 pub use apply_catalog::{
     Applied, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, ApplyMode, Catalog,
@@ -165,7 +167,6 @@ pub use retire_key::Retirement;
 pub use revoke_key::RevokeKey;
 pub use rotate_key::RotateKey;
 pub use seal_events::SealingRound;
-pub use search_query::QUERY_BYTES_MAX;
 pub use sessions::SignedInSession;
 pub use set_app_info::SetAppInfo;
 pub use settle_device::{DeviceProof, DeviceRequest};

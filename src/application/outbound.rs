@@ -130,7 +130,9 @@ impl App {
         }
         let now = self.clock.elapsed();
         let known = |seen: &Seen| now.saturating_sub(seen.at) < ASKED_AGAIN_AFTER;
-        let asked = |map: &HashMap<MerchantId, Seen>| map.get(merchant).filter(|seen| known(seen)).map(|it| it.renewals);
+        let asked = |map: &HashMap<MerchantId, Seen>| {
+            map.get(merchant).filter(|seen| known(seen)).map(|it| it.renewals)
+        };
         if let Some(renewals) = asked(&self.asked_for.0.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(renewals);
         }

@@ -16,7 +16,10 @@ pub use super::record::Versioned;
 use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
 use super::tell_standing::tell_standing;
 use crate::domain::{
-    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, CustomerDigest, DeliveryId, Device, EventId, InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails, OrderId, ProductId, RequestId, SecretRef, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenId, UsageKey, UsageRecord, WebhookId, SearchTerm, TermField, ChainHead, Subject,
+    Activation, ChainHead, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, CustomerDigest,
+    DeliveryId, Device, EventId, InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId,
+    OrderDetails, OrderId, ProductId, RequestId, SearchTerm, SecretRef, StatusList, StatusListNumber,
+    StatusSlot, Subject, TermField, TokenDigest, TokenId, UsageKey, UsageRecord, WebhookId,
 };
 
 /// Revision that means "there is no such record".
@@ -309,6 +312,13 @@ pub enum Listing {
     IdempotencyKeys {
         /// Whose.
         merchant: MerchantId,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
+    /// Answers that are kept for requests that may be sent again, of a merchant or of none, likewise.
+    KeptAnswers {
+        /// Whose.
+        owner: Option<MerchantId>,
         /// Only those behind this one.
         after: Option<RecordKey>,
     },

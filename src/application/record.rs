@@ -3,7 +3,16 @@
 use chrono::TimeDelta;
 
 use crate::domain::{
-    Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk, CallId, CertificateTold, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, CustomerDigest, Delivery, DeliveryId, Device, EndsTold, Erasure, EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeyRing, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId, Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene, Reservation, ReservationId, Restore, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, Webhook, WebhookId, WebhookProgress, WebhookReplay, authorization_code, Session, SessionDigest, SignInLink, TokenUse, SearchTerm, Adoption, ChainBlock, ChainHead, EventPlace, SealedEvent, SealerLease, Subject, Unsealed,
+    Activation, ActivationId, Adoption, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode,
+    CallChunk, CallId, CertificateTold, ChainBlock, ChainHead, Channel, ChannelId, ChannelNotice,
+    ChannelStanding, ClaimDigest, CustomerDigest, Delivery, DeliveryId, Device, EndsTold, Erasure, EventId,
+    EventPlace, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeptAnswer, KeyRing, KitInterface,
+    License, LicenseId, Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey,
+    OrderRef, PackageId, Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene,
+    Reservation, ReservationId, Restore, SealedEvent, SealerLease, SearchTerm, Session, SessionDigest,
+    SignInLink, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, Subject,
+    TokenDigest, TokenUse, Unsealed, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, Webhook,
+    WebhookId, WebhookProgress, WebhookReplay, authorization_code,
 };
 
 /// The key of one record.
@@ -82,6 +91,8 @@ pub enum RecordKey {
     Replay(MerchantId, ChannelId, [u8; 32]),
     /// A request of the merchant API that was answered, by the digest of its idempotency key.
     Idempotency(MerchantId, [u8; 32]),
+    /// A request of the merchant API and its answer, below whoever it is about; below none for the server itself.
+    KeptAnswer(Option<MerchantId>, [u8; 32]),
     /// The last restore of this store, if there was one.
     Restore,
     /// The signing keys of a merchant.
@@ -652,6 +663,7 @@ impl Record {
         match self {
             Self::Replay(replay) => Some(replay.until),
             Self::Idempotency(idempotency) => Some(idempotency.until),
+            Self::KeptAnswer(answer) => Some(answer.until),
             Self::AuthorizationCode(code) => code.kept_until(),
             Self::UsageReport(report) => Some(report.until),
             Self::Reservation(reservation) => reservation.remembered_until(),
@@ -760,6 +772,7 @@ records! {
     Adoption(Adoption) = |it| RecordKey::Adoption(it.merchant.clone());
     Replay(Replay) = |it| RecordKey::Replay(it.merchant.clone(), it.channel.clone(), it.digest);
     Idempotency(Idempotency) = |it| RecordKey::Idempotency(it.merchant.clone(), it.key_digest);
+    KeptAnswer(KeptAnswer) = |it| RecordKey::KeptAnswer(it.owner.clone(), it.key_digest);
     Restore(Restore) = |_it| RecordKey::Restore;
     Erasure(Erasure) = |it| RecordKey::Erasure(it.merchant.clone(), it.customer);
     KeyRing(KeyRing) = |it| RecordKey::KeyRing(it.merchant.clone());

@@ -43,14 +43,17 @@ impl App {
         }
         let span = match what {
             ReplayOf::Delivery(delivery) => {
-                let seq = self.find_delivery(merchant, id, delivery).await?.seq.ok_or(Refusal::IllegalState {
-                    why: "a test is not sent again: make another one",
-                })?;
+                let seq = self
+                    .find_delivery(merchant, id, delivery)
+                    .await?
+                    .seq
+                    .ok_or(Refusal::IllegalState { why: "a test is not sent again: make another one" })?;
                 ReplaySpan { after: seq - 1, through: seq, left: 1 }
             }
             ReplayOf::Since(instant, at_most) => {
                 if !(1..=REPLAY_EVENTS_MAX).contains(at_most) {
-                    let why = format!("at most {REPLAY_EVENTS_MAX} events are sent again at once, and at least 1");
+                    let why =
+                        format!("at most {REPLAY_EVENTS_MAX} events are sent again at once, and at least 1");
                     return Err(Refusal::Invalid { pointer: "/limit".into(), why }.into());
                 }
                 let through = self.chain_end(merchant).await?;

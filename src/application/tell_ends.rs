@@ -95,7 +95,9 @@ impl App {
         let is_ahead = now < ends_at && lasts_longer;
         let kind = match license.state(now) {
             LicenseState::Expired if days == 0 => EventKind::LicenseExpired,
-            LicenseState::Active | LicenseState::Suspended if days > 0 && is_ahead => EventKind::LicenseExpiring,
+            LicenseState::Active | LicenseState::Suspended if days > 0 && is_ahead => {
+                EventKind::LicenseExpiring
+            }
             LicenseState::Suspended if days == 0 => EventKind::LicenseExpired,
             LicenseState::Expired
             | LicenseState::Active
@@ -112,7 +114,8 @@ impl App {
     /// Tells every merchant that asks for it that the certificate of the service's own address ends soon.
     pub async fn tell_certificate_end(&self, ends_at: Instant) -> Result<usize, UseCaseError> {
         let now = self.now();
-        let days = CERTIFICATE_DAYS.into_iter().filter(|days| ends_at <= now + TimeDelta::days((*days).into()));
+        let days =
+            CERTIFICATE_DAYS.into_iter().filter(|days| ends_at <= now + TimeDelta::days((*days).into()));
         let Some(days) = days.min() else { return Ok(0) };
         let mut told = 0;
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, MERCHANTS_MAX).await? {

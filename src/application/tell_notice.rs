@@ -16,8 +16,7 @@ pub(super) fn event_of(notice: &ChannelNotice) -> Option<AuditEvent> {
     };
     let last_success = notice.last_success.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
     let cause = notice.cause.as_ref().map(|cause| CallCause::code(cause).to_owned());
-    let facts =
-        [("activity", notice.activity.clone()), ("cause", cause), ("last_success_at", last_success)];
+    let facts = [("activity", notice.activity.clone()), ("cause", cause), ("last_success_at", last_success)];
     let detail: BTreeMap<String, String> =
         facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
     Some(AuditEvent {

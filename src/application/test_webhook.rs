@@ -59,8 +59,11 @@ impl App {
         };
         let (attempt, _) = self.send_once(&webhook, &delivery, TEST_SECS).await?;
         let is_success = attempt.is_success();
-        delivery.state =
-            if is_success { DeliveryState::Delivered(attempt.at) } else { DeliveryState::GivenUp(attempt.at) };
+        delivery.state = if is_success {
+            DeliveryState::Delivered(attempt.at)
+        } else {
+            DeliveryState::GivenUp(attempt.at)
+        };
         delivery.body.clear();
         let outcome = if is_success { "delivered" } else { "failed" };
         delivery.last = Some(attempt);

@@ -85,8 +85,11 @@ impl App {
         limit: usize,
     ) -> Result<(Vec<Delivery>, Option<DeliveryId>), UseCaseError> {
         self.webhook(merchant, id).await?;
-        let listing =
-            Listing::EndedDeliveries { merchant: merchant.clone(), webhook: id.clone(), before: before.cloned() };
+        let listing = Listing::EndedDeliveries {
+            merchant: merchant.clone(),
+            webhook: id.clone(),
+            before: before.cloned(),
+        };
         let ended: Vec<Versioned<Delivery>> = list(self.store.as_ref(), &listing, ENDED_MAX).await?;
         let pending = self.pending_deliveries(merchant, id).await?;
         let all = pending.into_iter().chain(ended).map(|delivery| delivery.value);

@@ -12,10 +12,10 @@ use super::progress::Progress;
 use super::{Failure, Output, SettingFlags};
 use crate::clock::SystemClock;
 use crate::config::{SecretResolver, Settings};
-use crate::webhooks::SendRules;
 use crate::service::{
     self, BackupFile, Create, OpenOptions, RestoreError, Restored, ServerSecrets, StorePlace,
 };
+use crate::webhooks::SendRules;
 
 /// Records between two lines of progress.
 const RECORDS_STEP: u64 = 10_000;

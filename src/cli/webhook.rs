@@ -218,11 +218,8 @@ impl Webhook {
                 output.answer(&answer, made);
             }
             Self::Deliveries(list) => {
-                let query = [
-                    ("state", list.state),
-                    ("limit", Some(list.limit.to_string())),
-                    ("cursor", list.cursor),
-                ];
+                let query =
+                    [("state", list.state), ("limit", Some(list.limit.to_string())), ("cursor", list.cursor)];
                 let path = with_query(&below(&list.id, "/deliveries"), &query);
                 output.answer(&api.get(&path)?, deliveries);
             }
@@ -251,8 +248,7 @@ impl Webhook {
 
 impl Create {
     fn body(&self) -> Value {
-        let mut body =
-            json!({ "url": self.address, "description": self.description, "events": self.events });
+        let mut body = json!({ "url": self.address, "description": self.description, "events": self.events });
         if !self.expiring_days.is_empty() {
             body["expiring_days"] = json!(self.expiring_days);
         }

@@ -60,7 +60,9 @@ mod tests {
     #[test]
     fn addresses_and_networks_are_read_and_too_wide_ones_are_told_with_what_to_write() {
         let allowed = AllowedNetworks::read("10.1.0.0/16, 127.0.0.1 fd12::/16").expect("valid");
-        assert!(allowed.include(IpAddr::from([10, 1, 2, 3])) && !allowed.include(IpAddr::from([10, 2, 0, 0])));
+        assert!(
+            allowed.include(IpAddr::from([10, 1, 2, 3])) && !allowed.include(IpAddr::from([10, 2, 0, 0]))
+        );
         assert_eq!(AllowedNetworks::read("").expect("none"), AllowedNetworks::default());
         for (text, told) in [
             ("inside.example", "is neither"),

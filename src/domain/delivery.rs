@@ -188,9 +188,14 @@ mod tests {
 
     #[test]
     fn any_2xx_is_success_and_nothing_else_is() {
-        for (status, is_success) in
-            [(Some(200), true), (Some(204), true), (Some(299), true), (Some(199), false), (Some(302), false), (None, false)]
-        {
+        for (status, is_success) in [
+            (Some(200), true),
+            (Some(204), true),
+            (Some(299), true),
+            (Some(199), false),
+            (Some(302), false),
+            (None, false),
+        ] {
             let mut delivery = delivery();
             delivery.tried(attempt(now(), status), 0);
             assert_eq!(delivery.state == DeliveryState::Delivered(now()), is_success, "{status:?}");

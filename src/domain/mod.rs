@@ -23,6 +23,7 @@ mod erasure;
 mod failing_work;
 mod handed_over;
 mod ids;
+mod kept_answer;
 mod key_ring;
 mod kit;
 mod lease_clock;
@@ -37,6 +38,7 @@ mod purchase;
 mod purchase_event;
 mod push_window;
 mod quota;
+mod rate_limit;
 mod refund;
 mod refusal;
 mod reservation;
@@ -88,6 +90,7 @@ pub use erasure::{CustomerDigest, Erasure};
 pub use failing_work::{FailingWork, WorkFault};
 pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
+pub use kept_answer::{AnswerState, KeptAnswer};
 pub use key_ring::{
     KeyRing, KeyRole, KeySetDraft, KeyState, PublishedKeySet, REVOKED_KEYS_MAX, Reissue, Retiring,
     RevocationMode, RingKey, TOLD_KEYS_MAX,
@@ -95,10 +98,10 @@ pub use key_ring::{
 pub use kit::{KitEntity, KitInterface, KitSync};
 pub use lease_clock::{CLOCK_JUMP_MAX, LeaseClock, LeaseTime};
 pub use license::{
-    AppliedChange, AppliedOrder, DelayedStart, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License,
-    LicenseEnd, LicenseState, NewLicense, OldKeyFate, Origin, SoldSpec, StartEvent,
+    AppliedChange, AppliedOrder, DelayedStart, EndChange, Env, Extension, Hold, HoldBy, Holds, IssuedKey,
+    License, LicenseEnd, LicenseState, NewLicense, OldKeyFate, Origin, SUPPORT_EXTENSION_DAYS_MAX, SoldSpec,
+    StartEvent,
 };
-pub use license::{Extension, SUPPORT_EXTENSION_DAYS_MAX};
 pub use license_past::{KeyPast, LicensePast, Recalled, STANDING_DETAIL};
 pub use license_standing::LicenseStanding;
 pub use machine::{COMMITMENT_BYTES, Commitment, Component, Machine};
@@ -119,6 +122,7 @@ pub use quota::{
     QuotaPackage, QuotaPool, QuotaTemplate, QuotaWindow, ROUNDED_END_HOURS, ResetWindow, UsageGrant,
     WindowAlignment, WindowKey,
 };
+pub use rate_limit::{RateLeft, RateLimit, RateLimiter};
 pub use refund::RefundRule;
 pub use refusal::{NextAction, Refusal};
 pub use reservation::{

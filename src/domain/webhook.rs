@@ -217,7 +217,8 @@ impl WebhookProgress {
     pub fn next_attempt_at(&self, now: Instant) -> Instant {
         let rested = self.rests_until.map_or(now, |until| until.max(now));
         let minute_ends = self.minute + TimeDelta::minutes(1);
-        let is_full = self.sent_in_minute >= ATTEMPTS_PER_MINUTE_MAX && now < minute_ends && self.minute <= now;
+        let is_full =
+            self.sent_in_minute >= ATTEMPTS_PER_MINUTE_MAX && now < minute_ends && self.minute <= now;
         if is_full { rested.max(minute_ends) } else { rested }
     }
 
@@ -325,9 +326,13 @@ mod tests {
     #[test]
     fn what_costs_a_commit_of_its_own_is_sent_only_when_it_is_asked_for_by_name() {
         let mut webhook = webhook();
-        assert!(webhook.wants(WebhookEvent::LicenseIssued) && !webhook.wants(WebhookEvent::ActivationRenewed));
+        assert!(
+            webhook.wants(WebhookEvent::LicenseIssued) && !webhook.wants(WebhookEvent::ActivationRenewed)
+        );
         webhook.events = vec![WebhookEvent::ActivationRenewed];
-        assert!(webhook.wants(WebhookEvent::ActivationRenewed) && !webhook.wants(WebhookEvent::LicenseIssued));
+        assert!(
+            webhook.wants(WebhookEvent::ActivationRenewed) && !webhook.wants(WebhookEvent::LicenseIssued)
+        );
     }
 
     #[test]

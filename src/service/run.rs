@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -17,7 +18,10 @@ use crate::application::ports::{IdSource, SecretSource};
 use crate::application::{App, ApplyCaller, ApplyFault, ApplyFiles, ApplyMode, UseCaseError};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, CreateRule, ReadError, SecretResolver, Settings, StoreChoice, read_text};
-use crate::http::{HttpLimits, HttpParts, HttpState, Tls, TlsError, TlsFiles, TlsWarning, router, serve_as};
+use crate::domain::RateLimit;
+use crate::http::{
+    HttpLimits, HttpParts, HttpState, RateRules, Tls, TlsError, TlsFiles, TlsWarning, router, serve_as,
+};
 use crate::randomness::SystemRandomness;
 use crate::store::{DatabaseAddress, Repository, StoreError, StoreState};
 use crate::webhooks::SendRules;
@@ -151,6 +155,10 @@ pub async fn run(
         request_time: settings.request_timeout,
         handshake_time: settings.request_timeout,
         drain_time: settings.shutdown_timeout,
+        rates: RateRules {
+            per_token: per_minute(settings.api_requests_per_minute),
+            refused_per_address: per_minute(settings.refused_tokens_per_minute),
+        },
         ..HttpLimits::default()
     };
     let ids: Arc<dyn IdSource> = Arc::new(SystemRandomness::default());
@@ -190,6 +198,11 @@ pub async fn run(
     workers.stop().await;
     opened.records.close().await.map_err(RunError::of_store)?;
     served
+}
+
+/// None is without a bound.
+fn per_minute(requests: u32) -> Option<RateLimit> {
+    (requests > 0).then_some(RateLimit { requests, window: Duration::from_secs(60) })
 }
 
 /// What a start would say about certificate and key.

@@ -166,7 +166,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let vault = vault(folder.path());
         let missing = vault.seal(&["a"], &secret()).expect_err("there is no key").to_string();
-        assert!(missing.contains("vault.key is missing") && missing.contains("lictor keys vault"), "{missing}");
+        assert!(
+            missing.contains("vault.key is missing") && missing.contains("lictor keys vault"),
+            "{missing}"
+        );
         assert!(vault.create().expect("made"));
         let path = folder.path().join(Vault::FILE_NAME);
         let before = std::fs::read(&path).expect("there");

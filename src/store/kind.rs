@@ -69,7 +69,7 @@ pub enum Kind {
     Usage,
     /// Where events are sent: endpoints, deliveries, of which ends merchants were told.
     Webhook,
-    /// Who is signed in, links that sign in, and when tokens were last used.
+    /// Who is signed in, links that sign in, when tokens were last used, and answers kept for repeated requests.
     Access,
 }
 

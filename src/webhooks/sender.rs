@@ -156,7 +156,9 @@ fn answered(mut answer: Response<ureq::Body>) -> SendOutcome {
     let retry_after = retry_after.map(|secs| Duration::from_secs(secs.into()));
     let words = match status {
         200..=299 => String::new(),
-        300..=399 => "it answers with a redirect, which is not followed: give the endpoint its final address".into(),
+        300..=399 => {
+            "it answers with a redirect, which is not followed: give the endpoint its final address".into()
+        }
         _ => {
             let mut beginning = Vec::new();
             // What cannot be read says nothing; the status has said enough.

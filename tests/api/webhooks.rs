@@ -291,7 +291,10 @@ fn a_secret_may_lie_where_the_server_finds_it() {
     issue(&harness, "y");
     deliver(&harness);
     let waiting = deliveries(&harness, &made.text_at("/id"), "?state=pending");
-    assert!(waiting[0]["last_attempt"]["words"].as_str().is_some_and(|it| it.contains("env:HOOK")), "{waiting:?}");
+    assert!(
+        waiting[0]["last_attempt"]["words"].as_str().is_some_and(|it| it.contains("env:HOOK")),
+        "{waiting:?}"
+    );
     assert_eq!(receiver.received().len(), 1);
 }
 
@@ -305,7 +308,10 @@ fn a_test_event_says_at_once_what_the_endpoint_answers() {
     assert_eq!((tested.at("/state"), tested.at("/type")), (json!("delivered"), json!("lictor.test")));
     let received = receiver.received().pop().expect("it came");
     assert!(received.verifies_with(&secret));
-    assert_eq!(received.json(), json!({ "type": "lictor.test", "timestamp": "2026-01-31T08:00:00Z", "data": { "webhook_id": id } }));
+    assert_eq!(
+        received.json(),
+        json!({ "type": "lictor.test", "timestamp": "2026-01-31T08:00:00Z", "data": { "webhook_id": id } })
+    );
     receiver.answer(500);
     let failed = harness.merchant().with("Idempotency-Key", "t1").post(&test, &json!({})).expect(200);
     assert_eq!(failed.at("/state"), "given_up");
@@ -352,7 +358,10 @@ fn what_was_sent_is_sent_again_on_demand_under_the_same_id() {
     let later = json!({ "since": "2027-01-01T00:00:00Z" });
     harness.merchant().post(&replay, &later).expect(200);
     assert_eq!(deliver(&harness), 0);
-    harness.merchant().post(&replay, &json!({ "delivery": "dlv_0000000000000000000000" })).expect_problem(404, "not_found");
+    harness
+        .merchant()
+        .post(&replay, &json!({ "delivery": "dlv_0000000000000000000000" }))
+        .expect_problem(404, "not_found");
 }
 
 #[test]
@@ -577,7 +586,11 @@ fn the_end_of_a_license_is_told_once_some_days_ahead_and_once_when_it_comes() {
     let engine = MemoryEngine::new();
     let harness = Harness::start_over(&engine);
     let receiver = Receiver::start(&harness.world.clock);
-    endpoint(&harness, &receiver, &json!({ "events": ["license.expiring", "license.expired"], "expiring_days": [30, 1] }));
+    endpoint(
+        &harness,
+        &receiver,
+        &json!({ "events": ["license.expiring", "license.expired"], "expiring_days": [30, 1] }),
+    );
     let other = harness.another_worker(|calls| calls);
     let began = harness.world.clock.now() + TimeDelta::hours(1);
     assert_eq!(tell_ends_until(&harness, &[&harness.app], began), 0);
@@ -630,7 +643,10 @@ fn what_is_wrong_with_a_channel_is_sent_with_its_cause() {
         cause: Some(cause),
         subject: CallSubject::default(),
     };
-    harness.app.record_call(call(false, CallCause::UnknownActivity { protocol: "saas-v2".into(), spoken_by: Vec::new(), meant: None }));
+    harness.app.record_call(call(
+        false,
+        CallCause::UnknownActivity { protocol: "saas-v2".into(), spoken_by: Vec::new(), meant: None },
+    ));
     harness.block_on(harness.app.flush_calls(true)).expect("written");
     deliver(&harness);
     let told: Vec<String> = receiver.taken();
@@ -665,7 +681,10 @@ fn renewals_are_sent_and_kept_only_where_somebody_asks_for_them_by_name() {
     let license = issue(&harness, "x");
     let renew = |harness: &Harness| {
         let shown = harness.bearer(&harness.token(&[Scope::Read, Scope::Keys]));
-        let key = shown.get(&format!("/v1/merchant/licenses/{license}?reveal=true")).expect(200).text_at("/license_key");
+        let key = shown
+            .get(&format!("/v1/merchant/licenses/{license}?reveal=true"))
+            .expect(200)
+            .text_at("/license_key");
         let made = activate(&harness.anonymous(), &key, 1, &format!("{:?} a", harness.world.clock.now()));
         let path = format!("/v1/activations/{}/renew", made.text_at("/activation_id"));
         let nonce = format!("{:?}", harness.world.clock.now());

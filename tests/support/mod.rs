@@ -249,7 +249,10 @@ impl Harness {
     }
 
     /// Starts a task on the service's runtime.
-    pub fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
         self.runtime.spawn(future)
     }
 
@@ -392,7 +395,8 @@ fn keyring(world: &World, url: &str) -> Arc<Keyring> {
         randomness: Arc::new(random_bytes),
     };
     let opened = if Keyring::exists(&folder) { Keyring::open(settings) } else { Keyring::create(settings) };
-    let opened = opened.inspect(|keyring| drop(keyring.vault().create().expect("the folder is this test's own")));
+    let opened =
+        opened.inspect(|keyring| drop(keyring.vault().create().expect("the folder is this test's own")));
     Arc::new(opened.expect("the folder is this test's own"))
 }
 

@@ -290,8 +290,9 @@ pub async fn deliveries(State(state): State<HttpState>, PathOf(id): PathOf<Strin
     })?;
     let rule = format!("a state is one of {}", DeliveryFilter::NAMES.join(", "));
     let filter = parameters.get("state", &rule, DeliveryFilter::parse)?;
-    let before = parameters
-        .get("cursor", "a cursor is the next_cursor of the page before", |text| DeliveryId::parse(text).ok())?;
+    let before = parameters.get("cursor", "a cursor is the next_cursor of the page before", |text| {
+        DeliveryId::parse(text).ok()
+    })?;
     let (id, limit) = (webhook_id(&id)?, limit.unwrap_or(LIMIT_DEFAULT));
     let page = state.app.view_deliveries(&caller.merchant, &id, filter, before.as_ref(), limit).await?;
     let items = page.0.iter().map(DeliveryAnswer::of).collect();
@@ -349,7 +350,8 @@ fn events(names: &[String]) -> Result<Vec<WebhookEvent>, ApiError> {
 
 /// A reference; the text of a secret is never taken, so that it stands in no request and no log.
 fn reference(text: Option<&str>) -> Result<Option<SecretRef>, ApiError> {
-    let rule = || ApiError::invalid("/secret", "a secret is env:NAME or file:PATH; without one the server makes it");
+    let rule =
+        || ApiError::invalid("/secret", "a secret is env:NAME or file:PATH; without one the server makes it");
     text.map(|text| SecretRef::parse(text).ok_or_else(rule)).transpose()
 }
 
@@ -364,7 +366,8 @@ fn replayed(request: &ReplayRequest) -> Result<ReplayOf, ApiError> {
             Ok(ReplayOf::Since(since, request.limit.unwrap_or(REPLAY_LIMIT_DEFAULT)))
         }
         (Some(_), _) | (None, None) => {
-            let why = format!("name one delivery, or since when, with a limit of at most {REPLAY_EVENTS_MAX}");
+            let why =
+                format!("name one delivery, or since when, with a limit of at most {REPLAY_EVENTS_MAX}");
             Err(ApiError::invalid("", why))
         }
     }

@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 use crate::application::ports::StoreError;
 use crate::application::record::{CounterKey, Lane, MarketplaceCode, Rank, RecordKey, UsedHour};
 use crate::domain::{
-    ChannelId, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace, MerchantId, MeterKey, OrderId, OrderLineKey, PackageId, ResetWindow, StatusSlot, WebhookId, WindowAlignment, ActivationId, SearchTerm, TermField, UUID_TEXT_CHARS, Subject,
+    ActivationId, ChannelId, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace, MerchantId,
+    MeterKey, OrderId, OrderLineKey, PackageId, ResetWindow, SearchTerm, StatusSlot, Subject, TermField,
+    UUID_TEXT_CHARS, WebhookId, WindowAlignment,
 };
 use crate::store::{KeyError, KeyRange, Kind, RecordKey as RawKey};
 
@@ -70,6 +72,7 @@ const AUDIT_LEASE: &[u8] = b"lease";
 pub(super) const ACCESS_SESSION: &[u8] = b"session\0";
 pub(super) const ACCESS_LINK: &[u8] = b"link\0";
 const ACCESS_USE: &[u8] = b"use\0";
+pub(super) const ACCESS_ANSWER: &[u8] = b"answer\0";
 /// First own part of the index of licenses that are not minted yet.
 pub(super) const INDEX_PENDING: &[u8] = b"pending\0";
 /// First own part of the words by which licenses are found. Among the look-up keys and no kind of its own: programs that
@@ -187,6 +190,9 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             (merchant.as_str(), Kind::Meta, joined(&[META_ERASURE, &customer.0]))
         }
         RecordKey::KeyRing(merchant) => (merchant.as_str(), Kind::Meta, META_KEY_RING.to_vec()),
+        RecordKey::KeptAnswer(owner, digest) => {
+            (merchant_or_installation(owner.as_ref()), Kind::Access, joined(&[ACCESS_ANSWER, digest]))
+        }
         RecordKey::Restore => (INSTALLATION, Kind::Meta, META_RESTORE.to_vec()),
         RecordKey::UsageRecord(key) => {
             let instance = own_of_metered(key.marketplace, &key.instance);

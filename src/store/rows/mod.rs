@@ -28,6 +28,7 @@ mod idempotency;
 mod index_filling;
 mod instance;
 mod job;
+mod kept_answer;
 mod key;
 mod key_ring;
 mod kit;

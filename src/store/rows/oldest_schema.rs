@@ -39,6 +39,7 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::Adoption(_)
         | Record::Replay(_)
         | Record::Idempotency(_)
+        | Record::KeptAnswer(_)
         | Record::Restore(_)
         | Record::Erasure(_)
         | Record::KeyRing(_)

@@ -15,7 +15,9 @@ use super::channel_call::CallChunkRow;
 use super::channel_notice::ChannelNoticeRow;
 use super::channel_standing::ChannelStandingRow;
 use super::claim_target::ClaimTargetRow;
+use super::delivery::DeliveryRow;
 use super::device::DeviceRow;
+use super::ends_told::{CertificateToldRow, EndsToldRow};
 use super::erasure::ErasureRow;
 use super::event::AuditEventRow;
 use super::handed_over::HandedOverRow;
@@ -23,6 +25,7 @@ use super::idempotency::IdempotencyRow;
 use super::index_filling::IndexFillingRow;
 use super::instance::InstanceRow;
 use super::job::JobRow;
+use super::kept_answer::KeptAnswerRow;
 use super::key::{raw_key, term_of};
 use super::key_ring::KeyRingRow;
 use super::kit::KitRow;
@@ -45,8 +48,6 @@ use super::status_list::StatusListRow;
 use super::supplement::{SUPPLEMENT_SCHEMA, put_back, supplement_key, take_from};
 use super::usage::{NamedUsageRow, UsageOutboxRow, UsageRecordRow, UsageSumRow, WaitingUsageRow};
 use super::usage_report::UsageReportRow;
-use super::delivery::DeliveryRow;
-use super::ends_told::{CertificateToldRow, EndsToldRow};
 use super::webhook::{WebhookProgressRow, WebhookReplayRow, WebhookRow};
 use crate::application::ports::StoreError;
 use crate::application::record::{
@@ -55,7 +56,11 @@ use crate::application::record::{
     WaitingUsage,
 };
 use crate::domain::{
-    Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, CertificateTold, Channel, ChannelNotice, ChannelStanding, Delivery, Device, EndsTold, Erasure, HandedOver, Instant, KeyRing, License, Merchant, Product, Purchase, QuotaAccount, Reservation, Restore, Spec, StatusFlip, StatusList, UsageRecord, UsageSum, Webhook, WebhookProgress, WebhookReplay, Session, SignInLink, TokenUse, SearchTerm, Adoption, ChainBlock, ChainHead, SealedEvent, SealerLease, Unsealed,
+    Activation, Adoption, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, CertificateTold,
+    ChainBlock, ChainHead, Channel, ChannelNotice, ChannelStanding, Delivery, Device, EndsTold, Erasure,
+    HandedOver, Instant, KeptAnswer, KeyRing, License, Merchant, Product, Purchase, QuotaAccount,
+    Reservation, Restore, SealedEvent, SealerLease, SearchTerm, Session, SignInLink, Spec, StatusFlip,
+    StatusList, TokenUse, Unsealed, UsageRecord, UsageSum, Webhook, WebhookProgress, WebhookReplay,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -143,6 +148,7 @@ tables! {
     Adoption = "adoption", schema 1, Adoption as AdoptionRow;
     Replay = "replay", schema 2, Replay as ReplayRow;
     Idempotency = "idempotency", schema 1, Idempotency as IdempotencyRow;
+    KeptAnswer = "kept answer", schema 1, KeptAnswer as KeptAnswerRow;
     Restore = "restore", schema 1, Restore as RestoreRow;
     Erasure = "erasure", schema 1, Erasure as ErasureRow;
     KeyRing = "key ring", schema 1, KeyRing as KeyRingRow;
@@ -251,6 +257,7 @@ impl Table {
             RecordKey::Adoption(..) => Self::Adoption,
             RecordKey::Replay(..) => Self::Replay,
             RecordKey::Idempotency(..) => Self::Idempotency,
+            RecordKey::KeptAnswer(..) => Self::KeptAnswer,
             RecordKey::Restore => Self::Restore,
             RecordKey::Erasure(..) => Self::Erasure,
             RecordKey::KeyRing(..) => Self::KeyRing,

@@ -2,11 +2,14 @@
 
 use super::form::Word;
 use crate::domain::{
-    AccessKeyUse, ActivationId, ApiTokenId, Binding, CallId, ChannelId, Charging, Component, CustomerId, DeliveryId, DisableCause,
-    EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KeyId, KeyRole, KitInterface,
-    LicenseId, Marketplace, MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay,
-    OrderId, OrderLineId, OurFault, Overage, PackageId, PackageKind, ParameterPlace, ProductId, ReadyRule,
-    RefreshScene, RequestId, ReservationId, ResetWindow, RevocationMode, Scope, Sku, SpecId, SpecKind, StartEvent, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId, UsagePush, WebhookEvent, WebhookId, WebhookSecretId, WhenFull, WindowAlignment, WorkFault, SessionId, SignInLinkId,
+    AccessKeyUse, ActivationId, ApiTokenId, Binding, CallId, ChannelId, Charging, Component, CustomerId,
+    DeliveryId, DisableCause, EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KeyId,
+    KeyRole, KitInterface, LicenseId, Marketplace, MerchantId, MeteringSn, Multiply, NoTotal, NoticeId,
+    NoticeKind, OnTheWay, OrderId, OrderLineId, OurFault, Overage, PackageId, PackageKind, ParameterPlace,
+    ProductId, ReadyRule, RefreshScene, RequestId, ReservationId, ResetWindow, RevocationMode, Scope,
+    SessionId, SignInLinkId, Sku, SpecId, SpecKind, StartEvent, Starts, Status, StatusPolicy, TokenId,
+    UsageBilling, UsageId, UsagePush, WebhookEvent, WebhookId, WebhookSecretId, WhenFull, WindowAlignment,
+    WorkFault,
 };
 
 /// What the domain reads and writes itself.

@@ -82,9 +82,25 @@ fn no_spelling_of_this_machine_is_connected_to() {
         (
             &inside,
             &[
-                "127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.0.0.1", "0177.0.0.1", "017700000001",
-                "0", "0.0.0.0", "localhost", "LOCALHOST", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]",
-                "[0:0:0:0:0:ffff:7f00:0001]", "[::127.0.0.1]", "[64:ff9b::127.0.0.1]", "[64:ff9b::7f00:1]", "127.255.255.254",
+                "127.0.0.1",
+                "127.1",
+                "127.0.1",
+                "2130706433",
+                "0x7f000001",
+                "0x7f.0.0.1",
+                "0177.0.0.1",
+                "017700000001",
+                "0",
+                "0.0.0.0",
+                "localhost",
+                "LOCALHOST",
+                "[::ffff:127.0.0.1]",
+                "[::ffff:7f00:1]",
+                "[0:0:0:0:0:ffff:7f00:0001]",
+                "[::127.0.0.1]",
+                "[64:ff9b::127.0.0.1]",
+                "[64:ff9b::7f00:1]",
+                "127.255.255.254",
                 "[2002:7f00:1::]",
             ][..],
         ),
@@ -181,7 +197,12 @@ fn an_event_carries_a_signature_of_every_secret_and_nothing_of_the_server() {
     let requests = receiver.requests.lock().expect("no panic");
     let request = requests.first().expect("one came").to_lowercase();
     assert!(request.starts_with("post /hook?a=b http/1.1\r\n"), "{request}");
-    for header in ["webhook-id: evt_1", "webhook-timestamp: 1769846400", "webhook-signature: v1,", "content-type: application/json"] {
+    for header in [
+        "webhook-id: evt_1",
+        "webhook-timestamp: 1769846400",
+        "webhook-signature: v1,",
+        "content-type: application/json",
+    ] {
         assert!(request.contains(header), "{header} in {request}");
     }
     for nothing in ["cookie", "authorization", "referer", "lictor-merchant"] {
@@ -203,15 +224,36 @@ fn answers_are_read_up_to_a_bound_and_endless_ones_end() {
 fn addresses_of_endpoints_are_judged_when_they_are_named() {
     let plain = sender(&[], Arc::new(SystemNames));
     let strict = WebhookSender::new(SendRules::default(), Arc::new(SystemNames));
-    for url in ["https://example.com", "https://example.com:8443/a?b=c", "https://1.1.1.1/", "https://[2606:4700::1111]/"] {
+    for url in [
+        "https://example.com",
+        "https://example.com:8443/a?b=c",
+        "https://1.1.1.1/",
+        "https://[2606:4700::1111]/",
+    ] {
         assert_eq!(strict.accepts(url), Ok(()), "{url}");
     }
     for url in [
-        "", "example.com", "//example.com/", "https:///x", "ftp://example.com/", "file:///etc/passwd", "gopher://example.com",
-        "http://example.com/", "https://user@example.com/", "https://user:word@example.com/", "https://example.com/#x",
-        "https://exa mple.com/", "https://例子.com/", "https://example.com\\@inside/", "https://127.0.0.1/",
-        "https://169.254.169.254/latest/meta-data", "https://[::1]/", "https://[::ffff:10.0.0.1]/", "https://192.168.1.1:8443/",
-        "https://example.com:/", "javascript:alert(1)",
+        "",
+        "example.com",
+        "//example.com/",
+        "https:///x",
+        "ftp://example.com/",
+        "file:///etc/passwd",
+        "gopher://example.com",
+        "http://example.com/",
+        "https://user@example.com/",
+        "https://user:word@example.com/",
+        "https://example.com/#x",
+        "https://exa mple.com/",
+        "https://例子.com/",
+        "https://example.com\\@inside/",
+        "https://127.0.0.1/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://192.168.1.1:8443/",
+        "https://example.com:/",
+        "javascript:alert(1)",
     ] {
         assert!(strict.accepts(url).is_err(), "{url}");
     }
