@@ -11,6 +11,9 @@ impl App {
         let found: Option<Versioned<ApiToken>> =
             find(self.store.as_ref(), RecordKey::ApiToken(*digest)).await?;
         let live = found.map(|found| found.value).filter(|token| token.is_live(self.now()));
+        if let Some(token) = &live {
+            self.token_uses.note(&token.digest, self.now());
+        }
         live.ok_or(UseCaseError::Refused(Refusal::TokenRefused))
     }
 

@@ -14,6 +14,7 @@ use super::call_log::CallLog;
 use super::ports::{Clock, IdSource, MarketplaceCalls, OrderSource, Signer, SigningError, Store, StoreError};
 use super::run_jobs::{lease_of, usual_lease};
 use super::status_slots::StatusSlots;
+use super::token_uses::TokenUses;
 use super::watched_calls::{Watch, WatchedCalls, WatchedOrders};
 use crate::domain::{
     Actor, AuditEvent, EventId, EventKind, Instant, LeaseClock, LicenseId, Merchant, MerchantId, Refusal,
@@ -69,6 +70,7 @@ pub struct App {
     pub(super) breakers: Arc<Breakers>,
     pub(super) slots: StatusSlots,
     pub(super) calls: CallLog,
+    pub(super) token_uses: TokenUses,
     pub(super) lease_clock: std::sync::Mutex<LeaseClock>,
     /// Up to when no entry of a status list was waiting.
     pub(super) lists_current_at: std::sync::Mutex<Instant>,
@@ -108,6 +110,7 @@ impl App {
             breakers,
             slots,
             calls,
+            token_uses: TokenUses::default(),
             lease_clock,
             lists_current_at,
             unfollowed: std::sync::Mutex::default(),

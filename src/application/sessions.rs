@@ -32,7 +32,7 @@ impl App {
         Ok(session)
     }
 
-    /// Begins the session of a sign-in link. The link is gone in the same commit: of many who use it at once, one gets in.
+    /// Begins the session of a sign-in link. The link is closed in the same commit: of many who use it at once, one gets in.
     pub async fn begin_session_by_link(
         &self,
         digest: SessionDigest,
@@ -44,7 +44,7 @@ impl App {
             self.live_link(&link).await?.ok_or_else(used_up)?;
         let acting_for = link.acting_for.clone();
         let session = self.new_session(digest, &link.owner, link.token, Some(link.gives.clone()), acting_for);
-        let commit = Commit::new().with(Change::Delete(link.into_record().key(), revision));
+        let commit = Commit::new().put(SignInLink { closed_at: Some(self.now()), ..link }, revision);
         match self.store.commit(beginning(commit, &session, replaced)).await {
             Ok(_) => Ok(session),
             Err(StoreError::Conflict) => Err(used_up()),
@@ -109,6 +109,7 @@ impl App {
         let now = self.now();
         let Some(found) = found.filter(|session| session.value.is_live(now)) else { return Ok(None) };
         let Some(held) = self.held_by(&found.value).await? else { return Ok(None) };
+        self.token_uses.note(&held.digest, now);
         let mut session = found.value;
         if session.is_to_be_noted(now) {
             session.last_seen_at = now;
@@ -126,7 +127,7 @@ impl App {
     pub async fn act_for(&self, key: &RecordKey, merchant: &MerchantId) -> Result<(), UseCaseError> {
         self.merchant(merchant).await?;
         let found: Option<Versioned<Session>> = find(self.store.as_ref(), key.clone()).await?;
-        let found = found.ok_or(Refusal::TokenRefused)?;
+        let found = found.filter(|session| session.value.may_choose()).ok_or(Refusal::TokenRefused)?;
         let session = Session { acting_for: Some(merchant.clone()), ..found.value };
         self.store.commit(Commit::new().put(session, found.revision)).await?;
         Ok(())
@@ -146,9 +147,28 @@ impl App {
             other.token == one.token
                 && (name.is_none() || other.narrowed.as_ref().map(|narrowed| &narrowed.name) == name)
         };
-        let all = self.stored_sessions(&one.owner).await?;
-        let keys: Vec<RecordKey> =
-            all.into_iter().filter(is_like).map(|session| session.into_record().key()).collect();
+        self.end_each(&one.owner, is_like).await
+    }
+
+    /// Ends one session of one owner's tokens, as lists show it.
+    pub async fn end_session_of(&self, owner: &TokenOwner, id: &SessionId) -> Result<(), UseCaseError> {
+        let found = self.stored_sessions(owner).await?.into_iter().find(|session| &session.id == id);
+        let session = found.ok_or(Refusal::NotFound { what: "session" })?;
+        self.end_session(&session.into_record().key()).await
+    }
+
+    /// Ends every session of one owner's tokens. Says how many.
+    pub async fn end_all_sessions(&self, owner: &TokenOwner) -> Result<usize, UseCaseError> {
+        self.end_each(owner, |_| true).await
+    }
+
+    async fn end_each(
+        &self,
+        owner: &TokenOwner,
+        is_meant: impl Fn(&Session) -> bool,
+    ) -> Result<usize, UseCaseError> {
+        let meant = self.stored_sessions(owner).await?.into_iter().filter(is_meant);
+        let keys: Vec<RecordKey> = meant.map(|session| session.into_record().key()).collect();
         for some in keys.chunks(PAGE) {
             let changes = some.iter().cloned().map(Change::Remove).collect();
             self.store.commit(Commit { changes, urgency: Urgency::Essential }).await?;

@@ -1,5 +1,5 @@
 //! Deletes what was kept for a time that is over: answered calls, idempotency keys, authorization codes that the
-//! marketplace does not know, reports of usage. What a lapsed reservation still holds is given back.
+//! marketplace does not know, reports of usage, sessions and sign-in links. What a lapsed reservation still holds is given back.
 
 use std::time::Duration;
 
@@ -35,11 +35,12 @@ impl App {
     /// Deletes every lapsed record of every merchant; says how many. May be cut off and repeated at any time: what
     /// has lapsed counts as absent whether or not it is still there.
     pub async fn sweep_lapsed(&self) -> Result<usize, UseCaseError> {
-        let mut swept = 0;
+        let mut swept = self.sweep_access(None).await?;
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
             for kind in ALL {
                 swept += self.sweep_kind(&merchant.value.id, kind).await?;
             }
+            swept += self.sweep_access(Some(&merchant.value.id)).await?;
         }
         Ok(swept)
     }
@@ -78,9 +79,23 @@ impl App {
     }
 
     async fn sweep_kind(&self, merchant: &MerchantId, kind: Lapsing) -> Result<usize, UseCaseError> {
+        self.sweep_listed(|after| listing(merchant.clone(), kind, after)).await
+    }
+
+    /// Sessions that have ended and sign-in links that opened one long ago, of one merchant's tokens or of the server's.
+    async fn sweep_access(&self, owner: Option<&MerchantId>) -> Result<usize, UseCaseError> {
+        let sessions = self.sweep_listed(|after| Listing::Sessions { owner: owner.cloned(), after }).await?;
+        let links = self.sweep_listed(|after| Listing::SignInLinks { owner: owner.cloned(), after }).await?;
+        Ok(sessions + links)
+    }
+
+    async fn sweep_listed(
+        &self,
+        listing: impl Fn(Option<RecordKey>) -> Listing + Send + Sync,
+    ) -> Result<usize, UseCaseError> {
         let (mut swept, mut after) = (0, None);
         loop {
-            let listing = listing(merchant.clone(), kind, after);
+            let listing = listing(after);
             let page = self.store.list(&listing, PAGE).await?;
             let is_last = page.len() < PAGE;
             after = page.last().map(|last| last.value.key());

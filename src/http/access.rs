@@ -57,28 +57,50 @@ impl HttpState {
     /// The caller with this scope, for the merchant that the token belongs to or that the header names.
     pub(super) async fn caller(&self, headers: &HeaderMap, scope: Scope) -> Result<Caller, ApiError> {
         let token = self.token(headers, scope).await?;
-        let named = named_merchant(headers)?;
-        let merchant = match (&token.owner, named) {
-            (TokenOwner::Merchant(own), None) => own.clone(),
-            (TokenOwner::Merchant(own), Some(named)) if *own == named => named,
-            (TokenOwner::Merchant(_), Some(_)) => return Err(no_merchant()),
-            (TokenOwner::Server, Some(named)) => {
-                self.merchant(&named).await?.map(|merchant| merchant.id).ok_or_else(no_merchant)?
-            }
-            (TokenOwner::Server, None) => {
-                return Err(ApiError::invalid("", "name the merchant by the header Lictor-Merchant"));
-            }
-        };
-        Ok(Caller { token, merchant })
+        let merchant = self.acting_for(headers, &token).await?;
+        let unnamed = || ApiError::invalid("", "name the merchant by the header Lictor-Merchant");
+        Ok(Caller { token, merchant: merchant.ok_or_else(unnamed)? })
     }
 
     /// The live token of a request, if it has the scope.
     pub(super) async fn token(&self, headers: &HeaderMap, scope: Scope) -> Result<ApiToken, ApiError> {
-        let text = authorization(headers, "Bearer").filter(|text| text.len() <= TOKEN_BYTES_MAX);
-        let text = text.ok_or(Refusal::TokenRefused)?;
-        let token = self.app.authenticate(&token_digest(text)).await?;
+        let token = self.live_token(headers).await?;
         must_have(&token, scope)?;
         Ok(token)
+    }
+
+    /// The live token of a request, whatever it may do.
+    pub(super) async fn live_token(&self, headers: &HeaderMap) -> Result<ApiToken, ApiError> {
+        let text = authorization(headers, "Bearer").filter(|text| text.len() <= TOKEN_BYTES_MAX);
+        let text = text.ok_or(Refusal::TokenRefused)?;
+        Ok(self.app.authenticate(&token_digest(text)).await?)
+    }
+
+    /// For which merchant this token acts; none where an operator names none.
+    pub(super) async fn acting_for(
+        &self,
+        headers: &HeaderMap,
+        token: &ApiToken,
+    ) -> Result<Option<MerchantId>, ApiError> {
+        let named = named_merchant(headers)?;
+        match (&token.owner, named) {
+            (TokenOwner::Merchant(own), None) => Ok(Some(own.clone())),
+            (TokenOwner::Merchant(own), Some(named)) if *own == named => Ok(Some(named)),
+            (TokenOwner::Merchant(_), Some(_)) => Err(no_merchant()),
+            (TokenOwner::Server, Some(named)) => {
+                let merchant = self.merchant(&named).await?.ok_or_else(no_merchant)?;
+                Ok(Some(merchant.id))
+            }
+            (TokenOwner::Server, None) => Ok(None),
+        }
+    }
+
+    /// A token of the scope `admin`, and whose tokens, sessions and links it looks after: the merchant's, or the server's
+    /// own when an operator names no merchant.
+    pub(super) async fn admin(&self, headers: &HeaderMap) -> Result<(ApiToken, TokenOwner), ApiError> {
+        let token = self.token(headers, Scope::Admin).await?;
+        let merchant = self.acting_for(headers, &token).await?;
+        Ok((token, merchant.map_or(TokenOwner::Server, TokenOwner::Merchant)))
     }
 }
 

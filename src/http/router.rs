@@ -121,6 +121,14 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/outbox/{id}/retry", post(merchant::outbox::retry))
         .route("/v1/merchant/api-tokens", get(merchant::api_tokens::list).post(merchant::api_tokens::create))
         .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
+        .route(
+            "/v1/merchant/sign-in-links",
+            get(merchant::sign_in_links::list).post(merchant::sign_in_links::create),
+        )
+        .route("/v1/merchant/sign-in-links/{id}/revoke", post(merchant::sign_in_links::revoke))
+        .route("/v1/merchant/sessions", get(merchant::sessions::list))
+        .route("/v1/merchant/sessions/end", post(merchant::sessions::end_all))
+        .route("/v1/merchant/sessions/{id}/end", post(merchant::sessions::end))
         .route("/v1/merchant/channels/{id}/check", post(merchant::channel_check::check))
         .route("/v1/merchant/customers/{customer}", get(merchant::customers::show))
         .route("/v1/merchant/customers/{customer}/erase", post(merchant::customers::erase))

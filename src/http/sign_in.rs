@@ -304,7 +304,7 @@ impl HttpState {
     /// The session of an operator; everybody else has their merchant already, or none.
     async fn operator_present(&self, headers: &HeaderMap, language: Language) -> Result<Present, Response> {
         match self.present(headers).await {
-            Ok(Some(present)) if present.session.owner.merchant().is_none() => Ok(present),
+            Ok(Some(present)) if present.session.may_choose() => Ok(present),
             Ok(Some(_)) => Err(see_other(Wanted::or_start("").as_str())),
             Ok(None) => Err(see_other(SIGN_IN)),
             Err(error) => Err(failed(&error, language)),

@@ -24,6 +24,7 @@ mod refusals;
 mod rotation;
 #[path = "../engines/service.rs"]
 mod service;
+mod sessions;
 mod starts;
 mod status_lists;
 #[path = "../support/mod.rs"]

@@ -26,6 +26,13 @@ impl Api {
         Self { agent, url: url.to_owned(), headers: Vec::new() }
     }
 
+    /// One who does not go where an answer sends it.
+    pub fn without_redirects(url: &str) -> Self {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).max_redirects(0);
+        let agent = config.max_redirects_will_error(false).build().new_agent();
+        Self { agent, ..Self::new(url) }
+    }
+
     /// The same caller with one more header.
     #[must_use]
     pub fn with(&self, name: &str, value: &str) -> Self {

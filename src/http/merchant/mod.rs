@@ -18,5 +18,7 @@ pub mod order_compare;
 pub mod orders;
 pub mod outbox;
 pub mod packages;
+pub mod sessions;
+pub mod sign_in_links;
 pub mod status_lists;
 pub mod usage;
