@@ -17,6 +17,33 @@ impl App {
         live.ok_or(UseCaseError::Refused(Refusal::TokenRefused))
     }
 
+    /// The server's own token of a user of its machine. It has no text: nobody but this process acts by it. One that was
+    /// revoked is made anew, and what the old one had opened stays closed.
+    pub async fn local_token(&self, uid: u32) -> Result<ApiToken, UseCaseError> {
+        let digest = local_digest(uid);
+        let known: Option<Versioned<ApiToken>> =
+            find(self.store.as_ref(), RecordKey::ApiToken(digest)).await?;
+        let revision = match known {
+            Some(known) if known.value.is_live(self.now()) => return Ok(known.value),
+            Some(known) => known.revision,
+            None => ABSENT,
+        };
+        let created_at = self.now();
+        let token = ApiToken {
+            id: ApiTokenId::from_uuid(self.ids.uuid_v7(created_at)),
+            digest,
+            name: format!("local:uid-{uid}"),
+            owner: TokenOwner::Server,
+            scopes: vec![Scope::Operator],
+            created_at,
+            expires_at: None,
+            revoked_at: None,
+        };
+        let commit = Commit::new().with_urgency(Urgency::Essential).put(token.clone(), revision);
+        self.store.commit(commit).await?;
+        Ok(token)
+    }
+
     /// Stores a token whose text was made outside; only its digest is kept. The same text again must be the same
     /// token.
     pub async fn create_api_token(
@@ -85,4 +112,12 @@ impl App {
         }
         Ok(token)
     }
+}
+
+/// A digest that no text is known to have: SHA-256 yields no chosen bytes.
+fn local_digest(uid: u32) -> TokenDigest {
+    let mut digest = [0; 32];
+    digest[..24].copy_from_slice(b"lictor control.sock uid ");
+    digest[28..].copy_from_slice(&uid.to_be_bytes());
+    digest
 }

@@ -18,7 +18,7 @@ use super::token_uses::TokenUses;
 use super::watched_calls::{Watch, WatchedCalls, WatchedOrders};
 use crate::domain::{
     Actor, AuditEvent, EventId, EventKind, Instant, LeaseClock, LicenseId, Merchant, MerchantId, Refusal,
-    whole_seconds,
+    Subject, whole_seconds,
 };
 
 /// How often a use case decides again after a conflict.
@@ -72,11 +72,15 @@ pub struct App {
     pub(super) calls: CallLog,
     pub(super) token_uses: TokenUses,
     pub(super) lease_clock: std::sync::Mutex<LeaseClock>,
+    /// When this process began.
+    pub(super) began_at: Instant,
     /// Up to when no entry of a status list was waiting.
     pub(super) lists_current_at: std::sync::Mutex<Instant>,
     /// Merchants whose keys could not be read here when they were last followed.
     pub(super) unfollowed: std::sync::Mutex<BTreeSet<MerchantId>>,
     pub(super) job_lease: TimeDelta,
+    /// Which process this is, among those that seal events.
+    pub(super) sealer: std::sync::OnceLock<u64>,
     retention: Option<TimeDelta>,
     /// What woke up.
     pub signals: Signals,
@@ -99,7 +103,8 @@ impl App {
             Watch { breakers: Arc::clone(&breakers), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
         let orders = Arc::new(WatchedOrders { inner: orders, watch });
         let lease_clock = std::sync::Mutex::new(LeaseClock::starting(clock.now(), clock.elapsed()));
-        let lists_current_at = std::sync::Mutex::new(whole_seconds(clock.now()));
+        let began_at = whole_seconds(clock.now());
+        let lists_current_at = std::sync::Mutex::new(began_at);
         Self {
             store,
             signer,
@@ -112,9 +117,11 @@ impl App {
             calls,
             token_uses: TokenUses::default(),
             lease_clock,
+            began_at,
             lists_current_at,
             unfollowed: std::sync::Mutex::default(),
             job_lease: usual_lease(),
+            sealer: std::sync::OnceLock::new(),
             retention: None,
             signals,
             queue,
@@ -179,11 +186,23 @@ impl App {
         kind: EventKind,
         detail: &[(&str, String)],
     ) -> AuditEvent {
+        self.event_about(merchant, license.clone(), actor, kind, detail)
+    }
+
+    /// An event of a change that need not concern a license.
+    pub(super) fn event_about(
+        &self,
+        merchant: &MerchantId,
+        subject: impl Into<Subject>,
+        actor: &Actor,
+        kind: EventKind,
+        detail: &[(&str, String)],
+    ) -> AuditEvent {
         let at = self.now();
         AuditEvent {
             id: EventId::from_uuid(self.ids.uuid_v7(at)),
             merchant: merchant.clone(),
-            license: license.clone(),
+            subject: subject.into(),
             at,
             actor: actor.clone(),
             kind,

@@ -90,46 +90,39 @@ impl App {
         license.check(now)?;
         Ok(license)
     }
-
-    /// The buyer has accepted, at `starts_at` or now. A repeat changes nothing.
-    pub(super) async fn accept(
-        &self,
-        license: &mut License,
-        starts_at: Option<Instant>,
-        now: Instant,
-    ) -> Result<bool, UseCaseError> {
-        match &license.start {
-            Some(DelayedStart::Awaited { event: StartEvent::Acceptance, .. }) => {}
-            Some(DelayedStart::Came { event: StartEvent::Acceptance, .. }) => return Ok(false),
-            Some(
-                DelayedStart::Awaited { event: StartEvent::FirstActivation, .. }
-                | DelayedStart::Came { event: StartEvent::FirstActivation, .. },
-            ) => {
-                let why = "the license begins with its first activation: nothing is accepted";
-                return Err(Refusal::IllegalState { why }.into());
-            }
-            None => {
-                let why = "the license began with its purchase: nothing is accepted";
-                return Err(Refusal::IllegalState { why }.into());
-            }
-        }
-        if license.end != LicenseEnd::Running {
-            let why = "a license that was revoked or released cannot be accepted";
-            return Err(Refusal::IllegalState { why }.into());
-        }
-        let at = starts_at.unwrap_or(now);
-        // Before its beginning the validity starts with the purchase.
-        let since_purchase = Validity::between(license.validity.starts_at, None);
-        if !since_purchase.holds_at(at) || !Validity::between(at, None).holds_at(now) {
-            let from = license.validity.starts_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-            let why = format!("an acceptance lies between the purchase, {from}, and now");
-            return Err(Refusal::Invalid { pointer: "/starts_at".into(), why }.into());
-        }
-        let merchant = self.merchant(&license.merchant).await?;
-        self.begun(&merchant, license, at, now).await
-    }
 }
 
-fn beyond(error: TermError) -> UseCaseError {
+/// Whether a license that waits for its buyer's acceptance may begin at `at`; one that has begun so does not begin again.
+pub(super) fn check_acceptance(license: &License, at: Instant, now: Instant) -> Result<bool, Refusal> {
+    match &license.start {
+        Some(DelayedStart::Awaited { event: StartEvent::Acceptance, .. }) => {}
+        Some(DelayedStart::Came { event: StartEvent::Acceptance, .. }) => return Ok(false),
+        Some(
+            DelayedStart::Awaited { event: StartEvent::FirstActivation, .. }
+            | DelayedStart::Came { event: StartEvent::FirstActivation, .. },
+        ) => {
+            let why = "the license begins with its first activation: nothing is accepted";
+            return Err(Refusal::IllegalState { why });
+        }
+        None => {
+            let why = "the license began with its purchase: nothing is accepted";
+            return Err(Refusal::IllegalState { why });
+        }
+    }
+    if license.end != LicenseEnd::Running {
+        let why = "a license that was revoked or released cannot be accepted";
+        return Err(Refusal::IllegalState { why });
+    }
+    // Before its beginning the validity starts with the purchase.
+    let since_purchase = Validity::between(license.validity.starts_at, None);
+    if !since_purchase.holds_at(at) || !Validity::between(at, None).holds_at(now) {
+        let from = license.validity.starts_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        let why = format!("an acceptance lies between the purchase, {from}, and now");
+        return Err(Refusal::Invalid { pointer: "/starts_at".into(), why });
+    }
+    Ok(true)
+}
+
+pub(super) fn beyond(error: TermError) -> UseCaseError {
     Refusal::Invalid { pointer: "/starts_at".into(), why: error.to_string() }.into()
 }

@@ -1,15 +1,14 @@
-//! What a merchant does to a license: suspend, resume, revoke, re-issue, accept.
+//! What a merchant does to a license, in one commit with its event and its status-list entries.
 
 use std::collections::BTreeMap;
 
+use super::act_on_license::{KeepActivations, LicenseAction, check_reason};
 use super::app::{App, UseCaseError, decided};
 use super::license_change::flips_between;
-use super::ports::{ABSENT, Change, Commit, Listing, StoreError, Urgency, Versioned, find, list};
+use super::ports::{ABSENT, Change, Commit, Listing, StoreError, Versioned, find, list};
 use super::record::{ClaimTarget, Idempotency, LicensePlaces, Record, RecordKey};
-use super::refresh_instance::end_text;
 use crate::domain::{
-    Activation, ActivationId, Actor, EndCause, EventKind, HoldBy, Instant, License, LicenseId, MerchantId,
-    OldKeyFate, Refusal, Status, StatusFlip,
+    Activation, Actor, EndCause, Instant, License, LicenseId, MerchantId, Refusal, Status, StatusFlip,
 };
 
 /// How long the answer to an idempotency key is kept, in days.
@@ -17,10 +16,6 @@ const IDEMPOTENCY_DAYS: i64 = 31;
 
 /// Most activations of a license that are shown, besides those that hold a place.
 const ACTIVATIONS_SHOWN_MAX: usize = 1_000;
-/// Most key texts of one license that have not ended. A revocation writes the status-list entry of each, all in one
-/// commit; so no more are made than that commit can hold.
-pub(super) const KEYS_MAX: usize = 500;
-
 /// The identity of a request, so that the same request again changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdempotencyIdentity {
@@ -47,64 +42,6 @@ pub struct MerchantCommand {
     pub idempotency: Option<IdempotencyIdentity>,
 }
 
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LicenseAction {
-    /// Stop it for the merchant's cause.
-    Suspend,
-    /// Lift the merchant's cause; with `override_marketplace` the marketplace's too.
-    Resume {
-        /// Whether the marketplace's cause is lifted as well; needs a reason.
-        override_marketplace: bool,
-    },
-    /// End it for good.
-    Revoke,
-    /// A new key and claim code; the old ones end.
-    Reissue {
-        /// Which machines keep their places.
-        keep: KeepActivations,
-        /// Whether the old key opens nothing any more.
-        leaked: bool,
-    },
-    /// The buyer has accepted: a license that waits for that begins.
-    Accept {
-        /// When; by default now.
-        starts_at: Option<Instant>,
-    },
-}
-
-impl LicenseAction {
-    /// Another key takes room as a new license does, but may be what ends a leaked one: it waits for the last only.
-    fn urgency(&self) -> Urgency {
-        match self {
-            Self::Suspend | Self::Resume { .. } | Self::Revoke => Urgency::Essential,
-            Self::Reissue { .. } => Urgency::Ordinary,
-            Self::Accept { .. } => Urgency::Grow,
-        }
-    }
-}
-
-/// Which machines keep their places when a license is re-issued.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeepActivations {
-    /// All of them.
-    All,
-    /// None of them.
-    Nothing,
-    /// These.
-    These(Vec<ActivationId>),
-}
-
-impl KeepActivations {
-    fn keeps(&self, activation: &ActivationId) -> bool {
-        match self {
-            Self::All => true,
-            Self::Nothing => false,
-            Self::These(kept) => kept.contains(activation),
-        }
-    }
-}
-
 impl App {
     /// Does it, with its event and its status-list entries in one commit.
     pub async fn command_license(
@@ -128,24 +65,23 @@ impl App {
         if command.if_revision.is_some_and(|revision| revision != loaded.revision) {
             return Err(Refusal::RevisionConflict { current: loaded.revision }.into());
         }
+        check_reason(action, command.reason.as_deref())?;
         let (now, Versioned { value: before, revision }) = (self.now(), loaded);
         let mut license = before.clone();
-        let mut commit = Commit::new();
-        let (changed, kind) = match action {
-            LicenseAction::Suspend => {
-                (license.suspend(HoldBy::Merchant, command.reason.clone(), now)?, EventKind::LicenseSuspended)
-            }
-            LicenseAction::Resume { override_marketplace } => {
-                (resume(&mut license, *override_marketplace, command)?, EventKind::LicenseResumed)
-            }
-            LicenseAction::Revoke => (license.revoke(command.reason.clone(), now), EventKind::LicenseRevoked),
-            LicenseAction::Reissue { keep, leaked } => {
-                commit = self.reissue(&mut license, keep, *leaked, commit, now).await?;
-                (true, EventKind::LicenseReissued)
-            }
-            LicenseAction::Accept { starts_at } => {
-                (self.accept(&mut license, *starts_at, now).await?, EventKind::LicenseStarted)
-            }
+        let deed = self.act(&mut license, action, command.reason.as_ref(), now).await?;
+        let changed = deed.changed;
+        if let Some(fate) = deed.fate {
+            let merchant = self.merchant(&command.merchant).await?;
+            self.sign_new_key(&merchant, &mut license, fate, now).await?;
+        }
+        let mut commit = match action {
+            LicenseAction::Reissue { keep, .. } => self.replace_code(&mut license, keep, now).await?,
+            LicenseAction::Suspend
+            | LicenseAction::Resume { .. }
+            | LicenseAction::Revoke
+            | LicenseAction::Accept { .. }
+            | LicenseAction::Extend { .. }
+            | LicenseAction::ChangeSpec { .. } => Commit::new(),
         };
         if !changed && command.idempotency.is_none() {
             return Ok(Versioned { value: before, revision });
@@ -156,14 +92,8 @@ impl App {
         commit = commit.put(license.clone(), revision).set_all(flips);
         if changed {
             let mut detail = vec![("reason", command.reason.clone().unwrap_or_default())];
-            if kind == EventKind::LicenseStarted {
-                detail.extend([
-                    ("by", license.starts().as_str().to_owned()),
-                    ("starts_at", license.validity.starts_at.to_rfc3339()),
-                    ("ends_at", end_text(&license)),
-                ]);
-            }
-            let event = self.event(&command.merchant, &license.id, &command.actor, kind, &detail);
+            detail.extend(deed.detail);
+            let event = self.event(&command.merchant, &license.id, &command.actor, deed.kind, &detail);
             commit = commit.put(event, ABSENT);
         }
         let commit = self.book_change(commit, &before, &license, now).await?;
@@ -177,25 +107,13 @@ impl App {
         Ok(Versioned { value: license, revision })
     }
 
-    async fn reissue(
+    /// Another claim code, and the places of the machines that do not keep theirs are free.
+    async fn replace_code(
         &self,
         license: &mut License,
         keep: &KeepActivations,
-        leaked: bool,
-        mut commit: Commit,
         now: Instant,
     ) -> Result<Commit, UseCaseError> {
-        if license.end != crate::domain::LicenseEnd::Running {
-            let why = "a license that was revoked or released cannot be re-issued";
-            return Err(Refusal::IllegalState { why }.into());
-        }
-        if license.issued.len() >= KEYS_MAX {
-            let why = "the license was re-issued too often: revoke it and issue a new one";
-            return Err(Refusal::IllegalState { why }.into());
-        }
-        let merchant = self.merchant(&license.merchant).await?;
-        let fate = if leaked { OldKeyFate::Leaked } else { OldKeyFate::Reissued };
-        self.sign_new_key(&merchant, license, fate, now).await?;
         license.generation += 1;
         let code = self.signer.claim_code(&license.id, license.generation);
         let claim = ClaimTarget {
@@ -204,7 +122,7 @@ impl App {
             license: license.id.clone(),
             generation: license.generation,
         };
-        commit = commit.put(claim, ABSENT);
+        let mut commit = Commit::new().put(claim, ABSENT);
         let key = RecordKey::Places(license.merchant.clone(), license.id.clone());
         let places: Option<Versioned<LicensePlaces>> = find(self.store.as_ref(), key.clone()).await?;
         let Some(Versioned { value: mut places, revision }) = places else {
@@ -284,20 +202,6 @@ impl App {
 /// What the status list says of an activation that lost its place: it can ask again.
 pub(super) fn freed(activation: &Activation) -> StatusFlip {
     StatusFlip { merchant: activation.merchant.clone(), slot: activation.slot, status: Status::Superseded }
-}
-
-fn resume(
-    license: &mut License,
-    override_marketplace: bool,
-    command: &MerchantCommand,
-) -> Result<bool, Refusal> {
-    if override_marketplace && command.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
-        let why = "lifting the marketplace's suspension needs a reason".to_owned();
-        return Err(Refusal::Invalid { pointer: "/reason".into(), why });
-    }
-    let merchants = license.resume(HoldBy::Merchant)?;
-    let marketplaces = override_marketplace && license.resume(HoldBy::Marketplace)?;
-    Ok(merchants || marketplaces)
 }
 
 fn counts_a_revision(change: &Change) -> bool {

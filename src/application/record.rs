@@ -1,13 +1,16 @@
 //! What is stored, in domain words: one record per noun, found by a typed key.
 
+use chrono::TimeDelta;
+
 use crate::domain::{
-    Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk,
-    CallId, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, CustomerDigest, Device, Erasure,
-    EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeyRing, KitInterface, License,
-    LicenseId, Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey, OrderRef,
-    PackageId, Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene,
-    Reservation, ReservationId, Restore, Session, SessionDigest, SignInLink, Sku, Spec, SpecId, StatusFlip,
-    StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenUse, UsageGrant, UsageId, UsageKey,
+    Activation, ActivationId, Adoption, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode,
+    CallChunk, CallId, ChainBlock, ChainHead, Channel, ChannelId, ChannelNotice, ChannelStanding,
+    ClaimDigest, CustomerDigest, Device, Erasure, EventId, EventPlace, HandedOver, HandedOverKey, InstanceId,
+    Instant, JobId, KeyRing, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId, MeterKey,
+    MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId, Places, Product, ProductId, Purchase,
+    PurchaseOutcome, QuotaAccount, RefreshScene, Reservation, ReservationId, Restore, SealedEvent,
+    SealerLease, SearchTerm, Session, SessionDigest, SignInLink, Sku, Spec, SpecId, StatusFlip, StatusList,
+    StatusListNumber, StatusSlot, Subject, TokenDigest, TokenUse, Unsealed, UsageGrant, UsageId, UsageKey,
     UsageRecord, UsageSum, authorization_code,
 };
 
@@ -69,6 +72,20 @@ pub enum RecordKey {
     },
     /// An audit event, under the license it is about.
     Event(MerchantId, LicenseId, EventId),
+    /// An audit event that lies by itself ([`AuditEvent::lies_under`]).
+    OtherEvent(MerchantId, Subject, EventId),
+    /// That an event waits for its place in the chain of its merchant.
+    Unsealed(MerchantId, EventId),
+    /// Who seals at the moment.
+    SealerLease,
+    /// Entries of a merchant's chain that were sealed together, by the number of the last.
+    ChainBlock(MerchantId, u64),
+    /// Where a merchant's chain ends.
+    ChainHead(MerchantId),
+    /// The place that an event has in the chain.
+    SealedEvent(MerchantId, EventId),
+    /// How far events without a place were looked for.
+    Adoption(MerchantId),
     /// A call that was answered; kept so that a replay has no second effect.
     Replay(MerchantId, ChannelId, [u8; 32]),
     /// A request of the merchant API that was answered, by the digest of its idempotency key.
@@ -130,6 +147,22 @@ pub enum RecordKey {
     UsageReport(MerchantId, LicenseId, [u8; 32]),
     /// Quota of a license that is kept back.
     Reservation(MerchantId, LicenseId, ReservationId),
+    /// A word by which a license is found; all of it is the key.
+    SearchTerm(SearchTerm),
+    /// How far the search index was filled.
+    IndexFilling,
+}
+
+impl RecordKey {
+    /// The key of the event at a place.
+    pub fn of_event(merchant: &MerchantId, place: &EventPlace) -> Self {
+        match &place.subject {
+            Subject::License(license) if place.under_license => {
+                Self::Event(merchant.clone(), license.clone(), place.event.clone())
+            }
+            subject => Self::OtherEvent(merchant.clone(), subject.clone(), place.event.clone()),
+        }
+    }
 }
 
 /// A counter that many commits add to.
@@ -503,6 +536,38 @@ pub struct PendingLicense {
     pub purchase: OrderLineKey,
 }
 
+/// How far the search index was filled with what is not written by this version: servers of an earlier one may run beside
+/// it, or have run before it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IndexFilling {
+    /// Of the pass that goes on: when it began, and the last place that it has looked at. None between two passes.
+    pub under_way: Option<FillingPass>,
+    /// When the last pass that looked at everything began and ended.
+    pub complete: Option<(Instant, Instant)>,
+}
+
+impl IndexFilling {
+    /// Whether all is in the index: everything was looked at, and not so long ago that an earlier version may have run
+    /// since.
+    pub fn is_complete(&self, now: Instant) -> bool {
+        self.complete.is_some_and(|(_, ended_at)| now - ended_at < INDEX_STAYS_COMPLETE)
+    }
+}
+
+/// How long after a pass the index counts as complete: longer than from one pass to the next.
+pub const INDEX_STAYS_COMPLETE: TimeDelta = TimeDelta::hours(3);
+
+/// A pass over everything that the search index is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FillingPass {
+    /// When it began.
+    pub began_at: Instant,
+    /// The merchant whose records it looks at; those before it in order are done.
+    pub merchant: MerchantId,
+    /// The oldest license of it that was looked at.
+    pub before: Option<LicenseId>,
+}
+
 /// Which license a claim code means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimTarget {
@@ -600,6 +665,12 @@ impl Record {
             | Self::StatusFlip(_)
             | Self::Job(_)
             | Self::Event(_)
+            | Self::Unsealed(_)
+            | Self::SealerLease(_)
+            | Self::ChainBlock(_)
+            | Self::ChainHead(_)
+            | Self::SealedEvent(_)
+            | Self::Adoption(_)
             | Self::Restore(_)
             | Self::Erasure(_)
             | Self::KeyRing(_)
@@ -612,6 +683,8 @@ impl Record {
             | Self::WaitingUsage(_)
             | Self::UsageOutbox(_)
             | Self::UsageSum(_)
+            | Self::SearchTerm(_)
+            | Self::IndexFilling(_)
             | Self::QuotaAccount(_) => None,
         }
     }
@@ -659,9 +732,13 @@ records! {
     StatusList(StatusList) = |it| RecordKey::StatusList(it.merchant.clone(), it.number);
     StatusFlip(StatusFlip) = |it| RecordKey::StatusFlip(it.merchant.clone(), it.slot);
     Job(Job) = |it| it.key();
-    Event(AuditEvent) = |it| {
-        RecordKey::Event(it.merchant.clone(), it.license.clone(), it.id.clone())
-    };
+    Event(AuditEvent) = |it| RecordKey::of_event(&it.merchant, &it.place());
+    Unsealed(Unsealed) = |it| RecordKey::Unsealed(it.merchant.clone(), it.place.event.clone());
+    SealerLease(SealerLease) = |_it| RecordKey::SealerLease;
+    ChainBlock(ChainBlock) = |it| RecordKey::ChainBlock(it.merchant.clone(), it.last_seq());
+    ChainHead(ChainHead) = |it| RecordKey::ChainHead(it.merchant.clone());
+    SealedEvent(SealedEvent) = |it| RecordKey::SealedEvent(it.merchant.clone(), it.event.clone());
+    Adoption(Adoption) = |it| RecordKey::Adoption(it.merchant.clone());
     Replay(Replay) = |it| RecordKey::Replay(it.merchant.clone(), it.channel.clone(), it.digest);
     Idempotency(Idempotency) = |it| RecordKey::Idempotency(it.merchant.clone(), it.key_digest);
     Restore(Restore) = |_it| RecordKey::Restore;
@@ -708,4 +785,6 @@ records! {
     Reservation(Reservation) = |it| {
         RecordKey::Reservation(it.merchant.clone(), it.license.clone(), it.id.clone())
     };
+    SearchTerm(SearchTerm) = |it| RecordKey::SearchTerm(it.clone());
+    IndexFilling(IndexFilling) = |_it| RecordKey::IndexFilling;
 }

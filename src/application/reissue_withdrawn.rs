@@ -1,8 +1,8 @@
 //! Every license whose key is not believed any more gets another one.
 
+use super::act_on_license::KEYS_MAX;
 use super::app::{App, UseCaseError, decided};
 use super::license_change::flips_between;
-use super::merchant_commands::KEYS_MAX;
 use super::ports::{ABSENT, Commit, Listing, Versioned, list};
 use crate::domain::{
     Actor, EventKind, KeyRing, Lease, License, LicenseEnd, LicenseId, Merchant, MerchantId, OldKeyFate,

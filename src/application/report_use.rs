@@ -117,7 +117,7 @@ impl App {
         } else {
             let end = standing.ends_at.filter(|_| license.validity.ends_at.is_some());
             let Some(end) = end else { return Ok(()) };
-            license.move_end(Some(end));
+            license.dictate_end(Some(end));
             self.sign_what_changed(merchant, &before, &mut license, now).await?;
             EventKind::LicenseRenewed
         };

@@ -89,6 +89,7 @@ impl App {
         let Some(link) = found.filter(|link| link.value.is_live(self.now())) else { return Ok(None) };
         let like = Session {
             narrowed: Some(link.value.gives.clone()),
+            created_at: link.value.created_at,
             ..self.new_session(link.value.digest, &link.value.owner, link.value.token, None, None)
         };
         Ok(self.held_by(&like).await?.map(|held| (link, held)))
@@ -98,7 +99,8 @@ impl App {
     async fn held_by(&self, session: &Session) -> Result<Option<ApiToken>, UseCaseError> {
         let found: Option<Versioned<ApiToken>> =
             find(self.store.as_ref(), RecordKey::ApiToken(session.token)).await?;
-        let live = found.map(|found| found.value).filter(|token| token.is_live(self.now()));
+        let opened = |token: &ApiToken| token.is_live(self.now()) && token.created_at <= session.created_at;
+        let live = found.map(|found| found.value).filter(opened);
         Ok(live.and_then(|token| session.held(token)))
     }
 
@@ -185,7 +187,8 @@ impl App {
         let keys: Vec<_> = live.iter().map(|session| RecordKey::ApiToken(session.token)).collect();
         let tokens: Vec<Option<Versioned<ApiToken>>> = find_all(self.store.as_ref(), &keys).await?;
         let signed_in = |(session, token): (Session, Option<Versioned<ApiToken>>)| {
-            let token = token.map(|token| token.value).filter(|token| token.is_live(now))?;
+            let opened = |token: &ApiToken| token.is_live(now) && token.created_at <= session.created_at;
+            let token = token.map(|token| token.value).filter(opened)?;
             let held = session.held(token)?;
             Some(SignedInSession { session, held })
         };

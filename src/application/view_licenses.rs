@@ -1,12 +1,18 @@
 //! What a merchant sees: licenses, and purchases that will become one.
 
+use std::collections::BTreeSet;
+
 use super::app::{App, UseCaseError};
+use super::hide_code::order_id_shown;
 use super::ports::{Listing, Versioned, find, list};
 use super::record::{Instance, PendingLicense, RecordKey};
 use crate::domain::{
-    AuditEvent, InstanceId, License, LicenseId, LicenseState, Marketplace, MerchantId, OrderId, Origin,
-    Purchase, PurchaseState, Refusal,
+    AuditEvent, Env, EventId, InstanceId, Instant, License, LicenseId, LicenseState, Marketplace, MerchantId,
+    OrderId, OrderLineKey, Origin, Purchase, PurchaseState, Refusal, TermField,
 };
+
+/// Most events that are listed at once.
+const EVENTS_LISTED_MAX: usize = 1_000;
 
 /// A license, or the purchase that waits to become one.
 #[derive(Debug, Clone)]
@@ -41,9 +47,9 @@ impl LicenseOrPurchase {
 }
 
 /// Which licenses are asked for; all that is given must fit.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LicenseFilter {
-    /// Bought in this order.
+    /// Bought in this order, or changed or renewed by it.
     pub order_id: Option<String>,
     /// Known to the marketplace by this id.
     pub instance_id: Option<String>,
@@ -51,16 +57,110 @@ pub struct LicenseFilter {
     pub state: Option<LicenseState>,
     /// Of this product.
     pub product: Option<String>,
+    /// Of this spec.
+    pub spec: Option<String>,
     /// Sold under this SKU.
     pub sku: Option<String>,
     /// Bought by this customer.
     pub customer: Option<String>,
     /// Live or test.
-    pub env: Option<String>,
+    pub env: Option<Env>,
+    /// Ends before this instant, and not at it.
+    pub ends_before: Option<Instant>,
+    /// Ends at this instant or later; what is permanent has no end.
+    pub ends_after: Option<Instant>,
+    /// What somebody types or pastes: the beginning of an order, instance, customer, label or machine name, a license
+    /// key's last 8 characters, a whole license key, claim code or authorization code, also a superseded one, or a license
+    /// id. At most [`super::QUERY_BYTES_MAX`] bytes.
+    pub q: Option<String>,
+    /// The license of `q`, where that is a license key that was verified: also one from before there was an index.
+    pub q_names: Option<LicenseId>,
 }
 
-/// Records looked at for one page of a filtered list, so that a rare filter cannot hold up the server.
-const LOOKED_AT_MAX: usize = 5_000;
+impl LicenseFilter {
+    /// Whether every license fits.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether a license fits all of it as it is now, but for `q`.
+    pub fn fits(&self, entry: &LicenseOrPurchase, now: Instant) -> bool {
+        let facts = Facts::of(entry);
+        let is = |wanted: &Option<String>, actual: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| actual == Some(wanted))
+        };
+        let ends = |fits: &dyn Fn(Instant) -> bool| facts.ends_at.is_some_and(fits);
+        self.state.is_none_or(|state| state == entry.state(now))
+            && is(&self.product, facts.product)
+            && is(&self.spec, facts.spec)
+            && is(&self.sku, facts.sku)
+            && is(&self.customer, facts.customer)
+            && is(&self.instance_id, facts.instance)
+            && self.order_id.as_deref().is_none_or(|order_id| facts.orders.iter().any(|own| own == order_id))
+            && self.env.is_none_or(|env| env == facts.env)
+            && self.ends_before.is_none_or(|before| ends(&|at| at < before))
+            && self.ends_after.is_none_or(|after| ends(&|at| after <= at))
+    }
+}
+
+/// What a filter looks at.
+struct Facts<'a> {
+    product: Option<&'a str>,
+    spec: Option<&'a str>,
+    sku: Option<&'a str>,
+    customer: Option<&'a str>,
+    instance: Option<&'a str>,
+    orders: Vec<String>,
+    env: Env,
+    ends_at: Option<Instant>,
+}
+
+impl<'a> Facts<'a> {
+    fn of(entry: &'a LicenseOrPurchase) -> Self {
+        match entry {
+            LicenseOrPurchase::License(license) => Self::of_license(&license.value),
+            LicenseOrPurchase::Purchase(purchase) => Self::of_purchase(&purchase.value),
+        }
+    }
+
+    fn of_license(license: &'a License) -> Self {
+        let ids = marketplace_ids(license);
+        let mut orders: Vec<_> = license.orders.iter().map(|order| order.order_id.clone()).collect();
+        orders.extend(license.changes.iter().map(|change| change.order_id.clone()));
+        orders.extend(ids.into_iter().flat_map(|(key, instance)| orders_of(key, instance)));
+        Self {
+            product: Some(license.product.as_str()),
+            spec: Some(license.sold.spec.as_str()),
+            sku: license.sold.sku.as_ref().map(|sku| sku.as_str()),
+            customer: license.customer.as_ref().map(|customer| customer.as_str()),
+            instance: ids.map(|(_, instance)| instance.as_str()),
+            orders,
+            env: license.env,
+            ends_at: license.known_end(),
+        }
+    }
+
+    fn of_purchase(purchase: &'a Purchase) -> Self {
+        let facts = purchase.facts.as_ref();
+        Self {
+            product: None,
+            spec: None,
+            sku: facts.and_then(|facts| facts.sku.as_ref()).map(|sku| sku.as_str()),
+            customer: facts.and_then(|facts| facts.customer.as_ref()).map(|customer| customer.as_str()),
+            instance: Some(purchase.instance.as_str()),
+            orders: orders_of(&purchase.key, &purchase.instance),
+            env: purchase.env,
+            ends_at: None,
+        }
+    }
+}
+
+/// As the marketplace names it, and as it is shown.
+fn orders_of(key: &OrderLineKey, instance: &InstanceId) -> Vec<String> {
+    vec![key.order_id.to_string(), order_id_shown(key, instance)]
+}
+
+/// Licenses that are read together.
 const BATCH: usize = 200;
 
 impl App {
@@ -86,40 +186,6 @@ impl App {
             }
             PurchaseState::Received | PurchaseState::Held { .. } | PurchaseState::Ended { .. } => {
                 Ok(LicenseOrPurchase::Purchase(Box::new(purchase)))
-            }
-        }
-    }
-
-    /// A page, newest first; the second value is where the next page starts.
-    pub async fn view_licenses(
-        &self,
-        merchant: &MerchantId,
-        filter: &LicenseFilter,
-        before: Option<LicenseId>,
-        limit: usize,
-    ) -> Result<(Vec<LicenseOrPurchase>, Option<LicenseId>), UseCaseError> {
-        if filter.order_id.is_some() || filter.instance_id.is_some() {
-            return Ok((self.licenses_by_order(merchant, filter).await?, None));
-        }
-        let (mut page, mut before, mut looked_at) = (Vec::new(), before, 0);
-        loop {
-            let batch = self.newest_before(merchant, before.as_ref()).await?;
-            looked_at += batch.len();
-            let is_last = batch.len() < BATCH;
-            for entry in batch {
-                before = Some(entry.id().clone());
-                if self.fits(&entry, filter) {
-                    page.push(entry);
-                }
-                if page.len() >= limit {
-                    return Ok((page, before));
-                }
-            }
-            if is_last {
-                return Ok((page, None));
-            }
-            if looked_at >= LOOKED_AT_MAX {
-                return Ok((page, before));
             }
         }
     }
@@ -150,83 +216,47 @@ impl App {
         Ok(all)
     }
 
-    async fn licenses_by_order(
+    /// The licenses of an order, or of an instance, at every marketplace.
+    pub(super) async fn licenses_meant(
         &self,
         merchant: &MerchantId,
-        filter: &LicenseFilter,
-    ) -> Result<Vec<LicenseOrPurchase>, UseCaseError> {
-        let mut found = Vec::new();
+        field: TermField,
+        text: &str,
+    ) -> Result<BTreeSet<LicenseId>, UseCaseError> {
+        let mut found = BTreeSet::new();
         for marketplace in [Marketplace::KooGallery, Marketplace::Generic] {
-            found.extend(self.purchases_meant(merchant, marketplace, filter).await?);
-        }
-        let mut entries = Vec::new();
-        for purchase in found {
-            let entry = match purchase.value.state {
-                PurchaseState::Minted => {
-                    let license = self.load_license(merchant, &purchase.value.license).await?;
-                    LicenseOrPurchase::License(Box::new(license))
-                }
-                PurchaseState::Received | PurchaseState::Held { .. } | PurchaseState::Ended { .. } => {
-                    LicenseOrPurchase::Purchase(Box::new(purchase))
-                }
+            let purchases = match field {
+                TermField::Instance => self.purchase_known_as(merchant, marketplace, text).await?,
+                _ => self.purchases_of_order(merchant, marketplace, text).await?,
             };
-            if self.fits(&entry, filter) {
-                entries.push(entry);
-            }
+            found.extend(purchases.into_iter().map(|purchase| purchase.value.license));
         }
-        entries.sort_by(|one, other| other.id().cmp(one.id()));
-        Ok(entries)
+        Ok(found)
     }
 
-    async fn purchases_meant(
+    async fn purchase_known_as(
         &self,
         merchant: &MerchantId,
         marketplace: Marketplace,
-        filter: &LicenseFilter,
+        text: &str,
     ) -> Result<Vec<Versioned<Purchase>>, UseCaseError> {
-        if let Some(text) = &filter.instance_id {
-            let Ok(id) = InstanceId::parse(text) else { return Ok(Vec::new()) };
-            let key = RecordKey::Instance(merchant.clone(), marketplace, id);
-            let instance: Option<Versioned<Instance>> = find(self.store.as_ref(), key).await?;
-            let Some(instance) = instance else { return Ok(Vec::new()) };
-            let purchase: Option<Versioned<Purchase>> =
-                find(self.store.as_ref(), RecordKey::Purchase(instance.value.purchase)).await?;
-            let in_order = |purchase: &Versioned<Purchase>| {
-                filter.order_id.as_deref().is_none_or(|id| id == purchase.value.key.order_id.as_str())
-            };
-            return Ok(purchase.into_iter().filter(in_order).collect());
-        }
-        let Some(Ok(order_id)) = filter.order_id.as_deref().map(OrderId::parse) else {
-            return Ok(Vec::new());
-        };
-        let listing = Listing::PurchasesOfOrder { merchant: merchant.clone(), marketplace, order_id };
-        Ok(list(self.store.as_ref(), &listing, 1_000).await?)
+        let Ok(id) = InstanceId::parse(text) else { return Ok(Vec::new()) };
+        let key = RecordKey::Instance(merchant.clone(), marketplace, id);
+        let instance: Option<Versioned<Instance>> = find(self.store.as_ref(), key).await?;
+        let Some(instance) = instance else { return Ok(Vec::new()) };
+        let purchase = find(self.store.as_ref(), RecordKey::Purchase(instance.value.purchase)).await?;
+        Ok(purchase.into_iter().collect())
     }
 
-    fn fits(&self, entry: &LicenseOrPurchase, filter: &LicenseFilter) -> bool {
-        let (product, sku, customer, env) = match entry {
-            LicenseOrPurchase::License(license) => {
-                let license = &license.value;
-                let sku = license.sold.sku.as_ref().map(|sku| sku.as_str());
-                let customer = license.customer.as_ref().map(|customer| customer.as_str());
-                (Some(license.product.as_str()), sku, customer, license.env)
-            }
-            LicenseOrPurchase::Purchase(purchase) => {
-                let facts = purchase.value.facts.as_ref();
-                let sku = facts.and_then(|facts| facts.sku.as_ref()).map(|sku| sku.as_str());
-                let customer =
-                    facts.and_then(|facts| facts.customer.as_ref()).map(|customer| customer.as_str());
-                (None, sku, customer, purchase.value.env)
-            }
-        };
-        let is = |wanted: &Option<String>, actual: Option<&str>| {
-            wanted.as_deref().is_none_or(|wanted| actual == Some(wanted))
-        };
-        filter.state.is_none_or(|state| state == entry.state(self.now()))
-            && is(&filter.product, product)
-            && is(&filter.sku, sku)
-            && is(&filter.customer, customer)
-            && is(&filter.env, Some(env.as_str()))
+    async fn purchases_of_order(
+        &self,
+        merchant: &MerchantId,
+        marketplace: Marketplace,
+        text: &str,
+    ) -> Result<Vec<Versioned<Purchase>>, UseCaseError> {
+        let Ok(order_id) = OrderId::parse(text) else { return Ok(Vec::new()) };
+        let listing = Listing::PurchasesOfOrder { merchant: merchant.clone(), marketplace, order_id };
+        Ok(list(self.store.as_ref(), &listing, 1_000).await?)
     }
 
     /// What happened to a license, oldest first.
@@ -236,8 +266,39 @@ impl App {
         license: &LicenseId,
     ) -> Result<Vec<AuditEvent>, UseCaseError> {
         let listing = Listing::Events(merchant.clone(), license.clone());
-        Ok(list(self.store.as_ref(), &listing, 1_000).await?.into_iter().map(|event| event.value).collect())
+        let mut others = self.other_events_about(merchant, license).await?;
+        let events: Vec<Versioned<AuditEvent>> =
+            list(self.store.as_ref(), &listing, EVENTS_LISTED_MAX).await?;
+        let events = events.into_iter().map(|event| event.value).collect();
+        Ok(in_order(events, &mut others, None))
     }
+
+    /// Its events that lie by themselves ([`AuditEvent::lies_under`]), oldest first.
+    pub(super) async fn other_events_about(
+        &self,
+        merchant: &MerchantId,
+        license: &LicenseId,
+    ) -> Result<Vec<AuditEvent>, UseCaseError> {
+        let (merchant, subject) = (merchant.clone(), license.clone().into());
+        let listing = Listing::OtherEvents { merchant, subject, after: None };
+        let events: Vec<Versioned<AuditEvent>> =
+            list(self.store.as_ref(), &listing, EVENTS_LISTED_MAX).await?;
+        Ok(events.into_iter().map(|event| event.value).collect())
+    }
+}
+
+/// Puts events that lie by themselves between those of a page, as they happened: those up to its last, or all.
+pub(super) fn in_order(
+    mut page: Vec<AuditEvent>,
+    others: &mut Vec<AuditEvent>,
+    up_to: Option<&EventId>,
+) -> Vec<AuditEvent> {
+    let end = up_to.map_or(others.len(), |last| others.partition_point(|event| event.id <= *last));
+    if end > 0 {
+        page.extend(others.drain(..end));
+        page.sort_by(|one, other| one.id.cmp(&other.id));
+    }
+    page
 }
 
 /// The ids under which a marketplace knows a license.

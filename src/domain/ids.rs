@@ -84,6 +84,21 @@ macro_rules! own_id {
         });
 
         impl $name {
+            /// The least id above this one.
+            pub fn following(&self) -> Self {
+                let mut rest = self.0.as_bytes()[$prefix.len()..].to_vec();
+                for digit in rest.iter_mut().rev() {
+                    match BASE62.iter().position(|known| known == digit).and_then(|at| BASE62.get(at + 1)) {
+                        Some(next) => {
+                            *digit = *next;
+                            break;
+                        }
+                        None => *digit = BASE62[0],
+                    }
+                }
+                Self(format!("{}{}", $prefix, String::from_utf8_lossy(&rest)))
+            }
+
             /// What every id of this kind starts with.
             pub const PREFIX: &'static str = $prefix;
 
@@ -125,6 +140,8 @@ id!(/// What the marketplace calls an application for a license.
     RequestId, "1 to 128 visible ASCII characters", is_foreign);
 id!(/// Who bought; opaque.
     CustomerId, "1 to 128 visible ASCII characters", is_foreign);
+id!(/// What an event is about, within its sort.
+    SubjectId, "1 to 128 visible ASCII characters", is_foreign);
 own_id!(/// A license; never reused.
     LicenseId, "lic_");
 own_id!(/// A license on a machine; never reused.
@@ -162,6 +179,14 @@ PackageId, "`pkg_`, 22 letters or digits, `_` and a number", |text| {
 });
 id!(/// What a record of usage is called towards the marketplace (`metering_sn`): the same for ever.
 MeteringSn, "1 to 64 visible ASCII characters", |text| is_foreign(text) && text.len() <= METERING_SN_BYTES_MAX);
+
+impl SubjectId {
+    /// Of an id or digest: visible ASCII, and no longer than this is.
+    pub(super) fn of(id: &str) -> Self {
+        debug_assert!(is_foreign(id), "{id:?} names a subject");
+        Self(id.to_owned())
+    }
+}
 
 impl UsageId {
     /// The name towards the marketplace of a record that its merchant did not name.

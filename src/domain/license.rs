@@ -1,5 +1,6 @@
 //! The right that one order line gave.
 
+mod extension;
 mod keys;
 mod orders;
 mod start;
@@ -11,6 +12,7 @@ pub(super) use tests::license as test_license;
 
 use std::collections::BTreeMap;
 
+pub use extension::{Extension, SUPPORT_EXTENSION_DAYS_MAX};
 pub use keys::{IssuedKey, OldKeyFate};
 pub use orders::{AppliedChange, AppliedOrder, EndChange};
 pub use start::{DelayedStart, StartEvent};
@@ -225,6 +227,8 @@ pub struct License {
     pub sold: SoldSpec,
     /// When it is valid; before a beginning that is awaited, when it would be if it had begun with the purchase.
     pub validity: Validity,
+    /// The end that the merchant moved it to last; see [`License::extended`].
+    pub extension: Option<Extension>,
     /// What begins it, if that is not the purchase.
     pub start: Option<DelayedStart>,
     /// Who uses up its packages, if it is the purchase of a package; none for what runs on machines.
@@ -273,6 +277,7 @@ impl License {
             env: new.env,
             sold: new.sold,
             validity: new.validity,
+            extension: None,
             start: None,
             attachment: None,
             holds: Holds::default(),

@@ -127,7 +127,10 @@ impl LicensePast {
     fn infer(&mut self, event: &AuditEvent) {
         let hold = Some(Hold { since: event.at, reason: None });
         match event.kind {
-            EventKind::LicenseIssued | EventKind::LicenseStarted | EventKind::LicenseRenewed => {
+            EventKind::LicenseIssued
+            | EventKind::LicenseStarted
+            | EventKind::LicenseRenewed
+            | EventKind::LicenseExtended => {
                 self.validity = None;
                 self.ends_at = event.detail.get("ends_at").and_then(|text| end(text));
             }
@@ -155,7 +158,23 @@ impl LicensePast {
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
             | EventKind::LedgerRefused
-            | EventKind::ActivationConflict => {}
+            | EventKind::ActivationConflict
+            | EventKind::OrderRetried
+            | EventKind::OrderFetched
+            | EventKind::CatalogCreated
+            | EventKind::CatalogChanged
+            | EventKind::CatalogRemoved
+            | EventKind::CatalogApplied
+            | EventKind::ApiTokenCreated
+            | EventKind::ApiTokenRevoked
+            | EventKind::KeyStaged
+            | EventKind::KeyRotated
+            | EventKind::KeyRetired
+            | EventKind::KeyRevoked
+            | EventKind::KeySetPublished
+            | EventKind::CustomerErased
+            | EventKind::StoreRestored
+            | EventKind::AuditAdopted => {}
         }
     }
 
@@ -223,7 +242,8 @@ fn moves_the_end(kind: EventKind) -> bool {
         EventKind::LicenseIssued
         | EventKind::LicenseImported
         | EventKind::LicenseStarted
-        | EventKind::LicenseRenewed => true,
+        | EventKind::LicenseRenewed
+        | EventKind::LicenseExtended => true,
         EventKind::OrderReceived
         | EventKind::OrderHeld
         | EventKind::OrderMapped
@@ -246,7 +266,23 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased
         | EventKind::LedgerRefused
-        | EventKind::ActivationConflict => false,
+        | EventKind::ActivationConflict
+        | EventKind::OrderRetried
+        | EventKind::OrderFetched
+        | EventKind::CatalogCreated
+        | EventKind::CatalogChanged
+        | EventKind::CatalogRemoved
+        | EventKind::CatalogApplied
+        | EventKind::ApiTokenCreated
+        | EventKind::ApiTokenRevoked
+        | EventKind::KeyStaged
+        | EventKind::KeyRotated
+        | EventKind::KeyRetired
+        | EventKind::KeyRevoked
+        | EventKind::KeySetPublished
+        | EventKind::CustomerErased
+        | EventKind::StoreRestored
+        | EventKind::AuditAdopted => false,
     }
 }
 
@@ -279,7 +315,7 @@ mod tests {
         AuditEvent {
             id: EventId::from_uuid(u128::try_from(day).expect("from 0")),
             merchant: MerchantId::parse("acme").expect("valid"),
-            license: LicenseId::from_uuid(1),
+            subject: LicenseId::from_uuid(1).into(),
             at: at(day),
             actor,
             kind,

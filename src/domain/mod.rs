@@ -7,6 +7,7 @@ mod activation;
 mod amount;
 mod api_token;
 mod app_info;
+mod audit_chain;
 mod audit_event;
 mod authorization_code;
 mod call_cause;
@@ -38,6 +39,7 @@ mod refund;
 mod refusal;
 mod reservation;
 mod restore;
+mod search_term;
 mod session;
 mod spec;
 mod status_list;
@@ -54,7 +56,11 @@ pub use activation::{Activation, ActivationState, EndCause, GENERATION_FIRST, Le
 pub use amount::{AMOUNT_UNITS_MAX, Amount, AmountError, TEN_THOUSANDTHS_PER_UNIT};
 pub use api_token::{ApiToken, Scope, TokenDigest, TokenOwner};
 pub use app_info::{AppInfo, FRONT_END_URL_CHARS_MAX, MEMO_CHARS_MAX};
-pub use audit_event::{Actor, AuditEvent, EventKind};
+pub use audit_chain::{
+    Adoption, AuditDigest, BLOCK_ENTRIES_MAX, ChainBlock, ChainEntry, ChainHead, EventPlace, SealedEvent,
+    SealerLease, UNREADABLE, Unsealed,
+};
+pub use audit_event::{Actor, AuditEvent, EventKind, Subject, SubjectKind};
 pub use authorization_code::{AuthorizationCode, AuthorizationCodeState, CodeGrant, authorization_code};
 pub use call_cause::{CallCause, OnTheWay, OurFault, ParameterPlace, is_beijing_time};
 pub use channel::{
@@ -84,6 +90,7 @@ pub use license::{
     AppliedChange, AppliedOrder, DelayedStart, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License,
     LicenseEnd, LicenseState, NewLicense, OldKeyFate, Origin, SoldSpec, StartEvent,
 };
+pub use license::{Extension, SUPPORT_EXTENSION_DAYS_MAX};
 pub use license_past::{KeyPast, LicensePast, Recalled, STANDING_DETAIL};
 pub use license_standing::LicenseStanding;
 pub use machine::{COMMITMENT_BYTES, Commitment, Component, Machine};
@@ -110,6 +117,10 @@ pub use reservation::{
     RESERVATION_DEFAULT_SECS, RESERVATION_MAX_SECS, Reservation, ReservationState, ReservedPart, SettledPart,
 };
 pub use restore::Restore;
+pub use search_term::{
+    KEY_TAIL_CHARS, NEVER_VALUE, SearchTerm, TERM_BYTES_MAX, TermField, TermState, folded, instant_of_value,
+    instant_value, month_value, term_value,
+};
 pub use session::{
     Narrowed, SESSION_IDLE, SESSION_LONGEST, SESSION_STEP, SIGN_IN_LINK_DEFAULT_SECS, SIGN_IN_LINK_MAX_SECS,
     Session, SessionDigest, SignInLink, TokenUse,

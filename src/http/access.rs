@@ -5,6 +5,7 @@ use license_token::base64url;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
+use super::control::CONTROL_SCHEME;
 use super::error::ApiError;
 use super::state::HttpState;
 use crate::domain::{Actor, ApiToken, MerchantId, Refusal, Scope, TokenDigest, TokenOwner};
@@ -64,13 +65,16 @@ impl HttpState {
 
     /// The live token of a request, if it has the scope.
     pub(super) async fn token(&self, headers: &HeaderMap, scope: Scope) -> Result<ApiToken, ApiError> {
-        let token = self.live_token(headers).await?;
+        let token = self.any_token(headers).await?;
         must_have(&token, scope)?;
         Ok(token)
     }
 
     /// The live token of a request, whatever it may do.
-    pub(super) async fn live_token(&self, headers: &HeaderMap) -> Result<ApiToken, ApiError> {
+    pub(super) async fn any_token(&self, headers: &HeaderMap) -> Result<ApiToken, ApiError> {
+        if let Some(text) = authorization(headers, CONTROL_SCHEME) {
+            return self.control_token(text).await;
+        }
         let text = authorization(headers, "Bearer").filter(|text| text.len() <= TOKEN_BYTES_MAX);
         let text = text.ok_or(Refusal::TokenRefused)?;
         Ok(self.app.authenticate(&token_digest(text)).await?)

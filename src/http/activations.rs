@@ -8,10 +8,14 @@ use axum::response::IntoResponse;
 use license_token::Ask;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::body;
 use super::error::ApiError;
 use super::machine::MachineRequest;
+use super::openapi::forms::{
+    ActivationIdForm, AmountInputForm, CredentialForm, InstantForm, MachineNameForm, NonceForm,
+};
 use super::path::PathOf;
 use super::presented::{CertificateHolder, Holder, credential};
 use super::proof::{Expected, Proof};
@@ -25,50 +29,64 @@ use crate::domain::{ActivationId, Amount, Machine, Refusal};
 /// Longest nonce and machine name, in bytes: what a certificate can carry.
 const NAME_BYTES_MAX: usize = 128;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ActivationRequest)]
 #[serde(deny_unknown_fields)]
 struct ActivateRequest {
+    #[schema(value_type = Option<CredentialForm>)]
     license_key: Option<String>,
+    #[schema(value_type = Option<CredentialForm>)]
     claim_code: Option<String>,
     machine: MachineRequest,
     #[serde(default)]
+    #[schema(value_type = MachineNameForm)]
     name: String,
     /// Without one every request is a new one.
+    #[schema(value_type = Option<NonceForm>)]
     nonce: Option<String>,
     /// What was consumed of a share that this machine held before.
     ledger: Option<String>,
     /// What this machine wants to hold for use without the server.
     #[serde(default)]
+    #[schema(max_items = 16)]
     quota: Vec<AskRequest>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RenewalRequest)]
 #[serde(deny_unknown_fields)]
 struct RenewRequest {
+    #[schema(value_type = Option<CredentialForm>)]
     certificate: Option<String>,
+    #[schema(value_type = Option<CredentialForm>)]
     license_key: Option<String>,
     machine: Option<MachineRequest>,
+    #[schema(value_type = NonceForm)]
     nonce: String,
     proof: Option<String>,
     ledger: Option<String>,
     #[serde(default)]
+    #[schema(max_items = 16)]
     quota: Vec<AskRequest>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ReleaseRequest {
+    #[schema(value_type = Option<CredentialForm>)]
     certificate: Option<String>,
     proof: Option<String>,
     ledger: Option<String>,
 }
 
 /// How much of a metric the machine wants to hold, what it holds already included.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = QuotaAsk)]
 #[serde(deny_unknown_fields)]
 struct AskRequest {
     metric: String,
     /// A number or a text; read from its own digits, never through a float.
+    #[schema(value_type = AmountInputForm)]
     amount: Box<RawValue>,
 }
 
@@ -83,21 +101,32 @@ impl AskRequest {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Activated)]
 struct ActivatedAnswer {
+    #[schema(value_type = ActivationIdForm)]
     activation_id: String,
     certificate: String,
     license_key: String,
+    #[schema(value_type = InstantForm)]
     renew_after: String,
     status_list_uri: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Released)]
 struct ReleasedAnswer {
+    #[schema(value_type = ActivationIdForm)]
     activation_id: String,
 }
 
-/// `POST /v1/activations`
+/// A place on a machine; the same machine again gets its own place again.
+#[utoipa::path(
+    post, path = "/v1/activations",
+    request_body = ActivateRequest,
+    responses((status = 200, description = "This machine again.", body = ActivatedAnswer), (status = 201, description = "A new place.", body = ActivatedAnswer), (status = 403), (status = 409)),
+    security(("license" = []), ()),
+)]
 pub async fn activate(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
     let request: ActivateRequest = body::parse(&body)?;
     let members =
@@ -127,7 +156,14 @@ pub async fn activate(State(state): State<HttpState>, headers: HeaderMap, body: 
     Ok((status, Json(ActivatedAnswer::of(activated))).into_response())
 }
 
-/// `POST /v1/activations/{id}/renew`
+/// A new certificate and the current license key, by the last certificate or a license key.
+#[utoipa::path(
+    post, path = "/v1/activations/{id}/renew",
+    params(("id" = ActivationIdForm, Path)),
+    request_body = RenewRequest,
+    responses((status = 200, body = ActivatedAnswer), (status = 403), (status = 404), (status = 409)),
+    security(("license" = []), ()),
+)]
 pub async fn renew(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -159,7 +195,14 @@ pub async fn renew(
     ok(&ActivatedAnswer::of(state.app.renew_activation(&command).await?))
 }
 
-/// `POST /v1/activations/{id}/release` and `DELETE /v1/activations/{id}`
+/// The place is given back.
+#[utoipa::path(
+    post, path = "/v1/activations/{id}/release",
+    params(("id" = ActivationIdForm, Path)),
+    request_body = Option<ReleaseRequest>,
+    responses((status = 200, body = ReleasedAnswer), (status = 403), (status = 409)),
+    security(("license" = []), ()),
+)]
 pub async fn release(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -179,6 +222,18 @@ pub async fn release(
     let app = &state.app;
     app.release_activation(&holder.merchant, &holder.license, &activation, generation, &device).await?;
     ok(&ReleasedAnswer { activation_id: activation.to_string() })
+}
+
+/// The same as `POST /v1/activations/{id}/release`.
+#[utoipa::path(
+    delete, path = "/v1/activations/{id}",
+    params(("id" = ActivationIdForm, Path)),
+    request_body = Option<ReleaseRequest>,
+    responses((status = 200, body = ReleasedAnswer), (status = 403), (status = 409)),
+    security(("license" = []), ()),
+)]
+pub async fn delete(state: State<HttpState>, id: PathOf<String>, headers: HeaderMap, body: Bytes) -> Reply {
+    release(state, id, headers, body).await
 }
 
 /// A certificate opens its own activation only.

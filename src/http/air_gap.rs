@@ -9,9 +9,11 @@ use axum::response::{IntoResponse, Response};
 use license_token::armour::{self, ArmourError, REQUEST_FILE_MAX_BYTES};
 use license_token::{Ask, TokenType, VerifiedRequest};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::body;
 use super::error::ApiError;
+use super::openapi::forms::{ActivationIdForm, CarriedOutcomeForm, InstantForm};
 use super::presented::{CertificateHolder, Holder};
 use super::proof::{Expected, Proof};
 use super::reply::{Reply, instant};
@@ -23,28 +25,34 @@ use crate::domain::{ActivationId, MerchantId, Refusal, Scope};
 
 const POINTER: &str = "/request";
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = AirGapFile)]
 #[serde(deny_unknown_fields)]
 struct FileRequest {
     /// The text of the file, as it came.
     request: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Carried)]
 struct CarriedAnswer {
     /// `activated`, `renewed` or `deactivated`.
+    #[schema(value_type = CarriedOutcomeForm)]
     outcome: &'static str,
+    #[schema(value_type = ActivationIdForm)]
     activation_id: String,
     #[serde(flatten)]
     response: Option<ResponseAnswer>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CarriedResponse)]
 struct ResponseAnswer {
     /// The file that is carried back.
     response: String,
     certificate: String,
     license_key: String,
+    #[schema(value_type = InstantForm)]
     renew_after: String,
     status_lists: Vec<String>,
 }
@@ -86,13 +94,24 @@ impl From<CarriedFault> for ApiError {
     }
 }
 
-/// `POST /v1/air-gap`
+/// A file that a machine without network has written: a request is answered, a deactivation is taken.
+#[utoipa::path(
+    post, path = "/v1/air-gap",
+    request_body = FileRequest,
+    responses((status = 200, description = "Renewed, or deactivated.", body = CarriedAnswer), (status = 201, description = "A new place.", body = CarriedAnswer), (status = 401), (status = 403), (status = 409)),
+)]
 pub async fn answer(State(state): State<HttpState>, body: Bytes) -> Reply {
     let request: FileRequest = body::parse(&body)?;
     presented(state.take_carried(&request.request, None).await?)
 }
 
-/// `POST /v1/merchant/air-gap-requests`
+/// The same for the merchant, whose license it must be.
+#[utoipa::path(
+    post, path = "/v1/merchant/air-gap-requests",
+    request_body = FileRequest,
+    responses((status = 200, description = "Renewed, or deactivated.", body = CarriedAnswer), (status = 201, description = "A new place.", body = CarriedAnswer), (status = 409)),
+    security(("token" = [Scope::Support.as_str()])),
+)]
 pub async fn answer_for_merchant(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Support).await?;
     let request: FileRequest = body::parse(&body)?;

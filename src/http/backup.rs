@@ -13,8 +13,10 @@ use futures_core::Stream;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use utoipa::ToSchema;
 
 use super::error::ApiError;
+use super::openapi::forms::InstantForm;
 use super::reply::{Reply, instant, ok};
 use super::state::HttpState;
 use crate::application::UseCaseError;
@@ -24,15 +26,21 @@ use crate::domain::{Refusal, Scope, TokenOwner};
 /// Pieces that may wait for a slow reader.
 const PIECES_WAITING_MAX: usize = 16;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = KeysBackup)]
 struct KeysBackupAnswer {
     /// Null is never.
+    #[schema(value_type = Option<InstantForm>)]
     last_at: Option<String>,
     not_in_it: Vec<String>,
 }
 
-/// `GET /v1/server/backup`: a consistent backup of everything but the keys. It ends with a trailer: an answer that was
-/// cut off has none.
+/// A consistent backup of everything but the keys. It ends with a trailer: an answer that was cut off has none.
+#[utoipa::path(
+    get, path = "/v1/server/backup",
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream")),
+    security(("token" = [Scope::Operator.as_str()])),
+)]
 pub async fn download(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
     state.operator(&headers).await?;
     let (sender, mut receiver) = mpsc::channel(PIECES_WAITING_MAX);
@@ -44,7 +52,12 @@ pub async fn download(State(state): State<HttpState>, headers: HeaderMap) -> Rep
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response())
 }
 
-/// `GET /v1/server/keys-backup`: when the keys were last backed up on the server's machine.
+/// When the keys were last backed up on the server's machine.
+#[utoipa::path(
+    get, path = "/v1/server/keys-backup",
+    responses((status = 200, body = KeysBackupAnswer)),
+    security(("token" = [Scope::Operator.as_str()])),
+)]
 pub async fn keys(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
     state.operator(&headers).await?;
     let known = state.backups.keys_backup().map_err(UseCaseError::from)?;

@@ -8,8 +8,10 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::language::Language;
+use super::openapi::forms::{AmountForm, InstantForm, NextActionForm, ProblemCodeForm};
 use super::{reply, wording};
 use crate::application::ports::{SigningError, StoreError};
 use crate::application::{ApplyFault, ApplyMistake, UseCaseError};
@@ -319,23 +321,31 @@ fn status_of(refusal: &Refusal) -> StatusCode {
     }
 }
 
-/// The wire form.
-#[derive(Serialize)]
-struct Problem<'a> {
+/// What goes wrong (RFC 9457). `code` is stable; `title` and `reason` are for people, in their language.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Problem<'a> {
     r#type: String,
     title: &'static str,
     status: u16,
+    #[schema(value_type = ProblemCodeForm)]
     code: &'static str,
     reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<NextActionForm>, nullable = false)]
     next_action: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// A JSON pointer (RFC 6901) into the request; a query parameter is pointed at as if the query were an object.
+    #[schema(nullable = false)]
     pointer: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     current_revision: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     place: Option<PlaceLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     mistakes: Option<Vec<MistakeLine<'a>>>,
     #[serde(flatten)]
     exhausted: Option<Exhausted<'a>>,
@@ -343,24 +353,31 @@ struct Problem<'a> {
 }
 
 /// Where a usage ledger is wrong.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LedgerPlace)]
 struct PlaceLine {
     seq: u64,
     fault: &'static str,
 }
 
 /// What is left of a metric when more was asked for.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Exhausted<'a> {
     metric: &'a str,
+    #[schema(value_type = AmountForm)]
     left: Box<RawValue>,
+    #[schema(value_type = Option<InstantForm>)]
     window_ends_at: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     resets_at: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Mistake)]
 struct MistakeLine<'a> {
+    /// Of a file, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     line: Option<usize>,
     pointer: &'a str,
     message: &'a str,

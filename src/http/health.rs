@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::error::ApiError;
 use super::merchant::order_compare::LostTime;
+use super::openapi::forms::{DiskForm, HealthStatusForm};
 use super::reply::{Reply, ok};
 use super::state::HttpState;
 use crate::application::ports::StoreError;
@@ -14,24 +16,35 @@ use crate::application::ports::StoreError;
 /// Who asks wants to know it soon, and does not wait much longer.
 const READY_TIME: Duration = Duration::from_secs(2);
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Health)]
 struct HealthAnswer {
+    #[schema(value_type = HealthStatusForm)]
     status: &'static str,
     /// How much room the store's disk has, where it has one of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<DiskForm>, nullable = false)]
     disk: Option<&'static str>,
     /// What was lost with an earlier store, for a month after the restore.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     lost_time: Option<LostTime>,
 }
 
-/// `GET /healthz`: the process lives.
+/// The process lives.
+#[utoipa::path(
+    get, path = "/healthz",
+    responses((status = 200, body = HealthAnswer)),
+)]
 pub async fn live() -> Reply {
     ok(&HealthAnswer { status: "live", disk: None, lost_time: None })
 }
 
-/// `GET /readyz`: a read of the store works, and it is not being moved away. A disk that fills up is told and is no reason to take the service out:
-/// reads, and what must not wait, go on.
+/// A read of the store works, and it is not being moved away.
+#[utoipa::path(
+    get, path = "/readyz",
+    responses((status = 200, body = HealthAnswer), (status = 503)),
+)]
 pub async fn ready(State(state): State<HttpState>) -> Reply {
     if state.store.is_moving() {
         return Err(ApiError::Store(StoreError::Moving));

@@ -8,6 +8,8 @@ use axum::response::IntoResponse;
 
 use super::conditional::{etag, none_match};
 use super::error::ApiError;
+use super::openapi::forms::{JwkSetForm, SlugForm, TokenForm};
+use super::openapi::parameters::IfNoneMatch;
 use super::path::PathOf;
 use super::query::Parameters;
 use super::reply::{Reply, cacheable, public};
@@ -23,7 +25,12 @@ const MAX_AGE_SECS: u32 = 60;
 /// How long the store is asked who the merchant is; then what was known at the last start or apply counts.
 const STORE_TIME: Duration = Duration::from_secs(1);
 
-/// `GET /v1/keysets/{merchant}/jwks.json`
+/// The verifying keys of a merchant, as a JWK Set (RFC 7517).
+#[utoipa::path(
+    get, path = "/v1/keysets/{merchant}/jwks.json",
+    params(("merchant" = SlugForm, Path)),
+    responses((status = 200, body = JwkSetForm, content_type = "application/jwk-set+json"), (status = 404)),
+)]
 pub async fn jwks(State(state): State<HttpState>, PathOf(merchant): PathOf<String>) -> Reply {
     let id = MerchantId::parse(&merchant).map_err(|_| no_key_set())?;
     let found = tokio::time::timeout(STORE_TIME, state.merchant(&id)).await;
@@ -35,7 +42,12 @@ pub async fn jwks(State(state): State<HttpState>, PathOf(merchant): PathOf<Strin
     answer(&state, &merchant.ok_or_else(no_key_set)?)
 }
 
-/// `GET /v1/keysets?issuer=…`: for software that knows its issuer and no merchant's name.
+/// What the root has signed about the keys of an issuer.
+#[utoipa::path(
+    get, path = "/v1/keysets",
+    params(("issuer" = String, Query), IfNoneMatch),
+    responses((status = 200, body = TokenForm, content_type = "application/license-keyset+jwt", headers(("ETag" = String))), (status = 304), (status = 404)),
+)]
 pub async fn key_set_of_issuer(State(state): State<HttpState>, uri: Uri, headers: HeaderMap) -> Reply {
     let parameters = Parameters::read(&uri, &["issuer"])?;
     let issuer = parameters.text("issuer");
@@ -46,7 +58,12 @@ pub async fn key_set_of_issuer(State(state): State<HttpState>, uri: Uri, headers
     published(&state, &found.id, &headers).await
 }
 
-/// `GET /v1/keysets/{merchant}`: what the root has signed, as it was published.
+/// What the root has signed about the keys of a merchant.
+#[utoipa::path(
+    get, path = "/v1/keysets/{merchant}",
+    params(("merchant" = SlugForm, Path), IfNoneMatch),
+    responses((status = 200, body = TokenForm, content_type = "application/license-keyset+jwt", headers(("ETag" = String))), (status = 304), (status = 404)),
+)]
 pub async fn key_set(
     State(state): State<HttpState>,
     PathOf(merchant): PathOf<String>,
@@ -68,7 +85,11 @@ async fn published(state: &HttpState, merchant: &MerchantId, headers: &HeaderMap
     Ok(response)
 }
 
-/// `GET /.well-known/jwks.json`: there when the server has exactly one merchant.
+/// The verifying keys, where the server has exactly one merchant.
+#[utoipa::path(
+    get, path = "/.well-known/jwks.json",
+    responses((status = 200, body = JwkSetForm, content_type = "application/jwk-set+json"), (status = 404)),
+)]
 pub async fn well_known(State(state): State<HttpState>) -> Reply {
     let found = tokio::time::timeout(STORE_TIME, state.app.merchants()).await;
     let merchants = match found {

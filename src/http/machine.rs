@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use license_token::{Commitment, MachineClaim, machine};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::error::ApiError;
+use super::openapi::forms::CommitmentForm;
 use super::presented::Holder;
 use crate::domain::{Component, Machine};
 
@@ -13,22 +15,30 @@ use crate::domain::{Component, Machine};
 const FINGERPRINT_BYTES_MAX: usize = 5 * 1024;
 
 /// `components`, `fingerprint` or `request`: exactly one.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = Machine)]
 #[serde(deny_unknown_fields)]
 pub struct MachineRequest {
     components: Option<ComponentsRequest>,
+    #[schema(max_length = 5120)]
     fingerprint: Option<String>,
     request: Option<String>,
 }
 
 /// Commitments, base64url of 16 bytes each.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = MachineComponents)]
 #[serde(deny_unknown_fields)]
 struct ComponentsRequest {
+    #[schema(value_type = Option<CommitmentForm>)]
     os: Option<String>,
+    #[schema(value_type = Option<CommitmentForm>)]
     fw: Option<String>,
+    #[schema(value_type = Option<CommitmentForm>)]
     brd: Option<String>,
+    #[schema(value_type = Option<CommitmentForm>)]
     dsk: Option<String>,
+    #[schema(value_type = Option<CommitmentForm>)]
     net: Option<String>,
 }
 

@@ -6,13 +6,15 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::body;
 use super::error::ApiError;
+use super::openapi::forms::PlaceForm;
 use super::reply::{Reply, ok};
 use super::state::HttpState;
 use crate::application::ports::MoveStand;
-use crate::domain::Refusal;
+use crate::domain::{Refusal, Scope};
 
 /// Longest pause between two words of a move.
 const HOLD_SECS_MAX: u64 = 60;
@@ -23,7 +25,8 @@ const SHARED: &str = "the records are in a database: its servers are not stopped
 const ANOTHER: &str = "another move has the store stopped";
 const ENDED: &str = "this move does not have the store stopped, or not any more";
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = MoveStand)]
 struct StandAnswer {
     store: String,
     batch: u64,
@@ -36,37 +39,53 @@ impl StandAnswer {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = MovePause)]
 #[serde(deny_unknown_fields)]
 struct PauseRequest {
     r#move: String,
+    #[schema(minimum = 1, maximum = 60)]
     hold_secs: u64,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = MoveResume)]
 #[serde(deny_unknown_fields)]
 struct ResumeRequest {
     r#move: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = MoveLeave)]
 #[serde(deny_unknown_fields)]
 struct LeaveRequest {
     r#move: String,
+    #[schema(value_type = PlaceForm)]
     to: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Done {}
 
-/// `GET /v1/server/move`: which store it is and up to where everything is durable.
+/// Which store it is and up to where everything is durable.
+#[utoipa::path(
+    get, path = "/v1/server/move",
+    responses((status = 200, body = StandAnswer), (status = 409)),
+    security(("token" = [Scope::Operator.as_str()])),
+)]
 pub async fn stand(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
     state.operator(&headers).await?;
     let stand = state.moves.stand().await.map_err(ApiError::Store)?;
     ok(&StandAnswer::of(stand.ok_or(ApiError::Refused(Refusal::IllegalState { why: SHARED }))?))
 }
 
-/// `POST /v1/server/move/pause`: no commit is made for so long, unless the same move asks again.
+/// No commit is made for so long, unless the same move asks again.
+#[utoipa::path(
+    post, path = "/v1/server/move/pause",
+    request_body = PauseRequest,
+    responses((status = 200, body = StandAnswer), (status = 409)),
+    security(("token" = [Scope::Operator.as_str()])),
+)]
 pub async fn pause(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
     state.operator(&headers).await?;
     let PauseRequest { r#move, hold_secs } = body::parse(&body)?;
@@ -77,7 +96,13 @@ pub async fn pause(State(state): State<HttpState>, headers: HeaderMap, body: Byt
     ok(&StandAnswer::of(paused.ok_or(ApiError::Refused(Refusal::IllegalState { why: ANOTHER }))?))
 }
 
-/// `POST /v1/server/move/resume`: commits are made again.
+/// Commits are made again.
+#[utoipa::path(
+    post, path = "/v1/server/move/resume",
+    request_body = ResumeRequest,
+    responses((status = 200, body = Done)),
+    security(("token" = [Scope::Operator.as_str()])),
+)]
 pub async fn resume(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
     state.operator(&headers).await?;
     let ResumeRequest { r#move } = body::parse(&body)?;
@@ -85,7 +110,13 @@ pub async fn resume(State(state): State<HttpState>, headers: HeaderMap, body: By
     ok(&Done {})
 }
 
-/// `POST /v1/server/move/leave`: lets go of the records for good; they are in the named store now.
+/// Lets go of the records for good; they are in the named store now.
+#[utoipa::path(
+    post, path = "/v1/server/move/leave",
+    request_body = LeaveRequest,
+    responses((status = 200, body = Done), (status = 409)),
+    security(("token" = [Scope::Operator.as_str()])),
+)]
 pub async fn leave(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
     state.operator(&headers).await?;
     let LeaveRequest { r#move, to } = body::parse(&body)?;

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::SecondsFormat;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::error::ApiError;
 use crate::domain::{Amount, Instant};
@@ -42,7 +43,7 @@ pub fn public(max_age_secs: u32) -> HeaderValue {
 }
 
 /// A page of a list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page starts; null at the end.

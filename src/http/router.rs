@@ -12,8 +12,8 @@ use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::{
-    activations, air_gap, backup, claims, health, keysets, marketplace, merchant, metrics, moving, portal,
-    sessions, sign_in, status_lists, usage, validate,
+    activations, air_gap, backup, claims, console, control, docs, health, keysets, marketplace, merchant,
+    metrics, moving, openapi, portal, sessions, sign_in, status_lists, usage, validate,
 };
 
 /// All of the service.
@@ -26,7 +26,10 @@ pub fn router(state: HttpState) -> Router {
         )
         .merge(within(limits.apply_body_bytes, apply_files()))
         .merge(within(merchant::usage::BODY_BYTES_MAX, usage_records()))
-        .merge(within(limits.body_bytes, console().layer(from_fn(sessions::remember_wanted))))
+        .merge(within(
+            limits.body_bytes,
+            signing_in().merge(console::routes()).layer(from_fn(sessions::remember_wanted)),
+        ))
         .merge(within(limits.body_bytes, everything_else()))
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
@@ -61,18 +64,43 @@ fn usage_records() -> Router<HttpState> {
 }
 
 /// For people of merchants, behind a session.
-fn console() -> Router<HttpState> {
+fn signing_in() -> Router<HttpState> {
     Router::new()
         .route("/console/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/console/sign-out", post(sign_in::sign_out))
         .route("/console/merchants", get(sign_in::merchants).post(sign_in::choose_merchant))
 }
 
-fn everything_else() -> Router<HttpState> {
+/// Who may come in: over the control socket too.
+fn access() -> Router<HttpState> {
     Router::new()
+        .route("/v1/merchant/api-tokens", get(merchant::api_tokens::list).post(merchant::api_tokens::create))
+        .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
+        .route(
+            "/v1/merchant/sign-in-links",
+            get(merchant::sign_in_links::list).post(merchant::sign_in_links::create),
+        )
+        .route("/v1/merchant/sign-in-links/{id}/revoke", post(merchant::sign_in_links::revoke))
+        .route("/v1/merchant/sessions", get(merchant::sessions::list))
+        .route("/v1/merchant/sessions/end", post(merchant::sessions::end_all))
+        .route("/v1/merchant/sessions/{id}/end", post(merchant::sessions::end))
+}
+
+/// What is served on the server's own machine, through the socket in its data folder.
+pub fn control(state: HttpState) -> Router {
+    within(state.limits.body_bytes, control::admitting(&state, access()))
+        .fallback(nowhere)
+        .layer(DefaultBodyLimit::disable())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.clone(), request_scope))
+        .with_state(state)
+}
+
+fn everything_else() -> Router<HttpState> {
+    access()
         // Client software
         .route("/v1/activations", post(activations::activate))
-        .route("/v1/activations/{id}", delete(activations::release))
+        .route("/v1/activations/{id}", delete(activations::delete))
         .route("/v1/activations/{id}/renew", post(activations::renew))
         .route("/v1/activations/{id}/release", post(activations::release))
         .route("/v1/air-gap", post(air_gap::answer))
@@ -119,16 +147,6 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/orders/{order}/retry", post(merchant::orders::retry))
         .route("/v1/merchant/outbox", get(merchant::outbox::list))
         .route("/v1/merchant/outbox/{id}/retry", post(merchant::outbox::retry))
-        .route("/v1/merchant/api-tokens", get(merchant::api_tokens::list).post(merchant::api_tokens::create))
-        .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
-        .route(
-            "/v1/merchant/sign-in-links",
-            get(merchant::sign_in_links::list).post(merchant::sign_in_links::create),
-        )
-        .route("/v1/merchant/sign-in-links/{id}/revoke", post(merchant::sign_in_links::revoke))
-        .route("/v1/merchant/sessions", get(merchant::sessions::list))
-        .route("/v1/merchant/sessions/end", post(merchant::sessions::end_all))
-        .route("/v1/merchant/sessions/{id}/end", post(merchant::sessions::end))
         .route("/v1/merchant/channels/{id}/check", post(merchant::channel_check::check))
         .route("/v1/merchant/customers/{customer}", get(merchant::customers::show))
         .route("/v1/merchant/customers/{customer}/erase", post(merchant::customers::erase))
@@ -151,6 +169,10 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/server/move/pause", post(moving::pause))
         .route("/v1/server/move/resume", post(moving::resume))
         .route("/v1/server/move/leave", post(moving::leave))
+        // The API, described
+        .route("/docs", get(docs::show))
+        .route("/docs/script.js", get(docs::script))
+        .route("/openapi.json", get(openapi::show))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

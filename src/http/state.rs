@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::call_metrics::CallMetrics;
+use super::control::ControlSecret;
 use super::explain_budget::ExplainBudget;
 use super::sign_in::SignInBrake;
 use super::verifying_keys::VerifyingKeys;
@@ -79,6 +80,7 @@ pub struct Inner {
     pub(super) calls: CallMetrics,
     pub(super) explaining: ExplainBudget,
     pub(super) brake: SignInBrake,
+    pub(super) control: ControlSecret,
 }
 
 impl Deref for Inner {
@@ -102,7 +104,8 @@ impl HttpState {
     pub async fn load(parts: HttpParts) -> Result<Self, UseCaseError> {
         let (calls, explaining) = (CallMetrics::default(), ExplainBudget::default());
         let (keys, brake) = (VerifyingKeys::default(), SignInBrake::default());
-        let state = Self(Arc::new(Inner { parts, keys, calls, explaining, brake }));
+        let control = ControlSecret::of(&parts.ids.random_bytes());
+        let state = Self(Arc::new(Inner { parts, keys, calls, explaining, brake, control }));
         state.reload_keys().await?;
         Ok(state)
     }

@@ -8,6 +8,8 @@ use axum::response::IntoResponse;
 use super::conditional::{etag, none_match};
 use super::error::ApiError;
 use super::gzip;
+use super::openapi::forms::{ListNumberForm, SlugForm, TokenForm};
+use super::openapi::parameters::IfNoneMatch;
 use super::path::PathOf;
 use super::reply::{Reply, public};
 use super::state::HttpState;
@@ -16,7 +18,12 @@ use crate::domain::MerchantId;
 /// How long a cache may answer without asking: a change is published within 60 s, and none may hide it longer.
 const MAX_AGE_SECS: u32 = 60;
 
-/// `GET /v1/status-lists/{merchant}/{n}`
+/// A signed status list.
+#[utoipa::path(
+    get, path = "/v1/status-lists/{merchant}/{number}",
+    params(("merchant" = SlugForm, Path), ("number" = ListNumberForm, Path), IfNoneMatch),
+    responses((status = 200, body = TokenForm, content_type = "application/statuslist+jwt", headers(("ETag" = String))), (status = 304), (status = 404)),
+)]
 pub async fn show(
     State(state): State<HttpState>,
     PathOf((merchant, number)): PathOf<(String, String)>,

@@ -6,11 +6,17 @@ use axum::http::HeaderMap;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::access::authorization;
 use super::body;
 use super::error::{ApiError, ItemMistake};
 use super::merchant::licenses::read_instant;
+use super::openapi::forms::{
+    AmountForm, AmountInputForm, CredentialForm, ForeignIdForm, InstantForm, LicenseIdForm,
+    ReservationIdForm, ReservationStateForm,
+};
+use super::openapi::parameters::ReportKey;
 use super::path::PathOf;
 use super::presented::{Holder, claims_to_be_certificate, credential};
 use super::reply::{Reply, amount, instant, ok};
@@ -38,17 +44,24 @@ struct Whose {
 }
 
 macro_rules! requests {
-    ($($(#[$doc:meta])* $name:ident { $($member:ident: $of:ty),* $(,)? })+) => {
-        $($(#[$doc])*
-        #[derive(Deserialize)]
+    ($($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $member:ident: $of:ty),* $(,)? })+) => {
+        $(#[derive(Deserialize, ToSchema)]
+        $(#[$doc])*
         #[serde(deny_unknown_fields)]
         struct $name {
+            #[schema(value_type = Option<CredentialForm>)]
             license_key: Option<String>,
+            #[schema(value_type = Option<CredentialForm>)]
             claim_code: Option<String>,
+            #[schema(value_type = Option<CredentialForm>)]
             certificate: Option<String>,
+            /// Only with an API token.
+            #[schema(value_type = Option<LicenseIdForm>)]
             license_id: Option<String>,
+            /// Only with an API token.
+            #[schema(value_type = Option<ForeignIdForm>)]
             instance_id: Option<String>,
-            $($member: $of),*
+            $($(#[$about])* $member: $of),*
         }
 
         impl $name {
@@ -66,66 +79,104 @@ macro_rules! requests {
 }
 
 requests!(
+    /// What was used: one metric, or a list of items.
+    #[schema(as = UsageReport)]
     UseRequest {
         metric: Option<String>,
+        #[schema(value_type = Option<AmountInputForm>)]
         amount: Option<Box<RawValue>>,
+        /// Now when absent.
+        #[schema(value_type = Option<InstantForm>)]
         occurred_at: Option<String>,
+        #[schema(min_items = 1, max_items = 1000)]
         items: Option<Vec<ItemRequest>>,
     }
+    #[schema(as = ReservationRequest)]
     ReserveRequest {
         metric: String,
+        #[schema(value_type = AmountInputForm)]
         amount: Box<RawValue>,
+        /// 3600 when absent.
+        #[schema(minimum = 1, maximum = 604_800)]
         lifetime_secs: Option<i64>,
     }
-    ConfirmRequest { amount: Box<RawValue> }
+    #[schema(as = ReservationConfirm)]
+    ConfirmRequest {
+        #[schema(value_type = AmountInputForm)]
+        amount: Box<RawValue>,
+    }
+    #[schema(as = ReservationRelease)]
     ReleaseRequest {}
 );
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = UsageReportItem)]
 #[serde(deny_unknown_fields)]
 struct ItemRequest {
     metric: String,
     /// A number or a text; read from its own digits, never through a float.
+    #[schema(value_type = AmountInputForm)]
     amount: Box<RawValue>,
+    /// Now when absent.
+    #[schema(value_type = Option<InstantForm>)]
     occurred_at: Option<String>,
 }
 
 /// `granted`, `left` and `window_ends_at` are null when the report is of several metrics.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Used)]
 struct UsedAnswer<'a> {
+    #[schema(value_type = Option<AmountForm>)]
     granted: Option<Box<RawValue>>,
+    #[schema(value_type = Option<AmountForm>)]
     left: Option<Box<RawValue>>,
+    #[schema(value_type = Option<InstantForm>)]
     window_ends_at: Option<String>,
     metrics: Vec<MetricAnswer<'a>>,
     packages: Vec<PackageAnswer<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsedMetric)]
 struct MetricAnswer<'a> {
     metric: &'a str,
+    #[schema(value_type = AmountForm)]
     granted: Box<RawValue>,
+    #[schema(value_type = AmountForm)]
     left: Box<RawValue>,
+    #[schema(value_type = Option<InstantForm>)]
     window_ends_at: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsedPackage)]
 struct PackageAnswer<'a> {
     id: &'a str,
     metric: &'a str,
+    #[schema(value_type = AmountForm)]
     amount: Box<RawValue>,
+    #[schema(value_type = AmountForm)]
     overage: Box<RawValue>,
+    #[schema(value_type = InstantForm)]
     window_starts_at: String,
+    #[schema(value_type = Option<InstantForm>)]
     window_ends_at: Option<String>,
+    #[schema(value_type = AmountForm)]
     window_left: Box<RawValue>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Reservation)]
 struct ReservationAnswer<'a> {
+    #[schema(value_type = ReservationIdForm)]
     id: &'a str,
     /// `open`, `confirmed` or `released`.
+    #[schema(value_type = ReservationStateForm)]
     state: &'static str,
     metric: &'a str,
+    #[schema(value_type = AmountForm)]
     amount: Box<RawValue>,
+    #[schema(value_type = InstantForm)]
     until: String,
     #[serde(flatten)]
     grant: UsedAnswer<'a>,
@@ -139,7 +190,14 @@ struct Reporter {
     actor: Actor,
 }
 
-/// `POST /v1/usage`
+/// Quota is used.
+#[utoipa::path(
+    post, path = "/v1/usage",
+    params(ReportKey),
+    request_body = UseRequest,
+    responses((status = 200, body = UsedAnswer<'_>), (status = 403), (status = 404), (status = 409)),
+    security(("license" = []), ("token" = [Scope::Usage.as_str()]), ()),
+)]
 pub async fn report(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
     let mut request: UseRequest = body::parse(&body)?;
     let reporter = state.reporter(&headers, request.whose()).await?;
@@ -150,7 +208,14 @@ pub async fn report(State(state): State<HttpState>, headers: HeaderMap, body: By
     ok(&UsedAnswer::of(&used.grant))
 }
 
-/// `POST /v1/usage/reservations`
+/// Quota is kept back for work that may fail.
+#[utoipa::path(
+    post, path = "/v1/usage/reservations",
+    params(ReportKey),
+    request_body = ReserveRequest,
+    responses((status = 200, body = ReservationAnswer<'_>), (status = 403), (status = 404), (status = 409)),
+    security(("license" = []), ("token" = [Scope::Usage.as_str()]), ()),
+)]
 pub async fn reserve(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
     let mut request: ReserveRequest = body::parse(&body)?;
     let reporter = state.reporter(&headers, request.whose()).await?;
@@ -168,7 +233,14 @@ pub async fn reserve(State(state): State<HttpState>, headers: HeaderMap, body: B
     ok(&ReservationAnswer::of(&reservation, "open", &used.grant))
 }
 
-/// `POST /v1/usage/reservations/{id}/confirm`
+/// The work was done: what it used is counted, the rest is free again.
+#[utoipa::path(
+    post, path = "/v1/usage/reservations/{id}/confirm",
+    params(("id" = ReservationIdForm, Path)),
+    request_body = ConfirmRequest,
+    responses((status = 200, body = ReservationAnswer<'_>), (status = 403), (status = 409)),
+    security(("license" = []), ("token" = [Scope::Usage.as_str()]), ()),
+)]
 pub async fn confirm(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -181,7 +253,14 @@ pub async fn confirm(
     settle(&state, &headers, whose, &id, ReservationEnd::Confirm(amount)).await
 }
 
-/// `POST /v1/usage/reservations/{id}/release`
+/// The work was not done: all is free again.
+#[utoipa::path(
+    post, path = "/v1/usage/reservations/{id}/release",
+    params(("id" = ReservationIdForm, Path)),
+    request_body = Option<ReleaseRequest>,
+    responses((status = 200, body = ReservationAnswer<'_>), (status = 403), (status = 409)),
+    security(("license" = []), ("token" = [Scope::Usage.as_str()]), ()),
+)]
 pub async fn release(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,

@@ -4,39 +4,56 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::body;
 use super::error::ApiError;
 use super::language::Language;
 use super::machine::MachineRequest;
+use super::openapi::forms::{CredentialForm, InstantForm, LicenseIdForm, NextActionForm, VerdictCodeForm};
 use super::presented::{Holder, credential};
 use super::reply::{Reply, instant, ok};
 use super::state::HttpState;
 use super::wording;
 use crate::domain::{License, LicenseId, NextAction, Refusal};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ValidationRequest)]
 #[serde(deny_unknown_fields)]
 struct ValidateRequest {
+    #[schema(value_type = Option<CredentialForm>)]
     license_key: Option<String>,
     machine: Option<MachineRequest>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Verdict)]
 struct VerdictAnswer {
     valid: bool,
+    #[schema(value_type = VerdictCodeForm)]
     code: &'static str,
     reason: String,
+    #[schema(value_type = Option<NextActionForm>)]
     next_action: Option<&'static str>,
+    #[schema(value_type = Option<LicenseIdForm>)]
     license_id: Option<String>,
     product: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     starts_at: Option<String>,
     /// Null for a permanent license, and when the verdict is not "valid".
+    #[schema(value_type = Option<InstantForm>)]
     ends_at: Option<String>,
     entitlements: Option<Vec<String>>,
 }
 
-/// `POST /v1/validate`
+/// The online verdict: 200 whatever it is.
+#[utoipa::path(
+    post, path = "/v1/validate",
+    request_body = ValidateRequest,
+    responses((status = 200, body = VerdictAnswer)),
+    security(("license" = []), ()),
+    extensions(("x-never" = json!([401]))),
+)]
 pub async fn validate(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
     let request: ValidateRequest = body::parse(&body)?;
     let language = Language::of(&headers);

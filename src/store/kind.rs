@@ -48,6 +48,9 @@ pub enum Kind {
     Supplement,
     /// An audit event.
     Event,
+    /// The chain over a merchant's events: what waits for it, its blocks and heads; and events that earlier programs, which list
+    /// those of a license, do not read.
+    Audit,
     /// A look-up key, written with its owner.
     Index,
     /// Catalog: product, spec, channel, API token.
@@ -70,10 +73,11 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Access,
         Self::Activation,
         Self::AppInfo,
+        Self::Audit,
         Self::Call,
         Self::Catalog,
         Self::ClaimCode,
@@ -130,6 +134,7 @@ impl Kind {
             Self::LaneJob => *b"jln",
             Self::Supplement => *b"sup",
             Self::Event => *b"evt",
+            Self::Audit => *b"aud",
             Self::Index => *b"ix_",
             Self::Catalog => *b"cat",
             Self::Kit => *b"kit",

@@ -249,6 +249,7 @@ impl State {
             | Kind::LaneJob
             | Kind::Supplement
             | Kind::Event
+            | Kind::Audit
             | Kind::Index
             | Kind::Catalog
             | Kind::Kit

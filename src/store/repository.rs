@@ -1,6 +1,6 @@
 //! The port of the use cases over the raw store: nouns in, rows below.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 
@@ -13,8 +13,9 @@ use super::{
     CommitAnswer, CommitError, CommitRequest, Direction, Primitive, Record as RawRecord, RecordKey as RawKey,
     RecordStore, Revision, SCAN_BYTES_MAX,
 };
-use crate::application::ports::{Change, Commit, Committed, DiskState, Listing, Store, StoreError};
+use crate::application::ports::{ABSENT, Change, Commit, Committed, DiskState, Listing, Store, StoreError};
 use crate::application::record::{CounterKey, Record, RecordKey, UsedHour, Versioned};
+use crate::application::{is_kept, terms_of};
 use crate::domain::{Instant, MerchantId};
 
 /// Jobs that are moved in one commit.
@@ -89,6 +90,35 @@ impl Repository {
             raw.map(|raw| (raw, beside))
         });
         Ok(with_beside.collect())
+    }
+
+    /// What these changes make of the words by which licenses are found: those of what is replaced go, those of what is
+    /// written come. Nothing where they stay the same. What is replaced is at the revision that guards the change, or else
+    /// nothing of the commit is done.
+    async fn terms_changed(&self, changes: &[Change]) -> Result<Vec<Change>, StoreError> {
+        let replaced: Vec<_> = changes.iter().filter_map(replaced_by).collect();
+        let mut before = self.load(&replaced).await?.into_iter();
+        let (mut gone, mut here) = (BTreeSet::new(), BTreeSet::new());
+        for change in changes {
+            let old = replaced_by(change).and_then(|_| before.next().flatten());
+            let old = old.map(|old| terms_of(&old.value)).unwrap_or_default();
+            let new = match change {
+                Change::Put(record, _) | Change::Set(record) | Change::Claim(record, _) => terms_of(record),
+                Change::Check(..)
+                | Change::Delete(..)
+                | Change::Remove(_)
+                | Change::Add(..)
+                | Change::AddWithin { .. }
+                | Change::Forget(_) => BTreeSet::new(),
+            };
+            if old != new {
+                gone.extend(old.into_iter().filter(|term| !is_kept(term)));
+                here.extend(new);
+            }
+        }
+        gone.retain(|term| !here.contains(term));
+        let gone = gone.into_iter().map(|term| Change::Remove(RecordKey::SearchTerm(term)));
+        Ok(gone.chain(here.into_iter().map(|term| Change::Set(Record::SearchTerm(term)))).collect())
     }
 
     /// What stands beside records, by their keys.
@@ -183,8 +213,9 @@ impl Store for Repository {
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let Commit { changes, urgency } = commit;
-        let mut primitives = Vec::with_capacity(changes.len());
-        for change in changes {
+        let terms = self.terms_changed(&changes).await?;
+        let mut primitives = Vec::with_capacity(changes.len() + terms.len());
+        for change in changes.into_iter().chain(terms) {
             let (primitive, beside) = primitive(change)?;
             primitives.push(primitive);
             primitives.extend(beside.map(supplement));
@@ -204,6 +235,26 @@ impl Store for Repository {
     fn promotions(&self) -> u64 {
         self.raw.promotions()
     }
+}
+
+/// The record that a change replaces or deletes, where it may be one that is found by words.
+fn replaced_by(change: &Change) -> Option<RecordKey> {
+    let key = match change {
+        Change::Put(Record::License(_) | Record::Purchase(_) | Record::Activation(_), ABSENT) => return None,
+        Change::Put(record @ (Record::License(_) | Record::Purchase(_) | Record::Activation(_)), _)
+        | Change::Set(record @ (Record::License(_) | Record::Purchase(_) | Record::Activation(_))) => {
+            record.key()
+        }
+        Change::Delete(key, _) | Change::Remove(key) => key.clone(),
+        Change::Put(..)
+        | Change::Set(_)
+        | Change::Claim(..)
+        | Change::Check(..)
+        | Change::Add(..)
+        | Change::AddWithin { .. }
+        | Change::Forget(_) => return None,
+    };
+    matches!(key, RecordKey::License(..) | RecordKey::Purchase(_) | RecordKey::Activation(..)).then_some(key)
 }
 
 fn counted(key: &RawKey, raw: &RawRecord) -> Result<i64, StoreError> {

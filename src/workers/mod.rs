@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::application::App;
+use crate::application::ports::StoreError;
+use crate::application::{App, Filled, UseCaseError};
 
 /// Jobs that run at the same time. A marketplace that answers has at most four of them, one that hangs has one, and all
 /// that hang have half: those that answer, and work that calls nobody, go on.
@@ -31,12 +32,23 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(3_600);
 /// From one look at what was used in hours that are over to the next: the marketplace's window is open for 14 minutes of
 /// each hour, and the first 5 of them belong to reports on their way.
 const BETWEEN_ROLL_UPS: Duration = Duration::from_secs(30);
+/// From one look at events that wait for their place in the chain to the next: a place is given within a second.
+const BETWEEN_SEALINGS: Duration = Duration::from_millis(500);
+/// From the start to the first look at events that are in no chain, and between looks when there is nothing to do.
+const FIRST_ADOPTION: Duration = Duration::from_secs(10);
+const BETWEEN_ADOPTIONS: Duration = Duration::from_secs(600);
+/// Pause between two pages of such events.
+const BETWEEN_ADOPTED_PAGES: Duration = Duration::from_millis(100);
 /// From one look at what another replica has done about signing keys to the next.
 const BETWEEN_KEY_RINGS: Duration = Duration::from_secs(1);
 /// Pause between two pages of licenses whose keys are re-issued: whoever else asks is not kept waiting.
 const BETWEEN_REISSUES: Duration = Duration::from_millis(50);
 /// From one look at the clock to the next: a jump is noticed this soon.
 const BETWEEN_CLOCK_READINGS: Duration = Duration::from_secs(10);
+/// Pause between two looks at licenses that the search index may not have, and from one look whether a pass is due to the
+/// next.
+const BETWEEN_FILLINGS: Duration = Duration::from_millis(20);
+const BETWEEN_FILLING_PASSES: Duration = Duration::from_secs(60);
 /// Wait after a fault of the store.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 /// A change is in its status list this soon, also where the process that made it ended before it told its own worker: an
@@ -64,8 +76,11 @@ impl Workers {
         tasks.spawn(forget(Arc::clone(app), stopped.clone()));
         tasks.spawn(watch_channels(Arc::clone(app), stopped.clone()));
         tasks.spawn(follow_keys(Arc::clone(app), stopped.clone()));
+        tasks.spawn(seal(Arc::clone(app), stopped.clone()));
+        tasks.spawn(adopt(Arc::clone(app), stopped.clone()));
         tasks.spawn(watch_clock(Arc::clone(app), stopped.clone()));
         tasks.spawn(keep_token_uses(Arc::clone(app), stopped.clone()));
+        tasks.spawn(fill_index(Arc::clone(app), stopped.clone()));
         tasks.spawn(keep_calls(Arc::clone(app), stopped));
         Self { stop, tasks }
     }
@@ -116,6 +131,46 @@ async fn publish(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
             () = tokio::time::sleep(IDLE) => {}
             _ = stopped.changed() => {}
         }
+    }
+}
+
+/// Seals events: what happened meanwhile waits, and is sealed together.
+async fn seal(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let mut was_well = true;
+    while !*stopped.borrow() {
+        let sealed = app.seal_events().await;
+        // Said once, not twice a second.
+        if let (Err(error), true) = (&sealed, was_well) {
+            tracing::error!(error = %error, "events could not be sealed; they wait");
+        }
+        was_well = sealed.is_ok();
+        if sealed.is_ok_and(|round| round.has_more) {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(BETWEEN_SEALINGS) => {}
+            _ = stopped.changed() => {}
+        }
+    }
+}
+
+/// Gives events a place that have none: page by page, with a pause.
+async fn adopt(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let adopting = async {
+        tokio::time::sleep(FIRST_ADOPTION).await;
+        loop {
+            let adopted = app.adopt_some_events().await;
+            if let Err(error) = &adopted {
+                tracing::error!(error = %error, "events without a place in the chain could not be looked for");
+            }
+            let has_more = adopted.unwrap_or(false);
+            tokio::time::sleep(if has_more { BETWEEN_ADOPTED_PAGES } else { BETWEEN_ADOPTIONS }).await;
+        }
+    };
+    tokio::select! {
+        () = adopting => {}
+        _ = stopped.wait_for(|stopped| *stopped) => {}
     }
 }
 
@@ -244,6 +299,32 @@ async fn roll_up(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
         }
         tokio::select! {
             () = tokio::time::sleep(BETWEEN_ROLL_UPS) => {}
+            _ = stopped.changed() => {}
+        }
+    }
+}
+
+/// Fills the search index: some licenses, a pause, the next ones.
+async fn fill_index(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let mut was_well = true;
+    while !*stopped.borrow() {
+        let filled = app.fill_index().await;
+        let pause = match &filled {
+            Ok(Filled::Some) => BETWEEN_FILLINGS,
+            Ok(Filled::All) => BETWEEN_FILLING_PASSES,
+            // Another server was faster, or a license changed meanwhile.
+            Err(UseCaseError::Store(StoreError::Conflict)) => BETWEEN_FILLINGS,
+            Err(error) => {
+                // Said once, not every second.
+                if was_well {
+                    tracing::error!(error = %error, "the search index could not be filled");
+                }
+                AFTER_FAULT
+            }
+        };
+        was_well = filled.is_ok();
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
             _ = stopped.changed() => {}
         }
     }

@@ -9,6 +9,7 @@ mod callbacks;
 mod catalog_changes;
 #[path = "../postgres/mod.rs"]
 mod cluster;
+mod console;
 #[path = "../engines/mod.rs"]
 mod engines;
 mod explanations;
@@ -16,9 +17,12 @@ mod failures;
 mod licenses;
 mod offline_material;
 mod older_families;
+mod openapi;
 mod packages;
 mod places;
 mod portal;
+#[path = "../process/mod.rs"]
+mod process;
 mod quota_race;
 mod refusals;
 mod rotation;

@@ -272,7 +272,7 @@ fn a_link_opens_one_session_however_many_use_it_at_once() {
 }
 
 #[test]
-fn a_link_ends_with_its_time_with_its_token_and_when_it_is_withdrawn() {
+pub fn a_link_ends_with_its_time_with_its_token_and_when_it_is_withdrawn() {
     let harness = Harness::start();
     let admin = harness.token(&[Scope::Admin]);
     let opens = |path: &str| harness.browser().get(path).expect(200).text.contains("This link works once");
@@ -300,7 +300,7 @@ fn a_link_ends_with_its_time_with_its_token_and_when_it_is_withdrawn() {
 }
 
 #[test]
-fn a_link_gives_no_more_than_its_maker_has_and_passes_for_nobody_else() {
+pub fn a_link_gives_no_more_than_its_maker_has_and_passes_for_nobody_else() {
     let harness = Harness::start();
     let support = harness.token(&[Scope::Read, Scope::Support]);
     let make = |body: &Value| harness.bearer(&support).post("/v1/merchant/sign-in-links", body);
@@ -320,7 +320,7 @@ fn a_link_gives_no_more_than_its_maker_has_and_passes_for_nobody_else() {
 }
 
 #[test]
-fn a_request_that_is_repeated_makes_one_link_and_a_used_one_stays_used() {
+pub fn a_request_that_is_repeated_makes_one_link_and_a_used_one_stays_used() {
     let harness = Harness::start();
     let api = harness.merchant().with("Idempotency-Key", "once");
     let made = api.post("/v1/merchant/sign-in-links", &json!({ "name": "Li" })).expect(201);
@@ -381,7 +381,7 @@ fn an_operator_chooses_a_merchant_and_nobody_else_does() {
 }
 
 #[test]
-fn sessions_are_listed_and_ended_from_outside_by_their_own_merchant() {
+pub fn sessions_are_listed_and_ended_from_outside_by_their_own_merchant() {
     let harness = Harness::start();
     harness.apply(globex());
     let (admin, browser) = (harness.token(&[Scope::Admin]), harness.browser());

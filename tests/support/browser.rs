@@ -16,7 +16,7 @@ pub struct Browser {
 impl Browser {
     /// Reads English, on the server's own machine.
     pub fn at(url: &str) -> Self {
-        let api = Api::without_redirects(url).with("Accept-Language", "en");
+        let api = Api::staying(url).with("Accept-Language", "en");
         Self { api, origin: url.to_owned(), cookies: RefCell::default() }
     }
 

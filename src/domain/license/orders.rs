@@ -125,7 +125,7 @@ impl License {
             self.end_was_fixed();
         }
         self.sold.term = term.unwrap_or(self.sold.term);
-        self.move_end(ends_at)
+        self.dictate_end(ends_at)
     }
 
     /// The term that sorted orders leave: the latest one's, or after a cancelled renewal that of the order whose end is
@@ -147,7 +147,8 @@ impl License {
         standing.iter().rev().find_map(|order| order.term)
     }
 
-    /// Moves the end; what can be used up lasts as long as the license.
+    /// Moves the end; what can be used up lasts as long as the license. What the marketplace says goes through
+    /// [`License::dictate_end`].
     pub fn move_end(&mut self, ends_at: Option<Instant>) -> EndChange {
         let moved = self.validity.with_end(ends_at);
         let change = if moved.ends_before(&self.validity) {

@@ -7,46 +7,68 @@ use axum::http::request::Parts;
 use chrono::DateTime;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::domain::{ApiToken, ApiTokenId, Instant, Refusal, Scope, TokenOwner, Validity};
 use crate::http::access::{token_digest, token_text};
 use crate::http::body;
 use crate::http::conditional::idempotency;
 use crate::http::error::ApiError;
+use crate::http::openapi::forms::{ApiTokenIdForm, InstantForm, ScopeForm, TimeForm, TokenNameForm};
+use crate::http::openapi::parameters::IdempotencyKey;
 use crate::http::path::PathOf;
 use crate::http::reply::{Page, Reply, created, instant, ok};
 use crate::http::state::HttpState;
 
 const NAME_BYTES_MAX: usize = 128;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ApiTokenCreate)]
 #[serde(deny_unknown_fields)]
 struct CreateRequest {
+    #[schema(value_type = TokenNameForm)]
     name: String,
+    #[schema(value_type = Vec<ScopeForm>, min_items = 1)]
     scopes: Vec<String>,
+    #[schema(value_type = Option<TimeForm>)]
     expires_at: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ApiTokenRevoke)]
 #[serde(deny_unknown_fields)]
 struct RevokeRequest {}
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiToken)]
 struct ApiTokenAnswer {
+    #[schema(value_type = ApiTokenIdForm)]
     id: String,
     name: String,
+    #[schema(value_type = Vec<ScopeForm>)]
     scopes: Vec<&'static str>,
+    #[schema(value_type = InstantForm)]
     created_at: String,
+    #[schema(value_type = Option<InstantForm>)]
     expires_at: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     revoked_at: Option<String>,
     /// In steps of an hour; null for one that was never used.
+    #[schema(value_type = Option<InstantForm>)]
     last_used_at: Option<String>,
     /// The text, when it was just made.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     token: Option<String>,
 }
 
-/// `GET /v1/merchant/api-tokens`
+/// API tokens, without their texts.
+#[utoipa::path(
+    get, path = "/v1/merchant/api-tokens",
+    responses((status = 200, body = Page<ApiTokenAnswer>)),
+    security(("token" = [Scope::Admin.as_str()])),
+    extensions(("x-without-merchant" = json!(true)), ("x-never" = json!([422]))),
+)]
 pub async fn list(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
     let (_caller, owner) = state.admin(&headers).await?;
     let tokens = state.app.api_tokens(&owner).await?;
@@ -54,7 +76,15 @@ pub async fn list(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
     ok(&Page::whole(tokens.iter().zip(used).map(|(token, used)| ApiTokenAnswer::of(token, used)).collect()))
 }
 
-/// `POST /v1/merchant/api-tokens`
+/// An API token; its text is shown this once.
+#[utoipa::path(
+    post, path = "/v1/merchant/api-tokens",
+    params(IdempotencyKey),
+    request_body = CreateRequest,
+    responses((status = 201, body = ApiTokenAnswer, headers(("Location" = String)))),
+    security(("token" = [Scope::Admin.as_str()])),
+    extensions(("x-without-merchant" = json!(true))),
+)]
 pub async fn create(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Reply {
     let (caller, owner) = state.admin(&parts.headers).await?;
     let repeatable = idempotency(&parts.headers, &caller, (&parts.method, &parts.uri), &body)?;
@@ -71,7 +101,15 @@ pub async fn create(State(state): State<HttpState>, parts: Parts, body: Bytes) -
     created(&format!("/v1/merchant/api-tokens/{}", token.id), &answer)
 }
 
-/// `POST /v1/merchant/api-tokens/{id}/revoke`
+/// A token opens nothing any more.
+#[utoipa::path(
+    post, path = "/v1/merchant/api-tokens/{id}/revoke",
+    params(("id" = ApiTokenIdForm, Path)),
+    request_body = Option<RevokeRequest>,
+    responses((status = 200, body = ApiTokenAnswer)),
+    security(("token" = [Scope::Admin.as_str()])),
+    extensions(("x-without-merchant" = json!(true))),
+)]
 pub async fn revoke(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,

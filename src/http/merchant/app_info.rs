@@ -4,39 +4,58 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::licenses::license_id;
 use crate::application::SetAppInfo;
 use crate::domain::{AppInfo, Scope};
 use crate::http::body;
 use crate::http::error::ApiError;
+use crate::http::openapi::forms::{InstantForm, LicenseIdForm};
 use crate::http::path::PathOf;
 use crate::http::reply::{Reply, instant, ok};
 use crate::http::state::HttpState;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = AppInfoSet)]
 #[serde(deny_unknown_fields)]
 struct AppInfoRequest {
     front_end_url: String,
     memo: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AppInfo)]
 struct AppInfoAnswer {
+    #[schema(value_type = LicenseIdForm)]
     license: String,
     front_end_url: String,
     memo: Option<String>,
+    #[schema(value_type = InstantForm)]
     set_at: String,
 }
 
-/// `GET /v1/merchant/licenses/{id}/app-info`
+/// What the buyer of an instance is shown.
+#[utoipa::path(
+    get, path = "/v1/merchant/licenses/{id}/app-info",
+    params(("id" = LicenseIdForm, Path)),
+    responses((status = 200, body = AppInfoAnswer)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn show(State(state): State<HttpState>, PathOf(id): PathOf<String>, headers: HeaderMap) -> Reply {
     let caller = state.caller(&headers, Scope::Read).await?;
     let app_info = state.app.app_info(&caller.merchant, &license_id(&id)?).await?;
     ok(&AppInfoAnswer::of(app_info.ok_or_else(|| ApiError::not_found("app_info"))?))
 }
 
-/// `PUT /v1/merchant/licenses/{id}/app-info`
+/// Sets what the buyer of an instance is shown.
+#[utoipa::path(
+    put, path = "/v1/merchant/licenses/{id}/app-info",
+    params(("id" = LicenseIdForm, Path)),
+    request_body = AppInfoRequest,
+    responses((status = 200, body = AppInfoAnswer), (status = 409)),
+    security(("token" = [Scope::Issue.as_str()])),
+)]
 pub async fn set(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,

@@ -4,16 +4,19 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::application::{AppliedEntry, ApplyCaller, ApplyMode, EntryChange, MemberChange};
 use crate::domain::{ApiToken, MerchantId, Refusal, Scope, TokenOwner};
 use crate::http::access::{named_merchant, no_merchant};
 use crate::http::body;
 use crate::http::error::ApiError;
+use crate::http::openapi::forms::{EntryChangeForm, SlugForm};
 use crate::http::reply::{Reply, ok};
 use crate::http::state::HttpState;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ApplyFile)]
 #[serde(deny_unknown_fields)]
 struct ApplyRequest {
     toml: String,
@@ -24,18 +27,22 @@ struct ApplyRequest {
     prune: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Applied)]
 struct ApplyAnswer {
+    #[schema(value_type = SlugForm)]
     merchant: String,
     dry_run: bool,
     entries: Vec<EntryAnswer>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AppliedEntry)]
 struct EntryAnswer {
     kind: &'static str,
     id: String,
     /// `created`, `changed`, `unchanged` or `removed`.
+    #[schema(value_type = EntryChangeForm)]
     change: &'static str,
     /// What of it changed, as an apply file writes it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -45,14 +52,22 @@ struct EntryAnswer {
     details: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AppliedMember)]
 struct MemberAnswer {
     member: String,
     before: Option<String>,
     after: Option<String>,
 }
 
-/// `POST /v1/merchant/apply`
+/// An apply file: creates and changes, and removes what the file leaves out where `prune` says so.
+#[utoipa::path(
+    post, path = "/v1/merchant/apply",
+    request_body = ApplyRequest,
+    responses((status = 200, body = ApplyAnswer), (status = 409)),
+    security(("token" = [Scope::Catalog.as_str()])),
+    extensions(("x-without-merchant" = json!(true))),
+)]
 pub async fn apply(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
     let token = state.token(&headers, Scope::Catalog).await?;
     let applying = applying(&token, named_merchant(&headers)?)?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::application::ports::{MarketplaceCallError, SecretSource};
 use crate::application::{ChannelView, CodeTrial};
@@ -12,30 +13,38 @@ use crate::domain::{
 use crate::http::call_wording::{cause_words, failing_words, notice_words, trial_words};
 use crate::http::language::Language;
 use crate::http::marketplace::{ActivityGuide, guides_of};
+use crate::http::openapi::forms::{
+    CallIdForm, InstantForm, MarketplaceForm, OpenApiStateForm, ReadyForm, SlugForm,
+};
 use crate::http::reply::instant;
 
 /// Notices shown with a channel; the newest.
 const NOTICES_SHOWN: usize = 20;
 
 /// A channel in a list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct ChannelLine {
+    #[schema(value_type = SlugForm)]
     id: String,
     address: String,
+    #[schema(value_type = MarketplaceForm)]
     marketplace: &'static str,
     protocol: String,
     products: Vec<String>,
     open_api: bool,
+    #[schema(value_type = Option<InstantForm>)]
     last_dial_test: Option<String>,
     /// Of the last 100.
     notices: usize,
 }
 
 /// A channel with all that is known of it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Channel)]
 pub struct ChannelAnswer {
     #[serde(flatten)]
     line: ChannelLine,
+    #[schema(value_type = ReadyForm)]
     ready: &'static str,
     access_keys: Vec<KeyAnswer>,
     open_api_state: OpenApiAnswer,
@@ -43,7 +52,8 @@ pub struct ChannelAnswer {
     recent_notices: Vec<NoticeAnswer>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccessKey)]
 struct KeyAnswer {
     id: String,
     r#use: &'static str,
@@ -51,54 +61,70 @@ struct KeyAnswer {
     /// Where the server finds it; never the key.
     value: String,
     resolvable: bool,
+    #[schema(value_type = Option<InstantForm>)]
     last_signed_at: Option<String>,
     /// Whether it is the one that signed last, among those of its use.
     signs_now: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenApiState)]
 struct OpenApiAnswer {
     /// `ready`, `unresolvable` or `absent`.
+    #[schema(value_type = OpenApiStateForm)]
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     base_url: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unresolvable: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Activity)]
 struct ActivityAnswer {
     activity: String,
     /// What to fill in when the marketplace's console tries it out, besides `testFlag` = 1.
     fill_in: BTreeMap<&'static str, &'static str>,
     /// Whether the last debugging call or dial test of it succeeded; null when there was none.
     passed: Option<bool>,
+    #[schema(value_type = Option<InstantForm>)]
     last_test_success: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     last_test_failure: Option<String>,
     test_failure_cause: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     last_call_success: Option<String>,
 }
 
 /// Something that the merchant should know.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Notice)]
 pub struct NoticeAnswer {
     id: String,
     kind: &'static str,
+    #[schema(value_type = InstantForm)]
     at: String,
     activity: Option<String>,
     reason: &'static str,
     cause: Option<String>,
     cause_code: Option<&'static str>,
+    #[schema(value_type = Option<InstantForm>)]
     last_success: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     failing_since: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     refund_at: Option<String>,
     order_id: Option<String>,
 }
 
 /// A call.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Call)]
 pub struct CallAnswer {
+    #[schema(value_type = CallIdForm)]
     id: String,
+    #[schema(value_type = InstantForm)]
     at: String,
     activity: Option<String>,
     test: bool,
@@ -116,20 +142,24 @@ pub struct CallAnswer {
 }
 
 /// What the marketplace said of a test code.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CodeTrial)]
 pub struct TrialAnswer {
     ok: bool,
     activate: StepAnswer,
     heartbeat: Option<StepAnswer>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrialStep)]
 struct StepAnswer {
     ok: bool,
     reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     product_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<InstantForm>, nullable = false)]
     ends_at: Option<String>,
 }
 

@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::application::{CheckFinding, CheckedItem};
 use crate::domain::{ChannelId, Scope};
@@ -13,16 +14,20 @@ use crate::http::body;
 use crate::http::check_wording::reason;
 use crate::http::error::ApiError;
 use crate::http::language::Language;
+use crate::http::openapi::forms::{CheckStateForm, SlugForm};
 use crate::http::path::PathOf;
 use crate::http::reply::{Reply, ok};
 use crate::http::state::HttpState;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ChannelCheckRequest)]
 #[serde(deny_unknown_fields)]
 struct CheckRequest {}
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChannelCheck)]
 struct CheckAnswer {
+    #[schema(value_type = SlugForm)]
     channel: String,
     url: String,
     /// Whether nothing failed.
@@ -30,20 +35,31 @@ struct CheckAnswer {
     items: Vec<ItemAnswer>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CheckedItem)]
 struct ItemAnswer {
     item: &'static str,
     /// `ok`, `warn`, `fail` or `skipped`.
+    #[schema(value_type = CheckStateForm)]
     state: &'static str,
     reason: String,
     /// The marketplace's rule that is broken, and the page that says so.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     rule: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     source: Option<&'static str>,
 }
 
-/// `POST /v1/merchant/channels/{id}/check`
+/// Judges a production address from outside.
+#[utoipa::path(
+    post, path = "/v1/merchant/channels/{id}/check",
+    params(("id" = SlugForm, Path)),
+    request_body = Option<CheckRequest>,
+    responses((status = 200, body = CheckAnswer)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn check(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::channel_answer::{CallAnswer, ChannelAnswer, ChannelLine, TrialAnswer};
 use crate::application::CallFilter;
@@ -12,6 +13,8 @@ use crate::domain::{CallId, ChannelId, InstanceId, Scope};
 use crate::http::body;
 use crate::http::error::ApiError;
 use crate::http::language::Language;
+use crate::http::openapi::forms::{CallIdForm, ForeignIdForm, SlugForm};
+use crate::http::openapi::parameters::{Cursor, Limit};
 use crate::http::path::PathOf;
 use crate::http::query::Parameters;
 use crate::http::reply::{Page, Reply, ok};
@@ -23,27 +26,46 @@ const LIMIT_MAX: usize = 200;
 const ACTIVITY_CHARS_MAX: usize = 64;
 const FILTERS: [&str; 5] = ["activity", "refused", "since", "limit", "cursor"];
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = TestCode)]
 #[serde(deny_unknown_fields)]
 struct TestCodeRequest {
+    #[schema(value_type = ForeignIdForm)]
     code: String,
 }
 
-/// `GET /v1/merchant/channels`
+/// Channels.
+#[utoipa::path(
+    get, path = "/v1/merchant/channels",
+    responses((status = 200, body = Page<ChannelLine>)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn list(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
     let caller = state.caller(&headers, Scope::Read).await?;
     let views = state.app.view_channels(&caller.merchant).await?;
     ok(&Page::whole(views.iter().map(ChannelLine::of).collect()))
 }
 
-/// `GET /v1/merchant/channels/{id}`
+/// A channel: what to paste at the marketplace, and how it fares.
+#[utoipa::path(
+    get, path = "/v1/merchant/channels/{id}",
+    params(("id" = SlugForm, Path)),
+    responses((status = 200, body = ChannelAnswer)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn show(State(state): State<HttpState>, PathOf(id): PathOf<String>, headers: HeaderMap) -> Reply {
     let caller = state.caller(&headers, Scope::Read).await?;
     let view = state.app.view_channel(&caller.merchant, &channel_id(&id)?).await?;
     ok(&ChannelAnswer::of(&view, state.secrets.as_ref(), Language::of(&headers)))
 }
 
-/// `GET /v1/merchant/channels/{id}/calls`
+/// The last calls at a channel's address, with the cause of each refusal.
+#[utoipa::path(
+    get, path = "/v1/merchant/channels/{id}/calls",
+    params(("id" = SlugForm, Path), ("activity" = Option<String>, Query, description = "At most 64 characters."), ("refused" = Option<bool>, Query), ("since" = Option<CallIdForm>, Query), Limit, Cursor),
+    responses((status = 200, body = Page<CallAnswer>)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn calls(State(state): State<HttpState>, PathOf(id): PathOf<String>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
     let parameters = Parameters::read(&parts.uri, &FILTERS)?;
@@ -66,7 +88,14 @@ pub async fn calls(State(state): State<HttpState>, PathOf(id): PathOf<String>, p
     ok(&Page { items, next_cursor: next.map(|id| id.to_string()) })
 }
 
-/// `POST /v1/merchant/channels/{id}/test-code`
+/// What the marketplace says of a test code.
+#[utoipa::path(
+    post, path = "/v1/merchant/channels/{id}/test-code",
+    params(("id" = SlugForm, Path)),
+    request_body = TestCodeRequest,
+    responses((status = 200, body = TrialAnswer), (status = 409)),
+    security(("token" = [Scope::Catalog.as_str()])),
+)]
 pub async fn test_code(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,

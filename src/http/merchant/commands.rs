@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 
 use super::license_answer::LicenseAnswer;
 use super::licenses::{extent, license_id, read_if, read_instant, reveal};
@@ -14,52 +15,73 @@ use crate::http::access::Caller;
 use crate::http::body;
 use crate::http::conditional::{idempotency, if_match};
 use crate::http::error::ApiError;
+use crate::http::openapi::forms::{ActivationIdForm, InstantForm, KeepWordForm, LicenseIdForm, ReasonForm};
+use crate::http::openapi::parameters::{IdempotencyKey, IfMatch, Reveal};
 use crate::http::path::PathOf;
 use crate::http::reply::{Reply, ok};
 use crate::http::state::HttpState;
 
 /// Longest reason, in bytes.
-pub(super) const REASON_BYTES_MAX: usize = 1_000;
+pub const REASON_BYTES_MAX: usize = 1_000;
 /// The reason after which an old key opens nothing any more.
 const LEAKED: &str = "leaked";
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = LicenseReason)]
 #[serde(deny_unknown_fields)]
 struct ReasonRequest {
+    #[schema(value_type = Option<ReasonForm>)]
     reason: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = LicenseResume)]
 #[serde(deny_unknown_fields)]
 struct ResumeRequest {
+    #[schema(value_type = Option<ReasonForm>)]
     reason: Option<String>,
     #[serde(default)]
     r#override: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = LicenseAccept)]
 #[serde(deny_unknown_fields)]
 struct AcceptRequest {
+    #[schema(value_type = Option<ReasonForm>)]
     reason: Option<String>,
     /// When the buyer accepted; by default now.
+    #[schema(value_type = Option<InstantForm>)]
     starts_at: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = LicenseReissue)]
 #[serde(deny_unknown_fields)]
 struct ReissueRequest {
+    #[schema(value_type = Option<ReasonForm>)]
     reason: Option<String>,
     keep: Option<KeepRequest>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = KeepActivations)]
 #[serde(untagged)]
 enum KeepRequest {
+    #[schema(value_type = KeepWordForm)]
     Word(String),
+    #[schema(value_type = Vec<ActivationIdForm>)]
     These(Vec<String>),
 }
 
-/// `POST /v1/merchant/licenses/{id}/suspend`
+/// Stops a license until it is resumed.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/{id}/suspend",
+    params(("id" = LicenseIdForm, Path), Reveal, IfMatch, IdempotencyKey),
+    request_body = Option<ReasonRequest>,
+    responses((status = 200, body = LicenseAnswer, headers(("ETag" = String))), (status = 409)),
+    security(("token" = [Scope::Support.as_str()])),
+)]
 pub async fn suspend(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -72,7 +94,14 @@ pub async fn suspend(
     .await
 }
 
-/// `POST /v1/merchant/licenses/{id}/resume`
+/// Lets a license go on.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/{id}/resume",
+    params(("id" = LicenseIdForm, Path), Reveal, IfMatch, IdempotencyKey),
+    request_body = Option<ResumeRequest>,
+    responses((status = 200, body = LicenseAnswer, headers(("ETag" = String))), (status = 409)),
+    security(("token" = [Scope::Support.as_str()])),
+)]
 pub async fn resume(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -85,7 +114,14 @@ pub async fn resume(
     .await
 }
 
-/// `POST /v1/merchant/licenses/{id}/revoke`
+/// Ends a license for good.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/{id}/revoke",
+    params(("id" = LicenseIdForm, Path), Reveal, IfMatch, IdempotencyKey),
+    request_body = Option<ReasonRequest>,
+    responses((status = 200, body = LicenseAnswer, headers(("ETag" = String))), (status = 409)),
+    security(("token" = [Scope::Revoke.as_str()])),
+)]
 pub async fn revoke(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -98,7 +134,14 @@ pub async fn revoke(
     .await
 }
 
-/// `POST /v1/merchant/licenses/{id}/reissue`
+/// A new key in the place of the present one.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/{id}/reissue",
+    params(("id" = LicenseIdForm, Path), Reveal, IfMatch, IdempotencyKey),
+    request_body = Option<ReissueRequest>,
+    responses((status = 200, body = LicenseAnswer, headers(("ETag" = String))), (status = 409)),
+    security(("token" = [Scope::Support.as_str()])),
+)]
 pub async fn reissue(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -113,7 +156,14 @@ pub async fn reissue(
     .await
 }
 
-/// `POST /v1/merchant/licenses/{id}/accept`
+/// Records the buyer's acceptance, with which the license begins.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/{id}/accept",
+    params(("id" = LicenseIdForm, Path), Reveal, IfMatch, IdempotencyKey),
+    request_body = Option<AcceptRequest>,
+    responses((status = 200, body = LicenseAnswer, headers(("ETag" = String))), (status = 409)),
+    security(("token" = [Scope::Issue.as_str()])),
+)]
 pub async fn accept(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,

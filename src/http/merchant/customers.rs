@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::application::record::KitRecord;
 use crate::application::{
@@ -15,6 +16,8 @@ use crate::domain::{Activation, CustomerDigest, CustomerId, LicenseId, Origin, S
 use crate::http::access::Caller;
 use crate::http::body;
 use crate::http::error::ApiError;
+use crate::http::openapi::forms::{ActivationIdForm, DigestForm, InstantForm, LicenseIdForm};
+use crate::http::openapi::parameters::Cursor;
 use crate::http::path::PathOf;
 use crate::http::query::Parameters;
 use crate::http::reply::{Page, Reply, instant, ok};
@@ -23,21 +26,27 @@ use crate::http::state::HttpState;
 const CURSOR_RULE: &str = "a cursor is the next_cursor of the page before";
 const ERASURES_PAGE: usize = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = CustomerErase)]
 #[serde(deny_unknown_fields)]
 struct EraseRequest {
+    #[schema(value_type = Option<LicenseIdForm>)]
     cursor: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ErasureList)]
 #[serde(deny_unknown_fields)]
 struct EraseListedRequest {
     /// As `GET /v1/merchant/erasures` shows them.
+    #[schema(value_type = Vec<DigestForm>, min_items = 1, max_items = 200)]
     customers: Vec<String>,
+    #[schema(value_type = Option<LicenseIdForm>)]
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Erased)]
 struct ErasedAnswer {
     licenses: usize,
     machines: usize,
@@ -46,19 +55,24 @@ struct ErasedAnswer {
     next_cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Erasure)]
 struct ErasureAnswer {
     customer_digest: String,
     pseudonym: String,
+    #[schema(value_type = InstantForm)]
     at: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HeldOfCustomer)]
 struct HeldAnswer {
+    #[schema(value_type = LicenseIdForm)]
     license_id: String,
     customer: Option<String>,
     label: Option<String>,
     order_id: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     ordered_at: Option<String>,
     memo: Option<String>,
     checkout_answers: Vec<CheckoutAnswer>,
@@ -66,29 +80,40 @@ struct HeldAnswer {
     told_by_marketplace: Vec<KitAnswer>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct CheckoutAnswer {
     name: String,
     value: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HeldMachine)]
 struct MachineAnswer {
+    #[schema(value_type = ActivationIdForm)]
     activation_id: String,
     name: String,
+    #[schema(value_type = InstantForm)]
     since: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = KitRecord)]
 struct KitAnswer {
     of: &'static str,
     id: Vec<String>,
     /// As received.
     text: String,
+    #[schema(value_type = InstantForm)]
     received_at: String,
 }
 
-/// `GET /v1/merchant/customers/{customer}`
+/// What is kept of a customer.
+#[utoipa::path(
+    get, path = "/v1/merchant/customers/{customer}",
+    params(("customer" = String, Path), Cursor),
+    responses((status = 200, body = Page<HeldAnswer>)),
+    security(("token" = [Scope::Admin.as_str()])),
+)]
 pub async fn show(State(state): State<HttpState>, PathOf(customer): PathOf<String>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Admin).await?;
     let parameters = Parameters::read(&parts.uri, &["cursor"])?;
@@ -98,7 +123,14 @@ pub async fn show(State(state): State<HttpState>, PathOf(customer): PathOf<Strin
     ok(&Page { items, next_cursor: next.map(|id| id.to_string()) })
 }
 
-/// `POST /v1/merchant/customers/{customer}/erase`
+/// Erases the personal data of a customer.
+#[utoipa::path(
+    post, path = "/v1/merchant/customers/{customer}/erase",
+    params(("customer" = String, Path)),
+    request_body = Option<EraseRequest>,
+    responses((status = 200, body = ErasedAnswer)),
+    security(("token" = [Scope::Admin.as_str()])),
+)]
 pub async fn erase(
     State(state): State<HttpState>,
     PathOf(customer): PathOf<String>,
@@ -115,7 +147,13 @@ pub async fn erase(
     erased(&state, &caller, &customers, request.cursor.as_deref()).await
 }
 
-/// `POST /v1/merchant/erasures`: again, by the list of an earlier time.
+/// Erases again, by the list of an earlier time.
+#[utoipa::path(
+    post, path = "/v1/merchant/erasures",
+    request_body = EraseListedRequest,
+    responses((status = 200, body = ErasedAnswer)),
+    security(("token" = [Scope::Admin.as_str()])),
+)]
 pub async fn erase_listed(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Admin).await?;
     let request: EraseListedRequest = body::parse(&body)?;
@@ -132,7 +170,13 @@ pub async fn erase_listed(State(state): State<HttpState>, parts: Parts, body: By
     erased(&state, &caller, &customers, request.cursor.as_deref()).await
 }
 
-/// `GET /v1/merchant/erasures`
+/// Whose personal data was erased.
+#[utoipa::path(
+    get, path = "/v1/merchant/erasures",
+    params(Cursor),
+    responses((status = 200, body = Page<ErasureAnswer>)),
+    security(("token" = [Scope::Admin.as_str()])),
+)]
 pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Admin).await?;
     let parameters = Parameters::read(&parts.uri, &["cursor"])?;

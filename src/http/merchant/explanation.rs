@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::licenses::{license_id, read_instant};
 use crate::application::{Explanation, PackageThen};
@@ -14,23 +15,35 @@ use crate::domain::{
 };
 use crate::http::explanation_wording::reason;
 use crate::http::language::Language;
+use crate::http::openapi::forms::{
+    AmountForm, EventIdForm, ExplanationCodeForm, HolderForm, InstantForm, KeyPastForm, LicenseIdForm,
+    LicenseStateForm,
+};
 use crate::http::path::PathOf;
 use crate::http::query::Parameters;
 use crate::http::reply::{Reply, amount, instant, ok};
 use crate::http::state::HttpState;
 
 /// Members as documented; null where nothing is known.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Explanation)]
 struct ExplanationAnswer {
+    #[schema(value_type = LicenseIdForm)]
     license_id: String,
+    #[schema(value_type = InstantForm)]
     at: String,
     valid: Option<bool>,
+    #[schema(value_type = ExplanationCodeForm)]
     code: &'static str,
     reason: String,
+    #[schema(value_type = Option<LicenseStateForm>)]
     state: Option<&'static str>,
+    #[schema(value_type = Option<InstantForm>)]
     starts_at: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     ends_at: Option<String>,
     suspensions: Vec<HoldAnswer>,
+    #[schema(value_type = Option<InstantForm>)]
     ended_at: Option<String>,
     license_keys: Vec<KeyAnswer>,
     packages: Vec<PackageAnswer>,
@@ -38,49 +51,73 @@ struct ExplanationAnswer {
     events_left_off: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Hold)]
 struct HoldAnswer {
+    #[schema(value_type = HolderForm)]
     by: &'static str,
+    #[schema(value_type = InstantForm)]
     since: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ExplainedKey)]
 struct KeyAnswer {
     /// `jti` of the license key.
     id: String,
+    #[schema(value_type = InstantForm)]
     issued_at: String,
     /// `current`, `followed` by a newer one, or `superseded`.
+    #[schema(value_type = KeyPastForm)]
     state: &'static str,
+    #[schema(value_type = Option<InstantForm>)]
     superseded_at: Option<String>,
 }
 
 /// A package that covers the instant; those that pay first come first.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ExplainedPackage)]
 struct PackageAnswer {
     id: String,
     /// The purchase that it was bought in by itself; null when it came with the license.
     purchase: Option<String>,
     metric: String,
     unit: String,
+    #[schema(value_type = AmountForm)]
     amount: Box<RawValue>,
+    #[schema(value_type = InstantForm)]
     starts_at: String,
+    #[schema(value_type = Option<InstantForm>)]
     ends_at: Option<String>,
+    #[schema(value_type = InstantForm)]
     window_starts_at: String,
+    #[schema(value_type = Option<InstantForm>)]
     window_ends_at: Option<String>,
+    #[schema(value_type = AmountForm)]
     window_used: Box<RawValue>,
+    #[schema(value_type = AmountForm)]
     window_over: Box<RawValue>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ExplainedEvent)]
 struct EventAnswer {
+    #[schema(value_type = EventIdForm)]
     id: String,
+    #[schema(value_type = InstantForm)]
     at: String,
     kind: &'static str,
     actor: String,
     detail: BTreeMap<String, String>,
 }
 
-/// `GET /v1/merchant/licenses/{id}/explanation`
+/// Why a license is, or was, valid or not.
+#[utoipa::path(
+    get, path = "/v1/merchant/licenses/{id}/explanation",
+    params(("id" = LicenseIdForm, Path), ("at" = Option<InstantForm>, Query, description = "Now when absent.")),
+    responses((status = 200, body = ExplanationAnswer)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn show(State(state): State<HttpState>, PathOf(id): PathOf<String>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
     let parameters = Parameters::read(&parts.uri, &["at"])?;

@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::licenses::{LABEL_BYTES_MAX, QUANTITY_MAX, read_instant};
 use crate::application::{
@@ -15,15 +16,18 @@ use crate::domain::{
 };
 use crate::http::body;
 use crate::http::error::ApiError;
+use crate::http::openapi::forms::{ImportOutcomeForm, LicenseIdForm, PurchaseIdForm};
 use crate::http::reply::{Reply, ok};
 use crate::http::state::HttpState;
 
 /// Most rows of one request.
 const ROWS_MAX: usize = 1_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Import)]
 #[serde(deny_unknown_fields)]
 struct ImportRequest {
+    #[schema(min_items = 1, max_items = 1000)]
     rows: Vec<RowRequest>,
     #[serde(default)]
     partial: bool,
@@ -32,7 +36,8 @@ struct ImportRequest {
 }
 
 /// One row. An empty text is as good as none: spreadsheets leave cells empty.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ImportRow)]
 #[serde(deny_unknown_fields)]
 struct RowRequest {
     line: Option<u32>,
@@ -53,7 +58,8 @@ struct RowRequest {
     label: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Imported)]
 struct ImportAnswer {
     dry_run: bool,
     partial: bool,
@@ -63,23 +69,34 @@ struct ImportAnswer {
     rows: Vec<RowAnswer>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ImportedRow)]
 struct RowAnswer {
     line: u32,
     /// `imported`, `unchanged` or `refused`.
+    #[schema(value_type = ImportOutcomeForm)]
     outcome: &'static str,
+    #[schema(value_type = Option<LicenseIdForm>)]
     license_id: Option<String>,
+    #[schema(value_type = Option<PurchaseIdForm>)]
     order: Option<String>,
     mistakes: Vec<MistakeAnswer>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RowMistake)]
 struct MistakeAnswer {
     member: &'static str,
     message: String,
 }
 
-/// `POST /v1/merchant/licenses/import`
+/// Licenses that were sold before: judged all at once, imported all or none unless `partial`.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/import",
+    request_body = ImportRequest,
+    responses((status = 200, body = ImportAnswer)),
+    security(("token" = [Scope::Issue.as_str()])),
+)]
 pub async fn import(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Issue).await?;
     let request: ImportRequest = body::parse(&body)?;

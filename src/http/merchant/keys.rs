@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use license_token::base64url;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::keyset::KeySetAnswer;
 use crate::application::{Retirement, RevokeKey, RotateKey};
@@ -14,56 +15,82 @@ use crate::domain::{Instant, KeyId, KeyRing, KeyRole, KeyState, RevocationMode, 
 use crate::http::access::no_merchant;
 use crate::http::body;
 use crate::http::error::ApiError;
+use crate::http::openapi::forms::{
+    InstantForm, KeyIdForm, KeyRoleForm, KeyStateForm, LookingStateForm, RevocationModeForm, RotatedRoleForm,
+    TimeForm,
+};
 use crate::http::path::PathOf;
 use crate::http::reply::{Page, Reply, instant, ok};
 use crate::http::state::HttpState;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SigningKey)]
 struct KeyAnswer {
+    #[schema(value_type = KeyIdForm)]
     kid: String,
+    #[schema(value_type = KeyRoleForm)]
     role: &'static str,
     issuer: String,
     /// The 32 public bytes, base64url.
     public_key: String,
+    #[schema(value_type = KeyStateForm)]
     state: &'static str,
     /// Whether its private half is in the keys folder of the server that answers.
     here: bool,
+    #[schema(value_type = Option<InstantForm>)]
     signs_from: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     signs_until: Option<String>,
     /// Of a key that is retired or revoked: since when.
+    #[schema(value_type = Option<InstantForm>)]
     ended_at: Option<String>,
     /// Of a revoked key: what of it is not believed.
     mode: Option<&'static str>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = KeyRotate)]
 #[serde(deny_unknown_fields)]
 struct RotateRequest {
+    #[schema(value_type = RotatedRoleForm)]
     role: String,
+    #[schema(value_type = Option<KeyIdForm>)]
     kid: Option<String>,
     #[serde(default)]
     stage: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = KeyRetire)]
 #[serde(deny_unknown_fields)]
 struct RetireRequest {}
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = KeyRevoke)]
 #[serde(deny_unknown_fields)]
 struct RevokeRequest {
+    #[schema(value_type = RevocationModeForm)]
     mode: String,
+    #[schema(value_type = Option<TimeForm>)]
     at: Option<String>,
+    #[schema(value_type = Option<KeyIdForm>)]
     next: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Looking)]
 struct LookingAnswer {
+    #[schema(value_type = LookingStateForm)]
     state: &'static str,
     looked_at: u64,
 }
 
-/// `GET /v1/merchant/keys`
+/// Signing keys by role.
+#[utoipa::path(
+    get, path = "/v1/merchant/keys",
+    responses((status = 200, body = Page<KeyAnswer>)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn list(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
     let caller = state.caller(&headers, Scope::Read).await?;
     let merchant = state.merchant(&caller.merchant).await?.ok_or_else(no_merchant)?;
@@ -74,7 +101,13 @@ pub async fn list(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
     ok(&Page::whole(answers.collect()))
 }
 
-/// `POST /v1/merchant/keys/rotate`
+/// A new key signs from now on, or is staged.
+#[utoipa::path(
+    post, path = "/v1/merchant/keys/rotate",
+    request_body = RotateRequest,
+    responses((status = 200, body = KeySetAnswer), (status = 409)),
+    security(("token" = [Scope::Operator.as_str()])),
+)]
 pub async fn rotate(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
     let caller = state.caller(&headers, Scope::Operator).await?;
     let request: RotateRequest = body::parse(&body)?;
@@ -85,7 +118,14 @@ pub async fn rotate(State(state): State<HttpState>, headers: HeaderMap, body: By
     answer(&state.app.rotate_key(&command).await?)
 }
 
-/// `POST /v1/merchant/keys/{kid}/retire`
+/// A key that nothing hangs on is not believed any more.
+#[utoipa::path(
+    post, path = "/v1/merchant/keys/{kid}/retire",
+    params(("kid" = KeyIdForm, Path)),
+    request_body = Option<RetireRequest>,
+    responses((status = 200, body = KeySetAnswer), (status = 202, description = "Certificates are being looked at.", body = LookingAnswer), (status = 409)),
+    security(("token" = [Scope::Operator.as_str()])),
+)]
 pub async fn retire(
     State(state): State<HttpState>,
     PathOf(kid): PathOf<String>,
@@ -104,7 +144,14 @@ pub async fn retire(
     }
 }
 
-/// `POST /v1/merchant/keys/{kid}/revoke`
+/// A stolen key is not believed any more.
+#[utoipa::path(
+    post, path = "/v1/merchant/keys/{kid}/revoke",
+    params(("kid" = KeyIdForm, Path)),
+    request_body = RevokeRequest,
+    responses((status = 200, body = KeySetAnswer), (status = 409)),
+    security(("token" = [Scope::Operator.as_str()])),
+)]
 pub async fn revoke(
     State(state): State<HttpState>,
     PathOf(kid): PathOf<String>,

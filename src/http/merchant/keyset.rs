@@ -5,13 +5,16 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::domain::{KeyRing, KeySetDraft, PublishedKeySet, Reissue, Scope};
 use crate::http::body;
+use crate::http::openapi::forms::{InstantForm, KeyIdForm};
 use crate::http::reply::{Reply, instant, ok};
 use crate::http::state::HttpState;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = KeySet)]
 pub struct KeySetAnswer {
     published: Option<PublishedAnswer>,
     /// What the root must sign before it is published.
@@ -19,51 +22,73 @@ pub struct KeySetAnswer {
     reissue: Option<ReissueAnswer>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PublishedKeySet)]
 struct PublishedAnswer {
     seq: u64,
+    #[schema(value_type = InstantForm)]
     published_at: String,
     keyset: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = WaitingKeySet)]
 struct WaitingAnswer {
     seq: u64,
+    #[schema(value_type = InstantForm)]
     made_at: String,
     /// Keys that sign from its publication on.
+    #[schema(value_type = Vec<KeyIdForm>)]
     activates: Vec<String>,
     /// The claims, byte for byte.
     payload: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Reissue)]
 struct ReissueAnswer {
+    #[schema(value_type = InstantForm)]
     since: String,
     looked_at: u64,
     reissued: u64,
     failed: u64,
+    #[schema(value_type = Option<InstantForm>)]
     done_at: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = KeySetAccept)]
 #[serde(deny_unknown_fields)]
 struct AcceptRequest {
     keyset: String,
     /// The root's JWK; needed where it was taken away before this server knew of key sets.
+    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
     root: Option<Box<RawValue>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = KeySetPublish)]
 #[serde(deny_unknown_fields)]
 struct PublishRequest {}
 
-/// `GET /v1/merchant/keyset`
+/// The key set: what is published, what waits for the root, what is being re-issued.
+#[utoipa::path(
+    get, path = "/v1/merchant/keyset",
+    responses((status = 200, body = KeySetAnswer)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn show(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
     let caller = state.caller(&headers, Scope::Read).await?;
     ok(&KeySetAnswer::of(&state.app.key_ring(&caller.merchant).await?))
 }
 
-/// `PUT /v1/merchant/keyset`
+/// Publishes what the root has signed.
+#[utoipa::path(
+    put, path = "/v1/merchant/keyset",
+    request_body = AcceptRequest,
+    responses((status = 200, body = KeySetAnswer), (status = 409)),
+    security(("token" = [Scope::Operator.as_str()])),
+)]
 pub async fn accept(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
     let caller = state.caller(&headers, Scope::Operator).await?;
     let request: AcceptRequest = body::parse(&body)?;
@@ -71,7 +96,13 @@ pub async fn accept(State(state): State<HttpState>, headers: HeaderMap, body: By
     ok(&KeySetAnswer::of(&state.app.accept_key_set(&caller.merchant, request.keyset.trim(), root).await?))
 }
 
-/// `POST /v1/merchant/keyset/publish`
+/// The root, where it is here, signs what waits.
+#[utoipa::path(
+    post, path = "/v1/merchant/keyset/publish",
+    request_body = Option<PublishRequest>,
+    responses((status = 200, body = KeySetAnswer), (status = 409)),
+    security(("token" = [Scope::Operator.as_str()])),
+)]
 pub async fn publish(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
     let caller = state.caller(&headers, Scope::Operator).await?;
     let PublishRequest {} = body::parse_or_empty(&body)?;

@@ -6,6 +6,7 @@ use axum::http::header;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::application::ports::{Signer, Versioned};
 use crate::application::{LicenseOrPurchase, PackageView, instance_shown, marketplace_ids, order_id_shown};
@@ -14,6 +15,10 @@ use crate::domain::{
     MachineLimit, Origin, Purchase, PurchaseFacts,
 };
 use crate::http::conditional::etag;
+use crate::http::openapi::forms::{
+    ActivationIdForm, AmountForm, EnvForm, HolderForm, InstantForm, LicenseIdForm, LicenseStateForm,
+    OverageForm, ResetForm, SlugForm, StartsForm, TermForm, UnlimitedForm,
+};
 use crate::http::reply::{amount, instant};
 
 /// What is shown besides the license itself.
@@ -31,14 +36,19 @@ pub struct Extent<'a> {
 }
 
 /// Members as documented; null where nothing is known yet.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = License)]
 pub struct LicenseAnswer {
+    #[schema(value_type = LicenseIdForm)]
     id: String,
+    #[schema(value_type = SlugForm)]
     merchant: String,
     product: Option<String>,
     spec: Option<String>,
     sku: Option<String>,
+    #[schema(value_type = Option<TermForm>)]
     term: Option<String>,
+    #[schema(value_type = LicenseStateForm)]
     state: &'static str,
     suspensions: Vec<SuspensionAnswer>,
     channel: Option<String>,
@@ -47,9 +57,13 @@ pub struct LicenseAnswer {
     instance_id: Option<String>,
     customer: Option<String>,
     label: String,
+    #[schema(value_type = EnvForm)]
     env: &'static str,
+    #[schema(value_type = Option<StartsForm>)]
     starts: Option<&'static str>,
+    #[schema(value_type = Option<InstantForm>)]
     starts_at: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     ends_at: Option<String>,
     machines: Option<MachinesAnswer>,
     entitlements: Vec<String>,
@@ -57,78 +71,110 @@ pub struct LicenseAnswer {
     quota: Vec<QuotaAnswer>,
     /// Of a package: the license that uses it up.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<LicenseIdForm>, nullable = false)]
     attached_to: Option<String>,
     status: Option<StatusAnswer>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     activations: Option<Vec<ActivationAnswer>>,
     revision: u64,
+    #[schema(value_type = InstantForm)]
     created_at: String,
+    #[schema(value_type = InstantForm)]
     updated_at: String,
     #[serde(flatten)]
     revealed: Option<RevealedAnswer>,
 }
 
 /// A number, or `"unlimited"` as in apply files.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Machines)]
 #[serde(untagged)]
 enum MachinesAnswer {
     AtMost(u32),
+    #[schema(value_type = UnlimitedForm)]
     Unlimited(&'static str),
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Suspension)]
 struct SuspensionAnswer {
+    #[schema(value_type = HolderForm)]
     by: &'static str,
+    #[schema(value_type = InstantForm)]
     since: String,
     reason: Option<String>,
 }
 
 /// `total = used + reserved + left + expired + refunded`; null where a package gives its amount for ever.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Quota)]
 struct QuotaAnswer {
     id: String,
     metric: String,
     unit: String,
+    #[schema(value_type = AmountForm)]
     amount: Box<RawValue>,
+    #[schema(value_type = ResetForm)]
     reset: &'static str,
+    #[schema(value_type = Option<AmountForm>)]
     total: Option<Box<RawValue>>,
+    #[schema(value_type = AmountForm)]
     used: Box<RawValue>,
+    #[schema(value_type = AmountForm)]
     reserved: Box<RawValue>,
+    #[schema(value_type = Option<AmountForm>)]
     left: Option<Box<RawValue>>,
+    #[schema(value_type = Option<AmountForm>)]
     expired: Option<Box<RawValue>>,
+    #[schema(value_type = AmountForm)]
     refunded: Box<RawValue>,
+    #[schema(value_type = AmountForm)]
     window_used: Box<RawValue>,
+    #[schema(value_type = AmountForm)]
     window_left: Box<RawValue>,
+    #[schema(value_type = Option<InstantForm>)]
     window_ends_at: Option<String>,
+    #[schema(value_type = OverageForm)]
     overage: &'static str,
     /// What was used beyond the package, where that is counted.
+    #[schema(value_type = AmountForm)]
     overage_used: Box<RawValue>,
+    #[schema(value_type = InstantForm)]
     starts_at: String,
+    #[schema(value_type = Option<InstantForm>)]
     ends_at: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StatusEntry)]
 struct StatusAnswer {
     uri: String,
     idx: u32,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Activation)]
 struct ActivationAnswer {
+    #[schema(value_type = ActivationIdForm)]
     id: String,
     name: String,
     /// `held` or `ended`.
     state: &'static str,
+    #[schema(value_type = InstantForm)]
     created_at: String,
     /// When the present certificate ends.
+    #[schema(value_type = Option<InstantForm>)]
     lease_ends_at: Option<String>,
     generation: Option<u64>,
+    #[schema(value_type = Option<InstantForm>)]
     ended_at: Option<String>,
     end_cause: Option<&'static str>,
     status: StatusAnswer,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Revealed)]
 struct RevealedAnswer {
     license_key: Option<String>,
     claim_code: Option<String>,

@@ -6,6 +6,7 @@ use axum::http::Uri;
 use axum::http::request::Parts;
 use chrono::DateTime;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::license_answer::{Extent, LicenseAnswer};
 use crate::application::{IssueLicense, LicenseFilter, LicenseOrPurchase};
@@ -17,6 +18,11 @@ use crate::http::access::Caller;
 use crate::http::body;
 use crate::http::conditional::idempotency;
 use crate::http::error::ApiError;
+use crate::http::openapi::forms::{
+    EnvForm, ForeignIdForm, InstantForm, LabelForm, LicenseIdForm, LicenseStateForm, SlugForm, SpecIdForm,
+    TermForm,
+};
+use crate::http::openapi::parameters::{Cursor, IdempotencyKey, Limit, Reveal};
 use crate::http::path::PathOf;
 use crate::http::query::Parameters;
 use crate::http::reply::{Page, Reply, created, ok};
@@ -32,20 +38,47 @@ pub(super) const QUANTITY_MAX: u32 = 100_000;
 const FILTERS: [&str; 9] =
     ["order_id", "instance_id", "state", "product", "sku", "customer", "env", "limit", "cursor"];
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = LicenseIssue)]
 #[serde(deny_unknown_fields)]
 struct IssueRequest {
+    #[schema(value_type = SlugForm)]
     product: String,
+    #[schema(value_type = SpecIdForm)]
     spec: String,
+    /// 1 when absent.
+    #[schema(minimum = 1, maximum = 100_000)]
     quantity: Option<u32>,
+    #[schema(value_type = Option<ForeignIdForm>)]
     customer: Option<String>,
     #[serde(default)]
+    #[schema(value_type = LabelForm)]
     label: String,
+    /// The spec's when absent.
+    #[schema(value_type = Option<TermForm>)]
     term: Option<String>,
+    /// Now when absent.
+    #[schema(value_type = Option<InstantForm>)]
     starts_at: Option<String>,
 }
 
-/// `GET /v1/merchant/licenses`
+/// Licenses, and purchases that wait to become one, newest first.
+#[utoipa::path(
+    get, path = "/v1/merchant/licenses",
+    params(
+        ("order_id" = Option<String>, Query),
+        ("instance_id" = Option<String>, Query),
+        ("state" = Option<LicenseStateForm>, Query),
+        ("product" = Option<String>, Query),
+        ("sku" = Option<String>, Query),
+        ("customer" = Option<String>, Query),
+        ("env" = Option<EnvForm>, Query),
+        Limit,
+        Cursor,
+    ),
+    responses((status = 200, body = Page<LicenseAnswer>)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
     let parameters = Parameters::read(&parts.uri, &FILTERS)?;
@@ -74,11 +107,18 @@ fn filter(parameters: &Parameters) -> Result<LicenseFilter, ApiError> {
         product: text("product"),
         sku: text("sku"),
         customer: text("customer"),
-        env: parameters.get("env", "env is live or test", Env::parse)?.map(|env| env.as_str().to_owned()),
+        env: parameters.get("env", "env is live or test", Env::parse)?,
+        ..LicenseFilter::default()
     })
 }
 
-/// `GET /v1/merchant/licenses/{id}`
+/// A license with its activations.
+#[utoipa::path(
+    get, path = "/v1/merchant/licenses/{id}",
+    params(("id" = LicenseIdForm, Path), Reveal),
+    responses((status = 200, body = LicenseAnswer, headers(("ETag" = String)))),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn show(State(state): State<HttpState>, PathOf(id): PathOf<String>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
     let reveal = reveal(&caller, &parts.uri)?;
@@ -95,7 +135,14 @@ pub async fn show(State(state): State<HttpState>, PathOf(id): PathOf<String>, pa
     Ok(answer.tagged(ok(&answer)?))
 }
 
-/// `POST /v1/merchant/licenses`
+/// A license by hand.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses",
+    params(Reveal, IdempotencyKey),
+    request_body = IssueRequest,
+    responses((status = 201, body = LicenseAnswer, headers(("ETag" = String), ("Location" = String)))),
+    security(("token" = [Scope::Issue.as_str()])),
+)]
 pub async fn issue(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Issue).await?;
     let reveal = reveal(&caller, &parts.uri)?;

@@ -4,29 +4,38 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::application::{COMPARED_MAX, ComparedOrder, ListedOrder, OrderState};
 use crate::domain::{OrderId, PurchaseId, Restore, Scope};
 use crate::http::body;
 use crate::http::error::ApiError;
+use crate::http::openapi::forms::{
+    CompareOutcomeForm, ForeignIdForm, InstantForm, LicenseIdForm, OrderStateForm, PurchaseIdForm, SlugForm,
+};
 use crate::http::reply::{Reply, instant, ok};
 use crate::http::state::HttpState;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OrderList)]
 #[serde(deny_unknown_fields)]
 struct CompareRequest {
+    #[schema(min_items = 1, max_items = 1000)]
     orders: Vec<ListedRequest>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ListedOrder)]
 #[serde(deny_unknown_fields)]
 struct ListedRequest {
+    #[schema(value_type = ForeignIdForm)]
     order_id: String,
     order_line_id: Option<String>,
     sku: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Compared)]
 struct CompareAnswer {
     /// In the order of the request.
     items: Vec<ComparedAnswer>,
@@ -34,29 +43,38 @@ struct CompareAnswer {
     lost_time: Option<LostTime>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ComparedOrder)]
 struct ComparedAnswer {
     order_id: String,
     order_line_id: Option<String>,
     /// `missing`, `differs` or `known`.
+    #[schema(value_type = CompareOutcomeForm)]
     outcome: &'static str,
     lines: Vec<KnownLine>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = KnownOrderLine)]
 struct KnownLine {
+    #[schema(value_type = PurchaseIdForm)]
     id: String,
     order_line_id: Option<String>,
+    #[schema(value_type = SlugForm)]
     channel: String,
+    #[schema(value_type = OrderStateForm)]
     state: &'static str,
     sku: Option<String>,
+    #[schema(value_type = LicenseIdForm)]
     license_id: String,
 }
 
 /// From the backup to the restore.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct LostTime {
+    #[schema(value_type = InstantForm)]
     from: String,
+    #[schema(value_type = InstantForm)]
     to: String,
 }
 
@@ -67,7 +85,13 @@ impl LostTime {
     }
 }
 
-/// `POST /v1/merchant/orders/compare`: changes nothing.
+/// A marketplace's list of orders against what is kept here; changes nothing.
+#[utoipa::path(
+    post, path = "/v1/merchant/orders/compare",
+    request_body = CompareRequest,
+    responses((status = 200, body = CompareAnswer)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn compare(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
     let request: CompareRequest = body::parse(&body)?;

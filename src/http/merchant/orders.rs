@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::licenses::reveal;
 use super::outbox::JobAnswer;
@@ -19,6 +20,11 @@ use crate::domain::{
 };
 use crate::http::body;
 use crate::http::error::ApiError;
+use crate::http::openapi::forms::{
+    ChargingForm, EnvForm, FetchOutcomeForm, ForeignIdForm, InstantForm, LicenseIdForm, MarketplaceForm,
+    OrderStateForm, PurchaseIdForm, SlugForm, SpecIdForm, TermForm,
+};
+use crate::http::openapi::parameters::{Cursor, Limit, Reveal};
 use crate::http::path::PathOf;
 use crate::http::query::Parameters;
 use crate::http::reply::{Page, Reply, instant, ok};
@@ -30,62 +36,86 @@ const FILTERS: [&str; 6] = ["state", "order_id", "instance_id", "channel", "limi
 /// Seconds after which an order that is being asked for is worth another look.
 const ASK_AGAIN_SECS: u32 = 5;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OrderMap)]
 #[serde(deny_unknown_fields)]
 struct MapRequest {
+    #[schema(value_type = SpecIdForm)]
     spec: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OrderRetry)]
 #[serde(deny_unknown_fields)]
 struct RetryRequest {}
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OrderFetch)]
 #[serde(deny_unknown_fields)]
 struct FetchRequest {
+    #[schema(value_type = SlugForm)]
     channel: String,
+    #[schema(value_type = ForeignIdForm)]
     order_id: String,
+    #[schema(value_type = Option<ForeignIdForm>)]
     order_line_id: Option<String>,
+    #[schema(value_type = Option<ForeignIdForm>)]
     instance_id: Option<String>,
 }
 
 /// One order line. Members of what is not known yet are null.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Order)]
 struct OrderAnswer {
+    #[schema(value_type = PurchaseIdForm)]
     id: String,
     order_id: String,
     order_line_id: Option<String>,
+    #[schema(value_type = LicenseIdForm)]
     license_id: String,
     /// Null where it is an authorization code, unless it is to be revealed.
     instance_id: Option<String>,
+    #[schema(value_type = MarketplaceForm)]
     marketplace: &'static str,
+    #[schema(value_type = SlugForm)]
     channel: String,
+    #[schema(value_type = OrderStateForm)]
     state: &'static str,
+    #[schema(value_type = EnvForm)]
     env: &'static str,
+    #[schema(value_type = InstantForm)]
     received_at: String,
+    #[schema(value_type = Option<InstantForm>)]
     held_since: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     ended_at: Option<String>,
     /// Only of what waits.
     refund: Option<RefundAnswer>,
     sku: Option<String>,
     product_id: Option<String>,
     quantity: Option<u32>,
+    #[schema(value_type = Option<ChargingForm>)]
     charging: Option<&'static str>,
+    #[schema(value_type = Option<TermForm>)]
     term: Option<String>,
     customer: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     ordered_at: Option<String>,
     extend_params: Vec<ExtendParam>,
     /// What came for it meanwhile and is applied when it is minted.
     waiting_events: usize,
     suggestions: Vec<SuggestionAnswer>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     job: Option<JobAnswer>,
     revision: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Refund)]
 struct RefundAnswer {
     /// Null where the marketplace does not pay back by itself.
+    #[schema(value_type = Option<InstantForm>)]
     at: Option<String>,
     /// 0 when that time has passed.
     left_secs: Option<i64>,
@@ -93,40 +123,53 @@ struct RefundAnswer {
     source: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ExtendParam {
     name: String,
     value: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SpecSuggestion)]
 struct SuggestionAnswer {
     spec: String,
     product: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Mapped)]
 struct MappedAnswer {
     sku: Option<String>,
     product_id: Option<String>,
     spec: String,
+    #[schema(value_type = InstantForm)]
     since: String,
     minted: usize,
     waiting: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Fetched)]
 struct FetchedAnswer {
     /// `received` or `asking`.
+    #[schema(value_type = FetchOutcomeForm)]
     outcome: &'static str,
     orders: Vec<OrderAnswer>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     retry_after_secs: Option<u32>,
 }
 
-/// `GET /v1/merchant/orders`
+/// Order lines, newest first.
+#[utoipa::path(
+    get, path = "/v1/merchant/orders",
+    params(("state" = Option<OrderStateForm>, Query), ("order_id" = Option<String>, Query), ("instance_id" = Option<String>, Query), ("channel" = Option<String>, Query), Limit, Cursor),
+    responses((status = 200, body = Page<OrderAnswer>)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
     let parameters = Parameters::read(&parts.uri, &FILTERS)?;
@@ -154,7 +197,13 @@ fn cursor(license: &LicenseId) -> String {
     PurchaseId::of(license).to_string()
 }
 
-/// `GET /v1/merchant/orders/{order}`
+/// An order line.
+#[utoipa::path(
+    get, path = "/v1/merchant/orders/{order}",
+    params(("order" = String, Path, description = "The id of an order line, or the marketplace's order id."), Reveal),
+    responses((status = 200, body = OrderAnswer)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn show(State(state): State<HttpState>, PathOf(order): PathOf<String>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
     let reveal = reveal(&caller, &parts.uri)?;
@@ -162,7 +211,14 @@ pub async fn show(State(state): State<HttpState>, PathOf(order): PathOf<String>,
     ok(&OrderAnswer::of(view, state.app.now(), reveal))
 }
 
-/// `POST /v1/merchant/orders/{order}/map`
+/// Remembers which spec the SKU of a held order means, and mints every held order of it.
+#[utoipa::path(
+    post, path = "/v1/merchant/orders/{order}/map",
+    params(("order" = String, Path, description = "The id of an order line, or the marketplace's order id.")),
+    request_body = MapRequest,
+    responses((status = 200, body = MappedAnswer), (status = 409)),
+    security(("token" = [Scope::Catalog.as_str()])),
+)]
 pub async fn map(
     State(state): State<HttpState>,
     PathOf(order): PathOf<String>,
@@ -183,7 +239,14 @@ pub async fn map(
     ok(&MappedAnswer { sku, product_id, spec, since, minted: mapped.minted, waiting: mapped.waiting })
 }
 
-/// `POST /v1/merchant/orders/{order}/retry`
+/// The work on an order is done now.
+#[utoipa::path(
+    post, path = "/v1/merchant/orders/{order}/retry",
+    params(("order" = String, Path, description = "The id of an order line, or the marketplace's order id.")),
+    request_body = Option<RetryRequest>,
+    responses((status = 200, body = JobAnswer), (status = 409)),
+    security(("token" = [Scope::Support.as_str()])),
+)]
 pub async fn retry(
     State(state): State<HttpState>,
     PathOf(order): PathOf<String>,
@@ -196,7 +259,13 @@ pub async fn retry(
     ok(&JobAnswer::of(job))
 }
 
-/// `POST /v1/merchant/orders/fetch`
+/// An order that the marketplace knows and this service does not.
+#[utoipa::path(
+    post, path = "/v1/merchant/orders/fetch",
+    request_body = FetchRequest,
+    responses((status = 200, description = "It is here.", body = FetchedAnswer), (status = 202, description = "The marketplace is being asked.", body = FetchedAnswer), (status = 409)),
+    security(("token" = [Scope::Support.as_str()])),
+)]
 pub async fn fetch(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Support).await?;
     let request: FetchRequest = body::parse(&body)?;

@@ -5,12 +5,17 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::application::record::{Lane, Rank, RecordKey};
 use crate::application::{OutboxEntry, OutboxFilter};
 use crate::domain::{ChannelId, JobId, MerchantId, PurchaseId, Scope};
 use crate::http::body;
 use crate::http::error::ApiError;
+use crate::http::openapi::forms::{
+    InstantForm, JobIdForm, JobRankForm, JobStateForm, LicenseIdForm, PurchaseIdForm, SlugForm,
+};
+use crate::http::openapi::parameters::{Cursor, Limit};
 use crate::http::path::PathOf;
 use crate::http::query::Parameters;
 use crate::http::reply::{Page, Reply, instant, ok};
@@ -22,32 +27,49 @@ const FILTERS: [&str; 4] = ["channel", "failed", "limit", "cursor"];
 /// Longest words of a failure that are shown, in characters.
 const FAILURE_CHARS_MAX: usize = 500;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = JobRetry)]
 #[serde(deny_unknown_fields)]
 struct RetryRequest {}
 
 /// One job; never a code or a secret.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Job)]
 pub struct JobAnswer {
+    #[schema(value_type = JobIdForm)]
     id: String,
     kind: &'static str,
     /// `running`, `due`, `waiting` or `held_back`.
+    #[schema(value_type = JobStateForm)]
     state: &'static str,
+    #[schema(value_type = Option<SlugForm>)]
     channel: Option<String>,
+    #[schema(value_type = Option<JobRankForm>)]
     rank: Option<&'static str>,
+    #[schema(value_type = Option<PurchaseIdForm>)]
     order: Option<String>,
     order_id: Option<String>,
     order_line_id: Option<String>,
+    #[schema(value_type = Option<LicenseIdForm>)]
     license_id: Option<String>,
     instance_id: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     since: Option<String>,
     attempts: u32,
+    #[schema(value_type = InstantForm)]
     due_at: String,
+    #[schema(value_type = InstantForm)]
     next_try_at: String,
     last_failure: Option<String>,
 }
 
-/// `GET /v1/merchant/outbox`
+/// Work that waits, and what it waits for.
+#[utoipa::path(
+    get, path = "/v1/merchant/outbox",
+    params(("channel" = Option<SlugForm>, Query), ("failed" = Option<bool>, Query), Limit, Cursor),
+    responses((status = 200, body = Page<JobAnswer>)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
     let parameters = Parameters::read(&parts.uri, &FILTERS)?;
@@ -63,10 +85,17 @@ pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     let limit = limit.unwrap_or(LIMIT_DEFAULT);
     let (entries, next) = state.app.view_outbox(&caller.merchant, &filter, after, limit).await?;
     let items = entries.into_iter().map(JobAnswer::of).collect();
-    ok(&Page { items, next_cursor: next.and_then(|key| cursor(&key)) })
+    ok(&Page { items, next_cursor: next.and_then(|key| cursor_text(&key)) })
 }
 
-/// `POST /v1/merchant/outbox/{id}/retry`
+/// A job is done now.
+#[utoipa::path(
+    post, path = "/v1/merchant/outbox/{id}/retry",
+    params(("id" = JobIdForm, Path)),
+    request_body = Option<RetryRequest>,
+    responses((status = 200, body = JobAnswer), (status = 409)),
+    security(("token" = [Scope::Support.as_str()])),
+)]
 pub async fn retry(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -114,13 +143,15 @@ fn rank(rank: Rank) -> &'static str {
 }
 
 /// Opaque to callers: the place of the last job in its lane.
-fn cursor(key: &RecordKey) -> Option<String> {
+/// Where the next page starts, as a text.
+pub fn cursor_text(key: &RecordKey) -> Option<String> {
     let RecordKey::Job { lane: Some(lane), due_at, id } = key else { return None };
     let channel = lane.channel.as_ref().map_or("", |channel| channel.as_str());
     Some(format!("{channel}.{}.{}.{id}", rank(lane.rank), due_at.timestamp_millis()))
 }
 
-fn read_cursor(merchant: &MerchantId, text: &str) -> Option<RecordKey> {
+/// Reads it.
+pub fn read_cursor(merchant: &MerchantId, text: &str) -> Option<RecordKey> {
     let mut parts = text.split('.');
     let channel = match parts.next()? {
         "" => None,

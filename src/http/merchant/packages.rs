@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::request::Parts;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::license_answer::LicenseAnswer;
 use super::licenses::{extent, license_id, read_if};
@@ -11,19 +12,30 @@ use crate::application::MovePackage;
 use crate::domain::{LicenseId, Scope};
 use crate::http::body;
 use crate::http::error::ApiError;
+use crate::http::openapi::forms::{LicenseIdForm, ReasonForm};
 use crate::http::path::PathOf;
 use crate::http::reply::{Reply, ok};
 use crate::http::state::HttpState;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PackageMove)]
 #[serde(deny_unknown_fields)]
 struct MoveRequest {
     /// Null: it stands by itself.
+    #[schema(value_type = Option<LicenseIdForm>)]
     to: Option<String>,
+    #[schema(value_type = Option<ReasonForm>)]
     reason: Option<String>,
 }
 
-/// `POST /v1/merchant/licenses/{id}/move`
+/// A package is used up by another license from now on.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/{id}/move",
+    params(("id" = LicenseIdForm, Path)),
+    request_body = MoveRequest,
+    responses((status = 200, body = LicenseAnswer, headers(("ETag" = String))), (status = 409)),
+    security(("token" = [Scope::Support.as_str()])),
+)]
 pub async fn move_package(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,

@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use super::api_tokens::{named, scopes};
 use crate::application::NewSignInLink;
@@ -17,54 +18,83 @@ use crate::domain::{
 use crate::http::body;
 use crate::http::conditional::idempotency;
 use crate::http::error::ApiError;
+use crate::http::openapi::forms::{InstantForm, ScopeForm, SignInLinkIdForm, TokenNameForm};
+use crate::http::openapi::parameters::IdempotencyKey;
 use crate::http::path::PathOf;
 use crate::http::reply::{Page, Reply, created, instant, ok};
 use crate::http::session_cookie::{link_digest, secret_text};
 use crate::http::sessions::SIGN_IN;
 use crate::http::state::HttpState;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = SignInLinkCreate)]
 #[serde(deny_unknown_fields)]
 struct CreateRequest {
     /// The actor in the audit log; the token's own name when absent. Another one needs `admin`.
+    #[schema(value_type = Option<TokenNameForm>)]
     name: Option<String>,
     /// The token's own when absent.
+    #[schema(value_type = Option<Vec<ScopeForm>>, min_items = 1)]
     scopes: Option<Vec<String>>,
-    /// How long it can be used.
+    /// How long it can be used; 600 when absent.
+    #[schema(minimum = 1, maximum = 86_400)]
     expires_in_secs: Option<u32>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = SignInLinkRevoke)]
 #[serde(deny_unknown_fields)]
 struct RevokeRequest {}
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SignInLink)]
 struct SignInLinkAnswer {
+    #[schema(value_type = SignInLinkIdForm)]
     id: String,
     name: String,
+    #[schema(value_type = Vec<ScopeForm>)]
     scopes: Vec<&'static str>,
+    #[schema(value_type = InstantForm)]
     created_at: String,
+    #[schema(value_type = InstantForm)]
     expires_at: String,
     /// When it was used, or withdrawn.
+    #[schema(value_type = Option<InstantForm>)]
     closed_at: Option<String>,
     /// The link under the server's public address, when it was just made.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     url: Option<String>,
     /// The same below any other address of this server.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     path: Option<String>,
 }
 
-/// `GET /v1/merchant/sign-in-links`: those that still open a session.
+/// Sign-in links that still open a session.
+#[utoipa::path(
+    get, path = "/v1/merchant/sign-in-links",
+    responses((status = 200, body = Page<SignInLinkAnswer>)),
+    security(("token" = [Scope::Admin.as_str()])),
+    extensions(("x-without-merchant" = json!(true)), ("x-never" = json!([422]))),
+)]
 pub async fn list(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
     let (_token, owner) = state.admin(&headers).await?;
     let links = state.app.sign_in_links(&owner).await?;
     ok(&Page::whole(links.iter().map(SignInLinkAnswer::of).collect()))
 }
 
-/// `POST /v1/merchant/sign-in-links`: any live token makes one for its own holder.
+/// A link that opens one session of the console, once; it is shown this once.
+#[utoipa::path(
+    post, path = "/v1/merchant/sign-in-links",
+    params(IdempotencyKey),
+    request_body = Option<CreateRequest>,
+    responses((status = 201, body = SignInLinkAnswer, headers(("Location" = String)))),
+    security(("token" = [Scope::Read.as_str()])),
+    extensions(("x-without-merchant" = json!(true))),
+)]
 pub async fn create(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Reply {
-    let token = state.live_token(&parts.headers).await?;
+    let token = state.token(&parts.headers, Scope::Read).await?;
     let acting_for = state.acting_for(&parts.headers, &token).await?;
     let repeatable = idempotency(&parts.headers, &token, (&parts.method, &parts.uri), &body)?;
     let request: CreateRequest = body::parse_or_empty(&body)?;
@@ -88,7 +118,15 @@ pub async fn create(State(state): State<HttpState>, parts: Parts, body: Bytes) -
     created(&format!("/v1/merchant/sign-in-links/{}", link.id), &answer)
 }
 
-/// `POST /v1/merchant/sign-in-links/{id}/revoke`
+/// A sign-in link opens nothing any more.
+#[utoipa::path(
+    post, path = "/v1/merchant/sign-in-links/{id}/revoke",
+    params(("id" = SignInLinkIdForm, Path)),
+    request_body = Option<RevokeRequest>,
+    responses((status = 200, body = SignInLinkAnswer)),
+    security(("token" = [Scope::Admin.as_str()])),
+    extensions(("x-without-merchant" = json!(true))),
+)]
 pub async fn revoke(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,

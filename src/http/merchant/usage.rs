@@ -7,6 +7,7 @@ use chrono::DateTime;
 use license_token::base64url;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::licenses;
 use crate::application::{
@@ -19,6 +20,11 @@ use crate::domain::{
 use crate::http::body;
 use crate::http::conditional::idempotency;
 use crate::http::error::{ApiError, ItemMistake};
+use crate::http::openapi::forms::{
+    AmountForm, AmountInputForm, ForeignIdForm, InstantForm, LicenseIdForm, MeteringSnForm, SlugForm,
+    UsageStateForm,
+};
+use crate::http::openapi::parameters::{Cursor, IdempotencyKey, Limit};
 use crate::http::query::Parameters;
 use crate::http::reply::{Page, Reply, amount, instant, ok};
 use crate::http::state::HttpState;
@@ -28,26 +34,37 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = UsageRecords)]
 #[serde(deny_unknown_fields)]
 struct RecordRequest {
+    #[schema(min_items = 1, max_items = 1000)]
     items: Vec<ItemRequest>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = UsageRecordItem)]
 #[serde(deny_unknown_fields)]
 struct ItemRequest {
+    #[schema(value_type = Option<ForeignIdForm>)]
     instance_id: Option<String>,
+    #[schema(value_type = Option<LicenseIdForm>)]
     license_id: Option<String>,
+    #[schema(value_type = InstantForm)]
     begin: String,
+    #[schema(value_type = InstantForm)]
     end: String,
     /// A number or a text; read from its own digits, never through a float.
+    #[schema(value_type = AmountInputForm)]
     value: Box<RawValue>,
+    #[schema(value_type = Option<ForeignIdForm>)]
     package_instance_id: Option<String>,
+    #[schema(value_type = Option<MeteringSnForm>)]
     metering_sn: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsageRecorded)]
 struct RecordedAnswer<'a> {
     items: Vec<UsageAnswer<'a>>,
     recorded: usize,
@@ -55,20 +72,31 @@ struct RecordedAnswer<'a> {
 }
 
 /// Members as documented; null where nothing applies.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsageRecord)]
 struct UsageAnswer<'a> {
     metering_sn: &'a str,
     instance_id: &'a str,
+    #[schema(value_type = LicenseIdForm)]
     license_id: &'a str,
+    #[schema(value_type = SlugForm)]
     channel: &'a str,
+    #[schema(value_type = InstantForm)]
     begin: String,
+    #[schema(value_type = InstantForm)]
     end: String,
+    #[schema(value_type = AmountForm)]
     value: Box<RawValue>,
     package_instance_id: Option<&'a str>,
+    #[schema(value_type = UsageStateForm)]
     state: &'static str,
+    #[schema(value_type = InstantForm)]
     recorded_at: String,
+    #[schema(value_type = InstantForm)]
     due_at: String,
+    #[schema(value_type = Option<InstantForm>)]
     pushed_at: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     dropped_at: Option<String>,
     reason: Option<&'a str>,
 }
@@ -99,7 +127,14 @@ impl<'a> UsageAnswer<'a> {
     }
 }
 
-/// `POST /v1/merchant/usage-records`
+/// Usage of pay-per-use instances, for the marketplace.
+#[utoipa::path(
+    post, path = "/v1/merchant/usage-records",
+    params(IdempotencyKey),
+    request_body = RecordRequest,
+    responses((status = 200, body = RecordedAnswer<'_>)),
+    security(("token" = [Scope::Usage.as_str()])),
+)]
 pub async fn record(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Usage).await?;
     let request: RecordRequest = body::parse(&body)?;
@@ -114,7 +149,13 @@ pub async fn record(State(state): State<HttpState>, parts: Parts, body: Bytes) -
     ok(&RecordedAnswer { items, recorded: recorded.new, repeated })
 }
 
-/// `GET /v1/merchant/usage-records`
+/// Recorded usage, newest first.
+#[utoipa::path(
+    get, path = "/v1/merchant/usage-records",
+    params(("instance_id" = Option<ForeignIdForm>, Query), ("state" = Option<UsageStateForm>, Query), Limit, Cursor),
+    responses((status = 200, body = Page<UsageAnswer<'_>>)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
     let parameters = Parameters::read(&parts.uri, &["instance_id", "state", "limit", "cursor"])?;

@@ -9,8 +9,9 @@ use sha2::{Digest, Sha256};
 use crate::application::ports::StoreError;
 use crate::application::record::{CounterKey, Lane, MarketplaceCode, Rank, RecordKey, UsedHour};
 use crate::domain::{
-    ChannelId, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace, MerchantId, MeterKey, OrderId,
-    OrderLineKey, PackageId, ResetWindow, StatusSlot, WindowAlignment,
+    ActivationId, ChannelId, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace, MerchantId,
+    MeterKey, OrderId, OrderLineKey, PackageId, ResetWindow, SearchTerm, StatusSlot, Subject, TermField,
+    UUID_TEXT_CHARS, WindowAlignment,
 };
 use crate::store::{KeyError, KeyRange, Kind, RecordKey as RawKey};
 
@@ -38,6 +39,8 @@ const META_RESTORE: &[u8] = b"restore";
 /// Below the merchant, and so never beside the installation's own.
 const META_KEY_RING: &[u8] = b"keys";
 pub(super) const META_ERASURE: &[u8] = b"erased/";
+/// How far the search index was filled.
+const META_INDEX_FILLING: &[u8] = b"index-filling";
 /// First own part of each thing about usage.
 pub(super) const USAGE_RECORD: &[u8] = b"record\0";
 pub(super) const USAGE_WAITING: &[u8] = b"waiting\0";
@@ -49,12 +52,23 @@ const QUOTA_ACCOUNT: &[u8] = b"account\0";
 const QUOTA_METER: &[u8] = b"meter\0";
 const QUOTA_HOUR: &[u8] = b"hour\0";
 pub(super) const QUOTA_REPORT: &[u8] = b"report\0";
+/// First own part of each thing about the chain of events. What waits and who seals belong to the installation.
+pub(super) const AUDIT_EVENT: &[u8] = b"event\0";
+pub(super) const AUDIT_BLOCK: &[u8] = b"block\0";
+pub(super) const AUDIT_UNSEALED: &[u8] = b"unsealed\0";
+const AUDIT_PLACE: &[u8] = b"place\0";
+const AUDIT_HEAD: &[u8] = b"head";
+const AUDIT_ADOPTION: &[u8] = b"adoption";
+const AUDIT_LEASE: &[u8] = b"lease";
 /// First own part of each thing about access.
 pub(super) const ACCESS_SESSION: &[u8] = b"session\0";
 pub(super) const ACCESS_LINK: &[u8] = b"link\0";
 const ACCESS_USE: &[u8] = b"use\0";
 /// First own part of the index of licenses that are not minted yet.
 pub(super) const INDEX_PENDING: &[u8] = b"pending\0";
+/// First own part of the words by which licenses are found. Among the look-up keys and no kind of its own: programs that
+/// know no search read and move them as they are.
+const INDEX_TERM: &[u8] = b"term\0";
 
 /// Where a record lies.
 pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
@@ -130,6 +144,20 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
         RecordKey::Event(merchant, license, id) => {
             (merchant.as_str(), Kind::Event, joined(&[&own_of_license(license), id.as_str().as_bytes()]))
         }
+        RecordKey::OtherEvent(merchant, subject, id) => {
+            let own = joined(&[&own_of_subject(subject), id.as_str().as_bytes()]);
+            (merchant.as_str(), Kind::Audit, own)
+        }
+        RecordKey::Unsealed(merchant, id) => {
+            (INSTALLATION, Kind::Audit, joined(&[&own_of_unsealed(merchant), id.as_str().as_bytes()]))
+        }
+        RecordKey::SealerLease => (INSTALLATION, Kind::Audit, AUDIT_LEASE.to_vec()),
+        RecordKey::ChainBlock(merchant, last) => (merchant.as_str(), Kind::Audit, own_of_block(*last)),
+        RecordKey::ChainHead(merchant) => (merchant.as_str(), Kind::Audit, AUDIT_HEAD.to_vec()),
+        RecordKey::SealedEvent(merchant, id) => {
+            (merchant.as_str(), Kind::Audit, joined(&[AUDIT_PLACE, id.as_str().as_bytes()]))
+        }
+        RecordKey::Adoption(merchant) => (merchant.as_str(), Kind::Audit, AUDIT_ADOPTION.to_vec()),
         RecordKey::Replay(merchant, channel, digest) => {
             (merchant.as_str(), Kind::Nonce, joined(&[channel.as_str().as_bytes(), &[PART_END], digest]))
         }
@@ -184,6 +212,8 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             let own = joined(&[&own_of_license(license), id.as_str().as_bytes()]);
             (merchant.as_str(), Kind::Reservation, own)
         }
+        RecordKey::SearchTerm(term) => (term.merchant.as_str(), Kind::Index, own_of_term(term)),
+        RecordKey::IndexFilling => (INSTALLATION, Kind::Meta, META_INDEX_FILLING.to_vec()),
     };
     RawKey::new(merchant, kind, own).map_err(|error| no_key(&error))
 }
@@ -272,6 +302,21 @@ pub(super) fn own_of_license(license: &LicenseId) -> Vec<u8> {
     joined(&[license.as_str().as_bytes(), &[PART_END]])
 }
 
+/// What the events about one subject start with that lie by themselves, and those of no other.
+pub(super) fn own_of_subject(subject: &Subject) -> Vec<u8> {
+    joined(&[AUDIT_EVENT, subject.to_string().as_bytes(), &[PART_END]])
+}
+
+/// What the marks of one merchant start with.
+pub(super) fn own_of_unsealed(merchant: &MerchantId) -> Vec<u8> {
+    joined(&[AUDIT_UNSEALED, merchant.as_str().as_bytes(), &[PART_END]])
+}
+
+/// Where the block lies that ends with this number: blocks sort as they were made.
+pub(super) fn own_of_block(last: u64) -> Vec<u8> {
+    joined(&[AUDIT_BLOCK, &last.to_be_bytes()])
+}
+
 /// What the notices about one channel start with.
 pub(super) fn own_of_channel(channel: &ChannelId) -> Vec<u8> {
     joined(&[channel.as_str().as_bytes(), &[PART_END]])
@@ -291,6 +336,55 @@ pub(super) fn own_of_metered(marketplace: Marketplace, instance: &InstanceId) ->
 /// What the places in the queue of one channel start with, and those of no other.
 pub(super) fn own_of_queue(channel: &ChannelId) -> Vec<u8> {
     joined(&[USAGE_WAITING, channel.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the search terms of one field start with whose value begins so.
+pub(super) fn own_of_leading(field: TermField, value: &str) -> Vec<u8> {
+    joined(&[INDEX_TERM, &[letter_of(field)], value.as_bytes()])
+}
+
+/// What the search terms of one field start with that have this value, and those of no other.
+pub(super) fn own_of_value(field: TermField, value: &str) -> Vec<u8> {
+    joined(&[&own_of_leading(field, value), &[PART_END]])
+}
+
+fn own_of_term(term: &SearchTerm) -> Vec<u8> {
+    let activation = term.activation.as_ref().map_or("", |activation| activation.as_str());
+    let license = term.license.as_str().as_bytes();
+    joined(&[&own_of_value(term.field, &term.value), license, activation.as_bytes()])
+}
+
+/// The term that all of a key is.
+pub(super) fn term_of(key: &RawKey) -> Option<SearchTerm> {
+    let (letter, rest) = key.own().strip_prefix(INDEX_TERM)?.split_first()?;
+    let field = TermField::ALL.into_iter().find(|field| letter_of(*field) == *letter)?;
+    let end = rest.iter().position(|byte| *byte == PART_END)?;
+    let value = std::str::from_utf8(&rest[..end]).ok()?.to_owned();
+    let (license, activation) = std::str::from_utf8(&rest[end + 1..])
+        .ok()?
+        .split_at_checked(LicenseId::PREFIX.len() + UUID_TEXT_CHARS)?;
+    let activation = if activation.is_empty() { None } else { Some(ActivationId::parse(activation).ok()?) };
+    let merchant = MerchantId::parse(key.merchant()).ok()?;
+    Some(SearchTerm { merchant, field, value, license: LicenseId::parse(license).ok()?, activation })
+}
+
+/// Part of the stored format: a letter never changes its meaning.
+fn letter_of(field: TermField) -> u8 {
+    match field {
+        TermField::Order => b'o',
+        TermField::Instance => b'i',
+        TermField::Customer => b'c',
+        TermField::Label => b'l',
+        TermField::Machine => b'm',
+        TermField::Key => b'k',
+        TermField::Product => b'p',
+        TermField::Spec => b's',
+        TermField::Sku => b'u',
+        TermField::State => b't',
+        TermField::Ends => b'e',
+        TermField::EndsIn => b'n',
+        TermField::Env => b'v',
+    }
 }
 
 /// What the purchases of one order start with, and those of no other.

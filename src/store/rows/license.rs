@@ -11,9 +11,9 @@ use super::quota::QuotaPackageRow;
 use super::status_flip::StatusSlotRow;
 use super::validity::{TermRow, ValidityRow};
 use crate::domain::{
-    AppliedChange, AppliedOrder, Attachment, ChannelId, CustomerId, DelayedStart, Env, Hold, Holds,
-    InstanceId, IssuedKey, License, LicenseEnd, LicenseId, MerchantId, Origin, ProductId, RefreshScene, Sku,
-    SoldSpec, SpecId, StartEvent, TokenId,
+    AppliedChange, AppliedOrder, Attachment, ChannelId, CustomerId, DelayedStart, Env, Extension, Hold,
+    Holds, InstanceId, IssuedKey, License, LicenseEnd, LicenseId, MerchantId, Origin, ProductId,
+    RefreshScene, Sku, SoldSpec, SpecId, StartEvent, TokenId,
 };
 
 row!(
@@ -30,6 +30,8 @@ row!(
         sold: SoldSpecRow = sold,
         validity: ValidityRow = validity,
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        extension: Option<ExtensionRow> = extension,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         start: Option<DelayedStartRow> = start,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attachment: Option<AttachmentRow> = attachment,
@@ -45,6 +47,14 @@ row!(
         changes: Vec<AppliedChangeRow> = changes,
         created_at_ms: Millis = created_at,
         updated_at_ms: Millis = updated_at,
+    }
+);
+
+row!(
+    /// An end that the merchant moved. It stands beside the record: see [`super::supplement`].
+    ExtensionRow for Extension {
+        from_ms: Millis = from,
+        until_ms: Millis = until,
     }
 );
 

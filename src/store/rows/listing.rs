@@ -1,11 +1,11 @@
 //! Which keys a listing goes over, and in which direction.
 
 use super::key::{
-    ACCESS_LINK, ACCESS_SESSION, CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC,
-    CATALOG_TOKEN, INDEX_PENDING, INSTALLATION, META_ERASURE, QUOTA_REPORT, USAGE_RECORD,
-    merchant_or_installation, misplaced_jobs, no_key, own_of_calls, own_of_channel, own_of_lane,
-    own_of_license, own_of_merchants_jobs, own_of_metered, own_of_order, own_of_queue, raw_key,
-    sortable_millis,
+    ACCESS_LINK, ACCESS_SESSION, AUDIT_BLOCK, AUDIT_EVENT, AUDIT_UNSEALED, CATALOG_CHANNEL, CATALOG_MERCHANT,
+    CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING, INSTALLATION, META_ERASURE, QUOTA_REPORT,
+    USAGE_RECORD, merchant_or_installation, misplaced_jobs, no_key, own_of_block, own_of_calls,
+    own_of_channel, own_of_lane, own_of_leading, own_of_license, own_of_merchants_jobs, own_of_metered,
+    own_of_order, own_of_queue, own_of_subject, own_of_unsealed, own_of_value, raw_key, sortable_millis,
 };
 use super::table::Table;
 use crate::application::ports::{Listing, StoreError};
@@ -88,6 +88,12 @@ impl Scan {
             Listing::Activations(merchant, license) => {
                 forward(Table::Activation, merchant.as_str(), Kind::Activation, &own_of_license(license))
             }
+            Listing::ActivationsSince { merchant, from, after } => {
+                let scan = forward(Table::Activation, merchant.as_str(), Kind::Activation, &[])?;
+                let earlier = KeyRange::between(merchant.as_str(), Kind::Activation, [], from.as_str());
+                let range = scan.range.beyond(&earlier.map_err(|error| no_key(&error))?);
+                Self { range, ..scan }.behind(after.as_ref())
+            }
             Listing::Devices(merchant, license) => {
                 forward(Table::Device, merchant.as_str(), Kind::Escrow, &own_of_license(license))
             }
@@ -123,6 +129,38 @@ impl Scan {
                 forward(Table::Event, merchant.as_str(), Kind::Event, &own_of_license(license))?
                     .behind(Some(&after))
             }
+            Listing::OtherEvents { merchant, subject, after } => {
+                let after =
+                    after.clone().map(|id| RecordKey::OtherEvent(merchant.clone(), subject.clone(), id));
+                let own = own_of_subject(subject);
+                forward(Table::Event, merchant.as_str(), Kind::Audit, &own)?.behind(after.as_ref())
+            }
+            Listing::EventsOfMerchant { merchant, after } => {
+                forward(Table::Event, merchant.as_str(), Kind::Event, &[])?.behind(after.as_ref())
+            }
+            Listing::OtherEventsOfMerchant { merchant, after } => {
+                forward(Table::Event, merchant.as_str(), Kind::Audit, AUDIT_EVENT)?.behind(after.as_ref())
+            }
+            Listing::Unsealed { behind } => {
+                let scan = forward(Table::Unsealed, INSTALLATION, Kind::Audit, AUDIT_UNSEALED)?;
+                let Some(behind) = behind else { return Ok(scan) };
+                let of_them = forward(Table::Unsealed, INSTALLATION, Kind::Audit, &own_of_unsealed(behind))?;
+                Ok(Self { range: scan.range.beyond(&of_them.range), ..scan })
+            }
+            Listing::UnsealedOf(merchant) => {
+                forward(Table::Unsealed, INSTALLATION, Kind::Audit, &own_of_unsealed(merchant))
+            }
+            Listing::ChainBlocks { merchant, from } => {
+                let scan = forward(Table::ChainBlock, merchant.as_str(), Kind::Audit, AUDIT_BLOCK)?;
+                let earlier =
+                    KeyRange::between(merchant.as_str(), Kind::Audit, AUDIT_BLOCK, own_of_block(*from));
+                let earlier = earlier.map_err(|error| no_key(&error))?;
+                Ok(Self { range: scan.range.beyond(&earlier), ..scan })
+            }
+            Listing::EarlierChainBlocks { merchant, before } => {
+                let before = before.map(|before| RecordKey::ChainBlock(merchant.clone(), before));
+                forward(Table::ChainBlock, merchant.as_str(), Kind::Audit, AUDIT_BLOCK)?.newest_first(before)
+            }
             Listing::UsageRecords { merchant, instance, before } => {
                 let own = match instance {
                     Some((marketplace, instance)) => own_of_metered(*marketplace, instance),
@@ -150,6 +188,30 @@ impl Scan {
             Listing::UsageReports { merchant, after } => {
                 forward(Table::UsageReport, merchant.as_str(), Kind::Quota, QUOTA_REPORT)?
                     .behind(after.as_ref())
+            }
+            Listing::TermsEqual { merchant, field, value, at_most } => {
+                let own = own_of_value(*field, value);
+                let Some(license) = at_most else {
+                    let all = forward(Table::SearchTerm, merchant.as_str(), Kind::Index, &own)?;
+                    return all.newest_first(None);
+                };
+                let end = [&own[..], license.as_str().as_bytes(), &[u8::MAX]].concat();
+                let range = KeyRange::between(merchant.as_str(), Kind::Index, own, end);
+                let range = range.map_err(|error| no_key(&error))?;
+                Ok(Self { table: Table::SearchTerm, range, direction: Direction::Reverse })
+            }
+            Listing::TermsLeading { merchant, field, value, after } => {
+                let after = after.clone().map(RecordKey::SearchTerm);
+                let own = own_of_leading(*field, value);
+                forward(Table::SearchTerm, merchant.as_str(), Kind::Index, &own)?.behind(after.as_ref())
+            }
+            Listing::TermsBetween { merchant, field, from, to, after } => {
+                let (from, to) = (own_of_leading(*field, from), own_of_leading(*field, to));
+                let to = to.max(from.clone());
+                let range = KeyRange::between(merchant.as_str(), Kind::Index, from, to);
+                let range = range.map_err(|error| no_key(&error))?;
+                let scan = Self { table: Table::SearchTerm, range, direction: Direction::Forward };
+                scan.behind(after.clone().map(RecordKey::SearchTerm).as_ref())
             }
         }
     }

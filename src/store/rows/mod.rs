@@ -9,6 +9,7 @@
 mod activation;
 mod api_token;
 mod app_info;
+mod audit_chain;
 mod authorization_code;
 mod call_cause;
 mod channel;
@@ -22,6 +23,7 @@ mod event;
 mod form;
 mod handed_over;
 mod idempotency;
+mod index_filling;
 mod instance;
 mod job;
 mod key;

@@ -31,6 +31,12 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::StatusList(_)
         | Record::StatusFlip(_)
         | Record::Event(_)
+        | Record::Unsealed(_)
+        | Record::SealerLease(_)
+        | Record::ChainBlock(_)
+        | Record::ChainHead(_)
+        | Record::SealedEvent(_)
+        | Record::Adoption(_)
         | Record::Replay(_)
         | Record::Idempotency(_)
         | Record::Restore(_)
@@ -47,7 +53,9 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::UsageSum(_)
         | Record::QuotaAccount(_)
         | Record::UsageReport(_)
-        | Record::Reservation(_) => false,
+        | Record::Reservation(_)
+        | Record::SearchTerm(_)
+        | Record::IndexFilling(_) => false,
     };
     newest - u16::from(fits_the_one_before)
 }
@@ -67,6 +75,7 @@ fn purchase_suits_schema_2(purchase: &Purchase) -> bool {
 /// Schema 3 held what stands beside the record now, and holds what a license waits for.
 fn license_suits_schema_2(license: &License) -> bool {
     license.status_told_at.is_none()
+        && license.extension.is_none()
         && license.start.is_none()
         && license.attachment.is_none()
         && license.orders.iter().all(|order| order.term.is_none())

@@ -3,11 +3,12 @@
 
 use super::form::{Form as _, Millis, Text};
 use super::key::no_key;
+use super::license::ExtensionRow;
 use super::mirror::row;
 use super::validity::TermRow;
 use crate::application::ports::StoreError;
 use crate::application::record::Record;
-use crate::domain::{AppliedOrder, Instant, License, LicenseId, RefreshScene, Term};
+use crate::domain::{AppliedOrder, Extension, Instant, License, LicenseId, RefreshScene, Term};
 use crate::store::{Kind, RecordKey as RawKey};
 
 /// What stands beside the record.
@@ -15,6 +16,7 @@ pub(super) struct Supplement {
     license: LicenseId,
     status_told_at: Option<Instant>,
     terms: Vec<OrderTerm>,
+    extension: Option<Extension>,
 }
 
 /// The term of one of its orders.
@@ -32,6 +34,8 @@ row!(
         status_told_at_ms: Option<Millis> = status_told_at,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         terms: Vec<OrderTermRow> = terms,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        extension: Option<ExtensionRow> = extension,
     }
 );
 
@@ -74,8 +78,9 @@ pub(super) fn take_from(record: &mut Record) -> Option<SupplementRow> {
         terms.clear();
     }
     let status_told_at = license.status_told_at.take();
-    let is_bare = status_told_at.is_none() && terms.is_empty();
-    (!is_bare).then(|| Supplement { license: license.id.clone(), status_told_at, terms }.into())
+    let extension = license.extension.take();
+    let is_bare = status_told_at.is_none() && terms.is_empty() && extension.is_none();
+    (!is_bare).then(|| Supplement { license: license.id.clone(), status_told_at, terms, extension }.into())
 }
 
 /// Puts it back. Says what does not fit.
@@ -87,6 +92,9 @@ pub(super) fn put_back(record: &mut Record, row: Option<SupplementRow>) -> Resul
             return Err("what stands beside it belongs to another license".to_owned());
         }
         license.status_told_at = supplement.status_told_at.or(license.status_told_at);
+        // What moved the end since, also in a program that knows of no extensions, has ended it.
+        license.extension = supplement.extension;
+        license.extension = license.extended();
         for known in supplement.terms {
             let is_it =
                 |order: &&mut AppliedOrder| order.order_id == known.order_id && order.scene == known.scene;

@@ -6,6 +6,9 @@ use serde::de::DeserializeOwned;
 use super::activation::ActivationRow;
 use super::api_token::ApiTokenRow;
 use super::app_info::AppInfoRow;
+use super::audit_chain::{
+    AdoptionRow, ChainBlockRow, ChainHeadRow, SealedEventRow, SealerLeaseRow, UnsealedRow,
+};
 use super::authorization_code::AuthorizationCodeRow;
 use super::channel::OwnedChannelRow;
 use super::channel_call::CallChunkRow;
@@ -17,9 +20,10 @@ use super::erasure::ErasureRow;
 use super::event::AuditEventRow;
 use super::handed_over::HandedOverRow;
 use super::idempotency::IdempotencyRow;
+use super::index_filling::IndexFillingRow;
 use super::instance::InstanceRow;
 use super::job::JobRow;
-use super::key::raw_key;
+use super::key::{raw_key, term_of};
 use super::key_ring::KeyRingRow;
 use super::kit::KitRow;
 use super::license::LicenseRow;
@@ -43,36 +47,43 @@ use super::usage::{NamedUsageRow, UsageOutboxRow, UsageRecordRow, UsageSumRow, W
 use super::usage_report::UsageReportRow;
 use crate::application::ports::StoreError;
 use crate::application::record::{
-    ClaimTarget, Idempotency, Instance, Job, KitRecord, LicensePlaces, Mapping, NamedUsage, Owned,
-    PendingLicense, Record, RecordKey, Replay, Stored, UsageOutbox, UsageReport, Versioned, WaitingUsage,
+    ClaimTarget, Idempotency, IndexFilling, Instance, Job, KitRecord, LicensePlaces, Mapping, NamedUsage,
+    Owned, PendingLicense, Record, RecordKey, Replay, Stored, UsageOutbox, UsageReport, Versioned,
+    WaitingUsage,
 };
 use crate::domain::{
-    Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice,
-    ChannelStanding, Device, Erasure, HandedOver, Instant, KeyRing, License, Merchant, Product, Purchase,
-    QuotaAccount, Reservation, Restore, Session, SignInLink, Spec, StatusFlip, StatusList, TokenUse,
-    UsageRecord, UsageSum,
+    Activation, Adoption, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, ChainBlock, ChainHead,
+    Channel, ChannelNotice, ChannelStanding, Device, Erasure, HandedOver, Instant, KeyRing, License,
+    Merchant, Product, Purchase, QuotaAccount, Reservation, Restore, SealedEvent, SealerLease, SearchTerm,
+    Session, SignInLink, Spec, StatusFlip, StatusList, TokenUse, Unsealed, UsageRecord, UsageSum,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
 macro_rules! tables {
-    ($($table:ident = $name:literal, schema $schema:literal, $noun:ty as $row:ty;)+) => {
+    (
+        { $($table:ident = $name:literal, schema $schema:literal, $noun:ty as $row:ty;)+ }
+        { $($keyed:ident = $keyed_name:literal;)+ }
+    ) => {
         /// A kind of record.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(in crate::store) enum Table { $($table),+ }
+        pub(in crate::store) enum Table { $($table,)+ $($keyed),+ }
 
         impl Table {
             /// As errors name it.
             fn name(self) -> &'static str {
-                match self { $(Self::$table => $name),+ }
+                match self { $(Self::$table => $name,)+ $(Self::$keyed => $keyed_name),+ }
             }
 
             /// The newest schema: what is read, and written where no older one holds it all.
             fn schema(self) -> u16 {
-                match self { $(Self::$table => $schema),+ }
+                match self { $(Self::$table => $schema,)+ $(Self::$keyed => 1),+ }
             }
 
             fn of(record: &Record) -> Self {
-                match record { $(Record::$table(_) => Self::$table),+ }
+                match record {
+                    $(Record::$table(_) => Self::$table,)+
+                    $(Record::$keyed(_) => Self::$keyed),+
+                }
             }
 
             fn write(self, record: Record) -> Result<Vec<u8>, String> {
@@ -80,13 +91,18 @@ macro_rules! tables {
                     $(Self::$table => match <$noun>::from_record(record) {
                         Some(noun) => to_body(&<$row>::from(noun)),
                         None => Err("it is a record of another table".to_owned()),
-                    }),+
+                    },)+
+                    // All of it is in its key.
+                    $(Self::$keyed => Ok(Vec::new())),+
                 }
             }
 
-            fn read(self, body: &[u8]) -> Result<Record, String> {
+            fn read(self, key: &RawKey, body: &[u8]) -> Result<Record, String> {
                 match self {
-                    $(Self::$table => from_body::<$row>(body).map(|row| <$noun>::from(row).into_record())),+
+                    $(Self::$table => {
+                        from_body::<$row>(body).map(|row| <$noun>::from(row).into_record())
+                    })+
+                    $(Self::$keyed => read_key(key)),+
                 }
             }
         }
@@ -94,6 +110,7 @@ macro_rules! tables {
 }
 
 tables! {
+    {
     Merchant = "merchant", schema 1, Merchant as MerchantRow;
     Product = "product", schema 1, Owned<Product> as OwnedProductRow;
     Spec = "spec", schema 2, Owned<Spec> as OwnedSpecRow;
@@ -118,6 +135,12 @@ tables! {
     StatusFlip = "status flip", schema 1, StatusFlip as StatusFlipRow;
     Job = "job", schema 3, Job as JobRow;
     Event = "event", schema 1, AuditEvent as AuditEventRow;
+    Unsealed = "unsealed event", schema 1, Unsealed as UnsealedRow;
+    SealerLease = "sealer's lease", schema 1, SealerLease as SealerLeaseRow;
+    ChainBlock = "chain block", schema 1, ChainBlock as ChainBlockRow;
+    ChainHead = "chain head", schema 1, ChainHead as ChainHeadRow;
+    SealedEvent = "sealed event", schema 1, SealedEvent as SealedEventRow;
+    Adoption = "adoption", schema 1, Adoption as AdoptionRow;
     Replay = "replay", schema 2, Replay as ReplayRow;
     Idempotency = "idempotency", schema 1, Idempotency as IdempotencyRow;
     Restore = "restore", schema 1, Restore as RestoreRow;
@@ -135,6 +158,9 @@ tables! {
     QuotaAccount = "quota account", schema 1, QuotaAccount as QuotaAccountRow;
     UsageReport = "usage report", schema 1, UsageReport as UsageReportRow;
     Reservation = "reservation", schema 1, Reservation as ReservationRow;
+    IndexFilling = "index filling", schema 1, IndexFilling as IndexFillingRow;
+    }
+    { SearchTerm = "search term"; }
 }
 
 /// A record as the raw store takes it.
@@ -210,7 +236,13 @@ impl Table {
             RecordKey::StatusList(..) => Self::StatusList,
             RecordKey::StatusFlip(..) => Self::StatusFlip,
             RecordKey::Job { .. } => Self::Job,
-            RecordKey::Event(..) => Self::Event,
+            RecordKey::Event(..) | RecordKey::OtherEvent(..) => Self::Event,
+            RecordKey::Unsealed(..) => Self::Unsealed,
+            RecordKey::SealerLease => Self::SealerLease,
+            RecordKey::ChainBlock(..) => Self::ChainBlock,
+            RecordKey::ChainHead(..) => Self::ChainHead,
+            RecordKey::SealedEvent(..) => Self::SealedEvent,
+            RecordKey::Adoption(..) => Self::Adoption,
             RecordKey::Replay(..) => Self::Replay,
             RecordKey::Idempotency(..) => Self::Idempotency,
             RecordKey::Restore => Self::Restore,
@@ -228,6 +260,8 @@ impl Table {
             RecordKey::QuotaAccount(..) => Self::QuotaAccount,
             RecordKey::UsageReport(..) => Self::UsageReport,
             RecordKey::Reservation(..) => Self::Reservation,
+            RecordKey::SearchTerm(..) => Self::SearchTerm,
+            RecordKey::IndexFilling => Self::IndexFilling,
         }
     }
 
@@ -242,7 +276,7 @@ impl Table {
             StoreError::Failed(format!("the {} record {key} cannot be read: {why}", self.name()))
         };
         known_schema(raw, self.schema()).map_err(unreadable)?;
-        let mut value = self.read(&raw.body).map_err(unreadable)?;
+        let mut value = self.read(key, &raw.body).map_err(unreadable)?;
         let supplement = supplement.map(|beside| {
             known_schema(beside, SUPPLEMENT_SCHEMA)?;
             from_body(&beside.body)
@@ -263,6 +297,10 @@ fn known_schema(raw: &RawRecord, known: u16) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+fn read_key(key: &RawKey) -> Result<Record, String> {
+    term_of(key).map(SearchTerm::into_record).ok_or_else(|| "its key is no search term".to_owned())
 }
 
 fn to_body(row: &impl Serialize) -> Result<Vec<u8>, String> {

@@ -1,9 +1,0 @@
-//! The Kit below the production address: bytes in, bytes out.
-#![expect(clippy::unwrap_used, reason = "a test may fail anywhere, also in its helpers")]
-
-mod interfaces;
-mod signature;
-mod support;
-#[path = "../support/koogallery_v1.rs"]
-#[expect(dead_code, reason = "calls by GET are signed by the other families' tests")]
-mod v1;
