@@ -3,7 +3,11 @@
 use super::app::{App, UseCaseError};
 use super::ports::{ABSENT, Commit, Listing, Urgency, Versioned, find, list};
 use super::record::RecordKey;
-use crate::domain::{ApiToken, ApiTokenId, Instant, Refusal, Scope, TokenDigest, TokenOwner};
+use chrono::SecondsFormat;
+
+use crate::domain::{
+    Actor, ApiToken, ApiTokenId, AuditEvent, EventKind, Instant, Refusal, Scope, TokenDigest, TokenOwner,
+};
 
 impl App {
     /// The token with this digest, if it opens anything.
@@ -44,8 +48,7 @@ impl App {
         Ok(token)
     }
 
-    /// Stores a token whose text was made outside; only its digest is kept. The same text again must be the same
-    /// token.
+    /// The same as [`Self::create_api_token_by`], by the server itself.
     pub async fn create_api_token(
         &self,
         digest: TokenDigest,
@@ -53,6 +56,19 @@ impl App {
         owner: TokenOwner,
         scopes: Vec<Scope>,
         expires_at: Option<Instant>,
+    ) -> Result<ApiToken, UseCaseError> {
+        self.create_api_token_by(&Actor::Server, digest, name, owner, (scopes, expires_at)).await
+    }
+
+    /// Stores a token whose text was made outside; only its digest is kept. The same text again must be the same
+    /// token.
+    pub async fn create_api_token_by(
+        &self,
+        actor: &Actor,
+        digest: TokenDigest,
+        name: &str,
+        owner: TokenOwner,
+        (scopes, expires_at): (Vec<Scope>, Option<Instant>),
     ) -> Result<ApiToken, UseCaseError> {
         let known: Option<Versioned<ApiToken>> =
             find(self.store.as_ref(), RecordKey::ApiToken(digest)).await?;
@@ -75,8 +91,20 @@ impl App {
             expires_at,
             revoked_at: None,
         };
-        self.store.commit(Commit::new().put(token.clone(), ABSENT)).await?;
+        let commit = Commit::new().put(token.clone(), ABSENT);
+        let event = self.token_event(&token, actor, EventKind::ApiTokenCreated);
+        self.store.commit(event.into_iter().fold(commit, |commit, event| commit.put(event, ABSENT))).await?;
         Ok(token)
+    }
+
+    /// What is told of a merchant's token; the server's own are no merchant's.
+    fn token_event(&self, token: &ApiToken, actor: &Actor, kind: EventKind) -> Option<AuditEvent> {
+        let merchant = token.owner.merchant()?;
+        let mut detail = vec![("name", token.name.clone()), ("scopes", scope_list(&token.scopes))];
+        detail.extend(
+            token.expires_at.map(|end| ("expires_at", end.to_rfc3339_opts(SecondsFormat::Secs, true))),
+        );
+        Some(self.event_about(merchant, &token.id, actor, kind, &detail))
     }
 
     /// The tokens of one owner.
@@ -99,6 +127,7 @@ impl App {
     /// Ends a token at once. Revoking what was revoked changes nothing.
     pub async fn revoke_api_token(
         &self,
+        actor: &Actor,
         owner: &TokenOwner,
         id: &ApiTokenId,
     ) -> Result<ApiToken, UseCaseError> {
@@ -108,10 +137,17 @@ impl App {
         if token.revoked_at.is_none() {
             token.revoked_at = Some(self.now());
             let commit = Commit::new().with_urgency(Urgency::Essential).put(token.clone(), revision);
+            let event = self.token_event(&token, actor, EventKind::ApiTokenRevoked);
+            let commit = event.into_iter().fold(commit, |commit, event| commit.put(event, ABSENT));
             self.store.commit(commit).await?;
         }
         Ok(token)
     }
+}
+
+/// Scopes as events name them.
+pub(super) fn scope_list(scopes: &[Scope]) -> String {
+    scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// A digest that no text is known to have: SHA-256 yields no chosen bytes.

@@ -2,11 +2,14 @@
 
 use chrono::TimeDelta;
 
+use super::api_tokens::scope_list;
 use super::app::{App, UseCaseError};
 use super::ports::{ABSENT, Commit, Listing, Urgency, Versioned, find, find_all, list};
 use super::record::{RecordKey, Stored as _};
+use super::sessions::with_event;
 use crate::domain::{
-    ApiToken, MerchantId, Narrowed, Refusal, SessionDigest, SignInLink, SignInLinkId, TokenOwner,
+    Actor, ApiToken, AuditEvent, EventKind, MerchantId, Narrowed, Refusal, SessionDigest, SignInLink,
+    SignInLinkId, TokenOwner,
 };
 
 /// Records looked at, at a time.
@@ -52,7 +55,9 @@ impl App {
                 && known.expires_at - known.created_at == new.lifetime;
             return if same { Ok(known) } else { Err(Refusal::IdempotencyConflict.into()) };
         }
-        self.store.commit(Commit::new().put(link.clone(), ABSENT)).await?;
+        let actor = Actor::Token(maker.name.clone());
+        let told = self.link_event(&link, &actor, EventKind::SignInLinkCreated);
+        self.store.commit(with_event(Commit::new().put(link.clone(), ABSENT), told)).await?;
         Ok(link)
     }
 
@@ -73,6 +78,7 @@ impl App {
     /// Withdraws a link that nobody has used. Withdrawing what was used or withdrawn changes nothing.
     pub async fn revoke_sign_in_link(
         &self,
+        actor: &Actor,
         owner: &TokenOwner,
         id: &SignInLinkId,
     ) -> Result<SignInLink, UseCaseError> {
@@ -82,9 +88,16 @@ impl App {
         if link.closed_at.is_none() {
             link.closed_at = Some(self.now());
             let commit = Commit::new().with_urgency(Urgency::Essential).put(link.clone(), revision);
-            self.store.commit(commit).await?;
+            let told = self.link_event(&link, actor, EventKind::SignInLinkRevoked);
+            self.store.commit(with_event(commit, told)).await?;
         }
         Ok(link)
+    }
+
+    fn link_event(&self, link: &SignInLink, actor: &Actor, kind: EventKind) -> Option<AuditEvent> {
+        let merchant = link.owner.merchant().or(link.acting_for.as_ref())?;
+        let detail = [("name", link.gives.name.clone()), ("scopes", scope_list(&link.gives.scopes))];
+        Some(self.event_about(merchant, &link.id, actor, kind, &detail))
     }
 
     async fn stored_links(&self, owner: &TokenOwner) -> Result<Vec<Versioned<SignInLink>>, UseCaseError> {

@@ -1,5 +1,6 @@
 //! Deletes what was kept for a time that is over: answered calls, idempotency keys, authorization codes that the
-//! marketplace does not know, reports of usage, sessions and sign-in links. What a lapsed reservation still holds is given back.
+//! marketplace does not know, reports of usage, answers kept for repeated requests, sessions, sign-in links. What a lapsed
+//! reservation still holds is given back.
 
 use std::time::Duration;
 
@@ -21,14 +22,16 @@ enum Lapsing {
     Codes,
     UsageReports,
     Reservations,
+    KeptAnswers,
 }
 
-const ALL: [Lapsing; 5] = [
+const ALL: [Lapsing; 6] = [
     Lapsing::Replays,
     Lapsing::IdempotencyKeys,
     Lapsing::Codes,
     Lapsing::UsageReports,
     Lapsing::Reservations,
+    Lapsing::KeptAnswers,
 ];
 
 impl App {
@@ -38,10 +41,13 @@ impl App {
         let mut swept = self.sweep_access(None).await?;
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
             for kind in ALL {
-                swept += self.sweep_kind(&merchant.value.id, kind).await?;
+                let merchant = &merchant.value.id;
+                swept += self.sweep_kind(|after| listing(merchant.clone(), kind, after)).await?;
             }
             swept += self.sweep_access(Some(&merchant.value.id)).await?;
         }
+        // Of requests that are about the server itself.
+        swept += self.sweep_kind(|after| Listing::KeptAnswers { owner: None, after }).await?;
         Ok(swept)
     }
 
@@ -78,24 +84,20 @@ impl App {
         }
     }
 
-    async fn sweep_kind(&self, merchant: &MerchantId, kind: Lapsing) -> Result<usize, UseCaseError> {
-        self.sweep_listed(|after| listing(merchant.clone(), kind, after)).await
-    }
-
     /// Sessions that have ended and sign-in links that opened one long ago, of one merchant's tokens or of the server's.
     async fn sweep_access(&self, owner: Option<&MerchantId>) -> Result<usize, UseCaseError> {
-        let sessions = self.sweep_listed(|after| Listing::Sessions { owner: owner.cloned(), after }).await?;
-        let links = self.sweep_listed(|after| Listing::SignInLinks { owner: owner.cloned(), after }).await?;
+        let sessions = self.sweep_kind(|after| Listing::Sessions { owner: owner.cloned(), after }).await?;
+        let links = self.sweep_kind(|after| Listing::SignInLinks { owner: owner.cloned(), after }).await?;
         Ok(sessions + links)
     }
 
-    async fn sweep_listed(
+    async fn sweep_kind(
         &self,
-        listing: impl Fn(Option<RecordKey>) -> Listing + Send + Sync,
+        listing_behind: impl Fn(Option<RecordKey>) -> Listing + Send + Sync,
     ) -> Result<usize, UseCaseError> {
         let (mut swept, mut after) = (0, None);
         loop {
-            let listing = listing(after);
+            let listing = listing_behind(after);
             let page = self.store.list(&listing, PAGE).await?;
             let is_last = page.len() < PAGE;
             after = page.last().map(|last| last.value.key());
@@ -147,6 +149,7 @@ fn listing(merchant: MerchantId, kind: Lapsing, after: Option<RecordKey>) -> Lis
         Lapsing::Codes => Listing::AuthorizationCodes { merchant, after },
         Lapsing::UsageReports => Listing::UsageReports { merchant, after },
         Lapsing::Reservations => Listing::ReservationsOfMerchant { merchant, after },
+        Lapsing::KeptAnswers => Listing::KeptAnswers { owner: Some(merchant), after },
     }
 }
 

@@ -167,6 +167,10 @@ impl LicensePast {
             | EventKind::CatalogApplied
             | EventKind::ApiTokenCreated
             | EventKind::ApiTokenRevoked
+            | EventKind::SessionBegun
+            | EventKind::SessionEnded
+            | EventKind::SignInLinkCreated
+            | EventKind::SignInLinkRevoked
             | EventKind::KeyStaged
             | EventKind::KeyRotated
             | EventKind::KeyRetired
@@ -174,7 +178,22 @@ impl LicensePast {
             | EventKind::KeySetPublished
             | EventKind::CustomerErased
             | EventKind::StoreRestored
-            | EventKind::AuditAdopted => {}
+            | EventKind::AuditAdopted
+            | EventKind::LicenseExpiring
+            | EventKind::LicenseExpired
+            | EventKind::ActivationRenewed
+            | EventKind::CallbackRejected
+            | EventKind::ChannelDialTestFailed
+            | EventKind::ChannelSilent
+            | EventKind::CertificateExpiring
+            | EventKind::WebhookCreated
+            | EventKind::WebhookChanged
+            | EventKind::WebhookDeleted
+            | EventKind::WebhookEnabled
+            | EventKind::WebhookDisabled
+            | EventKind::WebhookSecretRotated
+            | EventKind::WebhookReplayed
+            | EventKind::WebhookTested => {}
         }
     }
 
@@ -275,6 +294,10 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::CatalogApplied
         | EventKind::ApiTokenCreated
         | EventKind::ApiTokenRevoked
+        | EventKind::SessionBegun
+        | EventKind::SessionEnded
+        | EventKind::SignInLinkCreated
+        | EventKind::SignInLinkRevoked
         | EventKind::KeyStaged
         | EventKind::KeyRotated
         | EventKind::KeyRetired
@@ -282,7 +305,22 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::KeySetPublished
         | EventKind::CustomerErased
         | EventKind::StoreRestored
-        | EventKind::AuditAdopted => false,
+        | EventKind::AuditAdopted
+        | EventKind::LicenseExpiring
+        | EventKind::LicenseExpired
+        | EventKind::ActivationRenewed
+        | EventKind::CallbackRejected
+        | EventKind::ChannelDialTestFailed
+        | EventKind::ChannelSilent
+        | EventKind::CertificateExpiring
+        | EventKind::WebhookCreated
+        | EventKind::WebhookChanged
+        | EventKind::WebhookDeleted
+        | EventKind::WebhookEnabled
+        | EventKind::WebhookDisabled
+        | EventKind::WebhookSecretRotated
+        | EventKind::WebhookReplayed
+        | EventKind::WebhookTested => false,
     }
 }
 

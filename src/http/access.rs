@@ -24,13 +24,18 @@ pub struct Caller {
 impl Caller {
     /// As the audit log names them.
     pub fn actor(&self) -> Actor {
-        Actor::Token(self.token.name.clone())
+        actor(&self.token)
     }
 
     /// Refuses what the token does not allow.
     pub fn must_have(&self, scope: Scope) -> Result<(), ApiError> {
         must_have(&self.token, scope)
     }
+}
+
+/// The holder of a token, as the audit log names them.
+pub fn actor(token: &ApiToken) -> Actor {
+    Actor::Token(token.name.clone())
 }
 
 /// What follows the scheme in `Authorization`.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::call_metrics::CallMetrics;
 use super::control::ControlSecret;
 use super::explain_budget::ExplainBudget;
+use super::rates::{RateRules, Rates};
 use super::sign_in::SignInBrake;
 use super::verifying_keys::VerifyingKeys;
 use crate::application::ports::{Backups, IdSource, Moves, SecretSource, Store, find};
@@ -30,6 +31,8 @@ pub struct HttpLimits {
     pub handshake_time: Duration,
     /// How long open requests may go on once the service is told to stop.
     pub drain_time: Duration,
+    /// How often the merchant API may be asked.
+    pub rates: RateRules,
 }
 
 impl Default for HttpLimits {
@@ -41,6 +44,7 @@ impl Default for HttpLimits {
             header_time: Duration::from_secs(75),
             handshake_time: Duration::from_secs(10),
             drain_time: Duration::from_secs(15),
+            rates: RateRules::default(),
         }
     }
 }
@@ -81,6 +85,7 @@ pub struct Inner {
     pub(super) explaining: ExplainBudget,
     pub(super) brake: SignInBrake,
     pub(super) control: ControlSecret,
+    pub(super) rates: Rates,
 }
 
 impl Deref for Inner {
@@ -105,7 +110,8 @@ impl HttpState {
         let (calls, explaining) = (CallMetrics::default(), ExplainBudget::default());
         let (keys, brake) = (VerifyingKeys::default(), SignInBrake::default());
         let control = ControlSecret::of(&parts.ids.random_bytes());
-        let state = Self(Arc::new(Inner { parts, keys, calls, explaining, brake, control }));
+        let rates = Rates::new(parts.limits.rates);
+        let state = Self(Arc::new(Inner { parts, keys, calls, explaining, brake, control, rates }));
         state.reload_keys().await?;
         Ok(state)
     }

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
@@ -18,11 +19,14 @@ use crate::application::ports::{IdSource, SecretSource};
 use crate::application::{App, ApplyCaller, ApplyFault, ApplyFiles, ApplyMode, UseCaseError};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, CreateRule, ReadError, SecretResolver, Settings, StoreChoice, read_text};
+use crate::domain::RateLimit;
 use crate::http::{
-    ControlSocket, HttpLimits, HttpParts, HttpState, Tls, TlsError, TlsFiles, TlsWarning, router, serve_as,
+    ControlSocket, HttpLimits, HttpParts, HttpState, RateRules, Tls, TlsError, TlsFiles, TlsWarning, router,
+    serve_as,
 };
 use crate::randomness::SystemRandomness;
 use crate::store::{DatabaseAddress, Repository, StoreError, StoreState};
+use crate::webhooks::SendRules;
 use crate::workers::Workers;
 
 /// Longest file that holds the address of a database, in bytes.
@@ -239,6 +243,10 @@ async fn state_of(
         request_time: settings.request_timeout,
         handshake_time: settings.request_timeout,
         drain_time: settings.shutdown_timeout,
+        rates: RateRules {
+            per_token: per_minute(settings.api_requests_per_minute),
+            refused_per_address: per_minute(settings.refused_tokens_per_minute),
+        },
         ..HttpLimits::default()
     };
     let ids: Arc<dyn IdSource> = Arc::new(SystemRandomness::default());
@@ -257,6 +265,11 @@ async fn state_of(
         trusted_proxies: settings.trusted_proxies.clone(),
     };
     Ok(HttpState::load(parts).await.map_err(StartError::from)?)
+}
+
+/// None is without a bound.
+fn per_minute(requests: u32) -> Option<RateLimit> {
+    (requests > 0).then_some(RateLimit { requests, window: Duration::from_secs(60) })
 }
 
 /// What a start would say about certificate and key.
@@ -297,6 +310,10 @@ async fn open_both(settings: &Settings, create: Create, public_url: String) -> R
         retention: settings.retention(),
         clock: Arc::new(SystemClock),
         secrets: Arc::new(ServerSecrets(SecretResolver::of_process())),
+        webhooks: SendRules {
+            allowed: settings.webhook_allow_networks.clone(),
+            allow_http: settings.webhook_allow_http,
+        },
     };
     Ok(open(options).await?)
 }

@@ -331,12 +331,7 @@ pub fn a_request_that_is_repeated_makes_one_link_and_a_used_one_stays_used() {
     use_link(&harness.browser(), &made.text_at("/path")).expect(303);
     let after = api.post("/v1/merchant/sign-in-links", &json!({ "name": "Li" })).expect(201);
     assert_eq!(after.at("/id"), made.at("/id"));
-    assert_ne!(after.at("/closed_at"), Value::Null);
     use_link_refused(&harness, &made.text_at("/path"));
-    // Nor is it the text of the token that the same key would make.
-    let token = api.post("/v1/merchant/api-tokens", &json!({ "name": "Li", "scopes": ["read"] })).expect(201);
-    let secret = token.text_at("/token").replace("lictor_", "");
-    assert!(!made.text_at("/path").contains(&secret));
 }
 
 fn use_link_refused(harness: &Harness, path: &str) {

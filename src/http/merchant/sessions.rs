@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::application::SignedInSession;
 use crate::domain::{Scope, SessionId};
+use crate::http::access::actor;
 use crate::http::body;
 use crate::http::error::ApiError;
 use crate::http::openapi::forms::{ApiTokenIdForm, InstantForm, ScopeForm, SessionIdForm};
@@ -79,10 +80,10 @@ pub async fn end(
     headers: HeaderMap,
     body: Bytes,
 ) -> Reply {
-    let (_token, owner) = state.admin(&headers).await?;
+    let (token, owner) = state.admin(&headers).await?;
     let EndRequest {} = body::parse_or_empty(&body)?;
     let id = SessionId::parse(&id).map_err(|_| ApiError::not_found("session"))?;
-    state.app.end_session_of(&owner, &id).await?;
+    state.app.end_session_of(&actor(&token), &owner, &id).await?;
     ok(&EndedAnswer { ended: 1 })
 }
 
@@ -95,9 +96,9 @@ pub async fn end(
     extensions(("x-without-merchant" = json!(true))),
 )]
 pub async fn end_all(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
-    let (_token, owner) = state.admin(&headers).await?;
+    let (token, owner) = state.admin(&headers).await?;
     let EndRequest {} = body::parse_or_empty(&body)?;
-    ok(&EndedAnswer { ended: state.app.end_all_sessions(&owner).await? })
+    ok(&EndedAnswer { ended: state.app.end_all_sessions(&actor(&token), &owner).await? })
 }
 
 impl SessionAnswer {

@@ -15,6 +15,7 @@ use crate::domain::{
     ApiToken, Narrowed, Refusal, SIGN_IN_LINK_DEFAULT_SECS, SIGN_IN_LINK_MAX_SECS, Scope, SignInLink,
     SignInLinkId,
 };
+use crate::http::access::actor;
 use crate::http::body;
 use crate::http::conditional::idempotency;
 use crate::http::error::ApiError;
@@ -133,10 +134,10 @@ pub async fn revoke(
     headers: HeaderMap,
     body: Bytes,
 ) -> Reply {
-    let (_token, owner) = state.admin(&headers).await?;
+    let (token, owner) = state.admin(&headers).await?;
     let RevokeRequest {} = body::parse_or_empty(&body)?;
     let id = SignInLinkId::parse(&id).map_err(|_| ApiError::not_found("sign-in link"))?;
-    ok(&SignInLinkAnswer::of(&state.app.revoke_sign_in_link(&owner, &id).await?))
+    ok(&SignInLinkAnswer::of(&state.app.revoke_sign_in_link(&actor(&token), &owner, &id).await?))
 }
 
 /// Nobody passes for somebody else: another name than the token's takes whoever may make tokens of any name.
