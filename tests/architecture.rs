@@ -4,6 +4,8 @@
 //! Read are the sources themselves (paths after `use`, in expressions and in types, resolved; not comments, not strings) and
 //! `cargo tree`. `clippy.toml` is the second lock: it knows types, this test knows rooms.
 
+#[path = "architecture/audited.rs"]
+mod audited;
 #[path = "architecture/names.rs"]
 mod names;
 #[path = "architecture/sources.rs"]

@@ -1,12 +1,13 @@
 //! Tokens of the merchant API: made, shown once, revoked.
 
+use chrono::SecondsFormat;
+
 use super::app::{App, UseCaseError};
 use super::ports::{ABSENT, Commit, Listing, Urgency, Versioned, find, list};
 use super::record::RecordKey;
-use chrono::SecondsFormat;
-
 use crate::domain::{
-    Actor, ApiToken, ApiTokenId, AuditEvent, EventKind, Instant, Refusal, Scope, TokenDigest, TokenOwner,
+    Actor, ApiToken, ApiTokenId, AuditEvent, EventKind, Instant, MerchantId, Refusal, Scope, TokenDigest,
+    TokenOwner,
 };
 
 impl App {
@@ -44,11 +45,13 @@ impl App {
             revoked_at: None,
         };
         let commit = Commit::new().with_urgency(Urgency::Essential).put(token.clone(), revision);
+        let commit = self.tell_of_token(commit, &token, &Actor::Server, EventKind::ApiTokenCreated).await?;
         self.store.commit(commit).await?;
         Ok(token)
     }
 
-    /// The same as [`Self::create_api_token_by`], by the server itself.
+    /// Stores a token whose text was made outside; only its digest is kept. The same text again must be the same
+    /// token.
     pub async fn create_api_token(
         &self,
         digest: TokenDigest,
@@ -56,19 +59,7 @@ impl App {
         owner: TokenOwner,
         scopes: Vec<Scope>,
         expires_at: Option<Instant>,
-    ) -> Result<ApiToken, UseCaseError> {
-        self.create_api_token_by(&Actor::Server, digest, name, owner, (scopes, expires_at)).await
-    }
-
-    /// Stores a token whose text was made outside; only its digest is kept. The same text again must be the same
-    /// token.
-    pub async fn create_api_token_by(
-        &self,
         actor: &Actor,
-        digest: TokenDigest,
-        name: &str,
-        owner: TokenOwner,
-        (scopes, expires_at): (Vec<Scope>, Option<Instant>),
     ) -> Result<ApiToken, UseCaseError> {
         let known: Option<Versioned<ApiToken>> =
             find(self.store.as_ref(), RecordKey::ApiToken(digest)).await?;
@@ -92,19 +83,9 @@ impl App {
             revoked_at: None,
         };
         let commit = Commit::new().put(token.clone(), ABSENT);
-        let event = self.token_event(&token, actor, EventKind::ApiTokenCreated);
-        self.store.commit(event.into_iter().fold(commit, |commit, event| commit.put(event, ABSENT))).await?;
+        let commit = self.tell_of_token(commit, &token, actor, EventKind::ApiTokenCreated).await?;
+        self.store.commit(commit).await?;
         Ok(token)
-    }
-
-    /// What is told of a merchant's token; the server's own are no merchant's.
-    fn token_event(&self, token: &ApiToken, actor: &Actor, kind: EventKind) -> Option<AuditEvent> {
-        let merchant = token.owner.merchant()?;
-        let mut detail = vec![("name", token.name.clone()), ("scopes", scope_list(&token.scopes))];
-        detail.extend(
-            token.expires_at.map(|end| ("expires_at", end.to_rfc3339_opts(SecondsFormat::Secs, true))),
-        );
-        Some(self.event_about(merchant, &token.id, actor, kind, &detail))
     }
 
     /// The tokens of one owner.
@@ -127,9 +108,9 @@ impl App {
     /// Ends a token at once. Revoking what was revoked changes nothing.
     pub async fn revoke_api_token(
         &self,
-        actor: &Actor,
         owner: &TokenOwner,
         id: &ApiTokenId,
+        actor: &Actor,
     ) -> Result<ApiToken, UseCaseError> {
         let found = self.tokens_of(owner).await?.into_iter().find(|token| &token.value.id == id);
         let Versioned { value: mut token, revision } =
@@ -137,17 +118,52 @@ impl App {
         if token.revoked_at.is_none() {
             token.revoked_at = Some(self.now());
             let commit = Commit::new().with_urgency(Urgency::Essential).put(token.clone(), revision);
-            let event = self.token_event(&token, actor, EventKind::ApiTokenRevoked);
-            let commit = event.into_iter().fold(commit, |commit, event| commit.put(event, ABSENT));
+            let commit = self.tell_of_token(commit, &token, actor, EventKind::ApiTokenRevoked).await?;
             self.store.commit(commit).await?;
         }
         Ok(token)
+    }
+
+    /// The server's own tokens act for every merchant, so each merchant's chain tells of them; where there is no merchant yet
+    /// there is no chain.
+    async fn tell_of_token(
+        &self,
+        mut commit: Commit,
+        token: &ApiToken,
+        actor: &Actor,
+        kind: EventKind,
+    ) -> Result<Commit, UseCaseError> {
+        let merchants = match &token.owner {
+            TokenOwner::Merchant(merchant) => vec![merchant.clone()],
+            TokenOwner::Server => self.merchants().await?.into_iter().map(|merchant| merchant.id).collect(),
+        };
+        for merchant in merchants {
+            commit = commit.put(self.token_event(&merchant, token, actor, kind), ABSENT);
+        }
+        Ok(commit)
+    }
+
+    /// What is told of a token; never its text or digest.
+    pub(super) fn token_event(
+        &self,
+        merchant: &MerchantId,
+        token: &ApiToken,
+        actor: &Actor,
+        kind: EventKind,
+    ) -> AuditEvent {
+        let mut detail = vec![("name", token.name.clone()), ("scopes", scope_list(&token.scopes))];
+        detail
+            .extend(token.expires_at.map(|at| ("expires_at", at.to_rfc3339_opts(SecondsFormat::Secs, true))));
+        if token.owner == TokenOwner::Server {
+            detail.push(("owner", "server".to_owned()));
+        }
+        self.event_about(merchant, &token.id, actor, kind, &detail)
     }
 }
 
 /// Scopes as events name them.
 pub(super) fn scope_list(scopes: &[Scope]) -> String {
-    scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", ")
+    scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 /// A digest that no text is known to have: SHA-256 yields no chosen bytes.

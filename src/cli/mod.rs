@@ -6,6 +6,10 @@ mod activation;
 pub mod api;
 mod api_token;
 mod apply;
+mod audit;
+pub mod audit_lines;
+mod audit_reconcile;
+pub mod audit_verifier;
 mod backup;
 mod calendar;
 mod channel;
@@ -155,6 +159,9 @@ enum Command {
     /// Usage of pay-per-use instances: record it for the marketplace, list it.
     #[command(subcommand)]
     Usage(usage::Usage),
+    /// The audit log: list, show, head, export, verify, adopt, reconcile.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -229,6 +236,7 @@ impl Cli {
             Command::Outbox(command) => command.run(&self.common),
             Command::Quota(command) => command.run(&self.common),
             Command::Usage(command) => command.run(&self.common),
+            Command::Audit(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),
             Command::Restore(command) => command.run(output),

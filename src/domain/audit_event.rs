@@ -93,8 +93,6 @@ named!(
         ActivationConflict = "activation.conflict",
         /// The merchant has asked for an order's work to be tried again at once.
         OrderRetried = "order.retried",
-        /// The merchant has had an order asked for that was not known.
-        OrderFetched = "order.fetched",
         /// Something of the catalog is there from now on.
         CatalogCreated = "catalog.created",
         /// Something of the catalog says something else.
@@ -197,7 +195,6 @@ impl EventKind {
             | Self::ActivationConflict => true,
             Self::LicenseExtended
             | Self::OrderRetried
-            | Self::OrderFetched
             | Self::CatalogCreated
             | Self::CatalogChanged
             | Self::CatalogRemoved

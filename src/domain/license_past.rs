@@ -160,7 +160,6 @@ impl LicensePast {
             | EventKind::LedgerRefused
             | EventKind::ActivationConflict
             | EventKind::OrderRetried
-            | EventKind::OrderFetched
             | EventKind::CatalogCreated
             | EventKind::CatalogChanged
             | EventKind::CatalogRemoved
@@ -287,7 +286,6 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::LedgerRefused
         | EventKind::ActivationConflict
         | EventKind::OrderRetried
-        | EventKind::OrderFetched
         | EventKind::CatalogCreated
         | EventKind::CatalogChanged
         | EventKind::CatalogRemoved

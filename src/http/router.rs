@@ -145,6 +145,12 @@ fn everything_else() -> Router<HttpState> {
             "/v1/merchant/licenses/{id}/app-info",
             get(merchant::app_info::show).put(merchant::app_info::set),
         )
+        .route("/v1/merchant/audit", get(merchant::audit::list))
+        .route("/v1/merchant/audit/head", get(merchant::audit::head))
+        .route("/v1/merchant/audit/chain", get(merchant::audit::chain))
+        .route("/v1/merchant/audit/stored", get(merchant::audit::stored))
+        .route("/v1/merchant/audit/adopt", post(merchant::audit::adopt))
+        .route("/v1/merchant/audit/events/{id}", get(merchant::audit::show))
         .route("/v1/merchant/channels", get(merchant::channels::list))
         .route("/v1/merchant/channels/{id}", get(merchant::channels::show))
         .route("/v1/merchant/channels/{id}/calls", get(merchant::channels::calls))

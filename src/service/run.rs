@@ -19,7 +19,7 @@ use crate::application::ports::{IdSource, SecretSource};
 use crate::application::{App, ApplyCaller, ApplyFault, ApplyFiles, ApplyMode, UseCaseError};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, CreateRule, ReadError, SecretResolver, Settings, StoreChoice, read_text};
-use crate::domain::RateLimit;
+use crate::domain::{Actor, RateLimit};
 use crate::http::{
     ControlSocket, HttpLimits, HttpParts, HttpState, RateRules, Tls, TlsError, TlsFiles, TlsWarning, router,
     serve_as,
@@ -150,7 +150,10 @@ pub async fn run(
     for path in bootstrap {
         let text = read_text(path, APPLY_FILE_BYTES_MAX)?;
         let failed = |source| RunError::Bootstrap { path: path.clone(), source };
-        applier.apply(&text, &ApplyCaller::Operator(None), ApplyMode::default()).await.map_err(failed)?;
+        applier
+            .apply(&text, &ApplyCaller::Operator(None), ApplyMode::default(), &Actor::Server)
+            .await
+            .map_err(failed)?;
     }
     let state = state_of(settings, &opened, &public_url, secrets, applier).await?;
     let workers = Workers::start(&opened.app);

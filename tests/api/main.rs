@@ -4,6 +4,7 @@
 mod access;
 mod activations;
 mod app_info;
+mod audit;
 mod bodies;
 mod callbacks;
 mod catalog_changes;

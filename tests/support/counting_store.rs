@@ -8,7 +8,7 @@ use std::task::Poll;
 use async_trait::async_trait;
 use lictor::application::ports::{Commit, Committed, DiskState, Listing, Store, StoreError, Versioned};
 use lictor::application::record::{CounterKey, Record, RecordKey, UsedHour};
-use lictor::domain::{Instant, MerchantId};
+use lictor::domain::{EventPlace, Instant, MerchantId};
 use lictor::store::Repository;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, watch};
 
@@ -98,6 +98,16 @@ impl Store for CountingStore {
     ) -> Result<Vec<(UsedHour, i64)>, StoreError> {
         self.enter().await;
         self.inner.used_hours(merchant, before, after, limit).await
+    }
+
+    async fn event_places(
+        &self,
+        merchant: &MerchantId,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<EventPlace>, StoreError> {
+        self.enter().await;
+        self.inner.event_places(merchant, after, limit).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {

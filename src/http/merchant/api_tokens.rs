@@ -96,10 +96,8 @@ pub async fn create(State(state): State<HttpState>, parts: Parts, body: Bytes) -
     let bytes = repeatable.map(|identity| state.app.signer().token_bytes(&identity.key_digest));
     let text = token_text(&bytes.unwrap_or_else(|| state.ids.random_bytes()));
     let text = text.expose_secret();
-    let token = state
-        .app
-        .create_api_token_by(&actor(&caller), token_digest(text), &name, owner, (scopes, ends_at))
-        .await?;
+    let actor = actor(&caller);
+    let token = state.app.create_api_token(token_digest(text), &name, owner, scopes, ends_at, &actor).await?;
     let answer = ApiTokenAnswer { token: Some(text.to_owned()), ..ApiTokenAnswer::of(&token, None) };
     created(&format!("/v1/merchant/api-tokens/{}", token.id), &answer)
 }
@@ -122,7 +120,7 @@ pub async fn revoke(
     let (caller, owner) = state.admin(&headers).await?;
     let RevokeRequest {} = body::parse_or_empty(&body)?;
     let id = ApiTokenId::parse(&id).map_err(|_| ApiError::not_found("API token"))?;
-    let token = state.app.revoke_api_token(&actor(&caller), &owner, &id).await?;
+    let token = state.app.revoke_api_token(&owner, &id, &actor(&caller)).await?;
     let used = state.app.last_uses(std::slice::from_ref(&token)).await?;
     ok(&ApiTokenAnswer::of(&token, used.into_iter().next().flatten()))
 }

@@ -3,6 +3,7 @@
 pub mod api_tokens;
 pub mod app_info;
 pub mod apply;
+pub mod audit;
 mod channel_answer;
 pub mod channel_check;
 pub mod channels;

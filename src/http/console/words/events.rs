@@ -118,7 +118,6 @@ fn both(kind: EventKind) -> [&'static str; 2] {
         EventKind::LedgerRefused => ["A machine's usage ledger was wrong", "机器的用量账本有误"],
         EventKind::ActivationConflict => ["A copy of a machine was noticed", "发现机器被复制"],
         EventKind::OrderRetried => ["An order's work was tried again", "已重试处理订单"],
-        EventKind::OrderFetched => ["An order was fetched from the marketplace", "已从云商店补取订单"],
         EventKind::CatalogCreated => ["The catalog has a new entry", "目录中新增了一项"],
         EventKind::CatalogChanged => ["An entry of the catalog changed", "目录中的一项已变更"],
         EventKind::CatalogRemoved => ["An entry of the catalog was removed", "目录中的一项已移除"],
