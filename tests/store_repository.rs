@@ -465,6 +465,7 @@ mod sample {
 
     pub fn license(owner: &str, number: u128) -> License {
         License {
+            extension: None,
             id: license_id(number),
             merchant: merchant(owner),
             product: product_id(),
