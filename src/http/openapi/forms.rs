@@ -94,6 +94,10 @@ texts! {
     ReservationIdForm = "^rsv_[0-9A-Za-z]{22}$", 26;
     /// An API token, as shown in lists.
     ApiTokenIdForm = "^tok_[0-9A-Za-z]{22}$", 26;
+    /// Somebody at work in the console.
+    SessionIdForm = "^ses_[0-9A-Za-z]{22}$", 26;
+    /// A link that opens a session once.
+    SignInLinkIdForm = "^lnk_[0-9A-Za-z]{22}$", 26;
     /// Work to be done after an answer.
     JobIdForm = "^job_[0-9A-Za-z]{22}$", 26;
     /// An endpoint of webhooks.

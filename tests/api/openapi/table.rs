@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use lictor::application::ports::Clock as _;
 use lictor::domain::{MerchantId, Scope, TokenOwner};
 use serde_json::{Value, json};
 
@@ -73,6 +74,8 @@ impl Table {
             ("LicenseId", ..) => nobodys("lic"),
             ("ApiTokenId", _, true) => self.token.clone(),
             ("ApiTokenId", ..) => nobodys("tok"),
+            ("SessionId", ..) => nobodys("ses"),
+            ("SignInLinkId", ..) => nobodys("lnk"),
             ("KeyId", _, true) => self.kid.clone(),
             ("KeyId", ..) => "A".repeat(43),
             ("Slug", "id", true) => "cad-koogallery".to_owned(),

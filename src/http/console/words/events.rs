@@ -149,5 +149,9 @@ fn both(kind: EventKind) -> [&'static str; 2] {
         EventKind::WebhookSecretRotated => ["A webhook's secret was rotated", "Webhook 的签名密钥已轮换"],
         EventKind::WebhookReplayed => ["Events were sent to a webhook again", "已向 Webhook 重新发送事件"],
         EventKind::WebhookTested => ["A test event was sent to a webhook", "已向 Webhook 发送测试事件"],
+        EventKind::SessionBegun => ["Somebody signed in to the console", "有人登录了控制台"],
+        EventKind::SessionEnded => ["Somebody was signed out of the console", "有人已退出控制台"],
+        EventKind::SignInLinkCreated => ["A sign-in link was made", "已创建登录链接"],
+        EventKind::SignInLinkRevoked => ["A sign-in link was withdrawn", "登录链接已撤销"],
     }
 }
