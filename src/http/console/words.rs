@@ -33,6 +33,7 @@ mod home;
 mod layout;
 mod licenses;
 mod orders;
+mod rest;
 
 pub use acts::Acts;
 pub use channels::Channels;
@@ -42,6 +43,7 @@ pub use home::{Home, failing, held, of_the_newest};
 pub use layout::Layout;
 pub use licenses::{Licenses, places};
 pub use orders::Orders;
+pub use rest::{AirGap, Catalog, Customers, Keys, Quota};
 
 #[cfg(test)]
 mod tests {
@@ -55,13 +57,18 @@ mod tests {
         let is_chinese = |text: &str| text.chars().any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter));
         for (name, english, chinese) in [
             Acts::PAIRS,
+            AirGap::PAIRS,
+            Catalog::PAIRS,
             Channels::PAIRS,
             Consequences::PAIRS,
+            Customers::PAIRS,
             Events::PAIRS,
             Home::PAIRS,
+            Keys::PAIRS,
             Layout::PAIRS,
             Licenses::PAIRS,
             Orders::PAIRS,
+            Quota::PAIRS,
         ]
         .concat()
         {
