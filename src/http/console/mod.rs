@@ -7,6 +7,7 @@
 mod act_forms;
 mod acts;
 mod air_gap;
+mod audit;
 mod blocks;
 mod catalog;
 mod channel_tests;
@@ -37,6 +38,8 @@ mod reader;
 mod release;
 mod style;
 mod timeline;
+mod webhook_acts;
+mod webhooks;
 mod words;
 
 pub use pages::{Page, console_pages, routes};

@@ -6,8 +6,8 @@ use axum::routing::{MethodRouter, get, post};
 use super::acts::{self, Act};
 use super::words::Layout;
 use super::{
-    air_gap, catalog, channel_tests, channels, customers, explain, home, issue, key, key_acts, keys, license,
-    licenses, map_order, orders, outbox, preferences, quota, release, style,
+    air_gap, audit, catalog, channel_tests, channels, customers, explain, home, issue, key, key_acts, keys,
+    license, licenses, map_order, orders, outbox, preferences, quota, release, style, webhook_acts, webhooks,
 };
 use crate::domain::Scope;
 use crate::http::state::HttpState;
@@ -60,6 +60,8 @@ pub const NAV: &[Way] = &[
     Way { href: "/console/catalog", word: |words| words.catalog, scope: Scope::Read },
     Way { href: "/console/customers", word: |words| words.customers, scope: Scope::Admin },
     Way { href: "/console/keys", word: |words| words.keys, scope: Scope::Read },
+    Way { href: "/console/webhooks", word: |words| words.webhooks, scope: Scope::Read },
+    Way { href: "/console/audit", word: |words| words.audit, scope: Scope::Read },
 ];
 
 /// Every page that needs somebody signed in.
@@ -102,6 +104,19 @@ const PAGES: &[Page] = &[
     Page::asked("/console/customers", Scope::Admin, || get(customers::ask).post(customers::show)),
     Page::sent("/console/customers/export", Scope::Admin, || post(customers::export)),
     Page::sent("/console/customers/erase", Scope::Admin, || post(customers::erase)),
+    Page::shown("/console/audit", Scope::Read, || get(audit::show)),
+    Page::shown("/console/webhooks", Scope::Read, || get(webhooks::list)),
+    Page::asked("/console/webhooks/new", Scope::Admin, || {
+        get(webhook_acts::ask_new).post(webhook_acts::make)
+    }),
+    Page::shown("/console/webhooks/{webhook}", Scope::Read, || get(webhooks::show)),
+    Page::asked("/console/webhooks/{webhook}/secret", Scope::Admin, || {
+        get(webhook_acts::ask_secret).post(webhook_acts::rotate)
+    }),
+    Page::asked("/console/webhooks/{webhook}/delete", Scope::Admin, || {
+        get(webhook_acts::ask_delete).post(webhook_acts::delete)
+    }),
+    Page::sent("/console/webhooks/{webhook}/{act}", Scope::Admin, || post(webhook_acts::act)),
     Page::shown("/console/keys", Scope::Read, || get(keys::show)),
     Page::asked("/console/keys/rotate", Scope::Operator, || get(key_acts::ask_rotate).post(key_acts::rotate)),
     Page::asked("/console/keys/{kid}/retire", Scope::Operator, || {

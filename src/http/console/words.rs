@@ -32,6 +32,7 @@ mod events;
 mod home;
 mod layout;
 mod licenses;
+mod log;
 mod orders;
 mod rest;
 
@@ -39,9 +40,10 @@ pub use acts::Acts;
 pub use channels::Channels;
 pub use consequences::Consequences;
 pub use events::{Events, what_happened};
-pub use home::{Home, failing, held, of_the_newest};
+pub use home::{Home, failing, held, of_the_last_events, of_the_newest};
 pub use layout::Layout;
 pub use licenses::{Licenses, places};
+pub use log::{Audit, Webhooks};
 pub use orders::Orders;
 pub use rest::{AirGap, Catalog, Customers, Keys, Quota};
 
@@ -58,6 +60,7 @@ mod tests {
         for (name, english, chinese) in [
             Acts::PAIRS,
             AirGap::PAIRS,
+            Audit::PAIRS,
             Catalog::PAIRS,
             Channels::PAIRS,
             Consequences::PAIRS,
@@ -69,6 +72,7 @@ mod tests {
             Licenses::PAIRS,
             Orders::PAIRS,
             Quota::PAIRS,
+            Webhooks::PAIRS,
         ]
         .concat()
         {

@@ -23,6 +23,8 @@ words! {
         from: "From", "原属";
         to: "To", "现属";
         instance_id: "Instance", "实例";
+        ends_at_before: "Ended before", "原到期时间";
+        bought_end: "End as bought", "所购到期时间";
         refund_at: "Marketplace refunds at", "云商店退款时间";
         never: "never", "永久有效";
         actor_customer: "the customer", "客户";
@@ -51,6 +53,8 @@ impl Events {
             "from" => self.from,
             "to" => self.to,
             "instance_id" => self.instance_id,
+            "ends_at_before" => self.ends_at_before,
+            "bought_end" => self.bought_end,
             "refund_at" => self.refund_at,
             _ => return None,
         })
@@ -117,5 +121,38 @@ fn both(kind: EventKind) -> [&'static str; 2] {
         EventKind::ActivationReleased => ["A machine gave up its place", "机器已释放名额"],
         EventKind::LedgerRefused => ["A machine's usage ledger was wrong", "机器的用量账本有误"],
         EventKind::ActivationConflict => ["A copy of a machine was noticed", "发现机器被复制"],
+        EventKind::OrderRetried => ["An order's work was tried again", "已重试处理订单"],
+        EventKind::OrderFetched => ["An order was fetched from the marketplace", "已从云商店补取订单"],
+        EventKind::CatalogCreated => ["The catalog has a new entry", "目录中新增了一项"],
+        EventKind::CatalogChanged => ["An entry of the catalog changed", "目录中的一项已变更"],
+        EventKind::CatalogRemoved => ["An entry of the catalog was removed", "目录中的一项已移除"],
+        EventKind::CatalogApplied => ["A catalog file was applied", "已应用目录文件"],
+        EventKind::ApiTokenCreated => ["An API token was made", "已创建 API 令牌"],
+        EventKind::ApiTokenRevoked => ["An API token was revoked", "API 令牌已吊销"],
+        EventKind::KeyStaged => ["A signing key was made for later", "已准备新的签名密钥"],
+        EventKind::KeyRotated => ["The signing key was rotated", "签名密钥已轮换"],
+        EventKind::KeyRetired => ["A signing key was retired", "签名密钥已停用"],
+        EventKind::KeyRevoked => ["A signing key was revoked", "签名密钥已吊销"],
+        EventKind::KeySetPublished => ["The key set was published", "密钥集已发布"],
+        EventKind::CustomerErased => ["A customer's personal data was erased", "客户的个人数据已删除"],
+        EventKind::StoreRestored => ["The store was restored from a backup", "数据已从备份恢复"],
+        EventKind::AuditAdopted => {
+            ["Earlier events were taken into the audit chain", "早先的事件已纳入审计链"]
+        }
+        EventKind::LicenseExpiring => ["The license ends soon", "许可证即将到期"],
+        EventKind::LicenseExpired => ["The license has expired", "许可证已过期"],
+        EventKind::ActivationRenewed => ["A machine was renewed", "机器已续期"],
+        EventKind::CallbackRejected => ["A call of the marketplace was refused", "云商店的调用被拒绝"],
+        EventKind::ChannelDialTestFailed => ["A dial test failed", "拨测失败"],
+        EventKind::ChannelSilent => ["No dial test has succeeded for long", "长时间没有成功的拨测"],
+        EventKind::CertificateExpiring => ["The server's certificate ends soon", "服务器证书即将到期"],
+        EventKind::WebhookCreated => ["A webhook was made", "已新建推送地址"],
+        EventKind::WebhookChanged => ["A webhook was changed", "推送地址已变更"],
+        EventKind::WebhookDeleted => ["A webhook was deleted", "推送地址已删除"],
+        EventKind::WebhookEnabled => ["A webhook was switched on", "推送地址已启用"],
+        EventKind::WebhookDisabled => ["A webhook was switched off", "推送地址已停用"],
+        EventKind::WebhookSecretRotated => ["A webhook got another secret", "推送地址已更换签名密钥"],
+        EventKind::WebhookReplayed => ["Events were sent again", "事件已重新推送"],
+        EventKind::WebhookTested => ["A webhook was tried out", "已测试推送地址"],
     }
 }
