@@ -7,6 +7,7 @@ use serde_json::json;
 use super::browser::{Browser, Page};
 use crate::support::Harness;
 use crate::support::people::{activate, issue};
+use crate::support::receiver::Receiver;
 
 #[track_caller]
 fn shows(page: &Page, status: u16, texts: &[&str]) {
@@ -189,7 +190,7 @@ fn the_operator_rotates_and_revokes_keys_as_they_were_seen() {
     let mut operator = Browser::with_token(&harness, &token, "en");
     let choice = operator.get("/console/merchants");
     let chosen = operator.submit(&choice.form("/console/merchants").fill("merchant", "acme"));
-    assert_eq!(chosen.answer.status, 200, "{}", chosen.answer.text);
+    assert_eq!((chosen.path.as_str(), chosen.answer.status), ("/console", 200), "{}", chosen.answer.text);
     let path = "/console/keys/rotate";
     let form = operator.get(path).form(path).fill("role", "status");
     shows(&operator.submit(&form), 200, &["The keys are rotated.", "signs no more, is believed"]);
@@ -203,4 +204,38 @@ fn the_operator_rotates_and_revokes_keys_as_they_were_seen() {
     let wrong = operator.submit(&form);
     shows(&wrong, 422, &["nothing for the first choice", "This cannot be undone"]);
     shows(&operator.submit(&form.fill("at", "")), 200, &["The key is revoked", "revoked"]);
+}
+
+#[test]
+fn a_webhook_is_made_tried_out_and_deleted_and_the_audit_log_tells_of_it() {
+    let harness = Harness::start();
+    let receiver = Receiver::start(&harness.world.clock);
+    let mut admin = Browser::signed_in(&harness, &[Scope::Admin], "en");
+    let path = "/console/webhooks/new";
+    let form = admin.get(path).form(path);
+    let wrong = admin.submit(&form.clone().fill("url", "ftp://nowhere").fill("description", "desk"));
+    assert_eq!(wrong.answer.status, 422, "{}", wrong.answer.text);
+    assert_eq!(wrong.form(path).value("description"), "desk");
+    let made = admin.submit(&wrong.form(path).fill("url", &receiver.url()));
+    shows(&made, 200, &["It is shown only now", &receiver.url()]);
+    let secret = made.read(|page| {
+        let field = page.descendants().find(|node| node.attribute("id") == Some("new-secret")).expect("it is shown");
+        field.text().unwrap_or_default().trim().to_owned()
+    });
+    assert!(secret.starts_with("whsec_"), "{secret}");
+    let id = harness.merchant().get("/v1/merchant/webhooks").expect(200).text_at("/items/0/id");
+    let page = admin.get(&format!("/console/webhooks/{id}"));
+    assert!(!page.answer.text.contains(&secret), "it is shown once");
+    let tested = admin.submit(&page.form(&format!("/console/webhooks/{id}/test")));
+    shows(&tested, 200, &["The test event was accepted.", "lictor.test"]);
+    let off = admin.submit(&tested.form(&format!("/console/webhooks/{id}/disable")));
+    shows(&off, 200, &["It is switched off", "off by hand"]);
+    let late = admin.submit(&page.form(&format!("/console/webhooks/{id}/disable")));
+    assert_eq!(late.answer.status, 412, "{}", late.answer.text);
+    let path = format!("/console/webhooks/{id}/delete");
+    let asked = admin.get(&path);
+    shows(&asked, 200, &["Delete this webhook?", "cannot be undone"]);
+    shows(&admin.submit(&asked.form(&path)), 200, &["The webhook is deleted.", "There is no webhook yet."]);
+    harness.block_on(async { while harness.app.seal_events().await.expect("events are sealed").has_more {} });
+    shows(&admin.get("/console/audit"), 200, &["A webhook was made", "A webhook was deleted", "test"]);
 }
