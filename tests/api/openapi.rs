@@ -155,6 +155,25 @@ fn every_object_is_closed_or_a_map_of_typed_values() {
     look("", &document(&Harness::start())["components"]["schemas"]);
 }
 
+#[test]
+fn every_reference_leads_somewhere() {
+    fn look(document: &Value, value: &Value, count: &mut usize) {
+        if let Some(reference) = value["$ref"].as_str() {
+            let found = reference.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
+            assert!(found.is_some_and(|found| !found.is_null()), "{reference} leads nowhere");
+            *count += 1;
+        }
+        match value {
+            Value::Object(members) => members.values().for_each(|member| look(document, member, count)),
+            Value::Array(items) => items.iter().for_each(|item| look(document, item, count)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let (document, mut count) = (document(&Harness::start()), 0);
+    look(&document, &document, &mut count);
+    assert!(count > 500, "{count} references");
+}
+
 /// The codes in the document are those that the code can answer.
 #[test]
 fn problems_have_the_codes_that_the_service_answers() {
