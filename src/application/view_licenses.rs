@@ -71,7 +71,7 @@ pub struct LicenseFilter {
     pub ends_after: Option<Instant>,
     /// What somebody types or pastes: the beginning of an order, instance, customer, label or machine name, a license
     /// key's last 8 characters, a whole license key, claim code or authorization code, also a superseded one, or a license
-    /// id. At most [`super::QUERY_BYTES_MAX`] bytes.
+    /// id. Whoever asks bounds it.
     pub q: Option<String>,
     /// The license of `q`, where that is a license key that was verified: also one from before there was an index.
     pub q_names: Option<LicenseId>,

@@ -83,6 +83,9 @@ impl Records {
             | Record::Replay(_)
             | Record::Idempotency(_)
             | Record::Restore(_)
+            | Record::TokenUse(_)
+            | Record::Session(_)
+            | Record::SignInLink(_)
             | Record::IndexFilling(_)
             | Record::Calls(_)
             | Record::Standing(_)
@@ -117,6 +120,7 @@ impl Records {
             Kind::LaneJob => Some(self.jobs.iter().filter(|job| job.lane.is_some()).count()),
             Kind::Event => Some(self.events.len()),
             Kind::AuthorizationCode
+            | Kind::Access
             | Kind::HandedOver
             | Kind::AppInfo
             | Kind::Nonce
@@ -231,6 +235,7 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         Kind::ClaimCode => Some(RecordKey::ClaimCode(merchant, own.try_into().expect("a digest"))),
         Kind::Places => Some(RecordKey::Places(merchant, license(&text(own)))),
         Kind::AuthorizationCode
+        | Kind::Access
         | Kind::HandedOver
         | Kind::AppInfo
         | Kind::Purchase

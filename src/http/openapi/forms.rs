@@ -79,6 +79,8 @@ texts! {
     SpecIdForm = "^[A-Za-z0-9._-]{1,64}$", 64;
     /// An id that a marketplace gives: 1 to 128 visible ASCII characters.
     ForeignIdForm = "^[!-~]{1,128}$", 128;
+    /// What somebody types or pastes: 1 to 8,192 characters.
+    QueryForm = "^[\\s\\S]+$", 8_192;
     /// A license; never reused.
     LicenseIdForm = "^lic_[0-9A-Za-z]{22}$", 26;
     /// A license on a machine; never reused.
@@ -130,6 +132,14 @@ words! {
     NextActionForm = ["paste_current_key", "renew", "release_a_machine", "set_clock", "go_online", "contact_seller", "retry"];
     /// What a token may do.
     ScopeForm = Scope::NAMES;
+    /// What is done to a license.
+    CommandForm = ["suspend", "resume", "revoke", "reissue", "accept", "extend", "change"];
+    /// What becomes of license key and claim code.
+    KeyAfterForm = ["stays", "new", "superseded", "replaced", "replaced_as_leaked", "ended"];
+    /// What becomes of a machine.
+    MachineFateForm = [
+        "runs_on", "runs_on_renewed", "beyond_limit", "stops", "stops_for_good", "resumes", "loses_place", "has_lapsed",
+    ];
     /// Who stopped it.
     HolderForm = ["marketplace", "merchant"];
     /// When a quota begins anew.
