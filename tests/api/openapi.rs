@@ -60,7 +60,7 @@ fn routes() -> BTreeSet<String> {
     for route in source.split(".route(").skip(1) {
         let mut parts = route.splitn(3, '"');
         let (path, rest) = (parts.nth(1).expect("a path in quotes"), parts.next().expect("and its handlers"));
-        let handlers = rest.split(" .").next().expect("up to the next route");
+        let handlers = within_parenthesis(rest);
         for method in ["get", "post", "put", "delete", "patch"] {
             let named = format!("{method}(");
             if handlers
@@ -72,6 +72,20 @@ fn routes() -> BTreeSet<String> {
         }
     }
     found
+}
+
+/// Up to where the parenthesis ends that `rest` stands in.
+fn within_parenthesis(rest: &str) -> &str {
+    let mut depth = 1;
+    let end = rest.find(|letter| {
+        depth += match letter {
+            '(' => 1,
+            ')' => -1,
+            _other => 0,
+        };
+        depth == 0
+    });
+    &rest[..end.expect("a route ends")]
 }
 
 #[test]

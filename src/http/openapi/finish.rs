@@ -2,7 +2,6 @@
 //! only what is its own.
 
 use serde_json::{Map, Value, json};
-
 use utoipa::IntoParams;
 
 use super::parameters::{ActingFor, IdempotencyKey, SHARED};
@@ -91,7 +90,7 @@ fn with_merchant(path: &str, operation: &mut Value) {
 
 /// Every POST of the merchant API can be sent again, whether or not its handler says so.
 fn repeatable(path: &str, method: &str, operation: &mut Value, shared: &mut Map<String, Value>) {
-    let Some(parameters) = operation["parameters"].as_array_mut() else { return };
+    let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) else { return };
     let says_so = parameters.iter().any(|parameter| parameter["name"] == "Idempotency-Key");
     if method == "post" && path.starts_with("/v1/merchant/") && !says_so {
         let key = serde_json::to_value(IdempotencyKey::into_params(|| None)).unwrap_or_default();
