@@ -121,6 +121,7 @@ struct KeptCrate {
 const KEPT_CRATES: &[KeptCrate] = &[
     KeptCrate { name: "axum", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
     KeptCrate { name: "axum_server", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
+    KeptCrate { name: "utoipa", rooms: &["http"], because: "the API is described where HTTP is spoken" },
     KeptCrate { name: "hyper_util", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
     KeptCrate { name: "tower_http", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
     KeptCrate {

@@ -28,6 +28,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use utoipa::OpenApi;
 
+use self::forms::ListNumberForm;
 use super::conditional::none_match;
 use super::error::Problem;
 use super::reply::{Reply, cacheable, hex, public};
@@ -144,7 +145,7 @@ const MAX_AGE_SECS: u32 = 300;
         health::live,
         health::ready,
     ),
-    components(schemas(Problem<'_>)),
+    components(schemas(Problem<'_>, ListNumberForm)),
 )]
 struct Described;
 
