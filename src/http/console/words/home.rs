@@ -30,6 +30,9 @@ words! {
         answered: "answered", "成功";
         refused: "refused", "被拒绝";
         calls_none: "No calls yet. Paste the address of a channel at the marketplace.", "还没有调用。请将渠道地址填写到云商店。";
+        activated: "Machines activated per day, 14 days", "近 14 天每日激活的机器";
+        activated_none: "No machine was activated in the last 14 days.", "近 14 天没有激活机器。";
+        machines: "Machines", "机器数";
         dial_test: "Last dial test that succeeded", "最近成功的拨测";
     }
 }
@@ -55,5 +58,13 @@ pub fn of_the_newest(count: &str, language: Language) -> String {
     match language {
         Language::English => format!("Of the newest {count} licenses only."),
         Language::Chinese => format!("仅统计最新的 {count} 个许可证。"),
+    }
+}
+
+/// Of how many events a figure tells, where not of all.
+pub fn of_the_last_events(count: &str, language: Language) -> String {
+    match language {
+        Language::English => format!("Of the last {count} events only."),
+        Language::Chinese => format!("仅统计最近的 {count} 个事件。"),
     }
 }
