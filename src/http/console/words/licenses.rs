@@ -18,7 +18,7 @@ words! {
         any: "any", "不限";
         state: "State", "状态";
         product: "Product", "产品";
-        spec: "Edition", "规格";
+        spec: "Spec", "规格";
         sku: "SKU", "SKU";
         customer: "Customer", "客户";
         order: "Order", "订单";
