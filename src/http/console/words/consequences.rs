@@ -26,7 +26,7 @@ words! {
         ends: "End", "到期时间";
         spec: "Spec", "规格";
         limit: "Machines allowed", "允许的机器数";
-        entitlements: "Features", "功能";
+        entitlements: "Entitlements", "功能";
         becomes: "becomes", "变为";
         key: "License key and claim code", "许可证密钥与激活码";
         key_stays: "stay as they are", "保持不变";

@@ -31,7 +31,7 @@ words! {
         term: "Term", "时长";
         quantity_machines: "Machines allowed", "允许的机器数";
         unlimited: "any number", "不限";
-        entitlements: "Features", "功能";
+        entitlements: "Entitlements", "功能";
         updates: "New versions until", "可获更新至";
         issued_by: "Issued by hand by", "手工签发人";
         permanent: "never", "永久有效";

@@ -45,7 +45,7 @@ words! {
         remembered: "It is remembered: later orders of this code are issued without asking. To change it, give the code to another spec in the apply file.", "该对应关系会被记住，之后同编码的订单将自动签发。如需更改，请在配置文件中将编码改归其他规格。";
         machines: "Machines allowed", "允许的机器数";
         unlimited: "any number", "不限";
-        entitlements: "Features", "功能";
+        entitlements: "Entitlements", "功能";
         quota: "Quota", "额度";
         mapped: "The spec is remembered, and what waited for it is issued.", "对应关系已保存，等待中的订单已签发。";
         retry: "Look at it again", "重新处理";
@@ -55,7 +55,7 @@ words! {
         outbox_none: "Nothing waits. Work for the marketplace appears here until it is done.", "没有待办任务。需要与云商店交互的任务会在完成前显示在这里。";
         only_failed: "Only what has failed", "仅显示失败的任务";
         all: "Everything", "全部";
-        task: "Task", "任务";
+        task: "Job", "任务";
         about: "About", "对象";
         attempts: "Attempts", "尝试次数";
         next_try: "Next attempt", "下次尝试";

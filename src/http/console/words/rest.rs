@@ -40,7 +40,7 @@ words! {
         as_ordered: "as ordered", "按订单";
         machines: "Machines", "机器数";
         unlimited: "any number", "不限";
-        entitlements: "Features", "功能";
+        entitlements: "Entitlements", "功能";
         quota: "Quota", "额度";
         issue: "Issue a license", "签发许可证";
         issue_hint: "For somebody who did not buy at a marketplace. The license counts as sold.", "用于未通过云商店购买的客户，按正式销售处理。";
