@@ -10,7 +10,7 @@ words! {
         ends_at: "Ends", "到期时间";
         starts_at: "Starts", "生效时间";
         reason: "Reason", "原因";
-        spec: "Edition", "规格";
+        spec: "Spec", "规格";
         term: "Term", "时长";
         sku: "SKU", "SKU";
         activation: "Activation", "激活编号";
@@ -85,9 +85,9 @@ fn both(kind: EventKind) -> [&'static str; 2] {
     match kind {
         EventKind::OrderReceived => ["The order was received", "收到订单"],
         EventKind::OrderHeld => {
-            ["The order was held: no edition knows its code", "订单挂起：没有规格对应其编码"]
+            ["The order was held: no spec knows its code", "订单挂起：没有规格对应其编码"]
         }
-        EventKind::OrderMapped => ["The order's code was given an edition", "订单编码已映射到规格"],
+        EventKind::OrderMapped => ["The order's code was given a spec", "订单编码已映射到规格"],
         EventKind::OrderContradicted => ["A call contradicted what was known", "收到与已知内容矛盾的调用"],
         EventKind::OrderPaidAfterRevocation => {
             ["A renewal was paid after the revocation", "吊销之后收到续费"]
