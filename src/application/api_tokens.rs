@@ -16,7 +16,38 @@ impl App {
         let found: Option<Versioned<ApiToken>> =
             find(self.store.as_ref(), RecordKey::ApiToken(*digest)).await?;
         let live = found.map(|found| found.value).filter(|token| token.is_live(self.now()));
+        if let Some(token) = &live {
+            self.token_uses.note(&token.digest, self.now());
+        }
         live.ok_or(UseCaseError::Refused(Refusal::TokenRefused))
+    }
+
+    /// The server's own token of a user of its machine. It has no text: nobody but this process acts by it. One that was
+    /// revoked is made anew, and what the old one had opened stays closed.
+    pub async fn local_token(&self, uid: u32) -> Result<ApiToken, UseCaseError> {
+        let digest = local_digest(uid);
+        let known: Option<Versioned<ApiToken>> =
+            find(self.store.as_ref(), RecordKey::ApiToken(digest)).await?;
+        let revision = match known {
+            Some(known) if known.value.is_live(self.now()) => return Ok(known.value),
+            Some(known) => known.revision,
+            None => ABSENT,
+        };
+        let created_at = self.now();
+        let token = ApiToken {
+            id: ApiTokenId::from_uuid(self.ids.uuid_v7(created_at)),
+            digest,
+            name: format!("local:uid-{uid}"),
+            owner: TokenOwner::Server,
+            scopes: vec![Scope::Operator],
+            created_at,
+            expires_at: None,
+            revoked_at: None,
+        };
+        let commit = Commit::new().with_urgency(Urgency::Essential).put(token.clone(), revision);
+        let commit = self.tell_of_token(commit, &token, &Actor::Server, EventKind::ApiTokenCreated).await?;
+        self.store.commit(commit).await?;
+        Ok(token)
     }
 
     /// Stores a token whose text was made outside; only its digest is kept. The same text again must be the same
@@ -120,8 +151,7 @@ impl App {
         actor: &Actor,
         kind: EventKind,
     ) -> AuditEvent {
-        let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
-        let mut detail = vec![("name", token.name.clone()), ("scopes", scopes.join(" "))];
+        let mut detail = vec![("name", token.name.clone()), ("scopes", scope_list(&token.scopes))];
         detail
             .extend(token.expires_at.map(|at| ("expires_at", at.to_rfc3339_opts(SecondsFormat::Secs, true))));
         if token.owner == TokenOwner::Server {
@@ -129,4 +159,17 @@ impl App {
         }
         self.event_about(merchant, &token.id, actor, kind, &detail)
     }
+}
+
+/// Scopes as events name them.
+pub(super) fn scope_list(scopes: &[Scope]) -> String {
+    scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// A digest that no text is known to have: SHA-256 yields no chosen bytes.
+fn local_digest(uid: u32) -> TokenDigest {
+    let mut digest = [0; 32];
+    digest[..24].copy_from_slice(b"lictor control.sock uid ");
+    digest[28..].copy_from_slice(&uid.to_be_bytes());
+    digest
 }

@@ -92,6 +92,7 @@ mod settle_code;
 mod settle_device;
 mod settle_purchase;
 mod settle_reservation;
+mod sign_in_links;
 mod sign_key_set;
 mod status_slots;
 mod sweep_lapsed;
@@ -103,6 +104,7 @@ mod tell_keys;
 mod tell_notice;
 mod tell_standing;
 mod test_webhook;
+mod token_uses;
 mod try_code;
 mod upgrade_instance;
 mod use_quota;
@@ -175,6 +177,7 @@ pub use set_app_info::SetAppInfo;
 pub use settle_device::{DeviceProof, DeviceRequest};
 pub use settle_purchase::Settled;
 pub use settle_reservation::{ReservationEnd, SettleReservation};
+pub use sign_in_links::NewSignInLink;
 pub use try_code::CodeTrial;
 pub use use_quota::{
     QuotaHolder, USED_AGO_DAYS_MAX, USED_ITEMS_MAX, UseQuota, UseQuotaFault, UsedItem, UsedQuota,

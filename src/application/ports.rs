@@ -679,6 +679,9 @@ pub trait Signer: KeyKeeper {
 
     /// The customer's page, as memos name it.
     fn portal_url(&self) -> String;
+
+    /// Where merchants' people sign in to the console.
+    fn sign_in_url(&self) -> String;
 }
 
 /// Why the marketplace did not say what an order is.

@@ -28,6 +28,8 @@ mod json_lines;
 mod keys;
 mod keys_rotation;
 mod license;
+mod local;
+mod login;
 mod order;
 mod order_missing;
 mod outbox;
@@ -40,6 +42,7 @@ mod sandbox;
 mod sandbox_chaos;
 mod sandbox_judge;
 mod serve;
+mod session;
 mod setting_flags;
 mod status;
 mod store;
@@ -100,12 +103,17 @@ pub struct Common {
 impl Common {
     /// The client of the merchant API.
     fn api(&self) -> Result<Api, Failure> {
+        Ok(Api::of(self.client()?))
+    }
+
+    /// Where the server is, and who asks.
+    fn client(&self) -> Result<ClientSettings, Failure> {
         let flags = ClientFlags {
             url: self.url.clone(),
             token_file: self.token_file.clone(),
             merchant: self.merchant.clone(),
         };
-        Ok(Api::of(ClientSettings::of_process(&flags)?))
+        Ok(ClientSettings::of_process(&flags)?)
     }
 
     fn output(&self) -> Output {
@@ -164,9 +172,12 @@ enum Command {
     /// The store: verify, compact, upgrade, move between engines.
     #[command(subcommand)]
     Store(store::Store),
-    /// Tokens of the merchant API.
-    #[command(subcommand)]
-    ApiToken(api_token::ApiToken),
+    /// Tokens of the merchant API: create, list, revoke.
+    ApiToken(api_token::ApiTokens),
+    /// A link that opens the console once, for yourself or for somebody who never holds a token.
+    Login(login::Login),
+    /// Who is signed in to the console: list, end.
+    Session(session::Sessions),
     /// Verify or look into a license key, certificate or status list; needs no server.
     #[command(subcommand)]
     Token(token::Token),
@@ -231,6 +242,8 @@ impl Cli {
             Command::Restore(command) => command.run(output),
             Command::Store(command) => command.run(&self.common),
             Command::ApiToken(command) => command.run(&self.common),
+            Command::Login(command) => command.run(&self.common),
+            Command::Session(command) => command.run(&self.common),
             Command::Token(command) => return token::run(command, output),
             Command::Webhook(webhook::Webhook::Sign) => return webhook_check::sign_lines(output),
             Command::Webhook(webhook::Webhook::Verify) => return webhook_check::verify_lines(output),

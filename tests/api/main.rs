@@ -30,6 +30,7 @@ mod refusals;
 mod rotation;
 #[path = "../engines/service.rs"]
 mod service;
+mod sessions;
 mod starts;
 mod status_lists;
 #[path = "../support/mod.rs"]

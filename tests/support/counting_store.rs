@@ -18,11 +18,18 @@ pub struct CountingStore {
     gate: Arc<RwLock<()>>,
     /// Counts down to a panic; 0 is none.
     panics_in: AtomicU64,
+    commits: AtomicU64,
 }
 
 impl CountingStore {
     pub fn new(inner: Repository) -> Self {
-        Self { inner, asked: watch::Sender::new(0), gate: Arc::default(), panics_in: AtomicU64::new(0) }
+        let (panics_in, commits) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { inner, asked: watch::Sender::new(0), gate: Arc::default(), panics_in, commits }
+    }
+
+    /// Commits that were asked for so far.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::SeqCst)
     }
 
     /// Reads and commits so far, also those that are held up.
@@ -105,6 +112,7 @@ impl Store for CountingStore {
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         self.enter().await;
+        self.commits.fetch_add(1, Ordering::SeqCst);
         self.inner.commit(commit).await
     }
 

@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod api;
+pub mod browser;
 pub mod counting_store;
 pub mod people;
 pub mod receiver;
@@ -294,6 +295,11 @@ impl Harness {
         let made = self.app.create_api_token(digest, "test", owner, scopes.to_vec(), None, &Actor::Server);
         self.block_on(made).expect("the token is stored");
         text
+    }
+
+    /// A person on the server's own machine.
+    pub fn browser(&self) -> browser::Browser {
+        browser::Browser::at(&self.url)
     }
 
     /// Somebody without credentials.

@@ -20,6 +20,8 @@ pub mod orders;
 pub mod outbox;
 pub mod packages;
 pub mod preview;
+pub mod sessions;
+pub mod sign_in_links;
 pub mod status_lists;
 pub mod usage;
 mod webhook_answer;
