@@ -33,6 +33,7 @@ mod hand_over_license;
 mod handle_purchase_event;
 mod hide_code;
 mod import_licenses;
+mod issue_in_bulk;
 mod issue_license;
 mod job_lanes;
 mod keep_sold;
@@ -92,6 +93,8 @@ mod try_code;
 mod upgrade_instance;
 mod use_quota;
 mod validate;
+mod view_activations;
+mod view_catalog;
 mod view_channels;
 mod view_customer;
 mod view_licenses;
@@ -127,6 +130,7 @@ pub use gauges::{COUNTED_MAX, Gauges};
 pub use handle_purchase_event::{PurchaseAnswer, PurchaseCall, ReplayIdentity};
 pub use hide_code::{instance_shown, order_id_shown};
 pub use import_licenses::{Import, ImportReport, ImportRow, NumberedRow, RowMistake, RowOutcome};
+pub use issue_in_bulk::{BULK_MAX, BulkLine};
 pub use issue_license::IssueLicense;
 pub use list_endings::Endings;
 pub use map_order::{MapOrder, Mapped};
@@ -142,6 +146,7 @@ pub use record_usage::{
     RecordUsage, RecordUsageFault, RecordedUsage, USAGE_ITEMS_MAX, UsageItem, UsageItemMistake, UsageOf,
 };
 pub use redeem_code::Redeemed;
+pub use release_place::PlaceFreedBy;
 pub use renew_activation::{Credential, RenewActivation};
 pub use retire_key::Retirement;
 pub use revoke_key::RevokeKey;
@@ -156,6 +161,7 @@ pub use try_code::CodeTrial;
 pub use use_quota::{
     QuotaHolder, USED_AGO_DAYS_MAX, USED_ITEMS_MAX, UseQuota, UseQuotaFault, UsedItem, UsedQuota,
 };
+pub use view_activations::{MachineFilter, NAMED_MAX};
 pub use view_channels::{CallFilter, ChannelView};
 pub use view_customer::HeldOfCustomer;
 pub use view_licenses::{LicenseFilter, LicenseOrPurchase, marketplace_ids};

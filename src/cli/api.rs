@@ -95,12 +95,12 @@ impl Api {
 
     /// Reads.
     pub fn get(&self, path: &str) -> Result<Value, Failure> {
-        self.send(Method::GET, path, None, None)
+        self.send(Method::GET, path, None, &[])
     }
 
     /// Sets something to what the body says; the same again changes nothing.
     pub fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        self.send(Method::PUT, path, Some(body), None)
+        self.send(Method::PUT, path, Some(body), &[])
     }
 
     /// Changes something, once.
@@ -110,11 +110,23 @@ impl Api {
 
     /// Changes something. The same key again has no second effect; without one, this call is its own.
     pub fn post_as(&self, path: &str, body: &Value, idempotency_key: Option<&str>) -> Result<Value, Failure> {
+        self.post_if(path, body, idempotency_key, None)
+    }
+
+    /// The same, only if what is changed still has this ETag.
+    pub fn post_if(
+        &self,
+        path: &str,
+        body: &Value,
+        idempotency_key: Option<&str>,
+        etag: Option<&str>,
+    ) -> Result<Value, Failure> {
         let key = match idempotency_key {
             Some(key) => key.to_owned(),
             None => random_key()?,
         };
-        self.send(Method::POST, path, Some(body), Some(&key)).map_err(|failure| match failure {
+        let conditions = [("Idempotency-Key", Some(key.as_str())), ("If-Match", etag)];
+        self.send(Method::POST, path, Some(body), &conditions).map_err(|failure| match failure {
             Failure::Lost(reason) => Failure::Lost(format!(
                 "{reason}\nnext: whether it was done is not known; repeat with --idempotency-key {key}"
             )),
@@ -165,7 +177,7 @@ impl Api {
         method: Method,
         path: &str,
         body: Option<&Value>,
-        key: Option<&str>,
+        conditions: &[(&str, Option<&str>)],
     ) -> Result<Value, Failure> {
         let url = format!("{}{path}", self.url);
         let request = Request::builder().method(method).uri(&url);
@@ -177,11 +189,15 @@ impl Api {
         if let Some(merchant) = &self.merchant {
             request = request.header("Lictor-Merchant", merchant);
         }
-        if let Some(key) = key {
-            request = request.header("Idempotency-Key", key);
+        for (name, value) in conditions {
+            if let Some(value) = value {
+                request = request.header(*name, *value);
+            }
         }
-        let bad =
-            |_| Failure::Usage("the token or the idempotency key holds characters that no header may".into());
+        let bad = |_| {
+            let why = "the token, the idempotency key or the ETag holds characters that no header may";
+            Failure::Usage(why.into())
+        };
         let answer = match body {
             Some(body) => {
                 let request = request.header(header::CONTENT_TYPE, "application/json");

@@ -5,10 +5,12 @@ mod access;
 mod activations;
 mod app_info;
 mod bodies;
+mod bulk;
 mod callbacks;
 mod catalog_changes;
 #[path = "../postgres/mod.rs"]
 mod cluster;
+mod command_line;
 #[path = "../engines/mod.rs"]
 mod engines;
 mod explanations;
@@ -23,6 +25,7 @@ mod places;
 mod portal;
 mod quota_race;
 mod refusals;
+mod requests;
 mod rotation;
 #[path = "../engines/service.rs"]
 mod service;
