@@ -3,6 +3,7 @@
 //! A flag wins over the environment (`LICTOR_…`), that over the file, that over the default. One table below
 //! makes the struct, the sample file, the flags and the known variables, so that they cannot drift apart.
 
+mod allowed_networks;
 mod client;
 mod document;
 mod environment;
@@ -14,6 +15,7 @@ mod setting;
 mod trusted_proxies;
 mod types;
 
+pub use allowed_networks::AllowedNetworks;
 pub use client::{ClientFlags, ClientSettings};
 pub use document::{Member, Mistake, Place, Section, read_as_far_as_it_goes, read_document};
 pub use environment::Environment;
@@ -82,6 +84,11 @@ setting::settings! {
     retention_days("retention_days"): Option<u32> as Option<Days> = "", example "1095";
     /// Time until one call to a marketplace's own interface is given up, in seconds.
     marketplace_timeout("marketplace_timeout_secs"): Duration as SecondsTo<25> = "10";
+    /// Where events may be sent although it is not the open internet: addresses and networks, separated by commas. Unset:
+    /// endpoints of webhooks on this machine, in private networks and at metadata addresses are refused.
+    webhook_allow_networks("webhook_allow_networks"): AllowedNetworks as AllowedNetworks = "", example "10.1.0.0/16";
+    /// Whether events may be sent without TLS: `on`, or `off` (then every endpoint of a webhook begins with `https://`).
+    webhook_allow_http("webhook_allow_http"): bool as Switch = "off";
 }
 
 /// The file of this program, to start it again as a process of its own.

@@ -795,7 +795,7 @@ mod sample {
         AuditEvent {
             id: EventId::from_uuid(number),
             merchant: merchant(owner),
-            license: license_id(license),
+            subject: license_id(license).into(),
             at: at(0),
             actor: Actor::Server,
             kind: EventKind::LicenseIssued,
@@ -814,7 +814,79 @@ mod sample {
         let full =
             |(number, (kind, actor))| AuditEvent { kind, actor, detail: facts(), ..event("acme", 1, number) };
         let full = (2..).zip(kinds.zip(actors.into_iter().cycle())).map(full);
-        std::iter::once(event("acme", 1, 1)).chain(full).collect()
+        let about = ["api_token/tok_0000000000000000000007", "channel/cad", "store/store"];
+        let about = (900..).zip(about).map(|(number, subject)| AuditEvent {
+            subject: Subject::parse(subject).expect("a subject"),
+            ..event("acme", 1, number)
+        });
+        std::iter::once(event("acme", 1, 1)).chain(full).chain(about).collect()
+    }
+
+    fn longest_subject() -> Subject {
+        Subject::parse(&format!("activation/{}", longest('/'))).expect("a subject")
+    }
+
+    fn place(number: u128) -> EventPlace {
+        EventPlace { event: EventId::from_uuid(number), subject: longest_subject(), under_license: false }
+    }
+
+    pub fn unsealed(owner: &str, number: u128) -> Unsealed {
+        let place = event(owner, 1, number).place();
+        Unsealed { merchant: merchant(owner), place, adopted: false }
+    }
+
+    fn marks() -> Vec<Unsealed> {
+        let full = Unsealed { merchant: acme(), place: place(u128::MAX), adopted: true };
+        vec![unsealed("acme", 2_000), full, unsealed(&"m".repeat(SLUG_BYTES_MAX), 2_000)]
+    }
+
+    pub fn block(owner: &str, first: u64, count: u64) -> ChainBlock {
+        let entry = |seq: u64| ChainEntry {
+            seq,
+            place: place(u128::from(seq)),
+            adopted: seq.is_multiple_of(2),
+            digest: [0; 32],
+            link: [255; 32],
+        };
+        let entries = (first..first + count).map(entry).collect();
+        ChainBlock { merchant: merchant(owner), entries, sealed_at: at(1), head: "eyJ.a.b".into() }
+    }
+
+    fn heads() -> Vec<ChainHead> {
+        let head = |owner: &str, seq| ChainHead {
+            merchant: merchant(owner),
+            seq,
+            link: [1; 32],
+            sealed_at: at(-1),
+            token: "eyJ.a.b".into(),
+        };
+        vec![head("acme", 1), head("other", u64::MAX)]
+    }
+
+    fn adoptions() -> Vec<Adoption> {
+        let full = Adoption {
+            after: Some(place(7)),
+            looked_at: u64::MAX,
+            adopted: u64::MAX,
+            done_at: Some(at(3)),
+            ..Adoption::begin(merchant("other"), u32::MAX, at(2))
+        };
+        vec![Adoption::begin(acme(), 1, at(0)), full]
+    }
+
+    fn chains() -> Vec<Record> {
+        let sealed = |owner: &str, seq| SealedEvent {
+            merchant: merchant(owner),
+            event: EventId::from_uuid(u128::from(seq)),
+            seq,
+        };
+        let longest_block = block("acme", 1_000, u64::try_from(BLOCK_ENTRIES_MAX).expect("few"));
+        let mut chains = records(marks());
+        chains.extend(records(vec![block("acme", u64::MAX - 1, 1), longest_block]));
+        chains.extend(records(heads()));
+        chains.extend(records(vec![sealed("acme", 1), sealed("other", u64::MAX)]));
+        chains.extend(records(adoptions()));
+        chains
     }
 
     pub fn replay(byte: u8, until: Instant, outcome: PurchaseOutcome) -> Replay {
@@ -1155,6 +1227,7 @@ mod sample {
         all.extend(records(jobs()));
         all.extend(records(mappings()));
         all.extend(records(events()));
+        all.extend(chains());
         all.extend(records(replays()));
         all.extend(records(kits()));
         all.extend(records(chunks()));
@@ -1173,8 +1246,15 @@ mod sample {
             at: at(1),
         };
         all.extend(records(vec![erased("acme", 0), erased("acme", 255), erased("b", 0)]));
-        all.extend(records(vec![Restore { taken_at: at(0), restored_at: at(1) }]));
+        all.extend(only_ones());
         all
+    }
+
+    /// Records of which there is one, under one key.
+    pub fn only_ones() -> Vec<Record> {
+        let mut only_ones = records(vec![SealerLease { holder: u64::MAX, until: at(1) }]);
+        only_ones.extend(records(vec![Restore { taken_at: at(0), restored_at: at(1) }]));
+        only_ones
     }
 
     fn records(nouns: Vec<impl Stored>) -> Vec<Record> {
@@ -1255,10 +1335,9 @@ mod round_trip {
         let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
         let mut distinct = kinds.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), 34);
-        // There is one restore record, under one key.
-        let only_one = sample::all().last().map(std::mem::discriminant);
-        for kind in distinct.into_iter().filter(|kind| Some(*kind) != only_one) {
+        assert_eq!(distinct.len(), 40);
+        let only_ones: Vec<_> = sample::only_ones().iter().map(std::mem::discriminant).collect();
+        for kind in distinct.into_iter().filter(|kind| !only_ones.contains(kind)) {
             assert!(kinds.iter().filter(|other| **other == kind).count() >= 2, "a bare one and a full one");
         }
         let keys: BTreeSet<_> = all.iter().map(Record::key).collect();
@@ -1747,6 +1826,76 @@ mod listings {
         let event = |id| RecordKey::Event(acme(), license_id(1), EventId::from_uuid(id));
         let listing = Listing::Events(acme(), license_id(1));
         assert_eq!(keys(&store, &listing, 2).await, [1, 2].map(event));
+    }
+
+    #[tokio::test]
+    async fn events_that_lie_by_themselves_are_listed_by_subject_and_by_merchant() {
+        let (store, _, _) = repository();
+        let about = |owner: &str, subject: &str, number| AuditEvent {
+            subject: Subject::parse(subject).expect("a subject"),
+            ..sample::event(owner, 1, number)
+        };
+        put_nouns(
+            &store,
+            [("channel/cad", 3), ("channel/cad-2", 1), ("channel/cad", 2)]
+                .map(|(it, number)| about("acme", it, number)),
+        )
+        .await;
+        put_nouns(&store, [about("other", "channel/cad", 4), sample::event("acme", 1, 5)]).await;
+        let key = |subject: &str, number| {
+            RecordKey::OtherEvent(acme(), Subject::parse(subject).expect("valid"), EventId::from_uuid(number))
+        };
+        let subject = Subject::parse("channel/cad").expect("valid");
+        let listing = Listing::OtherEvents { merchant: acme(), subject: subject.clone(), after: None };
+        assert_eq!(keys(&store, &listing, 9).await, [key("channel/cad", 2), key("channel/cad", 3)]);
+        let after = Some(EventId::from_uuid(2));
+        let listing = Listing::OtherEvents { merchant: acme(), subject, after };
+        assert_eq!(keys(&store, &listing, 9).await, [key("channel/cad", 3)]);
+        let all = [key("channel/cad", 2), key("channel/cad", 3), key("channel/cad-2", 1)];
+        let listing = Listing::OtherEventsOfMerchant { merchant: acme(), after: None };
+        assert_eq!(keys(&store, &listing, 9).await, all);
+        let listing = Listing::OtherEventsOfMerchant { merchant: acme(), after: Some(all[1].clone()) };
+        assert_eq!(keys(&store, &listing, 9).await, all[2..]);
+        let under = RecordKey::Event(acme(), license_id(1), EventId::from_uuid(5));
+        let listing = Listing::EventsOfMerchant { merchant: acme(), after: None };
+        assert_eq!(keys(&store, &listing, 9).await, [under.clone()]);
+        let listing = Listing::EventsOfMerchant { merchant: acme(), after: Some(under) };
+        assert_eq!(keys(&store, &listing, 9).await, []);
+    }
+
+    #[tokio::test]
+    async fn what_waits_to_be_sealed_is_listed_by_merchant_and_blocks_by_their_numbers() {
+        let (store, _, _) = repository();
+        put_nouns(
+            &store,
+            [("b", 1), ("acme", 2), ("acme", 1), ("a", 9)]
+                .map(|(owner, number)| sample::unsealed(owner, number)),
+        )
+        .await;
+        let key = |owner: &str, number| RecordKey::Unsealed(merchant(owner), EventId::from_uuid(number));
+        let listing = Listing::Unsealed { behind: None };
+        let all = [key("a", 9), key("acme", 1), key("acme", 2), key("b", 1)];
+        assert_eq!(keys(&store, &listing, 9).await, all);
+        let behind = |owner: &str| Listing::Unsealed { behind: Some(merchant(owner)) };
+        assert_eq!(keys(&store, &behind("a"), 1).await, all[1..2]);
+        assert_eq!(keys(&store, &behind("acme"), 9).await, all[3..]);
+        assert_eq!(keys(&store, &behind("b"), 9).await, []);
+        assert_eq!(keys(&store, &Listing::UnsealedOf(acme()), 9).await, all[1..3]);
+
+        put_nouns(
+            &store,
+            [(1, 2), (3, 254), (257, 1)].map(|(first, count)| sample::block("acme", first, count)),
+        )
+        .await;
+        put_nouns(&store, [sample::block("other", 1, 1)]).await;
+        let block = |last| RecordKey::ChainBlock(acme(), last);
+        for (from, expected) in [(0, 0), (1, 0), (2, 0), (3, 1), (256, 1), (257, 2), (258, 3)] {
+            let listing = Listing::ChainBlocks { merchant: acme(), from };
+            assert_eq!(keys(&store, &listing, 9).await, [2, 256, 257].map(block)[expected..], "{from}");
+        }
+        let earlier = |before| Listing::EarlierChainBlocks { merchant: acme(), before };
+        assert_eq!(keys(&store, &earlier(None), 2).await, [257, 256].map(block));
+        assert_eq!(keys(&store, &earlier(Some(257)), 9).await, [256, 2].map(block));
     }
 
     #[tokio::test]

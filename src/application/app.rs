@@ -11,13 +11,14 @@ use tokio::sync::{Mutex, MutexGuard, Notify};
 
 use super::breakers::Breakers;
 use super::call_log::CallLog;
+use super::outbound::{AskedFor, Outbound};
 use super::ports::{Clock, IdSource, MarketplaceCalls, OrderSource, Signer, SigningError, Store, StoreError};
 use super::run_jobs::{lease_of, usual_lease};
 use super::status_slots::StatusSlots;
 use super::watched_calls::{Watch, WatchedCalls, WatchedOrders};
 use crate::domain::{
     Actor, AuditEvent, EventId, EventKind, Instant, LeaseClock, LicenseId, Merchant, MerchantId, Refusal,
-    whole_seconds,
+    Subject, whole_seconds,
 };
 
 /// How often a use case decides again after a conflict.
@@ -56,6 +57,8 @@ pub struct Signals {
     pub flips: Notify,
     /// A signing key was revoked.
     pub keys: Notify,
+    /// Something may have to be sent to endpoints.
+    pub events: Notify,
 }
 
 /// All use cases, over the ports they need. Cheap to share.
@@ -77,7 +80,12 @@ pub struct App {
     /// Merchants whose keys could not be read here when they were last followed.
     pub(super) unfollowed: std::sync::Mutex<BTreeSet<MerchantId>>,
     pub(super) job_lease: TimeDelta,
+    /// Which process this is, among those that seal events.
+    pub(super) sealer: std::sync::OnceLock<u64>,
     retention: Option<TimeDelta>,
+    /// With what events are sent; nothing where none are.
+    pub(super) outbound: Option<Arc<Outbound>>,
+    pub(super) asked_for: AskedFor,
     /// What woke up.
     pub signals: Signals,
     queue: Vec<Mutex<()>>,
@@ -116,7 +124,10 @@ impl App {
             lists_current_at,
             unfollowed: std::sync::Mutex::default(),
             job_lease: usual_lease(),
+            sealer: std::sync::OnceLock::new(),
             retention: None,
+            outbound: None,
+            asked_for: AskedFor::default(),
             signals,
             queue,
         }
@@ -185,11 +196,23 @@ impl App {
         kind: EventKind,
         detail: &[(&str, String)],
     ) -> AuditEvent {
+        self.event_about(merchant, license.clone(), actor, kind, detail)
+    }
+
+    /// An event of a change that need not concern a license.
+    pub(super) fn event_about(
+        &self,
+        merchant: &MerchantId,
+        subject: impl Into<Subject>,
+        actor: &Actor,
+        kind: EventKind,
+        detail: &[(&str, String)],
+    ) -> AuditEvent {
         let at = self.now();
         AuditEvent {
             id: EventId::from_uuid(self.ids.uuid_v7(at)),
             merchant: merchant.clone(),
-            license: license.clone(),
+            subject: subject.into(),
             at,
             actor: actor.clone(),
             kind,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::app::{App, UseCaseError};
 use super::hide_code::stand_in;
 use super::ports::{Listing, list};
-use super::view_licenses::{LicenseOrPurchase, marketplace_ids};
+use super::view_licenses::{LicenseOrPurchase, in_order, marketplace_ids};
 use crate::domain::{
     Amount, AuditEvent, HeldPackage, InstanceId, Instant, IssuedKey, KeyPast, License, LicenseId,
     LicensePast, MerchantId, Meter, MeterKey, QuotaWindow, Recalled, STANDING_DETAIL, TokenId, Validity,
@@ -72,16 +72,17 @@ impl App {
         };
         let code = code.filter(|instance| authorization_code(instance.as_str()).is_some());
         let (mut past, mut led, mut left_off) = (LicensePast::at(at), VecDeque::new(), 0);
+        let mut others = self.other_events_about(merchant, id).await?;
         let mut page = Listing::Events(merchant.clone(), id.clone());
         loop {
             let events = list::<AuditEvent>(self.store.as_ref(), &page, EVENTS_PAGE).await?;
-            let Some(last) = events.last().filter(|_| events.len() == EVENTS_PAGE) else {
-                hear(&mut past, &mut led, &mut left_off, events.into_iter().map(|event| event.value));
-                break;
-            };
-            let (merchant, license, after) = (merchant.clone(), id.clone(), last.value.id.clone());
-            page = Listing::LaterEvents { merchant, license, after };
-            hear(&mut past, &mut led, &mut left_off, events.into_iter().map(|event| event.value));
+            let last =
+                events.last().filter(|_| events.len() == EVENTS_PAGE).map(|last| last.value.id.clone());
+            let events = events.into_iter().map(|event| event.value).collect();
+            let events = in_order(events, &mut others, last.as_ref());
+            hear(&mut past, &mut led, &mut left_off, events.into_iter());
+            let Some(after) = last else { break };
+            page = Listing::LaterEvents { merchant: merchant.clone(), license: id.clone(), after };
         }
         Ok(Explanation {
             license: id.clone(),

@@ -56,7 +56,7 @@ impl App {
 
     /// Of the lines of an order the one that is held; where several are, they mean the same. One that is not held any
     /// more, because this was said before, will do as well.
-    async fn line_to_map<'a>(
+    pub(super) async fn line_to_map<'a>(
         &self,
         map: &MapOrder<'_>,
         lines: &'a [Versioned<Purchase>],
@@ -101,13 +101,13 @@ impl App {
         Ok(mapping)
     }
 
-    /// The spec has to exist, to be sold there, to be the only one of the code, and to fit the order.
-    async fn check_spec(
+    /// The spec: it has to exist, to be sold there, to be the only one of the code, and to fit the order.
+    pub(super) async fn check_spec(
         &self,
         map: &MapOrder<'_>,
         line: &Purchase,
         code: &MarketplaceCode,
-    ) -> Result<(), UseCaseError> {
+    ) -> Result<Spec, UseCaseError> {
         let invalid = |why: String| UseCaseError::Refused(Refusal::Invalid { pointer: "/spec".into(), why });
         let specs: Vec<Versioned<Owned<Spec>>> =
             list(self.store.as_ref(), &Listing::Specs(map.merchant.clone()), 1_000).await?;
@@ -139,7 +139,7 @@ impl App {
             let with_sku = Spec { skus: vec![sku.clone()], ..spec.clone() };
             self.check_key_length(&merchant, &with_sku)?;
         }
-        Ok(())
+        Ok(spec.clone())
     }
 
     pub(super) async fn mapped(

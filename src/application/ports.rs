@@ -7,15 +7,19 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 pub use super::disk_room::{DiskLevel, DiskState, Urgency};
+pub use super::event_sending::{
+    EventCall, EventSender, OutboundEvent, SealedFault, SecretVault, SendOutcome,
+};
 pub use super::key_keeper::{HeldKey, KeyKeeper, SignedKeySet};
+use super::leave_unsealed::leave_unsealed;
 pub use super::record::Versioned;
 use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
 use super::tell_standing::tell_standing;
 use crate::domain::{
-    Activation, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, CustomerDigest, Device,
-    EventId, InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId, OrderDetails,
-    OrderId, ProductId, RequestId, SearchTerm, SecretRef, StatusList, StatusListNumber, StatusSlot,
-    TermField, TokenDigest, TokenId, UsageKey, UsageRecord,
+    Activation, ChainHead, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, CustomerDigest,
+    DeliveryId, Device, EventId, InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId,
+    OrderDetails, OrderId, ProductId, RequestId, SearchTerm, SecretRef, StatusList, StatusListNumber,
+    StatusSlot, Subject, TermField, TokenDigest, TokenId, UsageKey, UsageRecord, WebhookId,
 };
 
 /// Revision that means "there is no such record".
@@ -77,11 +81,13 @@ impl Commit {
         self
     }
 
-    /// Adds a step. A license and the events that tell of its change find each other, whichever comes first.
+    /// Adds a step. A license and the events that tell of its change find each other, whichever comes first; an event waits
+    /// from then on for its place in the chain.
     #[must_use]
     pub fn with(mut self, change: Change) -> Self {
         self.changes.push(change);
         tell_standing(&mut self.changes);
+        leave_unsealed(&mut self.changes);
         self
     }
 
@@ -99,9 +105,8 @@ impl Commit {
 
     /// Writes several nouns whatever is there.
     #[must_use]
-    pub fn set_all(mut self, nouns: impl IntoIterator<Item = impl Stored>) -> Self {
-        self.changes.extend(nouns.into_iter().map(|noun| Change::Set(noun.into_record())));
-        self
+    pub fn set_all(self, nouns: impl IntoIterator<Item = impl Stored>) -> Self {
+        nouns.into_iter().fold(self, Self::set)
     }
 }
 
@@ -230,9 +235,9 @@ pub enum Listing {
         /// Only those behind this one.
         after: Option<RecordKey>,
     },
-    /// The events of a license, oldest first.
+    /// The events that lie under a license ([`crate::domain::AuditEvent::lies_under`]), oldest first.
     Events(MerchantId, LicenseId),
-    /// The events of a license, oldest first, behind the given one.
+    /// The same behind the given one.
     LaterEvents {
         /// Whose.
         merchant: MerchantId,
@@ -240,6 +245,50 @@ pub enum Listing {
         license: LicenseId,
         /// Only those behind this one.
         after: EventId,
+    },
+    /// The events about a subject that lie by themselves, oldest first, behind the given one.
+    OtherEvents {
+        /// Whose.
+        merchant: MerchantId,
+        /// About what.
+        subject: Subject,
+        /// Only those behind this one.
+        after: Option<EventId>,
+    },
+    /// Every event of a merchant that lies under a license, license by license, behind the given one.
+    EventsOfMerchant {
+        /// Whose.
+        merchant: MerchantId,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
+    /// Every event of a merchant that lies by itself, subject by subject, behind the given one.
+    OtherEventsOfMerchant {
+        /// Whose.
+        merchant: MerchantId,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
+    /// What waits for its place in the chain, merchant by merchant, in each oldest first; only of merchants behind this one.
+    Unsealed {
+        /// None: of all.
+        behind: Option<MerchantId>,
+    },
+    /// What waits of one merchant, oldest first.
+    UnsealedOf(MerchantId),
+    /// The blocks of a chain, oldest first, from the one that has this number.
+    ChainBlocks {
+        /// Whose.
+        merchant: MerchantId,
+        /// The number.
+        from: u64,
+    },
+    /// The blocks of a chain, newest first, that end before this number.
+    EarlierChainBlocks {
+        /// Whose.
+        merchant: MerchantId,
+        /// The number; none: from the newest on.
+        before: Option<u64>,
     },
     /// Answered calls of a merchant, in no order that means anything, behind the given one.
     Replays {
@@ -314,6 +363,25 @@ pub enum Listing {
         /// Only greater ones.
         after: Option<CustomerDigest>,
     },
+    /// The endpoints of a merchant.
+    Webhooks(MerchantId),
+    /// How far events were sent to each of them.
+    WebhookProgress(MerchantId),
+    /// What they are sent once more.
+    WebhookReplays(MerchantId),
+    /// The events on their way to an endpoint, in the order of making.
+    PendingDeliveries(MerchantId, WebhookId),
+    /// Those that have ended, the newest first, below the given one.
+    EndedDeliveries {
+        /// Whose.
+        merchant: MerchantId,
+        /// Where to.
+        webhook: WebhookId,
+        /// Only those before this one.
+        before: Option<DeliveryId>,
+    },
+    /// Up to which ends a merchant was told.
+    EndsTold(MerchantId),
     /// Answered reports of usage of a merchant, in no order that means anything, behind the given one.
     UsageReports {
         /// Whose.
@@ -575,6 +643,9 @@ pub trait Signer: KeyKeeper {
 
     /// A `statuslist+jwt` of the list (whose `token` is what is asked for).
     fn status_list(&self, merchant: &Merchant, list: &StatusList) -> Result<String, SigningError>;
+
+    /// Number, digest and time of a chain's head as a `lictor-audit-head+jwt` (whose `token` is what is asked for).
+    fn audit_head(&self, merchant: &Merchant, head: &ChainHead) -> Result<String, SigningError>;
 
     /// Where a status list is found, as tokens name it.
     fn status_list_uri(&self, merchant: &MerchantId, number: StatusListNumber) -> String;

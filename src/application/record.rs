@@ -3,14 +3,16 @@
 use chrono::TimeDelta;
 
 use crate::domain::{
-    Activation, ActivationId, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode, CallChunk,
-    CallId, Channel, ChannelId, ChannelNotice, ChannelStanding, ClaimDigest, CustomerDigest, Device, Erasure,
-    EventId, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeptAnswer, KeyRing, KitInterface,
+    Activation, ActivationId, Adoption, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode,
+    CallChunk, CallId, CertificateTold, ChainBlock, ChainHead, Channel, ChannelId, ChannelNotice,
+    ChannelStanding, ClaimDigest, CustomerDigest, Delivery, DeliveryId, Device, EndsTold, Erasure, EventId,
+    EventPlace, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeptAnswer, KeyRing, KitInterface,
     License, LicenseId, Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey,
     OrderRef, PackageId, Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene,
-    Reservation, ReservationId, Restore, SearchTerm, Session, SessionDigest, SignInLink, Sku, Spec, SpecId,
-    StatusFlip, StatusList, StatusListNumber, StatusSlot, TokenDigest, TokenUse, UsageGrant, UsageId,
-    UsageKey, UsageRecord, UsageSum, authorization_code,
+    Reservation, ReservationId, Restore, SealedEvent, SealerLease, SearchTerm, Session, SessionDigest,
+    SignInLink, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, Subject,
+    TokenDigest, TokenUse, Unsealed, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, Webhook,
+    WebhookId, WebhookProgress, WebhookReplay, authorization_code,
 };
 
 /// The key of one record.
@@ -71,6 +73,20 @@ pub enum RecordKey {
     },
     /// An audit event, under the license it is about.
     Event(MerchantId, LicenseId, EventId),
+    /// An audit event that lies by itself ([`AuditEvent::lies_under`]).
+    OtherEvent(MerchantId, Subject, EventId),
+    /// That an event waits for its place in the chain of its merchant.
+    Unsealed(MerchantId, EventId),
+    /// Who seals at the moment.
+    SealerLease,
+    /// Entries of a merchant's chain that were sealed together, by the number of the last.
+    ChainBlock(MerchantId, u64),
+    /// Where a merchant's chain ends.
+    ChainHead(MerchantId),
+    /// The place that an event has in the chain.
+    SealedEvent(MerchantId, EventId),
+    /// How far events without a place were looked for.
+    Adoption(MerchantId),
     /// A call that was answered; kept so that a replay has no second effect.
     Replay(MerchantId, ChannelId, [u8; 32]),
     /// A request of the merchant API that was answered, by the digest of its idempotency key.
@@ -134,10 +150,43 @@ pub enum RecordKey {
     UsageReport(MerchantId, LicenseId, [u8; 32]),
     /// Quota of a license that is kept back.
     Reservation(MerchantId, LicenseId, ReservationId),
+    /// An endpoint to which events are sent.
+    Webhook(MerchantId, WebhookId),
+    /// How far events were sent to an endpoint.
+    WebhookProgress(MerchantId, WebhookId),
+    /// What an endpoint is sent once more.
+    WebhookReplay(MerchantId, WebhookId),
+    /// An event on its way to an endpoint, or one that has ended.
+    Delivery {
+        /// Whose.
+        merchant: MerchantId,
+        /// Where to.
+        webhook: WebhookId,
+        /// Whether it has ended.
+        ended: bool,
+        /// Which.
+        id: DeliveryId,
+    },
+    /// Up to which end of a license a merchant was told, so many days ahead.
+    EndsTold(MerchantId, u16),
+    /// Of which end of the served certificate a merchant was told.
+    CertificateTold(MerchantId),
     /// A word by which a license is found; all of it is the key.
     SearchTerm(SearchTerm),
     /// How far the search index was filled.
     IndexFilling,
+}
+
+impl RecordKey {
+    /// The key of the event at a place.
+    pub fn of_event(merchant: &MerchantId, place: &EventPlace) -> Self {
+        match &place.subject {
+            Subject::License(license) if place.under_license => {
+                Self::Event(merchant.clone(), license.clone(), place.event.clone())
+            }
+            subject => Self::OtherEvent(merchant.clone(), subject.clone(), place.event.clone()),
+        }
+    }
 }
 
 /// A counter that many commits add to.
@@ -641,6 +690,12 @@ impl Record {
             | Self::StatusFlip(_)
             | Self::Job(_)
             | Self::Event(_)
+            | Self::Unsealed(_)
+            | Self::SealerLease(_)
+            | Self::ChainBlock(_)
+            | Self::ChainHead(_)
+            | Self::SealedEvent(_)
+            | Self::Adoption(_)
             | Self::Restore(_)
             | Self::Erasure(_)
             | Self::KeyRing(_)
@@ -653,9 +708,15 @@ impl Record {
             | Self::WaitingUsage(_)
             | Self::UsageOutbox(_)
             | Self::UsageSum(_)
+            | Self::QuotaAccount(_)
+            | Self::Webhook(_)
+            | Self::WebhookProgress(_)
+            | Self::WebhookReplay(_)
+            | Self::Delivery(_)
+            | Self::EndsTold(_)
+            | Self::CertificateTold(_)
             | Self::SearchTerm(_)
-            | Self::IndexFilling(_)
-            | Self::QuotaAccount(_) => None,
+            | Self::IndexFilling(_) => None,
         }
     }
 }
@@ -702,9 +763,13 @@ records! {
     StatusList(StatusList) = |it| RecordKey::StatusList(it.merchant.clone(), it.number);
     StatusFlip(StatusFlip) = |it| RecordKey::StatusFlip(it.merchant.clone(), it.slot);
     Job(Job) = |it| it.key();
-    Event(AuditEvent) = |it| {
-        RecordKey::Event(it.merchant.clone(), it.license.clone(), it.id.clone())
-    };
+    Event(AuditEvent) = |it| RecordKey::of_event(&it.merchant, &it.place());
+    Unsealed(Unsealed) = |it| RecordKey::Unsealed(it.merchant.clone(), it.place.event.clone());
+    SealerLease(SealerLease) = |_it| RecordKey::SealerLease;
+    ChainBlock(ChainBlock) = |it| RecordKey::ChainBlock(it.merchant.clone(), it.last_seq());
+    ChainHead(ChainHead) = |it| RecordKey::ChainHead(it.merchant.clone());
+    SealedEvent(SealedEvent) = |it| RecordKey::SealedEvent(it.merchant.clone(), it.event.clone());
+    Adoption(Adoption) = |it| RecordKey::Adoption(it.merchant.clone());
     Replay(Replay) = |it| RecordKey::Replay(it.merchant.clone(), it.channel.clone(), it.digest);
     Idempotency(Idempotency) = |it| RecordKey::Idempotency(it.merchant.clone(), it.key_digest);
     KeptAnswer(KeptAnswer) = |it| RecordKey::KeptAnswer(it.owner.clone(), it.key_digest);
@@ -752,6 +817,21 @@ records! {
     Reservation(Reservation) = |it| {
         RecordKey::Reservation(it.merchant.clone(), it.license.clone(), it.id.clone())
     };
+    Webhook(Webhook) = |it| RecordKey::Webhook(it.merchant.clone(), it.id.clone());
+    WebhookProgress(WebhookProgress) = |it| {
+        RecordKey::WebhookProgress(it.merchant.clone(), it.webhook.clone())
+    };
+    WebhookReplay(WebhookReplay) = |it| {
+        RecordKey::WebhookReplay(it.merchant.clone(), it.webhook.clone())
+    };
+    Delivery(Delivery) = |it| RecordKey::Delivery {
+        merchant: it.merchant.clone(),
+        webhook: it.webhook.clone(),
+        ended: it.has_ended(),
+        id: it.id.clone(),
+    };
+    EndsTold(EndsTold) = |it| RecordKey::EndsTold(it.merchant.clone(), it.days);
+    CertificateTold(CertificateTold) = |it| RecordKey::CertificateTold(it.merchant.clone());
     SearchTerm(SearchTerm) = |it| RecordKey::SearchTerm(it.clone());
     IndexFilling(IndexFilling) = |_it| RecordKey::IndexFilling;
 }

@@ -13,8 +13,6 @@ use crate::domain::{
     LicenseId, Marketplace, MerchantId, Purchase, TermField, authorization_code, folded, term_value,
 };
 
-/// Longest text that is searched for, in bytes: a license key, wrapped.
-pub const QUERY_BYTES_MAX: usize = 16 * 1024;
 /// Terms that are read for one query. A text that more of them begin with means nearly anything: then the licenses are
 /// looked at, from the newest on.
 const QUERY_TERMS_MAX: usize = 10_000;

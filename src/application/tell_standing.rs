@@ -32,7 +32,7 @@ fn event_in(change: &mut Change) -> Option<&mut AuditEvent> {
 }
 
 fn tell(event: &mut AuditEvent, license: &License, replaced: u64) {
-    if event.license == license.id {
+    if event.license() == Some(&license.id) {
         let standing = LicenseStanding::of(license, replaced).to_string();
         event.detail.insert(STANDING_DETAIL.to_owned(), standing);
     }

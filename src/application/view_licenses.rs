@@ -7,9 +7,12 @@ use super::hide_code::order_id_shown;
 use super::ports::{Listing, Versioned, find, list};
 use super::record::{Instance, PendingLicense, RecordKey};
 use crate::domain::{
-    AuditEvent, Env, InstanceId, Instant, License, LicenseId, LicenseState, Marketplace, MerchantId, OrderId,
-    OrderLineKey, Origin, Purchase, PurchaseState, Refusal, TermField,
+    AuditEvent, Env, EventId, InstanceId, Instant, License, LicenseId, LicenseState, Marketplace, MerchantId,
+    OrderId, OrderLineKey, Origin, Purchase, PurchaseState, Refusal, TermField,
 };
+
+/// Most events that are listed at once.
+const EVENTS_LISTED_MAX: usize = 1_000;
 
 /// A license, or the purchase that waits to become one.
 #[derive(Debug, Clone)]
@@ -68,7 +71,7 @@ pub struct LicenseFilter {
     pub ends_after: Option<Instant>,
     /// What somebody types or pastes: the beginning of an order, instance, customer, label or machine name, a license
     /// key's last 8 characters, a whole license key, claim code or authorization code, also a superseded one, or a license
-    /// id. At most [`super::QUERY_BYTES_MAX`] bytes.
+    /// id. Whoever asks bounds it.
     pub q: Option<String>,
     /// The license of `q`, where that is a license key that was verified: also one from before there was an index.
     pub q_names: Option<LicenseId>,
@@ -263,8 +266,39 @@ impl App {
         license: &LicenseId,
     ) -> Result<Vec<AuditEvent>, UseCaseError> {
         let listing = Listing::Events(merchant.clone(), license.clone());
-        Ok(list(self.store.as_ref(), &listing, 1_000).await?.into_iter().map(|event| event.value).collect())
+        let mut others = self.other_events_about(merchant, license).await?;
+        let events: Vec<Versioned<AuditEvent>> =
+            list(self.store.as_ref(), &listing, EVENTS_LISTED_MAX).await?;
+        let events = events.into_iter().map(|event| event.value).collect();
+        Ok(in_order(events, &mut others, None))
     }
+
+    /// Its events that lie by themselves ([`AuditEvent::lies_under`]), oldest first.
+    pub(super) async fn other_events_about(
+        &self,
+        merchant: &MerchantId,
+        license: &LicenseId,
+    ) -> Result<Vec<AuditEvent>, UseCaseError> {
+        let (merchant, subject) = (merchant.clone(), license.clone().into());
+        let listing = Listing::OtherEvents { merchant, subject, after: None };
+        let events: Vec<Versioned<AuditEvent>> =
+            list(self.store.as_ref(), &listing, EVENTS_LISTED_MAX).await?;
+        Ok(events.into_iter().map(|event| event.value).collect())
+    }
+}
+
+/// Puts events that lie by themselves between those of a page, as they happened: those up to its last, or all.
+pub(super) fn in_order(
+    mut page: Vec<AuditEvent>,
+    others: &mut Vec<AuditEvent>,
+    up_to: Option<&EventId>,
+) -> Vec<AuditEvent> {
+    let end = up_to.map_or(others.len(), |last| others.partition_point(|event| event.id <= *last));
+    if end > 0 {
+        page.extend(others.drain(..end));
+        page.sort_by(|one, other| one.id.cmp(&other.id));
+    }
+    page
 }
 
 /// The ids under which a marketplace knows a license.

@@ -103,6 +103,17 @@ impl Api {
         self.send(Method::PUT, path, Some(body), &[])
     }
 
+    /// Changes what the body names of something; `revision` is the one that it must have.
+    pub fn patch(&self, path: &str, body: &Value, revision: Option<u64>) -> Result<Value, Failure> {
+        let etag = revision.map(|revision| format!("\"{revision}\""));
+        self.send(Method::PATCH, path, Some(body), &[("If-Match", etag.as_deref())])
+    }
+
+    /// Deletes something.
+    pub fn delete(&self, path: &str) -> Result<Value, Failure> {
+        self.send(Method::DELETE, path, None, &[])
+    }
+
     /// Changes something, once.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.post_as(path, body, None)

@@ -140,6 +140,8 @@ id!(/// What the marketplace calls an application for a license.
     RequestId, "1 to 128 visible ASCII characters", is_foreign);
 id!(/// Who bought; opaque.
     CustomerId, "1 to 128 visible ASCII characters", is_foreign);
+id!(/// What an event is about, within its sort.
+    SubjectId, "1 to 128 visible ASCII characters", is_foreign);
 own_id!(/// A license; never reused.
     LicenseId, "lic_");
 own_id!(/// A license on a machine; never reused.
@@ -166,6 +168,12 @@ own_id!(/// A record of usage; its order is that of recording.
     UsageId, "usg_");
 own_id!(/// Quota kept back for work that may fail.
     ReservationId, "rsv_");
+own_id!(/// An endpoint to which events are sent.
+    WebhookId, "whk_");
+own_id!(/// A secret of an endpoint.
+    WebhookSecretId, "wsk_");
+own_id!(/// One event on its way to one endpoint.
+    DeliveryId, "dlv_");
 id!(/// A quota package of a license: stable over renewals and changes, never reused, also when the package moves.
 PackageId, "`pkg_`, 22 letters or digits, `_` and a number", |text| {
     let parts = text.strip_prefix("pkg_").and_then(|rest| rest.split_once('_'));
@@ -177,6 +185,14 @@ PackageId, "`pkg_`, 22 letters or digits, `_` and a number", |text| {
 });
 id!(/// What a record of usage is called towards the marketplace (`metering_sn`): the same for ever.
 MeteringSn, "1 to 64 visible ASCII characters", |text| is_foreign(text) && text.len() <= METERING_SN_BYTES_MAX);
+
+impl SubjectId {
+    /// Of an id or digest: visible ASCII, and no longer than this is.
+    pub(super) fn of(id: &str) -> Self {
+        debug_assert!(is_foreign(id), "{id:?} names a subject");
+        Self(id.to_owned())
+    }
+}
 
 impl UsageId {
     /// The name towards the marketplace of a record that its merchant did not name.

@@ -158,7 +158,38 @@ impl LicensePast {
             | EventKind::ActivationCreated
             | EventKind::ActivationReleased
             | EventKind::LedgerRefused
-            | EventKind::ActivationConflict => {}
+            | EventKind::ActivationConflict
+            | EventKind::OrderRetried
+            | EventKind::OrderFetched
+            | EventKind::CatalogCreated
+            | EventKind::CatalogChanged
+            | EventKind::CatalogRemoved
+            | EventKind::CatalogApplied
+            | EventKind::ApiTokenCreated
+            | EventKind::ApiTokenRevoked
+            | EventKind::KeyStaged
+            | EventKind::KeyRotated
+            | EventKind::KeyRetired
+            | EventKind::KeyRevoked
+            | EventKind::KeySetPublished
+            | EventKind::CustomerErased
+            | EventKind::StoreRestored
+            | EventKind::AuditAdopted
+            | EventKind::LicenseExpiring
+            | EventKind::LicenseExpired
+            | EventKind::ActivationRenewed
+            | EventKind::CallbackRejected
+            | EventKind::ChannelDialTestFailed
+            | EventKind::ChannelSilent
+            | EventKind::CertificateExpiring
+            | EventKind::WebhookCreated
+            | EventKind::WebhookChanged
+            | EventKind::WebhookDeleted
+            | EventKind::WebhookEnabled
+            | EventKind::WebhookDisabled
+            | EventKind::WebhookSecretRotated
+            | EventKind::WebhookReplayed
+            | EventKind::WebhookTested => {}
         }
     }
 
@@ -250,7 +281,38 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::ActivationCreated
         | EventKind::ActivationReleased
         | EventKind::LedgerRefused
-        | EventKind::ActivationConflict => false,
+        | EventKind::ActivationConflict
+        | EventKind::OrderRetried
+        | EventKind::OrderFetched
+        | EventKind::CatalogCreated
+        | EventKind::CatalogChanged
+        | EventKind::CatalogRemoved
+        | EventKind::CatalogApplied
+        | EventKind::ApiTokenCreated
+        | EventKind::ApiTokenRevoked
+        | EventKind::KeyStaged
+        | EventKind::KeyRotated
+        | EventKind::KeyRetired
+        | EventKind::KeyRevoked
+        | EventKind::KeySetPublished
+        | EventKind::CustomerErased
+        | EventKind::StoreRestored
+        | EventKind::AuditAdopted
+        | EventKind::LicenseExpiring
+        | EventKind::LicenseExpired
+        | EventKind::ActivationRenewed
+        | EventKind::CallbackRejected
+        | EventKind::ChannelDialTestFailed
+        | EventKind::ChannelSilent
+        | EventKind::CertificateExpiring
+        | EventKind::WebhookCreated
+        | EventKind::WebhookChanged
+        | EventKind::WebhookDeleted
+        | EventKind::WebhookEnabled
+        | EventKind::WebhookDisabled
+        | EventKind::WebhookSecretRotated
+        | EventKind::WebhookReplayed
+        | EventKind::WebhookTested => false,
     }
 }
 
@@ -283,7 +345,7 @@ mod tests {
         AuditEvent {
             id: EventId::from_uuid(u128::try_from(day).expect("from 0")),
             merchant: MerchantId::parse("acme").expect("valid"),
-            license: LicenseId::from_uuid(1),
+            subject: LicenseId::from_uuid(1).into(),
             at: at(day),
             actor,
             kind,

@@ -7,6 +7,7 @@ mod activation;
 mod amount;
 mod api_token;
 mod app_info;
+mod audit_chain;
 mod audit_event;
 mod authorization_code;
 mod call_cause;
@@ -15,7 +16,9 @@ mod channel_call;
 mod channel_notice;
 mod channel_standing;
 mod claim_code;
+mod delivery;
 mod device;
+mod ends_told;
 mod erasure;
 mod failing_work;
 mod handed_over;
@@ -52,12 +55,18 @@ mod usage_record;
 mod usage_rules;
 mod usage_sum;
 mod validity;
+mod webhook;
+mod webhook_event;
 
 pub use activation::{Activation, ActivationState, EndCause, GENERATION_FIRST, Lease, RenewalDecision};
 pub use amount::{AMOUNT_UNITS_MAX, Amount, AmountError, TEN_THOUSANDTHS_PER_UNIT};
 pub use api_token::{ApiToken, Scope, TokenDigest, TokenOwner};
 pub use app_info::{AppInfo, FRONT_END_URL_CHARS_MAX, MEMO_CHARS_MAX};
-pub use audit_event::{Actor, AuditEvent, EventKind};
+pub use audit_chain::{
+    Adoption, AuditDigest, BLOCK_ENTRIES_MAX, ChainBlock, ChainEntry, ChainHead, EventPlace, SealedEvent,
+    SealerLease, UNREADABLE, Unsealed,
+};
+pub use audit_event::{Actor, AuditEvent, EventKind, Subject, SubjectKind};
 pub use authorization_code::{AuthorizationCode, AuthorizationCodeState, CodeGrant, authorization_code};
 pub use call_cause::{CallCause, OnTheWay, OurFault, ParameterPlace, is_beijing_time};
 pub use channel::{
@@ -69,10 +78,14 @@ pub use channel_call::{
 pub use channel_notice::{ChannelNotice, NOTICES_MAX, NoticeKind};
 pub use channel_standing::{ActivityStanding, ChannelStanding, SILENCE};
 pub use claim_code::{CLAIM_CODE_BITS, ClaimCode, ClaimCodeError, ClaimDigest};
+pub use delivery::{
+    Attempt, DELIVERIES_KEPT_MAX, DELIVERIES_PENDING_MAX, Delivery, DeliveryState, EXCERPT_CHARS_MAX, excerpt,
+};
 pub use device::{
     Device, HashStart, Merged, RECENT_ENTRIES_MAX, SHARE_RETURN_HOURS, SHARES_MAX, Share, ShareUse,
     USABLE_SHARES_MAX,
 };
+pub use ends_told::{CertificateTold, EndsTold};
 pub use erasure::{CustomerDigest, Erasure};
 pub use failing_work::{FailingWork, WorkFault};
 pub use handed_over::{Application, HandedOver, HandedOverKey};
@@ -139,3 +152,10 @@ pub use usage_record::{
 pub use usage_rules::{PackageKind, UsageBilling, UsagePush, UsageRules};
 pub use usage_sum::{InstanceUsage, UsageSum, UsedFor};
 pub use validity::{Instant, Phase, Validity, whole_seconds};
+pub use webhook::{
+    ATTEMPTS_PER_MINUTE_MAX, DISABLED_AFTER, DisableCause, EXPIRING_DAYS_AHEAD_MAX, EXPIRING_DAYS_DEFAULT,
+    EXPIRING_DAYS_MAX, KeptSecret, REPLAY_EVENTS_MAX, REPLAYS_MAX, ReplaySpan, WEBHOOK_DESCRIPTION_CHARS_MAX,
+    WEBHOOK_SECRETS_MAX, WEBHOOK_URL_BYTES_MAX, WEBHOOKS_MAX, Webhook, WebhookDisabled, WebhookProgress,
+    WebhookReplay, WebhookSecret,
+};
+pub use webhook_event::WebhookEvent;

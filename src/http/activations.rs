@@ -161,7 +161,7 @@ pub async fn activate(State(state): State<HttpState>, headers: HeaderMap, body: 
     post, path = "/v1/activations/{id}/renew",
     params(("id" = ActivationIdForm, Path)),
     request_body = RenewRequest,
-    responses((status = 200, body = ActivatedAnswer), (status = 403), (status = 409)),
+    responses((status = 200, body = ActivatedAnswer), (status = 403), (status = 404), (status = 409)),
     security(("license" = []), ()),
 )]
 pub async fn renew(

@@ -48,14 +48,24 @@ pub fn idempotency(
     if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
         return Err(ApiError::invalid("", "Idempotency-Key has 1 to 255 characters"));
     }
+    Ok(Some(identity(token, key, (method, uri.path()), body)))
+}
+
+/// The identity of a request with this key of its caller.
+pub fn identity(
+    token: &ApiToken,
+    key: &[u8],
+    (method, path): (&Method, &str),
+    body: &[u8],
+) -> IdempotencyIdentity {
     let owner = match &token.owner {
         TokenOwner::Merchant(merchant) => merchant.as_str(),
         TokenOwner::Server => "",
     };
-    Ok(Some(IdempotencyIdentity {
+    IdempotencyIdentity {
         key_digest: digest(&[owner.as_bytes(), key]),
-        request_digest: digest(&[method.as_str().as_bytes(), uri.path().as_bytes(), body]),
-    }))
+        request_digest: digest(&[method.as_str().as_bytes(), path.as_bytes(), body]),
+    }
 }
 
 /// The same for the whole answer, which is the caller's own and differs with the query.

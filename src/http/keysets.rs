@@ -29,7 +29,7 @@ const STORE_TIME: Duration = Duration::from_secs(1);
 #[utoipa::path(
     get, path = "/v1/keysets/{merchant}/jwks.json",
     params(("merchant" = SlugForm, Path)),
-    responses((status = 200, body = JwkSetForm, content_type = "application/jwk-set+json")),
+    responses((status = 200, body = JwkSetForm, content_type = "application/jwk-set+json"), (status = 404)),
 )]
 pub async fn jwks(State(state): State<HttpState>, PathOf(merchant): PathOf<String>) -> Reply {
     let id = MerchantId::parse(&merchant).map_err(|_| no_key_set())?;
@@ -62,7 +62,7 @@ pub async fn key_set_of_issuer(State(state): State<HttpState>, uri: Uri, headers
 #[utoipa::path(
     get, path = "/v1/keysets/{merchant}",
     params(("merchant" = SlugForm, Path), IfNoneMatch),
-    responses((status = 200, body = TokenForm, content_type = "application/license-keyset+jwt", headers(("ETag" = String))), (status = 304)),
+    responses((status = 200, body = TokenForm, content_type = "application/license-keyset+jwt", headers(("ETag" = String))), (status = 304), (status = 404)),
 )]
 pub async fn key_set(
     State(state): State<HttpState>,

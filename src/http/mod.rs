@@ -15,6 +15,8 @@ mod claims;
 mod client_address;
 mod conditional;
 mod consequence_wording;
+mod console;
+mod docs;
 mod error;
 mod explain_budget;
 mod explanation_wording;
@@ -55,6 +57,7 @@ mod wording;
 
 pub use access::{token_digest, token_text};
 pub use client_address::{ClientAddress, client_address};
+pub use console::{Page as ConsolePage, console_pages};
 pub use rates::RateRules;
 pub use router::router;
 pub use server::{serve, serve_as};

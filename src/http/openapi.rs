@@ -9,6 +9,7 @@
 //! - What is read refuses unknown members (`deny_unknown_fields`); what is written has none beyond the described ones.
 //! - In answers `Option<T>` is written as null, and so it is always there. A member with `skip_serializing_if` is never
 //!   null: `#[schema(nullable = false)]`.
+//! - `x-never` names statuses that would follow from what an operation takes and that it never answers.
 //! - Text that is more than text has its form: [`forms`]. Parameters that many take: [`parameters`].
 //!
 //! The addresses of marketplaces, and pages for people, are no part of it: the former are dictated by the marketplaces,
@@ -23,6 +24,7 @@ use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use utoipa::OpenApi;
 
@@ -139,12 +141,16 @@ struct Document {
 }
 
 static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
-    let described = serde_json::to_value(Described::openapi()).expect("the description is JSON");
-    let text = serde_json::to_string_pretty(&finish::finished(described)).expect("the description is JSON");
+    let text = serde_json::to_string_pretty(&document()).expect("the description is JSON");
     let tag = hex(&Sha256::digest(text.as_bytes())[..16]);
     let etag = HeaderValue::from_str(&format!("\"{tag}\"")).expect("hex fits into a header");
     Document { text, etag }
 });
+
+/// The document.
+pub fn document() -> Value {
+    finish::finished(serde_json::to_value(Described::openapi()).expect("the description is JSON"))
+}
 
 /// `GET /openapi.json`
 pub async fn show(headers: HeaderMap) -> Reply {

@@ -123,6 +123,24 @@ impl HttpState {
         Ok(holder)
     }
 
+    /// The license of a license key or certificate whose signature fits, if it is this merchant's. For its merchant, who
+    /// looks for it: nothing is opened by it.
+    pub(super) fn license_of_key(&self, merchant: &MerchantId, text: &str) -> Option<LicenseId> {
+        if !text.contains('.') {
+            return None;
+        }
+        let of = |known: &MerchantKeys, license: &str| {
+            LicenseId::parse(license).ok().filter(|_| known.merchant.id == *merchant)
+        };
+        match self.verified::<LicenseClaims>(text) {
+            Ok(verified) => of(&verified.known, &verified.token.into_claims().sub),
+            Err(_) => {
+                let verified = self.verified::<ActivationClaims>(text).ok()?;
+                of(&verified.known, &verified.token.into_claims().sub)
+            }
+        }
+    }
+
     /// The holder of a certificate.
     pub(super) async fn certificate_holder(&self, text: &str) -> Result<CertificateHolder, ApiError> {
         let Verified { known, token, is_withdrawn } = self.verified::<ActivationClaims>(text)?;

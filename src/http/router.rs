@@ -15,8 +15,8 @@ use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::tags::tags;
 use super::{
-    activations, air_gap, backup, claims, health, keysets, marketplace, merchant, metrics, moving, openapi,
-    portal, sessions, sign_in, status_lists, usage, validate,
+    activations, air_gap, backup, claims, console, docs, health, keysets, marketplace, merchant, metrics,
+    moving, openapi, portal, sessions, sign_in, status_lists, usage, validate,
 };
 
 /// All of the service.
@@ -29,7 +29,10 @@ pub fn router(state: HttpState) -> Router {
         )
         .merge(within(limits.apply_body_bytes, api(&state, apply_files())))
         .merge(within(merchant::usage::BODY_BYTES_MAX, api(&state, usage_records())))
-        .merge(within(limits.body_bytes, console().layer(from_fn(sessions::remember_wanted))))
+        .merge(within(
+            limits.body_bytes,
+            signing_in().merge(console::routes()).layer(from_fn(sessions::remember_wanted)),
+        ))
         .merge(within(limits.body_bytes, api(&state, everything_else())))
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
@@ -71,7 +74,7 @@ fn usage_records() -> Router<HttpState> {
 }
 
 /// For people of merchants, behind a session.
-fn console() -> Router<HttpState> {
+fn signing_in() -> Router<HttpState> {
     Router::new()
         .route("/console/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/console/sign-out", post(sign_in::sign_out))
@@ -140,6 +143,19 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/orders/{order}/retry", post(merchant::orders::retry))
         .route("/v1/merchant/outbox", get(merchant::outbox::list))
         .route("/v1/merchant/outbox/{id}/retry", post(merchant::outbox::retry))
+        .route("/v1/merchant/webhooks", get(merchant::webhooks::list).post(merchant::webhooks::create))
+        .route(
+            "/v1/merchant/webhooks/{id}",
+            get(merchant::webhooks::show)
+                .patch(merchant::webhooks::change)
+                .delete(merchant::webhooks::delete),
+        )
+        .route("/v1/merchant/webhooks/{id}/test", post(merchant::webhooks::test))
+        .route("/v1/merchant/webhooks/{id}/enable", post(merchant::webhooks::enable))
+        .route("/v1/merchant/webhooks/{id}/disable", post(merchant::webhooks::disable))
+        .route("/v1/merchant/webhooks/{id}/secrets", post(merchant::webhooks::rotate))
+        .route("/v1/merchant/webhooks/{id}/deliveries", get(merchant::webhooks::deliveries))
+        .route("/v1/merchant/webhooks/{id}/replay", post(merchant::webhooks::replay))
         .route("/v1/merchant/api-tokens", get(merchant::api_tokens::list).post(merchant::api_tokens::create))
         .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
         .route("/v1/merchant/channels/{id}/check", post(merchant::channel_check::check))
@@ -165,6 +181,8 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/server/move/resume", post(moving::resume))
         .route("/v1/server/move/leave", post(moving::leave))
         // The API, described
+        .route("/docs", get(docs::show))
+        .route("/docs/script.js", get(docs::script))
         .route("/openapi.json", get(openapi::show))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))

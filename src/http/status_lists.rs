@@ -20,9 +20,9 @@ const MAX_AGE_SECS: u32 = 60;
 
 /// A signed status list.
 #[utoipa::path(
-    get, path = "/v1/status-lists/{merchant}/{n}",
-    params(("merchant" = SlugForm, Path), ("n" = ListNumberForm, Path), IfNoneMatch),
-    responses((status = 200, body = TokenForm, content_type = "application/statuslist+jwt", headers(("ETag" = String))), (status = 304)),
+    get, path = "/v1/status-lists/{merchant}/{number}",
+    params(("merchant" = SlugForm, Path), ("number" = ListNumberForm, Path), IfNoneMatch),
+    responses((status = 200, body = TokenForm, content_type = "application/statuslist+jwt", headers(("ETag" = String))), (status = 304), (status = 404)),
 )]
 pub async fn show(
     State(state): State<HttpState>,

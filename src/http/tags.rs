@@ -25,7 +25,7 @@ pub async fn tags(request: Request, next: Next) -> Reply {
     let headers = request.headers().clone();
     let response = next.run(request).await;
     let content_type = response.headers().get(header::CONTENT_TYPE);
-    let is_json = content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+    let is_json = content_type.is_some_and(|value| value.as_bytes() == b"application/json");
     if response.status() != StatusCode::OK || !is_json {
         return Ok(response);
     }

@@ -52,6 +52,7 @@ struct VerdictAnswer {
     request_body = ValidateRequest,
     responses((status = 200, body = VerdictAnswer)),
     security(("license" = []), ()),
+    extensions(("x-never" = json!([401]))),
 )]
 pub async fn validate(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
     let request: ValidateRequest = body::parse(&body)?;

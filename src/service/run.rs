@@ -24,6 +24,7 @@ use crate::http::{
 };
 use crate::randomness::SystemRandomness;
 use crate::store::{DatabaseAddress, Repository, StoreError, StoreState};
+use crate::webhooks::SendRules;
 use crate::workers::Workers;
 
 /// Longest file that holds the address of a database, in bytes.
@@ -242,6 +243,10 @@ async fn open_both(settings: &Settings, create: Create, public_url: String) -> R
         retention: settings.retention(),
         clock: Arc::new(SystemClock),
         secrets: Arc::new(ServerSecrets(SecretResolver::of_process())),
+        webhooks: SendRules {
+            allowed: settings.webhook_allow_networks.clone(),
+            allow_http: settings.webhook_allow_http,
+        },
     };
     Ok(open(options).await?)
 }

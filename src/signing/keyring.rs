@@ -6,16 +6,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use license_token::claims::Claims;
-use license_token::{LicenseClaims, Role, UnverifiedToken};
+use license_token::{LicenseClaims, Role, SigningKey, UnverifiedToken};
 
+use super::audit_head::AuditHead;
 use super::claim_key::ClaimKey;
 use super::claims;
 use super::key_file::{KeyFileError, make_folder};
 use super::merchant_keys::MerchantKeys;
+use super::vault::Vault;
 use crate::application::ports::{CertificateOrder, LicenseKeyOrder, Signer, SigningError};
 use crate::domain::{
-    ClaimCode, ClaimDigest, Commitment, KeyRing, LicenseId, Merchant, MerchantId, ProductId, StatusList,
-    StatusListNumber, StatusSlot,
+    ChainHead, ClaimCode, ClaimDigest, Commitment, KeyRing, LicenseId, Merchant, MerchantId, ProductId,
+    StatusList, StatusListNumber, StatusSlot,
 };
 
 /// Makes 32 unpredictable bytes.
@@ -120,6 +122,11 @@ impl Keyring {
         Ok(sets.any(|set| token.verify::<LicenseClaims>(set).is_ok()))
     }
 
+    /// The vault of the same folder.
+    pub fn vault(&self) -> Vault {
+        Vault::of(&self.settings.folder, Arc::clone(&self.settings.randomness))
+    }
+
     pub(super) fn folder_of(&self, merchant: &MerchantId) -> PathBuf {
         self.settings.folder.join(merchant.as_str())
     }
@@ -196,6 +203,15 @@ impl Keyring {
     }
 
     fn sign<C: Claims>(&self, merchant: &Merchant, role: Role, claims: &C) -> Result<String, SigningError> {
+        self.with_key(merchant, role, |key| key.sign(claims).map_err(|error| SigningError(error.to_string())))
+    }
+
+    fn with_key<T>(
+        &self,
+        merchant: &Merchant,
+        role: Role,
+        sign: impl FnOnce(&SigningKey) -> Result<T, SigningError>,
+    ) -> Result<T, SigningError> {
         let keys = self.keys(merchant)?;
         let key = keys.signing(role).ok_or_else(|| {
             let path = keys.lacking().map_or(String::new(), |path| path.display().to_string());
@@ -204,7 +220,7 @@ impl Keyring {
                 role.as_str()
             ))
         })?;
-        key.sign(claims).map_err(|error| SigningError(error.to_string()))
+        sign(key)
     }
 }
 
@@ -244,6 +260,18 @@ impl Signer for Keyring {
     fn status_list(&self, merchant: &Merchant, list: &StatusList) -> Result<String, SigningError> {
         let uri = self.status_list_uri(&merchant.id, list.number);
         self.sign(merchant, Role::Status, &claims::status_list(merchant, list, uri)?)
+    }
+
+    fn audit_head(&self, merchant: &Merchant, head: &ChainHead) -> Result<String, SigningError> {
+        let failed = |error: &dyn std::fmt::Display| SigningError(error.to_string());
+        let head = AuditHead {
+            issuer: merchant.issuer.clone(),
+            merchant: merchant.id.to_string(),
+            issued_at: head.sealed_at.timestamp(),
+            seq: i64::try_from(head.seq).map_err(|error| failed(&error))?,
+            link: head.link,
+        };
+        self.with_key(merchant, Role::Status, |key| head.sign(key).map_err(|error| failed(&error)))
     }
 
     fn status_list_uri(&self, merchant: &MerchantId, number: StatusListNumber) -> String {

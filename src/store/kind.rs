@@ -48,6 +48,9 @@ pub enum Kind {
     Supplement,
     /// An audit event.
     Event,
+    /// The chain over a merchant's events: what waits for it, its blocks and heads; and events that earlier programs, which list
+    /// those of a license, do not read.
+    Audit,
     /// A look-up key, written with its owner.
     Index,
     /// Catalog: product, spec, channel, API token.
@@ -64,16 +67,19 @@ pub enum Kind {
     Notice,
     /// Usage: records, their queue, their sums.
     Usage,
+    /// Where events are sent: endpoints, deliveries, of which ends merchants were told.
+    Webhook,
     /// Who is signed in, links that sign in, when tokens were last used, and answers kept for repeated requests.
     Access,
 }
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::Access,
         Self::Activation,
         Self::AppInfo,
+        Self::Audit,
         Self::Call,
         Self::Catalog,
         Self::ClaimCode,
@@ -101,6 +107,7 @@ impl Kind {
         Self::Standing,
         Self::Supplement,
         Self::Usage,
+        Self::Webhook,
     ];
 
     /// The kinds whose keys are digests, scattered without an order.
@@ -130,6 +137,7 @@ impl Kind {
             Self::LaneJob => *b"jln",
             Self::Supplement => *b"sup",
             Self::Event => *b"evt",
+            Self::Audit => *b"aud",
             Self::Index => *b"ix_",
             Self::Catalog => *b"cat",
             Self::Kit => *b"kit",
@@ -138,6 +146,7 @@ impl Kind {
             Self::Standing => *b"std",
             Self::Notice => *b"ntc",
             Self::Usage => *b"usg",
+            Self::Webhook => *b"whk",
             Self::Access => *b"acc",
         }
     }

@@ -249,6 +249,7 @@ impl State {
             | Kind::LaneJob
             | Kind::Supplement
             | Kind::Event
+            | Kind::Audit
             | Kind::Index
             | Kind::Catalog
             | Kind::Kit
@@ -257,6 +258,7 @@ impl State {
             | Kind::Standing
             | Kind::Notice
             | Kind::Usage
+            | Kind::Webhook
             | Kind::Access => {}
         }
         self.position.revision = after.revision;

@@ -52,7 +52,7 @@ fn the_same_machine_keeps_its_place_and_the_same_request_its_certificate() {
 }
 
 #[test]
-fn a_claim_code_activates_and_so_does_the_authorization_header() {
+pub fn a_claim_code_activates_and_so_does_the_authorization_header() {
     let harness = Harness::start();
     let license = issue(&harness, "cad-year");
     let code = license.text_at("/claim_code");
@@ -93,7 +93,7 @@ fn a_fingerprint_of_the_marketplace_is_one_machine() {
 }
 
 #[test]
-fn a_renewal_moves_on_and_repeats_and_notices_a_clone() {
+pub fn a_renewal_moves_on_and_repeats_and_notices_a_clone() {
     let harness = Harness::start();
     let key = issue(&harness, "cad-year").text_at("/license_key");
     let api = harness.anonymous();
@@ -115,7 +115,7 @@ fn a_renewal_moves_on_and_repeats_and_notices_a_clone() {
 }
 
 #[test]
-fn a_renewal_by_license_key_needs_the_machine() {
+pub fn a_renewal_by_license_key_needs_the_machine() {
     let harness = Harness::start();
     let key = issue(&harness, "cad-year").text_at("/license_key");
     let made = activate(&harness.anonymous(), &key, 1, "n1").expect(201);
@@ -133,7 +133,7 @@ fn a_renewal_by_license_key_needs_the_machine() {
 }
 
 #[test]
-fn a_certificate_opens_its_own_activation_only() {
+pub fn a_certificate_opens_its_own_activation_only() {
     let harness = Harness::start();
     let key = issue(&harness, "cad-year").text_at("/license_key");
     let api = harness.anonymous();
@@ -149,7 +149,7 @@ fn a_certificate_opens_its_own_activation_only() {
 }
 
 #[test]
-fn a_place_given_back_is_free_at_once_and_twice_is_once() {
+pub fn a_place_given_back_is_free_at_once_and_twice_is_once() {
     let harness = Harness::start();
     let key = issue(&harness, "cad-month").text_at("/license_key");
     let api = harness.anonymous();

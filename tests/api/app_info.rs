@@ -30,7 +30,7 @@ fn buy(harness: &Harness, shop: &Storefront, basket: Basket) -> (String, String)
 }
 
 #[test]
-fn an_instance_is_in_progress_until_its_app_info_is_set_and_shows_it_from_then_on() {
+pub fn an_instance_is_in_progress_until_its_app_info_is_set_and_shows_it_from_then_on() {
     let harness = Harness::start();
     let waiting = acme(&harness.world.sandbox)
         .replace("protocol = \"saas-v2\"", "protocol = \"saas-v2\"\nready = \"app-info\"");

@@ -163,7 +163,7 @@ fn an_order_that_breaks_a_rule_is_pointed_at() {
 }
 
 #[test]
-fn a_license_is_suspended_resumed_reissued_and_revoked() {
+pub fn a_license_is_suspended_resumed_reissued_and_revoked() {
     let harness = Harness::start();
     let license = issue(&harness, "cad-year");
     let id = license.text_at("/id");
@@ -234,7 +234,7 @@ fn an_override_needs_a_reason_and_lifts_the_marketplaces_cause() {
 }
 
 #[test]
-fn a_lost_update_is_noticed() {
+pub fn a_lost_update_is_noticed() {
     let harness = Harness::start();
     let license = issue(&harness, "cad-year");
     let (path, etag) =
@@ -253,7 +253,7 @@ fn a_lost_update_is_noticed() {
 }
 
 #[test]
-fn the_same_request_under_an_idempotency_key_is_done_once() {
+pub fn the_same_request_under_an_idempotency_key_is_done_once() {
     let harness = Harness::start();
     let merchant = harness.merchant().with("Idempotency-Key", "order-77");
     let order = json!({ "product": "acme-cad", "spec": "cad-year" });

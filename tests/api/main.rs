@@ -11,6 +11,7 @@ mod catalog_changes;
 #[path = "../postgres/mod.rs"]
 mod cluster;
 mod command_line;
+mod console;
 #[path = "../engines/mod.rs"]
 mod engines;
 mod explanations;
@@ -23,6 +24,8 @@ mod openapi;
 mod packages;
 mod places;
 mod portal;
+#[path = "../process/mod.rs"]
+mod process;
 mod quota_race;
 mod refusals;
 mod requests;
@@ -38,4 +41,5 @@ mod usage;
 #[path = "../support/koogallery_v1.rs"]
 #[expect(dead_code, reason = "only what signs is used here")]
 mod v1;
+mod webhooks;
 mod wire;

@@ -7,7 +7,7 @@ use crate::support::people::{command, issue};
 use crate::support::{Harness, globex};
 
 #[test]
-fn a_status_list_says_what_was_revoked_and_changes_its_etag() {
+pub fn a_status_list_says_what_was_revoked_and_changes_its_etag() {
     let harness = Harness::start();
     let license = issue(&harness, "cad-year");
     let uri = license.text_at("/status/uri");

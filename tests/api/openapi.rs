@@ -1,5 +1,10 @@
 //! The API, described by itself: the document is the one that was agreed on, and describes what is served.
 
+mod described;
+mod fuzzed;
+mod table;
+mod walk;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

@@ -140,7 +140,7 @@ fn of_several_licenses_the_one_that_is_paid_per_use_takes_it_and_then_the_newest
 }
 
 #[test]
-fn of_none_it_stands_by_itself_until_it_is_moved_and_what_was_used_goes_with_it() {
+pub fn of_none_it_stands_by_itself_until_it_is_moved_and_what_was_used_goes_with_it() {
     let harness = start();
     let shop = harness.storefront();
     let (_, package) = buy(&harness, &shop, pack());

@@ -275,7 +275,7 @@ fn a_move_by_hand_counts_for_30_days_whatever_else_happened_since() {
         noise = noise.set(AuditEvent {
             id: EventId::from_uuid(((millis + number) << 80) | (0x7 << 76)),
             merchant: MerchantId::parse("acme").expect("valid"),
-            license: id.clone(),
+            subject: id.clone().into(),
             at: now,
             actor: Actor::Server,
             kind: EventKind::ActivationReleased,

@@ -123,7 +123,7 @@ fn a_rotation_is_told_before_the_new_key_signs_and_the_old_key_goes_on_to_verify
 }
 
 #[test]
-fn a_key_set_is_cacheable_and_found_by_issuer_and_no_set_is_another_merchants() {
+pub fn a_key_set_is_cacheable_and_found_by_issuer_and_no_set_is_another_merchants() {
     let harness = Harness::start();
     harness.apply(globex());
     rotate(&harness, Role::Status);
@@ -574,7 +574,7 @@ fn the_files_of_keys_remember_a_revocation_that_a_restored_store_has_lost() {
 }
 
 #[test]
-fn wrong_requests_say_the_next_step_and_change_nothing() {
+pub fn wrong_requests_say_the_next_step_and_change_nothing() {
     let harness = Harness::start();
     let operator = harness.operator();
     let rotate = |body: Value| operator.post("/v1/merchant/keys/rotate", &body);

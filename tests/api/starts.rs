@@ -226,7 +226,7 @@ fn what_the_marketplace_does_to_a_license_that_waits_holds_when_it_begins() {
 }
 
 #[test]
-fn an_acceptance_begins_a_license_once_at_the_time_that_is_said() {
+pub fn an_acceptance_begins_a_license_once_at_the_time_that_is_said() {
     let harness = start();
     let shop = harness.storefront();
     let (_, license, code) =

@@ -8,7 +8,7 @@ use crate::support::{Harness, acme, globex};
 const TOKENS: &str = "/v1/merchant/api-tokens";
 
 #[test]
-fn a_token_is_shown_once_works_and_ends_when_revoked() {
+pub fn a_token_is_shown_once_works_and_ends_when_revoked() {
     let harness = Harness::start();
     let merchant = harness.merchant();
     let made =

@@ -406,7 +406,7 @@ fn whoever_may_report_is_known_by_key_code_certificate_or_token() {
 }
 
 #[test]
-fn a_license_that_is_stopped_uses_nothing_and_goes_on_where_it_was() {
+pub fn a_license_that_is_stopped_uses_nothing_and_goes_on_where_it_was() {
     let harness = metered();
     let license = issue(&harness, "counts-on");
     let (id, api) = (license.text_at("/id"), harness.customer(&license.text_at("/license_key")));
@@ -441,7 +441,7 @@ fn an_expired_license_uses_nothing_and_what_was_left_has_expired() {
 }
 
 #[test]
-fn what_is_reserved_is_used_by_nobody_else_until_it_is_confirmed_or_given_back() {
+pub fn what_is_reserved_is_used_by_nobody_else_until_it_is_confirmed_or_given_back() {
     let harness = metered();
     let license = with_two_packages(&harness);
     let api = harness.customer(&license.text_at("/license_key"));

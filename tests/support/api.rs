@@ -1,5 +1,7 @@
 //! Calls over real HTTP, as `curl` would make them.
 
+use std::cell::RefCell;
+
 use serde_json::{Value, json};
 use ureq::http::{Method, Request, Response};
 
@@ -9,6 +11,27 @@ pub struct Api {
     agent: ureq::Agent,
     url: String,
     headers: Vec<(String, String)>,
+}
+
+/// A call and its answer.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    pub method: String,
+    /// Without its query.
+    pub path: String,
+    pub answer: Answer,
+}
+
+thread_local! {
+    /// What this thread was answered, while somebody wants to know.
+    static EXCHANGES: RefCell<Option<Vec<Exchange>>> = const { RefCell::new(None) };
+}
+
+/// All calls of this thread while `calling`.
+pub fn exchanges(calling: impl FnOnce()) -> Vec<Exchange> {
+    EXCHANGES.set(Some(Vec::new()));
+    calling();
+    EXCHANGES.take().unwrap_or_default()
 }
 
 /// What came back.
@@ -24,6 +47,13 @@ impl Api {
     pub fn new(url: &str) -> Self {
         let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().new_agent();
         Self { agent, url: url.to_owned(), headers: Vec::new() }
+    }
+
+    /// A caller that goes nowhere by itself.
+    pub fn staying(url: &str) -> Self {
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None);
+        let agent = agent.max_redirects(0).max_redirects_will_error(false).build().new_agent();
+        Self { agent, ..Self::new(url) }
     }
 
     /// The same caller with one more header.
@@ -54,7 +84,14 @@ impl Api {
     pub fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
         let mut response = self.answered(method, path, body);
         let text = response.body_mut().read_to_string().expect("answers are text");
-        Answer::of(&response, text)
+        let answer = Answer::of(&response, text);
+        EXCHANGES.with_borrow_mut(|kept| {
+            let path = path.split('?').next().unwrap_or(path).to_owned();
+            kept.iter_mut().for_each(|kept| {
+                kept.push(Exchange { method: method.to_owned(), path: path.clone(), answer: answer.clone() });
+            });
+        });
+        answer
     }
 
     fn answered(&self, method: &str, path: &str, body: &[u8]) -> Response<ureq::Body> {

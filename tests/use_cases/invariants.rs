@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use license_token::{ActivationClaims, KeySet, LicenseClaims, StatusListClaims, UnverifiedToken};
 use lictor::application::ports::Signer;
-use lictor::application::record::{Job, Task};
+use lictor::application::record::{Job, Record, Task};
+use lictor::application::{is_kept, terms_of};
 use lictor::domain::{
     Activation, ActivationState, Actor, EndCause, EventKind, Instant, License, LicenseEnd, LicenseId,
     MachineLimit, Origin, Purchase, PurchaseState, Status, StatusList, StatusSlot,
@@ -61,6 +62,7 @@ impl World {
         tokens(&mut findings, records, self.keys.ring.as_ref(), &mut seen);
         events(&mut findings, records);
         jobs(&mut findings, records);
+        search_terms(&mut findings, records);
         findings.0
     }
 }
@@ -95,6 +97,24 @@ fn purchases(findings: &mut Findings, records: &Records, seen: &mut Memory) {
     findings.must(records.pending.iter().all(|pending| records.purchase_of(&pending.id).is_some()), || {
         "something waits that nobody bought".into()
     });
+}
+
+/// The search index has the words of every record, and no others; but for the keys of a license, which stay.
+fn search_terms(findings: &mut Findings, records: &Records) {
+    let licenses = records.licenses.iter().cloned().map(Record::License);
+    let purchases = records.purchases.iter().cloned().map(Record::Purchase);
+    let activations = records.activations.iter().cloned().map(Record::Activation);
+    let all = licenses.chain(purchases).chain(activations);
+    let wanted: BTreeSet<_> = all.flat_map(|record| terms_of(&record)).collect();
+    let found: BTreeSet<_> = records.terms.iter().cloned().collect();
+    let missing: Vec<_> = wanted.difference(&found).collect();
+    findings.must(missing.is_empty(), || format!("not in the search index: {missing:?}"));
+    let stale: Vec<_> = found.difference(&wanted).filter(|term| !is_kept(term)).collect();
+    findings.must(stale.is_empty(), || format!("still in the search index: {stale:?}"));
+    for license in &records.licenses {
+        let keys = found.iter().filter(|term| is_kept(term) && term.license == license.id).count();
+        findings.must(license.issued.len() <= keys, || format!("{} is found by {keys} keys", license.id));
+    }
 }
 
 fn matches_instance(instance: &lictor::application::record::Instance, purchase: &Purchase) -> bool {
@@ -362,11 +382,15 @@ fn events(findings: &mut Findings, records: &Records) {
     let subjects: BTreeSet<_> =
         subjects.chain(records.purchases.iter().map(|purchase| &purchase.license)).collect();
     for event in &records.events {
-        findings.must(subjects.contains(&event.license), || format!("{event:?} has no subject"));
+        let Some(subject) = event.license() else { continue };
+        findings.must(subjects.contains(subject), || format!("{event:?} has no subject"));
         if let Some(activation) = event.detail.get("activation") {
-            let known = records.activations_of(&event.license).any(|known| known.id.as_str() == activation);
+            let known = records.activations_of(subject).any(|known| known.id.as_str() == activation);
             findings.must(known, || format!("{event:?} has no activation"));
         }
+        // Nobody seals here.
+        findings
+            .must(records.unsealed.contains(&event.place()), || format!("{event:?} will never be sealed"));
     }
     for purchase in &records.purchases {
         let told = |kind| count(records, &purchase.license, kind);
@@ -409,7 +433,7 @@ fn events(findings: &mut Findings, records: &Records) {
         });
         for order in &license.orders {
             let by_marketplace = records.events.iter().filter(|event| {
-                event.license == license.id
+                event.license() == Some(&license.id)
                     && matches!(event.actor, Actor::Marketplace(_))
                     && matches!(event.kind, EventKind::LicenseRenewed | EventKind::OrderPaidAfterRevocation)
                     && event.detail.get("order_id") == Some(&order.order_id)
@@ -422,7 +446,7 @@ fn events(findings: &mut Findings, records: &Records) {
 }
 
 fn count(records: &Records, license: &LicenseId, kind: EventKind) -> usize {
-    records.events.iter().filter(|event| event.license == *license && event.kind == kind).count()
+    records.events.iter().filter(|event| event.license() == Some(license) && event.kind == kind).count()
 }
 
 /// Nothing waits for ever: whatever is unsettled has a job.

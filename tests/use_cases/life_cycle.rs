@@ -59,7 +59,7 @@ async fn current_key(world: &World, license: &LicenseId) -> IssuedKey {
 
 async fn told(world: &World, license: &LicenseId, kind: EventKind) -> usize {
     let events = world.records().await.events;
-    events.iter().filter(|event| event.license == *license && event.kind == kind).count()
+    events.iter().filter(|event| event.license() == Some(license) && event.kind == kind).count()
 }
 
 async fn minted_before(world: &World) {

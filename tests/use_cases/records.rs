@@ -7,8 +7,8 @@ use lictor::application::record::{
     ClaimTarget, Instance, Job, LicensePlaces, Owned, PendingLicense, Record, RecordKey,
 };
 use lictor::domain::{
-    Activation, AuditEvent, Channel, InstanceId, License, LicenseId, Marketplace, OrderId, Purchase, Spec,
-    StatusFlip, StatusList,
+    Activation, AuditEvent, Channel, EventPlace, InstanceId, License, LicenseId, Marketplace, OrderId,
+    Purchase, SearchTerm, Spec, StatusFlip, StatusList, TermField,
 };
 use lictor::store::{Kind, RecordKey as RawKey};
 
@@ -32,6 +32,8 @@ pub struct Records {
     pub flips: Vec<StatusFlip>,
     pub jobs: Vec<Job>,
     pub events: Vec<AuditEvent>,
+    pub unsealed: Vec<EventPlace>,
+    pub terms: Vec<SearchTerm>,
     pub specs: Vec<Spec>,
     pub channels: Vec<Channel>,
 }
@@ -62,9 +64,16 @@ impl Records {
             Record::StatusFlip(it) => self.flips.push(it),
             Record::Job(it) => self.jobs.push(it),
             Record::Event(it) => self.events.push(it),
+            Record::SearchTerm(it) => self.terms.push(it),
             Record::Spec(Owned { value, .. }) => self.specs.push(value),
             Record::Channel(Owned { value, .. }) => self.channels.push(value),
-            Record::Merchant(_)
+            Record::Unsealed(it) => self.unsealed.push(it.place),
+            Record::SealerLease(_)
+            | Record::ChainBlock(_)
+            | Record::ChainHead(_)
+            | Record::SealedEvent(_)
+            | Record::Adoption(_)
+            | Record::Merchant(_)
             | Record::Mapping(_)
             | Record::Product(_)
             | Record::ApiToken(_)
@@ -74,6 +83,10 @@ impl Records {
             | Record::Replay(_)
             | Record::Idempotency(_)
             | Record::Restore(_)
+            | Record::TokenUse(_)
+            | Record::Session(_)
+            | Record::SignInLink(_)
+            | Record::IndexFilling(_)
             | Record::Calls(_)
             | Record::Standing(_)
             | Record::Notice(_)
@@ -96,7 +109,7 @@ impl Records {
         match kind {
             Kind::Purchase => Some(self.purchases.len()),
             Kind::Instance => Some(self.instances.len()),
-            Kind::Index => Some(self.pending.len()),
+            Kind::Index => Some(self.pending.len() + self.terms.len()),
             Kind::License => Some(self.licenses.len()),
             Kind::ClaimCode => Some(self.claims.len()),
             Kind::Places => Some(self.places.len()),
@@ -107,6 +120,7 @@ impl Records {
             Kind::LaneJob => Some(self.jobs.iter().filter(|job| job.lane.is_some()).count()),
             Kind::Event => Some(self.events.len()),
             Kind::AuthorizationCode
+            | Kind::Access
             | Kind::HandedOver
             | Kind::AppInfo
             | Kind::Nonce
@@ -119,6 +133,7 @@ impl Records {
             | Kind::Call
             | Kind::Standing
             | Kind::Supplement
+            | Kind::Audit
             | Kind::Notice => None,
             Kind::Escrow | Kind::Reservation | Kind::Usage => Some(0),
         }
@@ -173,7 +188,14 @@ fn listings(raw: &[RawKey]) -> Vec<Listing> {
         Listing::StatusLists(merchant.clone()),
         Listing::StatusFlips(merchant.clone()),
         Listing::Jobs,
+        Listing::UnsealedOf(merchant.clone()),
     ];
+    listings.extend(TermField::ALL.into_iter().map(|field| Listing::TermsLeading {
+        merchant: merchant.clone(),
+        field,
+        value: String::new(),
+        after: None,
+    }));
     for order_id in orders {
         for marketplace in [Marketplace::KooGallery, Marketplace::Generic] {
             let (merchant, order_id) = (merchant.clone(), order_id.clone());
@@ -205,11 +227,15 @@ fn single(key: &RawKey) -> Option<RecordKey> {
             let id = InstanceId::parse(&id).expect("an instance id");
             Some(RecordKey::Instance(merchant, marketplace, id))
         }
-        Kind::Index => Some(RecordKey::PendingLicense(merchant, license(&split(own).1))),
+        Kind::Index => {
+            let pending = own.strip_prefix(b"pending\0")?;
+            Some(RecordKey::PendingLicense(merchant, license(&text(pending))))
+        }
         Kind::License => Some(RecordKey::License(merchant, license(&text(own)))),
         Kind::ClaimCode => Some(RecordKey::ClaimCode(merchant, own.try_into().expect("a digest"))),
         Kind::Places => Some(RecordKey::Places(merchant, license(&text(own)))),
         Kind::AuthorizationCode
+        | Kind::Access
         | Kind::HandedOver
         | Kind::AppInfo
         | Kind::Purchase
@@ -226,6 +252,7 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         | Kind::LaneJob
         | Kind::Supplement
         | Kind::Event
+        | Kind::Audit
         | Kind::Catalog
         | Kind::Kit
         | Kind::Meta

@@ -124,7 +124,7 @@ fn describe(text: &mut String, records: &Records, license: &License) {
 /// tell of them.
 fn tell_events(text: &mut String, records: &Records, license: &lictor::domain::LicenseId) {
     let mut counts: BTreeMap<(&str, String), usize> = BTreeMap::new();
-    for event in records.events.iter().filter(|event| event.license == *license) {
+    for event in records.events.iter().filter(|event| event.license() == Some(license)) {
         let on_its_way = event.kind == EventKind::LicenseRenewed && event.actor == Actor::Server;
         let refused = event.kind == EventKind::ActivationConflict;
         if !on_its_way && !refused {

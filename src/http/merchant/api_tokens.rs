@@ -64,6 +64,7 @@ struct ApiTokenAnswer {
     get, path = "/v1/merchant/api-tokens",
     responses((status = 200, body = Page<ApiTokenAnswer>)),
     security(("token" = [Scope::Admin.as_str()])),
+    extensions(("x-without-merchant" = json!(true)), ("x-never" = json!([422]))),
 )]
 pub async fn list(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
     let (_caller, owner) = owner(&state, &headers).await?;
@@ -78,6 +79,7 @@ pub async fn list(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
     request_body = CreateRequest,
     responses((status = 201, body = ApiTokenAnswer, headers(("Location" = String)))),
     security(("token" = [Scope::Admin.as_str()])),
+    extensions(("x-without-merchant" = json!(true))),
 )]
 pub async fn create(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Reply {
     let (caller, owner) = owner(&state, &parts.headers).await?;
@@ -102,6 +104,7 @@ pub async fn create(State(state): State<HttpState>, parts: Parts, body: Bytes) -
     request_body = Option<RevokeRequest>,
     responses((status = 200, body = ApiTokenAnswer)),
     security(("token" = [Scope::Admin.as_str()])),
+    extensions(("x-without-merchant" = json!(true))),
 )]
 pub async fn revoke(
     State(state): State<HttpState>,

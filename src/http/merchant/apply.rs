@@ -66,6 +66,7 @@ struct MemberAnswer {
     request_body = ApplyRequest,
     responses((status = 200, body = ApplyAnswer), (status = 409)),
     security(("token" = [Scope::Catalog.as_str()])),
+    extensions(("x-without-merchant" = json!(true))),
 )]
 pub async fn apply(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
     let token = state.token(&headers, Scope::Catalog).await?;

@@ -29,7 +29,7 @@ use crate::http::state::HttpState;
 use crate::http::tags;
 
 /// Longest reason, in bytes.
-pub(super) const REASON_BYTES_MAX: usize = 1_000;
+pub const REASON_BYTES_MAX: usize = 1_000;
 /// The reason after which an old key opens nothing any more.
 const LEAKED: &str = "leaked";
 

@@ -5,27 +5,27 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::http::request::Parts;
 use chrono::DateTime;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::license_answer::{Extent, LicenseAnswer, QuotaAnswer};
 use crate::application::{IssueLicense, LicenseFilter, LicenseOrPurchase};
 use crate::domain::{
-    CustomerId, Env, Instant, License, LicenseId, LicenseState, MerchantId, ProductId, Scope, SpecId, Term,
-    whole_seconds,
+    CustomerId, Env, IdError, InstanceId, Instant, License, LicenseId, LicenseState, MerchantId, OrderId,
+    ProductId, Scope, Sku, SpecId, Term, whole_seconds,
 };
 use crate::http::access::Caller;
 use crate::http::body;
 use crate::http::conditional::idempotency;
 use crate::http::error::ApiError;
 use crate::http::openapi::forms::{
-    EnvForm, ForeignIdForm, InstantForm, LabelForm, LicenseIdForm, LicenseStateForm, SlugForm, SpecIdForm,
-    TermForm,
+    EnvForm, ForeignIdForm, InstantForm, LabelForm, LicenseIdForm, LicenseStateForm, QueryForm, SlugForm,
+    SpecIdForm, TermForm,
 };
 use crate::http::openapi::parameters::{Cursor, IdempotencyKey, Limit, Reveal};
 use crate::http::path::PathOf;
 use crate::http::query::Parameters;
-use crate::http::reply::{Page, Reply, created, ok};
+use crate::http::reply::{Reply, created, ok};
 use crate::http::state::HttpState;
 
 const LIMIT_DEFAULT: usize = 50;
@@ -35,8 +35,23 @@ pub(super) const LABEL_BYTES_MAX: usize = 255;
 /// Most of one spec that one license gives.
 pub(super) const QUANTITY_MAX: u32 = 100_000;
 
-const FILTERS: [&str; 9] =
-    ["order_id", "instance_id", "state", "product", "sku", "customer", "env", "limit", "cursor"];
+const FILTERS: [&str; 13] = [
+    "order_id",
+    "instance_id",
+    "state",
+    "product",
+    "spec",
+    "sku",
+    "customer",
+    "env",
+    "ends_before",
+    "ends_after",
+    "q",
+    "limit",
+    "cursor",
+];
+/// Longest text that is searched for, in characters: a license key, wrapped.
+const QUERY_CHARS_MAX: usize = 8_192;
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = LicenseIssue)]
@@ -62,21 +77,39 @@ pub(super) struct IssueRequest {
     starts_at: Option<String>,
 }
 
-/// Licenses, and purchases that wait to become one, newest first.
+/// A page of licenses.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LicensePage)]
+struct LicensesAnswer {
+    items: Vec<LicenseAnswer>,
+    /// Where the next page starts; null at the end. A page may be short, or empty, where there are more.
+    next_cursor: Option<String>,
+    /// `false` while licenses from before there was a search index are still being put into it: they are found too, but
+    /// a rare match may take several pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    index_complete: Option<bool>,
+}
+
+/// Licenses, and purchases that wait to become one, newest first; all filters that are given must fit.
 #[utoipa::path(
     get, path = "/v1/merchant/licenses",
     params(
-        ("order_id" = Option<String>, Query),
-        ("instance_id" = Option<String>, Query),
-        ("state" = Option<LicenseStateForm>, Query),
-        ("product" = Option<String>, Query),
-        ("sku" = Option<String>, Query),
-        ("customer" = Option<String>, Query),
-        ("env" = Option<EnvForm>, Query),
+        ("order_id" = Option<ForeignIdForm>, Query, description = "Bought in this order, or renewed or changed by it."),
+        ("instance_id" = Option<ForeignIdForm>, Query, description = "Known to the marketplace by this id."),
+        ("state" = Option<LicenseStateForm>, Query, description = "In this state now."),
+        ("product" = Option<SlugForm>, Query, description = "Of this product."),
+        ("spec" = Option<SpecIdForm>, Query, description = "Of this spec."),
+        ("sku" = Option<ForeignIdForm>, Query, description = "Sold under this SKU."),
+        ("customer" = Option<ForeignIdForm>, Query, description = "Bought by this customer."),
+        ("env" = Option<EnvForm>, Query, description = "Live or test."),
+        ("ends_before" = Option<InstantForm>, Query, description = "Ends before this instant, and not at it."),
+        ("ends_after" = Option<InstantForm>, Query, description = "Ends at this instant or later; permanent ones have no end."),
+        ("q" = Option<QueryForm>, Query, description = "The beginning of an order, instance, customer, label or machine name, in either case; a license key's last 8 characters; a whole license key, claim code or authorization code, also a superseded one; a license id."),
         Limit,
         Cursor,
     ),
-    responses((status = 200, body = Page<LicenseAnswer>)),
+    responses((status = 200, body = LicensesAnswer)),
     security(("token" = [Scope::Read.as_str()])),
 )]
 pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
@@ -88,28 +121,63 @@ pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     let before = parameters.get("cursor", "a cursor is the next_cursor of the page before", |text| {
         LicenseId::parse(text).ok()
     })?;
-    let filter = filter(&parameters)?;
+    let mut filter = filter(&parameters)?;
+    filter.q_names = filter.q.as_deref().and_then(|q| state.license_of_key(&caller.merchant, q));
     let limit = limit.unwrap_or(LIMIT_DEFAULT);
     let (entries, next) = state.app.view_licenses(&caller.merchant, &filter, before, limit).await?;
+    let is_complete = filter.is_empty() || state.app.index_is_complete().await?;
     let licenses: Vec<_> = entries.iter().filter_map(minted).collect();
     let extent = extent(&state, &caller.merchant, &licenses, false).await?;
-    let items = entries.iter().map(|entry| LicenseAnswer::of(entry, &extent)).collect();
-    ok(&Page { items, next_cursor: next.map(|id| id.to_string()) })
+    ok(&LicensesAnswer {
+        items: entries.iter().map(|entry| LicenseAnswer::of(entry, &extent)).collect(),
+        next_cursor: next.map(|id| id.to_string()),
+        index_complete: (!is_complete).then_some(false),
+    })
 }
 
 fn filter(parameters: &Parameters) -> Result<LicenseFilter, ApiError> {
-    let text = |name| parameters.text(name).map(str::to_owned);
     let states = "a state is revoked, released, suspended, expired, pending or active";
-    Ok(LicenseFilter {
-        order_id: text("order_id"),
-        instance_id: text("instance_id"),
+    let queries = "a search is 1 to 8192 characters";
+    let filter = LicenseFilter {
+        order_id: text(parameters, "order_id", OrderId::parse)?,
+        instance_id: text(parameters, "instance_id", InstanceId::parse)?,
         state: parameters.get("state", states, LicenseState::parse)?,
-        product: text("product"),
-        sku: text("sku"),
-        customer: text("customer"),
+        product: text(parameters, "product", ProductId::parse)?,
+        spec: text(parameters, "spec", SpecId::parse)?,
+        sku: text(parameters, "sku", Sku::parse)?,
+        customer: text(parameters, "customer", CustomerId::parse)?,
         env: parameters.get("env", "env is live or test", Env::parse)?,
-        ..LicenseFilter::default()
-    })
+        ends_before: parsed(parameters, "ends_before", read_instant)?,
+        ends_after: parsed(parameters, "ends_after", read_instant)?,
+        q: parameters.get("q", queries, |text| {
+            (1..=QUERY_CHARS_MAX).contains(&text.chars().count()).then(|| text.to_owned())
+        })?,
+        q_names: None,
+    };
+    if filter.ends_before.zip(filter.ends_after).is_some_and(|(before, after)| before <= after) {
+        return Err(ApiError::invalid(
+            "/ends_before",
+            "nothing ends before ends_before and after ends_after",
+        ));
+    }
+    Ok(filter)
+}
+
+fn parsed<T, E: ToString>(
+    parameters: &Parameters,
+    name: &str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Option<T>, ApiError> {
+    read_if(&format!("/{name}"), parameters.text(name), parse)
+}
+
+/// What cannot be such an id is a mistake, not a license that is not there.
+fn text<T: ToString>(
+    parameters: &Parameters,
+    name: &str,
+    parse: impl Fn(&str) -> Result<T, IdError>,
+) -> Result<Option<String>, ApiError> {
+    Ok(parsed(parameters, name, parse)?.map(|id| id.to_string()))
 }
 
 /// A license with its activations.

@@ -24,3 +24,5 @@ pub mod packages;
 pub mod preview;
 pub mod status_lists;
 pub mod usage;
+mod webhook_answer;
+pub mod webhooks;

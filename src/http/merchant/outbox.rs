@@ -85,7 +85,7 @@ pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     let limit = limit.unwrap_or(LIMIT_DEFAULT);
     let (entries, next) = state.app.view_outbox(&caller.merchant, &filter, after, limit).await?;
     let items = entries.into_iter().map(JobAnswer::of).collect();
-    ok(&Page { items, next_cursor: next.and_then(|key| cursor(&key)) })
+    ok(&Page { items, next_cursor: next.and_then(|key| cursor_text(&key)) })
 }
 
 /// A job is done now.
@@ -143,13 +143,15 @@ fn rank(rank: Rank) -> &'static str {
 }
 
 /// Opaque to callers: the place of the last job in its lane.
-fn cursor(key: &RecordKey) -> Option<String> {
+/// Where the next page starts, as a text.
+pub fn cursor_text(key: &RecordKey) -> Option<String> {
     let RecordKey::Job { lane: Some(lane), due_at, id } = key else { return None };
     let channel = lane.channel.as_ref().map_or("", |channel| channel.as_str());
     Some(format!("{channel}.{}.{}.{id}", rank(lane.rank), due_at.timestamp_millis()))
 }
 
-fn read_cursor(merchant: &MerchantId, text: &str) -> Option<RecordKey> {
+/// Reads it.
+pub fn read_cursor(merchant: &MerchantId, text: &str) -> Option<RecordKey> {
     let mut parts = text.split('.');
     let channel = match parts.next()? {
         "" => None,

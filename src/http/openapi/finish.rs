@@ -151,15 +151,18 @@ fn problems_of(path: &str, method: &str, operation: &mut Value) {
         (400, has_body),
         (401, token || license),
         (403, token),
-        (404, of_merchant || in_place("path")),
+        (404, of_merchant),
         (409, shared("IdempotencyKey")),
         (412, shared("IfMatch")),
         (413, has_body),
         (422, has_body || asked || of_merchant || method != "get"),
         (429, token),
     ];
+    let never = operation.as_object_mut().and_then(|it| it.remove("x-never"));
+    let never = never.and_then(|it| it.as_array().cloned()).unwrap_or_default();
     let responses = &mut operation["responses"];
-    for (status, _) in statuses.iter().filter(|(_, applies)| *applies) {
+    for (status, _) in statuses.iter().filter(|(status, applies)| *applies && !never.contains(&json!(status)))
+    {
         responses[status.to_string()] = json!({});
     }
     let Some(responses) = responses.as_object_mut() else { return };

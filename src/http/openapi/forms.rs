@@ -79,6 +79,8 @@ texts! {
     SpecIdForm = "^[A-Za-z0-9._-]{1,64}$", 64;
     /// An id that a marketplace gives: 1 to 128 visible ASCII characters.
     ForeignIdForm = "^[!-~]{1,128}$", 128;
+    /// What somebody types or pastes: 1 to 8,192 characters.
+    QueryForm = "^[\\s\\S]+$", 8_192;
     /// A license; never reused.
     LicenseIdForm = "^lic_[0-9A-Za-z]{22}$", 26;
     /// A license on a machine; never reused.

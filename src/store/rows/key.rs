@@ -10,8 +10,8 @@ use crate::application::ports::StoreError;
 use crate::application::record::{CounterKey, Lane, MarketplaceCode, Rank, RecordKey, UsedHour};
 use crate::domain::{
     ActivationId, ChannelId, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace, MerchantId,
-    MeterKey, OrderId, OrderLineKey, PackageId, ResetWindow, SearchTerm, StatusSlot, TermField,
-    UUID_TEXT_CHARS, WindowAlignment,
+    MeterKey, OrderId, OrderLineKey, PackageId, ResetWindow, SearchTerm, StatusSlot, Subject, TermField,
+    UUID_TEXT_CHARS, WebhookId, WindowAlignment,
 };
 use crate::store::{KeyError, KeyRange, Kind, RecordKey as RawKey};
 
@@ -47,11 +47,27 @@ pub(super) const USAGE_WAITING: &[u8] = b"waiting\0";
 const USAGE_NAME: &[u8] = b"name\0";
 const USAGE_OUTBOX: &[u8] = b"outbox\0";
 const USAGE_SUM: &[u8] = b"sum\0";
+/// First own part of each thing about endpoints.
+pub(super) const WEBHOOK_ENDPOINT: &[u8] = b"endpoint\0";
+pub(super) const WEBHOOK_PROGRESS: &[u8] = b"progress\0";
+pub(super) const WEBHOOK_REPLAY: &[u8] = b"replay\0";
+const WEBHOOK_PENDING: &[u8] = b"pending\0";
+const WEBHOOK_ENDED: &[u8] = b"ended\0";
+pub(super) const WEBHOOK_ENDS_TOLD: &[u8] = b"ends\0";
+const WEBHOOK_CERTIFICATE_TOLD: &[u8] = b"certificate";
 /// First own part of each thing about quota.
 const QUOTA_ACCOUNT: &[u8] = b"account\0";
 const QUOTA_METER: &[u8] = b"meter\0";
 const QUOTA_HOUR: &[u8] = b"hour\0";
 pub(super) const QUOTA_REPORT: &[u8] = b"report\0";
+/// First own part of each thing about the chain of events. What waits and who seals belong to the installation.
+pub(super) const AUDIT_EVENT: &[u8] = b"event\0";
+pub(super) const AUDIT_BLOCK: &[u8] = b"block\0";
+pub(super) const AUDIT_UNSEALED: &[u8] = b"unsealed\0";
+const AUDIT_PLACE: &[u8] = b"place\0";
+const AUDIT_HEAD: &[u8] = b"head";
+const AUDIT_ADOPTION: &[u8] = b"adoption";
+const AUDIT_LEASE: &[u8] = b"lease";
 /// First own part of each thing about access.
 pub(super) const ACCESS_SESSION: &[u8] = b"session\0";
 pub(super) const ACCESS_LINK: &[u8] = b"link\0";
@@ -137,6 +153,20 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
         RecordKey::Event(merchant, license, id) => {
             (merchant.as_str(), Kind::Event, joined(&[&own_of_license(license), id.as_str().as_bytes()]))
         }
+        RecordKey::OtherEvent(merchant, subject, id) => {
+            let own = joined(&[&own_of_subject(subject), id.as_str().as_bytes()]);
+            (merchant.as_str(), Kind::Audit, own)
+        }
+        RecordKey::Unsealed(merchant, id) => {
+            (INSTALLATION, Kind::Audit, joined(&[&own_of_unsealed(merchant), id.as_str().as_bytes()]))
+        }
+        RecordKey::SealerLease => (INSTALLATION, Kind::Audit, AUDIT_LEASE.to_vec()),
+        RecordKey::ChainBlock(merchant, last) => (merchant.as_str(), Kind::Audit, own_of_block(*last)),
+        RecordKey::ChainHead(merchant) => (merchant.as_str(), Kind::Audit, AUDIT_HEAD.to_vec()),
+        RecordKey::SealedEvent(merchant, id) => {
+            (merchant.as_str(), Kind::Audit, joined(&[AUDIT_PLACE, id.as_str().as_bytes()]))
+        }
+        RecordKey::Adoption(merchant) => (merchant.as_str(), Kind::Audit, AUDIT_ADOPTION.to_vec()),
         RecordKey::Replay(merchant, channel, digest) => {
             (merchant.as_str(), Kind::Nonce, joined(&[channel.as_str().as_bytes(), &[PART_END], digest]))
         }
@@ -193,6 +223,25 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
         RecordKey::Reservation(merchant, license, id) => {
             let own = joined(&[&own_of_license(license), id.as_str().as_bytes()]);
             (merchant.as_str(), Kind::Reservation, own)
+        }
+        RecordKey::Webhook(merchant, id) => {
+            (merchant.as_str(), Kind::Webhook, joined(&[WEBHOOK_ENDPOINT, id.as_str().as_bytes()]))
+        }
+        RecordKey::WebhookProgress(merchant, id) => {
+            (merchant.as_str(), Kind::Webhook, joined(&[WEBHOOK_PROGRESS, id.as_str().as_bytes()]))
+        }
+        RecordKey::WebhookReplay(merchant, id) => {
+            (merchant.as_str(), Kind::Webhook, joined(&[WEBHOOK_REPLAY, id.as_str().as_bytes()]))
+        }
+        RecordKey::Delivery { merchant, webhook, ended, id } => {
+            let own = joined(&[&own_of_deliveries(webhook, *ended), id.as_str().as_bytes()]);
+            (merchant.as_str(), Kind::Webhook, own)
+        }
+        RecordKey::EndsTold(merchant, days) => {
+            (merchant.as_str(), Kind::Webhook, joined(&[WEBHOOK_ENDS_TOLD, &days.to_be_bytes()]))
+        }
+        RecordKey::CertificateTold(merchant) => {
+            (merchant.as_str(), Kind::Webhook, WEBHOOK_CERTIFICATE_TOLD.to_vec())
         }
         RecordKey::SearchTerm(term) => (term.merchant.as_str(), Kind::Index, own_of_term(term)),
         RecordKey::IndexFilling => (INSTALLATION, Kind::Meta, META_INDEX_FILLING.to_vec()),
@@ -284,6 +333,21 @@ pub(super) fn own_of_license(license: &LicenseId) -> Vec<u8> {
     joined(&[license.as_str().as_bytes(), &[PART_END]])
 }
 
+/// What the events about one subject start with that lie by themselves, and those of no other.
+pub(super) fn own_of_subject(subject: &Subject) -> Vec<u8> {
+    joined(&[AUDIT_EVENT, subject.to_string().as_bytes(), &[PART_END]])
+}
+
+/// What the marks of one merchant start with.
+pub(super) fn own_of_unsealed(merchant: &MerchantId) -> Vec<u8> {
+    joined(&[AUDIT_UNSEALED, merchant.as_str().as_bytes(), &[PART_END]])
+}
+
+/// Where the block lies that ends with this number: blocks sort as they were made.
+pub(super) fn own_of_block(last: u64) -> Vec<u8> {
+    joined(&[AUDIT_BLOCK, &last.to_be_bytes()])
+}
+
 /// What the notices about one channel start with.
 pub(super) fn own_of_channel(channel: &ChannelId) -> Vec<u8> {
     joined(&[channel.as_str().as_bytes(), &[PART_END]])
@@ -303,6 +367,12 @@ pub(super) fn own_of_metered(marketplace: Marketplace, instance: &InstanceId) ->
 /// What the places in the queue of one channel start with, and those of no other.
 pub(super) fn own_of_queue(channel: &ChannelId) -> Vec<u8> {
     joined(&[USAGE_WAITING, channel.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the deliveries to one endpoint start with, those on their way and those that have ended.
+pub(super) fn own_of_deliveries(webhook: &WebhookId, ended: bool) -> Vec<u8> {
+    let lists = if ended { WEBHOOK_ENDED } else { WEBHOOK_PENDING };
+    joined(&[lists, webhook.as_str().as_bytes(), &[PART_END]])
 }
 
 /// What the search terms of one field start with whose value begins so.

@@ -1,11 +1,13 @@
 //! Which keys a listing goes over, and in which direction.
 
 use super::key::{
-    ACCESS_ANSWER, ACCESS_LINK, ACCESS_SESSION, CATALOG_CHANNEL, CATALOG_MERCHANT, CATALOG_PRODUCT,
-    CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING, INSTALLATION, META_ERASURE, QUOTA_REPORT, USAGE_RECORD,
-    merchant_or_installation, misplaced_jobs, no_key, own_of_calls, own_of_channel, own_of_lane,
-    own_of_leading, own_of_license, own_of_merchants_jobs, own_of_metered, own_of_order, own_of_queue,
-    own_of_value, raw_key, sortable_millis,
+    ACCESS_ANSWER, ACCESS_LINK, ACCESS_SESSION, AUDIT_BLOCK, AUDIT_EVENT, AUDIT_UNSEALED, CATALOG_CHANNEL,
+    CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING, INSTALLATION,
+    META_ERASURE, QUOTA_REPORT, USAGE_RECORD, WEBHOOK_ENDPOINT, WEBHOOK_ENDS_TOLD, WEBHOOK_PROGRESS,
+    WEBHOOK_REPLAY, merchant_or_installation, misplaced_jobs, no_key, own_of_block, own_of_calls,
+    own_of_channel, own_of_deliveries, own_of_lane, own_of_leading, own_of_license, own_of_merchants_jobs,
+    own_of_metered, own_of_order, own_of_queue, own_of_subject, own_of_unsealed, own_of_value, raw_key,
+    sortable_millis,
 };
 use super::table::Table;
 use crate::application::ports::{Listing, StoreError};
@@ -133,6 +135,38 @@ impl Scan {
                 forward(Table::Event, merchant.as_str(), Kind::Event, &own_of_license(license))?
                     .behind(Some(&after))
             }
+            Listing::OtherEvents { merchant, subject, after } => {
+                let after =
+                    after.clone().map(|id| RecordKey::OtherEvent(merchant.clone(), subject.clone(), id));
+                let own = own_of_subject(subject);
+                forward(Table::Event, merchant.as_str(), Kind::Audit, &own)?.behind(after.as_ref())
+            }
+            Listing::EventsOfMerchant { merchant, after } => {
+                forward(Table::Event, merchant.as_str(), Kind::Event, &[])?.behind(after.as_ref())
+            }
+            Listing::OtherEventsOfMerchant { merchant, after } => {
+                forward(Table::Event, merchant.as_str(), Kind::Audit, AUDIT_EVENT)?.behind(after.as_ref())
+            }
+            Listing::Unsealed { behind } => {
+                let scan = forward(Table::Unsealed, INSTALLATION, Kind::Audit, AUDIT_UNSEALED)?;
+                let Some(behind) = behind else { return Ok(scan) };
+                let of_them = forward(Table::Unsealed, INSTALLATION, Kind::Audit, &own_of_unsealed(behind))?;
+                Ok(Self { range: scan.range.beyond(&of_them.range), ..scan })
+            }
+            Listing::UnsealedOf(merchant) => {
+                forward(Table::Unsealed, INSTALLATION, Kind::Audit, &own_of_unsealed(merchant))
+            }
+            Listing::ChainBlocks { merchant, from } => {
+                let scan = forward(Table::ChainBlock, merchant.as_str(), Kind::Audit, AUDIT_BLOCK)?;
+                let earlier =
+                    KeyRange::between(merchant.as_str(), Kind::Audit, AUDIT_BLOCK, own_of_block(*from));
+                let earlier = earlier.map_err(|error| no_key(&error))?;
+                Ok(Self { range: scan.range.beyond(&earlier), ..scan })
+            }
+            Listing::EarlierChainBlocks { merchant, before } => {
+                let before = before.map(|before| RecordKey::ChainBlock(merchant.clone(), before));
+                forward(Table::ChainBlock, merchant.as_str(), Kind::Audit, AUDIT_BLOCK)?.newest_first(before)
+            }
             Listing::UsageRecords { merchant, instance, before } => {
                 let own = match instance {
                     Some((marketplace, instance)) => own_of_metered(*marketplace, instance),
@@ -156,6 +190,30 @@ impl Scan {
             Listing::Erasures { merchant, after } => {
                 let after = after.map(|customer| RecordKey::Erasure(merchant.clone(), customer));
                 forward(Table::Erasure, merchant.as_str(), Kind::Meta, META_ERASURE)?.behind(after.as_ref())
+            }
+            Listing::Webhooks(merchant) => {
+                forward(Table::Webhook, merchant.as_str(), Kind::Webhook, WEBHOOK_ENDPOINT)
+            }
+            Listing::WebhookProgress(merchant) => {
+                forward(Table::WebhookProgress, merchant.as_str(), Kind::Webhook, WEBHOOK_PROGRESS)
+            }
+            Listing::WebhookReplays(merchant) => {
+                forward(Table::WebhookReplay, merchant.as_str(), Kind::Webhook, WEBHOOK_REPLAY)
+            }
+            Listing::PendingDeliveries(merchant, webhook) => {
+                let own = own_of_deliveries(webhook, false);
+                forward(Table::Delivery, merchant.as_str(), Kind::Webhook, &own)
+            }
+            Listing::EndedDeliveries { merchant, webhook, before } => {
+                let own = own_of_deliveries(webhook, true);
+                let (merchant, webhook) = (merchant.clone(), webhook.clone());
+                let scan = forward(Table::Delivery, merchant.as_str(), Kind::Webhook, &own)?;
+                let before = before.clone();
+                let before = before.map(|id| RecordKey::Delivery { merchant, webhook, ended: true, id });
+                scan.newest_first(before)
+            }
+            Listing::EndsTold(merchant) => {
+                forward(Table::EndsTold, merchant.as_str(), Kind::Webhook, WEBHOOK_ENDS_TOLD)
             }
             Listing::UsageReports { merchant, after } => {
                 forward(Table::UsageReport, merchant.as_str(), Kind::Quota, QUOTA_REPORT)?

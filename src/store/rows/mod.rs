@@ -9,6 +9,7 @@
 mod activation;
 mod api_token;
 mod app_info;
+mod audit_chain;
 mod authorization_code;
 mod call_cause;
 mod channel;
@@ -16,7 +17,9 @@ mod channel_call;
 mod channel_notice;
 mod channel_standing;
 mod claim_target;
+mod delivery;
 mod device;
+mod ends_told;
 mod erasure;
 mod event;
 mod form;
@@ -57,6 +60,7 @@ mod text;
 mod usage;
 mod usage_report;
 mod validity;
+mod webhook;
 mod word;
 
 pub(super) use key::{

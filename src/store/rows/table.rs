@@ -6,13 +6,18 @@ use serde::de::DeserializeOwned;
 use super::activation::ActivationRow;
 use super::api_token::ApiTokenRow;
 use super::app_info::AppInfoRow;
+use super::audit_chain::{
+    AdoptionRow, ChainBlockRow, ChainHeadRow, SealedEventRow, SealerLeaseRow, UnsealedRow,
+};
 use super::authorization_code::AuthorizationCodeRow;
 use super::channel::OwnedChannelRow;
 use super::channel_call::CallChunkRow;
 use super::channel_notice::ChannelNoticeRow;
 use super::channel_standing::ChannelStandingRow;
 use super::claim_target::ClaimTargetRow;
+use super::delivery::DeliveryRow;
 use super::device::DeviceRow;
+use super::ends_told::{CertificateToldRow, EndsToldRow};
 use super::erasure::ErasureRow;
 use super::event::AuditEventRow;
 use super::handed_over::HandedOverRow;
@@ -43,6 +48,7 @@ use super::status_list::StatusListRow;
 use super::supplement::{SUPPLEMENT_SCHEMA, put_back, supplement_key, take_from};
 use super::usage::{NamedUsageRow, UsageOutboxRow, UsageRecordRow, UsageSumRow, WaitingUsageRow};
 use super::usage_report::UsageReportRow;
+use super::webhook::{WebhookProgressRow, WebhookReplayRow, WebhookRow};
 use crate::application::ports::StoreError;
 use crate::application::record::{
     ClaimTarget, Idempotency, IndexFilling, Instance, Job, KitRecord, LicensePlaces, Mapping, NamedUsage,
@@ -50,10 +56,11 @@ use crate::application::record::{
     WaitingUsage,
 };
 use crate::domain::{
-    Activation, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, Channel, ChannelNotice,
-    ChannelStanding, Device, Erasure, HandedOver, Instant, KeptAnswer, KeyRing, License, Merchant, Product,
-    Purchase, QuotaAccount, Reservation, Restore, SearchTerm, Session, SignInLink, Spec, StatusFlip,
-    StatusList, TokenUse, UsageRecord, UsageSum,
+    Activation, Adoption, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, CertificateTold,
+    ChainBlock, ChainHead, Channel, ChannelNotice, ChannelStanding, Delivery, Device, EndsTold, Erasure,
+    HandedOver, Instant, KeptAnswer, KeyRing, License, Merchant, Product, Purchase, QuotaAccount,
+    Reservation, Restore, SealedEvent, SealerLease, SearchTerm, Session, SignInLink, Spec, StatusFlip,
+    StatusList, TokenUse, Unsealed, UsageRecord, UsageSum, Webhook, WebhookProgress, WebhookReplay,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -133,6 +140,12 @@ tables! {
     StatusFlip = "status flip", schema 1, StatusFlip as StatusFlipRow;
     Job = "job", schema 3, Job as JobRow;
     Event = "event", schema 1, AuditEvent as AuditEventRow;
+    Unsealed = "unsealed event", schema 1, Unsealed as UnsealedRow;
+    SealerLease = "sealer's lease", schema 1, SealerLease as SealerLeaseRow;
+    ChainBlock = "chain block", schema 1, ChainBlock as ChainBlockRow;
+    ChainHead = "chain head", schema 1, ChainHead as ChainHeadRow;
+    SealedEvent = "sealed event", schema 1, SealedEvent as SealedEventRow;
+    Adoption = "adoption", schema 1, Adoption as AdoptionRow;
     Replay = "replay", schema 2, Replay as ReplayRow;
     Idempotency = "idempotency", schema 1, Idempotency as IdempotencyRow;
     KeptAnswer = "kept answer", schema 1, KeptAnswer as KeptAnswerRow;
@@ -151,6 +164,12 @@ tables! {
     QuotaAccount = "quota account", schema 1, QuotaAccount as QuotaAccountRow;
     UsageReport = "usage report", schema 1, UsageReport as UsageReportRow;
     Reservation = "reservation", schema 1, Reservation as ReservationRow;
+    Webhook = "webhook", schema 1, Webhook as WebhookRow;
+    WebhookProgress = "webhook progress", schema 1, WebhookProgress as WebhookProgressRow;
+    WebhookReplay = "webhook replay", schema 1, WebhookReplay as WebhookReplayRow;
+    Delivery = "delivery", schema 1, Delivery as DeliveryRow;
+    EndsTold = "ends told", schema 1, EndsTold as EndsToldRow;
+    CertificateTold = "certificate told", schema 1, CertificateTold as CertificateToldRow;
     IndexFilling = "index filling", schema 1, IndexFilling as IndexFillingRow;
     }
     { SearchTerm = "search term"; }
@@ -229,7 +248,13 @@ impl Table {
             RecordKey::StatusList(..) => Self::StatusList,
             RecordKey::StatusFlip(..) => Self::StatusFlip,
             RecordKey::Job { .. } => Self::Job,
-            RecordKey::Event(..) => Self::Event,
+            RecordKey::Event(..) | RecordKey::OtherEvent(..) => Self::Event,
+            RecordKey::Unsealed(..) => Self::Unsealed,
+            RecordKey::SealerLease => Self::SealerLease,
+            RecordKey::ChainBlock(..) => Self::ChainBlock,
+            RecordKey::ChainHead(..) => Self::ChainHead,
+            RecordKey::SealedEvent(..) => Self::SealedEvent,
+            RecordKey::Adoption(..) => Self::Adoption,
             RecordKey::Replay(..) => Self::Replay,
             RecordKey::Idempotency(..) => Self::Idempotency,
             RecordKey::KeptAnswer(..) => Self::KeptAnswer,
@@ -248,6 +273,12 @@ impl Table {
             RecordKey::QuotaAccount(..) => Self::QuotaAccount,
             RecordKey::UsageReport(..) => Self::UsageReport,
             RecordKey::Reservation(..) => Self::Reservation,
+            RecordKey::Webhook(..) => Self::Webhook,
+            RecordKey::WebhookProgress(..) => Self::WebhookProgress,
+            RecordKey::WebhookReplay(..) => Self::WebhookReplay,
+            RecordKey::Delivery { .. } => Self::Delivery,
+            RecordKey::EndsTold(..) => Self::EndsTold,
+            RecordKey::CertificateTold(..) => Self::CertificateTold,
             RecordKey::SearchTerm(..) => Self::SearchTerm,
             RecordKey::IndexFilling => Self::IndexFilling,
         }

@@ -1,0 +1,99 @@
+//! Every page of the console, on one page: the router is made of it, and so are the tests of all pages.
+
+use axum::Router;
+use axum::routing::{MethodRouter, get, post};
+
+use super::acts::{self, Act};
+use super::words::Layout;
+use super::{
+    channel_tests, channels, explain, home, key, license, licenses, map_order, orders, outbox, preferences,
+    release, style,
+};
+use crate::domain::Scope;
+use crate::http::state::HttpState;
+
+/// Where the form for leaving is sent.
+pub const SIGN_OUT: &str = "/console/sign-out";
+
+/// One address of the console.
+pub struct Page {
+    /// As the router knows it: names in braces are ids.
+    pub path: &'static str,
+    /// Who may see it; none where it is only sent to.
+    pub shows: Option<Scope>,
+    /// Who may send to it; none where nothing is sent.
+    pub takes: Option<Scope>,
+    route: fn() -> MethodRouter<HttpState>,
+}
+
+impl Page {
+    const fn shown(path: &'static str, scope: Scope, route: fn() -> MethodRouter<HttpState>) -> Self {
+        Self { path, shows: Some(scope), takes: None, route }
+    }
+
+    const fn sent(path: &'static str, scope: Scope, route: fn() -> MethodRouter<HttpState>) -> Self {
+        Self { path, shows: None, takes: Some(scope), route }
+    }
+
+    const fn asked(path: &'static str, scope: Scope, route: fn() -> MethodRouter<HttpState>) -> Self {
+        Self { path, shows: Some(scope), takes: Some(scope), route }
+    }
+}
+
+/// A way into a part of the console, for whoever has the scope.
+pub struct Way {
+    pub href: &'static str,
+    pub word: fn(&'static Layout) -> &'static str,
+    pub scope: Scope,
+}
+
+/// The main navigation, in order.
+pub const NAV: &[Way] = &[
+    Way { href: "/console", word: |words| words.home, scope: Scope::Read },
+    Way { href: "/console/licenses", word: |words| words.licenses, scope: Scope::Read },
+    Way { href: "/console/orders", word: |words| words.orders, scope: Scope::Read },
+    Way { href: "/console/outbox", word: |words| words.outbox, scope: Scope::Read },
+    Way { href: "/console/channels", word: |words| words.channels, scope: Scope::Read },
+];
+
+/// Every page that needs somebody signed in.
+pub fn console_pages() -> &'static [Page] {
+    PAGES
+}
+
+const PAGES: &[Page] = &[
+    Page::shown("/console", Scope::Read, || get(home::show)),
+    Page::sent("/console/preferences", Scope::Read, || post(preferences::choose)),
+    Page::sent("/console/find", Scope::Read, || post(licenses::find)),
+    Page::shown("/console/licenses", Scope::Read, || get(licenses::list)),
+    Page::shown("/console/licenses/{license}", Scope::Read, || get(license::show)),
+    Page::sent("/console/licenses/{license}/key", Scope::Keys, || post(key::show)),
+    Page::shown("/console/licenses/{license}/explanation", Scope::Read, || get(explain::show)),
+    Page::asked("/console/licenses/{license}/suspend", Scope::Support, || acts::route(Act::Suspend)),
+    Page::asked("/console/licenses/{license}/revoke", Scope::Revoke, || acts::route(Act::Revoke)),
+    Page::asked("/console/licenses/{license}/resume", Scope::Support, || acts::route(Act::Resume)),
+    Page::asked("/console/licenses/{license}/reissue", Scope::Support, || acts::route(Act::Reissue)),
+    Page::asked("/console/licenses/{license}/extend", Scope::Support, || acts::route(Act::Extend)),
+    Page::asked("/console/licenses/{license}/change", Scope::Issue, || acts::route(Act::Change)),
+    Page::asked("/console/licenses/{license}/accept", Scope::Issue, || acts::route(Act::Accept)),
+    Page::asked("/console/licenses/{license}/machines/{activation}/release", Scope::Support, || {
+        get(release::ask).post(release::release)
+    }),
+    Page::shown("/console/orders", Scope::Read, || get(orders::list)),
+    Page::shown("/console/orders/{order}", Scope::Read, || get(orders::show)),
+    Page::asked("/console/orders/{order}/map", Scope::Catalog, || get(map_order::ask).post(map_order::map)),
+    Page::sent("/console/orders/{order}/retry", Scope::Support, || post(orders::retry)),
+    Page::shown("/console/outbox", Scope::Read, || get(outbox::list)),
+    Page::sent("/console/outbox/{job}/retry", Scope::Support, || post(outbox::retry)),
+    Page::shown("/console/channels", Scope::Read, || get(channels::list)),
+    Page::shown("/console/channels/{channel}", Scope::Read, || get(channels::show)),
+    Page::shown("/console/channels/{channel}/calls", Scope::Read, || get(channels::calls)),
+    Page::sent("/console/channels/{channel}/check", Scope::Read, || post(channel_tests::check)),
+    Page::sent("/console/channels/{channel}/test-code", Scope::Catalog, || post(channel_tests::test_code)),
+];
+
+/// All of them, and the stylesheet.
+pub fn routes() -> Router<HttpState> {
+    let pages = PAGES.iter().fold(Router::new(), |all, page| all.route(page.path, (page.route)()));
+    pages.route("/console/style/{name}", get(style::show))
+}

@@ -1,0 +1,7 @@
+//! The merchant's pages, as a browser without JavaScript meets them.
+
+mod acts;
+mod browser;
+mod pages;
+mod search;
+mod texts;

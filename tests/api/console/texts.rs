@@ -1,0 +1,130 @@
+//! Whatever is typed into a text field comes out as it was typed, and is nothing but text.
+
+use lictor::domain::Scope;
+
+use super::browser::Browser;
+use crate::support::Harness;
+use crate::support::people::issue;
+
+/// What breaks programs: each line for another reason.
+const NAUGHTY: &[&str] = &[
+    "undefined",
+    "null",
+    "NaN",
+    "true",
+    "0x0",
+    "-1",
+    "1/0",
+    "1e309",
+    "00012",
+    "99999999999999999999999",
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(A1:A9)",
+    "=cmd|'/C calc'!A0",
+    "<script>alert(1)</script>",
+    "\"><svg onload=alert(1)>",
+    "' onmouseover='alert(1)",
+    "</textarea><script>alert(1)</script>",
+    "</title><!--",
+    "<![CDATA[x]]>",
+    "&lt;b&gt;&amp;&#39;&quot;",
+    "&amp;amp;",
+    "javascript:alert(1)",
+    "{{ 7*7 }}",
+    "{% include 'x' %}",
+    "${7*7}",
+    "#{7*7}",
+    "%0d%0aSet-Cookie:a=b",
+    "%s%n%x%d",
+    "..\\..\\windows",
+    "../../../etc/passwd%00",
+    "'; DROP TABLE licenses; --",
+    "1' OR '1'='1",
+    "$(touch x) `touch x` | touch x",
+    "two\nlines\n\nand a blank one",
+    "\nbegins with a line end",
+    " blanks around ",
+    "tab\u{a0}no-break\u{2003}em\u{3000}wide",
+    "zero\u{200b}width\u{200d}joiner\u{feff}mark",
+    "right\u{202e}to left\u{202c}",
+    "\u{2066}isolate\u{2069}",
+    "لغة عربية",
+    "עברית",
+    "中文字符，全角。",
+    "田中さんにあげて下さい",
+    "ﾊﾝｶｸ",
+    "éééé composed and e\u{301}e\u{301} not",
+    "Ⅷ ½ ﬁ ﷽",
+    "𝕳𝖊𝖑𝖑𝖔",
+    "👩‍👩‍👧‍👦 🏳️‍🌈 👍🏿",
+    "Z̮̞̠͙͔a̗̙l̢̥g̬o",
+    "İıſK",
+    "\u{fffd}\u{e000}\u{f8ff}",
+    "\u{10fffd}",
+    "\\u0041 \\x41 \\n",
+    "a/b?c=d&e=f;g#h",
+    "+ plus %2B and 100%",
+];
+
+/// What HTML means by this.
+fn unescaped(html: &str) -> String {
+    let mut parts = html.split('&');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (entity, rest) = part.split_once(';').expect("what is escaped ends");
+        let code = entity.strip_prefix('#').and_then(|code| code.parse().ok()).and_then(char::from_u32);
+        text.push(code.unwrap_or_else(|| panic!("{entity}")));
+        text.push_str(rest);
+    }
+    text
+}
+
+#[test]
+fn a_reason_comes_out_as_it_was_typed() {
+    let harness = Harness::start();
+    let license = issue(&harness, "cad-year").text_at("/id");
+    let mut agent = Browser::signed_in(&harness, &[Scope::Admin], "en");
+    for (number, reason) in NAUGHTY.iter().enumerate() {
+        let act = if number % 2 == 0 { "suspend" } else { "resume" };
+        let path = format!("/console/licenses/{license}/{act}");
+        let form = agent.get(&path).form(&path).fill("reason", reason);
+        let done = agent.submit(&form);
+        assert_eq!(done.answer.status, 200, "{reason:?}: {}", done.answer.text);
+        let shown = done.read(|page| {
+            let texts = page.descendants().filter_map(|node| node.text());
+            texts.filter(|text| text == reason).count()
+        });
+        assert!(shown > 0, "{reason:?} is not on the page");
+        let told =
+            harness.merchant().get(&format!("/v1/merchant/licenses/{license}/explanation")).expect(200);
+        let events = told.at("/events");
+        let last = events.as_array().and_then(|events| events.last()).expect("there is one");
+        assert_eq!(last["detail"]["reason"], *reason);
+    }
+}
+
+#[test]
+fn what_is_looked_for_or_refused_stands_in_its_field_as_it_was_typed() {
+    let harness = Harness::start();
+    let license = issue(&harness, "cad-year").text_at("/id");
+    let mut agent = Browser::signed_in(&harness, &[Scope::Admin], "zh-CN");
+    for typed in NAUGHTY {
+        let form = agent.get("/console/licenses").form("/console/find").fill("q", typed);
+        let found = agent.submit(&form);
+        assert_eq!(found.answer.status, 200, "{typed:?}: {}", found.answer.text);
+        // Of the two fields for it the one with the text.
+        let field = found.answer.text.split("id=\"field-q\"").nth(1).expect("the field");
+        let value = field.split("value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a value");
+        assert_eq!(unescaped(value).trim(), typed.trim().replace('\n', "\r\n"), "{typed:?}");
+    }
+    let path = format!("/console/licenses/{license}/extend");
+    for typed in NAUGHTY {
+        let form = agent.get(&path).form(&path).fill("by", typed).fill("reason", typed);
+        let refused = agent.submit(&form);
+        assert_eq!(refused.answer.status, 422, "{typed:?}: {}", refused.answer.text);
+        let form = refused.form(&path);
+        assert_eq!(form.value("reason"), *typed);
+    }
+}

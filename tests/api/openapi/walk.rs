@@ -1,0 +1,46 @@
+//! Stories of the other tests, told once more to see which answers they meet: what needs a license that is full, a key
+//! that is rotated or an order that is held. Each answer on the way is held to the document.
+
+use std::sync::OnceLock;
+
+use super::described::{Described, Seen};
+use crate::support::Harness;
+use crate::support::api::exchanges;
+use crate::{
+    activations, app_info, licenses, offline_material, packages, rotation, starts, tokens_and_apply, usage,
+};
+
+const STORIES: &[fn()] = &[
+    activations::a_claim_code_activates_and_so_does_the_authorization_header,
+    activations::a_renewal_by_license_key_needs_the_machine,
+    activations::a_renewal_moves_on_and_repeats_and_notices_a_clone,
+    activations::a_certificate_opens_its_own_activation_only,
+    activations::a_place_given_back_is_free_at_once_and_twice_is_once,
+    app_info::an_instance_is_in_progress_until_its_app_info_is_set_and_shows_it_from_then_on,
+    licenses::a_lost_update_is_noticed,
+    licenses::a_license_is_suspended_resumed_reissued_and_revoked,
+    licenses::the_same_request_under_an_idempotency_key_is_done_once,
+    offline_material::a_status_list_says_what_was_revoked_and_changes_its_etag,
+    packages::of_none_it_stands_by_itself_until_it_is_moved_and_what_was_used_goes_with_it,
+    rotation::a_key_set_is_cacheable_and_found_by_issuer_and_no_set_is_another_merchants,
+    rotation::wrong_requests_say_the_next_step_and_change_nothing,
+    starts::an_acceptance_begins_a_license_once_at_the_time_that_is_said,
+    tokens_and_apply::a_token_is_shown_once_works_and_ends_when_revoked,
+    usage::what_is_reserved_is_used_by_nobody_else_until_it_is_confirmed_or_given_back,
+    usage::a_license_that_is_stopped_uses_nothing_and_goes_on_where_it_was,
+];
+
+/// What the stories have met; they are told once.
+pub fn seen() -> &'static Seen {
+    static SEEN: OnceLock<Seen> = OnceLock::new();
+    SEEN.get_or_init(|| {
+        let described = Described::by(&Harness::start());
+        let mut seen = Seen::new();
+        for exchange in exchanges(|| STORIES.iter().for_each(|story| story())) {
+            let Some(operation) = described.operation_of(&exchange.method, &exchange.path) else { continue };
+            described.check(&operation, &exchange.answer);
+            seen.insert((operation.id.to_owned(), exchange.answer.status));
+        }
+        seen
+    })
+}
