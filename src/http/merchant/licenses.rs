@@ -25,7 +25,7 @@ use crate::http::openapi::forms::{
 use crate::http::openapi::parameters::{Cursor, IdempotencyKey, Limit, Reveal};
 use crate::http::path::PathOf;
 use crate::http::query::Parameters;
-use crate::http::reply::{Reply, created, ok};
+use crate::http::reply::{Page, Reply, created, ok};
 use crate::http::state::HttpState;
 
 const LIMIT_DEFAULT: usize = 50;
