@@ -135,5 +135,20 @@ fn both(kind: EventKind) -> [&'static str; 2] {
         EventKind::AuditAdopted => {
             ["Earlier events were taken into the audit chain", "早先的事件已纳入审计链"]
         }
+        EventKind::LicenseExpiring => ["The license ends soon", "许可证即将到期"],
+        EventKind::LicenseExpired => ["The license expired", "许可证已到期"],
+        EventKind::ActivationRenewed => ["A machine renewed its lease", "机器已续租"],
+        EventKind::CallbackRejected => ["A marketplace call was rejected", "已拒绝云商店的一次调用"],
+        EventKind::ChannelDialTestFailed => ["A dial test of the address failed", "接入地址的拨测失败"],
+        EventKind::ChannelSilent => ["The channel has gone silent", "渠道已长时间没有调用"],
+        EventKind::CertificateExpiring => ["The server's certificate ends soon", "服务器证书即将到期"],
+        EventKind::WebhookCreated => ["A webhook was created", "已创建 Webhook"],
+        EventKind::WebhookChanged => ["A webhook was changed", "Webhook 已变更"],
+        EventKind::WebhookDeleted => ["A webhook was deleted", "Webhook 已删除"],
+        EventKind::WebhookEnabled => ["A webhook was enabled", "Webhook 已启用"],
+        EventKind::WebhookDisabled => ["A webhook was disabled", "Webhook 已停用"],
+        EventKind::WebhookSecretRotated => ["A webhook's secret was rotated", "Webhook 的签名密钥已轮换"],
+        EventKind::WebhookReplayed => ["Events were sent to a webhook again", "已向 Webhook 重新发送事件"],
+        EventKind::WebhookTested => ["A test event was sent to a webhook", "已向 Webhook 发送测试事件"],
     }
 }
