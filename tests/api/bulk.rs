@@ -51,7 +51,7 @@ fn licenses_are_issued_in_bulk_once_however_often_the_request_is_sent() {
 }
 
 #[test]
-fn one_wrong_line_stops_all_of_them_unless_the_rest_is_wanted() {
+pub fn one_wrong_line_stops_all_of_them_unless_the_rest_is_wanted() {
     let harness = Harness::start();
     let api = |key: &str| harness.merchant().with("Idempotency-Key", key);
     let mut lines = items(4);

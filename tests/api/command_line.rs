@@ -9,7 +9,7 @@ use lictor::store::MemoryEngine;
 use serde_json::{Value, json};
 
 use crate::support::people::{activate, issue};
-use crate::support::{Engine, Harness, World};
+use crate::support::{Engine, Harness, World, acme};
 
 fn lictor(harness: &Harness, token: &str, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lictor"));
@@ -29,6 +29,7 @@ fn a_file_of_licenses_goes_on_where_it_was_interrupted_and_issues_nothing_twice(
     let rates = RateRules { per_token, refused_per_address: None };
     let engine = Engine::Memory(MemoryEngine::new());
     let harness = Harness::start_with(World::new(), &engine, HttpLimits { rates, ..HttpLimits::default() });
+    harness.apply(&acme(&harness.world.sandbox));
     let file = tempfile::NamedTempFile::new().expect("a file");
     let rows = (0..210).map(|number| format!("acme-cad,cad-month,\"seat {number}, room 1\"\n"));
     let text: String = std::iter::once("product,spec,label\n".to_owned()).chain(rows).collect();

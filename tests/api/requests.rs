@@ -8,14 +8,17 @@ use lictor::store::MemoryEngine;
 use serde_json::{Value, json};
 
 use crate::support::people::{activate, command, issue};
-use crate::support::{Engine, Harness, World};
+use crate::support::{Engine, Harness, World, acme};
 
 const LICENSES: &str = "/v1/merchant/licenses";
 
 /// A harness with these rules.
 fn limited(rates: RateRules) -> Harness {
     let engine = Engine::Memory(MemoryEngine::new());
-    Harness::start_with(World::new(), &engine, HttpLimits { rates, ..HttpLimits::default() })
+    let limits = HttpLimits { rates, ..HttpLimits::default() };
+    let harness = Harness::start_with(World::new(), &engine, limits);
+    harness.apply(&acme(&harness.world.sandbox));
+    harness
 }
 
 fn per_minute(requests: u32) -> Option<RateLimit> {
@@ -80,7 +83,7 @@ fn an_answer_that_is_kept_cannot_be_read_in_the_store_and_lapses() {
 }
 
 #[test]
-fn everything_that_is_shown_has_an_etag_and_a_lost_update_is_told_with_what_is_there_now() {
+fn everything_that_is_shown_has_an_etag_and_whoever_has_it_already_is_told_so() {
     let harness = Harness::start();
     let license = issue(&harness, "cad-year");
     let id = license.text_at("/id");
@@ -101,6 +104,25 @@ fn everything_that_is_shown_has_an_etag_and_a_lost_update_is_told_with_what_is_t
         assert_eq!((again.text.as_str(), again.header("etag")), ("", Some(tag.as_str())), "{path}");
         merchant.with("If-None-Match", "\"other\"").get(&path).expect(200);
     }
+}
+
+#[test]
+pub fn a_lost_update_is_told_with_what_is_there_now() {
+    let harness = Harness::start();
+    let license = issue(&harness, "cad-year");
+    let id = license.text_at("/id");
+    let machine = activate(&harness.anonymous(), &license.text_at("/license_key"), 1, "n").expect(201);
+    let machine = format!("/v1/merchant/activations/{}", machine.text_at("/activation_id"));
+    let merchant = harness.merchant();
+    for path in [
+        "/v1/merchant/products",
+        "/v1/merchant/products/acme-cad",
+        "/v1/merchant/specs",
+        "/v1/merchant/specs/cad-year",
+    ] {
+        merchant.get(path).expect(200);
+    }
+    merchant.get(&format!("{LICENSES}/{id}/quota")).expect(200);
     let read = merchant.get(&format!("{LICENSES}/{id}")).expect(200).header("etag").expect("one").to_owned();
     let changed = command(&harness, &id, "suspend", &json!({})).expect(200);
     let late = merchant.with("If-Match", &read).post(&format!("{LICENSES}/{id}/revoke"), &json!({}));
@@ -120,7 +142,7 @@ fn everything_that_is_shown_has_an_etag_and_a_lost_update_is_told_with_what_is_t
 }
 
 #[test]
-fn machines_are_found_by_license_and_by_name_and_never_another_merchants() {
+pub fn machines_are_found_by_license_and_by_name_and_never_another_merchants() {
     let harness = Harness::start();
     harness.apply(crate::support::globex());
     let license = issue(&harness, "cad-year");

@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use lictor::application::ports::Clock as _;
 use lictor::domain::{MerchantId, Scope, TokenOwner};
 use serde_json::{Value, json};
 
@@ -69,6 +70,8 @@ impl Table {
         let form = form.rsplit('/').next().unwrap_or_default();
         let nobodys = |prefix: &str| format!("{prefix}_0000000000000000000000");
         match (form, name, is_there) {
+            ("SpecId", _, true) => "cad-year".to_owned(),
+            ("SpecId", ..) => "nothing".to_owned(),
             ("LicenseId", _, true) => self.license.clone(),
             ("LicenseId", ..) => nobodys("lic"),
             ("ApiTokenId", _, true) => self.token.clone(),
