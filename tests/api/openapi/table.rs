@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use lictor::application::ports::Clock as _;
 use lictor::domain::{MerchantId, Scope, TokenOwner};
 use serde_json::{Value, json};
 
