@@ -4,6 +4,8 @@
 //! Read are the sources themselves (paths after `use`, in expressions and in types, resolved; not comments, not strings) and
 //! `cargo tree`. `clippy.toml` is the second lock: it knows types, this test knows rooms.
 
+#[path = "architecture/audited.rs"]
+mod audited;
 #[path = "architecture/names.rs"]
 mod names;
 #[path = "architecture/sources.rs"]
@@ -119,6 +121,7 @@ struct KeptCrate {
 const KEPT_CRATES: &[KeptCrate] = &[
     KeptCrate { name: "axum", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
     KeptCrate { name: "axum_server", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
+    KeptCrate { name: "utoipa", rooms: &["http"], because: "the API is described where HTTP is spoken" },
     KeptCrate { name: "hyper_util", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
     KeptCrate { name: "tower_http", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
     KeptCrate {

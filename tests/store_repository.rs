@@ -305,6 +305,63 @@ mod sample {
         vec![api_token(0), full]
     }
 
+    fn token_uses() -> Vec<TokenUse> {
+        vec![
+            TokenUse { token: [0; 32], last_used_at: at(-1) },
+            TokenUse { token: [255; 32], last_used_at: at(1) },
+        ]
+    }
+
+    fn narrowed() -> Narrowed {
+        let scopes = Scope::NAMES.iter().filter_map(|name| Scope::parse(name)).collect();
+        Narrowed { name: "李 \u{202e}\"".into(), scopes }
+    }
+
+    pub fn session(number: u8) -> Session {
+        Session {
+            id: SessionId::from_uuid(number.into()),
+            digest: [number; 32],
+            owner: TokenOwner::Server,
+            token: [1; 32],
+            narrowed: None,
+            acting_for: None,
+            created_at: at(1),
+            last_seen_at: at(2),
+        }
+    }
+
+    fn sessions() -> Vec<Session> {
+        let own = Session {
+            owner: TokenOwner::Merchant(acme()),
+            narrowed: Some(narrowed()),
+            acting_for: Some(acme()),
+            ..session(0)
+        };
+        vec![session(0), session(255), own.clone(), Session { digest: [255; 32], ..own }]
+    }
+
+    fn sign_in_links() -> Vec<SignInLink> {
+        let bare = SignInLink {
+            id: SignInLinkId::from_uuid(1),
+            digest: [0; 32],
+            owner: TokenOwner::Server,
+            token: [1; 32],
+            gives: Narrowed { name: String::new(), scopes: vec![] },
+            acting_for: None,
+            created_at: at(1),
+            expires_at: at(2),
+            closed_at: None,
+        };
+        let own = SignInLink {
+            owner: TokenOwner::Merchant(acme()),
+            gives: narrowed(),
+            acting_for: Some(acme()),
+            closed_at: Some(at(3)),
+            ..bare.clone()
+        };
+        vec![bare, own]
+    }
+
     pub fn purchase(key: OrderLineKey) -> Purchase {
         Purchase {
             key,
@@ -408,6 +465,7 @@ mod sample {
 
     pub fn license(owner: &str, number: u128) -> License {
         License {
+            extension: None,
             id: license_id(number),
             merchant: merchant(owner),
             product: product_id(),
@@ -1211,6 +1269,9 @@ mod sample {
         all.extend(records(specs()));
         all.extend(records(channels()));
         all.extend(records(api_tokens()));
+        all.extend(records(token_uses()));
+        all.extend(records(sessions()));
+        all.extend(records(sign_in_links()));
         all.extend(records(purchases()));
         all.extend(records(instances()));
         all.extend(records(authorization_codes()));
@@ -1852,6 +1913,17 @@ mod listings {
         assert_eq!(found, own(|key| matches!(key, RecordKey::Channel(..))));
         let found = keys(&store, &Listing::Merchants, 9).await;
         assert_eq!(found, own(|key| matches!(key, RecordKey::Merchant(..))));
+        let sessions = |owner| Listing::Sessions { owner, after: None };
+        let found = keys(&store, &sessions(None), 9).await;
+        assert_eq!(found, own(|key| matches!(key, RecordKey::Session(None, _))));
+        let found = keys(&store, &sessions(Some(acme())), 9).await;
+        assert_eq!(found, own(|key| matches!(key, RecordKey::Session(Some(_), _))));
+        let after = found.first().cloned();
+        let rest = keys(&store, &Listing::Sessions { owner: Some(acme()), after }, 9).await;
+        assert_eq!(rest, found[1..]);
+        let links = Listing::SignInLinks { owner: Some(acme()), after: None };
+        let found = keys(&store, &links, 9).await;
+        assert_eq!(found, own(|key| matches!(key, RecordKey::SignInLink(Some(_), _))));
         let tokens = own(|key| matches!(key, RecordKey::ApiToken(..)));
         assert_eq!(keys(&store, &Listing::ApiTokens { after: None }, 9).await, tokens);
         for (place, token) in tokens.iter().enumerate() {

@@ -1,6 +1,8 @@
 //! The client of the merchant API that the commands share.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -40,6 +42,8 @@ pub struct Api {
     token: Option<SecretString>,
     merchant: Option<String>,
     language: &'static str,
+    /// In place of the network: the control socket of a server on this machine.
+    socket: Option<PathBuf>,
 }
 
 /// A path with the parts of its query that are there.
@@ -85,7 +89,17 @@ impl Api {
         // A proxy for the world is none for this machine.
         let config = if is_local(url) { config.proxy(None) } else { config };
         let url = url.trim_end_matches('/').to_owned();
-        Self { agent: config.build().new_agent(), url, token, merchant, language: "en" }
+        Self { agent: config.build().new_agent(), url, token, merchant, language: "en", socket: None }
+    }
+
+    /// Over the control socket of a server on this machine, without a token.
+    pub fn over(socket: PathBuf, settings: ClientSettings) -> Self {
+        Self { token: None, socket: Some(socket), ..Self::of(settings) }
+    }
+
+    /// Scheme and host; none over the control socket.
+    pub fn base_url(&self) -> Option<&str> {
+        self.socket.is_none().then_some(self.url.as_str())
     }
 
     /// For whom an operator's token asks.
@@ -95,22 +109,23 @@ impl Api {
 
     /// Reads.
     pub fn get(&self, path: &str) -> Result<Value, Failure> {
-        self.send(Method::GET, path, None, None)
+        self.send(Method::GET, path, None, &[])
     }
 
     /// Sets something to what the body says; the same again changes nothing.
     pub fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        self.send(Method::PUT, path, Some(body), None)
+        self.send(Method::PUT, path, Some(body), &[])
     }
 
     /// Changes what the body names of something; `revision` is the one that it must have.
     pub fn patch(&self, path: &str, body: &Value, revision: Option<u64>) -> Result<Value, Failure> {
-        self.send_if(Method::PATCH, path, Some(body), None, revision)
+        let etag = revision.map(|revision| format!("\"{revision}\""));
+        self.send(Method::PATCH, path, Some(body), &[("If-Match", etag.as_deref())])
     }
 
     /// Deletes something.
     pub fn delete(&self, path: &str) -> Result<Value, Failure> {
-        self.send(Method::DELETE, path, None, None)
+        self.send(Method::DELETE, path, None, &[])
     }
 
     /// Changes something, once.
@@ -120,11 +135,23 @@ impl Api {
 
     /// Changes something. The same key again has no second effect; without one, this call is its own.
     pub fn post_as(&self, path: &str, body: &Value, idempotency_key: Option<&str>) -> Result<Value, Failure> {
+        self.post_if(path, body, idempotency_key, None)
+    }
+
+    /// The same, only if what is changed still has this ETag.
+    pub fn post_if(
+        &self,
+        path: &str,
+        body: &Value,
+        idempotency_key: Option<&str>,
+        etag: Option<&str>,
+    ) -> Result<Value, Failure> {
         let key = match idempotency_key {
             Some(key) => key.to_owned(),
             None => random_key()?,
         };
-        self.send(Method::POST, path, Some(body), Some(&key)).map_err(|failure| match failure {
+        let conditions = [("Idempotency-Key", Some(key.as_str())), ("If-Match", etag)];
+        self.send(Method::POST, path, Some(body), &conditions).map_err(|failure| match failure {
             Failure::Lost(reason) => Failure::Lost(format!(
                 "{reason}\nnext: whether it was done is not known; repeat with --idempotency-key {key}"
             )),
@@ -175,18 +202,7 @@ impl Api {
         method: Method,
         path: &str,
         body: Option<&Value>,
-        key: Option<&str>,
-    ) -> Result<Value, Failure> {
-        self.send_if(method, path, body, key, None)
-    }
-
-    fn send_if(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-        key: Option<&str>,
-        revision: Option<u64>,
+        conditions: &[(&str, Option<&str>)],
     ) -> Result<Value, Failure> {
         let url = format!("{}{path}", self.url);
         let request = Request::builder().method(method).uri(&url);
@@ -198,14 +214,21 @@ impl Api {
         if let Some(merchant) = &self.merchant {
             request = request.header("Lictor-Merchant", merchant);
         }
-        if let Some(key) = key {
-            request = request.header("Idempotency-Key", key);
+        for (name, value) in conditions {
+            if let Some(value) = value {
+                request = request.header(*name, *value);
+            }
         }
-        if let Some(revision) = revision {
-            request = request.header(header::IF_MATCH, format!("\"{revision}\""));
+        let bad = |_| {
+            let why = "the token, the idempotency key or the ETag holds characters that no header may";
+            Failure::Usage(why.into())
+        };
+        if let Some(socket) = &self.socket {
+            let body = body.map(Value::to_string).unwrap_or_default();
+            let request = request.header(header::CONTENT_TYPE, "application/json").body(body).map_err(bad)?;
+            let (status, text) = over_socket(socket, &request)?;
+            return answered(status, &text);
         }
-        let bad =
-            |_| Failure::Usage("the token or the idempotency key holds characters that no header may".into());
         let answer = match body {
             Some(body) => {
                 let request = request.header(header::CONTENT_TYPE, "application/json");
@@ -217,11 +240,7 @@ impl Api {
         let status = answer.status().as_u16();
         let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
         let text = text.map_err(|error| self.no_answer(&error))?;
-        let value = serde_json::from_str(if text.is_empty() { "null" } else { &text });
-        match (status, value) {
-            (200..=299, Ok(value)) => Ok(value),
-            _ => Err(Failure::Problem(Box::new(Problem::read(status, &text)))),
-        }
+        answered(status, &text)
     }
 
     fn no_answer(&self, error: &ureq::Error) -> Failure {
@@ -241,6 +260,37 @@ impl Api {
             other => Failure::Lost(format!("no answer from {url}: {other}")),
         }
     }
+}
+
+fn answered(status: u16, text: &str) -> Result<Value, Failure> {
+    let value = serde_json::from_str(if text.is_empty() { "null" } else { text });
+    match (status, value) {
+        (200..=299, Ok(value)) => Ok(value),
+        _ => Err(Failure::Problem(Box::new(Problem::read(status, text)))),
+    }
+}
+
+/// One request, one answer, and the end of the connection: as HTTP/1.0, so that the answer is what comes until then.
+fn over_socket(socket: &Path, request: &Request<String>) -> Result<(u16, String), Failure> {
+    let lost = |error: std::io::Error| {
+        Failure::Lost(format!("no answer from the server at {}: {error}", socket.display()))
+    };
+    let mut text = format!("{} {} HTTP/1.0\r\nHost: localhost\r\n", request.method(), request.uri().path());
+    for (name, value) in request.headers() {
+        text.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap_or_default()));
+    }
+    text.push_str(&format!("Content-Length: {}\r\n\r\n{}", request.body().len(), request.body()));
+    let mut stream = UnixStream::connect(socket).map_err(|error| {
+        Failure::Unreachable(format!("the server at {} cannot be reached: {error}", socket.display()))
+    })?;
+    stream.set_read_timeout(Some(REQUEST_TIMEOUT)).map_err(lost)?;
+    stream.write_all(text.as_bytes()).map_err(lost)?;
+    let mut answer = String::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer).map_err(lost)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = status.ok_or_else(|| lost(std::io::ErrorKind::InvalidData.into()))?;
+    Ok((status, body.to_owned()))
 }
 
 fn is_local(url: &str) -> bool {

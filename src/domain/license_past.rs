@@ -166,6 +166,10 @@ impl LicensePast {
             | EventKind::CatalogApplied
             | EventKind::ApiTokenCreated
             | EventKind::ApiTokenRevoked
+            | EventKind::SessionBegun
+            | EventKind::SessionEnded
+            | EventKind::SignInLinkCreated
+            | EventKind::SignInLinkRevoked
             | EventKind::KeyStaged
             | EventKind::KeyRotated
             | EventKind::KeyRetired
@@ -288,6 +292,10 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::CatalogApplied
         | EventKind::ApiTokenCreated
         | EventKind::ApiTokenRevoked
+        | EventKind::SessionBegun
+        | EventKind::SessionEnded
+        | EventKind::SignInLinkCreated
+        | EventKind::SignInLinkRevoked
         | EventKind::KeyStaged
         | EventKind::KeyRotated
         | EventKind::KeyRetired

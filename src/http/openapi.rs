@@ -28,6 +28,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use utoipa::OpenApi;
 
+use self::forms::ListNumberForm;
 use super::conditional::none_match;
 use super::error::Problem;
 use super::reply::{Reply, cacheable, hex, public};
@@ -71,6 +72,15 @@ const MAX_AGE_SECS: u32 = 300;
         merchant::licenses::list,
         merchant::licenses::issue,
         merchant::licenses::show,
+        merchant::licenses::quota,
+        merchant::bulk::issue,
+        merchant::activations::list,
+        merchant::activations::show,
+        merchant::activations::release,
+        merchant::catalog::products,
+        merchant::catalog::product,
+        merchant::catalog::specs,
+        merchant::catalog::spec,
         merchant::explanation::show,
         merchant::commands::suspend,
         merchant::commands::resume,
@@ -83,6 +93,12 @@ const MAX_AGE_SECS: u32 = 300;
         merchant::packages::move_package,
         merchant::app_info::show,
         merchant::app_info::set,
+        merchant::audit::list,
+        merchant::audit::head,
+        merchant::audit::chain,
+        merchant::audit::stored,
+        merchant::audit::adopt,
+        merchant::audit::show,
         merchant::channels::list,
         merchant::channels::show,
         merchant::channels::calls,
@@ -109,6 +125,12 @@ const MAX_AGE_SECS: u32 = 300;
         merchant::api_tokens::list,
         merchant::api_tokens::create,
         merchant::api_tokens::revoke,
+        merchant::sign_in_links::list,
+        merchant::sign_in_links::create,
+        merchant::sign_in_links::revoke,
+        merchant::sessions::list,
+        merchant::sessions::end_all,
+        merchant::sessions::end,
         merchant::channel_check::check,
         merchant::customers::show,
         merchant::customers::erase,
@@ -132,7 +154,7 @@ const MAX_AGE_SECS: u32 = 300;
         health::live,
         health::ready,
     ),
-    components(schemas(Problem<'_>)),
+    components(schemas(Problem<'_>, ListNumberForm)),
 )]
 struct Described;
 

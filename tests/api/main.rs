@@ -4,11 +4,14 @@
 mod access;
 mod activations;
 mod app_info;
+mod audit;
 mod bodies;
+mod bulk;
 mod callbacks;
 mod catalog_changes;
 #[path = "../postgres/mod.rs"]
 mod cluster;
+mod command_line;
 mod console;
 #[path = "../engines/mod.rs"]
 mod engines;
@@ -26,9 +29,11 @@ mod portal;
 mod process;
 mod quota_race;
 mod refusals;
+mod requests;
 mod rotation;
 #[path = "../engines/service.rs"]
 mod service;
+mod sessions;
 mod starts;
 mod status_lists;
 #[path = "../support/mod.rs"]

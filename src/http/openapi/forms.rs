@@ -94,6 +94,10 @@ texts! {
     ReservationIdForm = "^rsv_[0-9A-Za-z]{22}$", 26;
     /// An API token, as shown in lists.
     ApiTokenIdForm = "^tok_[0-9A-Za-z]{22}$", 26;
+    /// Somebody at work in the console.
+    SessionIdForm = "^ses_[0-9A-Za-z]{22}$", 26;
+    /// A link that opens a session once.
+    SignInLinkIdForm = "^lnk_[0-9A-Za-z]{22}$", 26;
     /// Work to be done after an answer.
     JobIdForm = "^job_[0-9A-Za-z]{22}$", 26;
     /// An endpoint of webhooks.
@@ -127,7 +131,7 @@ texts! {
     /// A signed token, as text.
     TokenForm = "^[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+$", 16_777_216;
     /// A license key, a claim code, or a certificate; white space does not matter. What is none is refused with 401.
-    CredentialForm = "^[^\\x00]*$", 16_384;
+    CredentialForm = "^[\\s\\S]*$", 65_536;
     /// How a machine is shown: at most 128 bytes without control characters.
     MachineNameForm = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", 128;
     /// 1 to 128 bytes without control characters; the same again for the same request.
@@ -218,7 +222,7 @@ words! {
     /// When an instance is told to be ready.
     ReadyForm = ["minted", "app-info"];
     /// Whether the keys of a channel's open API are found.
-    OpenApiStateForm = ["ready", "unresolvable", "absent"];
+    OpenApiStandingForm = ["ready", "unresolvable", "absent"];
     /// What a check found.
     CheckStateForm = ["ok", "warn", "fail", "skipped"];
     /// What a signing key signs.

@@ -7,7 +7,8 @@ use super::described::{Described, Seen};
 use crate::support::Harness;
 use crate::support::api::exchanges;
 use crate::{
-    activations, app_info, licenses, offline_material, packages, rotation, starts, tokens_and_apply, usage,
+    activations, app_info, bulk, extensions, licenses, offline_material, packages, requests, rotation,
+    sessions, starts, tokens_and_apply, usage,
 };
 
 const STORIES: &[fn()] = &[
@@ -17,6 +18,12 @@ const STORIES: &[fn()] = &[
     activations::a_certificate_opens_its_own_activation_only,
     activations::a_place_given_back_is_free_at_once_and_twice_is_once,
     app_info::an_instance_is_in_progress_until_its_app_info_is_set_and_shows_it_from_then_on,
+    bulk::one_wrong_line_stops_all_of_them_unless_the_rest_is_wanted,
+    extensions::support_adds_31_days_to_what_was_bought_however_often_it_asks_and_more_takes_another_scope,
+    extensions::a_spec_that_is_changed_by_hand_grants_what_the_other_one_does_and_keeps_end_and_term,
+    extensions::a_preview_tells_who_stops_and_when_each_knows_and_writes_nothing,
+    requests::a_lost_update_is_told_with_what_is_there_now,
+    requests::machines_are_found_by_license_and_by_name_and_never_another_merchants,
     licenses::a_lost_update_is_noticed,
     licenses::a_license_is_suspended_resumed_reissued_and_revoked,
     licenses::the_same_request_under_an_idempotency_key_is_done_once,
@@ -24,6 +31,10 @@ const STORIES: &[fn()] = &[
     packages::of_none_it_stands_by_itself_until_it_is_moved_and_what_was_used_goes_with_it,
     rotation::a_key_set_is_cacheable_and_found_by_issuer_and_no_set_is_another_merchants,
     rotation::wrong_requests_say_the_next_step_and_change_nothing,
+    sessions::a_link_ends_with_its_time_with_its_token_and_when_it_is_withdrawn,
+    sessions::a_link_gives_no_more_than_its_maker_has_and_passes_for_nobody_else,
+    sessions::a_request_that_is_repeated_makes_one_link_and_a_used_one_stays_used,
+    sessions::sessions_are_listed_and_ended_from_outside_by_their_own_merchant,
     starts::an_acceptance_begins_a_license_once_at_the_time_that_is_said,
     tokens_and_apply::a_token_is_shown_once_works_and_ends_when_revoked,
     usage::what_is_reserved_is_used_by_nobody_else_until_it_is_confirmed_or_given_back,
