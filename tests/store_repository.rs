@@ -1307,7 +1307,115 @@ mod sample {
             at: at(1),
         };
         all.extend(records(vec![erased("acme", 0), erased("acme", 255), erased("b", 0)]));
+        all.extend(outbound());
         all.extend(only_ones());
+        all
+    }
+
+    /// Where events are sent, and how far that is.
+    fn outbound() -> Vec<Record> {
+        use lictor::domain::{
+            Attempt, CertificateTold, Delivery, DeliveryId, DeliveryState, DisableCause, EndsTold, KeptSecret,
+            ReplaySpan, Webhook, WebhookDisabled, WebhookEvent, WebhookId, WebhookProgress, WebhookReplay,
+            WebhookSecret, WebhookSecretId,
+        };
+
+        let (first, second) = (WebhookId::from_uuid(0), WebhookId::from_uuid(u128::MAX));
+        let secret = |kept, ends_at| WebhookSecret {
+            id: WebhookSecretId::from_uuid(1),
+            kept,
+            created_at: at(0),
+            ends_at,
+        };
+        let bare = Webhook {
+            id: first.clone(),
+            merchant: acme(),
+            url: "https://a.example/".into(),
+            description: String::new(),
+            events: Vec::new(),
+            expiring_days: Vec::new(),
+            secrets: vec![secret(KeptSecret::Sealed(vec![0, 255]), None)],
+            disabled: None,
+            created_at: at(0),
+            updated_at: at(0),
+        };
+        let full = Webhook {
+            id: second.clone(),
+            description: "激活 \"x\"".into(),
+            events: vec![WebhookEvent::LicenseIssued, WebhookEvent::ActivationRenewed],
+            expiring_days: vec![366, 1],
+            secrets: vec![
+                secret(KeptSecret::Reference(SecretRef::Env("A".into())), Some(at(1))),
+                secret(KeptSecret::Reference(SecretRef::File("/b".into())), None),
+            ],
+            disabled: Some(WebhookDisabled { at: at(1), cause: DisableCause::Gone }),
+            ..bare.clone()
+        };
+        let begun = WebhookProgress::new(acme(), first.clone(), 0, at(0));
+        let far = WebhookProgress {
+            webhook: second.clone(),
+            cursor: u64::MAX,
+            leased_until: Some(at(1)),
+            failing_since: Some(at(0)),
+            failures_in_row: u32::MAX,
+            rests_until: Some(at(1)),
+            sent_in_minute: 600,
+            last_success_at: Some(at(-1)),
+            last_failure_at: Some(at(0)),
+            since_trim: 49,
+            pending: 64,
+            oldest_at: Some(at(0)),
+            next_due_at: Some(at(1)),
+            ..begun.clone()
+        };
+        let span = ReplaySpan { after: 0, through: u64::MAX, left: u32::MAX };
+        let replay = |webhook: &WebhookId, spans| WebhookReplay { merchant: acme(), webhook: webhook.clone(), spans };
+        let made = Delivery {
+            id: DeliveryId::from_uuid(1),
+            merchant: acme(),
+            webhook: first.clone(),
+            event: EventId::from_uuid(1),
+            kind: WebhookEvent::Test,
+            seq: None,
+            made_at: at(0),
+            body: "{}".into(),
+            attempts: 0,
+            step: 0,
+            due_at: at(0),
+            due_later: None,
+            last: None,
+            state: DeliveryState::Pending,
+        };
+        let attempt = |status| Attempt { at: at(1), took: std::time::Duration::from_millis(7), status, words: "no".into() };
+        let tried = Delivery {
+            id: DeliveryId::from_uuid(2),
+            seq: Some(u64::MAX),
+            attempts: 3,
+            step: 2,
+            due_later: Some(at(1)),
+            last: Some(attempt(None)),
+            ..made.clone()
+        };
+        let ended = |id, state| Delivery {
+            id: DeliveryId::from_uuid(id),
+            body: String::new(),
+            last: Some(attempt(Some(500))),
+            state,
+            ..made.clone()
+        };
+        let told = |days, through| EndsTold { merchant: acme(), days, until: at(0), through };
+        let certificate = |merchant: &str| CertificateTold {
+            merchant: MerchantId::parse(merchant).expect("valid"),
+            ends_at: at(1),
+            days: 30,
+        };
+        let mut all = records(vec![bare, full]);
+        all.extend(records(vec![begun, far]));
+        all.extend(records(vec![replay(&first, Vec::new()), replay(&second, vec![span])]));
+        let (delivered, given_up) = (DeliveryState::Delivered(at(1)), DeliveryState::GivenUp(at(1)));
+        all.extend(records(vec![made.clone(), tried, ended(3, delivered), ended(4, given_up)]));
+        all.extend(records(vec![told(0, None), told(366, Some(license_id(1)))]));
+        all.extend(records(vec![certificate("acme"), certificate("b")]));
         all
     }
 
@@ -1396,7 +1504,7 @@ mod round_trip {
         let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
         let mut distinct = kinds.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), 40);
+        assert_eq!(distinct.len(), 46);
         let only_ones: Vec<_> = sample::only_ones().iter().map(std::mem::discriminant).collect();
         for kind in distinct.into_iter().filter(|kind| !only_ones.contains(kind)) {
             assert!(kinds.iter().filter(|other| **other == kind).count() >= 2, "a bare one and a full one");

@@ -28,6 +28,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use utoipa::OpenApi;
 
+use self::forms::ListNumberForm;
 use super::conditional::none_match;
 use super::error::Problem;
 use super::reply::{Reply, cacheable, hex, public};
@@ -101,6 +102,17 @@ const MAX_AGE_SECS: u32 = 300;
         merchant::orders::retry,
         merchant::outbox::list,
         merchant::outbox::retry,
+        merchant::webhooks::list,
+        merchant::webhooks::create,
+        merchant::webhooks::show,
+        merchant::webhooks::change,
+        merchant::webhooks::delete,
+        merchant::webhooks::test,
+        merchant::webhooks::enable,
+        merchant::webhooks::disable,
+        merchant::webhooks::rotate,
+        merchant::webhooks::deliveries,
+        merchant::webhooks::replay,
         merchant::api_tokens::list,
         merchant::api_tokens::create,
         merchant::api_tokens::revoke,
@@ -133,7 +145,7 @@ const MAX_AGE_SECS: u32 = 300;
         health::live,
         health::ready,
     ),
-    components(schemas(Problem<'_>)),
+    components(schemas(Problem<'_>, ListNumberForm)),
 )]
 struct Described;
 
