@@ -139,8 +139,12 @@ impl Desk {
                 };
                 let (merchant, kid) = (self.id().clone(), kid.clone());
                 let command = RevokeKey { merchant, kid, mode, at, next: None };
-                let revoked = self.state.app.revoke_key(&command, &self.caller.actor()).await;
-                revoked.map(|_ring| "revoke").map_err(ApiError::from)
+                self.state
+                    .app
+                    .revoke_key(&command, &self.caller.actor())
+                    .await
+                    .map(|_ring| "revoke")
+                    .map_err(ApiError::from)
             }
         };
         match done {
