@@ -12,7 +12,7 @@ use super::preferences::Theme;
 use super::reader::Reader;
 use super::style;
 use super::words;
-use crate::domain::{Merchant, MerchantId, Scope};
+use crate::domain::{Merchant, MerchantId, Scope, SessionId};
 use crate::http::access::{Caller, no_merchant};
 use crate::http::error::ApiError;
 use crate::http::form::Form;
@@ -34,6 +34,8 @@ pub struct Desk {
     pub reader: Reader,
     /// Path and query of this page; of a form's target the page that it stands on.
     pub here: String,
+    /// The session that this page is shown in.
+    pub session: SessionId,
     csrf: String,
     theme: Theme,
 }
@@ -119,7 +121,7 @@ impl Desk {
         state: &HttpState,
         parts: &Parts,
         here: String,
-        SignedIn { caller, csrf, language, .. }: SignedIn,
+        SignedIn { caller, csrf, language, session, .. }: SignedIn,
     ) -> Result<Self, Response> {
         let merchant = match state.merchant(&caller.merchant).await {
             Ok(Some(merchant)) => merchant,
@@ -128,7 +130,7 @@ impl Desk {
         };
         let reader = Reader::new(language, &merchant.time_zone);
         let theme = Theme::of(&parts.headers);
-        Ok(Self { state: state.clone(), caller, merchant, reader, here, csrf, theme })
+        Ok(Self { state: state.clone(), caller, merchant, reader, here, session: session.id, csrf, theme })
     }
 
     async fn open_form(

@@ -6,8 +6,9 @@ use axum::routing::{MethodRouter, get, post};
 use super::acts::{self, Act};
 use super::words::Layout;
 use super::{
-    air_gap, audit, catalog, channel_tests, channels, customers, explain, home, issue, key, key_acts, keys,
-    license, licenses, map_order, orders, outbox, preferences, quota, release, style, webhook_acts, webhooks,
+    access, access_forms, air_gap, audit, catalog, channel_tests, channels, customers, explain, home, issue,
+    key, key_acts, keys, license, licenses, map_order, orders, outbox, preferences, quota, release, style,
+    webhook_acts, webhooks,
 };
 use crate::domain::Scope;
 use crate::http::state::HttpState;
@@ -61,6 +62,7 @@ pub const NAV: &[Way] = &[
     Way { href: "/console/customers", word: |words| words.customers, scope: Scope::Admin },
     Way { href: "/console/keys", word: |words| words.keys, scope: Scope::Read },
     Way { href: "/console/webhooks", word: |words| words.webhooks, scope: Scope::Read },
+    Way { href: "/console/access", word: |words| words.access, scope: Scope::Admin },
     Way { href: "/console/audit", word: |words| words.audit, scope: Scope::Read },
 ];
 
@@ -104,6 +106,21 @@ const PAGES: &[Page] = &[
     Page::asked("/console/customers", Scope::Admin, || get(customers::ask).post(customers::show)),
     Page::sent("/console/customers/export", Scope::Admin, || post(customers::export)),
     Page::sent("/console/customers/erase", Scope::Admin, || post(customers::erase)),
+    Page::shown("/console/access", Scope::Admin, || get(access::show)),
+    Page::asked("/console/access/tokens/new", Scope::Admin, || {
+        get(access_forms::ask_token).post(access_forms::make_token)
+    }),
+    Page::asked("/console/access/tokens/{api_token}/revoke", Scope::Admin, || {
+        get(access::ask_revoke).post(access::revoke)
+    }),
+    Page::asked("/console/access/links/new", Scope::Admin, || {
+        get(access_forms::ask_link).post(access_forms::make_link)
+    }),
+    Page::sent("/console/access/links/{link}/revoke", Scope::Admin, || post(access::withdraw)),
+    Page::asked("/console/access/sessions/end", Scope::Admin, || {
+        get(access::ask_end_all).post(access::end_all)
+    }),
+    Page::sent("/console/access/sessions/{session}/end", Scope::Admin, || post(access::end)),
     Page::shown("/console/audit", Scope::Read, || get(audit::show)),
     Page::shown("/console/webhooks", Scope::Read, || get(webhooks::list)),
     Page::asked("/console/webhooks/new", Scope::Admin, || {
