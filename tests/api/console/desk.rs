@@ -31,7 +31,7 @@ fn a_held_order_is_mapped_after_it_was_shown_what_is_issued() {
     shows(
         &agent.get(&format!("/console/orders/{order}")),
         200,
-        &["No edition knows what was bought", "Refunded"],
+        &["No spec knows what was bought", "Refunded"],
     );
     let path = format!("/console/orders/{order}/map");
     let form = agent.get(&path).form(&path);

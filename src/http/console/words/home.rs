@@ -7,7 +7,7 @@ words! {
     Home {
         todo: "What waits for you", "待处理事项";
         nothing_waits: "Nothing waits for you.", "没有待处理事项。";
-        sales: "Licenses issued per day and edition, 14 days", "近 14 天每日签发的许可证（按规格）";
+        sales: "Licenses issued per day and spec, 14 days", "近 14 天每日签发的许可证（按规格）";
         sales_none: "Nothing was issued in the last 14 days.", "近 14 天没有签发许可证。";
         day: "Day", "日期";
         others: "others", "其他";
@@ -40,7 +40,7 @@ words! {
 /// Orders that are held.
 pub fn held(count: &str, language: Language) -> String {
     match language {
-        Language::English => format!("Orders held: {count}. Say which edition they are."),
+        Language::English => format!("Orders held: {count}. Say which spec they are."),
         Language::Chinese => format!("挂起的订单：{count}，请选择对应的规格。"),
     }
 }

@@ -33,14 +33,14 @@ words! {
         product: "Product", "产品";
         name: "Name", "名称";
         none: "Nothing is sold yet. Write an apply file and apply it.", "还没有产品。请编写并应用配置文件。";
-        specs: "Editions", "规格";
-        spec: "Edition", "规格";
+        specs: "Specs", "规格";
+        spec: "Spec", "规格";
         skus: "SKUs", "SKU 编码";
         term: "Term", "时长";
         as_ordered: "as ordered", "按订单";
         machines: "Machines", "机器数";
         unlimited: "any number", "不限";
-        entitlements: "Features", "功能";
+        entitlements: "Entitlements", "功能";
         quota: "Quota", "额度";
         issue: "Issue a license", "签发许可证";
         issue_hint: "For somebody who did not buy at a marketplace. The license counts as sold.", "用于未通过云商店购买的客户，按正式销售处理。";
@@ -52,11 +52,11 @@ words! {
         label: "Label", "备注";
         label_hint: "Your own note; shown in lists and found by the search.", "自用备注，显示在列表中并可搜索。";
         label_wrong: "Write at most 255 bytes without control characters.", "最多 255 字节，且不能含有控制字符。";
-        term_hint: "P1Y, P1M, P14D or permanent; empty means as the edition says.", "P1Y、P1M、P14D 或 permanent；留空则按规格。";
+        term_hint: "P1Y, P1M, P14D or permanent; empty means as the spec says.", "P1Y、P1M、P14D 或 permanent；留空则按规格。";
         starts_at: "Starts", "生效时间";
         starts_hint: "A day and a time of the zone named below; empty means now.", "按下方所示时区填写日期和时间；留空表示现在。";
         issue_now: "Issue", "签发";
-        choose: "Choose an edition.", "请选择规格。";
+        choose: "Choose a spec.", "请选择规格。";
         issued: "The license was issued.", "许可证已签发。";
     }
 }
@@ -67,7 +67,7 @@ words! {
         title: "Quota", "额度";
         table: "Packages of the newest licenses", "最新许可证的套餐包";
         license: "License", "许可证";
-        none: "None of these licenses has quota. It is defined with an edition in the apply file.", "这些许可证没有额度。额度在配置文件的规格中定义。";
+        none: "None of these licenses has quota. It is defined with a spec in the apply file.", "这些许可证没有额度。额度在配置文件的规格中定义。";
     }
 }
 
