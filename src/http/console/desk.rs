@@ -7,7 +7,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::blocks::{self, Html};
-use super::pages::{NAV, SIGN_OUT};
+use super::pages::{NAV, SIGN_OUT, nearest_shown};
 use super::preferences::Theme;
 use super::reader::Reader;
 use super::style;
@@ -32,7 +32,7 @@ pub struct Desk {
     pub caller: Caller,
     pub merchant: Merchant,
     pub reader: Reader,
-    /// Path and query of this page; of a form's target the page that it stands on.
+    /// Path and query of this page; of a form that was sent, the path that it was sent to.
     pub here: String,
     /// The session that this page is shown in.
     pub session: SessionId,
@@ -234,7 +234,7 @@ impl Desk {
             zone: &self.reader.zone,
             actor: &self.caller.token.name,
             csrf: &self.csrf,
-            here: &self.here,
+            here: nearest_shown(&self.here),
             sign_out: SIGN_OUT,
             may_search: self.may(Scope::Read),
             nav: nav.collect(),

@@ -145,8 +145,58 @@ const PAGES: &[Page] = &[
     Page::sent("/console/channels/{channel}/test-code", Scope::Catalog, || post(channel_tests::test_code)),
 ];
 
+/// The page at an address, or the nearest one above it that can be looked at: what is only sent to cannot.
+pub fn nearest_shown(address: &str) -> &str {
+    let mut path = address.split('?').next().unwrap_or_default();
+    if is_shown(path) {
+        return address;
+    }
+    while let Some((above, _)) = path.rsplit_once('/') {
+        path = above;
+        if is_shown(path) {
+            return path;
+        }
+    }
+    "/console"
+}
+
+fn is_shown(path: &str) -> bool {
+    let fits = |known: &str| {
+        let (mut parts, mut own) = (known.split('/'), path.split('/'));
+        loop {
+            match (parts.next(), own.next()) {
+                (None, None) => return true,
+                (Some(part), Some(own)) if part == own || part.starts_with('{') => {}
+                _ => return false,
+            }
+        }
+    };
+    PAGES.iter().any(|page| page.shows.is_some() && fits(page.path))
+}
+
 /// All of them, and the stylesheet.
 pub fn routes() -> Router<HttpState> {
     let pages = PAGES.iter().fold(Router::new(), |all, page| all.route(page.path, (page.route)()));
     pages.route("/console/style/{name}", get(style::show))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_from_a_form_is_a_page() {
+        for (address, page) in [
+            ("/console", "/console"),
+            ("/console/licenses?state=active", "/console/licenses?state=active"),
+            ("/console/licenses/lic_1/key", "/console/licenses/lic_1"),
+            ("/console/licenses/lic_1/suspend", "/console/licenses/lic_1/suspend"),
+            ("/console/find", "/console"),
+            ("/console/channels/a/check", "/console/channels/a"),
+            ("/console/webhooks/new", "/console/webhooks/new"),
+            ("elsewhere", "/console"),
+        ] {
+            assert_eq!(nearest_shown(address), page, "{address}");
+        }
+    }
 }
