@@ -124,6 +124,8 @@ fn run() -> Seen {
     }
     for operation in &operations {
         broken(&table, operation, &mut seen);
+        open_to_all(&table, operation, &mut seen);
+        of_both_credentials(&table, operation, &mut seen);
     }
     asked_too_often(&mut seen);
     seen
@@ -209,6 +211,26 @@ fn broken(table: &Table, operation: &Operation<'_>, seen: &mut Seen) {
     }
 }
 
+/// What anybody may fetch, of a merchant and of nobody, and once more by who has it already.
+fn open_to_all(table: &Table, operation: &Operation<'_>, seen: &mut Seen) {
+    if operation.method != "GET" || operation.text.get("security").is_some() {
+        return;
+    }
+    let asked =
+        if operation.id == "keysets_key_set_of_issuer" { "?issuer=https://nobody.example" } else { "" };
+    let mut ask = |api: &Api, is_there| {
+        let answer = table.send(api, operation, &format!("{}{asked}", table.path(operation, is_there)), "");
+        seen.insert((operation.id.to_owned(), answer.status));
+        answer
+    };
+    let anybody = table.harness.anonymous();
+    let (there, _absent) = (ask(&anybody, true), ask(&anybody, false));
+    if let Some(etag) = there.header("etag") {
+        let same = ask(&anybody.with("If-None-Match", etag), true).expect(304);
+        assert_eq!(same.text, "", "{}", operation.id);
+    }
+}
+
 /// A token that may ask once an hour: what it asks after that is answered 429, whatever it is.
 fn asked_too_often(seen: &mut Seen) {
     let once = RateLimit { requests: 1, window: Duration::from_secs(3_600) };
@@ -224,6 +246,24 @@ fn asked_too_often(seen: &mut Seen) {
         assert!(answer.header("retry-after").is_some(), "{answer:?}");
         described.check(operation, &answer);
         seen.insert((operation.id.to_owned(), 429));
+    }
+}
+
+/// Where a license key opens as well as a token: a token without the scope, and one that names nobody's license.
+fn of_both_credentials(table: &Table, operation: &Operation<'_>, seen: &mut Seen) {
+    if operation.scope().is_some() || operation.text.get("x-scope").is_none() {
+        return;
+    }
+    let mut body = table.described.sample_body(operation).expect("a POST");
+    body["license_id"] = json!("lic_0000000000000000000000");
+    if operation.id == "usage_report" {
+        (body["metric"], body["amount"]) = (json!("minutes"), json!(1));
+    }
+    let path = table.path(operation, false);
+    for (scope, status) in [(Scope::Read, 403), (Scope::Usage, 404)] {
+        let api = table.holder("acme", scope).with("Idempotency-Key", "one");
+        let answer = table.send(&api, operation, &path, &body.to_string()).expect(status);
+        seen.insert((operation.id.to_owned(), answer.status));
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 
 use super::described::{Described, Seen};
+use super::stories;
 use crate::support::Harness;
 use crate::support::api::exchanges;
 use crate::{
@@ -26,6 +27,11 @@ const STORIES: &[fn()] = &[
     rotation::wrong_requests_say_the_next_step_and_change_nothing,
     starts::an_acceptance_begins_a_license_once_at_the_time_that_is_said,
     tokens_and_apply::a_token_is_shown_once_works_and_ends_when_revoked,
+    stories::orders,
+    stories::codes,
+    stories::states,
+    stories::air_gap,
+    stories::operation,
     usage::what_is_reserved_is_used_by_nobody_else_until_it_is_confirmed_or_given_back,
     usage::a_license_that_is_stopped_uses_nothing_and_goes_on_where_it_was,
 ];
