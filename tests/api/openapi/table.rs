@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use lictor::application::ports::Clock as _;
 use lictor::domain::{MerchantId, RateLimit, Scope, TokenOwner};
 use lictor::http::{HttpLimits, RateRules};
 use lictor::store::MemoryEngine;
@@ -75,6 +76,8 @@ impl Table {
             ("LicenseId", ..) => nobodys("lic"),
             ("ApiTokenId", _, true) => self.token.clone(),
             ("ApiTokenId", ..) => nobodys("tok"),
+            ("SessionId", ..) => nobodys("ses"),
+            ("SignInLinkId", ..) => nobodys("lnk"),
             ("KeyId", _, true) => self.kid.clone(),
             ("KeyId", ..) => "A".repeat(43),
             ("Slug", "id", true) => "cad-koogallery".to_owned(),
