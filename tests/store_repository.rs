@@ -1315,9 +1315,9 @@ mod sample {
     /// Where events are sent, and how far that is.
     fn outbound() -> Vec<Record> {
         use lictor::domain::{
-            Attempt, CertificateTold, Delivery, DeliveryId, DeliveryState, DisableCause, EndsTold, KeptSecret,
-            ReplaySpan, Webhook, WebhookDisabled, WebhookEvent, WebhookId, WebhookProgress, WebhookReplay,
-            WebhookSecret, WebhookSecretId,
+            Attempt, CertificateTold, Delivery, DeliveryId, DeliveryState, DisableCause, EndsTold,
+            KeptSecret, ReplaySpan, Webhook, WebhookDisabled, WebhookEvent, WebhookId, WebhookProgress,
+            WebhookReplay, WebhookSecret, WebhookSecretId,
         };
 
         let (first, second) = (WebhookId::from_uuid(0), WebhookId::from_uuid(u128::MAX));
@@ -1369,7 +1369,8 @@ mod sample {
             ..begun.clone()
         };
         let span = ReplaySpan { after: 0, through: u64::MAX, left: u32::MAX };
-        let replay = |webhook: &WebhookId, spans| WebhookReplay { merchant: acme(), webhook: webhook.clone(), spans };
+        let replay =
+            |webhook: &WebhookId, spans| WebhookReplay { merchant: acme(), webhook: webhook.clone(), spans };
         let made = Delivery {
             id: DeliveryId::from_uuid(1),
             merchant: acme(),
@@ -1386,7 +1387,12 @@ mod sample {
             last: None,
             state: DeliveryState::Pending,
         };
-        let attempt = |status| Attempt { at: at(1), took: std::time::Duration::from_millis(7), status, words: "no".into() };
+        let attempt = |status| Attempt {
+            at: at(1),
+            took: std::time::Duration::from_millis(7),
+            status,
+            words: "no".into(),
+        };
         let tried = Delivery {
             id: DeliveryId::from_uuid(2),
             seq: Some(u64::MAX),

@@ -139,10 +139,12 @@ pub fn what_the_service_sends_is_accepted_with_every_live_secret(oracles: &[Orac
     let body = json!({ "url": receiver.url(), "description": "收件方 🔑" });
     let made = merchant.post("/v1/merchant/webhooks", &body).expect(201);
     let rotate = format!("/v1/merchant/webhooks/{}/secrets", made.text_at("/id"));
-    let secrets = [made.text_at("/secret"), merchant.post(&rotate, &json!({})).expect(200).text_at("/secret")];
+    let secrets =
+        [made.text_at("/secret"), merchant.post(&rotate, &json!({})).expect(200).text_at("/secret")];
     let order = json!({ "product": "acme-cad", "spec": "cad-year", "customer": "c-é-激活" });
     merchant.post("/v1/merchant/licenses", &order).expect_problem(422, "invalid_request");
-    let order = json!({ "product": "acme-cad", "spec": "cad-year", "customer": "c-1", "label": "激活码 é 🔑" });
+    let order =
+        json!({ "product": "acme-cad", "spec": "cad-year", "customer": "c-1", "label": "激活码 é 🔑" });
     let license = merchant.post("/v1/merchant/licenses", &order).expect(201).text_at("/id");
     for action in ["suspend", "resume", "revoke"] {
         let path = format!("/v1/merchant/licenses/{license}/{action}");
@@ -173,7 +175,9 @@ pub fn what_the_service_sends_is_accepted_with_every_live_secret(oracles: &[Orac
             .iter()
             .map(|question| {
                 let mut changed = question.clone();
-                changed["body"] = json!(text(question, "body").replacen("license", "licence", 1).replacen("lictor", "Lictor", 1));
+                changed["body"] = json!(
+                    text(question, "body").replacen("license", "licence", 1).replacen("lictor", "Lictor", 1)
+                );
                 changed
             })
             .collect();

@@ -155,8 +155,10 @@ impl WebhookAnswer {
             events: events.into_iter().map(|event| event.as_str()).collect(),
             expiring_days,
             state: if disabled.is_some() { "disabled" } else { "enabled" },
-            disabled: disabled
-                .map(|WebhookDisabled { at, cause }| WebhookDisabledAnswer { at: instant(at), cause: cause.as_str() }),
+            disabled: disabled.map(|WebhookDisabled { at, cause }| WebhookDisabledAnswer {
+                at: instant(at),
+                cause: cause.as_str(),
+            }),
             secrets: secrets.into_iter().map(secret_answer).collect(),
             progress: progress_answer(&progress),
             revision,

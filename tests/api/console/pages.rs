@@ -26,7 +26,8 @@ impl Things {
         let held = harness.merchant().get("/v1/merchant/orders?state=held").expect(200);
         let job = harness.merchant().get("/v1/merchant/outbox").expect(200);
         let keys = harness.merchant().get("/v1/merchant/keys").expect(200);
-        let webhook = harness.merchant().post("/v1/merchant/webhooks", &json!({ "url": "https://a.example/" }));
+        let webhook =
+            harness.merchant().post("/v1/merchant/webhooks", &json!({ "url": "https://a.example/" }));
         let webhook = webhook.expect(201);
         Self(vec![
             ("{webhook}", webhook.text_at("/id")),
