@@ -200,7 +200,7 @@ pub async fn renew(
     post, path = "/v1/activations/{id}/release",
     params(("id" = ActivationIdForm, Path)),
     request_body = Option<ReleaseRequest>,
-    responses((status = 200, body = ReleasedAnswer), (status = 409)),
+    responses((status = 200, body = ReleasedAnswer), (status = 403), (status = 409)),
     security(("license" = []), ()),
 )]
 pub async fn release(
@@ -229,7 +229,7 @@ pub async fn release(
     delete, path = "/v1/activations/{id}",
     params(("id" = ActivationIdForm, Path)),
     request_body = Option<ReleaseRequest>,
-    responses((status = 200, body = ReleasedAnswer), (status = 409)),
+    responses((status = 200, body = ReleasedAnswer), (status = 403), (status = 409)),
     security(("license" = []), ()),
 )]
 pub async fn delete(state: State<HttpState>, id: PathOf<String>, headers: HeaderMap, body: Bytes) -> Reply {

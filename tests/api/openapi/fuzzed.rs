@@ -171,11 +171,15 @@ fn no_case_that_schemathesis_thinks_of_is_answered_otherwise_than_described() {
 }
 
 /// Answers that take a story too long to be told twice, and the test that meets them.
-const ELSEWHERE: &[(&str, u16, &str)] = &[(
-    "keys_retire",
-    202,
-    "rotation::a_certificate_behind_a_thousand_machines_that_came_and_went_keeps_its_key",
-)];
+const ELSEWHERE: &[(&str, u16, &str)] = &[
+    ("activations_delete", 403, "tests/customer_life: a device key that is not the activation's"),
+    ("activations_release", 403, "tests/customer_life: a device key that is not the activation's"),
+    (
+        "keys_retire",
+        202,
+        "rotation::a_certificate_behind_a_thousand_machines_that_came_and_went_keeps_its_key",
+    ),
+];
 
 /// What nothing but a fault of the machine brings about stands as `default` in the document, without a number.
 #[test]
