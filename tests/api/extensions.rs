@@ -51,7 +51,7 @@ fn support_adds_31_days_to_what_was_bought_however_often_it_asks_and_more_takes_
 }
 
 #[test]
-fn an_extension_that_adds_nothing_or_cannot_be_is_refused_and_changes_nothing() {
+pub fn an_extension_that_adds_nothing_or_cannot_be_is_refused_and_changes_nothing() {
     let harness = Harness::start();
     let id = issue(&harness, "cad-year").text_at("/id");
     let before = harness.merchant().get(&format!("{PATH}/{id}")).expect(200);
@@ -132,7 +132,7 @@ fn a_later_renewal_sets_its_own_end_and_an_old_order_that_is_ranked_late_takes_n
 }
 
 #[test]
-fn a_spec_that_is_changed_by_hand_grants_what_the_other_one_does_and_keeps_end_and_term() {
+pub fn a_spec_that_is_changed_by_hand_grants_what_the_other_one_does_and_keeps_end_and_term() {
     let harness = Harness::start();
     let license = issue(&harness, "cad-year");
     let id = license.text_at("/id");
@@ -176,7 +176,7 @@ fn an_upgrade_ordered_later_overrules_a_spec_that_was_changed_by_hand() {
 }
 
 #[test]
-fn a_preview_tells_who_stops_and_when_each_knows_and_writes_nothing() {
+pub fn a_preview_tells_who_stops_and_when_each_knows_and_writes_nothing() {
     let harness = Harness::start();
     let license = issue(&harness, "cad-year");
     let (id, key) = (license.text_at("/id"), license.text_at("/license_key"));
@@ -224,7 +224,7 @@ fn a_preview_tells_who_stops_and_when_each_knows_and_writes_nothing() {
 }
 
 #[test]
-fn a_preview_refuses_what_the_act_would_refuse_and_members_of_another_command() {
+pub fn a_preview_refuses_what_the_act_would_refuse_and_members_of_another_command() {
     let harness = Harness::start();
     let id = issue(&harness, "cad-forever").text_at("/id");
     let merchant = harness.merchant();
