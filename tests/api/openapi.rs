@@ -1,6 +1,7 @@
 //! The API, described by itself: the document is the one that was agreed on, and describes what is served.
 
 mod described;
+mod everywhere;
 mod fuzzed;
 mod stories;
 mod table;

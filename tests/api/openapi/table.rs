@@ -75,6 +75,8 @@ impl Table {
         let form = form.rsplit('/').next().unwrap_or_default();
         let nobodys = |prefix: &str| format!("{prefix}_0000000000000000000000");
         match (form, name, is_there) {
+            ("SpecId", _, true) => "cad-year".to_owned(),
+            ("SpecId", ..) => "nothing".to_owned(),
             ("LicenseId", _, true) => self.license.clone(),
             ("LicenseId", ..) => nobodys("lic"),
             ("ApiTokenId", _, true) => self.token.clone(),

@@ -8,8 +8,8 @@ use super::stories;
 use crate::support::Harness;
 use crate::support::api::exchanges;
 use crate::{
-    activations, app_info, audit, extensions, licenses, offline_material, packages, rotation, sessions,
-    starts, tokens_and_apply, usage, webhooks,
+    activations, app_info, audit, bulk, extensions, licenses, offline_material, packages, requests, rotation,
+    sessions, starts, tokens_and_apply, usage, webhooks,
 };
 
 const STORIES: &[fn()] = &[
@@ -19,6 +19,12 @@ const STORIES: &[fn()] = &[
     activations::a_certificate_opens_its_own_activation_only,
     activations::a_place_given_back_is_free_at_once_and_twice_is_once,
     app_info::an_instance_is_in_progress_until_its_app_info_is_set_and_shows_it_from_then_on,
+    bulk::one_wrong_line_stops_all_of_them_unless_the_rest_is_wanted,
+    extensions::support_adds_31_days_to_what_was_bought_however_often_it_asks_and_more_takes_another_scope,
+    extensions::a_spec_that_is_changed_by_hand_grants_what_the_other_one_does_and_keeps_end_and_term,
+    extensions::a_preview_tells_who_stops_and_when_each_knows_and_writes_nothing,
+    requests::a_lost_update_is_told_with_what_is_there_now,
+    requests::machines_are_found_by_license_and_by_name_and_never_another_merchants,
     licenses::a_lost_update_is_noticed,
     licenses::a_license_is_suspended_resumed_reissued_and_revoked,
     licenses::the_same_request_under_an_idempotency_key_is_done_once,
