@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use lictor::application::ports::Clock as _;
 use lictor::application::ports::Clock as _;
-use lictor::domain::{MerchantId, RateLimit, Scope, TokenOwner};
-use lictor::http::{HttpLimits, RateRules};
-use lictor::store::MemoryEngine;
+use lictor::domain::{MerchantId, Scope, TokenOwner};
 use serde_json::{Value, json};
 
 use super::described::{Described, Operation, Seen};
@@ -143,7 +141,6 @@ fn run() -> Seen {
         open_to_all(&table, operation, &mut seen);
         of_both_credentials(&table, operation, &mut seen);
     }
-    asked_too_often(&mut seen);
     seen
 }
 
@@ -244,24 +241,6 @@ fn open_to_all(table: &Table, operation: &Operation<'_>, seen: &mut Seen) {
     if let Some(etag) = there.header("etag") {
         let same = ask(&anybody.with("If-None-Match", etag), true).expect(304);
         assert_eq!(same.text, "", "{}", operation.id);
-    }
-}
-
-/// A token that may ask once an hour: what it asks after that is answered 429, whatever it is.
-fn asked_too_often(seen: &mut Seen) {
-    let once = RateLimit { requests: 1, window: Duration::from_secs(3_600) };
-    let rates = RateRules { per_token: Some(once), ..RateRules::default() };
-    let limits = HttpLimits { rates, ..HttpLimits::default() };
-    let harness = Harness::start_with(World::new(), &Engine::Memory(MemoryEngine::new()), limits);
-    let described = Described::by(&harness);
-    let token = harness.bearer(&harness.token_of(TokenOwner::Server, &[Scope::Operator]));
-    token.get("/v1/merchant/api-tokens").expect(200);
-    for operation in described.operations().iter().filter(|it| it.text["responses"].get("429").is_some()) {
-        let path = operation.path.replace(['{', '}'], "");
-        let answer = token.send(&operation.method, &path, b"").expect_problem(429, "rate_limited");
-        assert!(answer.header("retry-after").is_some(), "{answer:?}");
-        described.check(operation, &answer);
-        seen.insert((operation.id.to_owned(), 429));
     }
 }
 

@@ -43,8 +43,6 @@ const STORIES: &[fn()] = &[
     webhooks::a_test_event_says_at_once_what_the_endpoint_answers,
     webhooks::what_was_sent_is_sent_again_on_demand_under_the_same_id,
     extensions::an_extension_that_adds_nothing_or_cannot_be_is_refused_and_changes_nothing,
-    extensions::a_spec_that_is_changed_by_hand_grants_what_the_other_one_does_and_keeps_end_and_term,
-    extensions::a_preview_tells_who_stops_and_when_each_knows_and_writes_nothing,
     extensions::a_preview_refuses_what_the_act_would_refuse_and_members_of_another_command,
     audit::told::events_are_found_by_what_they_are_about_who_did_it_what_and_when,
     audit::told::questions_that_cannot_be_answered_are_refused_and_foreign_events_are_not_there,
