@@ -5,13 +5,13 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use lictor::application::ports::Clock as _;
-use lictor::application::ports::Clock as _;
 use lictor::domain::{MerchantId, Scope, TokenOwner};
+use lictor::sandbox::orders::{Basket, Billing, Period};
 use serde_json::{Value, json};
 
 use super::described::{Described, Operation, Seen};
 use crate::support::api::{Answer, Api};
-use crate::support::people::issue;
+use crate::support::people::{activate, issue};
 use crate::support::{Engine, Harness, World, acme, globex};
 
 /// What no request has: refused behind every door, so that nothing is changed by looking whether it opens.
@@ -22,6 +22,8 @@ struct Table {
     described: Described,
     /// A license of `acme`.
     license: String,
+    activation: String,
+    order: String,
     kid: String,
     token: String,
     dead: [String; 2],
@@ -33,12 +35,17 @@ impl Table {
         let harness = Harness::start_in(World::new(), &Engine::Embedded);
         harness.apply(&acme(&harness.world.sandbox));
         harness.apply(globex());
-        let license = issue(&harness, "cad-year").text_at("/id");
+        let license = issue(&harness, "cad-year");
+        let machine = activate(&harness.anonymous(), &license.text_at("/license_key"), 1, "one").expect(201);
+        let (license, activation) = (license.text_at("/id"), machine.text_at("/activation_id"));
+        let basket = Basket::of("CAD-YEAR", Billing::Period(Period::Years(1)));
+        harness.storefront().buy(basket).expect("answered");
+        let order = harness.merchant().get("/v1/merchant/orders").expect(200).text_at("/items/0/id");
         let kid = harness.merchant().get("/v1/merchant/keys").expect(200).text_at("/items/0/kid");
         let token = harness.merchant().get("/v1/merchant/api-tokens").expect(200).text_at("/items/0/id");
         let described = Described::by(&harness);
         let dead = dead_tokens(&harness);
-        Self { harness, described, license, kid, token, dead }
+        Self { harness, described, license, activation, order, kid, token, dead }
     }
 
     fn holder(&self, merchant: &str, scope: Scope) -> Api {
@@ -88,7 +95,9 @@ impl Table {
             ("Slug", ..) => "nobody".to_owned(),
             ("ListNumber", ..) => "0".to_owned(),
 
-            (_, "order", _) => nobodys("ord"),
+            ("ActivationId", _, true) => self.activation.clone(),
+            (_, "order", true) => self.order.clone(),
+            (_, "order", false) => nobodys("ord"),
             (_, "customer", true) => "customer-1".to_owned(),
             (_, "customer", false) => "customer-2".to_owned(),
             (other, ..) => {
