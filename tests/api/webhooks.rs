@@ -74,7 +74,7 @@ fn send(api: &Api, method: &str, path: &str, body: &Value) -> Answer {
 }
 
 #[test]
-fn an_endpoint_is_made_shown_changed_and_deleted_and_its_secret_is_told_once() {
+pub fn an_endpoint_is_made_shown_changed_and_deleted_and_its_secret_is_told_once() {
     let harness = Harness::start();
     let merchant = harness.merchant();
     let body = json!({ "url": "https://shop.example/hooks?key=k", "description": "the shop's 商城" });
@@ -122,7 +122,7 @@ fn the_same_request_under_an_idempotency_key_makes_one_endpoint_with_one_secret(
 }
 
 #[test]
-fn what_is_wrong_with_an_endpoint_is_pointed_at_and_changes_nothing() {
+pub fn what_is_wrong_with_an_endpoint_is_pointed_at_and_changes_nothing() {
     let harness = Harness::start();
     let merchant = harness.merchant();
     for (body, pointer) in [
@@ -300,7 +300,7 @@ fn a_secret_may_lie_where_the_server_finds_it() {
 }
 
 #[test]
-fn a_test_event_says_at_once_what_the_endpoint_answers() {
+pub fn a_test_event_says_at_once_what_the_endpoint_answers() {
     let harness = Harness::start();
     let receiver = Receiver::start(&harness.world.clock);
     let (id, secret) = endpoint(&harness, &receiver, &json!({ "events": ["license.issued"] }));
@@ -328,7 +328,7 @@ fn a_test_event_says_at_once_what_the_endpoint_answers() {
 }
 
 #[test]
-fn what_was_sent_is_sent_again_on_demand_under_the_same_id() {
+pub fn what_was_sent_is_sent_again_on_demand_under_the_same_id() {
     let harness = Harness::start();
     let receiver = Receiver::start(&harness.world.clock);
     let (id, _) = endpoint(&harness, &receiver, &json!({}));
