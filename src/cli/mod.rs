@@ -8,6 +8,7 @@ mod api_token;
 mod apply;
 mod backup;
 mod calendar;
+mod cell_guard;
 mod channel;
 mod channel_check;
 mod client_example;
@@ -17,6 +18,7 @@ mod crypto;
 mod customer;
 mod demo;
 mod encryption;
+mod export;
 mod failure;
 mod import;
 mod init;
@@ -24,6 +26,8 @@ mod json_lines;
 mod keys;
 mod keys_rotation;
 mod license;
+mod license_filter;
+mod local_time;
 mod order;
 mod order_missing;
 mod outbox;
@@ -122,7 +126,7 @@ enum Command {
     ConfigSample,
     /// Create and change a merchant's catalog from a file; never deletes.
     Apply(apply::Apply),
-    /// Licenses: list, show, explain, issue, import, accept, app-info, suspend, resume, revoke, reissue.
+    /// Licenses: list, show, explain, issue, import, export, accept, app-info, suspend, resume, revoke, reissue.
     #[command(subcommand)]
     License(license::License),
     /// Machines without network: answer, take-proof, qr.
