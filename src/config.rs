@@ -3,6 +3,7 @@
 //! A flag wins over the environment (`LICTOR_…`), that over the file, that over the default. One table below
 //! makes the struct, the sample file, the flags and the known variables, so that they cannot drift apart.
 
+mod allowed_networks;
 mod client;
 mod document;
 mod environment;
@@ -14,6 +15,7 @@ mod setting;
 mod trusted_proxies;
 mod types;
 
+pub use allowed_networks::AllowedNetworks;
 pub use client::{ClientFlags, ClientSettings};
 pub use document::{Member, Mistake, Place, Section, read_as_far_as_it_goes, read_document};
 pub use environment::Environment;
@@ -29,7 +31,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use types::{ByteLimit, Days, Filter, HttpUrl, SecondsTo, Switch};
+use types::{ByteLimit, Days, Filter, HttpUrl, RequestCount, SecondsTo, Switch};
 
 setting::settings! {
     /// Where callbacks, client software and the merchant API are served: address and port.
@@ -70,12 +72,23 @@ setting::settings! {
     request_body_limit("request_body_limit_bytes"): usize as ByteLimit = "65536";
     /// Time until a request is given up, and until a TLS handshake is, in seconds.
     request_timeout("request_timeout_secs"): Duration as SecondsTo<3_600> = "10";
+    /// How many requests one API token may send in a minute, spread or all at once; 0 is without a bound. Marketplaces and
+    /// client software are not counted.
+    api_requests_per_minute("api_requests_per_minute"): u32 as RequestCount = "6000";
+    /// How many refused API tokens one client address may present in a minute, before all of its requests to the merchant
+    /// API wait; 0 is without a bound.
+    refused_tokens_per_minute("refused_tokens_per_minute"): u32 as RequestCount = "60";
     /// Time that running requests have when the service stops, in seconds.
     shutdown_timeout("shutdown_timeout_secs"): Duration as SecondsTo<3_600> = "15";
     /// After how many days the personal data of licenses that have ended is erased, see `docs/privacy.md`. Unset: it is kept.
     retention_days("retention_days"): Option<u32> as Option<Days> = "", example "1095";
     /// Time until one call to a marketplace's own interface is given up, in seconds.
     marketplace_timeout("marketplace_timeout_secs"): Duration as SecondsTo<25> = "10";
+    /// Where events may be sent although it is not the open internet: addresses and networks, separated by commas. Unset:
+    /// endpoints of webhooks on this machine, in private networks and at metadata addresses are refused.
+    webhook_allow_networks("webhook_allow_networks"): AllowedNetworks as AllowedNetworks = "", example "10.1.0.0/16";
+    /// Whether events may be sent without TLS: `on`, or `off` (then every endpoint of a webhook begins with `https://`).
+    webhook_allow_http("webhook_allow_http"): bool as Switch = "off";
 }
 
 /// The file of this program, to start it again as a process of its own.

@@ -17,6 +17,8 @@ pub mod randomness;
 pub mod sandbox;
 pub mod service;
 pub mod signing;
+pub mod standard_webhooks;
 pub mod store;
 pub mod telemetry;
+pub mod webhooks;
 pub mod workers;

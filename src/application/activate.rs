@@ -319,6 +319,9 @@ impl App {
         }
         self.sign_lease(loaded, &mut activation, settled, next)?;
         let answer = self.activated(loaded, &activation, false)?;
+        if self.renewals_are_asked_for(&activation.merchant).await? {
+            commit = commit.put(self.activation_event(&activation, EventKind::ActivationRenewed), ABSENT);
+        }
         self.store.commit(settled.add_to(commit.put(activation, revision))).await?;
         Ok(answer)
     }

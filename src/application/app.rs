@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, MutexGuard, Notify};
 
 use super::breakers::Breakers;
 use super::call_log::CallLog;
+use super::outbound::{AskedFor, Outbound};
 use super::ports::{Clock, IdSource, MarketplaceCalls, OrderSource, Signer, SigningError, Store, StoreError};
 use super::run_jobs::{lease_of, usual_lease};
 use super::status_slots::StatusSlots;
@@ -56,6 +57,8 @@ pub struct Signals {
     pub flips: Notify,
     /// A signing key was revoked.
     pub keys: Notify,
+    /// Something may have to be sent to endpoints.
+    pub events: Notify,
 }
 
 /// All use cases, over the ports they need. Cheap to share.
@@ -80,6 +83,9 @@ pub struct App {
     /// Which process this is, among those that seal events.
     pub(super) sealer: std::sync::OnceLock<u64>,
     retention: Option<TimeDelta>,
+    /// With what events are sent; nothing where none are.
+    pub(super) outbound: Option<Arc<Outbound>>,
+    pub(super) asked_for: AskedFor,
     /// What woke up.
     pub signals: Signals,
     queue: Vec<Mutex<()>>,
@@ -120,6 +126,8 @@ impl App {
             job_lease: usual_lease(),
             sealer: std::sync::OnceLock::new(),
             retention: None,
+            outbound: None,
+            asked_for: AskedFor::default(),
             signals,
             queue,
         }
@@ -156,6 +164,11 @@ impl App {
     /// The present instant, in whole seconds: what tokens and answers carry.
     pub fn now(&self) -> Instant {
         whole_seconds(self.clock.now())
+    }
+
+    /// Time since an arbitrary moment, which no clock that is set moves: for what is counted per second.
+    pub fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
     }
 
     /// The signer, for what only needs to be read: keys, addresses, claim codes.

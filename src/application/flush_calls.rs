@@ -4,6 +4,7 @@ use super::app::{App, UseCaseError, decided};
 use super::call_log::{Address, BETWEEN_ALIKE_NOTICES, Batch};
 use super::ports::{ABSENT, Change, Commit, Listing, Urgency, Versioned, find, list};
 use super::record::RecordKey;
+use super::tell_notice::event_of;
 use crate::domain::{
     CallChunk, ChannelCall, ChannelNotice, ChannelStanding, NOTICES_MAX, SIGNED_CALLS_MAX, UNSIGNED_CALLS_MAX,
 };
@@ -46,10 +47,13 @@ impl App {
         standing.merge(&batch.standing);
         // The first to give way when the disk fills up.
         let commit = Commit::new().with_urgency(Urgency::Grow);
+        let notices = self.untold(batch).await?;
+        let events: Vec<_> = notices.iter().filter_map(event_of).collect();
         let commit = commit
             .set_all(chunks(&batch.address, true, &batch.signed))
             .set_all(chunks(&batch.address, false, &batch.unsigned))
-            .set_all(self.untold(batch).await?)
+            .set_all(notices)
+            .set_all(events)
             .put(standing, revision);
         self.store.commit(commit).await?;
         Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::app::{App, UseCaseError};
 use super::ports::{Listing, Versioned, list};
 use super::record::{Job, PendingLicense, Rank, Record, RecordKey};
-use crate::domain::{Instant, Merchant, MerchantId, PurchaseState, Validity};
+use crate::domain::{Instant, Merchant, MerchantId, PurchaseState, Validity, WebhookProgress};
 
 /// Most records that one gauge counts, and most jobs of one lane that are looked at: a scrape must stay cheap.
 pub const COUNTED_MAX: usize = 1_000;
@@ -15,11 +15,16 @@ pub const COUNTED_MAX: usize = 1_000;
 pub struct Gauges {
     /// Orders whose SKU no spec knows; of each merchant's newest [`COUNTED_MAX`] that are not minted.
     pub orders_held: usize,
-    /// Jobs, also those that lie ahead; at most [`COUNTED_MAX`].
+    /// Jobs, also those that lie ahead, at most [`COUNTED_MAX`], and the events on their way to endpoints.
     pub jobs: usize,
     /// How long the oldest job has been undone that was tried and failed, or is overdue; of each lane's next
     /// [`COUNTED_MAX`]. What waits for the merchant is not among them: [`Self::orders_held`] counts it.
     pub oldest_undone: Duration,
+    /// Events on their way to endpoints.
+    pub deliveries: usize,
+    /// How long the oldest of them is on its way: an endpoint that does not take it waits for its merchant, so it is not
+    /// among [`Self::oldest_undone`].
+    pub oldest_delivery: Duration,
 }
 
 impl App {
@@ -36,13 +41,22 @@ impl App {
             let undone = of_lane.iter().filter_map(|job| undone_since(&job.value, now)).min();
             oldest = oldest.into_iter().chain(undone).min();
         }
-        let mut orders_held = 0;
+        let (mut orders_held, mut deliveries, mut oldest_made) = (0, 0, None);
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, COUNTED_MAX).await? {
+            let listing = Listing::WebhookProgress(merchant.value.id.clone());
+            let endpoints: Vec<Versioned<WebhookProgress>> =
+                list(self.store.as_ref(), &listing, COUNTED_MAX).await?;
+            deliveries +=
+                endpoints.iter().map(|it| usize::try_from(it.value.pending).unwrap_or(0)).sum::<usize>();
+            oldest_made = endpoints.iter().filter_map(|it| it.value.oldest_at).chain(oldest_made).min();
             orders_held += self.orders_held(merchant.value.id).await?;
         }
+        let age = oldest_made.map(|made_at| self.clock.now() - made_at);
+        let oldest_delivery = age.and_then(|age| age.to_std().ok()).unwrap_or_default();
         let oldest = oldest.map(|since| now - since);
         let oldest_undone = oldest.and_then(|age| age.to_std().ok()).unwrap_or_default();
-        Ok(Gauges { orders_held, jobs: jobs.min(COUNTED_MAX), oldest_undone })
+        let jobs = jobs.min(COUNTED_MAX) + deliveries;
+        Ok(Gauges { orders_held, jobs, oldest_undone, deliveries, oldest_delivery })
     }
 
     async fn orders_held(&self, merchant: MerchantId) -> Result<usize, UseCaseError> {

@@ -12,7 +12,7 @@ use crate::domain::{
 };
 
 /// How long the answer to an idempotency key is kept, in days.
-const IDEMPOTENCY_DAYS: i64 = 31;
+pub(super) const IDEMPOTENCY_DAYS: i64 = 31;
 
 /// Most activations of a license that are shown, besides those that hold a place.
 const ACTIVATIONS_SHOWN_MAX: usize = 1_000;

@@ -7,6 +7,9 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 pub use super::disk_room::{DiskLevel, DiskState, Urgency};
+pub use super::event_sending::{
+    EventCall, EventSender, OutboundEvent, SealedFault, SecretVault, SendOutcome,
+};
 pub use super::key_keeper::{HeldKey, KeyKeeper, SignedKeySet};
 use super::leave_unsealed::leave_unsealed;
 pub use super::record::Versioned;
@@ -14,9 +17,9 @@ use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
 use super::tell_standing::tell_standing;
 use crate::domain::{
     Activation, ChainHead, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, CustomerDigest,
-    Device, EventId, InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId,
+    DeliveryId, Device, EventId, InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId,
     OrderDetails, OrderId, ProductId, RequestId, SearchTerm, SecretRef, StatusList, StatusListNumber,
-    StatusSlot, Subject, TermField, TokenDigest, TokenId, UsageKey, UsageRecord,
+    StatusSlot, Subject, TermField, TokenDigest, TokenId, UsageKey, UsageRecord, WebhookId,
 };
 
 /// Revision that means "there is no such record".
@@ -312,6 +315,13 @@ pub enum Listing {
         /// Only those behind this one.
         after: Option<RecordKey>,
     },
+    /// Answers that are kept for requests that may be sent again, of a merchant or of none, likewise.
+    KeptAnswers {
+        /// Whose.
+        owner: Option<MerchantId>,
+        /// Only those behind this one.
+        after: Option<RecordKey>,
+    },
     /// Authorization codes of a merchant, likewise.
     AuthorizationCodes {
         /// Whose.
@@ -353,6 +363,25 @@ pub enum Listing {
         /// Only greater ones.
         after: Option<CustomerDigest>,
     },
+    /// The endpoints of a merchant.
+    Webhooks(MerchantId),
+    /// How far events were sent to each of them.
+    WebhookProgress(MerchantId),
+    /// What they are sent once more.
+    WebhookReplays(MerchantId),
+    /// The events on their way to an endpoint, in the order of making.
+    PendingDeliveries(MerchantId, WebhookId),
+    /// Those that have ended, the newest first, below the given one.
+    EndedDeliveries {
+        /// Whose.
+        merchant: MerchantId,
+        /// Where to.
+        webhook: WebhookId,
+        /// Only those before this one.
+        before: Option<DeliveryId>,
+    },
+    /// Up to which ends a merchant was told.
+    EndsTold(MerchantId),
     /// Answered reports of usage of a merchant, in no order that means anything, behind the given one.
     UsageReports {
         /// Whose.

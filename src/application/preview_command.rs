@@ -238,6 +238,25 @@ impl Irreversible {
     }
 }
 
+impl LicenseAction {
+    /// What calls of the marketplace that come later do to this act on a license.
+    pub fn later_calls(&self, license: &License) -> Vec<LaterCall> {
+        if !matches!(license.origin, Origin::Order { .. }) {
+            return Vec::new();
+        }
+        match self {
+            Self::Suspend => vec![LaterCall::UnfreezeDoesNotResume],
+            Self::Resume { override_marketplace: true } => vec![LaterCall::FreezeStopsAgain],
+            Self::Revoke => vec![LaterCall::RenewalIsOnlyRecorded],
+            Self::Extend { .. } => vec![LaterCall::RenewalSetsEnd],
+            Self::ChangeSpec { .. } => vec![LaterCall::UpgradeSetsGrant],
+            Self::Resume { override_marketplace: false } | Self::Reissue { .. } | Self::Accept { .. } => {
+                Vec::new()
+            }
+        }
+    }
+}
+
 /// What a preview looks at.
 struct Scene<'a> {
     before: &'a License,
@@ -284,7 +303,7 @@ impl App {
             key: scene.key(),
             key_runs_until: scene.key_runs_until(),
             quota,
-            later_calls: scene.later_calls(),
+            later_calls: action.later_calls(&before),
             irreversible,
         })
     }
@@ -402,23 +421,6 @@ impl Scene<'_> {
         }
         let key_end = self.before.current_key().and_then(|key| key.ends_at);
         earlier(key_end, stale_at(policy, self.now))
-    }
-
-    fn later_calls(&self) -> Vec<LaterCall> {
-        let is_bought = matches!(self.before.origin, Origin::Order { .. });
-        if !is_bought {
-            return Vec::new();
-        }
-        match self.action {
-            LicenseAction::Suspend => vec![LaterCall::UnfreezeDoesNotResume],
-            LicenseAction::Resume { override_marketplace: true } => vec![LaterCall::FreezeStopsAgain],
-            LicenseAction::Revoke => vec![LaterCall::RenewalIsOnlyRecorded],
-            LicenseAction::Extend { .. } => vec![LaterCall::RenewalSetsEnd],
-            LicenseAction::ChangeSpec { .. } => vec![LaterCall::UpgradeSetsGrant],
-            LicenseAction::Resume { override_marketplace: false }
-            | LicenseAction::Reissue { .. }
-            | LicenseAction::Accept { .. } => Vec::new(),
-        }
     }
 
     fn irreversible(&self, machines: &[MachineAffected], quota: &[QuotaAfter]) -> Vec<Irreversible> {

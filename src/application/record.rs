@@ -4,14 +4,15 @@ use chrono::TimeDelta;
 
 use crate::domain::{
     Activation, ActivationId, Adoption, ApiToken, AppInfo, Application, AuditEvent, AuthorizationCode,
-    CallChunk, CallId, ChainBlock, ChainHead, Channel, ChannelId, ChannelNotice, ChannelStanding,
-    ClaimDigest, CustomerDigest, Device, Erasure, EventId, EventPlace, HandedOver, HandedOverKey, InstanceId,
-    Instant, JobId, KeyRing, KitInterface, License, LicenseId, Marketplace, Merchant, MerchantId, MeterKey,
-    MeteringSn, NoticeId, OrderLineKey, OrderRef, PackageId, Places, Product, ProductId, Purchase,
-    PurchaseOutcome, QuotaAccount, RefreshScene, Reservation, ReservationId, Restore, SealedEvent,
-    SealerLease, SearchTerm, Session, SessionDigest, SignInLink, Sku, Spec, SpecId, StatusFlip, StatusList,
-    StatusListNumber, StatusSlot, Subject, TokenDigest, TokenUse, Unsealed, UsageGrant, UsageId, UsageKey,
-    UsageRecord, UsageSum, authorization_code,
+    CallChunk, CallId, CertificateTold, ChainBlock, ChainHead, Channel, ChannelId, ChannelNotice,
+    ChannelStanding, ClaimDigest, CustomerDigest, Delivery, DeliveryId, Device, EndsTold, Erasure, EventId,
+    EventPlace, HandedOver, HandedOverKey, InstanceId, Instant, JobId, KeptAnswer, KeyRing, KitInterface,
+    License, LicenseId, Marketplace, Merchant, MerchantId, MeterKey, MeteringSn, NoticeId, OrderLineKey,
+    OrderRef, PackageId, Places, Product, ProductId, Purchase, PurchaseOutcome, QuotaAccount, RefreshScene,
+    Reservation, ReservationId, Restore, SealedEvent, SealerLease, SearchTerm, Session, SessionDigest,
+    SignInLink, Sku, Spec, SpecId, StatusFlip, StatusList, StatusListNumber, StatusSlot, Subject,
+    TokenDigest, TokenUse, Unsealed, UsageGrant, UsageId, UsageKey, UsageRecord, UsageSum, Webhook,
+    WebhookId, WebhookProgress, WebhookReplay, authorization_code,
 };
 
 /// The key of one record.
@@ -90,6 +91,8 @@ pub enum RecordKey {
     Replay(MerchantId, ChannelId, [u8; 32]),
     /// A request of the merchant API that was answered, by the digest of its idempotency key.
     Idempotency(MerchantId, [u8; 32]),
+    /// A request of the merchant API and its answer, below whoever it is about; below none for the server itself.
+    KeptAnswer(Option<MerchantId>, [u8; 32]),
     /// The last restore of this store, if there was one.
     Restore,
     /// The signing keys of a merchant.
@@ -147,6 +150,27 @@ pub enum RecordKey {
     UsageReport(MerchantId, LicenseId, [u8; 32]),
     /// Quota of a license that is kept back.
     Reservation(MerchantId, LicenseId, ReservationId),
+    /// An endpoint to which events are sent.
+    Webhook(MerchantId, WebhookId),
+    /// How far events were sent to an endpoint.
+    WebhookProgress(MerchantId, WebhookId),
+    /// What an endpoint is sent once more.
+    WebhookReplay(MerchantId, WebhookId),
+    /// An event on its way to an endpoint, or one that has ended.
+    Delivery {
+        /// Whose.
+        merchant: MerchantId,
+        /// Where to.
+        webhook: WebhookId,
+        /// Whether it has ended.
+        ended: bool,
+        /// Which.
+        id: DeliveryId,
+    },
+    /// Up to which end of a license a merchant was told, so many days ahead.
+    EndsTold(MerchantId, u16),
+    /// Of which end of the served certificate a merchant was told.
+    CertificateTold(MerchantId),
     /// A word by which a license is found; all of it is the key.
     SearchTerm(SearchTerm),
     /// How far the search index was filled.
@@ -639,6 +663,7 @@ impl Record {
         match self {
             Self::Replay(replay) => Some(replay.until),
             Self::Idempotency(idempotency) => Some(idempotency.until),
+            Self::KeptAnswer(answer) => Some(answer.until),
             Self::AuthorizationCode(code) => code.kept_until(),
             Self::UsageReport(report) => Some(report.until),
             Self::Reservation(reservation) => reservation.remembered_until(),
@@ -683,9 +708,15 @@ impl Record {
             | Self::WaitingUsage(_)
             | Self::UsageOutbox(_)
             | Self::UsageSum(_)
+            | Self::QuotaAccount(_)
+            | Self::Webhook(_)
+            | Self::WebhookProgress(_)
+            | Self::WebhookReplay(_)
+            | Self::Delivery(_)
+            | Self::EndsTold(_)
+            | Self::CertificateTold(_)
             | Self::SearchTerm(_)
-            | Self::IndexFilling(_)
-            | Self::QuotaAccount(_) => None,
+            | Self::IndexFilling(_) => None,
         }
     }
 }
@@ -741,6 +772,7 @@ records! {
     Adoption(Adoption) = |it| RecordKey::Adoption(it.merchant.clone());
     Replay(Replay) = |it| RecordKey::Replay(it.merchant.clone(), it.channel.clone(), it.digest);
     Idempotency(Idempotency) = |it| RecordKey::Idempotency(it.merchant.clone(), it.key_digest);
+    KeptAnswer(KeptAnswer) = |it| RecordKey::KeptAnswer(it.owner.clone(), it.key_digest);
     Restore(Restore) = |_it| RecordKey::Restore;
     Erasure(Erasure) = |it| RecordKey::Erasure(it.merchant.clone(), it.customer);
     KeyRing(KeyRing) = |it| RecordKey::KeyRing(it.merchant.clone());
@@ -785,6 +817,21 @@ records! {
     Reservation(Reservation) = |it| {
         RecordKey::Reservation(it.merchant.clone(), it.license.clone(), it.id.clone())
     };
+    Webhook(Webhook) = |it| RecordKey::Webhook(it.merchant.clone(), it.id.clone());
+    WebhookProgress(WebhookProgress) = |it| {
+        RecordKey::WebhookProgress(it.merchant.clone(), it.webhook.clone())
+    };
+    WebhookReplay(WebhookReplay) = |it| {
+        RecordKey::WebhookReplay(it.merchant.clone(), it.webhook.clone())
+    };
+    Delivery(Delivery) = |it| RecordKey::Delivery {
+        merchant: it.merchant.clone(),
+        webhook: it.webhook.clone(),
+        ended: it.has_ended(),
+        id: it.id.clone(),
+    };
+    EndsTold(EndsTold) = |it| RecordKey::EndsTold(it.merchant.clone(), it.days);
+    CertificateTold(CertificateTold) = |it| RecordKey::CertificateTold(it.merchant.clone());
     SearchTerm(SearchTerm) = |it| RecordKey::SearchTerm(it.clone());
     IndexFilling(IndexFilling) = |_it| RecordKey::IndexFilling;
 }

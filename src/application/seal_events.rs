@@ -142,6 +142,7 @@ impl App {
             commit = commit.put(head, revision).put(block, ABSENT);
         }
         self.store.commit(commit).await?;
+        self.signals.events.notify_one();
         Ok(Some(sealed))
     }
 

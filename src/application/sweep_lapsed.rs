@@ -1,5 +1,5 @@
 //! Deletes what was kept for a time that is over: answered calls, idempotency keys, authorization codes that the
-//! marketplace does not know, reports of usage. What a lapsed reservation still holds is given back.
+//! marketplace does not know, reports of usage, answers kept for repeated requests. What a lapsed reservation still holds is given back.
 
 use std::time::Duration;
 
@@ -21,14 +21,16 @@ enum Lapsing {
     Codes,
     UsageReports,
     Reservations,
+    KeptAnswers,
 }
 
-const ALL: [Lapsing; 5] = [
+const ALL: [Lapsing; 6] = [
     Lapsing::Replays,
     Lapsing::IdempotencyKeys,
     Lapsing::Codes,
     Lapsing::UsageReports,
     Lapsing::Reservations,
+    Lapsing::KeptAnswers,
 ];
 
 impl App {
@@ -38,9 +40,12 @@ impl App {
         let mut swept = 0;
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
             for kind in ALL {
-                swept += self.sweep_kind(&merchant.value.id, kind).await?;
+                let merchant = &merchant.value.id;
+                swept += self.sweep_kind(|after| listing(merchant.clone(), kind, after)).await?;
             }
         }
+        // Of requests that are about the server itself.
+        swept += self.sweep_kind(|after| Listing::KeptAnswers { owner: None, after }).await?;
         Ok(swept)
     }
 
@@ -77,10 +82,13 @@ impl App {
         }
     }
 
-    async fn sweep_kind(&self, merchant: &MerchantId, kind: Lapsing) -> Result<usize, UseCaseError> {
+    async fn sweep_kind(
+        &self,
+        listing_behind: impl Fn(Option<RecordKey>) -> Listing + Send + Sync,
+    ) -> Result<usize, UseCaseError> {
         let (mut swept, mut after) = (0, None);
         loop {
-            let listing = listing(merchant.clone(), kind, after);
+            let listing = listing_behind(after);
             let page = self.store.list(&listing, PAGE).await?;
             let is_last = page.len() < PAGE;
             after = page.last().map(|last| last.value.key());
@@ -132,6 +140,7 @@ fn listing(merchant: MerchantId, kind: Lapsing, after: Option<RecordKey>) -> Lis
         Lapsing::Codes => Listing::AuthorizationCodes { merchant, after },
         Lapsing::UsageReports => Listing::UsageReports { merchant, after },
         Lapsing::Reservations => Listing::ReservationsOfMerchant { merchant, after },
+        Lapsing::KeptAnswers => Listing::KeptAnswers { owner: Some(merchant), after },
     }
 }
 

@@ -3,6 +3,7 @@
 use super::app::{App, UseCaseError, decided};
 use super::ports::{Commit, Listing, Versioned, find, list};
 use super::record::RecordKey;
+use super::tell_notice::event_of;
 use crate::domain::{ChannelId, ChannelNotice, ChannelStanding, Merchant, MerchantId, NoticeId, NoticeKind};
 
 impl App {
@@ -44,7 +45,8 @@ impl App {
             last_success: standing.last_dial_test(),
             failing: None,
         };
-        self.store.commit(Commit::new().put(standing, revision).set(notice)).await?;
+        let event = event_of(&notice);
+        self.store.commit(Commit::new().put(standing, revision).set(notice).set_all(event)).await?;
         self.calls.count(&(merchant.clone(), channel.clone()), NoticeKind::Silent);
         tracing::warn!(%merchant, %channel, %since, "no dial test has succeeded since");
         Ok(true)

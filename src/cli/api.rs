@@ -103,6 +103,16 @@ impl Api {
         self.send(Method::PUT, path, Some(body), None)
     }
 
+    /// Changes what the body names of something; `revision` is the one that it must have.
+    pub fn patch(&self, path: &str, body: &Value, revision: Option<u64>) -> Result<Value, Failure> {
+        self.send_if(Method::PATCH, path, Some(body), None, revision)
+    }
+
+    /// Deletes something.
+    pub fn delete(&self, path: &str) -> Result<Value, Failure> {
+        self.send(Method::DELETE, path, None, None)
+    }
+
     /// Changes something, once.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.post_as(path, body, None)
@@ -167,6 +177,17 @@ impl Api {
         body: Option<&Value>,
         key: Option<&str>,
     ) -> Result<Value, Failure> {
+        self.send_if(method, path, body, key, None)
+    }
+
+    fn send_if(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        key: Option<&str>,
+        revision: Option<u64>,
+    ) -> Result<Value, Failure> {
         let url = format!("{}{path}", self.url);
         let request = Request::builder().method(method).uri(&url);
         let request = request.header(header::ACCEPT, "application/json, application/problem+json");
@@ -179,6 +200,9 @@ impl Api {
         }
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
+        }
+        if let Some(revision) = revision {
+            request = request.header(header::IF_MATCH, format!("\"{revision}\""));
         }
         let bad =
             |_| Failure::Usage("the token or the idempotency key holds characters that no header may".into());

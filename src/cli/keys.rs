@@ -22,7 +22,7 @@ use crate::config::is_http_url;
 use crate::domain::{MerchantId, whole_seconds};
 use crate::randomness::random_bytes;
 use crate::signing::{
-    Keyring, KeyringSettings, KeysBackupError, KeysBackupSummary, back_up_keys, restore_keys,
+    Keyring, KeyringSettings, KeysBackupError, KeysBackupSummary, Vault, back_up_keys, restore_keys,
 };
 
 /// Signing keys of a merchant.
@@ -51,6 +51,9 @@ pub enum Keys {
     /// Make the keys of a new merchant in the keys folder. For servers on a database, which make none themselves: run
     /// it in one place, then copy the folder to every server.
     Create(CreateKeys),
+    /// Make the key of the vault, under which secrets of webhooks are sealed, if it is not there. For servers on a database
+    /// that was made before there was one: run it in one place, then copy `vault.key` to every server.
+    Vault(VaultKey),
     /// Write every key of the keys folder into one file. Run it on the server's machine; needs no server.
     Backup(KeysFile),
     /// Make a key pair that backups of the data can be encrypted to: the private key goes into the file, the public key is
@@ -69,6 +72,13 @@ pub struct CreateKeys {
     /// The merchant's issuer, as the apply file names it; the keys are bound to it.
     #[arg(long, value_name = "URL")]
     issuer: String,
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+/// Where the vault is.
+#[derive(Debug, Args)]
+pub struct VaultKey {
     #[command(flatten)]
     settings: SettingFlags,
 }
@@ -96,6 +106,7 @@ impl Keys {
     pub fn run(self, common: &Common) -> Result<(), Failure> {
         match self {
             Self::Create(command) => return command.run(common),
+            Self::Vault(command) => return command.run(common),
             Self::Backup(command) => return command.back_up(common),
             Self::Restore(command) => return command.restore(common),
             Self::Identity(command) => return command.run(common),
@@ -180,6 +191,29 @@ impl CreateKeys {
                 folder.display()
             ),
             false => format!("{merchant} has keys in {} already; nothing was made", folder.display()),
+        });
+        Ok(())
+    }
+}
+
+impl VaultKey {
+    fn run(self, common: &Common) -> Result<(), Failure> {
+        let folder = self.settings.load()?.settings.keys_dir;
+        if !Keyring::exists(&folder) {
+            return Err(Failure::Refused(format!(
+                "{} holds no keys yet: run `lictor init` first, or name it with --keys-dir",
+                folder.display()
+            )));
+        }
+        let path = folder.join(Vault::FILE_NAME);
+        let made = Vault::of(&folder, Arc::new(random_bytes)).create();
+        let made = made.map_err(|error| Failure::Refused(error.to_string()))?;
+        common.output().answer(&json!({ "file": path, "made": made }), |_| match made {
+            true => format!(
+                "{} is made; copy it to every server, and back it up: `lictor keys backup FILE`",
+                path.display()
+            ),
+            false => format!("{} is there already; nothing was made", path.display()),
         });
         Ok(())
     }

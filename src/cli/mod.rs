@@ -50,6 +50,7 @@ mod table;
 mod token;
 mod usage;
 mod webhook;
+mod webhook_check;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -166,7 +167,8 @@ enum Command {
     /// Verify or look into a license key, certificate or status list; needs no server.
     #[command(subcommand)]
     Token(token::Token),
-    /// Sign or verify events of Standard Webhooks; needs no server.
+    /// Where events are sent: create, list, show, change, test, enable, disable, rotate, deliveries, replay, delete; and
+    /// checks of signatures without a server: sign, verify.
     #[command(subcommand)]
     Webhook(webhook::Webhook),
     /// Verify signatures on their own; needs no server.
@@ -226,7 +228,9 @@ impl Cli {
             Command::Store(command) => command.run(&self.common),
             Command::ApiToken(command) => command.run(&self.common),
             Command::Token(command) => return token::run(command, output),
-            Command::Webhook(command) => return webhook::run(command, output),
+            Command::Webhook(webhook::Webhook::Sign) => return webhook_check::sign_lines(output),
+            Command::Webhook(webhook::Webhook::Verify) => return webhook_check::verify_lines(output),
+            Command::Webhook(command) => command.run(&self.common),
             Command::Crypto(command) => return crypto::run(command, output),
             Command::Status(status::Status::Decode) => return status::decode_lines(output),
             Command::Status(status::Status::Export(command)) => command.run(&self.common),

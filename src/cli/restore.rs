@@ -15,6 +15,7 @@ use crate::config::{SecretResolver, Settings};
 use crate::service::{
     self, BackupFile, Create, OpenOptions, RestoreError, Restored, ServerSecrets, StorePlace,
 };
+use crate::webhooks::SendRules;
 
 /// Records between two lines of progress.
 const RECORDS_STEP: u64 = 10_000;
@@ -71,6 +72,7 @@ fn restore(
         retention: settings.retention(),
         clock: Arc::new(SystemClock),
         secrets: Arc::new(ServerSecrets(SecretResolver::of_process())),
+        webhooks: SendRules::default(),
     };
     let mut progress = Progress::of("restoring", "records", RECORDS_STEP, json);
     runtime.map_err(failed)?.block_on(service::restore(options, backup, &mut |records| progress.at(records)))

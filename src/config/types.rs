@@ -68,6 +68,8 @@ pub struct ByteLimit;
 pub struct SecondsTo<const MOST: u64>;
 /// A number of days, from 1 to 36,500.
 pub struct Days;
+/// A number of requests in a minute, up to 1,000,000; 0 is without a bound.
+pub struct RequestCount;
 /// A filter of log lines.
 pub struct Filter;
 /// `on` or `off`.
@@ -164,6 +166,16 @@ impl Form for Days {
         const MOST: u32 = 36_500;
         let days = text.parse().ok().filter(|days| (1..=MOST).contains(days));
         days.ok_or_else(|| format!("must be a whole number of days from 1 to {MOST}"))
+    }
+}
+
+impl Form for RequestCount {
+    type Value = u32;
+    const SHAPE: Shape = Shape::Integer;
+    fn read(text: &str) -> Result<u32, String> {
+        const MOST: u32 = 1_000_000;
+        let count = text.parse().ok().filter(|count| (0..=MOST).contains(count));
+        count.ok_or_else(|| format!("must be a whole number of requests from 0 to {MOST}"))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::spec::named;
 use super::{
     ApiTokenId, ChannelId, CustomerDigest, EventId, EventPlace, Instant, KeyId, LicenseId, MerchantId,
-    ProductId, PurchaseId, SpecId, SubjectId,
+    ProductId, PurchaseId, SpecId, SubjectId, WebhookId,
 };
 
 /// Who did it.
@@ -123,6 +123,36 @@ named!(
         StoreRestored = "store.restored",
         /// Events that stood in no chain were asked to be sealed.
         AuditAdopted = "audit.adopted",
+        /// A license ends in some days.
+        LicenseExpiring = "license.expiring",
+        /// It has ended by itself.
+        LicenseExpired = "license.expired",
+        /// A machine renewed its certificate; written where an endpoint asks for it by name.
+        ActivationRenewed = "activation.renewed",
+        /// A call at a production address was turned away for a reason that the merchant can mend.
+        CallbackRejected = "callback.rejected",
+        /// A dial test was answered with an error.
+        ChannelDialTestFailed = "channel.dial_test_failed",
+        /// No dial test has succeeded for a day and a half.
+        ChannelSilent = "channel.silent",
+        /// The certificate of the service's own address ends in some days.
+        CertificateExpiring = "certificate.expiring",
+        /// Events are sent to another address.
+        WebhookCreated = "webhook.created",
+        /// What is sent there, or where that is, changed.
+        WebhookChanged = "webhook.changed",
+        /// Nothing is sent there any more, and what was on its way is forgotten.
+        WebhookDeleted = "webhook.deleted",
+        /// Events are sent there again.
+        WebhookEnabled = "webhook.enabled",
+        /// Nothing is sent there until somebody enables it.
+        WebhookDisabled = "webhook.disabled",
+        /// Another secret signs what is sent there.
+        WebhookSecretRotated = "webhook.secret_rotated",
+        /// What was sent there is sent once more.
+        WebhookReplayed = "webhook.replayed",
+        /// A test event was sent there.
+        WebhookTested = "webhook.tested",
     }
 );
 
@@ -157,7 +187,8 @@ impl EventKind {
             | Self::ActivationReleased
             | Self::LedgerRefused
             | Self::ActivationConflict => true,
-            Self::OrderRetried
+            Self::LicenseExtended
+            | Self::OrderRetried
             | Self::OrderFetched
             | Self::CatalogCreated
             | Self::CatalogChanged
@@ -172,7 +203,22 @@ impl EventKind {
             | Self::KeySetPublished
             | Self::CustomerErased
             | Self::StoreRestored
-            | Self::AuditAdopted => false,
+            | Self::AuditAdopted
+            | Self::LicenseExpiring
+            | Self::LicenseExpired
+            | Self::ActivationRenewed
+            | Self::CallbackRejected
+            | Self::ChannelDialTestFailed
+            | Self::ChannelSilent
+            | Self::CertificateExpiring
+            | Self::WebhookCreated
+            | Self::WebhookChanged
+            | Self::WebhookDeleted
+            | Self::WebhookEnabled
+            | Self::WebhookDisabled
+            | Self::WebhookSecretRotated
+            | Self::WebhookReplayed
+            | Self::WebhookTested => false,
         }
     }
 }
@@ -204,6 +250,8 @@ named!(
         Session = "session",
         /// An endpoint for outbound events.
         Webhook = "webhook",
+        /// The certificate of the service's own address.
+        Certificate = "certificate",
         /// The store.
         Store = "store",
         /// The chain of events.
@@ -252,6 +300,11 @@ impl Subject {
         Self::Other(SubjectKind::Store, SubjectId::of("store"))
     }
 
+    /// The certificate of the service's own address: there is one.
+    pub fn certificate() -> Self {
+        Self::Other(SubjectKind::Certificate, SubjectId::of("served"))
+    }
+
     /// The chain: each merchant has one.
     pub fn audit() -> Self {
         Self::Other(SubjectKind::Audit, SubjectId::of("chain"))
@@ -292,6 +345,7 @@ subjects!(
     PurchaseId => Order,
     ApiTokenId => ApiToken,
     KeyId => Key,
+    WebhookId => Webhook,
 );
 
 /// One entry of the audit log; written in the commit of the change it tells of.

@@ -168,6 +168,12 @@ own_id!(/// A record of usage; its order is that of recording.
     UsageId, "usg_");
 own_id!(/// Quota kept back for work that may fail.
     ReservationId, "rsv_");
+own_id!(/// An endpoint to which events are sent.
+    WebhookId, "whk_");
+own_id!(/// A secret of an endpoint.
+    WebhookSecretId, "wsk_");
+own_id!(/// One event on its way to one endpoint.
+    DeliveryId, "dlv_");
 id!(/// A quota package of a license: stable over renewals and changes, never reused, also when the package moves.
 PackageId, "`pkg_`, 22 letters or digits, `_` and a number", |text| {
     let parts = text.strip_prefix("pkg_").and_then(|rest| rest.split_once('_'));

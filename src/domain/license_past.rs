@@ -174,7 +174,22 @@ impl LicensePast {
             | EventKind::KeySetPublished
             | EventKind::CustomerErased
             | EventKind::StoreRestored
-            | EventKind::AuditAdopted => {}
+            | EventKind::AuditAdopted
+            | EventKind::LicenseExpiring
+            | EventKind::LicenseExpired
+            | EventKind::ActivationRenewed
+            | EventKind::CallbackRejected
+            | EventKind::ChannelDialTestFailed
+            | EventKind::ChannelSilent
+            | EventKind::CertificateExpiring
+            | EventKind::WebhookCreated
+            | EventKind::WebhookChanged
+            | EventKind::WebhookDeleted
+            | EventKind::WebhookEnabled
+            | EventKind::WebhookDisabled
+            | EventKind::WebhookSecretRotated
+            | EventKind::WebhookReplayed
+            | EventKind::WebhookTested => {}
         }
     }
 
@@ -282,7 +297,22 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::KeySetPublished
         | EventKind::CustomerErased
         | EventKind::StoreRestored
-        | EventKind::AuditAdopted => false,
+        | EventKind::AuditAdopted
+        | EventKind::LicenseExpiring
+        | EventKind::LicenseExpired
+        | EventKind::ActivationRenewed
+        | EventKind::CallbackRejected
+        | EventKind::ChannelDialTestFailed
+        | EventKind::ChannelSilent
+        | EventKind::CertificateExpiring
+        | EventKind::WebhookCreated
+        | EventKind::WebhookChanged
+        | EventKind::WebhookDeleted
+        | EventKind::WebhookEnabled
+        | EventKind::WebhookDisabled
+        | EventKind::WebhookSecretRotated
+        | EventKind::WebhookReplayed
+        | EventKind::WebhookTested => false,
     }
 }
 

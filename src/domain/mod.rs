@@ -16,11 +16,14 @@ mod channel_call;
 mod channel_notice;
 mod channel_standing;
 mod claim_code;
+mod delivery;
 mod device;
+mod ends_told;
 mod erasure;
 mod failing_work;
 mod handed_over;
 mod ids;
+mod kept_answer;
 mod key_ring;
 mod kit;
 mod lease_clock;
@@ -35,6 +38,7 @@ mod purchase;
 mod purchase_event;
 mod push_window;
 mod quota;
+mod rate_limit;
 mod refund;
 mod refusal;
 mod reservation;
@@ -51,6 +55,8 @@ mod usage_record;
 mod usage_rules;
 mod usage_sum;
 mod validity;
+mod webhook;
+mod webhook_event;
 
 pub use activation::{Activation, ActivationState, EndCause, GENERATION_FIRST, Lease, RenewalDecision};
 pub use amount::{AMOUNT_UNITS_MAX, Amount, AmountError, TEN_THOUSANDTHS_PER_UNIT};
@@ -72,14 +78,19 @@ pub use channel_call::{
 pub use channel_notice::{ChannelNotice, NOTICES_MAX, NoticeKind};
 pub use channel_standing::{ActivityStanding, ChannelStanding, SILENCE};
 pub use claim_code::{CLAIM_CODE_BITS, ClaimCode, ClaimCodeError, ClaimDigest};
+pub use delivery::{
+    Attempt, DELIVERIES_KEPT_MAX, DELIVERIES_PENDING_MAX, Delivery, DeliveryState, EXCERPT_CHARS_MAX, excerpt,
+};
 pub use device::{
     Device, HashStart, Merged, RECENT_ENTRIES_MAX, SHARE_RETURN_HOURS, SHARES_MAX, Share, ShareUse,
     USABLE_SHARES_MAX,
 };
+pub use ends_told::{CertificateTold, EndsTold};
 pub use erasure::{CustomerDigest, Erasure};
 pub use failing_work::{FailingWork, WorkFault};
 pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
+pub use kept_answer::{AnswerState, KeptAnswer};
 pub use key_ring::{
     KeyRing, KeyRole, KeySetDraft, KeyState, PublishedKeySet, REVOKED_KEYS_MAX, Reissue, Retiring,
     RevocationMode, RingKey, TOLD_KEYS_MAX,
@@ -87,10 +98,10 @@ pub use key_ring::{
 pub use kit::{KitEntity, KitInterface, KitSync};
 pub use lease_clock::{CLOCK_JUMP_MAX, LeaseClock, LeaseTime};
 pub use license::{
-    AppliedChange, AppliedOrder, DelayedStart, EndChange, Env, Hold, HoldBy, Holds, IssuedKey, License,
-    LicenseEnd, LicenseState, NewLicense, OldKeyFate, Origin, SoldSpec, StartEvent,
+    AppliedChange, AppliedOrder, DelayedStart, EndChange, Env, Extension, Hold, HoldBy, Holds, IssuedKey,
+    License, LicenseEnd, LicenseState, NewLicense, OldKeyFate, Origin, SUPPORT_EXTENSION_DAYS_MAX, SoldSpec,
+    StartEvent,
 };
-pub use license::{Extension, SUPPORT_EXTENSION_DAYS_MAX};
 pub use license_past::{KeyPast, LicensePast, Recalled, STANDING_DETAIL};
 pub use license_standing::LicenseStanding;
 pub use machine::{COMMITMENT_BYTES, Commitment, Component, Machine};
@@ -111,6 +122,7 @@ pub use quota::{
     QuotaPackage, QuotaPool, QuotaTemplate, QuotaWindow, ROUNDED_END_HOURS, ResetWindow, UsageGrant,
     WindowAlignment, WindowKey,
 };
+pub use rate_limit::{RateLeft, RateLimit, RateLimiter};
 pub use refund::RefundRule;
 pub use refusal::{NextAction, Refusal};
 pub use reservation::{
@@ -140,3 +152,10 @@ pub use usage_record::{
 pub use usage_rules::{PackageKind, UsageBilling, UsagePush, UsageRules};
 pub use usage_sum::{InstanceUsage, UsageSum, UsedFor};
 pub use validity::{Instant, Phase, Validity, whole_seconds};
+pub use webhook::{
+    ATTEMPTS_PER_MINUTE_MAX, DISABLED_AFTER, DisableCause, EXPIRING_DAYS_AHEAD_MAX, EXPIRING_DAYS_DEFAULT,
+    EXPIRING_DAYS_MAX, KeptSecret, REPLAY_EVENTS_MAX, REPLAYS_MAX, ReplaySpan, WEBHOOK_DESCRIPTION_CHARS_MAX,
+    WEBHOOK_SECRETS_MAX, WEBHOOK_URL_BYTES_MAX, WEBHOOKS_MAX, Webhook, WebhookDisabled, WebhookProgress,
+    WebhookReplay, WebhookSecret,
+};
+pub use webhook_event::WebhookEvent;

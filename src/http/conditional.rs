@@ -68,6 +68,19 @@ pub fn identity(
     }
 }
 
+/// The same for the whole answer, which is the caller's own and differs with the query.
+pub fn kept_identity(
+    headers: &HeaderMap,
+    token: &ApiToken,
+    (method, uri): (&Method, &Uri),
+    body: &[u8],
+) -> Result<Option<IdempotencyIdentity>, ApiError> {
+    let Some(identity) = idempotency(headers, token, (method, uri), body)? else { return Ok(None) };
+    let query = uri.query().unwrap_or_default();
+    let key_digest = digest(&[&token.digest, &identity.key_digest, query.as_bytes()]);
+    Ok(Some(IdempotencyIdentity { key_digest, ..identity }))
+}
+
 /// Each part with its length before it, so that no two lists of parts are the same bytes.
 fn digest(parts: &[&[u8]]) -> [u8; 32] {
     let mut digest = Sha256::new();

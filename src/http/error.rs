@@ -40,6 +40,10 @@ pub enum ApiError {
     Signing(SigningError),
     /// It took too long; `changes` when it may have been done all the same.
     TimedOut { changes: bool },
+    /// The same request is being answered at this moment.
+    StillRunning,
+    /// Too many requests.
+    RateLimited { retry_after_secs: u32 },
     /// A handler panicked.
     Panicked,
 }
@@ -97,7 +101,10 @@ impl ApiError {
             Self::MalformedJson | Self::DuplicateMember { .. } => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Store(_) | Self::Signing(_) | Self::TimedOut { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(_) | Self::Signing(_) | Self::TimedOut { .. } | Self::StillRunning => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -111,7 +118,10 @@ impl ApiError {
             Self::DuplicateMember { .. } => "duplicate_member",
             Self::TooLarge { .. } => "too_large",
             Self::MethodNotAllowed => "method_not_allowed",
-            Self::Store(StoreError::OutcomeUnknown) | Self::TimedOut { changes: true } => "outcome_unknown",
+            Self::Store(StoreError::OutcomeUnknown)
+            | Self::TimedOut { changes: true }
+            | Self::StillRunning => "outcome_unknown",
+            Self::RateLimited { .. } => "rate_limited",
             Self::Store(
                 StoreError::Conflict
                 | StoreError::Busy
@@ -128,9 +138,12 @@ impl ApiError {
     fn next_action(&self) -> Option<NextAction> {
         match self {
             Self::Refused(refusal) => refusal.next_action(),
-            Self::Store(_) | Self::Signing(_) | Self::TimedOut { .. } | Self::Panicked => {
-                Some(NextAction::Retry)
-            }
+            Self::Store(_)
+            | Self::Signing(_)
+            | Self::TimedOut { .. }
+            | Self::StillRunning
+            | Self::RateLimited { .. }
+            | Self::Panicked => Some(NextAction::Retry),
             Self::Mistakes(_)
             | Self::ItemMistakes(_)
             | Self::MalformedJson
@@ -144,7 +157,9 @@ impl ApiError {
     fn retry_after_secs(&self) -> Option<u32> {
         match self {
             Self::Store(StoreError::Conflict | StoreError::Busy | StoreError::OutcomeUnknown)
-            | Self::TimedOut { .. } => Some(1),
+            | Self::TimedOut { .. }
+            | Self::StillRunning => Some(1),
+            Self::RateLimited { retry_after_secs } => Some(*retry_after_secs),
             Self::Store(StoreError::Moving | StoreError::Failed(_)) | Self::Signing(_) => Some(5),
             // Somebody has to make room.
             Self::Store(StoreError::NoRoom) => Some(60),
@@ -176,6 +191,8 @@ impl ApiError {
             | Self::Store(_)
             | Self::Signing(_)
             | Self::TimedOut { .. }
+            | Self::StillRunning
+            | Self::RateLimited { .. }
             | Self::Panicked => None,
         }
     }
@@ -193,6 +210,8 @@ impl ApiError {
             | Self::MalformedJson
             | Self::DuplicateMember { .. }
             | Self::TooLarge { .. }
+            | Self::StillRunning
+            | Self::RateLimited { .. }
             | Self::MethodNotAllowed => {}
         }
     }
@@ -283,6 +302,8 @@ impl ApiError {
             | Self::Store(_)
             | Self::Signing(_)
             | Self::TimedOut { .. }
+            | Self::StillRunning
+            | Self::RateLimited { .. }
             | Self::Panicked => None,
         }
     }

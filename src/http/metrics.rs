@@ -53,9 +53,14 @@ fn written(commits: &HistogramReading, disk: Option<DiskState>, gauges: Option<&
     let Some(gauges) = gauges else { return text };
     let held = "Orders whose SKU no spec knows, among each merchant's newest 1000 that are not minted.";
     gauge(&mut text, "lictor_orders_held", held, gauges.orders_held);
-    gauge(&mut text, "lictor_outbox_pending", "Jobs that wait, counted up to 1000.", gauges.jobs);
+    let pending = "Jobs that wait, counted up to 1000, and events on their way to endpoints.";
+    gauge(&mut text, "lictor_outbox_pending", pending, gauges.jobs);
     let oldest = "How long the oldest job has been undone that was tried in vain or is overdue; held orders not among them.";
     gauge(&mut text, "lictor_outbox_oldest_seconds", oldest, gauges.oldest_undone.as_secs());
+    let events = "Events on their way to endpoints of webhooks; those behind them wait in the chain.";
+    gauge(&mut text, "lictor_webhook_events_pending", events, gauges.deliveries);
+    let oldest = "How long the oldest event is on its way to an endpoint that does not take it.";
+    gauge(&mut text, "lictor_webhook_oldest_seconds", oldest, gauges.oldest_delivery.as_secs());
     text
 }
 
@@ -141,7 +146,13 @@ mod tests {
         let commits =
             HistogramReading { buckets: vec![(250, 1), (2_500_000, 3)], count: 4, sum_micros: 20_000_502 };
         let disk = DiskState { free_bytes: 1_000, level: DiskLevel::Full };
-        let gauges = Gauges { orders_held: 2, jobs: 5, oldest_undone: Duration::from_secs(61) };
+        let gauges = Gauges {
+            orders_held: 2,
+            jobs: 5,
+            oldest_undone: Duration::from_secs(61),
+            deliveries: 3,
+            oldest_delivery: Duration::from_secs(7),
+        };
         let text = written(&commits, Some(disk), Some(&gauges));
         for line in [
             "# TYPE lictor_store_commit_duration_seconds histogram",
@@ -156,6 +167,8 @@ mod tests {
             "lictor_orders_held 2",
             "lictor_outbox_pending 5",
             "lictor_outbox_oldest_seconds 61",
+            "lictor_webhook_events_pending 3",
+            "lictor_webhook_oldest_seconds 7",
         ] {
             assert!(text.lines().any(|written| written == line), "{line} in\n{text}");
         }

@@ -8,6 +8,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::body::whole_body;
 use super::error::ApiError;
+use super::once::once;
+use super::rates::rates;
 use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
@@ -24,17 +26,22 @@ pub fn router(state: HttpState) -> Router {
             within(marketplace::BODY_BYTES_MAX, production_addresses())
                 .layer(from_fn_with_state(state.clone(), marketplace::watch)),
         )
-        .merge(within(limits.apply_body_bytes, apply_files()))
-        .merge(within(merchant::usage::BODY_BYTES_MAX, usage_records()))
+        .merge(within(limits.apply_body_bytes, api(&state, apply_files())))
+        .merge(within(merchant::usage::BODY_BYTES_MAX, api(&state, usage_records())))
         .merge(within(
             limits.body_bytes,
             signing_in().merge(console::routes()).layer(from_fn(sessions::remember_wanted)),
         ))
-        .merge(within(limits.body_bytes, everything_else()))
+        .merge(within(limits.body_bytes, api(&state, everything_else())))
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), request_scope))
         .with_state(state)
+}
+
+/// Routes that are asked within rates, and each request of which is done once.
+fn api(state: &HttpState, routes: Router<HttpState>) -> Router<HttpState> {
+    routes.layer(from_fn_with_state(state.clone(), once)).layer(from_fn_with_state(state.clone(), rates))
 }
 
 /// Routes whose bodies have at most `max_bytes`.
@@ -107,6 +114,9 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/licenses/{id}/revoke", post(merchant::commands::revoke))
         .route("/v1/merchant/licenses/{id}/reissue", post(merchant::commands::reissue))
         .route("/v1/merchant/licenses/{id}/accept", post(merchant::commands::accept))
+        .route("/v1/merchant/licenses/{id}/extend", post(merchant::commands::extend))
+        .route("/v1/merchant/licenses/{id}/change", post(merchant::commands::change))
+        .route("/v1/merchant/licenses/{id}/preview", post(merchant::preview::preview))
         .route("/v1/merchant/licenses/{id}/move", post(merchant::packages::move_package))
         .route(
             "/v1/merchant/licenses/{id}/app-info",
@@ -124,6 +134,19 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/orders/{order}/retry", post(merchant::orders::retry))
         .route("/v1/merchant/outbox", get(merchant::outbox::list))
         .route("/v1/merchant/outbox/{id}/retry", post(merchant::outbox::retry))
+        .route("/v1/merchant/webhooks", get(merchant::webhooks::list).post(merchant::webhooks::create))
+        .route(
+            "/v1/merchant/webhooks/{id}",
+            get(merchant::webhooks::show)
+                .patch(merchant::webhooks::change)
+                .delete(merchant::webhooks::delete),
+        )
+        .route("/v1/merchant/webhooks/{id}/test", post(merchant::webhooks::test))
+        .route("/v1/merchant/webhooks/{id}/enable", post(merchant::webhooks::enable))
+        .route("/v1/merchant/webhooks/{id}/disable", post(merchant::webhooks::disable))
+        .route("/v1/merchant/webhooks/{id}/secrets", post(merchant::webhooks::rotate))
+        .route("/v1/merchant/webhooks/{id}/deliveries", get(merchant::webhooks::deliveries))
+        .route("/v1/merchant/webhooks/{id}/replay", post(merchant::webhooks::replay))
         .route("/v1/merchant/api-tokens", get(merchant::api_tokens::list).post(merchant::api_tokens::create))
         .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
         .route("/v1/merchant/channels/{id}/check", post(merchant::channel_check::check))

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::call_metrics::CallMetrics;
 use super::explain_budget::ExplainBudget;
+use super::rates::{RateRules, Rates};
 use super::sign_in::SignInBrake;
 use super::verifying_keys::VerifyingKeys;
 use crate::application::ports::{Backups, IdSource, Moves, SecretSource, Store, find};
@@ -29,6 +30,8 @@ pub struct HttpLimits {
     pub handshake_time: Duration,
     /// How long open requests may go on once the service is told to stop.
     pub drain_time: Duration,
+    /// How often the merchant API may be asked.
+    pub rates: RateRules,
 }
 
 impl Default for HttpLimits {
@@ -40,6 +43,7 @@ impl Default for HttpLimits {
             header_time: Duration::from_secs(75),
             handshake_time: Duration::from_secs(10),
             drain_time: Duration::from_secs(15),
+            rates: RateRules::default(),
         }
     }
 }
@@ -79,6 +83,7 @@ pub struct Inner {
     pub(super) calls: CallMetrics,
     pub(super) explaining: ExplainBudget,
     pub(super) brake: SignInBrake,
+    pub(super) rates: Rates,
 }
 
 impl Deref for Inner {
@@ -102,7 +107,8 @@ impl HttpState {
     pub async fn load(parts: HttpParts) -> Result<Self, UseCaseError> {
         let (calls, explaining) = (CallMetrics::default(), ExplainBudget::default());
         let (keys, brake) = (VerifyingKeys::default(), SignInBrake::default());
-        let state = Self(Arc::new(Inner { parts, keys, calls, explaining, brake }));
+        let rates = Rates::new(parts.limits.rates);
+        let state = Self(Arc::new(Inner { parts, keys, calls, explaining, brake, rates }));
         state.reload_keys().await?;
         Ok(state)
     }

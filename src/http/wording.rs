@@ -23,9 +23,9 @@ pub fn title(error: &ApiError, language: Language) -> &'static str {
         ApiError::DuplicateMember { .. } => ["Duplicate member", "成员重复"],
         ApiError::TooLarge { .. } => ["Request too large", "请求过大"],
         ApiError::MethodNotAllowed => ["Method not allowed", "不支持该请求方法"],
-        ApiError::Store(StoreError::OutcomeUnknown) | ApiError::TimedOut { changes: true } => {
-            ["Outcome unknown", "处理结果未知"]
-        }
+        ApiError::Store(StoreError::OutcomeUnknown)
+        | ApiError::TimedOut { changes: true }
+        | ApiError::StillRunning => ["Outcome unknown", "处理结果未知"],
         ApiError::Store(
             StoreError::Conflict
             | StoreError::Busy
@@ -35,6 +35,7 @@ pub fn title(error: &ApiError, language: Language) -> &'static str {
         )
         | ApiError::Signing(_)
         | ApiError::TimedOut { changes: false } => ["Temporarily unavailable", "服务暂时不可用"],
+        ApiError::RateLimited { .. } => ["Too many requests", "请求过于频繁"],
         ApiError::Panicked => ["Internal error", "服务器内部错误"],
     };
     pick(language, words)
@@ -108,6 +109,13 @@ pub fn reason(error: &ApiError, language: Language) -> String {
         },
         ApiError::MalformedJson => pick(language, MALFORMED).to_owned(),
         ApiError::MethodNotAllowed => pick(language, METHOD).to_owned(),
+        ApiError::StillRunning => pick(language, STILL_RUNNING).to_owned(),
+        ApiError::RateLimited { retry_after_secs } => match language {
+            Language::English => {
+                format!("Too many requests were sent. Send the next one in {retry_after_secs} s.")
+            }
+            Language::Chinese => format!("请求过于频繁，请在 {retry_after_secs} 秒后重试。"),
+        },
         ApiError::Store(StoreError::OutcomeUnknown) | ApiError::TimedOut { changes: true } => {
             pick(language, OUTCOME_UNKNOWN).to_owned()
         }
@@ -121,6 +129,10 @@ pub fn reason(error: &ApiError, language: Language) -> String {
     }
 }
 
+const STILL_RUNNING: Words = [
+    "The same request is being answered at this moment. Send it again with the same Idempotency-Key.",
+    "同一请求正在处理中，请使用相同的 Idempotency-Key 重新发送。",
+];
 const MALFORMED: Words = [
     "The body is no JSON object, or it is nested too deep.",
     "请求内容不是有效的 JSON 对象，或嵌套层数过多。",

@@ -17,7 +17,7 @@ pub use backup::ServerBackups;
 pub use channel_check::AddressChecks;
 pub use moving::ServerMoves;
 pub use open::{
-    Create, FirstStart, OPERATOR_TOKEN_FILE, OpenOptions, Opened, StorePlace, new_token_text, open,
+    Create, FirstStart, OPERATOR_TOKEN_FILE, OpenOptions, Opened, StorePlace, new_token_text, open, outbound,
 };
 pub use restore::{BackupFile, RestoreError, Restored, restore};
 pub use run::{Listening, RunError, check_tls, init, run, store_place};

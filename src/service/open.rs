@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::open_shared;
 use super::start_error::StartError;
 use crate::application::ports::{Clock, SecretSource};
-use crate::application::{App, LicenseFilter, LicenseOrPurchase, UseCaseError};
+use crate::application::{App, LicenseFilter, LicenseOrPurchase, Outbound, UseCaseError};
 use crate::domain::{Merchant, Scope, TokenOwner};
 use crate::http::{token_digest, token_text};
 use crate::marketplace::MarketplaceOrders;
@@ -21,6 +21,7 @@ use crate::store::{
     DatabaseAddress, DiskReserve, EmbeddedEngine, FileSystem, Maintenance, RecordStore, Repository,
     UpkeepOptions, make_room_to_open,
 };
+use crate::webhooks::{SendRules, SystemNames, WebhookSender};
 
 /// Name of the file that holds the operator's first token.
 pub const OPERATOR_TOKEN_FILE: &str = "operator-token";
@@ -65,6 +66,8 @@ pub struct OpenOptions<'a> {
     pub clock: Arc<dyn Clock>,
     /// Finds secrets that records only refer to.
     pub secrets: Arc<dyn SecretSource>,
+    /// Where events may be sent.
+    pub webhooks: SendRules,
 }
 
 /// What the first start made.
@@ -159,19 +162,21 @@ pub(super) struct Surroundings {
     secrets: Arc<dyn SecretSource>,
     marketplace_timeout: Duration,
     retention: Option<Duration>,
+    webhooks: SendRules,
 }
 
 impl Surroundings {
     pub(super) fn of(options: &OpenOptions<'_>) -> Self {
         let (clock, secrets) = (Arc::clone(&options.clock), Arc::clone(&options.secrets));
         let (marketplace_timeout, retention) = (options.marketplace_timeout, options.retention);
-        Self { clock, secrets, marketplace_timeout, retention }
+        Self { clock, secrets, marketplace_timeout, retention, webhooks: options.webhooks.clone() }
     }
 }
 
 /// The use cases over their ports.
 pub(super) fn wire(around: Surroundings, records: &RecordStore, keyring: &Arc<Keyring>) -> Arc<App> {
-    let Surroundings { clock, secrets, marketplace_timeout, retention } = around;
+    let Surroundings { clock, secrets, marketplace_timeout, retention, webhooks } = around;
+    let outbound = outbound(webhooks, keyring, Arc::clone(&secrets));
     let marketplaces = Arc::new(MarketplaceOrders::new(secrets, Arc::clone(&clock), marketplace_timeout));
     let app = App::new(
         Arc::new(Repository::new(records.clone())),
@@ -181,7 +186,30 @@ pub(super) fn wire(around: Surroundings, records: &RecordStore, keyring: &Arc<Ke
         Arc::clone(&marketplaces) as _,
     );
     let app = app.with_marketplaces(marketplaces).with_call_time(marketplace_timeout);
-    Arc::new(app.with_retention(retention))
+    Arc::new(app.with_retention(retention).with_outbound(outbound))
+}
+
+/// What events are sent with.
+pub fn outbound(rules: SendRules, keyring: &Keyring, secrets: Arc<dyn SecretSource>) -> Outbound {
+    let sender = Arc::new(WebhookSender::new(rules, Arc::new(SystemNames)));
+    Outbound { sender, vault: Arc::new(keyring.vault()), secrets }
+}
+
+/// Makes the vault's key where nothing is sealed yet. A key that was lost is not replaced: nothing would open with another.
+async fn prepare_vault(app: &App, keyring: &Keyring) -> Result<(), StartError> {
+    let vault = keyring.vault();
+    if vault.exists() {
+        return Ok(());
+    }
+    if app.has_sealed_secrets().await? {
+        tracing::error!(
+            "keys/vault.key is missing, and secrets are sealed under it: nothing is signed with them until the file is \
+             brought back from a backup of the keys folder"
+        );
+        return Ok(());
+    }
+    vault.create()?;
+    Ok(())
 }
 
 /// What is checked and made before the first request.
@@ -195,6 +223,7 @@ async fn begin(
     let merchants = check_keys(app, keyring, keys).await?;
     move_misplaced_jobs(records).await?;
     app.take_back_job_leases().await?;
+    prepare_vault(app, keyring).await?;
     // Also after a first start that was cut off before anybody could do anything.
     let nobody_yet = merchants.is_empty() && app.api_tokens(&TokenOwner::Server).await?.is_empty();
     Ok(if nobody_yet { Some(make_operator_token(app, "operator", data).await?) } else { None })

@@ -111,6 +111,7 @@ async fn begin(
     if !is_new {
         return Err(StartError::DatabaseInUse { keys: keys.to_owned() });
     }
+    keyring.vault().create()?;
     std::fs::create_dir_all(data)
         .map_err(|source| StartError::OperatorToken { path: data.to_owned(), source })?;
     Ok(Some(make_operator_token(app, "operator", data).await?))

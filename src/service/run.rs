@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -17,9 +18,13 @@ use crate::application::ports::{IdSource, SecretSource};
 use crate::application::{App, ApplyCaller, ApplyFault, ApplyFiles, ApplyMode, UseCaseError};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, CreateRule, ReadError, SecretResolver, Settings, StoreChoice, read_text};
-use crate::http::{HttpLimits, HttpParts, HttpState, Tls, TlsError, TlsFiles, TlsWarning, router, serve_as};
+use crate::domain::RateLimit;
+use crate::http::{
+    HttpLimits, HttpParts, HttpState, RateRules, Tls, TlsError, TlsFiles, TlsWarning, router, serve_as,
+};
 use crate::randomness::SystemRandomness;
 use crate::store::{DatabaseAddress, Repository, StoreError, StoreState};
+use crate::webhooks::SendRules;
 use crate::workers::Workers;
 
 /// Longest file that holds the address of a database, in bytes.
@@ -150,6 +155,10 @@ pub async fn run(
         request_time: settings.request_timeout,
         handshake_time: settings.request_timeout,
         drain_time: settings.shutdown_timeout,
+        rates: RateRules {
+            per_token: per_minute(settings.api_requests_per_minute),
+            refused_per_address: per_minute(settings.refused_tokens_per_minute),
+        },
         ..HttpLimits::default()
     };
     let ids: Arc<dyn IdSource> = Arc::new(SystemRandomness::default());
@@ -191,6 +200,11 @@ pub async fn run(
     served
 }
 
+/// None is without a bound.
+fn per_minute(requests: u32) -> Option<RateLimit> {
+    (requests > 0).then_some(RateLimit { requests, window: Duration::from_secs(60) })
+}
+
 /// What a start would say about certificate and key.
 pub fn check_tls(settings: &Settings) -> Result<Vec<TlsWarning>, TlsError> {
     tls_files(settings).map_or_else(|| Ok(Vec::new()), |files| files.check(&SystemClock))
@@ -229,6 +243,10 @@ async fn open_both(settings: &Settings, create: Create, public_url: String) -> R
         retention: settings.retention(),
         clock: Arc::new(SystemClock),
         secrets: Arc::new(ServerSecrets(SecretResolver::of_process())),
+        webhooks: SendRules {
+            allowed: settings.webhook_allow_networks.clone(),
+            allow_http: settings.webhook_allow_http,
+        },
     };
     Ok(open(options).await?)
 }

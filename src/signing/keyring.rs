@@ -13,6 +13,7 @@ use super::claim_key::ClaimKey;
 use super::claims;
 use super::key_file::{KeyFileError, make_folder};
 use super::merchant_keys::MerchantKeys;
+use super::vault::Vault;
 use crate::application::ports::{CertificateOrder, LicenseKeyOrder, Signer, SigningError};
 use crate::domain::{
     ChainHead, ClaimCode, ClaimDigest, Commitment, KeyRing, LicenseId, Merchant, MerchantId, ProductId,
@@ -119,6 +120,11 @@ impl Keyring {
         let Ok(token) = UnverifiedToken::parse(license_key) else { return Ok(false) };
         let mut sets = std::iter::once(keys.verifying()).chain(keys.withdrawn());
         Ok(sets.any(|set| token.verify::<LicenseClaims>(set).is_ok()))
+    }
+
+    /// The vault of the same folder.
+    pub fn vault(&self) -> Vault {
+        Vault::of(&self.settings.folder, Arc::clone(&self.settings.randomness))
     }
 
     pub(super) fn folder_of(&self, merchant: &MerchantId) -> PathBuf {

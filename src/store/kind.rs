@@ -67,13 +67,15 @@ pub enum Kind {
     Notice,
     /// Usage: records, their queue, their sums.
     Usage,
-    /// Who is signed in, links that sign in, and when tokens were last used.
+    /// Where events are sent: endpoints, deliveries, of which ends merchants were told.
+    Webhook,
+    /// Who is signed in, links that sign in, when tokens were last used, and answers kept for repeated requests.
     Access,
 }
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Access,
         Self::Activation,
         Self::AppInfo,
@@ -105,6 +107,7 @@ impl Kind {
         Self::Standing,
         Self::Supplement,
         Self::Usage,
+        Self::Webhook,
     ];
 
     /// The kinds whose keys are digests, scattered without an order.
@@ -143,6 +146,7 @@ impl Kind {
             Self::Standing => *b"std",
             Self::Notice => *b"ntc",
             Self::Usage => *b"usg",
+            Self::Webhook => *b"whk",
             Self::Access => *b"acc",
         }
     }

@@ -258,6 +258,7 @@ impl State {
             | Kind::Standing
             | Kind::Notice
             | Kind::Usage
+            | Kind::Webhook
             | Kind::Access => {}
         }
         self.position.revision = after.revision;

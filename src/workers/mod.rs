@@ -1,5 +1,6 @@
 //! What happens after the answer: jobs, the publication of status lists, the sums of usage, the end of what was kept for a time.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use tokio::task::JoinSet;
 
 use crate::application::ports::StoreError;
 use crate::application::{App, Filled, UseCaseError};
+use crate::domain::{Instant, MerchantId, WebhookId};
+use crate::telemetry::CERTIFICATE_EXPIRY;
 
 /// Jobs that run at the same time. A marketplace that answers has at most four of them, one that hangs has one, and all
 /// that hang have half: those that answer, and work that calls nobody, go on.
@@ -41,6 +44,12 @@ const BETWEEN_ADOPTED_PAGES: Duration = Duration::from_millis(100);
 const BETWEEN_KEY_RINGS: Duration = Duration::from_secs(1);
 /// Pause between two pages of licenses whose keys are re-issued: whoever else asks is not kept waiting.
 const BETWEEN_REISSUES: Duration = Duration::from_millis(50);
+/// From one look at what endpoints can be sent to the next, where nobody has announced anything: another replica's events.
+const BETWEEN_EVENT_LOOKS: Duration = Duration::from_secs(2);
+/// Endpoints to which is sent at the same time; to each one event after another.
+const ENDPOINTS_AT_ONCE: usize = 32;
+/// From one look at what ends soon to the next.
+const BETWEEN_END_LOOKS: Duration = Duration::from_secs(60);
 /// From one look at the clock to the next: a jump is noticed this soon.
 const BETWEEN_CLOCK_READINGS: Duration = Duration::from_secs(10);
 /// Pause between two looks at licenses that the search index may not have, and from one look whether a pass is due to the
@@ -77,6 +86,8 @@ impl Workers {
         tasks.spawn(seal(Arc::clone(app), stopped.clone()));
         tasks.spawn(adopt(Arc::clone(app), stopped.clone()));
         tasks.spawn(watch_clock(Arc::clone(app), stopped.clone()));
+        tasks.spawn(send_events(Arc::clone(app), stopped.clone()));
+        tasks.spawn(tell_ends(Arc::clone(app), stopped.clone()));
         tasks.spawn(fill_index(Arc::clone(app), stopped.clone()));
         tasks.spawn(keep_calls(Arc::clone(app), stopped));
         Self { stop, tasks }
@@ -101,6 +112,66 @@ async fn run_jobs(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
         tokio::select! {
             () = app.signals.jobs.notified() => {}
             () = tokio::time::sleep(pause) => {}
+            _ = stopped.changed() => {}
+        }
+    }
+}
+
+/// Each endpoint by a task of its own: one that hangs holds up no other.
+async fn send_events(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let (mut busy, mut sending) = (HashSet::new(), JoinSet::new());
+    while !*stopped.borrow() {
+        match app.endpoints_to_serve().await {
+            Ok(endpoints) => {
+                for endpoint in endpoints {
+                    if sending.len() < ENDPOINTS_AT_ONCE && busy.insert(endpoint.clone()) {
+                        sending.spawn(send_to(Arc::clone(&app), endpoint, stopped.clone()));
+                    }
+                }
+            }
+            Err(error) => tracing::error!(error = %error, "events could not be looked for"),
+        }
+        tokio::select! {
+            () = app.signals.events.notified() => {}
+            () = tokio::time::sleep(BETWEEN_EVENT_LOOKS) => {}
+            Some(done) = sending.join_next() => {
+                // A task that panicked is not known by its endpoint.
+                let Ok(endpoint) = done else { busy.clear(); continue };
+                busy.remove(&endpoint);
+            }
+            _ = stopped.changed() => {}
+        }
+    }
+    while sending.join_next().await.is_some() {}
+}
+
+async fn send_to(
+    app: Arc<App>,
+    endpoint: (MerchantId, WebhookId),
+    stopped: watch::Receiver<bool>,
+) -> (MerchantId, WebhookId) {
+    let (merchant, webhook) = &endpoint;
+    if let Err(error) = app.deliver_to(merchant, webhook, &|| !*stopped.borrow()).await {
+        tracing::error!(%merchant, %webhook, error = %error, "events could not be sent");
+        tokio::time::sleep(AFTER_FAULT).await;
+    }
+    endpoint
+}
+
+/// Tells of licenses that end soon or have ended, and of the served certificate.
+async fn tell_ends(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        if let Err(error) = app.tell_ends().await {
+            tracing::error!(error = %error, "merchants could not be told of licenses that end");
+        }
+        let certificate = CERTIFICATE_EXPIRY.reading().and_then(|secs| Instant::from_timestamp(secs, 0));
+        if let Some(ends_at) = certificate
+            && let Err(error) = app.tell_certificate_end(ends_at).await
+        {
+            tracing::error!(error = %error, "merchants could not be told of the certificate's end");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(BETWEEN_END_LOOKS) => {}
             _ = stopped.changed() => {}
         }
     }

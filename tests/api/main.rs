@@ -13,6 +13,7 @@ mod console;
 #[path = "../engines/mod.rs"]
 mod engines;
 mod explanations;
+mod extensions;
 mod failures;
 mod licenses;
 mod offline_material;
@@ -37,4 +38,5 @@ mod usage;
 #[path = "../support/koogallery_v1.rs"]
 #[expect(dead_code, reason = "only what signs is used here")]
 mod v1;
+mod webhooks;
 mod wire;

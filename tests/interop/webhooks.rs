@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use lictor::application::ports::Clock as _;
 use lictor::clock::SystemClock;
-use lictor::marketplace::generic::signature::{Refused, Signed, WebhookSecret, sign, verify};
 use lictor::sandbox::event_shop;
+use lictor::standard_webhooks::signature::{Refused, Signed, WebhookSecret, sign, verify};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 

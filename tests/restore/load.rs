@@ -121,6 +121,7 @@ fn restore(world: &Arc<World>, backup: &Path) -> Restored {
         retention: None,
         clock: Arc::clone(&world.clock) as Arc<dyn Clock>,
         secrets: world.secrets(),
+        webhooks: lictor::webhooks::SendRules::default(),
     };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let file = lictor::service::BackupFile { path: backup, source: &backup.to_owned() };

@@ -5,6 +5,7 @@
 pub mod api;
 pub mod counting_store;
 pub mod people;
+pub mod receiver;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -17,15 +18,16 @@ use chrono::{DateTime, Utc};
 use lictor::application::ports::{Clock, MarketplaceCalls, SecretFault, SecretSource};
 use lictor::application::{App, ApplyCaller, ApplyFault, ApplyFiles as _, ApplyMode};
 use lictor::clock::ManualClock;
-use lictor::config::TrustedProxies;
+use lictor::config::{AllowedNetworks, TrustedProxies};
 use lictor::domain::{MerchantId, Scope, SecretRef, TokenOwner};
 use lictor::http::{HttpLimits, HttpParts, HttpState, router, serve, token_digest};
 use lictor::marketplace::MarketplaceOrders;
 use lictor::randomness::{SystemRandomness, random_bytes};
 use lictor::sandbox::{CodeShop, OpenApiKeys, Sandbox, Storefront};
-use lictor::service::{AddressChecks, CatalogApplier, ServerBackups, ServerMoves, new_token_text};
+use lictor::service::{AddressChecks, CatalogApplier, ServerBackups, ServerMoves, new_token_text, outbound};
 use lictor::signing::{Keyring, KeyringSettings};
 use lictor::store::{DatabaseAddress, EmbeddedEngine, MemoryEngine, PostgresEngine, RecordStore, Repository};
+use lictor::webhooks::SendRules;
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -177,8 +179,9 @@ impl Harness {
             Duration::from_secs(10),
         ));
         let marketplaces = Arc::clone(&orders) as _;
+        let outbound = outbound(loopback_only(), &keyring, Arc::clone(&secrets));
         let app = App::new(Arc::clone(&store) as _, keyring, clock, Arc::clone(&ids) as _, orders);
-        let app = Arc::new(app.with_marketplaces(marketplaces));
+        let app = Arc::new(app.with_marketplaces(marketplaces).with_outbound(outbound));
         let applier = Arc::new(CatalogApplier::new(Arc::clone(&app), Arc::clone(&secrets)));
         let clock = Arc::clone(&world.clock) as Arc<dyn Clock>;
         let checks = AddressChecks::new(Arc::clone(&app), &url, Arc::clone(&secrets), clock);
@@ -213,7 +216,9 @@ impl Harness {
         let (orders, ids) = (Arc::new(orders), Arc::new(SystemRandomness::default()));
         let calls = seen(Arc::clone(&orders) as _);
         let keyring = keyring(&self.world, &self.url);
-        App::new(Arc::clone(&self.store) as _, keyring, clock, ids, orders).with_marketplaces(calls)
+        let outbound = outbound(loopback_only(), &keyring, self.world.secrets());
+        let app = App::new(Arc::clone(&self.store) as _, keyring, clock, ids, orders);
+        app.with_marketplaces(calls).with_outbound(outbound)
     }
 
     /// Ends the service and starts another one on the same data and keys.
@@ -241,6 +246,14 @@ impl Harness {
     /// Runs a future on the service's runtime.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
+    }
+
+    /// Starts a task on the service's runtime.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.runtime.spawn(future)
     }
 
     /// Applies a file as the server's operator and loads the keys.
@@ -349,6 +362,12 @@ impl Drop for Harness {
     }
 }
 
+/// Events go to receivers of the test on this machine, without TLS.
+fn loopback_only() -> SendRules {
+    let loopback = "127.0.0.0/8".parse().expect("a network");
+    SendRules { allowed: AllowedNetworks::of([loopback]), allow_http: true }
+}
+
 fn records(world: &World, engine: &Engine) -> RecordStore {
     match engine {
         Engine::Memory(engine) => RecordStore::start(engine.reopen()),
@@ -376,6 +395,8 @@ fn keyring(world: &World, url: &str) -> Arc<Keyring> {
         randomness: Arc::new(random_bytes),
     };
     let opened = if Keyring::exists(&folder) { Keyring::open(settings) } else { Keyring::create(settings) };
+    let opened =
+        opened.inspect(|keyring| drop(keyring.vault().create().expect("the folder is this test's own")));
     Arc::new(opened.expect("the folder is this test's own"))
 }
 

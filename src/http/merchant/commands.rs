@@ -1,4 +1,4 @@
-//! What a merchant does to a license: suspend, resume, revoke, re-issue, accept.
+//! What a merchant does to a license: suspend, resume, revoke, re-issue, accept, extend, change.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -8,14 +8,18 @@ use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use super::license_answer::LicenseAnswer;
-use super::licenses::{extent, license_id, read_if, read_instant, reveal};
-use crate::application::{KeepActivations, LicenseAction, MerchantCommand};
-use crate::domain::{ActivationId, Scope};
+use super::licenses::{extent, license_id, read, read_if, read_instant, read_quantity, reveal};
+use super::preview::later_call;
+use crate::application::{ExtendTo, KeepActivations, LicenseAction, MerchantCommand};
+use crate::domain::{ActivationId, Scope, SpecId, Term};
 use crate::http::access::Caller;
 use crate::http::body;
 use crate::http::conditional::{idempotency, if_match};
 use crate::http::error::ApiError;
-use crate::http::openapi::forms::{ActivationIdForm, InstantForm, KeepWordForm, LicenseIdForm, ReasonForm};
+use crate::http::language::Language;
+use crate::http::openapi::forms::{
+    ActivationIdForm, InstantForm, KeepWordForm, LicenseIdForm, ReasonForm, SpecIdForm, TermForm,
+};
 use crate::http::openapi::parameters::{IdempotencyKey, IfMatch, Reveal};
 use crate::http::path::PathOf;
 use crate::http::reply::{Reply, ok};
@@ -65,9 +69,36 @@ struct ReissueRequest {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ExtendRequest {
+    #[schema(value_type = Option<ReasonForm>)]
+    reason: Option<String>,
+    /// So long beyond the present end, such as `P7D`. One of the two is given.
+    #[schema(value_type = Option<TermForm>)]
+    by: Option<String>,
+    /// To here.
+    #[schema(value_type = Option<InstantForm>)]
+    ends_at: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ChangeRequest {
+    #[schema(value_type = Option<ReasonForm>)]
+    reason: Option<String>,
+    /// The spec that the license becomes; of the same product.
+    #[schema(value_type = SpecIdForm)]
+    spec: String,
+    /// How much of it; default 1.
+    #[schema(minimum = 1, maximum = 100_000)]
+    quantity: Option<u32>,
+}
+
+/// `all`, `none`, or activation ids.
+#[derive(Deserialize, ToSchema)]
 #[schema(as = KeepActivations)]
 #[serde(untagged)]
-enum KeepRequest {
+pub(super) enum KeepRequest {
     #[schema(value_type = KeepWordForm)]
     Word(String),
     #[schema(value_type = Vec<ActivationIdForm>)]
@@ -149,7 +180,7 @@ pub async fn reissue(
     body: Bytes,
 ) -> Reply {
     run(&state, &id, (&parts, &body), Scope::Support, |request: ReissueRequest| {
-        let leaked = request.reason.as_deref() == Some(LEAKED);
+        let leaked = is_leaked(request.reason.as_deref());
         let keep = keep(request.keep.as_ref(), leaked)?;
         Ok((request.reason, LicenseAction::Reissue { keep, leaked }))
     })
@@ -177,6 +208,52 @@ pub async fn accept(
     .await
 }
 
+/// Moves the end of a license to a later one.
+///
+/// Up to 31 days beyond the end that was bought, however often; beyond that the scope `issue` is needed as well. A later
+/// renewal at the marketplace sets the end that it names.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/{id}/extend",
+    params(("id" = LicenseIdForm, Path), Reveal, IfMatch, IdempotencyKey),
+    request_body = ExtendRequest,
+    responses((status = 200, body = LicenseAnswer, headers(("ETag" = String))), (status = 409)),
+    security(("token" = [Scope::Support.as_str()])),
+)]
+pub async fn extend(
+    State(state): State<HttpState>,
+    PathOf(id): PathOf<String>,
+    parts: Parts,
+    body: Bytes,
+) -> Reply {
+    let caller = state.caller(&parts.headers, Scope::Support).await?;
+    let beyond_support = caller.token.allows(Scope::Issue);
+    run(&state, &id, (&parts, &body), Scope::Support, |request: ExtendRequest| {
+        let to = extend_to(request.by.as_deref(), request.ends_at.as_deref())?;
+        Ok((request.reason, LicenseAction::Extend { to, beyond_support }))
+    })
+    .await
+}
+
+/// Makes a license one of another spec of its product, or of more or less of the same; end and term stay.
+#[utoipa::path(
+    post, path = "/v1/merchant/licenses/{id}/change",
+    params(("id" = LicenseIdForm, Path), Reveal, IfMatch, IdempotencyKey),
+    request_body = ChangeRequest,
+    responses((status = 200, body = LicenseAnswer, headers(("ETag" = String))), (status = 409)),
+    security(("token" = [Scope::Issue.as_str()])),
+)]
+pub async fn change(
+    State(state): State<HttpState>,
+    PathOf(id): PathOf<String>,
+    parts: Parts,
+    body: Bytes,
+) -> Reply {
+    run(&state, &id, (&parts, &body), Scope::Issue, |request: ChangeRequest| {
+        Ok((request.reason, change_spec(&request.spec, request.quantity)?))
+    })
+    .await
+}
+
 async fn run<T: DeserializeOwned>(
     state: &HttpState,
     id: &str,
@@ -190,7 +267,9 @@ async fn run<T: DeserializeOwned>(
     let command = command(caller, id, (parts, body), reason)?;
     let license = state.app.command_license(&command, &action).await?;
     let extent = extent(state, &command.merchant, &[&license.value], reveal).await?;
-    let answer = LicenseAnswer::of_license(&license, &extent);
+    let language = Language::of(&parts.headers);
+    let later = action.later_calls(&license.value).into_iter().map(|call| later_call(call, language));
+    let answer = LicenseAnswer::of_license(&license, &extent).overruled_by(later.collect());
     Ok(answer.tagged(ok(&answer)?))
 }
 
@@ -217,8 +296,29 @@ fn command(
     })
 }
 
+/// One of the two says where the end goes.
+pub(super) fn extend_to(by: Option<&str>, ends_at: Option<&str>) -> Result<ExtendTo, ApiError> {
+    match (by, ends_at) {
+        (Some(by), None) => Ok(ExtendTo::By(read("/by", by, Term::parse)?)),
+        (None, Some(ends_at)) => Ok(ExtendTo::Until(read("/ends_at", ends_at, read_instant)?)),
+        (Some(_), Some(_)) => Err(ApiError::invalid("/ends_at", "give by or ends_at, not both")),
+        (None, None) => Err(ApiError::invalid("/by", "give by, such as P7D, or ends_at")),
+    }
+}
+
+/// What the license becomes.
+pub(super) fn change_spec(spec: &str, quantity: Option<u32>) -> Result<LicenseAction, ApiError> {
+    let quantity = read_quantity(quantity)?;
+    Ok(LicenseAction::ChangeSpec { spec: read("/spec", spec, SpecId::parse)?, quantity })
+}
+
+/// Whether the reason says that the key has leaked.
+pub(super) fn is_leaked(reason: Option<&str>) -> bool {
+    reason == Some(LEAKED)
+}
+
 /// Without a word all machines keep their places, unless the key leaked.
-fn keep(keep: Option<&KeepRequest>, leaked: bool) -> Result<KeepActivations, ApiError> {
+pub(super) fn keep(keep: Option<&KeepRequest>, leaked: bool) -> Result<KeepActivations, ApiError> {
     let invalid = |pointer: &str| ApiError::invalid(pointer, "keep is all, none or a list of activation ids");
     match keep {
         None if leaked => Ok(KeepActivations::Nothing),

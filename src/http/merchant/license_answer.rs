@@ -65,6 +65,10 @@ pub struct LicenseAnswer {
     starts_at: Option<String>,
     #[schema(value_type = Option<InstantForm>)]
     ends_at: Option<String>,
+    /// Where the merchant has moved the end: what it was, and what it is while no call of the marketplace moves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    extension: Option<ExtensionAnswer>,
     machines: Option<MachinesAnswer>,
     entitlements: Vec<String>,
     attributes: BTreeMap<String, String>,
@@ -82,6 +86,10 @@ pub struct LicenseAnswer {
     created_at: String,
     #[schema(value_type = InstantForm)]
     updated_at: String,
+    /// After an act: what later calls of the marketplace do to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    later_calls: Option<Vec<WordedAnswer>>,
     #[serde(flatten)]
     revealed: Option<RevealedAnswer>,
 }
@@ -90,10 +98,32 @@ pub struct LicenseAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Machines)]
 #[serde(untagged)]
-enum MachinesAnswer {
+pub enum MachinesAnswer {
     AtMost(u32),
     #[schema(value_type = UnlimitedForm)]
     Unlimited(&'static str),
+}
+
+/// An end that was moved by hand.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Extension)]
+struct ExtensionAnswer {
+    /// The end that was bought.
+    #[schema(value_type = InstantForm)]
+    bought_end: String,
+    /// The end that the license has.
+    #[schema(value_type = InstantForm)]
+    until: String,
+}
+
+/// A stable code, and what it means in the reader's language.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Worded)]
+pub struct WordedAnswer {
+    /// The code.
+    pub code: &'static str,
+    /// The words.
+    pub reason: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -221,6 +251,10 @@ impl LicenseAnswer {
             starts: Some(license.starts().as_str()),
             starts_at: license.awaits().is_none().then(|| instant(license.validity.starts_at)),
             ends_at: license.known_end().map(instant),
+            extension: license.extended().map(|extension| ExtensionAnswer {
+                bought_end: instant(extension.from),
+                until: instant(extension.until),
+            }),
             machines: Some(machines(sold.machines)),
             entitlements: sold.entitlements.clone(),
             attributes: sold.attributes.clone(),
@@ -239,6 +273,7 @@ impl LicenseAnswer {
             revision: *revision,
             created_at: instant(license.created_at),
             updated_at: instant(license.updated_at),
+            later_calls: None,
             revealed: extent.reveal.then(|| RevealedAnswer {
                 license_key: license.awaits().is_none().then(|| license.license_key.clone()),
                 claim_code: Some(extent.signer.claim_code(&license.id, license.generation).reveal()),
@@ -271,6 +306,7 @@ impl LicenseAnswer {
             starts: None,
             starts_at: None,
             ends_at: None,
+            extension: None,
             machines: None,
             entitlements: Vec::new(),
             attributes: BTreeMap::new(),
@@ -281,6 +317,7 @@ impl LicenseAnswer {
             revision: *revision,
             created_at: instant(purchase.received_at),
             updated_at: instant(purchase.received_at),
+            later_calls: None,
             revealed: extent.reveal.then_some(RevealedAnswer { license_key: None, claim_code: None }),
         }
     }
@@ -291,13 +328,20 @@ impl LicenseAnswer {
         response
     }
 
+    /// With what later calls of the marketplace do to the act that this answers.
+    #[must_use]
+    pub fn overruled_by(mut self, later_calls: Vec<WordedAnswer>) -> Self {
+        self.later_calls = Some(later_calls);
+        self
+    }
+
     /// Where it is found.
     pub fn location(&self) -> String {
         format!("/v1/merchant/licenses/{}", self.id)
     }
 }
 
-fn machines(limit: MachineLimit) -> MachinesAnswer {
+pub fn machines(limit: MachineLimit) -> MachinesAnswer {
     match limit {
         MachineLimit::AtMost(limit) => MachinesAnswer::AtMost(limit),
         MachineLimit::Unlimited => MachinesAnswer::Unlimited("unlimited"),

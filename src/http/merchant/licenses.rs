@@ -237,10 +237,7 @@ pub async fn issue(State(state): State<HttpState>, parts: Parts, body: Bytes) ->
 }
 
 fn order(request: IssueRequest, caller: &Caller) -> Result<IssueLicense, ApiError> {
-    let quantity = request.quantity.unwrap_or(1);
-    if !(1..=QUANTITY_MAX).contains(&quantity) {
-        return Err(ApiError::invalid("/quantity", format!("a quantity is 1 to {QUANTITY_MAX}")));
-    }
+    let quantity = read_quantity(request.quantity)?;
     if request.label.len() > LABEL_BYTES_MAX || request.label.chars().any(char::is_control) {
         let why = format!("a label has at most {LABEL_BYTES_MAX} bytes without control characters");
         return Err(ApiError::invalid("/label", why));
@@ -268,7 +265,16 @@ pub fn read_instant(text: &str) -> Result<Instant, &'static str> {
     if text.ends_with('Z') && whole && read >= Instant::UNIX_EPOCH { Ok(read) } else { Err(rule) }
 }
 
-fn read<T, E: ToString>(
+/// How much of a spec; 1 where nothing is said.
+pub(super) fn read_quantity(quantity: Option<u32>) -> Result<u32, ApiError> {
+    let quantity = quantity.unwrap_or(1);
+    if !(1..=QUANTITY_MAX).contains(&quantity) {
+        return Err(ApiError::invalid("/quantity", format!("a quantity is 1 to {QUANTITY_MAX}")));
+    }
+    Ok(quantity)
+}
+
+pub(super) fn read<T, E: ToString>(
     pointer: &str,
     text: &str,
     parse: impl Fn(&str) -> Result<T, E>,

@@ -20,5 +20,8 @@ pub mod order_compare;
 pub mod orders;
 pub mod outbox;
 pub mod packages;
+pub mod preview;
 pub mod status_lists;
 pub mod usage;
+mod webhook_answer;
+pub mod webhooks;

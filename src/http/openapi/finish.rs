@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use utoipa::IntoParams;
 
-use super::parameters::{ActingFor, SHARED};
+use super::parameters::{ActingFor, IdempotencyKey, SHARED};
 use super::problems;
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -22,6 +22,7 @@ pub fn finished(mut document: Value) -> Value {
         name(operation);
         scope(operation);
         with_merchant(&path, operation);
+        repeatable(&path, &method, operation, &mut shared);
         plain_parameters(operation, &mut shared);
         problems_of(&path, &method, operation);
     }
@@ -88,6 +89,17 @@ fn with_merchant(path: &str, operation: &mut Value) {
     }
 }
 
+/// Every POST of the merchant API can be sent again, whether or not its handler says so.
+fn repeatable(path: &str, method: &str, operation: &mut Value, shared: &mut Map<String, Value>) {
+    let Some(parameters) = operation["parameters"].as_array_mut() else { return };
+    let says_so = parameters.iter().any(|parameter| parameter["name"] == "Idempotency-Key");
+    if method == "post" && path.starts_with("/v1/merchant/") && !says_so {
+        let key = serde_json::to_value(IdempotencyKey::into_params(|| None)).unwrap_or_default();
+        shared.insert("IdempotencyKey".to_owned(), key[0].clone());
+        parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
+    }
+}
+
 /// A parameter that is left out is absent, never null; those that many operations take stand among the components.
 fn plain_parameters(operation: &mut Value, shared: &mut Map<String, Value>) {
     for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
@@ -144,6 +156,7 @@ fn problems_of(path: &str, method: &str, operation: &mut Value) {
         (412, shared("IfMatch")),
         (413, has_body),
         (422, has_body || asked || of_merchant || method != "get"),
+        (429, token),
     ];
     let never = operation.as_object_mut().and_then(|it| it.remove("x-never"));
     let never = never.and_then(|it| it.as_array().cloned()).unwrap_or_default();
@@ -159,6 +172,11 @@ fn problems_of(path: &str, method: &str, operation: &mut Value) {
             *response = problems::reference(number);
         } else {
             response["headers"]["Request-Id"] = json!({ "$ref": "#/components/headers/Request-Id" });
+            if token {
+                for name in ["RateLimit", "RateLimit-Policy"] {
+                    response["headers"][name] = json!({ "$ref": format!("#/components/headers/{name}") });
+                }
+            }
         }
     }
     responses.insert("default".to_owned(), problems::reference(500));
@@ -278,6 +296,8 @@ fn headers() -> Value {
         "ETag": header("What `If-Match` and `If-None-Match` compare.", text()),
         "Location": header("Where what was made is found.", text()),
         "Retry-After": header("Seconds after which asking again may help.", json!({ "type": "integer", "minimum": 0 })),
+        "RateLimit": header("What the token has left, where it is limited: requests (`r`), and seconds until all are back (`t`).", text()),
+        "RateLimit-Policy": header("How often a token may ask, where it is limited: requests (`q`) in seconds (`w`).", text()),
         "WWW-Authenticate": header("Which credential is wanted: `Bearer` or `License`.", text()),
     })
 }

@@ -132,6 +132,14 @@ words! {
     NextActionForm = ["paste_current_key", "renew", "release_a_machine", "set_clock", "go_online", "contact_seller", "retry"];
     /// What a token may do.
     ScopeForm = Scope::NAMES;
+    /// What is done to a license.
+    CommandForm = ["suspend", "resume", "revoke", "reissue", "accept", "extend", "change"];
+    /// What becomes of license key and claim code.
+    KeyAfterForm = ["stays", "new", "superseded", "replaced", "replaced_as_leaked", "ended"];
+    /// What becomes of a machine.
+    MachineFateForm = [
+        "runs_on", "runs_on_renewed", "beyond_limit", "stops", "stops_for_good", "resumes", "loses_place", "has_lapsed",
+    ];
     /// Who stopped it.
     HolderForm = ["marketplace", "merchant"];
     /// When a quota begins anew.

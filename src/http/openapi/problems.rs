@@ -39,6 +39,7 @@ pub const PROBLEMS: &[(u16, &[&str])] = &[
     (412, &["revision_conflict"]),
     (413, &["too_large"]),
     (422, &["invalid_request", "usage_too_old"]),
+    (429, &["rate_limited"]),
     (500, &["internal_error"]),
     (503, &["unavailable", "outcome_unknown"]),
 ];
@@ -89,7 +90,7 @@ fn response(status: u16, codes: &[&str]) -> Value {
     let mut headers = json!({ "Request-Id": { "$ref": "#/components/headers/Request-Id" } });
     match status {
         401 => headers["WWW-Authenticate"] = json!({ "$ref": "#/components/headers/WWW-Authenticate" }),
-        500 => headers["Retry-After"] = json!({ "$ref": "#/components/headers/Retry-After" }),
+        429 | 500 => headers["Retry-After"] = json!({ "$ref": "#/components/headers/Retry-After" }),
         _others => {}
     }
     json!({

@@ -4,9 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::events::{EVENT_TYPES, EventType};
 use super::members::Members;
-use super::signature::TOLERANCE_SECS;
 use crate::marketplace::RefusalCause;
 use crate::marketplace::json::Object;
+use crate::standard_webhooks::signature::TOLERANCE_SECS;
 
 const TYPE_LIMIT_CHARS: usize = 64;
 

@@ -6,7 +6,6 @@ mod answer;
 mod envelope;
 mod events;
 mod members;
-pub mod signature;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
@@ -14,10 +13,10 @@ use sha2::{Digest, Sha256};
 
 use self::envelope::Envelope;
 use self::events::EventType;
-use self::signature::{Refused, Signed, WebhookSecret};
 use super::json::{BODY_LIMIT_BYTES, read_object};
 use super::{AccessKey, Call, CallRefusal, Protocol, RawAnswer, RawRequest, RefusalCause, ReplayIdentity};
 use crate::domain::{PurchaseOutcome, Repeat};
+use crate::standard_webhooks::signature::{self, Refused, Signed, WebhookSecret};
 
 /// How long an event is known again by its `webhook-id`. Senders try for some days and, by hand, for some weeks.
 const EVENT_KEPT_DAYS: i64 = 30;

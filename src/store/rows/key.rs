@@ -11,7 +11,7 @@ use crate::application::record::{CounterKey, Lane, MarketplaceCode, Rank, Record
 use crate::domain::{
     ActivationId, ChannelId, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace, MerchantId,
     MeterKey, OrderId, OrderLineKey, PackageId, ResetWindow, SearchTerm, StatusSlot, Subject, TermField,
-    UUID_TEXT_CHARS, WindowAlignment,
+    UUID_TEXT_CHARS, WebhookId, WindowAlignment,
 };
 use crate::store::{KeyError, KeyRange, Kind, RecordKey as RawKey};
 
@@ -47,6 +47,14 @@ pub(super) const USAGE_WAITING: &[u8] = b"waiting\0";
 const USAGE_NAME: &[u8] = b"name\0";
 const USAGE_OUTBOX: &[u8] = b"outbox\0";
 const USAGE_SUM: &[u8] = b"sum\0";
+/// First own part of each thing about endpoints.
+pub(super) const WEBHOOK_ENDPOINT: &[u8] = b"endpoint\0";
+pub(super) const WEBHOOK_PROGRESS: &[u8] = b"progress\0";
+pub(super) const WEBHOOK_REPLAY: &[u8] = b"replay\0";
+const WEBHOOK_PENDING: &[u8] = b"pending\0";
+const WEBHOOK_ENDED: &[u8] = b"ended\0";
+pub(super) const WEBHOOK_ENDS_TOLD: &[u8] = b"ends\0";
+const WEBHOOK_CERTIFICATE_TOLD: &[u8] = b"certificate";
 /// First own part of each thing about quota.
 const QUOTA_ACCOUNT: &[u8] = b"account\0";
 const QUOTA_METER: &[u8] = b"meter\0";
@@ -64,6 +72,7 @@ const AUDIT_LEASE: &[u8] = b"lease";
 pub(super) const ACCESS_SESSION: &[u8] = b"session\0";
 pub(super) const ACCESS_LINK: &[u8] = b"link\0";
 const ACCESS_USE: &[u8] = b"use\0";
+pub(super) const ACCESS_ANSWER: &[u8] = b"answer\0";
 /// First own part of the index of licenses that are not minted yet.
 pub(super) const INDEX_PENDING: &[u8] = b"pending\0";
 /// First own part of the words by which licenses are found. Among the look-up keys and no kind of its own: programs that
@@ -181,6 +190,9 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
             (merchant.as_str(), Kind::Meta, joined(&[META_ERASURE, &customer.0]))
         }
         RecordKey::KeyRing(merchant) => (merchant.as_str(), Kind::Meta, META_KEY_RING.to_vec()),
+        RecordKey::KeptAnswer(owner, digest) => {
+            (merchant_or_installation(owner.as_ref()), Kind::Access, joined(&[ACCESS_ANSWER, digest]))
+        }
         RecordKey::Restore => (INSTALLATION, Kind::Meta, META_RESTORE.to_vec()),
         RecordKey::UsageRecord(key) => {
             let instance = own_of_metered(key.marketplace, &key.instance);
@@ -211,6 +223,25 @@ pub(in crate::store) fn raw_key(key: &RecordKey) -> Result<RawKey, StoreError> {
         RecordKey::Reservation(merchant, license, id) => {
             let own = joined(&[&own_of_license(license), id.as_str().as_bytes()]);
             (merchant.as_str(), Kind::Reservation, own)
+        }
+        RecordKey::Webhook(merchant, id) => {
+            (merchant.as_str(), Kind::Webhook, joined(&[WEBHOOK_ENDPOINT, id.as_str().as_bytes()]))
+        }
+        RecordKey::WebhookProgress(merchant, id) => {
+            (merchant.as_str(), Kind::Webhook, joined(&[WEBHOOK_PROGRESS, id.as_str().as_bytes()]))
+        }
+        RecordKey::WebhookReplay(merchant, id) => {
+            (merchant.as_str(), Kind::Webhook, joined(&[WEBHOOK_REPLAY, id.as_str().as_bytes()]))
+        }
+        RecordKey::Delivery { merchant, webhook, ended, id } => {
+            let own = joined(&[&own_of_deliveries(webhook, *ended), id.as_str().as_bytes()]);
+            (merchant.as_str(), Kind::Webhook, own)
+        }
+        RecordKey::EndsTold(merchant, days) => {
+            (merchant.as_str(), Kind::Webhook, joined(&[WEBHOOK_ENDS_TOLD, &days.to_be_bytes()]))
+        }
+        RecordKey::CertificateTold(merchant) => {
+            (merchant.as_str(), Kind::Webhook, WEBHOOK_CERTIFICATE_TOLD.to_vec())
         }
         RecordKey::SearchTerm(term) => (term.merchant.as_str(), Kind::Index, own_of_term(term)),
         RecordKey::IndexFilling => (INSTALLATION, Kind::Meta, META_INDEX_FILLING.to_vec()),
@@ -336,6 +367,12 @@ pub(super) fn own_of_metered(marketplace: Marketplace, instance: &InstanceId) ->
 /// What the places in the queue of one channel start with, and those of no other.
 pub(super) fn own_of_queue(channel: &ChannelId) -> Vec<u8> {
     joined(&[USAGE_WAITING, channel.as_str().as_bytes(), &[PART_END]])
+}
+
+/// What the deliveries to one endpoint start with, those on their way and those that have ended.
+pub(super) fn own_of_deliveries(webhook: &WebhookId, ended: bool) -> Vec<u8> {
+    let lists = if ended { WEBHOOK_ENDED } else { WEBHOOK_PENDING };
+    joined(&[lists, webhook.as_str().as_bytes(), &[PART_END]])
 }
 
 /// What the search terms of one field start with whose value begins so.

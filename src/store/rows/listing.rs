@@ -1,11 +1,13 @@
 //! Which keys a listing goes over, and in which direction.
 
 use super::key::{
-    ACCESS_LINK, ACCESS_SESSION, AUDIT_BLOCK, AUDIT_EVENT, AUDIT_UNSEALED, CATALOG_CHANNEL, CATALOG_MERCHANT,
-    CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING, INSTALLATION, META_ERASURE, QUOTA_REPORT,
-    USAGE_RECORD, merchant_or_installation, misplaced_jobs, no_key, own_of_block, own_of_calls,
-    own_of_channel, own_of_lane, own_of_leading, own_of_license, own_of_merchants_jobs, own_of_metered,
-    own_of_order, own_of_queue, own_of_subject, own_of_unsealed, own_of_value, raw_key, sortable_millis,
+    ACCESS_ANSWER, ACCESS_LINK, ACCESS_SESSION, AUDIT_BLOCK, AUDIT_EVENT, AUDIT_UNSEALED, CATALOG_CHANNEL,
+    CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING, INSTALLATION,
+    META_ERASURE, QUOTA_REPORT, USAGE_RECORD, WEBHOOK_ENDPOINT, WEBHOOK_ENDS_TOLD, WEBHOOK_PROGRESS,
+    WEBHOOK_REPLAY, merchant_or_installation, misplaced_jobs, no_key, own_of_block, own_of_calls,
+    own_of_channel, own_of_deliveries, own_of_lane, own_of_leading, own_of_license, own_of_merchants_jobs,
+    own_of_metered, own_of_order, own_of_queue, own_of_subject, own_of_unsealed, own_of_value, raw_key,
+    sortable_millis,
 };
 use super::table::Table;
 use crate::application::ports::{Listing, StoreError};
@@ -45,6 +47,10 @@ impl Scan {
             Listing::SignInLinks { owner, after } => {
                 let owner = merchant_or_installation(owner.as_ref());
                 forward(Table::SignInLink, owner, Kind::Access, ACCESS_LINK)?.behind(after.as_ref())
+            }
+            Listing::KeptAnswers { owner, after } => {
+                let owner = merchant_or_installation(owner.as_ref());
+                forward(Table::KeptAnswer, owner, Kind::Access, ACCESS_ANSWER)?.behind(after.as_ref())
             }
             Listing::Jobs => jobs(),
             // Those that an earlier build kept here with a lane are moved at the start.
@@ -184,6 +190,30 @@ impl Scan {
             Listing::Erasures { merchant, after } => {
                 let after = after.map(|customer| RecordKey::Erasure(merchant.clone(), customer));
                 forward(Table::Erasure, merchant.as_str(), Kind::Meta, META_ERASURE)?.behind(after.as_ref())
+            }
+            Listing::Webhooks(merchant) => {
+                forward(Table::Webhook, merchant.as_str(), Kind::Webhook, WEBHOOK_ENDPOINT)
+            }
+            Listing::WebhookProgress(merchant) => {
+                forward(Table::WebhookProgress, merchant.as_str(), Kind::Webhook, WEBHOOK_PROGRESS)
+            }
+            Listing::WebhookReplays(merchant) => {
+                forward(Table::WebhookReplay, merchant.as_str(), Kind::Webhook, WEBHOOK_REPLAY)
+            }
+            Listing::PendingDeliveries(merchant, webhook) => {
+                let own = own_of_deliveries(webhook, false);
+                forward(Table::Delivery, merchant.as_str(), Kind::Webhook, &own)
+            }
+            Listing::EndedDeliveries { merchant, webhook, before } => {
+                let own = own_of_deliveries(webhook, true);
+                let (merchant, webhook) = (merchant.clone(), webhook.clone());
+                let scan = forward(Table::Delivery, merchant.as_str(), Kind::Webhook, &own)?;
+                let before = before.clone();
+                let before = before.map(|id| RecordKey::Delivery { merchant, webhook, ended: true, id });
+                scan.newest_first(before)
+            }
+            Listing::EndsTold(merchant) => {
+                forward(Table::EndsTold, merchant.as_str(), Kind::Webhook, WEBHOOK_ENDS_TOLD)
             }
             Listing::UsageReports { merchant, after } => {
                 forward(Table::UsageReport, merchant.as_str(), Kind::Quota, QUOTA_REPORT)?

@@ -17,7 +17,9 @@ mod channel_call;
 mod channel_notice;
 mod channel_standing;
 mod claim_target;
+mod delivery;
 mod device;
+mod ends_told;
 mod erasure;
 mod event;
 mod form;
@@ -26,6 +28,7 @@ mod idempotency;
 mod index_filling;
 mod instance;
 mod job;
+mod kept_answer;
 mod key;
 mod key_ring;
 mod kit;
@@ -57,6 +60,7 @@ mod text;
 mod usage;
 mod usage_report;
 mod validity;
+mod webhook;
 mod word;
 
 pub(super) use key::{

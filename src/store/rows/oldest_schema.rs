@@ -39,6 +39,7 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::Adoption(_)
         | Record::Replay(_)
         | Record::Idempotency(_)
+        | Record::KeptAnswer(_)
         | Record::Restore(_)
         | Record::Erasure(_)
         | Record::KeyRing(_)
@@ -54,6 +55,12 @@ pub(super) fn oldest_schema(record: &Record, newest: u16) -> u16 {
         | Record::QuotaAccount(_)
         | Record::UsageReport(_)
         | Record::Reservation(_)
+        | Record::Webhook(_)
+        | Record::WebhookProgress(_)
+        | Record::WebhookReplay(_)
+        | Record::Delivery(_)
+        | Record::EndsTold(_)
+        | Record::CertificateTold(_)
         | Record::SearchTerm(_)
         | Record::IndexFilling(_) => false,
     };

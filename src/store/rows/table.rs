@@ -15,7 +15,9 @@ use super::channel_call::CallChunkRow;
 use super::channel_notice::ChannelNoticeRow;
 use super::channel_standing::ChannelStandingRow;
 use super::claim_target::ClaimTargetRow;
+use super::delivery::DeliveryRow;
 use super::device::DeviceRow;
+use super::ends_told::{CertificateToldRow, EndsToldRow};
 use super::erasure::ErasureRow;
 use super::event::AuditEventRow;
 use super::handed_over::HandedOverRow;
@@ -23,6 +25,7 @@ use super::idempotency::IdempotencyRow;
 use super::index_filling::IndexFillingRow;
 use super::instance::InstanceRow;
 use super::job::JobRow;
+use super::kept_answer::KeptAnswerRow;
 use super::key::{raw_key, term_of};
 use super::key_ring::KeyRingRow;
 use super::kit::KitRow;
@@ -45,6 +48,7 @@ use super::status_list::StatusListRow;
 use super::supplement::{SUPPLEMENT_SCHEMA, put_back, supplement_key, take_from};
 use super::usage::{NamedUsageRow, UsageOutboxRow, UsageRecordRow, UsageSumRow, WaitingUsageRow};
 use super::usage_report::UsageReportRow;
+use super::webhook::{WebhookProgressRow, WebhookReplayRow, WebhookRow};
 use crate::application::ports::StoreError;
 use crate::application::record::{
     ClaimTarget, Idempotency, IndexFilling, Instance, Job, KitRecord, LicensePlaces, Mapping, NamedUsage,
@@ -52,10 +56,11 @@ use crate::application::record::{
     WaitingUsage,
 };
 use crate::domain::{
-    Activation, Adoption, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, ChainBlock, ChainHead,
-    Channel, ChannelNotice, ChannelStanding, Device, Erasure, HandedOver, Instant, KeyRing, License,
-    Merchant, Product, Purchase, QuotaAccount, Reservation, Restore, SealedEvent, SealerLease, SearchTerm,
-    Session, SignInLink, Spec, StatusFlip, StatusList, TokenUse, Unsealed, UsageRecord, UsageSum,
+    Activation, Adoption, ApiToken, AppInfo, AuditEvent, AuthorizationCode, CallChunk, CertificateTold,
+    ChainBlock, ChainHead, Channel, ChannelNotice, ChannelStanding, Delivery, Device, EndsTold, Erasure,
+    HandedOver, Instant, KeptAnswer, KeyRing, License, Merchant, Product, Purchase, QuotaAccount,
+    Reservation, Restore, SealedEvent, SealerLease, SearchTerm, Session, SignInLink, Spec, StatusFlip,
+    StatusList, TokenUse, Unsealed, UsageRecord, UsageSum, Webhook, WebhookProgress, WebhookReplay,
 };
 use crate::store::{Record as RawRecord, RecordKey as RawKey};
 
@@ -143,6 +148,7 @@ tables! {
     Adoption = "adoption", schema 1, Adoption as AdoptionRow;
     Replay = "replay", schema 2, Replay as ReplayRow;
     Idempotency = "idempotency", schema 1, Idempotency as IdempotencyRow;
+    KeptAnswer = "kept answer", schema 1, KeptAnswer as KeptAnswerRow;
     Restore = "restore", schema 1, Restore as RestoreRow;
     Erasure = "erasure", schema 1, Erasure as ErasureRow;
     KeyRing = "key ring", schema 1, KeyRing as KeyRingRow;
@@ -158,6 +164,12 @@ tables! {
     QuotaAccount = "quota account", schema 1, QuotaAccount as QuotaAccountRow;
     UsageReport = "usage report", schema 1, UsageReport as UsageReportRow;
     Reservation = "reservation", schema 1, Reservation as ReservationRow;
+    Webhook = "webhook", schema 1, Webhook as WebhookRow;
+    WebhookProgress = "webhook progress", schema 1, WebhookProgress as WebhookProgressRow;
+    WebhookReplay = "webhook replay", schema 1, WebhookReplay as WebhookReplayRow;
+    Delivery = "delivery", schema 1, Delivery as DeliveryRow;
+    EndsTold = "ends told", schema 1, EndsTold as EndsToldRow;
+    CertificateTold = "certificate told", schema 1, CertificateTold as CertificateToldRow;
     IndexFilling = "index filling", schema 1, IndexFilling as IndexFillingRow;
     }
     { SearchTerm = "search term"; }
@@ -245,6 +257,7 @@ impl Table {
             RecordKey::Adoption(..) => Self::Adoption,
             RecordKey::Replay(..) => Self::Replay,
             RecordKey::Idempotency(..) => Self::Idempotency,
+            RecordKey::KeptAnswer(..) => Self::KeptAnswer,
             RecordKey::Restore => Self::Restore,
             RecordKey::Erasure(..) => Self::Erasure,
             RecordKey::KeyRing(..) => Self::KeyRing,
@@ -260,6 +273,12 @@ impl Table {
             RecordKey::QuotaAccount(..) => Self::QuotaAccount,
             RecordKey::UsageReport(..) => Self::UsageReport,
             RecordKey::Reservation(..) => Self::Reservation,
+            RecordKey::Webhook(..) => Self::Webhook,
+            RecordKey::WebhookProgress(..) => Self::WebhookProgress,
+            RecordKey::WebhookReplay(..) => Self::WebhookReplay,
+            RecordKey::Delivery { .. } => Self::Delivery,
+            RecordKey::EndsTold(..) => Self::EndsTold,
+            RecordKey::CertificateTold(..) => Self::CertificateTold,
             RecordKey::SearchTerm(..) => Self::SearchTerm,
             RecordKey::IndexFilling => Self::IndexFilling,
         }

@@ -3,12 +3,13 @@
 use super::form::Word;
 use crate::domain::{
     AccessKeyUse, ActivationId, ApiTokenId, Binding, CallId, ChannelId, Charging, Component, CustomerId,
-    EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KeyId, KeyRole, KitInterface,
-    LicenseId, Marketplace, MerchantId, MeteringSn, Multiply, NoTotal, NoticeId, NoticeKind, OnTheWay,
-    OrderId, OrderLineId, OurFault, Overage, PackageId, PackageKind, ParameterPlace, ProductId, ReadyRule,
-    RefreshScene, RequestId, ReservationId, ResetWindow, RevocationMode, Scope, SessionId, SignInLinkId, Sku,
-    SpecId, SpecKind, StartEvent, Starts, Status, StatusPolicy, TokenId, UsageBilling, UsageId, UsagePush,
-    WhenFull, WindowAlignment, WorkFault,
+    DeliveryId, DisableCause, EndCause, Enforcement, Env, EventId, EventKind, InstanceId, JobId, KeyId,
+    KeyRole, KitInterface, LicenseId, Marketplace, MerchantId, MeteringSn, Multiply, NoTotal, NoticeId,
+    NoticeKind, OnTheWay, OrderId, OrderLineId, OurFault, Overage, PackageId, PackageKind, ParameterPlace,
+    ProductId, ReadyRule, RefreshScene, RequestId, ReservationId, ResetWindow, RevocationMode, Scope,
+    SessionId, SignInLinkId, Sku, SpecId, SpecKind, StartEvent, Starts, Status, StatusPolicy, TokenId,
+    UsageBilling, UsageId, UsagePush, WebhookEvent, WebhookId, WebhookSecretId, WhenFull, WindowAlignment,
+    WorkFault,
 };
 
 /// What the domain reads and writes itself.
@@ -68,6 +69,7 @@ ids!(
     CallId,
     ChannelId,
     CustomerId,
+    DeliveryId,
     EventId,
     InstanceId,
     JobId,
@@ -88,6 +90,8 @@ ids!(
     SpecId,
     TokenId,
     UsageId,
+    WebhookId,
+    WebhookSecretId,
 );
 
 words_of_the_domain!(
@@ -118,6 +122,8 @@ words_of_the_domain!(
     StatusPolicy,
     UsageBilling,
     UsagePush,
+    DisableCause,
+    WebhookEvent,
     WhenFull,
     WindowAlignment,
 );

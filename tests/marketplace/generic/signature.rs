@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use lictor::marketplace::RefusalCause;
-use lictor::marketplace::generic::signature::{SIGNATURES_MAX, WebhookSecret};
+use lictor::standard_webhooks::signature::{SIGNATURES_MAX, WebhookSecret};
 use secrecy::SecretString;
 use serde_json::json;
 

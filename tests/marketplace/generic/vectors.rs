@@ -1,7 +1,7 @@
 //! Both sides are held to what two independent libraries compute.
 
-use lictor::marketplace::generic::signature::{self, Signed, WebhookSecret};
 use lictor::sandbox::event_shop;
+use lictor::standard_webhooks::signature::{self, Signed, WebhookSecret};
 use secrecy::SecretString;
 use serde_json::Value;
 

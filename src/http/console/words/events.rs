@@ -117,5 +117,23 @@ fn both(kind: EventKind) -> [&'static str; 2] {
         EventKind::ActivationReleased => ["A machine gave up its place", "机器已释放名额"],
         EventKind::LedgerRefused => ["A machine's usage ledger was wrong", "机器的用量账本有误"],
         EventKind::ActivationConflict => ["A copy of a machine was noticed", "发现机器被复制"],
+        EventKind::OrderRetried => ["An order's work was tried again", "已重试处理订单"],
+        EventKind::OrderFetched => ["An order was fetched from the marketplace", "已从云商店补取订单"],
+        EventKind::CatalogCreated => ["The catalog has a new entry", "目录中新增了一项"],
+        EventKind::CatalogChanged => ["An entry of the catalog changed", "目录中的一项已变更"],
+        EventKind::CatalogRemoved => ["An entry of the catalog was removed", "目录中的一项已移除"],
+        EventKind::CatalogApplied => ["A catalog file was applied", "已应用目录文件"],
+        EventKind::ApiTokenCreated => ["An API token was made", "已创建 API 令牌"],
+        EventKind::ApiTokenRevoked => ["An API token was revoked", "API 令牌已吊销"],
+        EventKind::KeyStaged => ["A signing key was made for later", "已准备新的签名密钥"],
+        EventKind::KeyRotated => ["The signing key was rotated", "签名密钥已轮换"],
+        EventKind::KeyRetired => ["A signing key was retired", "签名密钥已停用"],
+        EventKind::KeyRevoked => ["A signing key was revoked", "签名密钥已吊销"],
+        EventKind::KeySetPublished => ["The key set was published", "密钥集已发布"],
+        EventKind::CustomerErased => ["A customer's personal data was erased", "客户的个人数据已删除"],
+        EventKind::StoreRestored => ["The store was restored from a backup", "数据已从备份恢复"],
+        EventKind::AuditAdopted => {
+            ["Earlier events were taken into the audit chain", "早先的事件已纳入审计链"]
+        }
     }
 }

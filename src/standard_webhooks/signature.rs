@@ -62,6 +62,11 @@ impl WebhookSecret {
         Ok(Self(bytes.into()))
     }
 
+    /// The text of the secret that these unpredictable bytes make.
+    pub fn text_of(bytes: &[u8; 32]) -> SecretString {
+        SecretString::from(format!("{SECRET_PREFIX}{}", STANDARD.encode(bytes)))
+    }
+
     fn mac(&self, id: &str, timestamp: &str, body: &[u8]) -> Hmac<Sha256> {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.0.expose_secret()).expect("HMAC takes keys of any length");
@@ -123,6 +128,18 @@ pub fn sign(secret: &WebhookSecret, id: &str, timestamp: &str, body: &[u8]) -> R
     seconds(timestamp)?;
     let mac = secret.mac(id, timestamp, body).finalize().into_bytes();
     Ok(format!("{VERSION},{}", STANDARD.encode(mac)))
+}
+
+/// One signature for each secret, separated by blanks: a receiver that knows any of them accepts.
+pub fn sign_with_all(
+    secrets: &[WebhookSecret],
+    id: &str,
+    timestamp: &str,
+    body: &[u8],
+) -> Result<String, Refused> {
+    let signatures: Result<Vec<String>, Refused> =
+        secrets.iter().map(|secret| sign(secret, id, timestamp, body)).collect();
+    Ok(signatures?.join(" "))
 }
 
 /// Which of the secrets signed; the signature is judged first, so that only a true caller hears about its clock. Every
