@@ -15,6 +15,8 @@ use tokio::sync::{OwnedRwLockWriteGuard, RwLock, watch};
 pub struct CountingStore {
     inner: Repository,
     asked: watch::Sender<u64>,
+    /// Records that were read.
+    read: AtomicU64,
     gate: Arc<RwLock<()>>,
     /// Counts down to a panic; 0 is none.
     panics_in: AtomicU64,
@@ -22,12 +24,22 @@ pub struct CountingStore {
 
 impl CountingStore {
     pub fn new(inner: Repository) -> Self {
-        Self { inner, asked: watch::Sender::new(0), gate: Arc::default(), panics_in: AtomicU64::new(0) }
+        let (asked, gate) = (watch::Sender::new(0), Arc::default());
+        Self { inner, asked, read: AtomicU64::new(0), gate, panics_in: AtomicU64::new(0) }
     }
 
     /// Reads and commits so far, also those that are held up.
     pub fn asked(&self) -> u64 {
         *self.asked.borrow()
+    }
+
+    /// Records that were read so far.
+    pub fn records_read(&self) -> u64 {
+        self.read.load(Ordering::SeqCst)
+    }
+
+    fn count_read(&self, records: usize) {
+        self.read.fetch_add(records as u64, Ordering::SeqCst);
     }
 
     /// Waits until it was asked more often than `count` times.
@@ -69,12 +81,15 @@ impl CountingStore {
 impl Store for CountingStore {
     async fn load(&self, keys: &[RecordKey]) -> Result<Vec<Option<Versioned<Record>>>, StoreError> {
         self.enter().await;
+        self.count_read(keys.len());
         self.inner.load(keys).await
     }
 
     async fn list(&self, listing: &Listing, limit: usize) -> Result<Vec<Versioned<Record>>, StoreError> {
         self.enter().await;
-        self.inner.list(listing, limit).await
+        let page = self.inner.list(listing, limit).await?;
+        self.count_read(page.len());
+        Ok(page)
     }
 
     async fn counts(&self, counters: &[CounterKey]) -> Result<Vec<i64>, StoreError> {

@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod counting_store;
+pub mod naughty;
 pub mod people;
 pub mod receiver;
 
