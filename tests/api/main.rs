@@ -4,6 +4,7 @@
 mod access;
 mod activations;
 mod app_info;
+mod audit;
 mod bodies;
 mod callbacks;
 mod catalog_changes;
@@ -29,6 +30,7 @@ mod refusals;
 mod rotation;
 #[path = "../engines/service.rs"]
 mod service;
+mod sessions;
 mod starts;
 mod status_lists;
 #[path = "../support/mod.rs"]

@@ -8,7 +8,7 @@ use std::task::Poll;
 use async_trait::async_trait;
 use lictor::application::ports::{Commit, Committed, DiskState, Listing, Store, StoreError, Versioned};
 use lictor::application::record::{CounterKey, Record, RecordKey, UsedHour};
-use lictor::domain::{Instant, MerchantId};
+use lictor::domain::{EventPlace, Instant, MerchantId};
 use lictor::store::Repository;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, watch};
 
@@ -20,12 +20,19 @@ pub struct CountingStore {
     gate: Arc<RwLock<()>>,
     /// Counts down to a panic; 0 is none.
     panics_in: AtomicU64,
+    commits: AtomicU64,
 }
 
 impl CountingStore {
     pub fn new(inner: Repository) -> Self {
-        let (asked, gate) = (watch::Sender::new(0), Arc::default());
-        Self { inner, asked, read: AtomicU64::new(0), gate, panics_in: AtomicU64::new(0) }
+        let (panics_in, commits) = (AtomicU64::new(0), AtomicU64::new(0));
+        let (asked, gate, read) = (watch::Sender::new(0), Arc::default(), AtomicU64::new(0));
+        Self { inner, asked, read, gate, panics_in, commits }
+    }
+
+    /// Commits that were asked for so far.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::SeqCst)
     }
 
     /// Reads and commits so far, also those that are held up.
@@ -108,8 +115,19 @@ impl Store for CountingStore {
         self.inner.used_hours(merchant, before, after, limit).await
     }
 
+    async fn event_places(
+        &self,
+        merchant: &MerchantId,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<EventPlace>, StoreError> {
+        self.enter().await;
+        self.inner.event_places(merchant, after, limit).await
+    }
+
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         self.enter().await;
+        self.commits.fetch_add(1, Ordering::SeqCst);
         self.inner.commit(commit).await
     }
 

@@ -3,6 +3,7 @@
 pub mod api_tokens;
 pub mod app_info;
 pub mod apply;
+pub mod audit;
 mod channel_answer;
 pub mod channel_check;
 pub mod channels;
@@ -21,6 +22,8 @@ pub mod orders;
 pub mod outbox;
 pub mod packages;
 pub mod preview;
+pub mod sessions;
+pub mod sign_in_links;
 pub mod status_lists;
 pub mod usage;
 mod webhook_answer;
