@@ -175,12 +175,12 @@ impl License {
         match this {
             Self::Import(_) | Self::Export(_) => {}
             Self::List(list) => {
-                let (answer, time) = (list.ask(&api)?, local_time(&api, output)?);
+                let (answer, time) = (list.ask(&api)?, local_time(&api, output));
                 output.answer(&answer, |answer| listing(answer, &time));
             }
             Self::Show { id, reveal } => {
                 let path = revealing(&format!("/v1/merchant/licenses/{}", escaped(&id)), reveal);
-                let (license, time) = (api.get(&path)?, local_time(&api, output)?);
+                let (license, time) = (api.get(&path)?, local_time(&api, output));
                 output.answer(&license, |license| shown(license, &time));
             }
             Self::Explain { id, at } => {
@@ -300,8 +300,8 @@ fn kept(keep: &str) -> Value {
 }
 
 /// Only people read times that are not in UTC.
-fn local_time(api: &Api, output: Output) -> Result<LocalTime, Failure> {
-    if output.json { Ok(LocalTime::of("UTC")) } else { LocalTime::of_merchant(api) }
+fn local_time(api: &Api, output: Output) -> LocalTime {
+    if output.json { LocalTime::of("UTC") } else { LocalTime::of_merchant(api) }
 }
 
 fn listing(answer: &Value, time: &LocalTime) -> String {
@@ -342,7 +342,8 @@ fn listing(answer: &Value, time: &LocalTime) -> String {
 const INSTANTS: [&str; 4] = ["starts_at", "ends_at", "created_at", "updated_at"];
 
 fn shown(license: &Value, time: &LocalTime) -> String {
-    let mut text = details(&time.localized(license, &INSTANTS));
+    let local = time.localized(license, &INSTANTS);
+    let mut text = details(&local);
     let columns = [
         ("ACTIVATION", "id"),
         ("MACHINE", "name"),
@@ -358,7 +359,9 @@ fn shown(license: &Value, time: &LocalTime) -> String {
     if !machines.is_empty() {
         text.push_str(&format!("\n{}", machines.render()));
     }
-    text.push_str(&format!("\ntimes are in {}\n", time.zone()));
+    if local != *license || !machines.is_empty() {
+        text.push_str(&format!("\ntimes are in {}\n", time.zone()));
+    }
     text
 }
 
