@@ -219,7 +219,8 @@ fn a_webhook_is_made_tried_out_and_deleted_and_the_audit_log_tells_of_it() {
     let made = admin.submit(&wrong.form(path).fill("url", &receiver.url()));
     shows(&made, 200, &["It is shown only now", &receiver.url()]);
     let secret = made.read(|page| {
-        let field = page.descendants().find(|node| node.attribute("id") == Some("new-secret")).expect("it is shown");
+        let field =
+            page.descendants().find(|node| node.attribute("id") == Some("new-secret")).expect("it is shown");
         field.text().unwrap_or_default().trim().to_owned()
     });
     assert!(secret.starts_with("whsec_"), "{secret}");
