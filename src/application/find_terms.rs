@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use sha2::{Digest as _, Sha256};
 
 use super::hide_code::{instance_shown, order_id_shown};
+use super::ports::{Listing, Store, StoreError, Versioned, list};
 use super::record::Record;
 use crate::domain::{
     Activation, Env, KEY_TAIL_CHARS, License, LicenseEnd, LicenseId, MerchantId, NEVER_VALUE, Origin,
@@ -107,17 +108,18 @@ fn terms_of_purchase(purchase: &Purchase) -> BTreeSet<SearchTerm> {
 }
 
 fn terms_of_activation(activation: &Activation) -> BTreeSet<SearchTerm> {
-    let name = folded(&activation.name);
-    if name.is_empty() {
-        return BTreeSet::new();
-    }
-    BTreeSet::from([SearchTerm {
+    let name = term_value(&folded(&activation.name));
+    let named = (!name.is_empty()).then_some((TermField::Machine, name));
+    // Not folded: an id is asked for as it was given out, and differs by the case of its letters.
+    let known = (TermField::Activation, activation.id.to_string());
+    let term = |(field, value)| SearchTerm {
         merchant: activation.merchant.clone(),
-        field: TermField::Machine,
-        value: term_value(&name),
+        field,
+        value,
         license: activation.license.clone(),
         activation: Some(activation.id.clone()),
-    }])
+    };
+    named.into_iter().chain([known]).map(term).collect()
 }
 
 fn terms(
@@ -152,6 +154,40 @@ fn state_of(license: &License) -> Option<TermState> {
         (LicenseEnd::Running, true) => {
             let waits = license.awaits().is_some() || license.updated_at < license.validity.starts_at;
             waits.then_some(TermState::Waiting)
+        }
+    }
+}
+
+/// A text that is looked for among the terms of one field.
+pub(super) struct TextMeant {
+    pub(super) field: TermField,
+    pub(super) value: String,
+    /// Whether whatever begins so is meant too.
+    pub(super) is_beginning: bool,
+}
+
+/// The terms that are meant, at most so many.
+pub(super) async fn read_terms(
+    store: &dyn Store,
+    merchant: &MerchantId,
+    meant: TextMeant,
+    at_most: usize,
+) -> Result<Vec<SearchTerm>, StoreError> {
+    let (field, is_beginning) = (meant.field, meant.is_beginning);
+    let mut found: Vec<SearchTerm> = Vec::new();
+    loop {
+        let limit = (at_most - found.len()).min(1_000);
+        let (merchant, value) = (merchant.clone(), meant.value.clone());
+        let listing = if is_beginning {
+            Listing::TermsLeading { merchant, field, value, after: found.last().cloned() }
+        } else {
+            Listing::TermsEqual { merchant, field, value, at_most: None }
+        };
+        let page: Vec<Versioned<SearchTerm>> = list(store, &listing, limit).await?;
+        let is_last = page.len() < limit || !is_beginning;
+        found.extend(page.into_iter().map(|term| term.value));
+        if is_last || found.len() >= at_most {
+            return Ok(found);
         }
     }
 }

@@ -6,8 +6,8 @@ use super::mint::{sold_spec, term_of};
 use super::ports::{ABSENT, StoreError, Urgency, Versioned, find};
 use super::record::{Owned, RecordKey};
 use crate::domain::{
-    Actor, Attachment, CustomerId, DelayedStart, Env, Instant, License, LicenseId, MerchantId, NewLicense,
-    Origin, ProductId, Refusal, Spec, SpecId, SpecKind, SpecTerm, Term, Validity,
+    Actor, Attachment, CustomerId, DelayedStart, Env, Instant, License, LicenseId, Merchant, MerchantId,
+    NewLicense, Origin, ProductId, Refusal, Spec, SpecId, SpecKind, SpecTerm, Term, Validity,
 };
 
 /// What is to be issued.
@@ -37,6 +37,14 @@ pub struct IssueLicense {
     pub idempotency: Option<IdempotencyIdentity>,
 }
 
+/// A license that may be minted.
+pub(super) struct PreparedIssue {
+    pub(super) merchant: Merchant,
+    pub(super) new: NewLicense,
+    pub(super) start: Option<DelayedStart>,
+    pub(super) attachment: Option<Attachment>,
+}
+
 fn invalid(pointer: &str, why: &str) -> UseCaseError {
     UseCaseError::Refused(Refusal::Invalid { pointer: pointer.to_owned(), why: why.to_owned() })
 }
@@ -47,10 +55,12 @@ impl App {
         decided!(self, self.try_issue(order))
     }
 
-    async fn try_issue(&self, order: &IssueLicense) -> Result<Versioned<License>, UseCaseError> {
-        if let Some(repeated) = self.repeated(&order.merchant, order.idempotency).await? {
-            return self.load_license(&order.merchant, &repeated).await;
-        }
+    /// What would be minted; refuses what cannot be.
+    pub(super) async fn prepare_issue(
+        &self,
+        order: &IssueLicense,
+        now: Instant,
+    ) -> Result<PreparedIssue, UseCaseError> {
         let merchant = self.merchant(&order.merchant).await?;
         let key = RecordKey::Spec(order.merchant.clone(), order.spec.clone());
         let spec: Option<Versioned<Owned<Spec>>> = find(self.store.as_ref(), key).await?;
@@ -63,7 +73,6 @@ impl App {
                 return Err(invalid("/term", "the spec leaves the term to the order: give one, such as P1Y"));
             }
         };
-        let now = self.now();
         let validity = Validity::lasting(term, order.starts_at.unwrap_or(now))
             .map_err(|error| invalid("/term", &error.to_string()))?;
         let new = NewLicense {
@@ -84,6 +93,20 @@ impl App {
             return Err(invalid("/starts_at", &why));
         }
         let attachment = (spec.kind == SpecKind::Package).then_some(Attachment::Own);
+        Ok(PreparedIssue { merchant, new, start, attachment })
+    }
+
+    /// Refuses what [`Self::issue_license`] would refuse; nothing is written.
+    pub async fn check_issue(&self, order: &IssueLicense) -> Result<(), UseCaseError> {
+        self.prepare_issue(order, self.now()).await.map(drop)
+    }
+
+    async fn try_issue(&self, order: &IssueLicense) -> Result<Versioned<License>, UseCaseError> {
+        if let Some(repeated) = self.repeated(&order.merchant, order.idempotency).await? {
+            return self.load_license(&order.merchant, &repeated).await;
+        }
+        let now = self.now();
+        let PreparedIssue { merchant, new, start, attachment } = self.prepare_issue(order, now).await?;
         let license = self.make_license(&merchant, new, (start, attachment), now).await?;
         let commit =
             self.minted(&license, &order.actor, now).with_urgency(Urgency::Grow).put(license.clone(), ABSENT);

@@ -39,6 +39,7 @@ mod hand_over_license;
 mod handle_purchase_event;
 mod hide_code;
 mod import_licenses;
+mod issue_in_bulk;
 mod issue_license;
 mod job_lanes;
 mod keep_sold;
@@ -110,7 +111,9 @@ mod try_code;
 mod upgrade_instance;
 mod use_quota;
 mod validate;
+mod view_activations;
 mod view_audit;
+mod view_catalog;
 mod view_channels;
 mod view_customer;
 mod view_licenses;
@@ -151,6 +154,7 @@ pub use gauges::{COUNTED_MAX, Gauges};
 pub use handle_purchase_event::{PurchaseAnswer, PurchaseCall, ReplayIdentity};
 pub use hide_code::{event_shown, instance_shown, order_id_shown};
 pub use import_licenses::{Import, ImportReport, ImportRow, NumberedRow, RowMistake, RowOutcome};
+pub use issue_in_bulk::{BULK_MAX, BulkLine};
 pub use issue_license::IssueLicense;
 pub use list_endings::Endings;
 pub use map_order::{MapOrder, Mapped};
@@ -168,6 +172,7 @@ pub use record_usage::{
     RecordUsage, RecordUsageFault, RecordedUsage, USAGE_ITEMS_MAX, UsageItem, UsageItemMistake, UsageOf,
 };
 pub use redeem_code::Redeemed;
+pub use release_place::PlaceFreedBy;
 pub use renew_activation::{Credential, RenewActivation};
 pub use replay_events::ReplayOf;
 pub use retire_key::Retirement;
@@ -184,6 +189,7 @@ pub use try_code::CodeTrial;
 pub use use_quota::{
     QuotaHolder, USED_AGO_DAYS_MAX, USED_ITEMS_MAX, UseQuota, UseQuotaFault, UsedItem, UsedQuota,
 };
+pub use view_activations::{MachineFilter, NAMED_MAX};
 pub use view_audit::{
     AuditCursor, AuditFilter, AuditItem, AuditStand, BlockWithEvents, CHAIN_PAGE_BLOCKS_MAX, ChainPage,
 };

@@ -17,17 +17,54 @@ const PAGE: usize = 1_000;
 const BY: &str = "by";
 const HAND: &str = "hand";
 
+/// Who frees a place.
+#[derive(Debug, Clone)]
+pub enum PlaceFreedBy {
+    /// Whoever holds the license: as often in 30 days as the spec allows.
+    Holder,
+    /// The merchant, who may whenever there is a reason to.
+    Merchant {
+        /// Who asks.
+        actor: Actor,
+        /// Why, in words, for the audit log.
+        reason: Option<String>,
+    },
+}
+
+impl PlaceFreedBy {
+    fn cause(&self) -> EndCause {
+        match self {
+            Self::Holder => EndCause::Holder,
+            Self::Merchant { .. } => EndCause::Merchant,
+        }
+    }
+
+    /// Moves that the merchant makes are not counted among those that the spec allows.
+    fn told(&self, id: &ActivationId) -> (Actor, Vec<(&'static str, String)>) {
+        let activation = ("activation", id.to_string());
+        match self {
+            Self::Holder => (Actor::Customer, vec![activation, (BY, HAND.to_owned())]),
+            Self::Merchant { actor, reason } => {
+                let reason = ("reason", reason.clone().unwrap_or_default());
+                (actor.clone(), vec![activation, (BY, "merchant".to_owned()), reason])
+            }
+        }
+    }
+}
+
 impl App {
     /// Frees a place. Its machine may go on until it hears of it, or until its lease ends: so this is done at once as often
-    /// in 30 days as the spec allows. A place that is free already is freed again without a word.
+    /// in 30 days as the spec allows, and by the merchant always. A place that is free already is freed again without a
+    /// word.
     pub async fn release_place(
         &self,
         merchant: &MerchantId,
         license: &LicenseId,
         id: &ActivationId,
+        by: &PlaceFreedBy,
     ) -> Result<(), UseCaseError> {
         let _turn = self.turn(license).await;
-        decided!(self, self.try_release_place(merchant, license, id))
+        decided!(self, self.try_release_place(merchant, license, id, by))
     }
 
     async fn try_release_place(
@@ -35,6 +72,7 @@ impl App {
         merchant: &MerchantId,
         license: &LicenseId,
         id: &ActivationId,
+        by: &PlaceFreedBy,
     ) -> Result<(), UseCaseError> {
         let loaded = self.load_with_places(merchant, license).await?;
         let found = self.find_activation(merchant, license, id).await?;
@@ -42,16 +80,17 @@ impl App {
             found.ok_or(Refusal::NotFound { what: "activation" })?;
         let now = self.now();
         let lapses_at = activation.lease().ok().and_then(|lease| lease.validity.ends_at);
-        if let Some(free_at) = lapses_at.filter(|_end| !activation.has_lapsed(now)) {
+        let is_counted = matches!(by, PlaceFreedBy::Holder) && !activation.has_lapsed(now);
+        if let Some(free_at) = lapses_at.filter(|_end| is_counted) {
             self.check_moves(&loaded.license.value, free_at, now).await?;
         }
-        if !activation.end(EndCause::Holder, now) {
+        if !activation.end(by.cause(), now) {
             return Ok(());
         }
         let Versioned { value: mut places, revision: places_revision } = loaded.places;
         places.places.free(id);
-        let detail = [("activation", id.to_string()), (BY, HAND.to_owned())];
-        let event = self.event(merchant, license, &Actor::Customer, EventKind::ActivationReleased, &detail);
+        let (actor, detail) = by.told(id);
+        let event = self.event(merchant, license, &actor, EventKind::ActivationReleased, &detail);
         let license_key = RecordKey::License(merchant.clone(), license.clone());
         let commit = Commit::new()
             .with_urgency(Urgency::Essential)

@@ -8,15 +8,46 @@ use license_token::armour::{self, REQUEST_FILE_MAX_BYTES, RESPONSE_FILE_MAX_BYTE
 use license_token::{Ask, VerifiedRequest};
 use serde_json::{Value, json};
 
+use super::api::{escaped, with_query};
 use super::output::{line, printable};
 use super::table::cell;
-use super::{Common, Failure};
+use super::{Common, Failure, Table};
 use crate::config::read_text;
 use crate::http::qr::Qr;
 
-/// Machines that are never online: their files are answered here.
+/// Machines: listed, freed; and those that are never online, whose files are answered here.
 #[derive(Debug, Subcommand)]
 pub enum Activation {
+    /// List the machines of a license, or those whose name begins so; newest first.
+    List {
+        /// The license.
+        #[arg(long, value_name = "LICENSE", required_unless_present = "name", conflicts_with = "name")]
+        license: Option<String>,
+        /// How the name begins; upper and lower case are the same.
+        #[arg(long, value_name = "TEXT")]
+        name: Option<String>,
+        /// At most so many, up to 200.
+        #[arg(long, default_value_t = 50, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=200))]
+        limit: u16,
+        /// Where the page before ended.
+        #[arg(long, value_name = "CURSOR")]
+        cursor: Option<String>,
+    },
+    /// Show one machine.
+    Show {
+        /// The activation.
+        #[arg(value_name = "ACTIVATION")]
+        id: String,
+    },
+    /// Free the place of a machine, without the machine (scope `support`).
+    Release {
+        /// The activation.
+        #[arg(value_name = "ACTIVATION")]
+        id: String,
+        /// Why; kept in the license's history.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
     /// Answer a request: the response is carried back to the machine (scope `support`).
     Answer {
         /// The request file; `-` reads the standard input.
@@ -47,6 +78,21 @@ impl Activation {
     /// Does it.
     pub fn run(self, common: &Common) -> Result<(), Failure> {
         match self {
+            Self::List { license, name, limit, cursor } => {
+                let limit = Some(limit.to_string());
+                let query = [("license", license), ("name", name), ("limit", limit), ("cursor", cursor)];
+                let answer = common.api()?.get(&with_query("/v1/merchant/activations", &query))?;
+                common.output().answer(&answer, machines);
+            }
+            Self::Show { id } => {
+                let path = format!("/v1/merchant/activations/{}", escaped(&id));
+                common.output().answer(&common.api()?.get(&path)?, machine);
+            }
+            Self::Release { id, reason } => {
+                let path = format!("/v1/merchant/activations/{}/release", escaped(&id));
+                let answer = common.api()?.post(&path, &json!({ "reason": reason }))?;
+                common.output().answer(&answer, machine);
+            }
             Self::Answer { file, out } => {
                 let answer = carried(common, &file, |ask| ask != Ask::Release, "take-proof")?;
                 let response = answer["response"].as_str().unwrap_or_default();
@@ -67,6 +113,30 @@ impl Activation {
         }
         Ok(())
     }
+}
+
+fn machines(answer: &Value) -> String {
+    let columns = [
+        ("ACTIVATION", "id"),
+        ("NAME", "name"),
+        ("STATE", "state"),
+        ("LICENSE", "license_id"),
+        ("SINCE", "created_at"),
+        ("LEASE ENDS", "lease_ends_at"),
+        ("ENDED", "ended_at"),
+        ("BY", "end_cause"),
+    ];
+    let table = Table::of_items(&answer["items"], &columns);
+    let mut text = if table.is_empty() { "no machine fits\n".to_owned() } else { table.render() };
+    if let Some(cursor) = answer["next_cursor"].as_str() {
+        text.push_str(&format!("more: --cursor {}\n", printable(cursor)));
+    }
+    text
+}
+
+fn machine(one: &Value) -> String {
+    let of = |member: &str| printable(&cell(one.get(member)));
+    format!("{} ({}) of {} is {}", of("id"), of("name"), of("license_id"), of("state"))
 }
 
 /// Sends a file that asks for the right thing: nobody frees a place by a slip.

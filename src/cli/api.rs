@@ -109,22 +109,23 @@ impl Api {
 
     /// Reads.
     pub fn get(&self, path: &str) -> Result<Value, Failure> {
-        self.send(Method::GET, path, None, None)
+        self.send(Method::GET, path, None, &[])
     }
 
     /// Sets something to what the body says; the same again changes nothing.
     pub fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        self.send(Method::PUT, path, Some(body), None)
+        self.send(Method::PUT, path, Some(body), &[])
     }
 
     /// Changes what the body names of something; `revision` is the one that it must have.
     pub fn patch(&self, path: &str, body: &Value, revision: Option<u64>) -> Result<Value, Failure> {
-        self.send_if(Method::PATCH, path, Some(body), None, revision)
+        let etag = revision.map(|revision| format!("\"{revision}\""));
+        self.send(Method::PATCH, path, Some(body), &[("If-Match", etag.as_deref())])
     }
 
     /// Deletes something.
     pub fn delete(&self, path: &str) -> Result<Value, Failure> {
-        self.send(Method::DELETE, path, None, None)
+        self.send(Method::DELETE, path, None, &[])
     }
 
     /// Changes something, once.
@@ -134,11 +135,23 @@ impl Api {
 
     /// Changes something. The same key again has no second effect; without one, this call is its own.
     pub fn post_as(&self, path: &str, body: &Value, idempotency_key: Option<&str>) -> Result<Value, Failure> {
+        self.post_if(path, body, idempotency_key, None)
+    }
+
+    /// The same, only if what is changed still has this ETag.
+    pub fn post_if(
+        &self,
+        path: &str,
+        body: &Value,
+        idempotency_key: Option<&str>,
+        etag: Option<&str>,
+    ) -> Result<Value, Failure> {
         let key = match idempotency_key {
             Some(key) => key.to_owned(),
             None => random_key()?,
         };
-        self.send(Method::POST, path, Some(body), Some(&key)).map_err(|failure| match failure {
+        let conditions = [("Idempotency-Key", Some(key.as_str())), ("If-Match", etag)];
+        self.send(Method::POST, path, Some(body), &conditions).map_err(|failure| match failure {
             Failure::Lost(reason) => Failure::Lost(format!(
                 "{reason}\nnext: whether it was done is not known; repeat with --idempotency-key {key}"
             )),
@@ -189,18 +202,7 @@ impl Api {
         method: Method,
         path: &str,
         body: Option<&Value>,
-        key: Option<&str>,
-    ) -> Result<Value, Failure> {
-        self.send_if(method, path, body, key, None)
-    }
-
-    fn send_if(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-        key: Option<&str>,
-        revision: Option<u64>,
+        conditions: &[(&str, Option<&str>)],
     ) -> Result<Value, Failure> {
         let url = format!("{}{path}", self.url);
         let request = Request::builder().method(method).uri(&url);
@@ -212,14 +214,15 @@ impl Api {
         if let Some(merchant) = &self.merchant {
             request = request.header("Lictor-Merchant", merchant);
         }
-        if let Some(key) = key {
-            request = request.header("Idempotency-Key", key);
+        for (name, value) in conditions {
+            if let Some(value) = value {
+                request = request.header(*name, *value);
+            }
         }
-        if let Some(revision) = revision {
-            request = request.header(header::IF_MATCH, format!("\"{revision}\""));
-        }
-        let bad =
-            |_| Failure::Usage("the token or the idempotency key holds characters that no header may".into());
+        let bad = |_| {
+            let why = "the token, the idempotency key or the ETag holds characters that no header may";
+            Failure::Usage(why.into())
+        };
         if let Some(socket) = &self.socket {
             let body = body.map(Value::to_string).unwrap_or_default();
             let request = request.header(header::CONTENT_TYPE, "application/json").body(body).map_err(bad)?;

@@ -1,13 +1,16 @@
 //! `lictor license …`
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::api::{escaped, with_query};
+use super::consequences;
 use super::export::Export;
 use super::import::Import;
+use super::issue_file::IssueFile;
 use super::license_filter::LicenseFilter;
 use super::local_time::LocalTime;
 use super::output::printable;
@@ -65,8 +68,36 @@ pub enum License {
         #[arg(long = "override", requires = "reason")]
         lift_all: bool,
     },
-    /// End a license for good.
-    Revoke(Act),
+    /// End a license for good. On a terminal its consequences are shown first, and asked about.
+    Revoke {
+        #[command(flatten)]
+        act: Act,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Move the end to a later one; a renewal at the marketplace sets its own end.
+    Extend {
+        #[command(flatten)]
+        act: Act,
+        /// So long beyond the present end, such as P7D.
+        #[arg(long, value_name = "TERM", required_unless_present = "ends_at", conflicts_with = "ends_at")]
+        by: Option<String>,
+        /// To here (RFC 3339).
+        #[arg(long, value_name = "INSTANT")]
+        ends_at: Option<String>,
+    },
+    /// Make it a license of another spec of its product, or of more or less of the same; end and term stay.
+    Change {
+        #[command(flatten)]
+        act: Act,
+        /// The spec.
+        #[arg(long, value_name = "SPEC")]
+        spec: String,
+        /// How much of it; default: 1.
+        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+        quantity: Option<u32>,
+    },
     /// Record that the buyer has accepted: a license that waits for that begins.
     Accept {
         #[command(flatten)]
@@ -120,11 +151,21 @@ pub struct List {
 #[derive(Debug, Args)]
 pub struct Issue {
     /// The product.
-    #[arg(long, value_name = "PRODUCT")]
-    product: String,
+    #[arg(long, value_name = "PRODUCT", required_unless_present = "file")]
+    product: Option<String>,
     /// The spec.
-    #[arg(long, value_name = "SPEC")]
-    spec: String,
+    #[arg(long, value_name = "SPEC", required_unless_present = "file")]
+    spec: Option<String>,
+    /// Issue one license per row of this CSV or JSON-lines file: product, spec, quantity, customer, label, term,
+    /// starts_at. The same file again goes on where it was interrupted, and issues nothing twice within 31 days.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["product", "spec", "quantity", "customer", "label", "term", "starts_at", "idempotency_key"])]
+    file: Option<PathBuf>,
+    /// Names the run in place of the file's content: another file under this name is refused.
+    #[arg(long, value_name = "NAME", requires = "file")]
+    batch: Option<String>,
+    /// Issue what is right although other rows are not.
+    #[arg(long, requires = "file")]
+    partial: bool,
     /// How many; multiplies what the spec says.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     quantity: Option<u32>,
@@ -160,6 +201,12 @@ pub struct Act {
     /// The same key again does nothing new.
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
+    /// Only show what it would bring about: which machines, when each knows, what nothing brings back.
+    #[arg(long)]
+    preview: bool,
+    /// Only if the license is still as it was read: its ETag.
+    #[arg(long, value_name = "ETAG")]
+    if_match: Option<String>,
 }
 
 impl License {
@@ -187,16 +234,37 @@ impl License {
                 let path = format!("/v1/merchant/licenses/{}/explanation", escaped(&id));
                 output.answer(&api.get(&with_query(&path, &[("at", at)]))?, explained);
             }
-            Self::Issue(issue) => output.answer(&issue.ask(&api)?, details),
+            Self::Issue(issue) => match &issue.file {
+                Some(path) => {
+                    let (batch, partial, reveal) = (issue.batch.as_deref(), issue.partial, issue.reveal);
+                    IssueFile { path, batch, partial, reveal }.run(&api, output)?;
+                }
+                None => output.answer(&issue.ask(&api)?, details),
+            },
             Self::Redeem { code, product, wait_secs } => {
                 output.answer(&redeemed(&api, &code, product.as_deref(), wait_secs)?, details);
             }
-            Self::Suspend(act) => output.answer(&act.ask(&api, "suspend", None)?, outcome),
+            Self::Suspend(act) => act.run(&api, output, "suspend", &[], false)?,
             Self::Resume { act, lift_all } => {
-                let lift_all = lift_all.then_some(("override", Value::Bool(true)));
-                output.answer(&act.ask(&api, "resume", lift_all)?, outcome);
+                let lift_all = lift_all.then_some(Value::Bool(true));
+                act.run(&api, output, "resume", &[("override", lift_all)], false)?;
             }
-            Self::Revoke(act) => output.answer(&act.ask(&api, "revoke", None)?, outcome),
+            Self::Revoke { act, yes } => {
+                let shown = if yes || act.preview {
+                    None
+                } else {
+                    consequences::confirmed(&api, &act.id, "revoke", &Map::new())?
+                };
+                Act { if_match: shown, ..act }.run(&api, output, "revoke", &[], false)?;
+            }
+            Self::Extend { act, by, ends_at } => {
+                let members = [("by", by.map(Value::from)), ("ends_at", ends_at.map(Value::from))];
+                act.run(&api, output, "extend", &members, false)?;
+            }
+            Self::Change { act, spec, quantity } => {
+                let members = [("spec", Some(spec.into())), ("quantity", quantity.map(Value::from))];
+                act.run(&api, output, "change", &members, false)?;
+            }
             Self::AppInfo { id, front_end_url, memo } => {
                 let path = format!("/v1/merchant/licenses/{}/app-info", escaped(&id));
                 let answer = match front_end_url {
@@ -206,14 +274,10 @@ impl License {
                 output.answer(&answer, details);
             }
             Self::Accept { act, starts_at, reveal } => {
-                let starts_at = starts_at.map(|starts_at| ("starts_at", starts_at.into()));
-                let license = act.ask(&api, &revealing("accept", reveal), starts_at)?;
-                output.answer(&license, if reveal { details } else { outcome });
+                act.run(&api, output, "accept", &[("starts_at", starts_at.map(Value::from))], reveal)?;
             }
             Self::Reissue { act, keep, reveal } => {
-                let keep = keep.as_deref().map(|keep| ("keep", kept(keep)));
-                let license = act.ask(&api, &revealing("reissue", reveal), keep)?;
-                output.answer(&license, if reveal { details } else { outcome });
+                act.run(&api, output, "reissue", &[("keep", keep.as_deref().map(kept))], reveal)?;
             }
         }
         Ok(())
@@ -232,12 +296,12 @@ impl List {
 impl Issue {
     fn ask(self, api: &Api) -> Result<Value, Failure> {
         let mut body = Map::new();
-        body.insert("product".into(), self.product.into());
-        body.insert("spec".into(), self.spec.into());
         if let Some(quantity) = self.quantity {
             body.insert("quantity".into(), quantity.into());
         }
         let texts = [
+            ("product", self.product),
+            ("spec", self.spec),
             ("customer", self.customer),
             ("label", self.label),
             ("term", self.term),
@@ -250,17 +314,30 @@ impl Issue {
 }
 
 impl Act {
-    /// `act` is the last part of the path, `more` a member beside the reason.
-    fn ask(&self, api: &Api, act: &str, more: Option<(&str, Value)>) -> Result<Value, Failure> {
+    /// `act` is the last part of the path, `more` are members beside the reason.
+    fn run(
+        &self,
+        api: &Api,
+        output: Output,
+        act: &str,
+        more: &[(&str, Option<Value>)],
+        reveal: bool,
+    ) -> Result<(), Failure> {
         let mut body = Map::new();
         if let Some(reason) = &self.reason {
             body.insert("reason".into(), reason.as_str().into());
         }
-        if let Some((name, value)) = more {
-            body.insert(name.into(), value);
+        let more = more.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.clone()?)));
+        body.extend(more);
+        if self.preview {
+            output.answer(&consequences::ask(api, &self.id, act, &body)?, consequences::words);
+            return Ok(());
         }
-        let path = format!("/v1/merchant/licenses/{}/{act}", escaped(&self.id));
-        api.post_as(&path, &Value::Object(body), self.idempotency_key.as_deref())
+        let path = revealing(&format!("/v1/merchant/licenses/{}/{act}", escaped(&self.id)), reveal);
+        let key = self.idempotency_key.as_deref();
+        let license = api.post_if(&path, &Value::Object(body), key, self.if_match.as_deref())?;
+        output.answer(&license, if reveal { details } else { outcome });
+        Ok(())
     }
 }
 

@@ -12,12 +12,15 @@ mod audit_reconcile;
 pub mod audit_verifier;
 mod backup;
 mod calendar;
+mod catalog;
 mod cell_guard;
 mod channel;
 mod channel_check;
 mod client_example;
+mod completions;
 mod config;
 mod conformance;
+mod consequences;
 mod crypto;
 mod customer;
 mod demo;
@@ -26,6 +29,7 @@ mod export;
 mod failure;
 mod import;
 mod init;
+mod issue_file;
 mod json_lines;
 mod keys;
 mod keys_rotation;
@@ -139,10 +143,16 @@ enum Command {
     ConfigSample,
     /// Create and change a merchant's catalog from a file; never deletes.
     Apply(apply::Apply),
-    /// Licenses: list, show, explain, issue, import, export, accept, app-info, suspend, resume, revoke, reissue.
+    /// Licenses: list, show, explain, issue, import, export, accept, app-info, suspend, resume, revoke, reissue, extend, change.
     #[command(subcommand)]
     License(license::License),
-    /// Machines without network: answer, take-proof, qr.
+    /// Products, as the apply file made them: list, show.
+    #[command(subcommand)]
+    Product(catalog::Product),
+    /// Specs, likewise: list, show.
+    #[command(subcommand)]
+    Spec(catalog::Spec),
+    /// Machines: list, show, release; those without network: answer, take-proof, qr.
     #[command(subcommand)]
     Activation(activation::Activation),
     /// Production addresses: list, show, calls, check, test-code.
@@ -201,6 +211,8 @@ enum Command {
     /// Count terms and quota windows; needs no server.
     #[command(subcommand)]
     Calendar(calendar::Calendar),
+    /// Print what a shell needs to complete commands and flags.
+    Completions(completions::Completions),
     /// Run the example client; what `demo` runs as the customer's software.
     #[command(hide = true, disable_help_flag = true)]
     ClientExample {
@@ -233,6 +245,9 @@ impl Cli {
             Command::ConfigSample => config::sample(output),
             Command::Apply(command) => command.run(&self.common),
             Command::License(command) => command.run(&self.common),
+            Command::Product(command) => command.run(&self.common),
+            Command::Spec(command) => command.run(&self.common),
+            Command::Completions(command) => command.run(),
             Command::Activation(command) => command.run(&self.common),
             Command::Channel(command) => command.run(&self.common),
             Command::Order(command) => command.run(&self.common),

@@ -22,6 +22,8 @@ pub enum TermField {
     Label,
     /// The name of a machine it is, or was, active on.
     Machine,
+    /// An activation, by its id.
+    Activation,
     /// A license key that was ever issued: its last characters, then a digest of all of it.
     Key,
     /// The product.
@@ -42,12 +44,13 @@ pub enum TermField {
 
 impl TermField {
     /// Every field.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Order,
         Self::Instance,
         Self::Customer,
         Self::Label,
         Self::Machine,
+        Self::Activation,
         Self::Key,
         Self::Product,
         Self::Spec,
@@ -95,7 +98,7 @@ pub struct SearchTerm {
     pub value: String,
     /// What is found.
     pub license: LicenseId,
-    /// Which of its activations has the name; only of [`TermField::Machine`].
+    /// Which of its activations has the name or the id; only of [`TermField::Machine`] and [`TermField::Activation`].
     pub activation: Option<ActivationId>,
 }
 

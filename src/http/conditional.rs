@@ -81,6 +81,15 @@ pub fn kept_identity(
     Ok(Some(IdempotencyIdentity { key_digest, ..identity }))
 }
 
+/// The identity of one line of a request of many.
+pub fn part_of(whole: IdempotencyIdentity, at: usize, part: &[u8]) -> IdempotencyIdentity {
+    let place = (at as u64).to_be_bytes();
+    IdempotencyIdentity {
+        key_digest: digest(&[b"line", &whole.key_digest, &place]),
+        request_digest: digest(&[part]),
+    }
+}
+
 /// Each part with its length before it, so that no two lists of parts are the same bytes.
 fn digest(parts: &[&[u8]]) -> [u8; 32] {
     let mut digest = Sha256::new();

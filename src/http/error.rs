@@ -40,6 +40,8 @@ pub enum ApiError {
     Signing(SigningError),
     /// It took too long; `changes` when it may have been done all the same.
     TimedOut { changes: bool },
+    /// It was changed since the caller read it; what its address shows now, as JSON, where that is not too long.
+    Changed { current_revision: Option<u64>, current: Option<String> },
     /// The same request is being answered at this moment.
     StillRunning,
     /// Too many requests.
@@ -104,6 +106,7 @@ impl ApiError {
             Self::Store(_) | Self::Signing(_) | Self::TimedOut { .. } | Self::StillRunning => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Self::Changed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -121,6 +124,7 @@ impl ApiError {
             Self::Store(StoreError::OutcomeUnknown)
             | Self::TimedOut { changes: true }
             | Self::StillRunning => "outcome_unknown",
+            Self::Changed { .. } => "revision_conflict",
             Self::RateLimited { .. } => "rate_limited",
             Self::Store(
                 StoreError::Conflict
@@ -143,6 +147,7 @@ impl ApiError {
             | Self::TimedOut { .. }
             | Self::StillRunning
             | Self::RateLimited { .. }
+            | Self::Changed { .. }
             | Self::Panicked => Some(NextAction::Retry),
             Self::Mistakes(_)
             | Self::ItemMistakes(_)
@@ -170,6 +175,7 @@ impl ApiError {
             | Self::DuplicateMember { .. }
             | Self::TooLarge { .. }
             | Self::MethodNotAllowed
+            | Self::Changed { .. }
             | Self::Panicked => None,
         }
     }
@@ -193,6 +199,7 @@ impl ApiError {
             | Self::TimedOut { .. }
             | Self::StillRunning
             | Self::RateLimited { .. }
+            | Self::Changed { .. }
             | Self::Panicked => None,
         }
     }
@@ -212,6 +219,7 @@ impl ApiError {
             | Self::TooLarge { .. }
             | Self::StillRunning
             | Self::RateLimited { .. }
+            | Self::Changed { .. }
             | Self::MethodNotAllowed => {}
         }
     }
@@ -229,6 +237,7 @@ impl ApiError {
             next_action: self.next_action().map(NextAction::as_str),
             pointer: self.pointer(),
             current_revision: self.current_revision(),
+            current: self.current(),
             place: self.place(),
             mistakes: self.mistakes(),
             exhausted: self.exhausted(),
@@ -268,8 +277,17 @@ impl ApiError {
         }
     }
 
+    fn current(&self) -> Option<Box<RawValue>> {
+        let Self::Changed { current, .. } = self else { return None };
+        RawValue::from_string(current.clone()?).ok()
+    }
+
     fn current_revision(&self) -> Option<u64> {
-        if let Self::Refused(Refusal::RevisionConflict { current }) = self { Some(*current) } else { None }
+        match self {
+            Self::Refused(Refusal::RevisionConflict { current }) => Some(*current),
+            Self::Changed { current_revision, .. } => *current_revision,
+            _others => None,
+        }
     }
 
     fn place(&self) -> Option<PlaceLine> {
@@ -304,6 +322,7 @@ impl ApiError {
             | Self::TimedOut { .. }
             | Self::StillRunning
             | Self::RateLimited { .. }
+            | Self::Changed { .. }
             | Self::Panicked => None,
         }
     }
@@ -362,6 +381,10 @@ pub struct Problem<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     current_revision: Option<u64>,
+    /// With 412: what the address of what was to be changed shows now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Object)]
+    current: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     place: Option<PlaceLine>,

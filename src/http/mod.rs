@@ -49,6 +49,7 @@ mod sessions;
 mod sign_in;
 mod state;
 mod status_lists;
+mod tags;
 mod tls;
 mod usage;
 mod validate;

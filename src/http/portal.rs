@@ -24,7 +24,7 @@ use super::form::{Form, NoForm};
 use super::language::Language;
 use super::state::HttpState;
 use super::wording;
-use crate::application::{AirGapAnswer, CodeUse, LicenseOrPurchase, Redeemed};
+use crate::application::{AirGapAnswer, CodeUse, LicenseOrPurchase, PlaceFreedBy, Redeemed};
 use crate::domain::{Activation, ActivationState, License, Refusal, StatusListNumber};
 
 /// Nothing but the page's own style; nobody frames it.
@@ -134,7 +134,11 @@ pub async fn release(State(state): State<HttpState>, headers: HeaderMap, body: B
             return Ok(page(StatusCode::OK, &ReleasePage::of(head, activation, sent.form.text("code"))));
         }
         let head = Head::of(sent.language);
-        let head = match state.app.release_place(&license.merchant, &license.id, &activation.id).await {
+        let head = match state
+            .app
+            .release_place(&license.merchant, &license.id, &activation.id, &PlaceFreedBy::Holder)
+            .await
+        {
             Ok(()) => head.done(sent.words().released),
             Err(error) => head.refused(told(&error.into(), sent.language).1),
         };

@@ -13,6 +13,7 @@ use super::rates::rates;
 use super::reply::Reply;
 use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
+use super::tags::tags;
 use super::{
     activations, air_gap, backup, claims, console, control, docs, health, keysets, marketplace, merchant,
     metrics, moving, openapi, portal, sessions, sign_in, status_lists, usage, validate,
@@ -39,9 +40,10 @@ pub fn router(state: HttpState) -> Router {
         .with_state(state)
 }
 
-/// Routes that are asked within rates, and each request of which is done once.
+/// Routes that are asked within rates, each request of which is done once, and each answer of which has its ETag.
 fn api(state: &HttpState, routes: Router<HttpState>) -> Router<HttpState> {
-    routes.layer(from_fn_with_state(state.clone(), once)).layer(from_fn_with_state(state.clone(), rates))
+    let (once, rates) = (from_fn_with_state(state.clone(), once), from_fn_with_state(state.clone(), rates));
+    routes.layer(from_fn(tags)).layer(once).layer(rates)
 }
 
 /// Routes whose bodies have at most `max_bytes`.
@@ -61,6 +63,7 @@ fn production_addresses() -> Router<HttpState> {
 fn apply_files() -> Router<HttpState> {
     Router::new()
         .route("/v1/merchant/apply", post(merchant::apply::apply))
+        .route("/v1/merchant/licenses/bulk", post(merchant::bulk::issue))
         .route("/v1/merchant/licenses/import", post(merchant::imports::import))
 }
 
@@ -133,6 +136,7 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant", get(merchant::merchants::show))
         .route("/v1/merchant/licenses/export", get(merchant::exports::export))
         .route("/v1/merchant/licenses/{id}", get(merchant::licenses::show))
+        .route("/v1/merchant/licenses/{id}/quota", get(merchant::licenses::quota))
         .route("/v1/merchant/licenses/{id}/explanation", get(merchant::explanation::show))
         .route("/v1/merchant/licenses/{id}/suspend", post(merchant::commands::suspend))
         .route("/v1/merchant/licenses/{id}/resume", post(merchant::commands::resume))
@@ -153,6 +157,13 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/audit/stored", get(merchant::audit::stored))
         .route("/v1/merchant/audit/adopt", post(merchant::audit::adopt))
         .route("/v1/merchant/audit/events/{id}", get(merchant::audit::show))
+        .route("/v1/merchant/activations", get(merchant::activations::list))
+        .route("/v1/merchant/activations/{id}", get(merchant::activations::show))
+        .route("/v1/merchant/activations/{id}/release", post(merchant::activations::release))
+        .route("/v1/merchant/products", get(merchant::catalog::products))
+        .route("/v1/merchant/products/{id}", get(merchant::catalog::product))
+        .route("/v1/merchant/specs", get(merchant::catalog::specs))
+        .route("/v1/merchant/specs/{id}", get(merchant::catalog::spec))
         .route("/v1/merchant/channels", get(merchant::channels::list))
         .route("/v1/merchant/channels/{id}", get(merchant::channels::show))
         .route("/v1/merchant/channels/{id}/calls", get(merchant::channels::calls))

@@ -35,6 +35,7 @@ pub fn title(error: &ApiError, language: Language) -> &'static str {
         )
         | ApiError::Signing(_)
         | ApiError::TimedOut { changes: false } => ["Temporarily unavailable", "服务暂时不可用"],
+        ApiError::Changed { .. } => ["Changed meanwhile", "内容已被修改"],
         ApiError::RateLimited { .. } => ["Too many requests", "请求过于频繁"],
         ApiError::Panicked => ["Internal error", "服务器内部错误"],
     };
@@ -109,6 +110,7 @@ pub fn reason(error: &ApiError, language: Language) -> String {
         },
         ApiError::MalformedJson => pick(language, MALFORMED).to_owned(),
         ApiError::MethodNotAllowed => pick(language, METHOD).to_owned(),
+        ApiError::Changed { .. } => pick(language, CHANGED).to_owned(),
         ApiError::StillRunning => pick(language, STILL_RUNNING).to_owned(),
         ApiError::RateLimited { retry_after_secs } => match language {
             Language::English => {
@@ -129,6 +131,10 @@ pub fn reason(error: &ApiError, language: Language) -> String {
     }
 }
 
+const CHANGED: Words = [
+    "It was changed since you read it. Look at what it is now, and decide again.",
+    "内容在读取之后已被修改，请查看当前内容后重新决定。",
+];
 const STILL_RUNNING: Words = [
     "The same request is being answered at this moment. Send it again with the same Idempotency-Key.",
     "同一请求正在处理中，请使用相同的 Idempotency-Key 重新发送。",
@@ -318,6 +324,8 @@ fn noun_in_chinese(what: &str) -> &'static str {
         "job" => "该任务",
         "merchant" => "该商户",
         "status list" => "该状态列表",
+        "product" => "该产品",
+        "spec" => "该规格",
         "API token" => "该 API 令牌",
         "production address" => "该生产地址",
         "channel" => "该通道",

@@ -6,10 +6,12 @@ mod activations;
 mod app_info;
 mod audit;
 mod bodies;
+mod bulk;
 mod callbacks;
 mod catalog_changes;
 #[path = "../postgres/mod.rs"]
 mod cluster;
+mod command_line;
 mod console;
 #[path = "../engines/mod.rs"]
 mod engines;
@@ -27,6 +29,7 @@ mod portal;
 mod process;
 mod quota_race;
 mod refusals;
+mod requests;
 mod rotation;
 #[path = "../engines/service.rs"]
 mod service;

@@ -122,14 +122,16 @@ impl Desk {
         }
         let done = match asked.act {
             KeyAct::Rotate => self.rotate(asked.form).await.map(|()| "rotate"),
-            KeyAct::Retire(kid) => match self.state.app.retire_key(self.id(), kid).await {
-                Ok(Retirement::Done(_)) => Ok("retire"),
-                Ok(Retirement::Looking { looked_at }) => {
-                    let told = format!("{} {}", words.looking, self.reader.number(looked_at));
-                    return self.keys_page(StatusCode::ACCEPTED, asked, &ring, &vec![("", told)]).await;
+            KeyAct::Retire(kid) => {
+                match self.state.app.retire_key(self.id(), kid, &self.caller.actor()).await {
+                    Ok(Retirement::Done(_)) => Ok("retire"),
+                    Ok(Retirement::Looking { looked_at }) => {
+                        let told = format!("{} {}", words.looking, self.reader.number(looked_at));
+                        return self.keys_page(StatusCode::ACCEPTED, asked, &ring, &vec![("", told)]).await;
+                    }
+                    Err(error) => Err(error.into()),
                 }
-                Err(error) => Err(error.into()),
-            },
+            }
             KeyAct::Revoke(kid) => {
                 let Ok((mode, at)) = self.withdrawn(asked.form) else {
                     let mistakes = vec![("at", words.time_wrong.to_owned())];
@@ -137,7 +139,12 @@ impl Desk {
                 };
                 let (merchant, kid) = (self.id().clone(), kid.clone());
                 let command = RevokeKey { merchant, kid, mode, at, next: None };
-                self.state.app.revoke_key(&command).await.map(|_ring| "revoke").map_err(ApiError::from)
+                self.state
+                    .app
+                    .revoke_key(&command, &self.caller.actor())
+                    .await
+                    .map(|_ring| "revoke")
+                    .map_err(ApiError::from)
             }
         };
         match done {
@@ -154,7 +161,7 @@ impl Desk {
         let role = KeyRole::parse(form.text("role")).ok_or_else(roles)?;
         let stage_only = form.text("stage") == "yes";
         let command = RotateKey { merchant: self.id().clone(), role, kid: None, stage_only };
-        self.state.app.rotate_key(&command).await?;
+        self.state.app.rotate_key(&command, &self.caller.actor()).await?;
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use super::forms::{Form, Mistakes, summary};
 use super::license::address_of;
 use super::machines::machine_name;
 use super::words::{Acts, Licenses};
+use crate::application::PlaceFreedBy;
 use crate::domain::{Activation, License, Scope};
 use crate::http::error::ApiError;
 use crate::http::path::PathOf;
@@ -39,7 +40,8 @@ pub async fn release(
     with_form(&state, &parts, body, Scope::Support, async |desk, _form| {
         let license = desk.license(&id).await?.value;
         let machine = desk.machine(&license, &machine).await?;
-        match desk.state.app.release_place(desk.id(), &license.id, &machine.id).await {
+        let by = PlaceFreedBy::Merchant { actor: desk.caller.actor(), reason: None };
+        match desk.state.app.release_place(desk.id(), &license.id, &machine.id, &by).await {
             Ok(()) => Ok(go_to(&format!("{}?done=release", address_of(&license.id)))),
             Err(error) => {
                 let error = ApiError::from(error);

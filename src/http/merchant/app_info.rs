@@ -12,9 +12,11 @@ use crate::domain::{AppInfo, Scope};
 use crate::http::body;
 use crate::http::error::ApiError;
 use crate::http::openapi::forms::{InstantForm, LicenseIdForm};
+use crate::http::openapi::parameters::IfMatch;
 use crate::http::path::PathOf;
 use crate::http::reply::{Reply, instant, ok};
 use crate::http::state::HttpState;
+use crate::http::tags::must_match;
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = AppInfoSet)]
@@ -51,7 +53,7 @@ pub async fn show(State(state): State<HttpState>, PathOf(id): PathOf<String>, he
 /// Sets what the buyer of an instance is shown.
 #[utoipa::path(
     put, path = "/v1/merchant/licenses/{id}/app-info",
-    params(("id" = LicenseIdForm, Path)),
+    params(("id" = LicenseIdForm, Path), IfMatch),
     request_body = AppInfoRequest,
     responses((status = 200, body = AppInfoAnswer), (status = 409)),
     security(("token" = [Scope::Issue.as_str()])),
@@ -64,9 +66,13 @@ pub async fn set(
 ) -> Reply {
     let caller = state.caller(&headers, Scope::Issue).await?;
     let request: AppInfoRequest = body::parse(&body)?;
+    let license = license_id(&id)?;
+    if let Some(known) = state.app.app_info(&caller.merchant, &license).await? {
+        must_match(&headers, &AppInfoAnswer::of(known))?;
+    }
     let set = SetAppInfo {
         merchant: &caller.merchant,
-        license: &license_id(&id)?,
+        license: &license,
         actor: &caller.actor(),
         front_end_url: &request.front_end_url,
         memo: request.memo.as_deref(),

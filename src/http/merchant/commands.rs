@@ -10,8 +10,10 @@ use utoipa::ToSchema;
 use super::license_answer::LicenseAnswer;
 use super::licenses::{extent, license_id, read, read_if, read_instant, read_quantity, reveal};
 use super::preview::later_call;
-use crate::application::{ExtendTo, KeepActivations, LicenseAction, MerchantCommand};
-use crate::domain::{ActivationId, Scope, SpecId, Term};
+use crate::application::{
+    ExtendTo, KeepActivations, LicenseAction, LicenseOrPurchase, MerchantCommand, UseCaseError,
+};
+use crate::domain::{ActivationId, Refusal, Scope, SpecId, Term};
 use crate::http::access::Caller;
 use crate::http::body;
 use crate::http::conditional::{idempotency, if_match};
@@ -24,6 +26,7 @@ use crate::http::openapi::parameters::{IdempotencyKey, IfMatch, Reveal};
 use crate::http::path::PathOf;
 use crate::http::reply::{Reply, ok};
 use crate::http::state::HttpState;
+use crate::http::tags;
 
 /// Longest reason, in bytes.
 pub const REASON_BYTES_MAX: usize = 1_000;
@@ -265,12 +268,39 @@ async fn run<T: DeserializeOwned>(
     let reveal = reveal(&caller, &parts.uri)?;
     let (reason, action) = read(body::parse_or_empty(body)?)?;
     let command = command(caller, id, (parts, body), reason)?;
-    let license = state.app.command_license(&command, &action).await?;
+    let license = match state.app.command_license(&command, &action).await {
+        Ok(license) => license,
+        Err(error) => return Err(changed(state, &command, error).await),
+    };
     let extent = extent(state, &command.merchant, &[&license.value], reveal).await?;
     let language = Language::of(&parts.headers);
     let later = action.later_calls(&license.value).into_iter().map(|call| later_call(call, language));
     let answer = LicenseAnswer::of_license(&license, &extent).overruled_by(later.collect());
     Ok(answer.tagged(ok(&answer)?))
+}
+
+/// A lost update is told with what the license is now.
+async fn changed(state: &HttpState, command: &MerchantCommand, error: UseCaseError) -> ApiError {
+    let UseCaseError::Refused(Refusal::RevisionConflict { current }) = error else { return error.into() };
+    let shown = async {
+        let entry = state.app.view_license(&command.merchant, &command.license).await.ok()?;
+        let LicenseOrPurchase::License(license) = &entry else { return None };
+        let extent = extent(state, &command.merchant, &[&license.value], false).await.ok()?;
+        serde_json::to_vec(&LicenseAnswer::of_license(license, &extent)).ok()
+    };
+    ApiError::Changed { current_revision: Some(current), current: shown.await.and_then(tags::current) }
+}
+
+/// Why, in words: bounded, and nothing that steers a terminal.
+pub(super) fn read_reason(reason: Option<String>) -> Result<Option<String>, ApiError> {
+    let is_odd = |letter: char| letter.is_control() && letter != '\n';
+    if reason.as_ref().is_some_and(|reason| reason.len() > REASON_BYTES_MAX || reason.contains(is_odd)) {
+        let why = format!(
+            "a reason has at most {REASON_BYTES_MAX} bytes and of control characters line feeds only"
+        );
+        return Err(ApiError::invalid("/reason", why));
+    }
+    Ok(reason)
 }
 
 fn command(
@@ -279,13 +309,7 @@ fn command(
     (parts, body): (&Parts, &[u8]),
     reason: Option<String>,
 ) -> Result<MerchantCommand, ApiError> {
-    let is_odd = |letter: char| letter.is_control() && letter != '\n';
-    if reason.as_ref().is_some_and(|reason| reason.len() > REASON_BYTES_MAX || reason.contains(is_odd)) {
-        let why = format!(
-            "a reason has at most {REASON_BYTES_MAX} bytes and of control characters line feeds only"
-        );
-        return Err(ApiError::invalid("/reason", why));
-    }
+    let reason = read_reason(reason)?;
     Ok(MerchantCommand {
         license: license_id(id)?,
         actor: caller.actor(),

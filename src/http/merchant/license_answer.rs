@@ -139,7 +139,7 @@ struct SuspensionAnswer {
 /// `total = used + reserved + left + expired + refunded`; null where a package gives its amount for ever.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Quota)]
-struct QuotaAnswer {
+pub struct QuotaAnswer {
     id: String,
     metric: String,
     unit: String,
@@ -185,7 +185,7 @@ struct StatusAnswer {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Activation)]
-struct ActivationAnswer {
+pub struct ActivationAnswer {
     #[schema(value_type = ActivationIdForm)]
     id: String,
     name: String,
@@ -269,7 +269,7 @@ impl LicenseAnswer {
             }),
             activations: extent
                 .activations
-                .map(|all| all.iter().map(|one| activation(one, extent)).collect()),
+                .map(|all| all.iter().map(|one| activation(one, extent.signer)).collect()),
             revision: *revision,
             created_at: instant(license.created_at),
             updated_at: instant(license.updated_at),
@@ -370,8 +370,9 @@ fn early_holds(purchase: &Purchase) -> Holds {
     Holds { marketplace, merchant: None }
 }
 
-fn activation(activation: &Activation, extent: &Extent<'_>) -> ActivationAnswer {
-    let uri = extent.signer.status_list_uri(&activation.merchant, activation.slot.list);
+/// A machine as it is shown.
+pub fn activation(activation: &Activation, signer: &dyn Signer) -> ActivationAnswer {
+    let uri = signer.status_list_uri(&activation.merchant, activation.slot.list);
     let answer = ActivationAnswer {
         id: activation.id.to_string(),
         name: activation.name.clone(),
@@ -397,7 +398,8 @@ fn activation(activation: &Activation, extent: &Extent<'_>) -> ActivationAnswer 
 }
 
 impl QuotaAnswer {
-    fn of(PackageView { held, balance }: &PackageView) -> Self {
+    /// A package as it is shown.
+    pub fn of(PackageView { held, balance }: &PackageView) -> Self {
         let (template, validity) = (&held.package.template, &held.package.validity);
         Self {
             id: held.id.to_string(),

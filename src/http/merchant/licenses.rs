@@ -8,7 +8,7 @@ use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::license_answer::{Extent, LicenseAnswer};
+use super::license_answer::{Extent, LicenseAnswer, QuotaAnswer};
 use crate::application::{IssueLicense, LicenseFilter, LicenseOrPurchase};
 use crate::domain::{
     CustomerId, Env, IdError, InstanceId, Instant, License, LicenseId, LicenseState, MerchantId, OrderId,
@@ -25,7 +25,7 @@ use crate::http::openapi::forms::{
 use crate::http::openapi::parameters::{Cursor, IdempotencyKey, Limit, Reveal};
 use crate::http::path::PathOf;
 use crate::http::query::Parameters;
-use crate::http::reply::{Reply, created, ok};
+use crate::http::reply::{Page, Reply, created, ok};
 use crate::http::state::HttpState;
 
 const LIMIT_DEFAULT: usize = 50;
@@ -57,7 +57,7 @@ const QUERY_CHARS_MAX: usize = 8_192;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = LicenseIssue)]
 #[serde(deny_unknown_fields)]
-struct IssueRequest {
+pub(super) struct IssueRequest {
     #[schema(value_type = SlugForm)]
     product: String,
     #[schema(value_type = SpecIdForm)]
@@ -217,6 +217,21 @@ pub async fn show(State(state): State<HttpState>, PathOf(id): PathOf<String>, pa
     Ok(answer.tagged(ok(&answer)?))
 }
 
+/// The packages of a license and what is left of them.
+#[utoipa::path(
+    get, path = "/v1/merchant/licenses/{id}/quota",
+    params(("id" = LicenseIdForm, Path)),
+    responses((status = 200, body = Page<QuotaAnswer>, headers(("ETag" = String)))),
+    security(("token" = [Scope::Read.as_str()])),
+)]
+pub async fn quota(State(state): State<HttpState>, PathOf(id): PathOf<String>, parts: Parts) -> Reply {
+    let caller = state.caller(&parts.headers, Scope::Read).await?;
+    let entry = state.app.view_license(&caller.merchant, &license_id(&id)?).await?;
+    let licenses: Vec<_> = minted(&entry).into_iter().collect();
+    let views = state.app.view_quota(&caller.merchant, &licenses).await?;
+    ok(&Page::whole(views.values().flatten().map(QuotaAnswer::of).collect()))
+}
+
 /// A license by hand.
 #[utoipa::path(
     post, path = "/v1/merchant/licenses",
@@ -236,7 +251,7 @@ pub async fn issue(State(state): State<HttpState>, parts: Parts, body: Bytes) ->
     Ok(answer.tagged(created(&answer.location(), &answer)?))
 }
 
-fn order(request: IssueRequest, caller: &Caller) -> Result<IssueLicense, ApiError> {
+pub(super) fn order(request: IssueRequest, caller: &Caller) -> Result<IssueLicense, ApiError> {
     let quantity = read_quantity(request.quantity)?;
     if request.label.len() > LABEL_BYTES_MAX || request.label.chars().any(char::is_control) {
         let why = format!("a label has at most {LABEL_BYTES_MAX} bytes without control characters");

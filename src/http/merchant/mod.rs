@@ -1,9 +1,12 @@
 //! The merchant API: bearer tokens, one merchant per request.
 
+pub mod activations;
 pub mod api_tokens;
 pub mod app_info;
 pub mod apply;
 pub mod audit;
+pub mod bulk;
+pub mod catalog;
 mod channel_answer;
 pub mod channel_check;
 pub mod channels;

@@ -145,6 +145,7 @@ fn problems_of(path: &str, method: &str, operation: &mut Value) {
     };
     let (token, license) = (takes(operation, TOKEN), takes(operation, LICENSE));
     let of_merchant = token && !path.starts_with("/v1/server/");
+    let is_limited = token && (path.starts_with("/v1/merchant/") || path.starts_with("/v1/server/"));
     let asked = in_place("query")
         || ["Limit", "Cursor", "Reveal", "ReportKey", "IdempotencyKey"].into_iter().any(shared);
     let statuses = [
@@ -156,7 +157,7 @@ fn problems_of(path: &str, method: &str, operation: &mut Value) {
         (412, shared("IfMatch")),
         (413, has_body),
         (422, has_body || asked || of_merchant || method != "get"),
-        (429, token),
+        (429, is_limited),
     ];
     let never = operation.as_object_mut().and_then(|it| it.remove("x-never"));
     let never = never.and_then(|it| it.as_array().cloned()).unwrap_or_default();
@@ -172,7 +173,7 @@ fn problems_of(path: &str, method: &str, operation: &mut Value) {
             *response = problems::reference(number);
         } else {
             response["headers"]["Request-Id"] = json!({ "$ref": "#/components/headers/Request-Id" });
-            if token {
+            if is_limited {
                 for name in ["RateLimit", "RateLimit-Policy"] {
                     response["headers"][name] = json!({ "$ref": format!("#/components/headers/{name}") });
                 }

@@ -447,6 +447,7 @@ fn letter_of(field: TermField) -> u8 {
         TermField::Customer => b'c',
         TermField::Label => b'l',
         TermField::Machine => b'm',
+        TermField::Activation => b'a',
         TermField::Key => b'k',
         TermField::Product => b'p',
         TermField::Spec => b's',

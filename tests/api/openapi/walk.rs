@@ -4,11 +4,12 @@
 use std::sync::OnceLock;
 
 use super::described::{Described, Seen};
+use super::stories;
 use crate::support::Harness;
 use crate::support::api::exchanges;
 use crate::{
-    activations, app_info, licenses, offline_material, packages, rotation, sessions, starts,
-    tokens_and_apply, usage,
+    activations, app_info, audit, bulk, extensions, licenses, offline_material, packages, requests, rotation,
+    sessions, starts, tokens_and_apply, usage, webhooks,
 };
 
 const STORIES: &[fn()] = &[
@@ -18,6 +19,12 @@ const STORIES: &[fn()] = &[
     activations::a_certificate_opens_its_own_activation_only,
     activations::a_place_given_back_is_free_at_once_and_twice_is_once,
     app_info::an_instance_is_in_progress_until_its_app_info_is_set_and_shows_it_from_then_on,
+    bulk::one_wrong_line_stops_all_of_them_unless_the_rest_is_wanted,
+    extensions::support_adds_31_days_to_what_was_bought_however_often_it_asks_and_more_takes_another_scope,
+    extensions::a_spec_that_is_changed_by_hand_grants_what_the_other_one_does_and_keeps_end_and_term,
+    extensions::a_preview_tells_who_stops_and_when_each_knows_and_writes_nothing,
+    requests::a_lost_update_is_told_with_what_is_there_now,
+    requests::machines_are_found_by_license_and_by_name_and_never_another_merchants,
     licenses::a_lost_update_is_noticed,
     licenses::a_license_is_suspended_resumed_reissued_and_revoked,
     licenses::the_same_request_under_an_idempotency_key_is_done_once,
@@ -31,6 +38,19 @@ const STORIES: &[fn()] = &[
     sessions::sessions_are_listed_and_ended_from_outside_by_their_own_merchant,
     starts::an_acceptance_begins_a_license_once_at_the_time_that_is_said,
     tokens_and_apply::a_token_is_shown_once_works_and_ends_when_revoked,
+    webhooks::an_endpoint_is_made_shown_changed_and_deleted_and_its_secret_is_told_once,
+    webhooks::what_is_wrong_with_an_endpoint_is_pointed_at_and_changes_nothing,
+    webhooks::a_test_event_says_at_once_what_the_endpoint_answers,
+    webhooks::what_was_sent_is_sent_again_on_demand_under_the_same_id,
+    extensions::an_extension_that_adds_nothing_or_cannot_be_is_refused_and_changes_nothing,
+    extensions::a_preview_refuses_what_the_act_would_refuse_and_members_of_another_command,
+    audit::told::events_are_found_by_what_they_are_about_who_did_it_what_and_when,
+    audit::told::questions_that_cannot_be_answered_are_refused_and_foreign_events_are_not_there,
+    stories::orders,
+    stories::codes,
+    stories::states,
+    stories::air_gap,
+    stories::operation,
     usage::what_is_reserved_is_used_by_nobody_else_until_it_is_confirmed_or_given_back,
     usage::a_license_that_is_stopped_uses_nothing_and_goes_on_where_it_was,
 ];
