@@ -57,8 +57,9 @@ export async function tabs(page) {
     document.addEventListener("focusin", ({ target }) => {
       window.tabbed.reached.push(wanted.indexOf(target));
       const { outlineStyle, outlineWidth } = getComputedStyle(target);
-      const { top, bottom } = target.getBoundingClientRect();
-      const isSeen = outlineStyle !== "none" && parseFloat(outlineWidth) > 0 && bottom > 0 && top < innerHeight;
+      // Up and down the page scrolls to it.
+      const { left, right } = target.getBoundingClientRect();
+      const isSeen = outlineStyle !== "none" && parseFloat(outlineWidth) > 0 && left >= 0 && right <= innerWidth;
       if (!isSeen) window.tabbed.unseen.push(target.outerHTML.slice(0, 100));
     });
     document.activeElement?.blur();
