@@ -191,6 +191,7 @@ impl Scene {
             ("order", held),
             ("job", first("/v1/merchant/outbox", "/items/0/id")),
             ("channel", "cad-koogallery".to_owned()),
+            ("api_token", first("/v1/merchant/api-tokens", "/items/0/id")),
             ("kid", first("/v1/merchant/keys", "/items/0/kid")),
             ("customer", "customer-7".to_owned()),
             ("webhook", webhook),

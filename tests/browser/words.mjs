@@ -7,7 +7,7 @@ KooGallery Standard Webhooks LICTOR_PUBLIC_URL Acme CAD permanent English
 `;
 // What only the server's rules, a scope or the marketplace call so: reasons that are told in English to every reader.
 const EXACT = [/（[\x20-\x7e]+）/g, /(?<=云商店拒绝了订单查询[:：])[\x20-\x7e]*?(?=[;；])/g];
-const SCOPES = /(?<=权限\s?)[a-z]+|^(?:read|keys|support|issue|revoke|usage|catalog|admin|operator)(?:, [a-z]+)*$/g;
+const SCOPES = /(?<=权限\s?)[a-z]+|^(?:read|keys|support|issue|revoke|usage|catalog|admin|operator)(?:(?:, [a-z]+)*$|(?=: ))/g;
 const shared = new Set(SHARED.trim().split(/\s+/).map((word) => word.toLowerCase()));
 
 // Ids, addresses, codes, terms, instants: for programs rather than readers.
