@@ -4,6 +4,8 @@
 //! Read are the sources themselves (paths after `use`, in expressions and in types, resolved; not comments, not strings) and
 //! `cargo tree`. `clippy.toml` is the second lock: it knows types, this test knows rooms.
 
+#[path = "architecture/audited.rs"]
+mod audited;
 #[path = "architecture/names.rs"]
 mod names;
 #[path = "architecture/sources.rs"]
@@ -46,6 +48,9 @@ enum Crates {
 /// What an adapter may name: the rules inside it, the settings it is given, the names of its metrics.
 const INWARD: Rooms = Rooms::Only(&["domain", "application", "config", "telemetry"]);
 
+const WITH_STANDARD_WEBHOOKS: Rooms =
+    Rooms::Only(&["domain", "application", "config", "telemetry", "standard_webhooks"]);
+
 const ROOMS: &[Room] = &[
     // Pure rules: no async, no serde, no I/O, no clock, no randomness.
     Room { name: "domain", rooms: Rooms::Only(&[]), crates: Crates::Only(&["std", "chrono", "thiserror"]) },
@@ -68,7 +73,9 @@ const ROOMS: &[Room] = &[
     },
     // Adapters: they name what is inside, never each other.
     Room { name: "store", rooms: INWARD, crates: Crates::Any },
-    Room { name: "marketplace", rooms: INWARD, crates: Crates::Any },
+    // Events that come in are signed by the standard that events that go out are signed by: one signature code.
+    Room { name: "marketplace", rooms: WITH_STANDARD_WEBHOOKS, crates: Crates::Any },
+    Room { name: "webhooks", rooms: WITH_STANDARD_WEBHOOKS, crates: Crates::Any },
     Room { name: "workers", rooms: INWARD, crates: Crates::Any },
     Room { name: "signing", rooms: INWARD, crates: Crates::Any },
     Room { name: "http", rooms: INWARD, crates: Crates::Any },
@@ -81,6 +88,8 @@ const ROOMS: &[Room] = &[
     Room { name: "sandbox", rooms: Rooms::Only(&["domain"]), crates: Crates::Any },
     Room { name: "config", rooms: Rooms::Only(&["domain"]), crates: Crates::Any },
     Room { name: "telemetry", rooms: Rooms::Only(&["config"]), crates: Crates::Any },
+    // The signatures of a standard, for whoever receives events and whoever sends them.
+    Room { name: "standard_webhooks", rooms: Rooms::Only(&[]), crates: Crates::Any },
     // A format of files, for whoever reads and writes them.
     Room { name: "age", rooms: Rooms::Only(&[]), crates: Crates::Any },
     // They wire the rest together.
@@ -112,6 +121,7 @@ struct KeptCrate {
 const KEPT_CRATES: &[KeptCrate] = &[
     KeptCrate { name: "axum", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
     KeptCrate { name: "axum_server", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
+    KeptCrate { name: "utoipa", rooms: &["http"], because: "the API is described where HTTP is spoken" },
     KeptCrate { name: "hyper_util", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
     KeptCrate { name: "tower_http", rooms: SERVERS, because: "HTTP is said where HTTP is spoken" },
     KeptCrate {
@@ -130,7 +140,7 @@ const KEPT_CRATES: &[KeptCrate] = &[
     KeptCrate { name: "crc32c", rooms: &["store"], because: "frames and records are the store's" },
     KeptCrate {
         name: "ureq",
-        rooms: &["marketplace", "sandbox", "cli", "demo"],
+        rooms: &["marketplace", "webhooks", "sandbox", "cli", "demo"],
         because: "outgoing calls stand beside the protocol",
     },
     KeptCrate {

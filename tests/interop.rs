@@ -114,6 +114,11 @@ fn another_algorithm_is_refused_by_all() {
 }
 
 #[test]
+fn events_that_the_service_sends_are_accepted_by_both_webhook_libraries() {
+    webhooks::what_the_service_sends_is_accepted_with_every_live_secret(&Oracle::webhooks());
+}
+
+#[test]
 fn events_signed_by_the_webhook_libraries_are_accepted_here_and_ours_there() {
     webhooks::each_side_accepts_the_other(&Oracle::webhooks());
 }

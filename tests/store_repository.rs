@@ -305,6 +305,63 @@ mod sample {
         vec![api_token(0), full]
     }
 
+    fn token_uses() -> Vec<TokenUse> {
+        vec![
+            TokenUse { token: [0; 32], last_used_at: at(-1) },
+            TokenUse { token: [255; 32], last_used_at: at(1) },
+        ]
+    }
+
+    fn narrowed() -> Narrowed {
+        let scopes = Scope::NAMES.iter().filter_map(|name| Scope::parse(name)).collect();
+        Narrowed { name: "李 \u{202e}\"".into(), scopes }
+    }
+
+    pub fn session(number: u8) -> Session {
+        Session {
+            id: SessionId::from_uuid(number.into()),
+            digest: [number; 32],
+            owner: TokenOwner::Server,
+            token: [1; 32],
+            narrowed: None,
+            acting_for: None,
+            created_at: at(1),
+            last_seen_at: at(2),
+        }
+    }
+
+    fn sessions() -> Vec<Session> {
+        let own = Session {
+            owner: TokenOwner::Merchant(acme()),
+            narrowed: Some(narrowed()),
+            acting_for: Some(acme()),
+            ..session(0)
+        };
+        vec![session(0), session(255), own.clone(), Session { digest: [255; 32], ..own }]
+    }
+
+    fn sign_in_links() -> Vec<SignInLink> {
+        let bare = SignInLink {
+            id: SignInLinkId::from_uuid(1),
+            digest: [0; 32],
+            owner: TokenOwner::Server,
+            token: [1; 32],
+            gives: Narrowed { name: String::new(), scopes: vec![] },
+            acting_for: None,
+            created_at: at(1),
+            expires_at: at(2),
+            closed_at: None,
+        };
+        let own = SignInLink {
+            owner: TokenOwner::Merchant(acme()),
+            gives: narrowed(),
+            acting_for: Some(acme()),
+            closed_at: Some(at(3)),
+            ..bare.clone()
+        };
+        vec![bare, own]
+    }
+
     pub fn purchase(key: OrderLineKey) -> Purchase {
         Purchase {
             key,
@@ -408,6 +465,7 @@ mod sample {
 
     pub fn license(owner: &str, number: u128) -> License {
         License {
+            extension: None,
             id: license_id(number),
             merchant: merchant(owner),
             product: product_id(),
@@ -1211,6 +1269,9 @@ mod sample {
         all.extend(records(specs()));
         all.extend(records(channels()));
         all.extend(records(api_tokens()));
+        all.extend(records(token_uses()));
+        all.extend(records(sessions()));
+        all.extend(records(sign_in_links()));
         all.extend(records(purchases()));
         all.extend(records(instances()));
         all.extend(records(authorization_codes()));
@@ -1246,7 +1307,121 @@ mod sample {
             at: at(1),
         };
         all.extend(records(vec![erased("acme", 0), erased("acme", 255), erased("b", 0)]));
+        all.extend(outbound());
         all.extend(only_ones());
+        all
+    }
+
+    /// Where events are sent, and how far that is.
+    fn outbound() -> Vec<Record> {
+        use lictor::domain::{
+            Attempt, CertificateTold, Delivery, DeliveryId, DeliveryState, DisableCause, EndsTold,
+            KeptSecret, ReplaySpan, Webhook, WebhookDisabled, WebhookEvent, WebhookId, WebhookProgress,
+            WebhookReplay, WebhookSecret, WebhookSecretId,
+        };
+
+        let (first, second) = (WebhookId::from_uuid(0), WebhookId::from_uuid(u128::MAX));
+        let secret = |kept, ends_at| WebhookSecret {
+            id: WebhookSecretId::from_uuid(1),
+            kept,
+            created_at: at(0),
+            ends_at,
+        };
+        let bare = Webhook {
+            id: first.clone(),
+            merchant: acme(),
+            url: "https://a.example/".into(),
+            description: String::new(),
+            events: Vec::new(),
+            expiring_days: Vec::new(),
+            secrets: vec![secret(KeptSecret::Sealed(vec![0, 255]), None)],
+            disabled: None,
+            created_at: at(0),
+            updated_at: at(0),
+        };
+        let full = Webhook {
+            id: second.clone(),
+            description: "激活 \"x\"".into(),
+            events: vec![WebhookEvent::LicenseIssued, WebhookEvent::ActivationRenewed],
+            expiring_days: vec![366, 1],
+            secrets: vec![
+                secret(KeptSecret::Reference(SecretRef::Env("A".into())), Some(at(1))),
+                secret(KeptSecret::Reference(SecretRef::File("/b".into())), None),
+            ],
+            disabled: Some(WebhookDisabled { at: at(1), cause: DisableCause::Gone }),
+            ..bare.clone()
+        };
+        let begun = WebhookProgress::new(acme(), first.clone(), 0, at(0));
+        let far = WebhookProgress {
+            webhook: second.clone(),
+            cursor: u64::MAX,
+            leased_until: Some(at(1)),
+            failing_since: Some(at(0)),
+            failures_in_row: u32::MAX,
+            rests_until: Some(at(1)),
+            sent_in_minute: 600,
+            last_success_at: Some(at(-1)),
+            last_failure_at: Some(at(0)),
+            since_trim: 49,
+            pending: 64,
+            oldest_at: Some(at(0)),
+            next_due_at: Some(at(1)),
+            ..begun.clone()
+        };
+        let span = ReplaySpan { after: 0, through: u64::MAX, left: u32::MAX };
+        let replay =
+            |webhook: &WebhookId, spans| WebhookReplay { merchant: acme(), webhook: webhook.clone(), spans };
+        let made = Delivery {
+            id: DeliveryId::from_uuid(1),
+            merchant: acme(),
+            webhook: first.clone(),
+            event: EventId::from_uuid(1),
+            kind: WebhookEvent::Test,
+            seq: None,
+            made_at: at(0),
+            body: "{}".into(),
+            attempts: 0,
+            step: 0,
+            due_at: at(0),
+            due_later: None,
+            last: None,
+            state: DeliveryState::Pending,
+        };
+        let attempt = |status| Attempt {
+            at: at(1),
+            took: std::time::Duration::from_millis(7),
+            status,
+            words: "no".into(),
+        };
+        let tried = Delivery {
+            id: DeliveryId::from_uuid(2),
+            seq: Some(u64::MAX),
+            attempts: 3,
+            step: 2,
+            due_later: Some(at(1)),
+            last: Some(attempt(None)),
+            ..made.clone()
+        };
+        let ended = |id, state| Delivery {
+            id: DeliveryId::from_uuid(id),
+            body: String::new(),
+            last: Some(attempt(Some(500))),
+            state,
+            ..made.clone()
+        };
+        let told = |days, through| EndsTold { merchant: acme(), days, until: at(0), through };
+        let certificate = |merchant: &str| CertificateTold {
+            merchant: MerchantId::parse(merchant).expect("valid"),
+            ends_at: at(1),
+            days: 30,
+        };
+        let mut all = records(vec![bare, full]);
+        all.extend(records(vec![begun, far]));
+        all.extend(records(vec![replay(&first, Vec::new()), replay(&second, vec![span])]));
+        let (delivered, given_up) = (DeliveryState::Delivered(at(1)), DeliveryState::GivenUp(at(1)));
+        all.extend(records(vec![made.clone(), tried, ended(3, delivered), ended(4, given_up)]));
+        all.extend(records(vec![told(0, None), told(366, Some(license_id(1)))]));
+        all.extend(records(vec![certificate("acme"), certificate("b")]));
         all
     }
 
@@ -1335,7 +1510,7 @@ mod round_trip {
         let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
         let mut distinct = kinds.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), 40);
+        assert_eq!(distinct.len(), 46);
         let only_ones: Vec<_> = sample::only_ones().iter().map(std::mem::discriminant).collect();
         for kind in distinct.into_iter().filter(|kind| !only_ones.contains(kind)) {
             assert!(kinds.iter().filter(|other| **other == kind).count() >= 2, "a bare one and a full one");
@@ -1738,6 +1913,17 @@ mod listings {
         assert_eq!(found, own(|key| matches!(key, RecordKey::Channel(..))));
         let found = keys(&store, &Listing::Merchants, 9).await;
         assert_eq!(found, own(|key| matches!(key, RecordKey::Merchant(..))));
+        let sessions = |owner| Listing::Sessions { owner, after: None };
+        let found = keys(&store, &sessions(None), 9).await;
+        assert_eq!(found, own(|key| matches!(key, RecordKey::Session(None, _))));
+        let found = keys(&store, &sessions(Some(acme())), 9).await;
+        assert_eq!(found, own(|key| matches!(key, RecordKey::Session(Some(_), _))));
+        let after = found.first().cloned();
+        let rest = keys(&store, &Listing::Sessions { owner: Some(acme()), after }, 9).await;
+        assert_eq!(rest, found[1..]);
+        let links = Listing::SignInLinks { owner: Some(acme()), after: None };
+        let found = keys(&store, &links, 9).await;
+        assert_eq!(found, own(|key| matches!(key, RecordKey::SignInLink(Some(_), _))));
         let tokens = own(|key| matches!(key, RecordKey::ApiToken(..)));
         assert_eq!(keys(&store, &Listing::ApiTokens { after: None }, 9).await, tokens);
         for (place, token) in tokens.iter().enumerate() {

@@ -15,6 +15,7 @@ use super::outbound::{AskedFor, Outbound};
 use super::ports::{Clock, IdSource, MarketplaceCalls, OrderSource, Signer, SigningError, Store, StoreError};
 use super::run_jobs::{lease_of, usual_lease};
 use super::status_slots::StatusSlots;
+use super::token_uses::TokenUses;
 use super::watched_calls::{Watch, WatchedCalls, WatchedOrders};
 use crate::domain::{
     Actor, AuditEvent, EventId, EventKind, Instant, LeaseClock, LicenseId, Merchant, MerchantId, Refusal,
@@ -72,6 +73,7 @@ pub struct App {
     pub(super) breakers: Arc<Breakers>,
     pub(super) slots: StatusSlots,
     pub(super) calls: CallLog,
+    pub(super) token_uses: TokenUses,
     pub(super) lease_clock: std::sync::Mutex<LeaseClock>,
     /// When this process began.
     pub(super) began_at: Instant,
@@ -119,6 +121,7 @@ impl App {
             breakers,
             slots,
             calls,
+            token_uses: TokenUses::default(),
             lease_clock,
             began_at,
             lists_current_at,

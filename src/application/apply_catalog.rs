@@ -11,8 +11,8 @@ use super::keep_sold::{Removed, takings};
 use super::ports::{ABSENT, Change, Commit, Listing, SigningError, StoreError, Versioned, find, list};
 use super::record::{Mapping, MarketplaceCode, Owned, RecordKey, Stored};
 use crate::domain::{
-    AccessKeyRef, ApiToken, Channel, CustomerId, Env, FOREIGN_ID_BYTES_MAX, License, LicenseId, Merchant,
-    MerchantId, NewLicense, Origin, Product, ProductId, Refusal, Spec, SpecTerm, Term, Validity,
+    AccessKeyRef, Actor, ApiToken, Channel, CustomerId, Env, FOREIGN_ID_BYTES_MAX, License, LicenseId,
+    Merchant, MerchantId, NewLicense, Origin, Product, ProductId, Refusal, Spec, SpecTerm, Term, Validity,
 };
 
 /// What an apply file says, for one merchant.
@@ -145,6 +145,7 @@ pub trait ApplyFiles: Send + Sync {
         text: &str,
         caller: &ApplyCaller,
         mode: ApplyMode,
+        actor: &Actor,
     ) -> Result<(MerchantId, Vec<AppliedEntry>), ApplyFault>;
 }
 
@@ -308,9 +309,10 @@ impl App {
         id: &MerchantId,
         catalog: Catalog,
         mode: ApplyMode,
+        actor: &Actor,
     ) -> Result<Applied, UseCaseError> {
         let _turn = self.turn(id).await;
-        decided!(self, self.try_apply(id, catalog.clone(), mode))
+        decided!(self, self.try_apply(id, catalog.clone(), mode, actor))
     }
 
     async fn try_apply(
@@ -318,6 +320,7 @@ impl App {
         id: &MerchantId,
         catalog: Catalog,
         mode: ApplyMode,
+        actor: &Actor,
     ) -> Result<Applied, UseCaseError> {
         let current = self.catalog(id).await?;
         let merchant = catalog.merchant.clone().or(current.merchant.clone());
@@ -339,7 +342,10 @@ impl App {
         }
         if !mode.dry_run {
             if !applying.commit.changes.is_empty() {
-                self.store.commit(applying.commit).await?;
+                let told = self.told_of_entries(&merchant.id, actor, &applying.entries);
+                self.store
+                    .commit(told.into_iter().fold(applying.commit, |commit, event| commit.put(event, ABSENT)))
+                    .await?;
             }
             // Also when nothing changed: the answer to an earlier try may have been lost after its commit.
             self.settle_waiting_purchases_now(&merchant.id).await?;

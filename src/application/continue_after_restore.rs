@@ -1,9 +1,14 @@
 //! A restored store goes on where its clients are, not where the backup was.
 
+use chrono::SecondsFormat;
+
 use super::app::{App, UseCaseError};
 use super::ports::{ABSENT, Change, Commit, Listing, StoreError, Versioned, find, list};
 use super::record::{RecordKey, Stored};
-use crate::domain::{Instant, Merchant, MerchantId, Refusal, Restore, StatusListNumber, whole_seconds};
+use crate::domain::{
+    Actor, AuditEvent, ChainHead, EventKind, Instant, Merchant, MerchantId, Refusal, Restore,
+    StatusListNumber, Subject, whole_seconds,
+};
 
 /// What a restored store goes on with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,9 +59,32 @@ impl App {
             let next = self.seal_open_lists(&merchant.value.id, &restore).await?;
             next_lists.push((merchant.value.id, next));
         }
-        // Last, because it says that all of this was done.
-        self.store.commit(Commit::new().with(Change::Set(restore.clone().into_record()))).await?;
+        // Last, because it says that all of this was done. Each chain says it too: whoever holds a head that is newer than the
+        // backup will not find it there.
+        let mut commit = Commit::new().with(Change::Set(restore.clone().into_record()));
+        for (merchant, _) in &next_lists {
+            commit = commit.put(self.restore_event(merchant, &restore).await?, ABSENT);
+        }
+        self.store.commit(commit).await?;
         Ok(Continued { restore, next_lists })
+    }
+
+    /// Says which part of the chain the backup had.
+    async fn restore_event(
+        &self,
+        merchant: &MerchantId,
+        restore: &Restore,
+    ) -> Result<AuditEvent, StoreError> {
+        let head: Option<Versioned<ChainHead>> =
+            find(self.store.as_ref(), RecordKey::ChainHead(merchant.clone())).await?;
+        let text = |at: Instant| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let detail = [
+            ("taken_at", text(restore.taken_at)),
+            ("restored_at", text(restore.restored_at)),
+            ("seq", head.map_or(0, |head| head.value.seq).to_string()),
+        ];
+        let (subject, actor) = (Subject::store(), Actor::Server);
+        Ok(self.event_about(merchant, subject, &actor, EventKind::StoreRestored, &detail))
     }
 
     pub(super) async fn last_restore(&self) -> Result<LastRestore, StoreError> {

@@ -13,7 +13,7 @@ use super::record::{KitRecord, RecordKey};
 use super::view_licenses::LicenseOrPurchase;
 use crate::domain::{
     Activation, Actor, AppInfo, CustomerDigest, CustomerId, Erasure, EventKind, Instant, License, LicenseId,
-    Marketplace, Merchant, MerchantId, Origin, Purchase, Refusal,
+    Marketplace, Merchant, MerchantId, Origin, Purchase, Refusal, Subject,
 };
 
 /// Licenses looked at for one answer, so that a long list cannot hold up the server.
@@ -127,7 +127,7 @@ impl App {
     ) -> Result<BTreeMap<CustomerDigest, CustomerId>, UseCaseError> {
         let mut pseudonyms = BTreeMap::new();
         for customer in erase.customers.iter().take(ERASED_MAX) {
-            let pseudonym = decided!(self, self.remember_erasure(erase.merchant, *customer))?;
+            let pseudonym = decided!(self, self.remember_erasure(erase, *customer))?;
             pseudonyms.insert(*customer, pseudonym);
         }
         Ok(pseudonyms)
@@ -135,9 +135,10 @@ impl App {
 
     async fn remember_erasure(
         &self,
-        merchant: &MerchantId,
+        erase: &EraseCustomers<'_>,
         customer: CustomerDigest,
     ) -> Result<CustomerId, UseCaseError> {
+        let merchant = erase.merchant;
         let known: Option<Versioned<Erasure>> =
             find(self.store.as_ref(), RecordKey::Erasure(merchant.clone(), customer)).await?;
         let (revision, pseudonym) = match known {
@@ -148,10 +149,13 @@ impl App {
                 (ABSENT, pseudonym(&token)?)
             }
         };
+        let detail = [("pseudonym", pseudonym.to_string())];
+        let subject = Subject::customer(&customer);
+        let event = self.event_about(merchant, subject, erase.actor, EventKind::CustomerErased, &detail);
         let (merchant, at) = (merchant.clone(), self.now());
         let erasure = Erasure { merchant, customer, pseudonym: pseudonym.clone(), at };
         let commit = Commit::new().with_urgency(Urgency::Essential).put(erasure, revision);
-        self.store.commit(commit).await?;
+        self.store.commit(commit.put(event, ABSENT)).await?;
         Ok(pseudonym)
     }
 

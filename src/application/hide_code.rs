@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use sha2::{Digest as _, Sha256};
 
 use super::ports::StoreError;
-use crate::domain::{InstanceId, Marketplace, OrderId, OrderLineKey, authorization_code};
+use crate::domain::{AuditEvent, InstanceId, Marketplace, OrderId, OrderLineKey, authorization_code};
 
 /// Bytes of the digest that stand for a code: too many for two codes ever to share them.
 const STAND_IN_BYTES: usize = 16;
@@ -46,6 +46,19 @@ pub fn order_id_shown(key: &OrderLineKey, instance: &InstanceId) -> String {
 /// What the marketplace calls an instance; a code is shown only to those who may see keys (`reveal`).
 pub fn instance_shown(marketplace: Marketplace, instance: &InstanceId, reveal: bool) -> Option<String> {
     (reveal || !is_code(marketplace, instance)).then(|| instance.to_string())
+}
+
+/// An event for those who may not see keys: what looks like a code is not shown. Says whether there was one; then the event's
+/// digest cannot be made of what is shown.
+pub fn event_shown(mut event: AuditEvent) -> (AuditEvent, bool) {
+    let mut is_hidden = false;
+    for value in event.detail.values_mut() {
+        let code = InstanceId::parse(value).ok().filter(|code| authorization_code(code.as_str()).is_some());
+        if let Some(code) = code {
+            (*value, is_hidden) = (stand_in(&code), true);
+        }
+    }
+    (event, is_hidden)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::breakers::Destination;
 use super::ports::{ABSENT, Change, Commit, Listing, StoreError, Urgency, Versioned, find, list};
 use super::record::{Job, Lane, Owned, Rank, RecordKey, Task};
 use crate::domain::{
-    Channel, ChannelId, HandedOver, Instant, LicenseId, MerchantId, Origin, Purchase, Validity,
+    AuditEvent, Channel, ChannelId, HandedOver, Instant, LicenseId, MerchantId, Origin, Purchase, Validity,
 };
 
 /// Jobs without a lane that get one in one round.
@@ -133,12 +133,13 @@ impl App {
         Ok(found)
     }
 
-    /// Moves a job to another time and rank. What changed meanwhile is left as it is; says whether it was moved.
+    /// Moves a job to another time and rank, with what is told of it. What changed meanwhile is left as it is; says whether it was moved.
     pub(super) async fn move_job(
         &self,
         job: &Versioned<Job>,
         rank: Rank,
         due_at: Instant,
+        told: Option<AuditEvent>,
     ) -> Result<bool, UseCaseError> {
         let lane = match job.value.lane.clone() {
             Some(lane) => Lane { rank, ..lane },
@@ -153,6 +154,7 @@ impl App {
         } else {
             Commit::new().with(Change::Delete(job.value.key(), job.revision)).put(moved, ABSENT)
         };
+        let commit = told.into_iter().fold(commit, |commit, event| commit.put(event, ABSENT));
         match self.store.commit(commit).await {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict) => Ok(false),
@@ -171,7 +173,7 @@ impl App {
             let settles = matches!(&job.value.task, Task::SettlePurchase { purchase } if purchase.merchant == *merchant);
             let is_due = Validity::between(job.value.due_at, None).holds_at(now);
             if settles && !is_due && job.value.leased_until.is_none() {
-                count += usize::from(self.move_job(&job, Rank::Purchase, now).await?);
+                count += usize::from(self.move_job(&job, Rank::Purchase, now, None).await?);
             }
         }
         self.signals.jobs.notify_one();

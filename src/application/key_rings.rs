@@ -4,8 +4,8 @@ use super::app::{App, UseCaseError};
 use super::ports::{ABSENT, Commit, HeldKey, Listing, StoreError, Versioned, find, list};
 use super::record::RecordKey;
 use crate::domain::{
-    Instant, KeyId, KeyRing, KeyRole, KeySetDraft, KeyState, Merchant, MerchantId, PublishedKeySet, Reissue,
-    RingKey,
+    Actor, Instant, KeyId, KeyRing, KeyRole, KeySetDraft, KeyState, Merchant, MerchantId, PublishedKeySet,
+    Reissue, RingKey,
 };
 
 impl App {
@@ -130,16 +130,21 @@ impl App {
         Ok(())
     }
 
-    /// Keeps a changed ring and lets the signer follow it.
+    /// Keeps a changed ring, tells what changed, and lets the signer follow it.
     pub(super) async fn keep_ring(
         &self,
         merchant: &Merchant,
         ring: KeyRing,
         revision: u64,
+        actor: &Actor,
     ) -> Result<KeyRing, UseCaseError> {
-        self.store
-            .commit(Commit::new().with_urgency(super::ports::Urgency::Essential).put(ring.clone(), revision))
-            .await?;
+        let before = match self.stored_ring(&merchant.id).await? {
+            Some(stored) => stored.value,
+            None => ring_of_folder(&merchant.id, &self.signer.held_keys(merchant)?, self.now()),
+        };
+        let commit = Commit::new().with_urgency(super::ports::Urgency::Essential).put(ring.clone(), revision);
+        let told = self.told_of_ring(&before, &ring, actor);
+        self.store.commit(told.into_iter().fold(commit, |commit, event| commit.put(event, ABSENT))).await?;
         self.follow_ring(merchant, &ring)?;
         Ok(ring)
     }

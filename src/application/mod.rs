@@ -93,15 +93,19 @@ mod settle_code;
 mod settle_device;
 mod settle_purchase;
 mod settle_reservation;
+mod sign_in_links;
 mod sign_key_set;
 mod status_slots;
 mod sweep_lapsed;
 mod sync_kit;
+mod tell_catalog;
 mod tell_ends;
 mod tell_failing_work;
+mod tell_keys;
 mod tell_notice;
 mod tell_standing;
 mod test_webhook;
+mod token_uses;
 mod try_code;
 mod upgrade_instance;
 mod use_quota;
@@ -122,6 +126,7 @@ mod watched_calls;
 
 pub use act_on_license::{ExtendTo, KeepActivations, LicenseAction};
 pub use activate::{Activate, Activated};
+pub use adopt_events::EventStand;
 pub use answer_air_gap_request::{AirGapAnswer, AirGapRequest};
 pub use answer_once::Begun;
 pub use app::{App, Signals, UseCaseError};
@@ -145,7 +150,7 @@ pub use fill_index::Filled;
 pub use find_terms::{is_kept, terms_of};
 pub use gauges::{COUNTED_MAX, Gauges};
 pub use handle_purchase_event::{PurchaseAnswer, PurchaseCall, ReplayIdentity};
-pub use hide_code::{instance_shown, order_id_shown};
+pub use hide_code::{event_shown, instance_shown, order_id_shown};
 pub use import_licenses::{Import, ImportReport, ImportRow, NumberedRow, RowMistake, RowOutcome};
 pub use issue_in_bulk::{BULK_MAX, BulkLine};
 pub use issue_license::IssueLicense;
@@ -177,12 +182,15 @@ pub use set_app_info::SetAppInfo;
 pub use settle_device::{DeviceProof, DeviceRequest};
 pub use settle_purchase::Settled;
 pub use settle_reservation::{ReservationEnd, SettleReservation};
+pub use sign_in_links::NewSignInLink;
 pub use try_code::CodeTrial;
 pub use use_quota::{
     QuotaHolder, USED_AGO_DAYS_MAX, USED_ITEMS_MAX, UseQuota, UseQuotaFault, UsedItem, UsedQuota,
 };
 pub use view_activations::{MachineFilter, NAMED_MAX};
-pub use view_audit::AuditStand;
+pub use view_audit::{
+    AuditCursor, AuditFilter, AuditItem, AuditStand, BlockWithEvents, CHAIN_PAGE_BLOCKS_MAX, ChainPage,
+};
 pub use view_channels::{CallFilter, ChannelView};
 pub use view_customer::HeldOfCustomer;
 pub use view_licenses::{LicenseFilter, LicenseOrPurchase, marketplace_ids};

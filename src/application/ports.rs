@@ -17,9 +17,9 @@ use super::record::{CounterKey, Lane, Record, RecordKey, Stored, UsedHour};
 use super::tell_standing::tell_standing;
 use crate::domain::{
     Activation, ChainHead, Channel, ChannelId, ClaimCode, ClaimDigest, CodeGrant, Commitment, CustomerDigest,
-    DeliveryId, Device, EventId, InstanceId, Instant, License, LicenseId, Marketplace, Merchant, MerchantId,
-    OrderDetails, OrderId, ProductId, RequestId, SearchTerm, SecretRef, StatusList, StatusListNumber,
-    StatusSlot, Subject, TermField, TokenDigest, TokenId, UsageKey, UsageRecord, WebhookId,
+    DeliveryId, Device, EventId, EventPlace, InstanceId, Instant, License, LicenseId, Marketplace, Merchant,
+    MerchantId, OrderDetails, OrderId, ProductId, RequestId, SearchTerm, SecretRef, StatusList,
+    StatusListNumber, StatusSlot, Subject, TermField, TokenDigest, TokenId, UsageKey, UsageRecord, WebhookId,
 };
 
 /// Revision that means "there is no such record".
@@ -255,19 +255,16 @@ pub enum Listing {
         /// Only those behind this one.
         after: Option<EventId>,
     },
-    /// Every event of a merchant that lies under a license, license by license, behind the given one.
-    EventsOfMerchant {
+    /// Events about a subject, newest first: those that lie under their license, or those that lie by themselves.
+    EarlierEvents {
         /// Whose.
         merchant: MerchantId,
-        /// Only those behind this one.
-        after: Option<RecordKey>,
-    },
-    /// Every event of a merchant that lies by itself, subject by subject, behind the given one.
-    OtherEventsOfMerchant {
-        /// Whose.
-        merchant: MerchantId,
-        /// Only those behind this one.
-        after: Option<RecordKey>,
+        /// About what.
+        subject: Subject,
+        /// Which of the two.
+        under_license: bool,
+        /// Only those before this one.
+        before: Option<EventId>,
     },
     /// What waits for its place in the chain, merchant by merchant, in each oldest first; only of merchants behind this one.
     Unsealed {
@@ -450,6 +447,15 @@ pub trait Store: Send + Sync {
         after: Option<&UsedHour>,
         limit: usize,
     ) -> Result<Vec<(UsedHour, i64)>, StoreError>;
+
+    /// Where the events of a merchant lie, also those whose records cannot be read: those under licenses, then those that
+    /// lie by themselves, behind the given one, at most `limit` (≤ 1,000). Fewer are the end.
+    async fn event_places(
+        &self,
+        merchant: &MerchantId,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<EventPlace>, StoreError>;
 
     /// Loads at most `limit` (≤ 1,000) of the listed records that the store has noted as lapsed; `None` when it notes none,
     /// and then only looking at each record finds them. What it has noted may be behind: look at each before anything is
@@ -673,6 +679,9 @@ pub trait Signer: KeyKeeper {
 
     /// The customer's page, as memos name it.
     fn portal_url(&self) -> String;
+
+    /// Where merchants' people sign in to the console.
+    fn sign_in_url(&self) -> String;
 }
 
 /// Why the marketplace did not say what an order is.

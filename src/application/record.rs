@@ -668,7 +668,7 @@ impl Record {
             Self::UsageReport(report) => Some(report.until),
             Self::Reservation(reservation) => reservation.remembered_until(),
             Self::Session(session) => Some(session.ends_at()),
-            Self::SignInLink(link) => Some(link.expires_at),
+            Self::SignInLink(link) => Some(link.remembered_until()),
             Self::Merchant(_)
             | Self::Product(_)
             | Self::Spec(_)

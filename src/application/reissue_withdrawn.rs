@@ -66,7 +66,7 @@ impl App {
         let last = page.last().filter(|_| page.len() == PAGE).map(|license| license.value.id.clone());
         work.looked(page.len() as u64, reissued, failed, last, self.now());
         let goes_on = work.before.is_some();
-        match self.keep_ring(merchant, ring, revision).await {
+        match self.keep_ring(merchant, ring, revision, &Actor::Server).await {
             // Somebody changed the ring, or did the same work: the next round goes on from there.
             Err(error) if error.is_conflict() => Ok(true),
             kept => kept.map(|_| goes_on),

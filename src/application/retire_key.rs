@@ -6,8 +6,8 @@ use super::STATUS_LIST_LIFETIME_DAYS;
 use super::app::{App, UseCaseError, decided};
 use super::ports::{Listing, Versioned, list};
 use crate::domain::{
-    ActivationState, Instant, IssuedKey, KeyId, KeyRing, KeyRole, KeyState, License, LicenseId, Merchant,
-    MerchantId, Refusal, Retiring, RingKey, StatusList, Validity,
+    ActivationState, Actor, Instant, IssuedKey, KeyId, KeyRing, KeyRole, KeyState, License, LicenseId,
+    Merchant, MerchantId, Refusal, Retiring, RingKey, StatusList, Validity,
 };
 
 /// Licenses that are read at a time.
@@ -38,11 +38,21 @@ enum Hanging {
 impl App {
     /// Retires a key unless something that has not ended hangs on it: a license key, a certificate, a status list. All
     /// licenses are looked at, some thousands in each call.
-    pub async fn retire_key(&self, merchant: &MerchantId, kid: &KeyId) -> Result<Retirement, UseCaseError> {
-        decided!(self, self.try_retire_key(merchant, kid))
+    pub async fn retire_key(
+        &self,
+        merchant: &MerchantId,
+        kid: &KeyId,
+        actor: &Actor,
+    ) -> Result<Retirement, UseCaseError> {
+        decided!(self, self.try_retire_key(merchant, kid, actor))
     }
 
-    async fn try_retire_key(&self, merchant: &MerchantId, kid: &KeyId) -> Result<Retirement, UseCaseError> {
+    async fn try_retire_key(
+        &self,
+        merchant: &MerchantId,
+        kid: &KeyId,
+        actor: &Actor,
+    ) -> Result<Retirement, UseCaseError> {
         let (merchant, now) = (self.merchant(merchant).await?, self.now());
         let found = self.ring_of(&merchant).await?;
         let mut ring = found.value;
@@ -56,7 +66,7 @@ impl App {
             if let Some(half_way) = self.look_for_hanging(&merchant, &key, start, now).await? {
                 let looked_at = half_way.looked_at;
                 ring.retiring = Some(half_way);
-                self.keep_ring(&merchant, ring, found.revision).await?;
+                self.keep_ring(&merchant, ring, found.revision, actor).await?;
                 return Ok(Retirement::Looking { looked_at });
             }
         }
@@ -64,7 +74,7 @@ impl App {
         ring.retiring = None;
         self.renew_key_set(&merchant, &mut ring, None, now)?;
         tracing::info!(merchant = %merchant.id, %kid, "a signing key is retired");
-        self.keep_ring(&merchant, ring, found.revision).await.map(Box::new).map(Retirement::Done)
+        self.keep_ring(&merchant, ring, found.revision, actor).await.map(Box::new).map(Retirement::Done)
     }
 
     /// `None`: everything was looked at, and nothing hangs on the key.

@@ -5,8 +5,8 @@ use super::key_rings::ring_key;
 use super::ports::{HeldKey, Listing, list};
 use super::rotate_key::RotateKey;
 use crate::domain::{
-    Instant, KeyId, KeyRing, KeyRole, KeyState, Merchant, MerchantId, Refusal, Reissue, RevocationMode,
-    RingKey, StatusList,
+    Actor, Instant, KeyId, KeyRing, KeyRole, KeyState, Merchant, MerchantId, Refusal, Reissue,
+    RevocationMode, RingKey, StatusList,
 };
 
 /// Most lists of a merchant that are signed again at once; the others follow when they are asked for.
@@ -31,17 +31,17 @@ impl App {
     /// Withdraws a key in a new key set. If it signs, another takes its place at once: a new one, or the one that is named.
     /// None that happens to be staged: it may lie in the folder that was stolen. What it signed is made anew: license keys by
     /// a job, certificates as machines ask, status lists now.
-    pub async fn revoke_key(&self, command: &RevokeKey) -> Result<KeyRing, UseCaseError> {
+    pub async fn revoke_key(&self, command: &RevokeKey, actor: &Actor) -> Result<KeyRing, UseCaseError> {
         let ring = {
             let _turn = self.turn(&command.merchant).await;
-            decided!(self, self.try_revoke_key(command))?
+            decided!(self, self.try_revoke_key(command, actor))?
         };
         self.signals.keys.notify_one();
         self.sign_lists_again(&command.merchant).await?;
         Ok(ring)
     }
 
-    async fn try_revoke_key(&self, command: &RevokeKey) -> Result<KeyRing, UseCaseError> {
+    async fn try_revoke_key(&self, command: &RevokeKey, actor: &Actor) -> Result<KeyRing, UseCaseError> {
         let (merchant, now) = (self.merchant(&command.merchant).await?, self.now());
         let found = self.ring_besides(&merchant, command.next.as_ref()).await?;
         let mut ring = found.value;
@@ -66,7 +66,7 @@ impl App {
         }
         self.renew_key_set(&merchant, &mut ring, None, now)?;
         tracing::info!(merchant = %merchant.id, kid = %command.kid, mode = command.mode.as_str(), "a signing key is revoked");
-        self.keep_ring(&merchant, ring, found.revision).await
+        self.keep_ring(&merchant, ring, found.revision, actor).await
     }
 
     /// The key in the ring; one that lies in the keys folder only, staged for later, is put there.

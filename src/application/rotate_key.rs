@@ -3,7 +3,7 @@
 use super::app::{App, UseCaseError, decided};
 use super::key_rings::ring_key;
 use super::ports::HeldKey;
-use crate::domain::{KeyId, KeyRing, KeyRole, KeyState, Merchant, MerchantId, Refusal};
+use crate::domain::{Actor, KeyId, KeyRing, KeyRole, KeyState, Merchant, MerchantId, Refusal};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -21,16 +21,16 @@ pub struct RotateKey {
 impl App {
     /// Tells clients of the next key of a role in a new key set, and lets it sign. Where the root is not here the key set
     /// waits for its signature, and the key for the key set.
-    pub async fn rotate_key(&self, command: &RotateKey) -> Result<KeyRing, UseCaseError> {
+    pub async fn rotate_key(&self, command: &RotateKey, actor: &Actor) -> Result<KeyRing, UseCaseError> {
         if command.role == KeyRole::Root {
             let why = "a root is not rotated: a key set cannot bring another one. See docs/operate.md";
             return Err(Refusal::IllegalState { why }.into());
         }
         let _turn = self.turn(&command.merchant).await;
-        decided!(self, self.try_rotate_key(command))
+        decided!(self, self.try_rotate_key(command, actor))
     }
 
-    async fn try_rotate_key(&self, command: &RotateKey) -> Result<KeyRing, UseCaseError> {
+    async fn try_rotate_key(&self, command: &RotateKey, actor: &Actor) -> Result<KeyRing, UseCaseError> {
         let (merchant, now) = (self.merchant(&command.merchant).await?, self.now());
         let found = self.ring_besides(&merchant, command.kid.as_ref()).await?;
         let mut ring = found.value;
@@ -45,7 +45,7 @@ impl App {
             activates => self.renew_key_set(&merchant, &mut ring, activates, now)?,
         }
         tracing::info!(merchant = %merchant.id, role = command.role.as_str(), %kid, stage_only = command.stage_only, "a signing key is rotated");
-        self.keep_ring(&merchant, ring, found.revision).await
+        self.keep_ring(&merchant, ring, found.revision, actor).await
     }
 
     /// The key that is named, one that is staged, one that lies staged in the folder, or a new one.

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::app::{App, UseCaseError};
 use super::audit_digest::{chain_start, digest_of, link_after};
 use super::ports::{ABSENT, Change, Commit, Listing, StoreError, Versioned, find, list};
-use super::record::{Record, RecordKey, Stored};
+use super::record::{RecordKey, Stored};
 use crate::domain::{
     AuditEvent, BLOCK_ENTRIES_MAX, ChainBlock, ChainEntry, ChainHead, MerchantId, SealedEvent, SealerLease,
     UNREADABLE, Unsealed, Validity,
@@ -152,13 +152,8 @@ impl App {
         waiting: Vec<Versioned<Unsealed>>,
     ) -> Result<Vec<(Versioned<Unsealed>, Waiting)>, StoreError> {
         let keys: Vec<RecordKey> = waiting.iter().flat_map(|mark| keys_of(&mark.value)).collect();
-        let found = match self.store.load(&keys).await {
-            Ok(found) => found.into_iter().map(|found| found.map(|found| found.value)).collect(),
-            // What somebody has spoilt before it was sealed is told for ever, and holds up nothing.
-            Err(StoreError::Failed(_)) => self.readable_of(&keys).await?,
-            Err(error) => return Err(error),
-        };
-        let mut found: std::vec::IntoIter<Option<Record>> = found.into_iter();
+        // What somebody has spoilt before it was sealed is told for ever, and holds up nothing.
+        let mut found = self.load_readable(&keys).await?.into_iter();
         let mut next = || found.next().flatten();
         let with_event = |mark| {
             let (event, sealed) = (next().and_then(AuditEvent::from_record), next());
@@ -166,22 +161,6 @@ impl App {
             (mark, waiting)
         };
         Ok(waiting.into_iter().map(with_event).collect())
-    }
-
-    async fn readable_of(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
-        let mut found = Vec::with_capacity(keys.len());
-        for key in keys {
-            let record = match self.store.load(std::slice::from_ref(key)).await {
-                Ok(record) => record.into_iter().next().flatten().map(|record| record.value),
-                Err(StoreError::Failed(why)) => {
-                    tracing::error!(why, "an event cannot be read and is sealed as such");
-                    None
-                }
-                Err(error) => return Err(error),
-            };
-            found.push(record);
-        }
-        Ok(found)
     }
 }
 

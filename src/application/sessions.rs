@@ -4,11 +4,15 @@ use super::app::{App, UseCaseError};
 use super::ports::{ABSENT, Change, Commit, Listing, StoreError, Urgency, Versioned, find, find_all, list};
 use super::record::{RecordKey, Stored as _};
 use crate::domain::{
-    ApiToken, MerchantId, Narrowed, Refusal, Session, SessionDigest, SessionId, SignInLink, TokenOwner,
+    Actor, ApiToken, AuditEvent, EventKind, MerchantId, Narrowed, Refusal, Session, SessionDigest, SessionId,
+    SignInLink, TokenOwner,
 };
 
 /// Records looked at, at a time.
 const PAGE: usize = 1_000;
+/// Sessions that are ended in one commit.
+const ENDED_AT_ONCE: usize = 200;
+const BEGUN: EventKind = EventKind::SessionBegun;
 
 /// A live session, and its token as whoever works there holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,11 +32,12 @@ impl App {
         replaced: Option<RecordKey>,
     ) -> Result<Session, UseCaseError> {
         let session = self.new_session(digest, &token.owner, token.digest, None, None);
-        self.store.commit(beginning(Commit::new(), &session, replaced)).await?;
+        let told = self.session_event(&session, &token.name, &Actor::Token(token.name.clone()), BEGUN);
+        self.store.commit(beginning(Commit::new(), &session, told, replaced)).await?;
         Ok(session)
     }
 
-    /// Begins the session of a sign-in link. The link is gone in the same commit: of many who use it at once, one gets in.
+    /// Begins the session of a sign-in link. The link is closed in the same commit: of many who use it at once, one gets in.
     pub async fn begin_session_by_link(
         &self,
         digest: SessionDigest,
@@ -40,12 +45,12 @@ impl App {
         replaced: Option<RecordKey>,
     ) -> Result<Session, UseCaseError> {
         let used_up = || UseCaseError::Refused(Refusal::NotFound { what: "sign-in link" });
-        let (Versioned { value: link, revision }, _held) =
-            self.live_link(&link).await?.ok_or_else(used_up)?;
+        let (Versioned { value: link, revision }, held) = self.live_link(&link).await?.ok_or_else(used_up)?;
         let acting_for = link.acting_for.clone();
         let session = self.new_session(digest, &link.owner, link.token, Some(link.gives.clone()), acting_for);
-        let commit = Commit::new().with(Change::Delete(link.into_record().key(), revision));
-        match self.store.commit(beginning(commit, &session, replaced)).await {
+        let commit = Commit::new().put(SignInLink { closed_at: Some(self.now()), ..link }, revision);
+        let told = self.session_event(&session, &held.name, &Actor::Token(held.name.clone()), BEGUN);
+        match self.store.commit(beginning(commit, &session, told, replaced)).await {
             Ok(_) => Ok(session),
             Err(StoreError::Conflict) => Err(used_up()),
             Err(error) => Err(error.into()),
@@ -89,6 +94,7 @@ impl App {
         let Some(link) = found.filter(|link| link.value.is_live(self.now())) else { return Ok(None) };
         let like = Session {
             narrowed: Some(link.value.gives.clone()),
+            created_at: link.value.created_at,
             ..self.new_session(link.value.digest, &link.value.owner, link.value.token, None, None)
         };
         Ok(self.held_by(&like).await?.map(|held| (link, held)))
@@ -98,7 +104,8 @@ impl App {
     async fn held_by(&self, session: &Session) -> Result<Option<ApiToken>, UseCaseError> {
         let found: Option<Versioned<ApiToken>> =
             find(self.store.as_ref(), RecordKey::ApiToken(session.token)).await?;
-        let live = found.map(|found| found.value).filter(|token| token.is_live(self.now()));
+        let opened = |token: &ApiToken| token.is_live(self.now()) && token.created_at <= session.created_at;
+        let live = found.map(|found| found.value).filter(opened);
         Ok(live.and_then(|token| session.held(token)))
     }
 
@@ -109,6 +116,7 @@ impl App {
         let now = self.now();
         let Some(found) = found.filter(|session| session.value.is_live(now)) else { return Ok(None) };
         let Some(held) = self.held_by(&found.value).await? else { return Ok(None) };
+        self.token_uses.note(&held.digest, now);
         let mut session = found.value;
         if session.is_to_be_noted(now) {
             session.last_seen_at = now;
@@ -126,34 +134,86 @@ impl App {
     pub async fn act_for(&self, key: &RecordKey, merchant: &MerchantId) -> Result<(), UseCaseError> {
         self.merchant(merchant).await?;
         let found: Option<Versioned<Session>> = find(self.store.as_ref(), key.clone()).await?;
-        let found = found.ok_or(Refusal::TokenRefused)?;
+        let found = found.filter(|session| session.value.may_choose()).ok_or(Refusal::TokenRefused)?;
+        let held = self.held_by(&found.value).await?.ok_or(Refusal::TokenRefused)?;
         let session = Session { acting_for: Some(merchant.clone()), ..found.value };
-        self.store.commit(Commit::new().put(session, found.revision)).await?;
-        Ok(())
-    }
-
-    /// Ends a session. One that is not there has ended.
-    pub async fn end_session(&self, key: &RecordKey) -> Result<(), UseCaseError> {
-        let commit = Commit::new().with_urgency(Urgency::Essential).with(Change::Remove(key.clone()));
+        let told = self.session_event(&session, &held.name, &Actor::Token(held.name.clone()), BEGUN);
+        let commit = with_event(Commit::new().put(session, found.revision), told);
         self.store.commit(commit).await?;
         Ok(())
     }
 
+    /// Ends a session. One that is not there has ended.
+    pub async fn end_session(&self, actor: &Actor, key: &RecordKey) -> Result<(), UseCaseError> {
+        let found: Option<Versioned<Session>> = find(self.store.as_ref(), key.clone()).await?;
+        let Some(found) = found else { return Ok(()) };
+        self.end_some(actor, &[found.value]).await
+    }
+
     /// Ends this session and every other of the same token; where a link opened it, of the same name. Says how many.
-    pub async fn end_sessions_like(&self, one: &Session) -> Result<usize, UseCaseError> {
+    pub async fn end_sessions_like(&self, actor: &Actor, one: &Session) -> Result<usize, UseCaseError> {
         let name = one.narrowed.as_ref().map(|narrowed| &narrowed.name);
         let is_like = |other: &Session| {
             other.token == one.token
                 && (name.is_none() || other.narrowed.as_ref().map(|narrowed| &narrowed.name) == name)
         };
-        let all = self.stored_sessions(&one.owner).await?;
-        let keys: Vec<RecordKey> =
-            all.into_iter().filter(is_like).map(|session| session.into_record().key()).collect();
-        for some in keys.chunks(PAGE) {
-            let changes = some.iter().cloned().map(Change::Remove).collect();
-            self.store.commit(Commit { changes, urgency: Urgency::Essential }).await?;
+        self.end_each(actor, &one.owner, is_like).await
+    }
+
+    /// Ends one session of one owner's tokens, as lists show it.
+    pub async fn end_session_of(
+        &self,
+        actor: &Actor,
+        owner: &TokenOwner,
+        id: &SessionId,
+    ) -> Result<(), UseCaseError> {
+        let found = self.stored_sessions(owner).await?.into_iter().find(|session| &session.id == id);
+        self.end_some(actor, &[found.ok_or(Refusal::NotFound { what: "session" })?]).await
+    }
+
+    /// Ends every session of one owner's tokens. Says how many.
+    pub async fn end_all_sessions(&self, actor: &Actor, owner: &TokenOwner) -> Result<usize, UseCaseError> {
+        self.end_each(actor, owner, |_| true).await
+    }
+
+    async fn end_each(
+        &self,
+        actor: &Actor,
+        owner: &TokenOwner,
+        is_meant: impl Fn(&Session) -> bool,
+    ) -> Result<usize, UseCaseError> {
+        let meant: Vec<Session> = self.stored_sessions(owner).await?.into_iter().filter(is_meant).collect();
+        for some in meant.chunks(ENDED_AT_ONCE) {
+            self.end_some(actor, some).await?;
         }
-        Ok(keys.len())
+        Ok(meant.len())
+    }
+
+    async fn end_some(&self, actor: &Actor, sessions: &[Session]) -> Result<(), UseCaseError> {
+        let keys: Vec<_> = sessions.iter().map(|session| RecordKey::ApiToken(session.token)).collect();
+        let tokens: Vec<Option<Versioned<ApiToken>>> = find_all(self.store.as_ref(), &keys).await?;
+        let mut commit = Commit::new().with_urgency(Urgency::Essential);
+        for (session, token) in sessions.iter().zip(tokens) {
+            let own = session.narrowed.as_ref().map(|narrowed| narrowed.name.clone());
+            let name = own.or(token.map(|token| token.value.name)).unwrap_or_default();
+            let told = self.session_event(session, &name, actor, EventKind::SessionEnded);
+            commit = with_event(commit.with(Change::Remove(session.clone().into_record().key())), told);
+        }
+        self.store.commit(commit).await?;
+        Ok(())
+    }
+
+    /// What is told of a session to the merchant whose data it shows; before an operator has chosen one, nobody.
+    fn session_event(
+        &self,
+        session: &Session,
+        name: &str,
+        actor: &Actor,
+        kind: EventKind,
+    ) -> Option<AuditEvent> {
+        let by = if session.narrowed.is_some() { "link" } else { "token" };
+        let detail = [("name", name.to_owned()), ("by", by.to_owned())];
+        Some(self.event_about(session.merchant()?, &session.id, actor, kind, &detail))
     }
 
     /// The live sessions of one owner's tokens, the newest first.
@@ -165,7 +225,8 @@ impl App {
         let keys: Vec<_> = live.iter().map(|session| RecordKey::ApiToken(session.token)).collect();
         let tokens: Vec<Option<Versioned<ApiToken>>> = find_all(self.store.as_ref(), &keys).await?;
         let signed_in = |(session, token): (Session, Option<Versioned<ApiToken>>)| {
-            let token = token.map(|token| token.value).filter(|token| token.is_live(now))?;
+            let opened = |token: &ApiToken| token.is_live(now) && token.created_at <= session.created_at;
+            let token = token.map(|token| token.value).filter(opened)?;
             let held = session.held(token)?;
             Some(SignedInSession { session, held })
         };
@@ -185,7 +246,17 @@ impl App {
 }
 
 /// Whoever has to stop a right signs in first, however full the disk is.
-fn beginning(commit: Commit, session: &Session, replaced: Option<RecordKey>) -> Commit {
+fn beginning(
+    commit: Commit,
+    session: &Session,
+    told: Option<AuditEvent>,
+    replaced: Option<RecordKey>,
+) -> Commit {
     let commit = commit.with_urgency(Urgency::Essential).put(session.clone(), ABSENT);
-    replaced.into_iter().map(Change::Remove).fold(commit, Commit::with)
+    replaced.into_iter().map(Change::Remove).fold(with_event(commit, told), Commit::with)
+}
+
+/// A commit with the event that tells of it.
+pub(super) fn with_event(commit: Commit, told: Option<AuditEvent>) -> Commit {
+    told.into_iter().fold(commit, |commit, event| commit.put(event, ABSENT))
 }

@@ -3,7 +3,7 @@
 use super::app::{App, UseCaseError, decided};
 use super::key_rings::{publish, ring_key};
 use super::ports::HeldKey;
-use crate::domain::{KeyRing, KeyRole, KeyState, MerchantId, PublishedKeySet, Refusal};
+use crate::domain::{Actor, KeyRing, KeyRole, KeyState, MerchantId, PublishedKeySet, Refusal};
 
 impl App {
     /// Publishes what a root has signed elsewhere: exactly what was asked for, and still is what is to be told.
@@ -12,9 +12,10 @@ impl App {
         merchant: &MerchantId,
         text: &str,
         root: Option<&str>,
+        actor: &Actor,
     ) -> Result<KeyRing, UseCaseError> {
         let _turn = self.turn(merchant).await;
-        decided!(self, self.try_accept_key_set(merchant, text, root))
+        decided!(self, self.try_accept_key_set(merchant, text, root, actor))
     }
 
     async fn try_accept_key_set(
@@ -22,6 +23,7 @@ impl App {
         merchant: &MerchantId,
         text: &str,
         root: Option<&str>,
+        actor: &Actor,
     ) -> Result<KeyRing, UseCaseError> {
         let (merchant, now) = (self.merchant(merchant).await?, self.now());
         let found = self.ring_of(&merchant).await?;
@@ -52,20 +54,28 @@ impl App {
         }
         let set = PublishedKeySet { seq: draft.seq, token: text.to_owned(), published_at: now };
         publish(&mut ring, set, &draft.activates, now)?;
-        self.keep_ring(&merchant, ring, found.revision).await
+        self.keep_ring(&merchant, ring, found.revision, actor).await
     }
 
     /// Makes a key set of what stands now, with a new end: signed at once, or waiting for the root.
-    pub async fn publish_key_set(&self, merchant: &MerchantId) -> Result<KeyRing, UseCaseError> {
+    pub async fn publish_key_set(
+        &self,
+        merchant: &MerchantId,
+        actor: &Actor,
+    ) -> Result<KeyRing, UseCaseError> {
         let _turn = self.turn(merchant).await;
-        decided!(self, self.try_publish_key_set(merchant))
+        decided!(self, self.try_publish_key_set(merchant, actor))
     }
 
-    async fn try_publish_key_set(&self, merchant: &MerchantId) -> Result<KeyRing, UseCaseError> {
+    async fn try_publish_key_set(
+        &self,
+        merchant: &MerchantId,
+        actor: &Actor,
+    ) -> Result<KeyRing, UseCaseError> {
         let (merchant, now) = (self.merchant(merchant).await?, self.now());
         let found = self.ring_of(&merchant).await?;
         let mut ring = found.value;
         self.renew_key_set(&merchant, &mut ring, None, now)?;
-        self.keep_ring(&merchant, ring, found.revision).await
+        self.keep_ring(&merchant, ring, found.revision, actor).await
     }
 }

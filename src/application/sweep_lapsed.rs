@@ -1,5 +1,6 @@
 //! Deletes what was kept for a time that is over: answered calls, idempotency keys, authorization codes that the
-//! marketplace does not know, reports of usage, answers kept for repeated requests. What a lapsed reservation still holds is given back.
+//! marketplace does not know, reports of usage, answers kept for repeated requests, sessions, sign-in links. What a lapsed
+//! reservation still holds is given back.
 
 use std::time::Duration;
 
@@ -37,12 +38,13 @@ impl App {
     /// Deletes every lapsed record of every merchant; says how many. May be cut off and repeated at any time: what
     /// has lapsed counts as absent whether or not it is still there.
     pub async fn sweep_lapsed(&self) -> Result<usize, UseCaseError> {
-        let mut swept = 0;
+        let mut swept = self.sweep_access(None).await?;
         for merchant in list::<Merchant>(self.store.as_ref(), &Listing::Merchants, 1_000).await? {
             for kind in ALL {
                 let merchant = &merchant.value.id;
                 swept += self.sweep_kind(|after| listing(merchant.clone(), kind, after)).await?;
             }
+            swept += self.sweep_access(Some(&merchant.value.id)).await?;
         }
         // Of requests that are about the server itself.
         swept += self.sweep_kind(|after| Listing::KeptAnswers { owner: None, after }).await?;
@@ -80,6 +82,13 @@ impl App {
             }
             tokio::time::sleep(BETWEEN_PAGES).await;
         }
+    }
+
+    /// Sessions that have ended and sign-in links that opened one long ago, of one merchant's tokens or of the server's.
+    async fn sweep_access(&self, owner: Option<&MerchantId>) -> Result<usize, UseCaseError> {
+        let sessions = self.sweep_kind(|after| Listing::Sessions { owner: owner.cloned(), after }).await?;
+        let links = self.sweep_kind(|after| Listing::SignInLinks { owner: owner.cloned(), after }).await?;
+        Ok(sessions + links)
     }
 
     async fn sweep_kind(

@@ -5,8 +5,8 @@ use super::hide_code::{is_named_after_code, order_of_code};
 use super::ports::{ABSENT, Commit, Listing, Versioned, list};
 use super::record::{Job, Lane, Rank, RecordKey, Stored, Task};
 use crate::domain::{
-    ChannelId, InstanceId, Instant, JobId, LicenseId, MerchantId, OrderLineKey, Purchase, PurchaseState,
-    Refusal, Validity, authorization_code,
+    Actor, AuditEvent, ChannelId, EventKind, InstanceId, Instant, JobId, LicenseId, MerchantId, OrderLineKey,
+    Purchase, PurchaseState, Refusal, Subject, Validity, authorization_code,
 };
 
 /// Jobs looked at for one page of a filtered list.
@@ -109,15 +109,25 @@ impl App {
     }
 
     /// Has a job done now, whatever it waits for; its marketplace is asked even if it did not answer lately.
-    pub async fn retry_job(&self, merchant: &MerchantId, id: &JobId) -> Result<OutboxEntry, UseCaseError> {
+    pub async fn retry_job(
+        &self,
+        merchant: &MerchantId,
+        id: &JobId,
+        actor: &Actor,
+    ) -> Result<OutboxEntry, UseCaseError> {
         let jobs = self.jobs_of_merchant(merchant, PAGES_SEARCHED_MAX).await?;
         let job = jobs.into_iter().find(|job| job.value.id == *id);
         let job = job.ok_or(UseCaseError::Refused(Refusal::NotFound { what: "job" }))?;
-        self.do_now(&job).await
+        self.do_now(&job, actor).await
     }
 
     /// The same for the job that looks at a purchase; one that is not there, although the purchase waits, is made.
-    pub async fn retry_order(&self, merchant: &MerchantId, order: &str) -> Result<OutboxEntry, UseCaseError> {
+    pub async fn retry_order(
+        &self,
+        merchant: &MerchantId,
+        order: &str,
+        actor: &Actor,
+    ) -> Result<OutboxEntry, UseCaseError> {
         let purchase = self.order_named(merchant, order).await?.value;
         match purchase.state {
             PurchaseState::Received | PurchaseState::Held { .. } => {}
@@ -131,16 +141,31 @@ impl App {
             }
         }
         if let Some(job) = self.job_of_purchase(merchant, &purchase.key).await? {
-            return self.do_now(&job).await;
+            return self.do_now(&job, actor).await;
         }
         let task = Task::SettlePurchase { purchase: purchase.key.clone() };
         let job = self.job_through(&purchase.channel, task, self.now());
-        self.store.commit(Commit::new().put(job.clone(), ABSENT)).await?;
+        let event = self.retry_event(&job, actor);
+        self.store.commit(Commit::new().put(job.clone(), ABSENT).put(event, ABSENT)).await?;
         self.signals.jobs.notify_one();
         self.outbox_entry(job).await
     }
 
-    async fn do_now(&self, job: &Versioned<Job>) -> Result<OutboxEntry, UseCaseError> {
+    /// What is told when somebody has work done now.
+    fn retry_event(&self, job: &Job, actor: &Actor) -> AuditEvent {
+        let (merchant, about) = job.task.subject();
+        let detail = [("job", job.id.to_string()), ("work", job.task.kind().to_owned())];
+        // Named by a digest where the name is a code that opens something.
+        let is_code = authorization_code(about).is_some();
+        let subject = match LicenseId::parse(about) {
+            Ok(license) => Some(Subject::License(license)),
+            Err(_) => Subject::parse(&format!("order/{about}")).filter(|_| !is_code),
+        };
+        let subject = subject.unwrap_or_else(|| merchant.into());
+        self.event_about(merchant, subject, actor, EventKind::OrderRetried, &detail)
+    }
+
+    async fn do_now(&self, job: &Versioned<Job>, actor: &Actor) -> Result<OutboxEntry, UseCaseError> {
         let now = self.now();
         let lanes: Vec<Lane> = job.value.lane.iter().cloned().collect();
         if let Some(Some(destination)) = self.destinations(&lanes).await?.first() {
@@ -148,7 +173,8 @@ impl App {
         }
         let is_running = job.value.leased_until.is_some_and(|until| now < until);
         if !is_running {
-            self.move_job(job, Rank::ByHand, now).await?;
+            let event = self.retry_event(&job.value, actor);
+            self.move_job(job, Rank::ByHand, now, Some(event)).await?;
         }
         self.signals.jobs.notify_one();
         let lane = job.value.lane.clone().map(|lane| Lane { rank: Rank::ByHand, ..lane });

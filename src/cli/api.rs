@@ -1,6 +1,8 @@
 //! The client of the merchant API that the commands share.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -40,6 +42,8 @@ pub struct Api {
     token: Option<SecretString>,
     merchant: Option<String>,
     language: &'static str,
+    /// In place of the network: the control socket of a server on this machine.
+    socket: Option<PathBuf>,
 }
 
 /// A path with the parts of its query that are there.
@@ -85,7 +89,17 @@ impl Api {
         // A proxy for the world is none for this machine.
         let config = if is_local(url) { config.proxy(None) } else { config };
         let url = url.trim_end_matches('/').to_owned();
-        Self { agent: config.build().new_agent(), url, token, merchant, language: "en" }
+        Self { agent: config.build().new_agent(), url, token, merchant, language: "en", socket: None }
+    }
+
+    /// Over the control socket of a server on this machine, without a token.
+    pub fn over(socket: PathBuf, settings: ClientSettings) -> Self {
+        Self { token: None, socket: Some(socket), ..Self::of(settings) }
+    }
+
+    /// Scheme and host; none over the control socket.
+    pub fn base_url(&self) -> Option<&str> {
+        self.socket.is_none().then_some(self.url.as_str())
     }
 
     /// For whom an operator's token asks.
@@ -209,6 +223,12 @@ impl Api {
             let why = "the token, the idempotency key or the ETag holds characters that no header may";
             Failure::Usage(why.into())
         };
+        if let Some(socket) = &self.socket {
+            let body = body.map(Value::to_string).unwrap_or_default();
+            let request = request.header(header::CONTENT_TYPE, "application/json").body(body).map_err(bad)?;
+            let (status, text) = over_socket(socket, &request)?;
+            return answered(status, &text);
+        }
         let answer = match body {
             Some(body) => {
                 let request = request.header(header::CONTENT_TYPE, "application/json");
@@ -220,11 +240,7 @@ impl Api {
         let status = answer.status().as_u16();
         let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
         let text = text.map_err(|error| self.no_answer(&error))?;
-        let value = serde_json::from_str(if text.is_empty() { "null" } else { &text });
-        match (status, value) {
-            (200..=299, Ok(value)) => Ok(value),
-            _ => Err(Failure::Problem(Box::new(Problem::read(status, &text)))),
-        }
+        answered(status, &text)
     }
 
     fn no_answer(&self, error: &ureq::Error) -> Failure {
@@ -244,6 +260,37 @@ impl Api {
             other => Failure::Lost(format!("no answer from {url}: {other}")),
         }
     }
+}
+
+fn answered(status: u16, text: &str) -> Result<Value, Failure> {
+    let value = serde_json::from_str(if text.is_empty() { "null" } else { text });
+    match (status, value) {
+        (200..=299, Ok(value)) => Ok(value),
+        _ => Err(Failure::Problem(Box::new(Problem::read(status, text)))),
+    }
+}
+
+/// One request, one answer, and the end of the connection: as HTTP/1.0, so that the answer is what comes until then.
+fn over_socket(socket: &Path, request: &Request<String>) -> Result<(u16, String), Failure> {
+    let lost = |error: std::io::Error| {
+        Failure::Lost(format!("no answer from the server at {}: {error}", socket.display()))
+    };
+    let mut text = format!("{} {} HTTP/1.0\r\nHost: localhost\r\n", request.method(), request.uri().path());
+    for (name, value) in request.headers() {
+        text.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap_or_default()));
+    }
+    text.push_str(&format!("Content-Length: {}\r\n\r\n{}", request.body().len(), request.body()));
+    let mut stream = UnixStream::connect(socket).map_err(|error| {
+        Failure::Unreachable(format!("the server at {} cannot be reached: {error}", socket.display()))
+    })?;
+    stream.set_read_timeout(Some(REQUEST_TIMEOUT)).map_err(lost)?;
+    stream.write_all(text.as_bytes()).map_err(lost)?;
+    let mut answer = String::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer).map_err(lost)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = status.ok_or_else(|| lost(std::io::ErrorKind::InvalidData.into()))?;
+    Ok((status, body.to_owned()))
 }
 
 fn is_local(url: &str) -> bool {

@@ -1,17 +1,30 @@
 //! `lictor api-token …`
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::api::escaped;
+use super::local::Here;
 use super::output::printable;
 use super::table::cell;
 use super::{Common, Failure, Table};
 use crate::domain::Scope;
 
+const WITHOUT_A_TOKEN: &str = "On the server's own machine no token is needed: whoever may enter its data folder is \
+let in, as the server's operator. --merchant says whose tokens are meant; without it the server's own.";
+
 /// Tokens of the merchant API.
+#[derive(Debug, Args)]
+#[command(after_help = WITHOUT_A_TOKEN)]
+pub struct ApiTokens {
+    #[command(flatten)]
+    here: Here,
+    #[command(subcommand)]
+    command: ApiToken,
+}
+
 #[derive(Debug, Subcommand)]
-pub enum ApiToken {
+enum ApiToken {
     /// Make a token and print it: the only time it can be read.
     Create {
         /// The actor in the audit log.
@@ -41,13 +54,13 @@ pub enum ApiToken {
     },
 }
 
-impl ApiToken {
+impl ApiTokens {
     /// Does it.
     pub fn run(self, common: &Common) -> Result<(), Failure> {
-        let api = common.api()?;
-        let output = common.output();
-        match self {
-            Self::Create { name, scopes, expires_at, idempotency_key } => {
+        let reached = self.here.reach(common)?;
+        let (api, output) = (&reached.api, common.output());
+        match self.command {
+            ApiToken::Create { name, scopes, expires_at, idempotency_key } => {
                 let mut body = json!({ "name": name, "scopes": scopes });
                 if let Some(instant) = expires_at {
                     body["expires_at"] = instant.into();
@@ -56,8 +69,8 @@ impl ApiToken {
                 output.note("Keep this token now: it is not stored and cannot be shown again.");
                 output.answer(&made, |made| printable(&cell(made.get("token"))));
             }
-            Self::List => output.answer(&api.get("/v1/merchant/api-tokens")?, listing),
-            Self::Revoke { id, idempotency_key } => {
+            ApiToken::List => output.answer(&api.get("/v1/merchant/api-tokens")?, listing),
+            ApiToken::Revoke { id, idempotency_key } => {
                 let path = format!("/v1/merchant/api-tokens/{}/revoke", escaped(&id));
                 let answer = api.post_as(&path, &json!({}), idempotency_key.as_deref())?;
                 output.answer(&answer, |_| format!("{} is revoked", printable(&id)));
@@ -73,6 +86,7 @@ fn listing(answer: &Value) -> String {
         ("NAME", "name"),
         ("SCOPES", "scopes"),
         ("CREATED", "created_at"),
+        ("LAST USED", "last_used_at"),
         ("EXPIRES", "expires_at"),
         ("REVOKED", "revoked_at"),
     ];

@@ -6,6 +6,10 @@ mod activation;
 pub mod api;
 mod api_token;
 mod apply;
+mod audit;
+pub mod audit_lines;
+mod audit_reconcile;
+pub mod audit_verifier;
 mod backup;
 mod calendar;
 mod catalog;
@@ -28,6 +32,8 @@ mod json_lines;
 mod keys;
 mod keys_rotation;
 mod license;
+mod local;
+mod login;
 mod order;
 mod order_missing;
 mod outbox;
@@ -40,6 +46,7 @@ mod sandbox;
 mod sandbox_chaos;
 mod sandbox_judge;
 mod serve;
+mod session;
 mod setting_flags;
 mod status;
 mod store;
@@ -100,12 +107,17 @@ pub struct Common {
 impl Common {
     /// The client of the merchant API.
     fn api(&self) -> Result<Api, Failure> {
+        Ok(Api::of(self.client()?))
+    }
+
+    /// Where the server is, and who asks.
+    fn client(&self) -> Result<ClientSettings, Failure> {
         let flags = ClientFlags {
             url: self.url.clone(),
             token_file: self.token_file.clone(),
             merchant: self.merchant.clone(),
         };
-        Ok(Api::of(ClientSettings::of_process(&flags)?))
+        Ok(ClientSettings::of_process(&flags)?)
     }
 
     fn output(&self) -> Output {
@@ -157,6 +169,9 @@ enum Command {
     /// Usage of pay-per-use instances: record it for the marketplace, list it.
     #[command(subcommand)]
     Usage(usage::Usage),
+    /// The audit log: list, show, head, export, verify, adopt, reconcile.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -167,9 +182,12 @@ enum Command {
     /// The store: verify, compact, upgrade, move between engines.
     #[command(subcommand)]
     Store(store::Store),
-    /// Tokens of the merchant API.
-    #[command(subcommand)]
-    ApiToken(api_token::ApiToken),
+    /// Tokens of the merchant API: create, list, revoke.
+    ApiToken(api_token::ApiTokens),
+    /// A link that opens the console once, for yourself or for somebody who never holds a token.
+    Login(login::Login),
+    /// Who is signed in to the console: list, end.
+    Session(session::Sessions),
     /// Verify or look into a license key, certificate or status list; needs no server.
     #[command(subcommand)]
     Token(token::Token),
@@ -233,11 +251,14 @@ impl Cli {
             Command::Outbox(command) => command.run(&self.common),
             Command::Quota(command) => command.run(&self.common),
             Command::Usage(command) => command.run(&self.common),
+            Command::Audit(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
             Command::Backup(command) => command.run(&self.common),
             Command::Restore(command) => command.run(output),
             Command::Store(command) => command.run(&self.common),
             Command::ApiToken(command) => command.run(&self.common),
+            Command::Login(command) => command.run(&self.common),
+            Command::Session(command) => command.run(&self.common),
             Command::Token(command) => return token::run(command, output),
             Command::Webhook(webhook::Webhook::Sign) => return webhook_check::sign_lines(output),
             Command::Webhook(webhook::Webhook::Verify) => return webhook_check::verify_lines(output),

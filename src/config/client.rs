@@ -36,6 +36,8 @@ pub struct ClientFlags {
 pub struct ClientSettings {
     /// Scheme and host of the merchant API, without a trailing slash. `LICTOR_URL`.
     pub url: String,
+    /// Whether somebody said where; otherwise it is the default.
+    pub names_server: bool,
     /// The API token, if there is one. `--token-file`, else `LICTOR_TOKEN`.
     pub token: Option<SecretString>,
     /// For whom an operator's token asks. `LICTOR_MERCHANT`.
@@ -62,8 +64,9 @@ impl ClientSettings {
             Some(value) => Some((value.clone(), name)),
             None => environment.filled(variable).map(|value| (value.to_owned(), variable)),
         };
-        let (url, place) =
-            said(&flags.url, "--url", "LICTOR_URL").unwrap_or((URL_DEFAULT.to_owned(), "--url"));
+        let named = said(&flags.url, "--url", "LICTOR_URL");
+        let names_server = named.is_some();
+        let (url, place) = named.unwrap_or((URL_DEFAULT.to_owned(), "--url"));
         if !is_http_url(&url) {
             note(place, format!("must be an address such as {URL_DEFAULT}"));
         }
@@ -82,7 +85,7 @@ impl ClientSettings {
         let language = language(environment);
         let url = url.trim_end_matches('/').to_owned();
         if mistakes.is_empty() {
-            Ok(Self { url, token, merchant, authorities, language })
+            Ok(Self { url, names_server, token, merchant, authorities, language })
         } else {
             Err(ConfigError { mistakes })
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::spec::named;
 use super::{
     ApiTokenId, ChannelId, CustomerDigest, EventId, EventPlace, Instant, KeyId, LicenseId, MerchantId,
-    ProductId, PurchaseId, SpecId, SubjectId, WebhookId,
+    ProductId, PurchaseId, SessionId, SignInLinkId, SpecId, SubjectId, WebhookId,
 };
 
 /// Who did it.
@@ -93,8 +93,6 @@ named!(
         ActivationConflict = "activation.conflict",
         /// The merchant has asked for an order's work to be tried again at once.
         OrderRetried = "order.retried",
-        /// The merchant has had an order asked for that was not known.
-        OrderFetched = "order.fetched",
         /// Something of the catalog is there from now on.
         CatalogCreated = "catalog.created",
         /// Something of the catalog says something else.
@@ -107,6 +105,14 @@ named!(
         ApiTokenCreated = "api_token.created",
         /// A token of the merchant API opens nothing any more.
         ApiTokenRevoked = "api_token.revoked",
+        /// Somebody signed in to the console; an operator: turned to this merchant.
+        SessionBegun = "session.begun",
+        /// Somebody was signed out of the console.
+        SessionEnded = "session.ended",
+        /// A link was made that signs in once.
+        SignInLinkCreated = "sign_in_link.created",
+        /// It was withdrawn before anybody used it.
+        SignInLinkRevoked = "sign_in_link.revoked",
         /// A signing key was made, and is told to clients before it signs.
         KeyStaged = "key.staged",
         /// Another signing key took the place of the one before.
@@ -189,13 +195,16 @@ impl EventKind {
             | Self::ActivationConflict => true,
             Self::LicenseExtended
             | Self::OrderRetried
-            | Self::OrderFetched
             | Self::CatalogCreated
             | Self::CatalogChanged
             | Self::CatalogRemoved
             | Self::CatalogApplied
             | Self::ApiTokenCreated
             | Self::ApiTokenRevoked
+            | Self::SessionBegun
+            | Self::SessionEnded
+            | Self::SignInLinkCreated
+            | Self::SignInLinkRevoked
             | Self::KeyStaged
             | Self::KeyRotated
             | Self::KeyRetired
@@ -248,6 +257,8 @@ named!(
         Activation = "activation",
         /// A sign-in at the console.
         Session = "session",
+        /// A link that signs in once.
+        SignInLink = "sign_in_link",
         /// An endpoint for outbound events.
         Webhook = "webhook",
         /// The certificate of the service's own address.
@@ -344,6 +355,8 @@ subjects!(
     ChannelId => Channel,
     PurchaseId => Order,
     ApiTokenId => ApiToken,
+    SessionId => Session,
+    SignInLinkId => SignInLink,
     KeyId => Key,
     WebhookId => Webhook,
 );

@@ -160,13 +160,16 @@ impl LicensePast {
             | EventKind::LedgerRefused
             | EventKind::ActivationConflict
             | EventKind::OrderRetried
-            | EventKind::OrderFetched
             | EventKind::CatalogCreated
             | EventKind::CatalogChanged
             | EventKind::CatalogRemoved
             | EventKind::CatalogApplied
             | EventKind::ApiTokenCreated
             | EventKind::ApiTokenRevoked
+            | EventKind::SessionBegun
+            | EventKind::SessionEnded
+            | EventKind::SignInLinkCreated
+            | EventKind::SignInLinkRevoked
             | EventKind::KeyStaged
             | EventKind::KeyRotated
             | EventKind::KeyRetired
@@ -283,13 +286,16 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::LedgerRefused
         | EventKind::ActivationConflict
         | EventKind::OrderRetried
-        | EventKind::OrderFetched
         | EventKind::CatalogCreated
         | EventKind::CatalogChanged
         | EventKind::CatalogRemoved
         | EventKind::CatalogApplied
         | EventKind::ApiTokenCreated
         | EventKind::ApiTokenRevoked
+        | EventKind::SessionBegun
+        | EventKind::SessionEnded
+        | EventKind::SignInLinkCreated
+        | EventKind::SignInLinkRevoked
         | EventKind::KeyStaged
         | EventKind::KeyRotated
         | EventKind::KeyRetired

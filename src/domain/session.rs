@@ -20,6 +20,9 @@ pub const SIGN_IN_LINK_DEFAULT_SECS: u32 = 600;
 /// The longest that a sign-in link can be used, in seconds.
 pub const SIGN_IN_LINK_MAX_SECS: u32 = 86_400;
 
+/// As long as the answers to idempotency keys.
+const REMEMBERED: TimeDelta = TimeDelta::days(31);
+
 /// What a sign-in link gives less than the token behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Narrowed {
@@ -66,6 +69,12 @@ impl Session {
         now - self.last_seen_at >= SESSION_STEP
     }
 
+    /// Whether it may go on for another merchant: an operator's, unless a link was made for one merchant.
+    pub fn may_choose(&self) -> bool {
+        let is_fixed = self.narrowed.is_some() && self.acting_for.is_some();
+        self.owner == TokenOwner::Server && !is_fixed
+    }
+
     /// The merchant whose data it shows, if that is said already.
     pub fn merchant(&self) -> Option<&MerchantId> {
         match &self.owner {
@@ -102,12 +111,19 @@ pub struct SignInLink {
     pub created_at: Instant,
     /// When it opens nothing any more.
     pub expires_at: Instant,
+    /// When it was used, or withdrawn.
+    pub closed_at: Option<Instant>,
 }
 
 impl SignInLink {
     /// Whether it still opens a session at `now`.
     pub fn is_live(&self, now: Instant) -> bool {
-        Validity::between(self.created_at, Some(self.expires_at)).holds_at(now)
+        self.closed_at.is_none() && Validity::between(self.created_at, Some(self.expires_at)).holds_at(now)
+    }
+
+    /// Until when it is remembered that it was used: a request that is repeated must not make it anew.
+    pub fn remembered_until(&self) -> Instant {
+        self.expires_at.max(self.created_at + REMEMBERED)
     }
 }
 

@@ -5,6 +5,7 @@ use license_token::base64url;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
+use super::control::CONTROL_SCHEME;
 use super::error::ApiError;
 use super::state::HttpState;
 use crate::domain::{Actor, ApiToken, MerchantId, Refusal, Scope, TokenDigest, TokenOwner};
@@ -23,13 +24,18 @@ pub struct Caller {
 impl Caller {
     /// As the audit log names them.
     pub fn actor(&self) -> Actor {
-        Actor::Token(self.token.name.clone())
+        actor(&self.token)
     }
 
     /// Refuses what the token does not allow.
     pub fn must_have(&self, scope: Scope) -> Result<(), ApiError> {
         must_have(&self.token, scope)
     }
+}
+
+/// The holder of a token, as the audit log names them.
+pub fn actor(token: &ApiToken) -> Actor {
+    Actor::Token(token.name.clone())
 }
 
 /// What follows the scheme in `Authorization`.
@@ -57,19 +63,9 @@ impl HttpState {
     /// The caller with this scope, for the merchant that the token belongs to or that the header names.
     pub(super) async fn caller(&self, headers: &HeaderMap, scope: Scope) -> Result<Caller, ApiError> {
         let token = self.token(headers, scope).await?;
-        let named = named_merchant(headers)?;
-        let merchant = match (&token.owner, named) {
-            (TokenOwner::Merchant(own), None) => own.clone(),
-            (TokenOwner::Merchant(own), Some(named)) if *own == named => named,
-            (TokenOwner::Merchant(_), Some(_)) => return Err(no_merchant()),
-            (TokenOwner::Server, Some(named)) => {
-                self.merchant(&named).await?.map(|merchant| merchant.id).ok_or_else(no_merchant)?
-            }
-            (TokenOwner::Server, None) => {
-                return Err(ApiError::invalid("", "name the merchant by the header Lictor-Merchant"));
-            }
-        };
-        Ok(Caller { token, merchant })
+        let merchant = self.acting_for(headers, &token).await?;
+        let unnamed = || ApiError::invalid("", "name the merchant by the header Lictor-Merchant");
+        Ok(Caller { token, merchant: merchant.ok_or_else(unnamed)? })
     }
 
     /// The live token of a request, if it has the scope.
@@ -81,9 +77,39 @@ impl HttpState {
 
     /// The live token of a request, whatever it may do.
     pub(super) async fn any_token(&self, headers: &HeaderMap) -> Result<ApiToken, ApiError> {
+        if let Some(text) = authorization(headers, CONTROL_SCHEME) {
+            return self.control_token(text).await;
+        }
         let text = authorization(headers, "Bearer").filter(|text| text.len() <= TOKEN_BYTES_MAX);
         let text = text.ok_or(Refusal::TokenRefused)?;
         Ok(self.app.authenticate(&token_digest(text)).await?)
+    }
+
+    /// For which merchant this token acts; none where an operator names none.
+    pub(super) async fn acting_for(
+        &self,
+        headers: &HeaderMap,
+        token: &ApiToken,
+    ) -> Result<Option<MerchantId>, ApiError> {
+        let named = named_merchant(headers)?;
+        match (&token.owner, named) {
+            (TokenOwner::Merchant(own), None) => Ok(Some(own.clone())),
+            (TokenOwner::Merchant(own), Some(named)) if *own == named => Ok(Some(named)),
+            (TokenOwner::Merchant(_), Some(_)) => Err(no_merchant()),
+            (TokenOwner::Server, Some(named)) => {
+                let merchant = self.merchant(&named).await?.ok_or_else(no_merchant)?;
+                Ok(Some(merchant.id))
+            }
+            (TokenOwner::Server, None) => Ok(None),
+        }
+    }
+
+    /// A token of the scope `admin`, and whose tokens, sessions and links it looks after: the merchant's, or the server's
+    /// own when an operator names no merchant.
+    pub(super) async fn admin(&self, headers: &HeaderMap) -> Result<(ApiToken, TokenOwner), ApiError> {
+        let token = self.token(headers, Scope::Admin).await?;
+        let merchant = self.acting_for(headers, &token).await?;
+        Ok((token, merchant.map_or(TokenOwner::Server, TokenOwner::Merchant)))
     }
 }
 

@@ -28,6 +28,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use utoipa::OpenApi;
 
+use self::forms::ListNumberForm;
 use super::conditional::none_match;
 use super::error::Problem;
 use super::reply::{Reply, cacheable, hex, public};
@@ -92,6 +93,12 @@ const MAX_AGE_SECS: u32 = 300;
         merchant::packages::move_package,
         merchant::app_info::show,
         merchant::app_info::set,
+        merchant::audit::list,
+        merchant::audit::head,
+        merchant::audit::chain,
+        merchant::audit::stored,
+        merchant::audit::adopt,
+        merchant::audit::show,
         merchant::channels::list,
         merchant::channels::show,
         merchant::channels::calls,
@@ -104,9 +111,26 @@ const MAX_AGE_SECS: u32 = 300;
         merchant::orders::retry,
         merchant::outbox::list,
         merchant::outbox::retry,
+        merchant::webhooks::list,
+        merchant::webhooks::create,
+        merchant::webhooks::show,
+        merchant::webhooks::change,
+        merchant::webhooks::delete,
+        merchant::webhooks::test,
+        merchant::webhooks::enable,
+        merchant::webhooks::disable,
+        merchant::webhooks::rotate,
+        merchant::webhooks::deliveries,
+        merchant::webhooks::replay,
         merchant::api_tokens::list,
         merchant::api_tokens::create,
         merchant::api_tokens::revoke,
+        merchant::sign_in_links::list,
+        merchant::sign_in_links::create,
+        merchant::sign_in_links::revoke,
+        merchant::sessions::list,
+        merchant::sessions::end_all,
+        merchant::sessions::end,
         merchant::channel_check::check,
         merchant::customers::show,
         merchant::customers::erase,
@@ -130,7 +154,7 @@ const MAX_AGE_SECS: u32 = 300;
         health::live,
         health::ready,
     ),
-    components(schemas(Problem<'_>)),
+    components(schemas(Problem<'_>, ListNumberForm)),
 )]
 struct Described;
 

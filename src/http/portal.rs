@@ -17,6 +17,7 @@ use license_token::armour::{self, REQUEST_FILE_MAX_BYTES};
 
 use self::pages::{Entry, Head, LicensePage, ReleasePage, ResponsePage};
 use self::words::Words;
+pub use self::words::damage as damage_words;
 use super::air_gap::{Carried, CarriedFault, response_file};
 use super::error::ApiError;
 use super::form::{Form, NoForm};

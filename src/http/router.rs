@@ -15,8 +15,8 @@ use super::request_scope::{panicked, request_scope};
 use super::state::HttpState;
 use super::tags::tags;
 use super::{
-    activations, air_gap, backup, claims, console, docs, health, keysets, marketplace, merchant, metrics,
-    moving, openapi, portal, sessions, sign_in, status_lists, usage, validate,
+    activations, air_gap, backup, claims, console, control, docs, health, keysets, marketplace, merchant,
+    metrics, moving, openapi, portal, sessions, sign_in, status_lists, usage, validate,
 };
 
 /// All of the service.
@@ -81,8 +81,33 @@ fn signing_in() -> Router<HttpState> {
         .route("/console/merchants", get(sign_in::merchants).post(sign_in::choose_merchant))
 }
 
-fn everything_else() -> Router<HttpState> {
+/// Who may come in: over the control socket too.
+fn access() -> Router<HttpState> {
     Router::new()
+        .route("/v1/merchant/api-tokens", get(merchant::api_tokens::list).post(merchant::api_tokens::create))
+        .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
+        .route(
+            "/v1/merchant/sign-in-links",
+            get(merchant::sign_in_links::list).post(merchant::sign_in_links::create),
+        )
+        .route("/v1/merchant/sign-in-links/{id}/revoke", post(merchant::sign_in_links::revoke))
+        .route("/v1/merchant/sessions", get(merchant::sessions::list))
+        .route("/v1/merchant/sessions/end", post(merchant::sessions::end_all))
+        .route("/v1/merchant/sessions/{id}/end", post(merchant::sessions::end))
+}
+
+/// What is served on the server's own machine, through the socket in its data folder.
+pub fn control(state: HttpState) -> Router {
+    within(state.limits.body_bytes, control::admitting(&state, access()))
+        .fallback(nowhere)
+        .layer(DefaultBodyLimit::disable())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.clone(), request_scope))
+        .with_state(state)
+}
+
+fn everything_else() -> Router<HttpState> {
+    access()
         // Client software
         .route("/v1/activations", post(activations::activate))
         .route("/v1/activations/{id}", delete(activations::delete))
@@ -124,6 +149,12 @@ fn everything_else() -> Router<HttpState> {
             "/v1/merchant/licenses/{id}/app-info",
             get(merchant::app_info::show).put(merchant::app_info::set),
         )
+        .route("/v1/merchant/audit", get(merchant::audit::list))
+        .route("/v1/merchant/audit/head", get(merchant::audit::head))
+        .route("/v1/merchant/audit/chain", get(merchant::audit::chain))
+        .route("/v1/merchant/audit/stored", get(merchant::audit::stored))
+        .route("/v1/merchant/audit/adopt", post(merchant::audit::adopt))
+        .route("/v1/merchant/audit/events/{id}", get(merchant::audit::show))
         .route("/v1/merchant/activations", get(merchant::activations::list))
         .route("/v1/merchant/activations/{id}", get(merchant::activations::show))
         .route("/v1/merchant/activations/{id}/release", post(merchant::activations::release))
@@ -156,8 +187,6 @@ fn everything_else() -> Router<HttpState> {
         .route("/v1/merchant/webhooks/{id}/secrets", post(merchant::webhooks::rotate))
         .route("/v1/merchant/webhooks/{id}/deliveries", get(merchant::webhooks::deliveries))
         .route("/v1/merchant/webhooks/{id}/replay", post(merchant::webhooks::replay))
-        .route("/v1/merchant/api-tokens", get(merchant::api_tokens::list).post(merchant::api_tokens::create))
-        .route("/v1/merchant/api-tokens/{id}/revoke", post(merchant::api_tokens::revoke))
         .route("/v1/merchant/channels/{id}/check", post(merchant::channel_check::check))
         .route("/v1/merchant/customers/{customer}", get(merchant::customers::show))
         .route("/v1/merchant/customers/{customer}/erase", post(merchant::customers::erase))

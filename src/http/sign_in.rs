@@ -18,7 +18,7 @@ pub use self::brake::SignInBrake;
 use self::pages::{Head, LinkPage, MerchantsPage, NoticePage, SignedInPage, TokenPage};
 pub use self::wanted::Wanted;
 use self::words::Words;
-use super::access::{TOKEN_BYTES_MAX, token_digest};
+use super::access::{TOKEN_BYTES_MAX, actor, token_digest};
 use super::client_address::ClientAddress;
 use super::error::ApiError;
 use super::form::Form;
@@ -246,10 +246,11 @@ pub async fn sign_out(State(state): State<HttpState>, headers: HeaderMap, body: 
         if let Err(foreign) = present.check_form(&headers, &form) {
             return Ok(Err(foreign));
         }
+        let actor = actor(&present.held);
         if form.text("everywhere") == "yes" {
-            state.app.end_sessions_like(&present.session).await?;
+            state.app.end_sessions_like(&actor, &present.session).await?;
         }
-        state.app.end_session(&present.key).await.map(Ok)
+        state.app.end_session(&actor, &present.key).await.map(Ok)
     };
     match ended.await {
         Ok(Ok(())) => {
@@ -304,7 +305,7 @@ impl HttpState {
     /// The session of an operator; everybody else has their merchant already, or none.
     async fn operator_present(&self, headers: &HeaderMap, language: Language) -> Result<Present, Response> {
         match self.present(headers).await {
-            Ok(Some(present)) if present.session.owner.merchant().is_none() => Ok(present),
+            Ok(Some(present)) if present.session.may_choose() => Ok(present),
             Ok(Some(_)) => Err(see_other(Wanted::or_start("").as_str())),
             Ok(None) => Err(see_other(SIGN_IN)),
             Err(error) => Err(failed(&error, language)),

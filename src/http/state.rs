@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::call_metrics::CallMetrics;
+use super::control::ControlSecret;
 use super::explain_budget::ExplainBudget;
 use super::rates::{RateRules, Rates};
 use super::sign_in::SignInBrake;
@@ -83,6 +84,7 @@ pub struct Inner {
     pub(super) calls: CallMetrics,
     pub(super) explaining: ExplainBudget,
     pub(super) brake: SignInBrake,
+    pub(super) control: ControlSecret,
     pub(super) rates: Rates,
 }
 
@@ -107,8 +109,9 @@ impl HttpState {
     pub async fn load(parts: HttpParts) -> Result<Self, UseCaseError> {
         let (calls, explaining) = (CallMetrics::default(), ExplainBudget::default());
         let (keys, brake) = (VerifyingKeys::default(), SignInBrake::default());
+        let control = ControlSecret::of(&parts.ids.random_bytes());
         let rates = Rates::new(parts.limits.rates);
-        let state = Self(Arc::new(Inner { parts, keys, calls, explaining, brake, rates }));
+        let state = Self(Arc::new(Inner { parts, keys, calls, explaining, brake, control, rates }));
         state.reload_keys().await?;
         Ok(state)
     }

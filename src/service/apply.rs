@@ -12,8 +12,8 @@ use crate::application::{
 };
 use crate::catalog::{ApplyContext, ApplyFile, Mistake, TokenGiven, mistake_at, read_apply_file};
 use crate::domain::{
-    AccessKeyRef, ApiToken, ApiTokenId, Channel, ChannelId, Instant, Merchant, MerchantId, Refusal, Scope,
-    SecretRef, TokenOwner,
+    AccessKeyRef, Actor, ApiToken, ApiTokenId, Channel, ChannelId, Instant, Merchant, MerchantId, Refusal,
+    Scope, SecretRef, TokenOwner,
 };
 use crate::http::token_digest;
 use crate::marketplace::protocol_for;
@@ -38,6 +38,7 @@ impl ApplyFiles for CatalogApplier {
         text: &str,
         caller: &ApplyCaller,
         mode: ApplyMode,
+        actor: &Actor,
     ) -> Result<(MerchantId, Vec<AppliedEntry>), ApplyFault> {
         let context = self.context(text, caller.merchant()).await?;
         let (file, mut mistakes) = read_apply_file(text, &context);
@@ -59,7 +60,7 @@ impl ApplyFiles for CatalogApplier {
         mistakes.extend(unresolved.into_iter().map(|it| it.placed(text)));
         // With a mistake nothing is applied; what else is wrong is looked for all the same, in what has none.
         let judged = if mistakes.is_empty() { mode } else { ApplyMode { dry_run: true, prune: false } };
-        let mut entries = match self.app.apply_catalog(&merchant, catalog, judged).await {
+        let mut entries = match self.app.apply_catalog(&merchant, catalog, judged, actor).await {
             Ok(Ok(entries)) => entries,
             Ok(Err(others)) => {
                 mistakes.extend(others.into_iter().map(|it| it.placed(text)));

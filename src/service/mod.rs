@@ -20,6 +20,6 @@ pub use open::{
     Create, FirstStart, OPERATOR_TOKEN_FILE, OpenOptions, Opened, StorePlace, new_token_text, open, outbound,
 };
 pub use restore::{BackupFile, RestoreError, Restored, restore};
-pub use run::{Listening, RunError, check_tls, init, run, store_place};
+pub use run::{Listening, RunError, check_tls, control_alone, init, run, store_place};
 pub use secrets::ServerSecrets;
 pub use start_error::StartError;

@@ -12,7 +12,7 @@ use super::open_shared;
 use super::start_error::StartError;
 use crate::application::ports::{Clock, SecretSource};
 use crate::application::{App, LicenseFilter, LicenseOrPurchase, Outbound, UseCaseError};
-use crate::domain::{Merchant, Scope, TokenOwner};
+use crate::domain::{Actor, Merchant, Scope, TokenOwner};
 use crate::http::{token_digest, token_text};
 use crate::marketplace::MarketplaceOrders;
 use crate::randomness::{SystemRandomness, random_bytes};
@@ -320,7 +320,8 @@ pub(super) async fn make_operator_token(
     let text =
         written_token(&path).map_err(|source| StartError::OperatorToken { path: path.clone(), source })?;
     let digest = token_digest(text.expose_secret());
-    app.create_api_token(digest, name, TokenOwner::Server, vec![Scope::Operator], None).await?;
+    app.create_api_token(digest, name, TokenOwner::Server, vec![Scope::Operator], None, &Actor::Server)
+        .await?;
     Ok(FirstStart { operator_token_file: path, operator_token: text })
 }
 

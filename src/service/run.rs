@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::oneshot;
 
 use super::apply::CatalogApplier;
 use super::backup::ServerBackups;
@@ -18,9 +19,10 @@ use crate::application::ports::{IdSource, SecretSource};
 use crate::application::{App, ApplyCaller, ApplyFault, ApplyFiles, ApplyMode, UseCaseError};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, CreateRule, ReadError, SecretResolver, Settings, StoreChoice, read_text};
-use crate::domain::RateLimit;
+use crate::domain::{Actor, RateLimit};
 use crate::http::{
-    HttpLimits, HttpParts, HttpState, RateRules, Tls, TlsError, TlsFiles, TlsWarning, router, serve_as,
+    ControlSocket, HttpLimits, HttpParts, HttpState, RateRules, Tls, TlsError, TlsFiles, TlsWarning, router,
+    serve_as,
 };
 use crate::randomness::SystemRandomness;
 use crate::store::{DatabaseAddress, Repository, StoreError, StoreState};
@@ -148,38 +150,21 @@ pub async fn run(
     for path in bootstrap {
         let text = read_text(path, APPLY_FILE_BYTES_MAX)?;
         let failed = |source| RunError::Bootstrap { path: path.clone(), source };
-        applier.apply(&text, &ApplyCaller::Operator(None), ApplyMode::default()).await.map_err(failed)?;
+        applier
+            .apply(&text, &ApplyCaller::Operator(None), ApplyMode::default(), &Actor::Server)
+            .await
+            .map_err(failed)?;
     }
-    let limits = HttpLimits {
-        body_bytes: settings.request_body_limit,
-        request_time: settings.request_timeout,
-        handshake_time: settings.request_timeout,
-        drain_time: settings.shutdown_timeout,
-        rates: RateRules {
-            per_token: per_minute(settings.api_requests_per_minute),
-            refused_per_address: per_minute(settings.refused_tokens_per_minute),
-        },
-        ..HttpLimits::default()
-    };
-    let ids: Arc<dyn IdSource> = Arc::new(SystemRandomness::default());
-    let checks =
-        AddressChecks::new(Arc::clone(&opened.app), &public_url, Arc::clone(&secrets), Arc::new(SystemClock));
-    let parts = HttpParts {
-        app: Arc::clone(&opened.app),
-        store: Arc::new(Repository::new(opened.records.clone())),
-        ids,
-        secrets,
-        apply: applier,
-        backups: Arc::new(ServerBackups::new(opened.records.clone(), settings.keys_dir.clone())),
-        moves: Arc::new(ServerMoves::of(&opened.records, embedded_folder(settings))),
-        checks: Arc::new(checks),
-        limits,
-        trusted_proxies: settings.trusted_proxies.clone(),
-    };
-    let state = HttpState::load(parts).await.map_err(StartError::from)?;
+    let state = state_of(settings, &opened, &public_url, secrets, applier).await?;
     let workers = Workers::start(&opened.app);
     let (stopping, records) = (stop_signal().map_err(RunError::Serve)?, opened.records.clone());
     tell_lost_time(&opened.app).await.map_err(StartError::from)?;
+    let limits = state.limits;
+    let (end_control, control_ends) = oneshot::channel::<()>();
+    let control = control_socket(settings).map(|socket| {
+        let ends = async move { drop(control_ends.await) };
+        tokio::spawn(socket.serve(state.clone(), ends))
+    });
     announce(&listening(settings, &opened, url));
     let mut serving = std::pin::pin!(serve_as(tls, listener, router(state), limits, stopping));
     let served = tokio::select! {
@@ -195,9 +180,94 @@ pub async fn run(
             }
         },
     };
+    drop(end_control);
+    if let Some(control) = control {
+        // What it does is not worth more than the end in good order.
+        let _ = tokio::time::timeout(settings.shutdown_timeout, control).await;
+    }
     workers.stop().await;
     opened.records.close().await.map_err(RunError::of_store)?;
     served
+}
+
+/// Opens data and keys that no server has open, and serves their control socket alone until `stopped` comes.
+pub async fn control_alone(
+    settings: &Settings,
+    ready: oneshot::Sender<()>,
+    stopped: oneshot::Receiver<()>,
+) -> Result<(), RunError> {
+    let public_url = settings.public_base_url();
+    let opened = open_both(settings, Create::Never, public_url.clone()).await?;
+    let secrets: Arc<dyn SecretSource> = Arc::new(ServerSecrets(SecretResolver::of_process()));
+    let applier = Arc::new(CatalogApplier::new(Arc::clone(&opened.app), Arc::clone(&secrets)));
+    let state = state_of(settings, &opened, &public_url, secrets, applier).await?;
+    let bound = ControlSocket::bind(&settings.data_dir).map_err(RunError::Serve);
+    let served = match bound {
+        Ok(socket) => {
+            // Nobody waits any more: then it is stopped as well.
+            let _ = ready.send(());
+            socket.serve(state, async move { drop(stopped.await) }).await.map_err(RunError::Serve)
+        }
+        Err(error) => Err(error),
+    };
+    opened.records.close().await.map_err(RunError::of_store)?;
+    served
+}
+
+/// The socket in the data folder. A server that cannot have one serves all the same: everything can be done with a token.
+fn control_socket(settings: &Settings) -> Option<ControlSocket> {
+    let folder = &settings.data_dir;
+    if !folder.is_dir() {
+        // A replica whose records are in a database may have no folder of its own.
+        return None;
+    }
+    match ControlSocket::bind(folder) {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            tracing::warn!(
+                folder = %folder.display(),
+                %error,
+                "there is no control socket: on this machine too, `lictor api-token` and `lictor login` need a token"
+            );
+            None
+        }
+    }
+}
+
+async fn state_of(
+    settings: &Settings,
+    opened: &Opened,
+    public_url: &str,
+    secrets: Arc<dyn SecretSource>,
+    applier: Arc<CatalogApplier>,
+) -> Result<HttpState, RunError> {
+    let limits = HttpLimits {
+        body_bytes: settings.request_body_limit,
+        request_time: settings.request_timeout,
+        handshake_time: settings.request_timeout,
+        drain_time: settings.shutdown_timeout,
+        rates: RateRules {
+            per_token: per_minute(settings.api_requests_per_minute),
+            refused_per_address: per_minute(settings.refused_tokens_per_minute),
+        },
+        ..HttpLimits::default()
+    };
+    let ids: Arc<dyn IdSource> = Arc::new(SystemRandomness::default());
+    let checks =
+        AddressChecks::new(Arc::clone(&opened.app), public_url, Arc::clone(&secrets), Arc::new(SystemClock));
+    let parts = HttpParts {
+        app: Arc::clone(&opened.app),
+        store: Arc::new(Repository::new(opened.records.clone())),
+        ids,
+        secrets,
+        apply: applier,
+        backups: Arc::new(ServerBackups::new(opened.records.clone(), settings.keys_dir.clone())),
+        moves: Arc::new(ServerMoves::of(&opened.records, embedded_folder(settings))),
+        checks: Arc::new(checks),
+        limits,
+        trusted_proxies: settings.trusted_proxies.clone(),
+    };
+    Ok(HttpState::load(parts).await.map_err(StartError::from)?)
 }
 
 /// None is without a bound.

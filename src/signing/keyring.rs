@@ -301,4 +301,8 @@ impl Signer for Keyring {
     fn portal_url(&self) -> String {
         format!("{}/portal", self.settings.public_url)
     }
+
+    fn sign_in_url(&self) -> String {
+        format!("{}/console/sign-in", self.settings.public_url)
+    }
 }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::handle::GET_KEYS_MAX;
 use super::rows::{
-    Scan, Table, Written, WrittenSupplement, misplaced_jobs, place_of_misplaced, raw_counter_key, raw_key,
-    supplement_key, used_hour_of, used_hours_before,
+    Scan, Table, Written, WrittenSupplement, event_place_of, events_behind, misplaced_jobs,
+    place_of_misplaced, raw_counter_key, raw_key, supplement_key, used_hour_of, used_hours_before,
 };
 use super::{
     CommitAnswer, CommitError, CommitRequest, Direction, Primitive, Record as RawRecord, RecordKey as RawKey,
@@ -16,7 +16,7 @@ use super::{
 use crate::application::ports::{ABSENT, Change, Commit, Committed, DiskState, Listing, Store, StoreError};
 use crate::application::record::{CounterKey, Record, RecordKey, UsedHour, Versioned};
 use crate::application::{is_kept, terms_of};
-use crate::domain::{Instant, MerchantId};
+use crate::domain::{EventPlace, Instant, MerchantId};
 
 /// Jobs that are moved in one commit.
 const MOVED_AT_A_TIME: usize = 500;
@@ -193,6 +193,33 @@ impl Store for Repository {
         let found = self.raw.scan(range, Direction::Forward, limit.min(LIST_RECORDS_MAX)).await;
         let found = found.map_err(|error| unread(&error))?;
         found.iter().map(|(key, raw)| Ok((used_hour_of(merchant, key)?, counted(key, raw)?))).collect()
+    }
+
+    async fn event_places(
+        &self,
+        merchant: &MerchantId,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<EventPlace>, StoreError> {
+        let (limit, mut places) = (limit.min(LIST_RECORDS_MAX), Vec::new());
+        let begins_by_itself = after.is_some_and(|after| !after.under_license);
+        for under_license in [true, false] {
+            if under_license && begins_by_itself {
+                continue;
+            }
+            let after = after.filter(|after| after.under_license == under_license);
+            let mut rest = events_behind(merchant, under_license, after)?;
+            while places.len() < limit {
+                let page = self.raw.scan(rest.clone(), Direction::Forward, limit - places.len()).await;
+                let page = page.map_err(|error| unread(&error))?;
+                let Some((last, _)) = page.last() else { break };
+                rest = rest.after(last);
+                for (key, _) in &page {
+                    places.push(event_place_of(key)?);
+                }
+            }
+        }
+        Ok(places)
     }
 
     async fn lapsed(

@@ -28,6 +28,8 @@ const BETWEEN_FORGETTINGS: Duration = Duration::from_secs(24 * 3_600);
 const BETWEEN_PUBLICATIONS: Duration = Duration::from_secs(1);
 /// Pause between two writings of the calls that were noted.
 const BETWEEN_FLUSHES: Duration = Duration::from_secs(1);
+/// Pause between two writings of when tokens were last used.
+const BETWEEN_TOKEN_USES: Duration = Duration::from_secs(60);
 /// From one look at what channels have missed to the next.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(3_600);
 /// From one look at what was used in hours that are over to the next: the marketplace's window is open for 14 minutes of
@@ -86,6 +88,7 @@ impl Workers {
         tasks.spawn(seal(Arc::clone(app), stopped.clone()));
         tasks.spawn(adopt(Arc::clone(app), stopped.clone()));
         tasks.spawn(watch_clock(Arc::clone(app), stopped.clone()));
+        tasks.spawn(keep_token_uses(Arc::clone(app), stopped.clone()));
         tasks.spawn(send_events(Arc::clone(app), stopped.clone()));
         tasks.spawn(tell_ends(Arc::clone(app), stopped.clone()));
         tasks.spawn(fill_index(Arc::clone(app), stopped.clone()));
@@ -314,6 +317,23 @@ async fn keep_calls(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
         }
         tokio::select! {
             () = tokio::time::sleep(BETWEEN_FLUSHES) => {}
+            _ = stopped.wait_for(|stopped| *stopped) => {}
+        }
+    }
+}
+
+/// Writes down when tokens were last used, and at the end once more.
+async fn keep_token_uses(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        let is_last = *stopped.borrow();
+        if let Err(error) = app.flush_token_uses().await {
+            tracing::warn!(%error, "when tokens were last used could not be written down");
+        }
+        if is_last {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(BETWEEN_TOKEN_USES) => {}
             _ = stopped.wait_for(|stopped| *stopped) => {}
         }
     }

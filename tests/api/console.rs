@@ -2,6 +2,7 @@
 
 mod acts;
 mod browser;
+mod desk;
 mod pages;
 mod search;
 mod texts;

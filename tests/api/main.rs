@@ -4,6 +4,7 @@
 mod access;
 mod activations;
 mod app_info;
+mod audit;
 mod bodies;
 mod bulk;
 mod callbacks;
@@ -32,6 +33,7 @@ mod requests;
 mod rotation;
 #[path = "../engines/service.rs"]
 mod service;
+mod sessions;
 mod starts;
 mod status_lists;
 #[path = "../support/mod.rs"]

@@ -61,7 +61,7 @@ fn routes() -> BTreeSet<String> {
     for route in source.split(".route(").skip(1) {
         let mut parts = route.splitn(3, '"');
         let (path, rest) = (parts.nth(1).expect("a path in quotes"), parts.next().expect("and its handlers"));
-        let handlers = rest.split(" .").next().expect("up to the next route");
+        let handlers = within_parenthesis(rest);
         for method in ["get", "post", "put", "delete", "patch"] {
             let named = format!("{method}(");
             if handlers
@@ -73,6 +73,20 @@ fn routes() -> BTreeSet<String> {
         }
     }
     found
+}
+
+/// Up to where the parenthesis ends that `rest` stands in.
+fn within_parenthesis(rest: &str) -> &str {
+    let mut depth = 1;
+    let end = rest.find(|letter| {
+        depth += match letter {
+            '(' => 1,
+            ')' => -1,
+            _other => 0,
+        };
+        depth == 0
+    });
+    &rest[..end.expect("a route ends")]
 }
 
 #[test]
@@ -127,7 +141,12 @@ fn no_two_types_have_the_same_name_in_the_document() {
             assert!(names.insert(name.clone()), "{name} twice, the second time in {}", path.display());
         }
     }
-    assert!(names.len() > 20, "no sources were read: {names:?}");
+    let forms = text_of("src/http/openapi/forms.rs");
+    for line in forms.lines().filter(|line| line.starts_with("    ") && line.contains("Form =")) {
+        let name = line.trim().split_once("Form =").expect("just looked").0;
+        assert!(names.insert(name.to_owned()), "{name} is a form and a type");
+    }
+    assert!(names.len() > 150, "the sources were not read: {names:?}");
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -154,6 +173,25 @@ fn every_object_is_closed_or_a_map_of_typed_values() {
         }
     }
     look("", &document(&Harness::start())["components"]["schemas"]);
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn look(document: &Value, value: &Value, count: &mut usize) {
+        if let Some(reference) = value["$ref"].as_str() {
+            let found = reference.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
+            assert!(found.is_some_and(|found| !found.is_null()), "{reference} leads nowhere");
+            *count += 1;
+        }
+        match value {
+            Value::Object(members) => members.values().for_each(|member| look(document, member, count)),
+            Value::Array(items) => items.iter().for_each(|item| look(document, item, count)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let (document, mut count) = (document(&Harness::start()), 0);
+    look(&document, &document, &mut count);
+    assert!(count > 500, "{count} references");
 }
 
 /// The codes in the document are those that the code can answer.

@@ -447,7 +447,7 @@ fn a_replica_that_was_not_given_the_new_key_signs_with_the_one_before_until_it_i
     let kid = |app: &App| {
         let list = harness.block_on(async {
             app.follow_key_rings().await.expect("followed");
-            app.publish_key_set(&acme).await.expect("published");
+            app.publish_key_set(&acme, &lictor::domain::Actor::Server).await.expect("published");
             app.status_list(&acme, 0).await.expect("a list")
         });
         UnverifiedToken::parse_status_list(&list.token)
@@ -475,7 +475,9 @@ fn a_replica_that_was_not_given_the_new_key_signs_with_the_one_before_until_it_i
         kid: None,
         stage_only: false,
     };
-    let refused = harness.block_on(again.rotate_key(&rotate)).expect_err("a replica makes no keys");
+    let refused = harness
+        .block_on(again.rotate_key(&rotate, &lictor::domain::Actor::Server))
+        .expect_err("a replica makes no keys");
     assert!(refused.to_string().contains("lictor keys stage acme --role license"), "{refused}");
     let staged = Keyring::open(KeyringSettings {
         folder: their_folder,
@@ -484,7 +486,9 @@ fn a_replica_that_was_not_given_the_new_key_signs_with_the_one_before_until_it_i
         randomness: Arc::new(random_bytes),
     });
     let staged = staged.expect("opened").stage_key(&acme, ISSUER, Role::License).expect("made");
-    let ring = harness.block_on(again.rotate_key(&rotate)).expect("the staged key is taken");
+    let ring = harness
+        .block_on(again.rotate_key(&rotate, &lictor::domain::Actor::Server))
+        .expect("the staged key is taken");
     let active = ring.active(lictor::domain::KeyRole::License).map(|key| key.kid.clone());
     assert_eq!(active, Some(KeyId::parse(staged.kid.as_str()).expect("valid")));
     let stage = || {
@@ -501,7 +505,7 @@ fn a_replica_that_was_not_given_the_new_key_signs_with_the_one_before_until_it_i
         let (kid, next) = (staged.kid.clone(), next.cloned());
         let (merchant, mode) = (acme.clone(), lictor::domain::RevocationMode::All);
         let command = lictor::application::RevokeKey { merchant, kid, mode, at: None, next };
-        harness.block_on(again.revoke_key(&command))
+        harness.block_on(again.revoke_key(&command, &lictor::domain::Actor::Server))
     };
     let refused = revoke(None).expect_err("none that happens to lie there is taken").to_string();
     assert!(
@@ -703,7 +707,7 @@ fn a_merchant_whose_keys_cannot_be_read_here_holds_up_no_other() {
         at: None,
         next: None,
     };
-    harness.block_on(harness.app.revoke_key(&revoke)).expect("revoked");
+    harness.block_on(harness.app.revoke_key(&revoke, &lictor::domain::Actor::Server)).expect("revoked");
     spoil(&their_folder.join("acme"));
     harness.block_on(replica.follow_key_rings()).expect_err("acme's folder cannot be read");
     assert!(replica.signer().has_withdrawn(&globex));

@@ -345,14 +345,14 @@ fn what_was_sent_is_sent_again_on_demand_under_the_same_id() {
     assert_eq!(deliver(&harness), 1);
     let received = receiver.received();
     assert_eq!(received[5].id, received[4].id, "receivers know it again");
-    let since = json!({ "since": at[2].to_rfc3339(), "limit": 2 });
+    let since = json!({ "since": at[2].to_rfc3339_opts(chrono::SecondsFormat::Secs, true), "limit": 2 });
     let span = harness.merchant().post(&replay, &since).expect(200);
     assert_eq!(span.at("/events_max"), 2);
     assert_eq!(deliver(&harness), 2);
     let again: Vec<String> = receiver.received().into_iter().skip(6).map(|it| it.id).collect();
     assert_eq!(again, [received[2].id.clone(), received[3].id.clone()]);
     // More than there is.
-    let all = json!({ "since": at[0].to_rfc3339() });
+    let all = json!({ "since": at[0].to_rfc3339_opts(chrono::SecondsFormat::Secs, true) });
     harness.merchant().post(&replay, &all).expect(200);
     assert_eq!(deliver(&harness), 5);
     let later = json!({ "since": "2027-01-01T00:00:00Z" });
@@ -737,5 +737,38 @@ fn what_is_on_its_way_is_counted_for_whoever_watches() {
         "lictor_webhook_oldest_seconds 30",
     ] {
         assert!(text.lines().any(|written| written == line), "{line} in\n{text}");
+    }
+}
+
+#[test]
+fn every_event_is_documented_in_both_languages_with_an_example() {
+    let doc = |name: &str| {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+        std::fs::read_to_string(path).expect("the document is there")
+    };
+    let (english, chinese) = (doc("webhooks.md"), doc("webhooks.zh-CN.md"));
+    let same_as_suspended =
+        ["license.issued", "license.renewed", "license.resumed", "license.released", "license.revoked"];
+    for name in lictor::domain::WebhookEvent::NAMES {
+        let told = format!("`{name}`");
+        assert!(english.contains(&told) && chinese.contains(&told), "{name}");
+        let example = format!("\"type\": \"{name}\"");
+        assert!(english.contains(&example) || same_as_suspended.contains(name), "{name} has no example");
+    }
+    // The long example has the members that are sent, and no others.
+    let harness = Harness::start();
+    let receiver = Receiver::start(&harness.world.clock);
+    endpoint(&harness, &receiver, &json!({}));
+    issue(&harness, "x");
+    deliver(&harness);
+    let written = english.split("```json\n").nth(1).and_then(|rest| rest.split("\n```").next());
+    let written: Value = serde_json::from_str(written.expect("an example")).expect("it is JSON");
+    let members = |event: &Value| {
+        let license = event["data"]["license"].as_object().expect("a license").clone();
+        license.keys().cloned().collect::<BTreeSet<_>>()
+    };
+    assert_eq!(members(&written), members(&receiver.received()[0].json()));
+    for line in english.lines().filter(|line| line.starts_with("{ \"type\"")) {
+        serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }
 }

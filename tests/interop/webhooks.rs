@@ -9,6 +9,8 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::oracle::Oracle;
+use crate::support::Harness;
+use crate::support::receiver::Receiver;
 
 const SECRETS: [&str; 3] = [
     "whsec_bGljdG9yIHRlc3Qgc2VjcmV0IG51bWJlciAxISEh",
@@ -123,6 +125,63 @@ pub fn what_was_changed_is_refused_by_all(oracles: &[Oracle]) {
     }
     for oracle in oracles {
         for (question, answer) in wrong.iter().zip(answers(oracle, &wrong)) {
+            assert_eq!(answer["valid"], json!(false), "{oracle}: {question}");
+        }
+    }
+}
+
+/// What a running service sends to a receiver, with two secrets live: both libraries take it with either.
+pub fn what_the_service_sends_is_accepted_with_every_live_secret(oracles: &[Oracle]) {
+    let harness = Harness::start();
+    harness.world.clock.set(SystemClock.now());
+    let receiver = Receiver::start(&harness.world.clock);
+    let merchant = harness.merchant();
+    let body = json!({ "url": receiver.url(), "description": "收件方 🔑" });
+    let made = merchant.post("/v1/merchant/webhooks", &body).expect(201);
+    let rotate = format!("/v1/merchant/webhooks/{}/secrets", made.text_at("/id"));
+    let secrets =
+        [made.text_at("/secret"), merchant.post(&rotate, &json!({})).expect(200).text_at("/secret")];
+    let order = json!({ "product": "acme-cad", "spec": "cad-year", "customer": "c-é-激活" });
+    merchant.post("/v1/merchant/licenses", &order).expect_problem(422, "invalid_request");
+    let order =
+        json!({ "product": "acme-cad", "spec": "cad-year", "customer": "c-1", "label": "激活码 é 🔑" });
+    let license = merchant.post("/v1/merchant/licenses", &order).expect(201).text_at("/id");
+    for action in ["suspend", "resume", "revoke"] {
+        let path = format!("/v1/merchant/licenses/{license}/{action}");
+        merchant.post(&path, &json!({ "reason": "测试" })).expect(200);
+    }
+    merchant.post(&rotate.replace("/secrets", "/test"), &json!({})).expect(200);
+    harness.block_on(async {
+        while harness.app.seal_events().await.expect("sealed").has_more {}
+        while harness.app.deliver_due_events().await.expect("sent") > 0 {}
+    });
+    let received = receiver.received();
+    assert_eq!(received.len(), 5, "{received:?}");
+    let questions: Vec<Value> = received
+        .iter()
+        .flat_map(|it| {
+            secrets.iter().map(|secret| {
+                let seconds: i64 = it.timestamp.parse().expect("seconds");
+                json!({ "secret": secret, "id": it.id, "timestamp": seconds, "signature": it.signature, "body": it.body })
+            })
+        })
+        .collect();
+    for oracle in oracles {
+        for (question, answer) in questions.iter().zip(answers(oracle, &questions)) {
+            assert_eq!(answer, json!({ "valid": true }), "{oracle}: {question}");
+        }
+        println!("{oracle}: {} of {} accepted", questions.len(), questions.len());
+        let changed: Vec<Value> = questions
+            .iter()
+            .map(|question| {
+                let mut changed = question.clone();
+                changed["body"] = json!(
+                    text(question, "body").replacen("license", "licence", 1).replacen("lictor", "Lictor", 1)
+                );
+                changed
+            })
+            .collect();
+        for (question, answer) in changed.iter().zip(answers(oracle, &changed)) {
             assert_eq!(answer["valid"], json!(false), "{oracle}: {question}");
         }
     }

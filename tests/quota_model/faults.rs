@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use lictor::application::ports::{Change, Commit, Committed, Listing, Store, StoreError, Versioned, find};
 use lictor::application::record::{CounterKey, Record, RecordKey, UsedHour};
-use lictor::domain::{Amount, Instant, MerchantId, Meter, QuotaAccount};
+use lictor::domain::{Amount, EventPlace, Instant, MerchantId, Meter, QuotaAccount};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
@@ -105,6 +105,15 @@ impl Store for Faulty {
         limit: usize,
     ) -> Result<Vec<(UsedHour, i64)>, StoreError> {
         self.inner.used_hours(merchant, before, after, limit).await
+    }
+
+    async fn event_places(
+        &self,
+        merchant: &MerchantId,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<EventPlace>, StoreError> {
+        self.inner.event_places(merchant, after, limit).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {

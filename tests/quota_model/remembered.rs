@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use lictor::application::ports::{Change, Commit, Committed, Listing, Store, StoreError, Versioned};
 use lictor::application::record::{CounterKey, Record, RecordKey, UsedHour};
-use lictor::domain::{Instant, MerchantId};
+use lictor::domain::{EventPlace, Instant, MerchantId};
 
 type Found = Option<Versioned<Record>>;
 
@@ -91,6 +91,15 @@ impl Store for Remembered {
         limit: usize,
     ) -> Result<Vec<(UsedHour, i64)>, StoreError> {
         self.inner.used_hours(merchant, before, after, limit).await
+    }
+
+    async fn event_places(
+        &self,
+        merchant: &MerchantId,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<EventPlace>, StoreError> {
+        self.inner.event_places(merchant, after, limit).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {

@@ -118,7 +118,12 @@ impl Server {
         let server = Self { memory, keys, clock, ids, between, raw, store, app };
         server.turn(now);
         let merchant = catalog::acme();
-        let applied = server.app.apply_catalog(&merchant, catalog::catalog(), ApplyMode::default());
+        let applied = server.app.apply_catalog(
+            &merchant,
+            catalog::catalog(),
+            ApplyMode::default(),
+            &lictor::domain::Actor::Server,
+        );
         applied.await.expect("it is applied").expect("the catalog is valid");
         server
     }

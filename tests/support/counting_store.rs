@@ -8,7 +8,7 @@ use std::task::Poll;
 use async_trait::async_trait;
 use lictor::application::ports::{Commit, Committed, DiskState, Listing, Store, StoreError, Versioned};
 use lictor::application::record::{CounterKey, Record, RecordKey, UsedHour};
-use lictor::domain::{Instant, MerchantId};
+use lictor::domain::{EventPlace, Instant, MerchantId};
 use lictor::store::Repository;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, watch};
 
@@ -18,11 +18,18 @@ pub struct CountingStore {
     gate: Arc<RwLock<()>>,
     /// Counts down to a panic; 0 is none.
     panics_in: AtomicU64,
+    commits: AtomicU64,
 }
 
 impl CountingStore {
     pub fn new(inner: Repository) -> Self {
-        Self { inner, asked: watch::Sender::new(0), gate: Arc::default(), panics_in: AtomicU64::new(0) }
+        let (panics_in, commits) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { inner, asked: watch::Sender::new(0), gate: Arc::default(), panics_in, commits }
+    }
+
+    /// Commits that were asked for so far.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::SeqCst)
     }
 
     /// Reads and commits so far, also those that are held up.
@@ -93,8 +100,19 @@ impl Store for CountingStore {
         self.inner.used_hours(merchant, before, after, limit).await
     }
 
+    async fn event_places(
+        &self,
+        merchant: &MerchantId,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<EventPlace>, StoreError> {
+        self.enter().await;
+        self.inner.event_places(merchant, after, limit).await
+    }
+
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         self.enter().await;
+        self.commits.fetch_add(1, Ordering::SeqCst);
         self.inner.commit(commit).await
     }
 

@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod api;
+pub mod browser;
 pub mod counting_store;
 pub mod people;
 pub mod receiver;
@@ -19,7 +20,7 @@ use lictor::application::ports::{Clock, MarketplaceCalls, SecretFault, SecretSou
 use lictor::application::{App, ApplyCaller, ApplyFault, ApplyFiles as _, ApplyMode};
 use lictor::clock::ManualClock;
 use lictor::config::{AllowedNetworks, TrustedProxies};
-use lictor::domain::{MerchantId, Scope, SecretRef, TokenOwner};
+use lictor::domain::{Actor, MerchantId, Scope, SecretRef, TokenOwner};
 use lictor::http::{HttpLimits, HttpParts, HttpState, router, serve, token_digest};
 use lictor::marketplace::MarketplaceOrders;
 use lictor::randomness::{SystemRandomness, random_bytes};
@@ -264,8 +265,12 @@ impl Harness {
 
     /// The same with a file that may be wrong.
     pub fn try_apply(&self, text: &str) -> Result<(), ApplyFault> {
-        let applied =
-            self.block_on(self.applier.apply(text, &ApplyCaller::Operator(None), ApplyMode::default()));
+        let applied = self.block_on(self.applier.apply(
+            text,
+            &ApplyCaller::Operator(None),
+            ApplyMode::default(),
+            &Actor::Server,
+        ));
         applied.map(drop)
     }
 
@@ -287,9 +292,14 @@ impl Harness {
     pub fn token_of(&self, owner: TokenOwner, scopes: &[Scope]) -> String {
         let text = new_token_text().expose_secret().to_owned();
         let digest = token_digest(&text);
-        let made = self.app.create_api_token(digest, "test", owner, scopes.to_vec(), None);
+        let made = self.app.create_api_token(digest, "test", owner, scopes.to_vec(), None, &Actor::Server);
         self.block_on(made).expect("the token is stored");
         text
+    }
+
+    /// A person on the server's own machine.
+    pub fn browser(&self) -> browser::Browser {
+        browser::Browser::at(&self.url)
     }
 
     /// Somebody without credentials.

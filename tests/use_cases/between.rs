@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lictor::application::ports::{Change, Commit, Committed, Listing, Store, StoreError};
 use lictor::application::record::{CounterKey, Record, RecordKey, UsedHour, Versioned};
-use lictor::domain::{Instant, MerchantId};
+use lictor::domain::{EventPlace, Instant, MerchantId};
 use tokio::sync::Notify;
 
 use super::world::Between;
@@ -78,6 +78,16 @@ impl Store for Chance {
     ) -> Result<Vec<(UsedHour, i64)>, StoreError> {
         self.let_others_go_first().await;
         self.inner.used_hours(merchant, before, after, limit).await
+    }
+
+    async fn event_places(
+        &self,
+        merchant: &MerchantId,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<EventPlace>, StoreError> {
+        self.let_others_go_first().await;
+        self.inner.event_places(merchant, after, limit).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
@@ -199,6 +209,15 @@ impl Store for Gated {
         limit: usize,
     ) -> Result<Vec<(UsedHour, i64)>, StoreError> {
         self.inner.used_hours(merchant, before, after, limit).await
+    }
+
+    async fn event_places(
+        &self,
+        merchant: &MerchantId,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<EventPlace>, StoreError> {
+        self.inner.event_places(merchant, after, limit).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {

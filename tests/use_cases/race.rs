@@ -369,8 +369,10 @@ async fn a_sku_that_is_mapped_while_its_purchase_is_being_held_mints_it(on: Engi
     });
     gate.holds_somebody().await;
     let catalog = catalog_with_new_sku();
-    let applied =
-        world.ask(1, async |app| app.apply_catalog(&acme(), catalog.clone(), ApplyMode::default()).await);
+    let applied = world.ask(1, async |app| {
+        app.apply_catalog(&acme(), catalog.clone(), ApplyMode::default(), &lictor::domain::Actor::Server)
+            .await
+    });
     applied.await.expect("it is applied").expect("the catalog is valid");
     gate.open();
     settling.await.expect("it ends");

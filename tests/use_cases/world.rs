@@ -303,7 +303,13 @@ impl World {
 
     pub async fn apply(&self, catalog: Catalog) {
         let applied = self.ask(0, async |app| {
-            app.apply_catalog(&catalog::acme(), catalog.clone(), ApplyMode::default()).await
+            app.apply_catalog(
+                &catalog::acme(),
+                catalog.clone(),
+                ApplyMode::default(),
+                &lictor::domain::Actor::Server,
+            )
+            .await
         });
         applied.await.expect("it is applied").expect("the catalog is valid");
     }

@@ -110,6 +110,11 @@ inline!(
     empty(shown) = "<p class=\"empty\">{{ shown }}</p>"
 );
 
+/// A value in quotation marks; line ends stay what they are, whoever reads it.
+pub fn attribute(value: &str) -> Html {
+    Html(text(value).0.replace('\r', "&#13;").replace('\n', "&#10;"))
+}
+
 /// Things beside each other.
 pub fn row(parts: impl IntoIterator<Item = Html>) -> Html {
     let parts: Vec<_> = parts.into_iter().collect();

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::blocks::Html;
+use super::blocks::{Html, attribute};
 
 /// How a field is filled in.
 pub enum Kind {
@@ -95,7 +95,7 @@ pub struct Form<'a> {
 struct FormPart<'a> {
     method: &'a str,
     action: &'a str,
-    hidden: Vec<(&'a str, String)>,
+    hidden: Vec<(&'a str, Html)>,
     fields: Vec<Html>,
     submit: &'a str,
     is_grave: bool,
@@ -151,6 +151,7 @@ impl<'a> Form<'a> {
         };
         let Self { action, hidden, fields, submit, is_grave, cancel, is_upload } = self;
         let fields = fields.into_iter().map(with_mistake).collect();
+        let hidden = hidden.iter().map(|(name, value)| (*name, attribute(value))).collect();
         Html::of(&FormPart { method, action, hidden, fields, submit, is_grave, cancel, is_upload })
     }
 }

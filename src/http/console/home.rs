@@ -15,11 +15,11 @@ use super::desk::{Desk, with_desk};
 use super::license::{address_of, percent};
 use super::licenses::Names;
 use super::query::address;
-use super::words::{Channels, Home, Licenses, failing, held, of_the_newest};
+use super::words::{Channels, Home, Licenses, failing, held, of_the_last_events, of_the_newest};
 use crate::application::{
     CallFilter, LicenseFilter, LicenseOrPurchase, OrderFilter, OrderState, OutboxFilter,
 };
-use crate::domain::{Instant, License, Scope};
+use crate::domain::{EventKind, Instant, License, Scope};
 use crate::http::error::ApiError;
 use crate::http::state::HttpState;
 
@@ -31,6 +31,8 @@ const PAGE: usize = 200;
 /// Licenses that are counted among those that end soon, by end.
 const ENDINGS_MAX: usize = 1_000;
 const ENDINGS_SHOWN: usize = 10;
+/// Events that are looked at for machines that were activated: the last of the chain.
+const EVENTS_MAX: usize = 1_000;
 /// Held orders and failing jobs that are counted.
 const COUNTED_MAX: usize = 50;
 /// Calls of each channel that are looked at: the newest.
@@ -52,6 +54,7 @@ pub async fn show(State(state): State<HttpState>, parts: Parts) -> Response {
         };
         let tiles = blocks::tiles([
             desk.sales(&licenses, words).await?.then(note.clone()),
+            desk.activations_per_day(words).await?,
             desk.endings(words).await?,
         ]);
         let body = Html::all([
@@ -134,6 +137,37 @@ impl Desk {
         let chart =
             Chart { id: "sales", caption: words.sales, column: words.day, columns, series, as_table, empty };
         Ok(chart.html())
+    }
+
+    /// From the end of the chain of events: what is not sealed yet follows within seconds.
+    async fn activations_per_day(&self, words: &Home) -> Result<Html, ApiError> {
+        let now = self.state.app.now();
+        let last = self.state.app.audit_stand(self.id()).await?.head.map_or(0, |head| head.seq);
+        let after = last.saturating_sub(EVENTS_MAX as u64);
+        let events = self.state.app.sealed_events(self.id(), after, EVENTS_MAX).await?;
+        let today = self.reader.day(now);
+        let days: Vec<_> =
+            (0..DAYS_BACK).rev().filter_map(|back| today.checked_sub_days(Days::new(back))).collect();
+        let mut numbers = vec![0; days.len()];
+        for (_, event) in events.iter().filter(|(_, event)| event.kind == EventKind::ActivationCreated) {
+            if let Some(at) = days.iter().position(|day| *day == self.reader.day(event.at)) {
+                numbers[at] += 1;
+            }
+        }
+        let columns = days.iter().map(|day| self.reader.date_text(*day)).collect();
+        let series = vec![(words.machines.to_owned(), numbers)];
+        let (as_table, empty) = (words.as_table, words.activated_none);
+        let caption = words.activated;
+        let chart = Chart { id: "activated", caption, column: words.day, columns, series, as_table, empty };
+        let is_cut =
+            after > 0 && events.first().is_some_and(|(_, event)| self.reader.day(event.at) >= days[0]);
+        let note = if is_cut {
+            let count = self.reader.number(events.len());
+            blocks::empty(of_the_last_events(&count, self.language()))
+        } else {
+            Html::default()
+        };
+        Ok(chart.html().then(note))
     }
 
     async fn endings(&self, words: &Home) -> Result<Html, ApiError> {

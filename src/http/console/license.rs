@@ -9,7 +9,7 @@ use super::acts::Act;
 use super::blocks::{self, Html};
 use super::desk::{Desk, with_desk};
 use super::query::Asked;
-use super::words::{Acts, Licenses};
+use super::words::{Acts, Catalog, Licenses};
 use crate::application::ports::Versioned;
 use crate::application::{LicenseOrPurchase, PackageView, instance_shown, marketplace_ids, order_id_shown};
 use crate::domain::{
@@ -24,7 +24,11 @@ pub async fn show(State(state): State<HttpState>, PathOf(id): PathOf<String>, pa
     let asked = Asked::of(&parts.uri);
     with_desk(&state, &parts, Scope::Read, async |desk| {
         let words = Acts::of(desk.language());
-        let notice = Act::done_word(asked.text("done"), words).map(blocks::done).unwrap_or_default();
+        let done = match asked.text("done") {
+            "issue" => Some(Catalog::of(desk.language()).issued),
+            done => Act::done_word(done, words),
+        };
+        let notice = done.map(blocks::done).unwrap_or_default();
         match desk.state.app.view_license(desk.id(), &license_id(&id)?).await? {
             LicenseOrPurchase::License(license) => {
                 let body = notice.then(desk.license_body(&license).await?);

@@ -6,17 +6,23 @@
 
 mod act_forms;
 mod acts;
+mod air_gap;
+mod audit;
 mod blocks;
 mod catalog;
 mod channel_tests;
 mod channels;
 mod chart;
 mod consequences;
+mod customers;
 mod desk;
 mod explain;
 mod forms;
 mod home;
+mod issue;
 mod key;
+mod key_acts;
+mod keys;
 mod license;
 mod licenses;
 mod machines;
@@ -27,10 +33,13 @@ mod outbox;
 mod pages;
 mod preferences;
 mod query;
+mod quota;
 mod reader;
 mod release;
 mod style;
 mod timeline;
+mod webhook_acts;
+mod webhooks;
 mod words;
 
 pub use pages::{Page, console_pages, routes};

@@ -75,7 +75,7 @@ pub async fn retry(
 ) -> Response {
     with_form(&state, &parts, body, Scope::Support, async |desk, _form| {
         let view = desk.state.app.view_order(desk.id(), &id).await?;
-        desk.state.app.retry_order(desk.id(), &id).await?;
+        desk.state.app.retry_order(desk.id(), &id, &desk.caller.actor()).await?;
         Ok(go_to(&address(&order_address(&view), &[("done", "retry")])))
     })
     .await

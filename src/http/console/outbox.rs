@@ -58,7 +58,7 @@ pub async fn retry(
 ) -> Response {
     with_form(&state, &parts, body, Scope::Support, async |desk, _form| {
         let id = JobId::parse(&id).map_err(|_| ApiError::not_found("job"))?;
-        desk.state.app.retry_job(desk.id(), &id).await?;
+        desk.state.app.retry_job(desk.id(), &id, &desk.caller.actor()).await?;
         Ok(go_to(&address(PATH, &[("done", "retry")])))
     })
     .await

@@ -6,8 +6,8 @@ use axum::routing::{MethodRouter, get, post};
 use super::acts::{self, Act};
 use super::words::Layout;
 use super::{
-    channel_tests, channels, explain, home, key, license, licenses, map_order, orders, outbox, preferences,
-    release, style,
+    air_gap, audit, catalog, channel_tests, channels, customers, explain, home, issue, key, key_acts, keys,
+    license, licenses, map_order, orders, outbox, preferences, quota, release, style, webhook_acts, webhooks,
 };
 use crate::domain::Scope;
 use crate::http::state::HttpState;
@@ -54,6 +54,14 @@ pub const NAV: &[Way] = &[
     Way { href: "/console/orders", word: |words| words.orders, scope: Scope::Read },
     Way { href: "/console/outbox", word: |words| words.outbox, scope: Scope::Read },
     Way { href: "/console/channels", word: |words| words.channels, scope: Scope::Read },
+    Way { href: "/console/air-gap", word: |words| words.air_gap, scope: Scope::Support },
+    Way { href: "/console/issue", word: |words| words.issue, scope: Scope::Issue },
+    Way { href: "/console/quota", word: |words| words.quota, scope: Scope::Read },
+    Way { href: "/console/catalog", word: |words| words.catalog, scope: Scope::Read },
+    Way { href: "/console/customers", word: |words| words.customers, scope: Scope::Admin },
+    Way { href: "/console/keys", word: |words| words.keys, scope: Scope::Read },
+    Way { href: "/console/webhooks", word: |words| words.webhooks, scope: Scope::Read },
+    Way { href: "/console/audit", word: |words| words.audit, scope: Scope::Read },
 ];
 
 /// Every page that needs somebody signed in.
@@ -89,6 +97,34 @@ const PAGES: &[Page] = &[
     Page::shown("/console/channels/{channel}", Scope::Read, || get(channels::show)),
     Page::shown("/console/channels/{channel}/calls", Scope::Read, || get(channels::calls)),
     Page::sent("/console/channels/{channel}/check", Scope::Read, || post(channel_tests::check)),
+    Page::asked("/console/air-gap", Scope::Support, || get(air_gap::ask).post(air_gap::answer)),
+    Page::asked("/console/issue", Scope::Issue, || get(issue::ask).post(issue::issue)),
+    Page::shown("/console/quota", Scope::Read, || get(quota::show)),
+    Page::shown("/console/catalog", Scope::Read, || get(catalog::show)),
+    Page::asked("/console/customers", Scope::Admin, || get(customers::ask).post(customers::show)),
+    Page::sent("/console/customers/export", Scope::Admin, || post(customers::export)),
+    Page::sent("/console/customers/erase", Scope::Admin, || post(customers::erase)),
+    Page::shown("/console/audit", Scope::Read, || get(audit::show)),
+    Page::shown("/console/webhooks", Scope::Read, || get(webhooks::list)),
+    Page::asked("/console/webhooks/new", Scope::Admin, || {
+        get(webhook_acts::ask_new).post(webhook_acts::make)
+    }),
+    Page::shown("/console/webhooks/{webhook}", Scope::Read, || get(webhooks::show)),
+    Page::asked("/console/webhooks/{webhook}/secret", Scope::Admin, || {
+        get(webhook_acts::ask_secret).post(webhook_acts::rotate)
+    }),
+    Page::asked("/console/webhooks/{webhook}/delete", Scope::Admin, || {
+        get(webhook_acts::ask_delete).post(webhook_acts::delete)
+    }),
+    Page::sent("/console/webhooks/{webhook}/{act}", Scope::Admin, || post(webhook_acts::act)),
+    Page::shown("/console/keys", Scope::Read, || get(keys::show)),
+    Page::asked("/console/keys/rotate", Scope::Operator, || get(key_acts::ask_rotate).post(key_acts::rotate)),
+    Page::asked("/console/keys/{kid}/retire", Scope::Operator, || {
+        get(key_acts::ask_retire).post(key_acts::retire)
+    }),
+    Page::asked("/console/keys/{kid}/revoke", Scope::Operator, || {
+        get(key_acts::ask_revoke).post(key_acts::revoke)
+    }),
     Page::sent("/console/channels/{channel}/test-code", Scope::Catalog, || post(channel_tests::test_code)),
 ];
 

@@ -40,7 +40,7 @@ impl Desk {
 
     /// Instants as this reader writes them; anything else as it is.
     fn fact_value(&self, name: &str, value: &str, words: &Events) -> Html {
-        let is_time = name.ends_with("_at") || matches!(name, "from" | "to");
+        let is_time = name.contains("_at") || matches!(name, "from" | "to" | "bought_end");
         let at = DateTime::parse_from_rfc3339(value).ok().filter(|_| is_time);
         match at {
             Some(at) => self.reader.time(at.to_utc()),

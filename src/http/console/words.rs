@@ -32,16 +32,20 @@ mod events;
 mod home;
 mod layout;
 mod licenses;
+mod log;
 mod orders;
+mod rest;
 
 pub use acts::Acts;
 pub use channels::Channels;
 pub use consequences::Consequences;
 pub use events::{Events, what_happened};
-pub use home::{Home, failing, held, of_the_newest};
+pub use home::{Home, failing, held, of_the_last_events, of_the_newest};
 pub use layout::Layout;
 pub use licenses::{Licenses, places};
+pub use log::{Audit, Webhooks};
 pub use orders::Orders;
+pub use rest::{AirGap, Catalog, Customers, Keys, Quota};
 
 #[cfg(test)]
 mod tests {
@@ -55,13 +59,20 @@ mod tests {
         let is_chinese = |text: &str| text.chars().any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter));
         for (name, english, chinese) in [
             Acts::PAIRS,
+            AirGap::PAIRS,
+            Audit::PAIRS,
+            Catalog::PAIRS,
             Channels::PAIRS,
             Consequences::PAIRS,
+            Customers::PAIRS,
             Events::PAIRS,
             Home::PAIRS,
+            Keys::PAIRS,
             Layout::PAIRS,
             Licenses::PAIRS,
             Orders::PAIRS,
+            Quota::PAIRS,
+            Webhooks::PAIRS,
         ]
         .concat()
         {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::{ApiToken, ApiTokenId, Instant, Refusal, Scope, TokenOwner, Validity};
-use crate::http::access::{named_merchant, token_digest, token_text};
+use crate::http::access::{actor, token_digest, token_text};
 use crate::http::body;
 use crate::http::conditional::idempotency;
 use crate::http::error::ApiError;
@@ -53,6 +53,9 @@ struct ApiTokenAnswer {
     expires_at: Option<String>,
     #[schema(value_type = Option<InstantForm>)]
     revoked_at: Option<String>,
+    /// In steps of an hour; null for one that was never used.
+    #[schema(value_type = Option<InstantForm>)]
+    last_used_at: Option<String>,
     /// The text, when it was just made.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -67,9 +70,10 @@ struct ApiTokenAnswer {
     extensions(("x-without-merchant" = json!(true)), ("x-never" = json!([422]))),
 )]
 pub async fn list(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
-    let (_caller, owner) = owner(&state, &headers).await?;
+    let (_caller, owner) = state.admin(&headers).await?;
     let tokens = state.app.api_tokens(&owner).await?;
-    ok(&Page::whole(tokens.iter().map(ApiTokenAnswer::of).collect()))
+    let used = state.app.last_uses(&tokens).await?;
+    ok(&Page::whole(tokens.iter().zip(used).map(|(token, used)| ApiTokenAnswer::of(token, used)).collect()))
 }
 
 /// An API token; its text is shown this once.
@@ -82,7 +86,7 @@ pub async fn list(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
     extensions(("x-without-merchant" = json!(true))),
 )]
 pub async fn create(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Reply {
-    let (caller, owner) = owner(&state, &parts.headers).await?;
+    let (caller, owner) = state.admin(&parts.headers).await?;
     let repeatable = idempotency(&parts.headers, &caller, (&parts.method, &parts.uri), &body)?;
     let request: CreateRequest = body::parse(&body)?;
     let name = named(request.name)?;
@@ -92,8 +96,9 @@ pub async fn create(State(state): State<HttpState>, parts: Parts, body: Bytes) -
     let bytes = repeatable.map(|identity| state.app.signer().token_bytes(&identity.key_digest));
     let text = token_text(&bytes.unwrap_or_else(|| state.ids.random_bytes()));
     let text = text.expose_secret();
-    let token = state.app.create_api_token(token_digest(text), &name, owner, scopes, ends_at).await?;
-    let answer = ApiTokenAnswer { token: Some(text.to_owned()), ..ApiTokenAnswer::of(&token) };
+    let actor = actor(&caller);
+    let token = state.app.create_api_token(token_digest(text), &name, owner, scopes, ends_at, &actor).await?;
+    let answer = ApiTokenAnswer { token: Some(text.to_owned()), ..ApiTokenAnswer::of(&token, None) };
     created(&format!("/v1/merchant/api-tokens/{}", token.id), &answer)
 }
 
@@ -112,26 +117,16 @@ pub async fn revoke(
     headers: HeaderMap,
     body: Bytes,
 ) -> Reply {
-    let (_caller, owner) = owner(&state, &headers).await?;
+    let (caller, owner) = state.admin(&headers).await?;
     let RevokeRequest {} = body::parse_or_empty(&body)?;
     let id = ApiTokenId::parse(&id).map_err(|_| ApiError::not_found("API token"))?;
-    ok(&ApiTokenAnswer::of(&state.app.revoke_api_token(&owner, &id).await?))
+    let token = state.app.revoke_api_token(&owner, &id, &actor(&caller)).await?;
+    let used = state.app.last_uses(std::slice::from_ref(&token)).await?;
+    ok(&ApiTokenAnswer::of(&token, used.into_iter().next().flatten()))
 }
 
-/// Whose tokens it is about: the merchant's, or the server's own when an operator names no merchant.
-async fn owner(state: &HttpState, headers: &HeaderMap) -> Result<(ApiToken, TokenOwner), ApiError> {
-    let token = state.token(headers, Scope::Admin).await?;
-    let named = named_merchant(headers)?;
-    let owner = match (&token.owner, named) {
-        (TokenOwner::Server, None) => TokenOwner::Server,
-        (TokenOwner::Server | TokenOwner::Merchant(_), _) => {
-            TokenOwner::Merchant(state.caller(headers, Scope::Admin).await?.merchant)
-        }
-    };
-    Ok((token, owner))
-}
-
-fn named(name: String) -> Result<String, ApiError> {
+/// A name that people know somebody by in the audit log, as it was sent.
+pub(super) fn named(name: String) -> Result<String, ApiError> {
     if name.trim().is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
         let why = format!("a name has 1 to {NAME_BYTES_MAX} bytes without control characters");
         return Err(ApiError::invalid("/name", why));
@@ -140,7 +135,11 @@ fn named(name: String) -> Result<String, ApiError> {
 }
 
 /// Nobody gives what they do not have, and only the server's own tokens have `operator`.
-fn scopes(names: &[String], caller: &ApiToken, owner: &TokenOwner) -> Result<Vec<Scope>, ApiError> {
+pub(super) fn scopes(
+    names: &[String],
+    caller: &ApiToken,
+    owner: &TokenOwner,
+) -> Result<Vec<Scope>, ApiError> {
     let known = || format!("a scope is one of {}", Scope::NAMES.join(", "));
     let mut scopes = Vec::new();
     for (place, name) in names.iter().enumerate() {
@@ -169,7 +168,7 @@ fn expires_at(text: Option<&str>, now: Instant) -> Result<Option<Instant>, ApiEr
 }
 
 impl ApiTokenAnswer {
-    fn of(token: &ApiToken) -> Self {
+    fn of(token: &ApiToken, last_used_at: Option<Instant>) -> Self {
         Self {
             id: token.id.to_string(),
             name: token.name.clone(),
@@ -177,6 +176,7 @@ impl ApiTokenAnswer {
             created_at: instant(token.created_at),
             expires_at: token.expires_at.map(instant),
             revoked_at: token.revoked_at.map(instant),
+            last_used_at: last_used_at.map(instant),
             token: None,
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::application::{AppliedEntry, ApplyCaller, ApplyMode, EntryChange, MemberChange};
-use crate::domain::{ApiToken, MerchantId, Refusal, Scope, TokenOwner};
+use crate::domain::{Actor, ApiToken, MerchantId, Refusal, Scope, TokenOwner};
 use crate::http::access::{named_merchant, no_merchant};
 use crate::http::body;
 use crate::http::error::ApiError;
@@ -76,7 +76,8 @@ pub async fn apply(State(state): State<HttpState>, headers: HeaderMap, body: Byt
         return Err(Refusal::ScopeMissing { scope: Scope::Admin.as_str() }.into());
     }
     let mode = ApplyMode { dry_run: request.dry_run, prune: request.prune };
-    let (merchant, entries) = state.apply.apply(&request.toml, &applying, mode).await?;
+    let (merchant, entries) =
+        state.apply.apply(&request.toml, &applying, mode, &Actor::Token(token.name.clone())).await?;
     if !request.dry_run {
         state.reload_keys().await?;
     }

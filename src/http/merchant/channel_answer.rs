@@ -14,7 +14,7 @@ use crate::http::call_wording::{cause_words, failing_words, notice_words, trial_
 use crate::http::language::Language;
 use crate::http::marketplace::{ActivityGuide, guides_of};
 use crate::http::openapi::forms::{
-    CallIdForm, InstantForm, MarketplaceForm, OpenApiStateForm, ReadyForm, SlugForm,
+    CallIdForm, InstantForm, MarketplaceForm, OpenApiStandingForm, ReadyForm, SlugForm,
 };
 use crate::http::reply::instant;
 
@@ -71,7 +71,7 @@ struct KeyAnswer {
 #[schema(as = OpenApiState)]
 struct OpenApiAnswer {
     /// `ready`, `unresolvable` or `absent`.
-    #[schema(value_type = OpenApiStateForm)]
+    #[schema(value_type = OpenApiStandingForm)]
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

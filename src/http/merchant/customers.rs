@@ -218,6 +218,13 @@ fn shown(customer: &CustomerDigest) -> String {
     URL_SAFE_NO_PAD.encode(customer)
 }
 
+/// Everything that is kept of a customer as one JSON text; where it is cut off, the next page's cursor.
+pub fn exported(held: Vec<HeldOfCustomer>, next: Option<&LicenseId>) -> String {
+    let items: Vec<HeldAnswer> = held.into_iter().map(HeldAnswer::of).collect();
+    let page = Page { items, next_cursor: next.map(ToString::to_string) };
+    serde_json::to_string_pretty(&page).expect("an answer is written as JSON")
+}
+
 impl HeldAnswer {
     fn of(held: HeldOfCustomer) -> Self {
         let facts = held.purchase.as_ref().and_then(|purchase| purchase.facts.as_ref());

@@ -114,8 +114,9 @@ pub async fn rotate(State(state): State<HttpState>, headers: HeaderMap, body: By
     let roles = || "a role is one of license, activation, status";
     let role = KeyRole::parse(&request.role).ok_or_else(|| ApiError::invalid("/role", roles()))?;
     let kid = request.kid.as_deref().map(|kid| key_id("/kid", kid)).transpose()?;
+    let actor = caller.actor();
     let command = RotateKey { merchant: caller.merchant, role, kid, stage_only: request.stage };
-    answer(&state.app.rotate_key(&command).await?)
+    answer(&state.app.rotate_key(&command, &actor).await?)
 }
 
 /// A key that nothing hangs on is not believed any more.
@@ -135,7 +136,7 @@ pub async fn retire(
     let caller = state.caller(&headers, Scope::Operator).await?;
     let RetireRequest {} = body::parse_or_empty(&body)?;
     let kid = KeyId::parse(&kid).map_err(|_| ApiError::not_found("signing key"))?;
-    match state.app.retire_key(&caller.merchant, &kid).await? {
+    match state.app.retire_key(&caller.merchant, &kid, &caller.actor()).await? {
         Retirement::Done(ring) => answer(&ring),
         Retirement::Looking { looked_at } => {
             let answer = LookingAnswer { state: "looking", looked_at };
@@ -168,8 +169,9 @@ pub async fn revoke(
         return Err(ApiError::invalid("/at", "`at` goes with the mode `after`: `all` asks for no time"));
     }
     let next = request.next.as_deref().map(|kid| key_id("/next", kid)).transpose()?;
+    let actor = caller.actor();
     let command = RevokeKey { merchant: caller.merchant, kid, mode, at, next };
-    answer(&state.app.revoke_key(&command).await?)
+    answer(&state.app.revoke_key(&command, &actor).await?)
 }
 
 fn answer(ring: &KeyRing) -> Reply {

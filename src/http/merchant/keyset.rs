@@ -93,7 +93,8 @@ pub async fn accept(State(state): State<HttpState>, headers: HeaderMap, body: By
     let caller = state.caller(&headers, Scope::Operator).await?;
     let request: AcceptRequest = body::parse(&body)?;
     let root = request.root.as_deref().map(RawValue::get);
-    ok(&KeySetAnswer::of(&state.app.accept_key_set(&caller.merchant, request.keyset.trim(), root).await?))
+    let (text, actor) = (request.keyset.trim(), caller.actor());
+    ok(&KeySetAnswer::of(&state.app.accept_key_set(&caller.merchant, text, root, &actor).await?))
 }
 
 /// The root, where it is here, signs what waits.
@@ -106,7 +107,7 @@ pub async fn accept(State(state): State<HttpState>, headers: HeaderMap, body: By
 pub async fn publish(State(state): State<HttpState>, headers: HeaderMap, body: Bytes) -> Reply {
     let caller = state.caller(&headers, Scope::Operator).await?;
     let PublishRequest {} = body::parse_or_empty(&body)?;
-    ok(&KeySetAnswer::of(&state.app.publish_key_set(&caller.merchant).await?))
+    ok(&KeySetAnswer::of(&state.app.publish_key_set(&caller.merchant, &caller.actor()).await?))
 }
 
 impl KeySetAnswer {

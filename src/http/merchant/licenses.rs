@@ -31,9 +31,9 @@ use crate::http::state::HttpState;
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
 /// Longest label, in bytes.
-pub(super) const LABEL_BYTES_MAX: usize = 255;
+pub const LABEL_BYTES_MAX: usize = 255;
 /// Most of one spec that one license gives.
-pub(super) const QUANTITY_MAX: u32 = 100_000;
+pub const QUANTITY_MAX: u32 = 100_000;
 
 const FILTERS: [&str; 13] = [
     "order_id",

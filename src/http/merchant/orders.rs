@@ -255,7 +255,7 @@ pub async fn retry(
 ) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Support).await?;
     let RetryRequest {} = body::parse_or_empty(&body)?;
-    let job = state.app.retry_order(&caller.merchant, &order).await?;
+    let job = state.app.retry_order(&caller.merchant, &order, &caller.actor()).await?;
     ok(&JobAnswer::of(job))
 }
 

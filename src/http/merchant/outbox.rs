@@ -105,7 +105,7 @@ pub async fn retry(
     let caller = state.caller(&parts.headers, Scope::Support).await?;
     let RetryRequest {} = body::parse_or_empty(&body)?;
     let id = JobId::parse(&id).map_err(|_| ApiError::not_found("job"))?;
-    ok(&JobAnswer::of(state.app.retry_job(&caller.merchant, &id).await?))
+    ok(&JobAnswer::of(state.app.retry_job(&caller.merchant, &id, &caller.actor()).await?))
 }
 
 impl JobAnswer {

@@ -3,92 +3,125 @@
 use axum::http::header;
 use axum::response::Response;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::application::{DeliveryFilter, WebhookView};
 use crate::domain::{
     Attempt, Delivery, DeliveryState, KeptSecret, Webhook, WebhookDisabled, WebhookProgress, WebhookSecret,
 };
 use crate::http::conditional::etag;
+use crate::http::openapi::forms::{
+    AttemptWordsForm, DeliveryIdForm, DeliveryStateForm, DisableCauseForm, EventIdForm, InstantForm,
+    SecretReferenceForm, WebhookDescriptionForm, WebhookEventForm, WebhookIdForm, WebhookSecretForm,
+    WebhookSecretIdForm, WebhookStateForm, WebhookUrlForm,
+};
 use crate::http::reply::instant;
 
 /// An endpoint; never a secret but the one that was just made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookAnswer {
+    #[schema(value_type = WebhookIdForm)]
     id: String,
+    #[schema(value_type = WebhookUrlForm)]
     url: String,
+    #[schema(value_type = WebhookDescriptionForm)]
     description: String,
     /// Empty: everything but what must be asked for by name.
+    #[schema(value_type = Vec<WebhookEventForm>)]
     events: Vec<&'static str>,
     expiring_days: Vec<u16>,
     /// `enabled` or `disabled`.
+    #[schema(value_type = WebhookStateForm)]
     state: &'static str,
-    disabled: Option<DisabledAnswer>,
-    secrets: Vec<SecretAnswer>,
-    progress: ProgressAnswer,
+    disabled: Option<WebhookDisabledAnswer>,
+    secrets: Vec<WebhookSecretAnswer>,
+    progress: WebhookProgressAnswer,
     revision: u64,
+    #[schema(value_type = InstantForm)]
     created_at: String,
+    #[schema(value_type = InstantForm)]
     updated_at: String,
     /// The text, when it was just made.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = WebhookSecretForm, required = false)]
     secret: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct DisabledAnswer {
+#[derive(Debug, Serialize, ToSchema)]
+struct WebhookDisabledAnswer {
+    #[schema(value_type = InstantForm)]
     at: String,
     /// `by_hand`, `gone` or `failing`.
+    #[schema(value_type = DisableCauseForm)]
     cause: &'static str,
 }
 
-#[derive(Debug, Serialize)]
-struct SecretAnswer {
+#[derive(Debug, Serialize, ToSchema)]
+struct WebhookSecretAnswer {
+    #[schema(value_type = WebhookSecretIdForm)]
     id: String,
     /// `env:NAME` or `file:PATH`; null where the server keeps it.
+    #[schema(value_type = Option<SecretReferenceForm>)]
     reference: Option<String>,
+    #[schema(value_type = InstantForm)]
     created_at: String,
     /// From when on it signs no more.
+    #[schema(value_type = Option<InstantForm>)]
     ends_at: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct ProgressAnswer {
+#[derive(Debug, Serialize, ToSchema)]
+struct WebhookProgressAnswer {
     /// Events on their way. Those behind them wait.
     pending: u32,
+    #[schema(value_type = Option<InstantForm>)]
     failing_since: Option<String>,
     failures_in_row: u32,
+    #[schema(value_type = Option<InstantForm>)]
     last_success_at: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     last_failure_at: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     next_attempt_at: Option<String>,
 }
 
 /// An event on its way, or one that has ended.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct DeliveryAnswer {
+    #[schema(value_type = DeliveryIdForm)]
     id: String,
     /// What the receiver knows it by: `webhook-id`.
+    #[schema(value_type = EventIdForm)]
     event_id: String,
+    #[schema(value_type = WebhookEventForm)]
     r#type: &'static str,
     /// `pending`, `delivered` or `given_up`.
+    #[schema(value_type = DeliveryStateForm)]
     state: &'static str,
     attempts: u32,
+    #[schema(value_type = InstantForm)]
     created_at: String,
+    #[schema(value_type = Option<InstantForm>)]
     ended_at: Option<String>,
+    #[schema(value_type = Option<InstantForm>)]
     next_attempt_at: Option<String>,
     last_attempt: Option<AttemptAnswer>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct AttemptAnswer {
+    #[schema(value_type = InstantForm)]
     at: String,
     took_ms: u64,
     /// Null when there was no answer.
     status: Option<u16>,
     /// How the answer begins, or why there was none.
+    #[schema(value_type = AttemptWordsForm)]
     words: String,
 }
 
 /// What is sent once more.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ReplayAnswer {
     /// Events behind this number of the merchant's chain,
     pub after: u64,
@@ -122,7 +155,7 @@ impl WebhookAnswer {
             events: events.into_iter().map(|event| event.as_str()).collect(),
             expiring_days,
             state: if disabled.is_some() { "disabled" } else { "enabled" },
-            disabled: disabled.map(|WebhookDisabled { at, cause }| DisabledAnswer {
+            disabled: disabled.map(|WebhookDisabled { at, cause }| WebhookDisabledAnswer {
                 at: instant(at),
                 cause: cause.as_str(),
             }),
@@ -147,8 +180,8 @@ impl WebhookAnswer {
     }
 }
 
-fn secret_answer(secret: WebhookSecret) -> SecretAnswer {
-    SecretAnswer {
+fn secret_answer(secret: WebhookSecret) -> WebhookSecretAnswer {
+    WebhookSecretAnswer {
         id: secret.id.to_string(),
         reference: match secret.kept {
             KeptSecret::Sealed(_) => None,
@@ -159,8 +192,8 @@ fn secret_answer(secret: WebhookSecret) -> SecretAnswer {
     }
 }
 
-fn progress_answer(progress: &WebhookProgress) -> ProgressAnswer {
-    ProgressAnswer {
+fn progress_answer(progress: &WebhookProgress) -> WebhookProgressAnswer {
+    WebhookProgressAnswer {
         pending: progress.pending,
         failing_since: progress.failing_since.map(instant),
         failures_in_row: progress.failures_in_row,

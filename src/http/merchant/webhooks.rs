@@ -5,16 +5,23 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::IntoResponse as _;
-use chrono::{DateTime, TimeDelta};
+use chrono::TimeDelta;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
+use super::licenses::read_instant;
 use super::webhook_answer::{DeliveryAnswer, ReplayAnswer, WebhookAnswer};
 use crate::application::{DeliveryFilter, NewWebhook, ReplayOf, WebhookCommand, WebhookPatch, WebhookView};
-use crate::domain::{DeliveryId, Instant, REPLAY_EVENTS_MAX, Scope, SecretRef, WebhookEvent, WebhookId};
+use crate::domain::{DeliveryId, REPLAY_EVENTS_MAX, Scope, SecretRef, WebhookEvent, WebhookId};
 use crate::http::access::Caller;
 use crate::http::body;
 use crate::http::conditional::{idempotency, if_match};
 use crate::http::error::ApiError;
+use crate::http::openapi::forms::{
+    DeliveryIdForm, DeliveryStateForm, InstantForm, SecretReferenceForm, WebhookDescriptionForm,
+    WebhookEventForm, WebhookIdForm, WebhookUrlForm,
+};
+use crate::http::openapi::parameters::{Cursor, IdempotencyKey, IfMatch, Limit};
 use crate::http::path::PathOf;
 use crate::http::query::Parameters;
 use crate::http::reply::{Page, Reply, created, ok};
@@ -27,40 +34,53 @@ const DELIVERY_FILTERS: [&str; 3] = ["state", "limit", "cursor"];
 const OVERLAP_DEFAULT_SECS: u32 = 24 * 3_600;
 const REPLAY_LIMIT_DEFAULT: u32 = 1_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = WebhookCreate)]
 #[serde(deny_unknown_fields)]
 struct CreateRequest {
+    #[schema(value_type = WebhookUrlForm)]
     url: String,
     #[serde(default)]
+    #[schema(value_type = WebhookDescriptionForm)]
     description: String,
     /// Everything but what must be asked for by name, when absent or empty.
     #[serde(default)]
+    #[schema(value_type = Vec<WebhookEventForm>)]
     events: Vec<String>,
     /// 30, 7 and 1 when absent.
     expiring_days: Option<Vec<u16>>,
     /// `env:NAME` or `file:PATH`; the server makes one when absent.
+    #[schema(value_type = Option<SecretReferenceForm>)]
     secret: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = WebhookChange)]
 #[serde(deny_unknown_fields)]
 struct ChangeRequest {
+    #[schema(value_type = Option<WebhookUrlForm>)]
     url: Option<String>,
+    #[schema(value_type = Option<WebhookDescriptionForm>)]
     description: Option<String>,
+    #[schema(value_type = Option<Vec<WebhookEventForm>>)]
     events: Option<Vec<String>>,
     expiring_days: Option<Vec<u16>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = WebhookRotate)]
 #[serde(deny_unknown_fields)]
 struct RotateRequest {
     /// `env:NAME` or `file:PATH`; the server makes one when absent.
+    #[schema(value_type = Option<SecretReferenceForm>)]
     secret: Option<String>,
     /// How long the secrets of before go on signing; a day when absent, 0 for one that leaked.
+    #[schema(minimum = 0, maximum = 2_592_000)]
     overlap_secs: Option<u32>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = WebhookEnable)]
 #[serde(deny_unknown_fields)]
 struct EnableRequest {
     /// Whether what happened meanwhile is left out.
@@ -68,22 +88,32 @@ struct EnableRequest {
     skip_missed: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = WebhookNothing)]
 #[serde(deny_unknown_fields)]
 struct NothingRequest {}
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = WebhookReplay)]
 #[serde(deny_unknown_fields)]
 struct ReplayRequest {
     /// One delivery, or
+    #[schema(value_type = Option<DeliveryIdForm>)]
     delivery: Option<String>,
     /// everything since then,
+    #[schema(value_type = Option<InstantForm>)]
     since: Option<String>,
     /// at most so many events; 1,000 when absent.
+    #[schema(minimum = 1, maximum = 10_000)]
     limit: Option<u32>,
 }
 
-/// `GET /v1/merchant/webhooks`
+/// Every endpoint to which events are sent, newest first.
+#[utoipa::path(
+    get, path = "/v1/merchant/webhooks",
+    responses((status = 200, body = Page<WebhookAnswer>)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
     Parameters::read(&parts.uri, &[])?;
@@ -91,7 +121,14 @@ pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     ok(&Page::whole(webhooks.into_iter().map(WebhookAnswer::of).collect()))
 }
 
-/// `POST /v1/merchant/webhooks`
+/// Events are sent to an address from now on; its secret is shown this once.
+#[utoipa::path(
+    post, path = "/v1/merchant/webhooks",
+    params(IdempotencyKey),
+    request_body = CreateRequest,
+    responses((status = 201, body = WebhookAnswer, headers(("ETag" = String), ("Location" = String)))),
+    security(("token" = [Scope::Admin.as_str()])),
+)]
 pub async fn create(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Admin).await?;
     let request: CreateRequest = body::parse(&body)?;
@@ -109,13 +146,26 @@ pub async fn create(State(state): State<HttpState>, parts: Parts, body: Bytes) -
     Ok(answer.tagged(created(&answer.location(), &answer)?))
 }
 
-/// `GET /v1/merchant/webhooks/{id}`
+/// An endpoint, and how sending fares.
+#[utoipa::path(
+    get, path = "/v1/merchant/webhooks/{id}",
+    params(("id" = WebhookIdForm, Path)),
+    responses((status = 200, body = WebhookAnswer, headers(("ETag" = String)))),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn show(State(state): State<HttpState>, PathOf(id): PathOf<String>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
     tagged(state.app.view_webhook(&caller.merchant, &webhook_id(&id)?).await?)
 }
 
-/// `PATCH /v1/merchant/webhooks/{id}`
+/// What is said of an endpoint changes; what is not named stays.
+#[utoipa::path(
+    patch, path = "/v1/merchant/webhooks/{id}",
+    params(("id" = WebhookIdForm, Path), IfMatch),
+    request_body = ChangeRequest,
+    responses((status = 200, body = WebhookAnswer, headers(("ETag" = String)))),
+    security(("token" = [Scope::Admin.as_str()])),
+)]
 pub async fn change(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -129,14 +179,27 @@ pub async fn change(
     tagged(state.app.change_webhook(&command(&caller, &id, &parts)?, &patch).await?)
 }
 
-/// `DELETE /v1/merchant/webhooks/{id}`
+/// An endpoint is gone, with everything that was on its way to it.
+#[utoipa::path(
+    delete, path = "/v1/merchant/webhooks/{id}",
+    params(("id" = WebhookIdForm, Path), IfMatch),
+    responses((status = 204)),
+    security(("token" = [Scope::Admin.as_str()])),
+)]
 pub async fn delete(State(state): State<HttpState>, PathOf(id): PathOf<String>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Admin).await?;
     state.app.delete_webhook(&command(&caller, &id, &parts)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// `POST /v1/merchant/webhooks/{id}/enable`
+/// Events are sent again, from where it stopped.
+#[utoipa::path(
+    post, path = "/v1/merchant/webhooks/{id}/enable",
+    params(("id" = WebhookIdForm, Path), IfMatch),
+    request_body = Option<EnableRequest>,
+    responses((status = 200, body = WebhookAnswer, headers(("ETag" = String)))),
+    security(("token" = [Scope::Admin.as_str()])),
+)]
 pub async fn enable(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -148,7 +211,14 @@ pub async fn enable(
     tagged(state.app.enable_webhook(&command(&caller, &id, &parts)?, skip_missed).await?)
 }
 
-/// `POST /v1/merchant/webhooks/{id}/disable`
+/// Nothing is sent any more; what happens meanwhile is kept.
+#[utoipa::path(
+    post, path = "/v1/merchant/webhooks/{id}/disable",
+    params(("id" = WebhookIdForm, Path), IfMatch),
+    request_body = Option<NothingRequest>,
+    responses((status = 200, body = WebhookAnswer, headers(("ETag" = String)))),
+    security(("token" = [Scope::Admin.as_str()])),
+)]
 pub async fn disable(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -160,7 +230,14 @@ pub async fn disable(
     tagged(state.app.disable_webhook(&command(&caller, &id, &parts)?).await?)
 }
 
-/// `POST /v1/merchant/webhooks/{id}/secrets`
+/// Another secret signs, those of before for a while as well; it is shown this once.
+#[utoipa::path(
+    post, path = "/v1/merchant/webhooks/{id}/secrets",
+    params(("id" = WebhookIdForm, Path), IfMatch, IdempotencyKey),
+    request_body = Option<RotateRequest>,
+    responses((status = 200, body = WebhookAnswer, headers(("ETag" = String)))),
+    security(("token" = [Scope::Admin.as_str()])),
+)]
 pub async fn rotate(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -177,7 +254,14 @@ pub async fn rotate(
     tagged(rotated.await?)
 }
 
-/// `POST /v1/merchant/webhooks/{id}/test`
+/// One test event, now; the answer says what came of it.
+#[utoipa::path(
+    post, path = "/v1/merchant/webhooks/{id}/test",
+    params(("id" = WebhookIdForm, Path), IdempotencyKey),
+    request_body = Option<NothingRequest>,
+    responses((status = 200, body = DeliveryAnswer)),
+    security(("token" = [Scope::Admin.as_str()])),
+)]
 pub async fn test(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -191,7 +275,13 @@ pub async fn test(
     ok(&DeliveryAnswer::of(&tested))
 }
 
-/// `GET /v1/merchant/webhooks/{id}/deliveries`
+/// What was sent and what is on its way, newest first.
+#[utoipa::path(
+    get, path = "/v1/merchant/webhooks/{id}/deliveries",
+    params(("id" = WebhookIdForm, Path), ("state" = Option<DeliveryStateForm>, Query), Limit, Cursor),
+    responses((status = 200, body = Page<DeliveryAnswer>)),
+    security(("token" = [Scope::Read.as_str()])),
+)]
 pub async fn deliveries(State(state): State<HttpState>, PathOf(id): PathOf<String>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
     let parameters = Parameters::read(&parts.uri, &DELIVERY_FILTERS)?;
@@ -209,7 +299,14 @@ pub async fn deliveries(State(state): State<HttpState>, PathOf(id): PathOf<Strin
     ok(&Page { items, next_cursor: page.1.map(|next| next.to_string()) })
 }
 
-/// `POST /v1/merchant/webhooks/{id}/replay`
+/// One delivery, or everything since an instant, is sent once more, behind what is new.
+#[utoipa::path(
+    post, path = "/v1/merchant/webhooks/{id}/replay",
+    params(("id" = WebhookIdForm, Path)),
+    request_body = ReplayRequest,
+    responses((status = 200, body = ReplayAnswer), (status = 409)),
+    security(("token" = [Scope::Admin.as_str()])),
+)]
 pub async fn replay(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
@@ -265,9 +362,7 @@ fn replayed(request: &ReplayRequest) -> Result<ReplayOf, ApiError> {
             Ok(ReplayOf::Delivery(delivery))
         }
         (None, Some(since)) => {
-            let rule = "an instant is RFC 3339, such as 2026-01-31T08:00:00Z";
-            let since: Instant =
-                DateTime::parse_from_rfc3339(since).map_err(|_| ApiError::invalid("/since", rule))?.to_utc();
+            let since = read_instant(since).map_err(|rule| ApiError::invalid("/since", rule))?;
             Ok(ReplayOf::Since(since, request.limit.unwrap_or(REPLAY_LIMIT_DEFAULT)))
         }
         (Some(_), _) | (None, None) => {

@@ -2,7 +2,6 @@
 //! only what is its own.
 
 use serde_json::{Map, Value, json};
-
 use utoipa::IntoParams;
 
 use super::parameters::{ActingFor, IdempotencyKey, SHARED};
@@ -82,7 +81,7 @@ fn takes(operation: &Value, scheme: &str) -> bool {
 fn with_merchant(path: &str, operation: &mut Value) {
     if takes(operation, TOKEN) && !path.starts_with("/v1/server/") {
         let named = json!({ "$ref": "#/components/parameters/ActingFor" });
-        match operation["parameters"].as_array_mut() {
+        match operation.get_mut("parameters").and_then(Value::as_array_mut) {
             Some(parameters) => parameters.push(named),
             None => operation["parameters"] = json!([named]),
         }
@@ -91,7 +90,7 @@ fn with_merchant(path: &str, operation: &mut Value) {
 
 /// Every POST of the merchant API can be sent again, whether or not its handler says so.
 fn repeatable(path: &str, method: &str, operation: &mut Value, shared: &mut Map<String, Value>) {
-    let Some(parameters) = operation["parameters"].as_array_mut() else { return };
+    let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) else { return };
     let says_so = parameters.iter().any(|parameter| parameter["name"] == "Idempotency-Key");
     if method == "post" && path.starts_with("/v1/merchant/") && !says_so {
         let key = serde_json::to_value(IdempotencyKey::into_params(|| None)).unwrap_or_default();
@@ -102,7 +101,8 @@ fn repeatable(path: &str, method: &str, operation: &mut Value, shared: &mut Map<
 
 /// A parameter that is left out is absent, never null; those that many operations take stand among the components.
 fn plain_parameters(operation: &mut Value, shared: &mut Map<String, Value>) {
-    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
         let Some(schema) = parameter.get("schema") else { continue };
         parameter["schema"] = not_null(schema);
         let (name, place) = (parameter["name"].clone(), parameter["in"].clone());
@@ -186,7 +186,19 @@ fn problems_of(path: &str, method: &str, operation: &mut Value) {
 /// Flattened members stand in their object itself: an object that is closed cannot be put together of several.
 fn merged(schemas: &Value) -> Map<String, Value> {
     let all = schemas.as_object().cloned().unwrap_or_default();
-    all.iter().map(|(name, schema)| (name.clone(), merge(schema, &all))).collect()
+    let one = |(name, schema): (&String, &Value)| {
+        let of = name.strip_prefix("Page_").filter(|of| all.contains_key(*of));
+        let schema = of.map_or_else(|| merge(schema, &all), |of| page(schema, of));
+        (name.clone(), schema)
+    };
+    all.iter().map(one).collect()
+}
+
+/// What stands on a page is referred to, not written out once more.
+fn page(schema: &Value, of: &str) -> Value {
+    let mut schema = schema.clone();
+    schema["properties"]["items"]["items"] = json!({ "$ref": format!("#/components/schemas/{of}") });
+    schema
 }
 
 fn merge(schema: &Value, all: &Map<String, Value>) -> Value {

@@ -9,7 +9,8 @@ use utoipa::openapi::schema::{Array, Object, OneOf, Schema, Type};
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::domain::{Env, Marketplace, Scope, Starts, UsageState};
+use crate::application::DeliveryFilter;
+use crate::domain::{DisableCause, Env, Marketplace, Scope, Starts, UsageState, WebhookEvent};
 
 /// The name in the document: the type's without `Form`.
 fn named(form: &'static str) -> Cow<'static, str> {
@@ -93,8 +94,28 @@ texts! {
     ReservationIdForm = "^rsv_[0-9A-Za-z]{22}$", 26;
     /// An API token, as shown in lists.
     ApiTokenIdForm = "^tok_[0-9A-Za-z]{22}$", 26;
+    /// Somebody at work in the console.
+    SessionIdForm = "^ses_[0-9A-Za-z]{22}$", 26;
+    /// A link that opens a session once.
+    SignInLinkIdForm = "^lnk_[0-9A-Za-z]{22}$", 26;
     /// Work to be done after an answer.
     JobIdForm = "^job_[0-9A-Za-z]{22}$", 26;
+    /// An endpoint of webhooks.
+    WebhookIdForm = "^whk_[0-9A-Za-z]{22}$", 26;
+    /// A secret of an endpoint.
+    WebhookSecretIdForm = "^wsk_[0-9A-Za-z]{22}$", 26;
+    /// One event on its way to one endpoint.
+    DeliveryIdForm = "^dlv_[0-9A-Za-z]{22}$", 26;
+    /// Where events go: `https://`, a host, perhaps a port, a path and a query; no name, password or fragment.
+    WebhookUrlForm = "^https?://[!-~]+$", 2_048;
+    /// Your own words: at most 256 characters without control characters.
+    WebhookDescriptionForm = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", 256;
+    /// Where the server finds a secret: `env:NAME` or `file:PATH`.
+    SecretReferenceForm = "^(?:env|file):.+$", 4_096;
+    /// A secret of Standard Webhooks.
+    WebhookSecretForm = "^whsec_[A-Za-z0-9+/]+={0,2}$", 94;
+    /// How an answer begins, or why there was none.
+    AttemptWordsForm = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", 200;
     /// A call at a production address.
     CallIdForm = "^cal_[0-9A-Za-z]{22}$", 26;
     /// A signing key: the RFC 7638 thumbprint of its public half.
@@ -110,7 +131,7 @@ texts! {
     /// A signed token, as text.
     TokenForm = "^[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+$", 16_777_216;
     /// A license key, a claim code, or a certificate; white space does not matter. What is none is refused with 401.
-    CredentialForm = "^[^\\x00]*$", 16_384;
+    CredentialForm = "^[\\s\\S]*$", 65_536;
     /// How a machine is shown: at most 128 bytes without control characters.
     MachineNameForm = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", 128;
     /// 1 to 128 bytes without control characters; the same again for the same request.
@@ -132,6 +153,14 @@ words! {
     NextActionForm = ["paste_current_key", "renew", "release_a_machine", "set_clock", "go_online", "contact_seller", "retry"];
     /// What a token may do.
     ScopeForm = Scope::NAMES;
+    /// What is sent to endpoints.
+    WebhookEventForm = WebhookEvent::NAMES;
+    /// Whether events are sent to an endpoint.
+    WebhookStateForm = ["enabled", "disabled"];
+    /// Why none are.
+    DisableCauseForm = DisableCause::NAMES;
+    /// Where a delivery stands.
+    DeliveryStateForm = DeliveryFilter::NAMES;
     /// What is done to a license.
     CommandForm = ["suspend", "resume", "revoke", "reissue", "accept", "extend", "change"];
     /// What becomes of license key and claim code.
@@ -193,7 +222,7 @@ words! {
     /// When an instance is told to be ready.
     ReadyForm = ["minted", "app-info"];
     /// Whether the keys of a channel's open API are found.
-    OpenApiStateForm = ["ready", "unresolvable", "absent"];
+    OpenApiStandingForm = ["ready", "unresolvable", "absent"];
     /// What a check found.
     CheckStateForm = ["ok", "warn", "fail", "skipped"];
     /// What a signing key signs.

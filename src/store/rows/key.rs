@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 use crate::application::ports::StoreError;
 use crate::application::record::{CounterKey, Lane, MarketplaceCode, Rank, RecordKey, UsedHour};
 use crate::domain::{
-    ActivationId, ChannelId, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace, MerchantId,
-    MeterKey, OrderId, OrderLineKey, PackageId, ResetWindow, SearchTerm, StatusSlot, Subject, TermField,
-    UUID_TEXT_CHARS, WebhookId, WindowAlignment,
+    ActivationId, ChannelId, EventId, EventPlace, HandedOverKey, InstanceId, Instant, LicenseId, Marketplace,
+    MerchantId, MeterKey, OrderId, OrderLineKey, PackageId, ResetWindow, SearchTerm, StatusSlot, Subject,
+    TermField, UUID_TEXT_CHARS, WebhookId, WindowAlignment,
 };
 use crate::store::{KeyError, KeyRange, Kind, RecordKey as RawKey};
 
@@ -61,7 +61,7 @@ const QUOTA_METER: &[u8] = b"meter\0";
 const QUOTA_HOUR: &[u8] = b"hour\0";
 pub(super) const QUOTA_REPORT: &[u8] = b"report\0";
 /// First own part of each thing about the chain of events. What waits and who seals belong to the installation.
-pub(super) const AUDIT_EVENT: &[u8] = b"event\0";
+const AUDIT_EVENT: &[u8] = b"event\0";
 pub(super) const AUDIT_BLOCK: &[u8] = b"block\0";
 pub(super) const AUDIT_UNSEALED: &[u8] = b"unsealed\0";
 const AUDIT_PLACE: &[u8] = b"place\0";
@@ -322,6 +322,40 @@ pub(in crate::store) fn used_hour_of(merchant: &MerchantId, key: &RawKey) -> Res
         Some(UsedHour { merchant: merchant.clone(), hour, license, package })
     };
     read().ok_or_else(|| StoreError::Failed(format!("{key} counts no hour")))
+}
+
+/// Where the events of a merchant lie that lie under licenses, or by themselves, behind the given one.
+pub(in crate::store) fn events_behind(
+    merchant: &MerchantId,
+    under_license: bool,
+    after: Option<&EventPlace>,
+) -> Result<KeyRange, StoreError> {
+    let (kind, own): (_, &[u8]) = if under_license { (Kind::Event, &[]) } else { (Kind::Audit, AUDIT_EVENT) };
+    let range = KeyRange::prefix(merchant.as_str(), kind, own).map_err(|error| no_key(&error))?;
+    Ok(match after {
+        Some(after) => range.after(&raw_key(&RecordKey::of_event(merchant, after))?),
+        None => range,
+    })
+}
+
+/// The place that a key of [`events_behind`] says.
+pub(in crate::store) fn event_place_of(key: &RawKey) -> Result<EventPlace, StoreError> {
+    let read = || {
+        let (own, under_license) = match key.own().strip_prefix(AUDIT_EVENT) {
+            Some(own) if key.kind() == Kind::Audit => (own, false),
+            Some(_) | None => (key.own(), true),
+        };
+        let end = own.iter().position(|byte| *byte == PART_END)?;
+        let text = |bytes| std::str::from_utf8(bytes).ok();
+        let (about, event) = (text(&own[..end])?, EventId::parse(text(&own[end + 1..])?).ok()?);
+        let subject = if under_license {
+            LicenseId::parse(about).ok().map(Subject::License)
+        } else {
+            Subject::parse(about)
+        };
+        Some(EventPlace { event, subject: subject?, under_license })
+    };
+    read().ok_or_else(|| StoreError::Failed(format!("{key} is the place of no event")))
 }
 
 pub(super) fn no_key(error: &KeyError) -> StoreError {

@@ -1,7 +1,7 @@
 //! Which keys a listing goes over, and in which direction.
 
 use super::key::{
-    ACCESS_ANSWER, ACCESS_LINK, ACCESS_SESSION, AUDIT_BLOCK, AUDIT_EVENT, AUDIT_UNSEALED, CATALOG_CHANNEL,
+    ACCESS_ANSWER, ACCESS_LINK, ACCESS_SESSION, AUDIT_BLOCK, AUDIT_UNSEALED, CATALOG_CHANNEL,
     CATALOG_MERCHANT, CATALOG_PRODUCT, CATALOG_SPEC, CATALOG_TOKEN, INDEX_PENDING, INSTALLATION,
     META_ERASURE, QUOTA_REPORT, USAGE_RECORD, WEBHOOK_ENDPOINT, WEBHOOK_ENDS_TOLD, WEBHOOK_PROGRESS,
     WEBHOOK_REPLAY, merchant_or_installation, misplaced_jobs, no_key, own_of_block, own_of_calls,
@@ -12,7 +12,7 @@ use super::key::{
 use super::table::Table;
 use crate::application::ports::{Listing, StoreError};
 use crate::application::record::RecordKey;
-use crate::domain::MerchantId;
+use crate::domain::{EventId, EventPlace, MerchantId, Subject};
 use crate::store::{Direction, KeyRange, Kind};
 
 /// A scan of one table.
@@ -141,11 +141,18 @@ impl Scan {
                 let own = own_of_subject(subject);
                 forward(Table::Event, merchant.as_str(), Kind::Audit, &own)?.behind(after.as_ref())
             }
-            Listing::EventsOfMerchant { merchant, after } => {
-                forward(Table::Event, merchant.as_str(), Kind::Event, &[])?.behind(after.as_ref())
-            }
-            Listing::OtherEventsOfMerchant { merchant, after } => {
-                forward(Table::Event, merchant.as_str(), Kind::Audit, AUDIT_EVENT)?.behind(after.as_ref())
+            Listing::EarlierEvents { merchant, subject, under_license, before } => {
+                let place = |event: &EventId| EventPlace {
+                    event: event.clone(),
+                    subject: subject.clone(),
+                    under_license: *under_license,
+                };
+                let before = before.as_ref().map(|event| RecordKey::of_event(merchant, &place(event)));
+                let (kind, own) = match subject {
+                    Subject::License(license) if *under_license => (Kind::Event, own_of_license(license)),
+                    subject => (Kind::Audit, own_of_subject(subject)),
+                };
+                forward(Table::Event, merchant.as_str(), kind, &own)?.newest_first(before)
             }
             Listing::Unsealed { behind } => {
                 let scan = forward(Table::Unsealed, INSTALLATION, Kind::Audit, AUDIT_UNSEALED)?;

@@ -64,7 +64,8 @@ mod webhook;
 mod word;
 
 pub(super) use key::{
-    misplaced_jobs, place_of_misplaced, raw_counter_key, raw_key, used_hour_of, used_hours_before,
+    event_place_of, events_behind, misplaced_jobs, place_of_misplaced, raw_counter_key, raw_key,
+    used_hour_of, used_hours_before,
 };
 pub(super) use listing::Scan;
 pub(super) use supplement::supplement_key;

@@ -44,6 +44,8 @@ row!(
         acting_for: Option<Text<MerchantId>> = acting_for,
         created_at_ms: Millis = created_at,
         expires_at_ms: Millis = expires_at,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        closed_at_ms: Option<Millis> = closed_at,
     }
 );
 

@@ -144,7 +144,7 @@ fn nothing_is_done_but_what_was_shown() {
     let form = agent.get(&path).form(&path).fill("spec", "cad-forever");
     let shown = agent.submit(&form);
     shows(&shown, 200, &["cad-year → becomes cad-forever"]);
-    shows(&agent.submit(&shown.form(&path)), 200, &["The license has another edition now."]);
+    shows(&agent.submit(&shown.form(&path)), 200, &["The license has another spec now."]);
 }
 
 #[test]

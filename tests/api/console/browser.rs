@@ -12,7 +12,6 @@ use crate::support::api::{Answer, Api};
 pub struct Browser {
     api: Api,
     cookies: BTreeMap<String, String>,
-    language: &'static str,
 }
 
 /// What is on the screen.
@@ -52,13 +51,13 @@ impl Browser {
     /// Somebody who has not signed in.
     pub fn new(harness: &Harness, language: &'static str) -> Self {
         let api = Api::staying(&harness.url).with("Accept-Language", language);
-        Self { api, cookies: BTreeMap::new(), language }
+        Self { api, cookies: BTreeMap::new() }
     }
 
     /// The same session in another language.
     pub fn reading(&self, harness: &Harness, language: &'static str) -> Self {
         let api = Api::staying(&harness.url).with("Accept-Language", language);
-        Self { api, cookies: self.cookies.clone(), language }
+        Self { api, cookies: self.cookies.clone() }
     }
 
     /// The answer as it comes, redirects and all.
@@ -119,10 +118,6 @@ impl Browser {
             self.cookies.insert(name.to_owned(), value.to_owned());
         }
     }
-
-    pub fn language(&self) -> &'static str {
-        self.language
-    }
 }
 
 impl Page {
@@ -133,21 +128,14 @@ impl Page {
         look(&document.unwrap_or_else(|error| panic!("{}: {error}: {}", self.path, self.answer.text)))
     }
 
-    /// The form that is sent there.
+    /// The form that is sent there; of several the last: what stands above is on every page.
     #[track_caller]
     pub fn form(&self, action: &str) -> Form {
         let found = self.read(|page| {
-            let mut forms = page.descendants().filter(|node| node.has_tag_name("form"));
-            forms.find(|form| form.attribute("action") == Some(action)).map(|form| Form::of(&form))
+            let forms = page.descendants().filter(|node| node.has_tag_name("form"));
+            forms.filter(|form| form.attribute("action") == Some(action)).last().map(|form| Form::of(&form))
         });
         found.unwrap_or_else(|| panic!("{} has no form to {action}: {}", self.path, self.answer.text))
-    }
-
-    /// All that is read, blanks made one.
-    pub fn text(&self) -> String {
-        self.read(|page| {
-            page.root().descendants().filter_map(|node| node.text()).collect::<Vec<_>>().join(" ")
-        })
     }
 
     /// All that is read in the part that is about this page, blanks made one.

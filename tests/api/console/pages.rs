@@ -6,6 +6,7 @@ use lictor::domain::Scope;
 use lictor::http::console_pages;
 use lictor::sandbox::orders::{Basket, Billing, Period};
 use roxmltree::{Document, Node};
+use serde_json::json;
 
 use super::browser::{Browser, Form, Page};
 use crate::support::Harness;
@@ -25,7 +26,12 @@ impl Things {
         let held = harness.merchant().get("/v1/merchant/orders?state=held").expect(200);
         let job = harness.merchant().get("/v1/merchant/outbox").expect(200);
         let keys = harness.merchant().get("/v1/merchant/keys").expect(200);
+        let webhook =
+            harness.merchant().post("/v1/merchant/webhooks", &json!({ "url": "https://a.example/" }));
+        let webhook = webhook.expect(201);
         Self(vec![
+            ("{webhook}", webhook.text_at("/id")),
+            ("{act}", "test".to_owned()),
             ("{license}", license.text_at("/id")),
             ("{activation}", activation.text_at("/activation_id")),
             ("{order}", held.text_at("/items/0/id")),
@@ -34,6 +40,11 @@ impl Things {
             ("{kid}", keys.text_at("/items/0/kid")),
             ("{customer}", "customer-7".to_owned()),
         ])
+    }
+
+    fn named(&self, name: &str) -> &str {
+        let found = self.0.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.as_str()).expect("there is one of each kind")
     }
 
     fn address(&self, path: &str) -> String {
@@ -87,6 +98,10 @@ fn every_page_is_shown_to_those_who_may_see_it_and_to_nobody_else() {
             }
         }
     }
+    let mut expired = Browser::signed_in(&harness, &[Scope::Admin], "en");
+    harness.world.clock.advance(std::time::Duration::from_secs(9 * 3_600));
+    let answer = expired.ask(&things.address("/console/licenses/{license}"));
+    assert_eq!((answer.status, answer.text.as_str()), (303, ""), "a session ends when nobody uses it");
     let mut stranger = Browser::new(&harness, "en");
     for page in console_pages().iter().filter(|page| page.shows.is_some()) {
         let answer = stranger.ask(&things.address(page.path));
@@ -103,7 +118,7 @@ fn no_form_is_taken_that_no_page_of_the_session_made() {
     let mut admin = Browser::signed_in(&harness, &[Scope::Admin], "en");
     let mut other = Browser::signed_in(&harness, &[Scope::Admin], "en");
     let foreign = other.get("/console").form("/console/find").value("csrf").to_owned();
-    let license = format!("/v1/merchant/licenses/{}", things.0[0].1);
+    let license = format!("/v1/merchant/licenses/{}", things.named("{license}"));
     let before = harness.merchant().get(&license).at("/revision");
     for page in console_pages().iter().filter(|page| page.takes.is_some()) {
         let action = things.address(page.path);
@@ -201,9 +216,12 @@ fn named<'a>(document: &'a Document<'_>, name: &'static str) -> impl Iterator<It
 }
 
 fn has_landmarks(document: &Document<'_>, path: &str) {
-    for (name, count) in [("main", 1), ("header", 1), ("nav", 1), ("footer", 1), ("h1", 1), ("title", 1)] {
+    for (name, count) in [("main", 1), ("header", 1), ("nav", 1), ("footer", 1), ("h1", 1)] {
         assert_eq!(named(document, name).count(), count, "{path}: {name}");
     }
+    let titles =
+        named(document, "title").filter(|it| it.parent().is_some_and(|head| head.has_tag_name("head")));
+    assert_eq!(titles.count(), 1, "{path}");
     let ids: Vec<_> = document.descendants().filter_map(|node| node.attribute("id")).collect();
     let unique: BTreeSet<_> = ids.iter().collect();
     assert_eq!(ids.len(), unique.len(), "{path}: an id stands twice: {ids:?}");

@@ -5,13 +5,15 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use lictor::application::ports::Clock as _;
-use lictor::domain::{MerchantId, Scope, TokenOwner};
+use lictor::domain::{MerchantId, RateLimit, Scope, TokenOwner};
+use lictor::http::{HttpLimits, RateRules};
+use lictor::store::MemoryEngine;
 use serde_json::{Value, json};
 
 use super::described::{Described, Operation, Seen};
 use crate::support::api::{Answer, Api};
 use crate::support::people::issue;
-use crate::support::{Harness, globex};
+use crate::support::{Engine, Harness, World, globex};
 
 /// What no request has: refused behind every door, so that nothing is changed by looking whether it opens.
 const UNKNOWN_MEMBER: &str = r#"{"what_no_request_has":1}"#;
@@ -76,19 +78,22 @@ impl Table {
             ("LicenseId", ..) => nobodys("lic"),
             ("ApiTokenId", _, true) => self.token.clone(),
             ("ApiTokenId", ..) => nobodys("tok"),
+            ("SessionId", ..) => nobodys("ses"),
+            ("SignInLinkId", ..) => nobodys("lnk"),
             ("KeyId", _, true) => self.kid.clone(),
             ("KeyId", ..) => "A".repeat(43),
             ("Slug", "id", true) => "cad-koogallery".to_owned(),
             ("Slug", ..) => "nobody".to_owned(),
-            ("JobId", ..) => nobodys("job"),
-            ("ActivationId", ..) => nobodys("act"),
-            ("ReservationId", ..) => nobodys("rsv"),
             ("ListNumber", ..) => "0".to_owned(),
             ("Slug", "merchant", true) => "acme".to_owned(),
             (_, "order", _) => nobodys("ord"),
             (_, "customer", true) => "customer-1".to_owned(),
             (_, "customer", false) => "customer-2".to_owned(),
-            other => panic!("how is this told apart? {other:?}"),
+            (other, ..) => {
+                let pattern = self.described.document["components"]["schemas"][other]["pattern"].as_str();
+                let prefix = pattern.and_then(|pattern| pattern.strip_prefix('^')?.split('_').next());
+                nobodys(prefix.unwrap_or_else(|| panic!("how is this told apart? {other} {name}")))
+            }
         }
     }
 
@@ -125,6 +130,7 @@ fn run() -> Seen {
     for operation in &operations {
         broken(&table, operation, &mut seen);
     }
+    asked_too_often(&mut seen);
     seen
 }
 
@@ -205,6 +211,24 @@ fn broken(table: &Table, operation: &Operation<'_>, seen: &mut Seen) {
         let body = table.described.sample_body(operation).expect("a POST").to_string();
         let stranger = table.harness.customer("no-license-key").with("Idempotency-Key", "one");
         ask(&stranger, &path, &body).expect_problem(401, "license_key_refused");
+    }
+}
+
+/// A token that may ask once an hour: what it asks after that is answered 429, whatever it is.
+fn asked_too_often(seen: &mut Seen) {
+    let once = RateLimit { requests: 1, window: Duration::from_secs(3_600) };
+    let rates = RateRules { per_token: Some(once), ..RateRules::default() };
+    let limits = HttpLimits { rates, ..HttpLimits::default() };
+    let harness = Harness::start_with(World::new(), &Engine::Memory(MemoryEngine::new()), limits);
+    let described = Described::by(&harness);
+    let token = harness.bearer(&harness.token_of(TokenOwner::Server, &[Scope::Operator]));
+    token.get("/v1/merchant/api-tokens").expect(200);
+    for operation in described.operations().iter().filter(|it| it.text["responses"].get("429").is_some()) {
+        let path = operation.path.replace(['{', '}'], "");
+        let answer = token.send(&operation.method, &path, b"").expect_problem(429, "rate_limited");
+        assert!(answer.header("retry-after").is_some(), "{answer:?}");
+        described.check(operation, &answer);
+        seen.insert((operation.id.to_owned(), 429));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::support::Harness;
 use crate::support::api::exchanges;
 use crate::{
     activations, app_info, bulk, extensions, licenses, offline_material, packages, requests, rotation,
-    starts, tokens_and_apply, usage,
+    sessions, starts, tokens_and_apply, usage,
 };
 
 const STORIES: &[fn()] = &[
@@ -31,6 +31,10 @@ const STORIES: &[fn()] = &[
     packages::of_none_it_stands_by_itself_until_it_is_moved_and_what_was_used_goes_with_it,
     rotation::a_key_set_is_cacheable_and_found_by_issuer_and_no_set_is_another_merchants,
     rotation::wrong_requests_say_the_next_step_and_change_nothing,
+    sessions::a_link_ends_with_its_time_with_its_token_and_when_it_is_withdrawn,
+    sessions::a_link_gives_no_more_than_its_maker_has_and_passes_for_nobody_else,
+    sessions::a_request_that_is_repeated_makes_one_link_and_a_used_one_stays_used,
+    sessions::sessions_are_listed_and_ended_from_outside_by_their_own_merchant,
     starts::an_acceptance_begins_a_license_once_at_the_time_that_is_said,
     tokens_and_apply::a_token_is_shown_once_works_and_ends_when_revoked,
     usage::what_is_reserved_is_used_by_nobody_else_until_it_is_confirmed_or_given_back,

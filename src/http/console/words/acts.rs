@@ -18,14 +18,14 @@ words! {
         extend_until: "Or until", "或延长至";
         extend_wrong: "Write a number of days, or a time.", "请填写天数或时间。";
         extend_done: "The license ends later now.", "许可证已延期。";
-        change: "Change the edition", "更换规格";
-        change_title: "Give this license another edition?", "确定更换该许可证的规格吗？";
-        change_follows: "What the license grants becomes what the other edition grants now; end and term stay.", "许可证内容将变为新规格当前的内容，到期时间和时长不变。";
-        change_spec: "Edition", "规格";
-        change_spec_wrong: "Choose an edition.", "请选择规格。";
+        change: "Change the spec", "更换规格";
+        change_title: "Give this license another spec?", "确定更换该许可证的规格吗？";
+        change_follows: "What the license grants becomes what the other spec grants now; end and term stay.", "许可证内容将变为新规格当前的内容，到期时间和时长不变。";
+        change_spec: "Spec", "规格";
+        change_spec_wrong: "Choose a spec.", "请选择规格。";
         change_quantity: "Quantity", "数量";
         quantity_wrong: "Write a whole number from 1 on.", "请填写不小于 1 的整数。";
-        change_done: "The license has another edition now.", "许可证的规格已更换。";
+        change_done: "The license has another spec now.", "许可证的规格已更换。";
         changed: "Somebody changed this license while you decided; nothing was done. This is how it stands now. What you typed is kept: decide again.", "在您操作期间，该许可证已被修改，因此未执行任何操作。以下是当前状态，您填写的内容已保留，请重新确认。";
         used_before: "This form was sent before with other content, and that was done. This is how the license stands now.", "此表单先前已以其他内容提交并执行。以下是许可证的当前状态。";
 

@@ -24,9 +24,9 @@ words! {
         has_lapsed: "does not run: its lease has ended", "未在运行：租期已结束";
         state: "State", "状态";
         ends: "End", "到期时间";
-        spec: "Edition", "规格";
+        spec: "Spec", "规格";
         limit: "Machines allowed", "允许的机器数";
-        entitlements: "Features", "功能";
+        entitlements: "Entitlements", "功能";
         becomes: "becomes", "变为";
         key: "License key and claim code", "许可证密钥与激活码";
         key_stays: "stay as they are", "保持不变";

@@ -10,7 +10,7 @@ words! {
         ends_at: "Ends", "到期时间";
         starts_at: "Starts", "生效时间";
         reason: "Reason", "原因";
-        spec: "Edition", "规格";
+        spec: "Spec", "规格";
         term: "Term", "时长";
         sku: "SKU", "SKU";
         activation: "Activation", "激活编号";
@@ -23,6 +23,8 @@ words! {
         from: "From", "原属";
         to: "To", "现属";
         instance_id: "Instance", "实例";
+        ends_at_before: "Ended before", "原到期时间";
+        bought_end: "End as bought", "所购到期时间";
         refund_at: "Marketplace refunds at", "云商店退款时间";
         never: "never", "永久有效";
         actor_customer: "the customer", "客户";
@@ -51,6 +53,8 @@ impl Events {
             "from" => self.from,
             "to" => self.to,
             "instance_id" => self.instance_id,
+            "ends_at_before" => self.ends_at_before,
+            "bought_end" => self.bought_end,
             "refund_at" => self.refund_at,
             _ => return None,
         })
@@ -81,9 +85,9 @@ fn both(kind: EventKind) -> [&'static str; 2] {
     match kind {
         EventKind::OrderReceived => ["The order was received", "收到订单"],
         EventKind::OrderHeld => {
-            ["The order was held: no edition knows its code", "订单挂起：没有规格对应其编码"]
+            ["The order was held: no spec knows its code", "订单挂起：没有规格对应其编码"]
         }
-        EventKind::OrderMapped => ["The order's code was given an edition", "订单编码已映射到规格"],
+        EventKind::OrderMapped => ["The order's code was given a spec", "订单编码已映射到规格"],
         EventKind::OrderContradicted => ["A call contradicted what was known", "收到与已知内容矛盾的调用"],
         EventKind::OrderPaidAfterRevocation => {
             ["A renewal was paid after the revocation", "吊销之后收到续费"]
@@ -118,7 +122,6 @@ fn both(kind: EventKind) -> [&'static str; 2] {
         EventKind::LedgerRefused => ["A machine's usage ledger was wrong", "机器的用量账本有误"],
         EventKind::ActivationConflict => ["A copy of a machine was noticed", "发现机器被复制"],
         EventKind::OrderRetried => ["An order's work was tried again", "已重试处理订单"],
-        EventKind::OrderFetched => ["An order was fetched from the marketplace", "已从云商店补取订单"],
         EventKind::CatalogCreated => ["The catalog has a new entry", "目录中新增了一项"],
         EventKind::CatalogChanged => ["An entry of the catalog changed", "目录中的一项已变更"],
         EventKind::CatalogRemoved => ["An entry of the catalog was removed", "目录中的一项已移除"],
@@ -136,19 +139,23 @@ fn both(kind: EventKind) -> [&'static str; 2] {
             ["Earlier events were taken into the audit chain", "早先的事件已纳入审计链"]
         }
         EventKind::LicenseExpiring => ["The license ends soon", "许可证即将到期"],
-        EventKind::LicenseExpired => ["The license expired", "许可证已到期"],
-        EventKind::ActivationRenewed => ["A machine renewed its lease", "机器已续租"],
-        EventKind::CallbackRejected => ["A marketplace call was rejected", "已拒绝云商店的一次调用"],
-        EventKind::ChannelDialTestFailed => ["A dial test of the address failed", "接入地址的拨测失败"],
-        EventKind::ChannelSilent => ["The channel has gone silent", "渠道已长时间没有调用"],
+        EventKind::LicenseExpired => ["The license has expired", "许可证已过期"],
+        EventKind::ActivationRenewed => ["A machine was renewed", "机器已续期"],
+        EventKind::CallbackRejected => ["A call of the marketplace was refused", "云商店的调用被拒绝"],
+        EventKind::ChannelDialTestFailed => ["A dial test failed", "拨测失败"],
+        EventKind::ChannelSilent => ["No dial test has succeeded for long", "长时间没有成功的拨测"],
         EventKind::CertificateExpiring => ["The server's certificate ends soon", "服务器证书即将到期"],
-        EventKind::WebhookCreated => ["A webhook was created", "已创建 Webhook"],
-        EventKind::WebhookChanged => ["A webhook was changed", "Webhook 已变更"],
-        EventKind::WebhookDeleted => ["A webhook was deleted", "Webhook 已删除"],
-        EventKind::WebhookEnabled => ["A webhook was enabled", "Webhook 已启用"],
-        EventKind::WebhookDisabled => ["A webhook was disabled", "Webhook 已停用"],
-        EventKind::WebhookSecretRotated => ["A webhook's secret was rotated", "Webhook 的签名密钥已轮换"],
-        EventKind::WebhookReplayed => ["Events were sent to a webhook again", "已向 Webhook 重新发送事件"],
-        EventKind::WebhookTested => ["A test event was sent to a webhook", "已向 Webhook 发送测试事件"],
+        EventKind::WebhookCreated => ["A webhook was made", "已新建推送地址"],
+        EventKind::WebhookChanged => ["A webhook was changed", "推送地址已变更"],
+        EventKind::WebhookDeleted => ["A webhook was deleted", "推送地址已删除"],
+        EventKind::WebhookEnabled => ["A webhook was switched on", "推送地址已启用"],
+        EventKind::WebhookDisabled => ["A webhook was switched off", "推送地址已停用"],
+        EventKind::WebhookSecretRotated => ["A webhook got another secret", "推送地址已更换签名密钥"],
+        EventKind::WebhookReplayed => ["Events were sent again", "事件已重新推送"],
+        EventKind::WebhookTested => ["A webhook was tried out", "已测试推送地址"],
+        EventKind::SessionBegun => ["Somebody signed in to the console", "有人登录了控制台"],
+        EventKind::SessionEnded => ["Somebody was signed out of the console", "有人已退出控制台"],
+        EventKind::SignInLinkCreated => ["A sign-in link was made", "已创建登录链接"],
+        EventKind::SignInLinkRevoked => ["A sign-in link was withdrawn", "登录链接已撤销"],
     }
 }

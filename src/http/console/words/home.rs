@@ -7,7 +7,7 @@ words! {
     Home {
         todo: "What waits for you", "待处理事项";
         nothing_waits: "Nothing waits for you.", "没有待处理事项。";
-        sales: "Licenses issued per day and edition, 14 days", "近 14 天每日签发的许可证（按规格）";
+        sales: "Licenses issued per day and spec, 14 days", "近 14 天每日签发的许可证（按规格）";
         sales_none: "Nothing was issued in the last 14 days.", "近 14 天没有签发许可证。";
         day: "Day", "日期";
         others: "others", "其他";
@@ -30,6 +30,9 @@ words! {
         answered: "answered", "成功";
         refused: "refused", "被拒绝";
         calls_none: "No calls yet. Paste the address of a channel at the marketplace.", "还没有调用。请将渠道地址填写到云商店。";
+        activated: "Machines activated per day, 14 days", "近 14 天每日激活的机器";
+        activated_none: "No machine was activated in the last 14 days.", "近 14 天没有激活机器。";
+        machines: "Machines", "机器数";
         dial_test: "Last dial test that succeeded", "最近成功的拨测";
     }
 }
@@ -37,7 +40,7 @@ words! {
 /// Orders that are held.
 pub fn held(count: &str, language: Language) -> String {
     match language {
-        Language::English => format!("Orders held: {count}. Say which edition they are."),
+        Language::English => format!("Orders held: {count}. Say which spec they are."),
         Language::Chinese => format!("挂起的订单：{count}，请选择对应的规格。"),
     }
 }
@@ -55,5 +58,13 @@ pub fn of_the_newest(count: &str, language: Language) -> String {
     match language {
         Language::English => format!("Of the newest {count} licenses only."),
         Language::Chinese => format!("仅统计最新的 {count} 个许可证。"),
+    }
+}
+
+/// Of how many events a figure tells, where not of all.
+pub fn of_the_last_events(count: &str, language: Language) -> String {
+    match language {
+        Language::English => format!("Of the last {count} events only."),
+        Language::Chinese => format!("仅统计最近的 {count} 个事件。"),
     }
 }

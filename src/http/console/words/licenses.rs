@@ -18,7 +18,7 @@ words! {
         any: "any", "不限";
         state: "State", "状态";
         product: "Product", "产品";
-        spec: "Edition", "规格";
+        spec: "Spec", "规格";
         sku: "SKU", "SKU";
         customer: "Customer", "客户";
         order: "Order", "订单";
@@ -31,7 +31,7 @@ words! {
         term: "Term", "时长";
         quantity_machines: "Machines allowed", "允许的机器数";
         unlimited: "any number", "不限";
-        entitlements: "Features", "功能";
+        entitlements: "Entitlements", "功能";
         updates: "New versions until", "可获更新至";
         issued_by: "Issued by hand by", "手工签发人";
         permanent: "never", "永久有效";
