@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use lictor::application::ports::{Change, Commit};
+use lictor::application::ports::{Change, Commit, Store};
 use lictor::application::record::RecordKey;
 use lictor::domain::{LicenseId, MerchantId, Scope};
 use serde_json::{Value, json};
@@ -125,7 +125,7 @@ fn what_was_issued_is_held_against_the_chain_and_the_order_list() {
     let acme = MerchantId::parse("acme").expect("valid");
     let license = LicenseId::parse(&id).expect("valid");
     let found = harness.block_on(lictor::application::ports::find::<lictor::domain::License>(
-        harness.store.as_ref() as &dyn lictor::application::ports::Store,
+        harness.store.as_ref() as &dyn Store,
         RecordKey::License(acme, license),
     ));
     let found = found.expect("readable").expect("there").value;

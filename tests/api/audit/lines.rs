@@ -9,7 +9,7 @@ use super::{busy, client, exported, found, keys, verified};
 use crate::support::Harness;
 
 /// How often each kind of tampering is tried.
-const TIMES: u64 = 40;
+const TIMES: u64 = 8;
 
 /// A chain of some hundred events, read once.
 struct Chain {

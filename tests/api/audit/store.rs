@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{busy, client, exported, found, keys, seal, verified};
 use crate::cluster::Cluster;
-use crate::engines::{EngineName, at_once, for_engines};
+use crate::engines::{EngineName, for_engines};
 use crate::service::engine_on;
 use crate::support::{Engine, Harness, World, acme};
 
