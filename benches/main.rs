@@ -14,6 +14,7 @@ mod process;
 mod production_address;
 mod raw;
 mod report;
+mod search;
 mod shape;
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -32,6 +33,7 @@ use shape::Shape;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str = "usage: ./scripts/bench [--quick] [--json]
+       ./scripts/bench search [--licenses N]
        ./scripts/bench production-address [--per-second N] [--seconds N] [--hangs-for SECONDS] [--json]";
 
 fn main() {
@@ -43,6 +45,14 @@ fn main() {
     }
     if let ["production-address", rest @ ..] = &arguments[..] {
         return production_address(rest);
+    }
+    match &arguments[..] {
+        ["search"] => return search::measure(100_000),
+        ["search", "--licenses", number] => match number.parse() {
+            Ok(licenses @ 1_000..=2_000_000) => return search::measure(licenses),
+            _ => misused(),
+        },
+        _ => {}
     }
     let (mut quick, mut json) = (false, false);
     for argument in arguments {

@@ -27,6 +27,10 @@ struct Shaped {
 /// Own ids are as long as this, as text.
 const ID_BYTES: usize = 22;
 
+/// How a search term of a license key begins, and how long its value is.
+const KEY_TERM: &[u8] = b"term\0k";
+const KEY_TERM_VALUE_BYTES: usize = 40;
+
 /// A digit of an id, in the order of its bytes.
 const DIGITS: &[u8; 64] = b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
 
@@ -98,6 +102,14 @@ impl Shaped {
         match self.id_at {
             Some(at) => ordered(n, &mut own[at..at + ID_BYTES]),
             None => scatter(n ^ (salt << 56), &mut own),
+        }
+        // The term of a license key: the end of a signature and a digest, unlike any other's.
+        if self.own.starts_with(KEY_TERM) {
+            let value = &mut own[KEY_TERM.len()..KEY_TERM.len() + KEY_TERM_VALUE_BYTES];
+            scatter(n ^ (salt << 56), value);
+            for byte in value {
+                *byte = DIGITS[usize::from(*byte % 64)];
+            }
         }
         RecordKey::new(&self.merchant, self.kind, own).expect("as long as the key it was learnt from")
     }

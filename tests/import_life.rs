@@ -1,6 +1,10 @@
 //! Instances that were sold before live on like our own: imported, renewed, stopped, let go on, queried, released by real
 //! signed calls, in every family.
 
+#[path = "import_life/naughty.rs"]
+mod naughty;
+#[path = "import_life/search.rs"]
+mod search;
 mod support;
 #[path = "support/koogallery_v1.rs"]
 #[expect(dead_code, reason = "the tests of the families use the rest")]

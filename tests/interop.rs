@@ -4,10 +4,14 @@
 //! dateutil and java.time for the calendar, each asked once per test with all its questions (`tests/interop/`); `./scripts/test` installs them. The third judge of tokens is `license-token`,
 //! which must also refuse what those are lenient about.
 //!
+//! The pages are held to Chromium (`tests/browser/`).
+//!
 //! The verifiers of `interop/` are held to the vectors, verdict and code, by `lictor conformance run`.
 
 #[path = "interop/activation.rs"]
 mod activation;
+#[path = "browser/mod.rs"]
+mod browser;
 #[path = "interop/calendar.rs"]
 mod calendar;
 #[path = "interop/integrate.rs"]

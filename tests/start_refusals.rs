@@ -4,6 +4,8 @@
 #[path = "support/certificates.rs"]
 #[expect(dead_code, reason = "each test binary uses a part of it")]
 mod certificates;
+#[path = "start_refusals/control.rs"]
+mod control;
 #[path = "start_refusals/ends.rs"]
 mod ends;
 #[path = "start_refusals/folders.rs"]

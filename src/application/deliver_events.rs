@@ -76,8 +76,9 @@ impl App {
         let has_work = |webhook: &Webhook| {
             let found = progress.iter().find(|found| found.value.webhook == webhook.id);
             let Some(progress) = found.map(|found| &found.value) else { return true };
-            if progress.leased_until.is_some_and(|until| now < until) {
-                return false;
+            // A lease that was not given back is that of a server which is gone: something may be left to do.
+            if let Some(until) = progress.leased_until {
+                return until <= now;
             }
             let asked_for = replays.iter().any(|replay| replay.value.webhook == webhook.id);
             let has_room = pending_room(progress.pending) > 0;

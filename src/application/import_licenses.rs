@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::app::{App, UseCaseError, decided};
+use super::export_licenses::is_row_of;
 use super::hide_code::{instance_shown, order_id_shown};
 use super::map_order::code_in;
 use super::mint::sold_spec;
@@ -361,6 +362,9 @@ impl App {
             let why = "the order line is known and waits: see `lictor order show`";
             return refused("order_id", why.to_owned());
         };
+        if is_row_of(row, &license.value, &known, self.now()) {
+            return Ok(Some(Judged::Unchanged(known.license)));
+        }
         let differences = differences(&known, &license.value, channel, row, spec, facts);
         Ok(Some(if differences.is_empty() {
             Judged::Unchanged(known.license)

@@ -1,11 +1,14 @@
 //! `lictor license import`: instances sold before, from CSV or JSON lines.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::cell_guard::{guarded, unguarded};
+use super::export::{Format, format_of};
 use super::output::printable;
 use super::progress::Progress;
 use super::table::cell;
@@ -21,7 +24,7 @@ const ROWS_PER_REQUEST: usize = 200;
 /// Rows that the table shows; all of them are in --json and --report.
 const ROWS_SHOWN_MAX: usize = 50;
 /// What a row may say.
-const COLUMNS: [&str; 15] = [
+pub(super) const COLUMNS: [&str; 15] = [
     "channel",
     "instance_id",
     "order_id",
@@ -39,20 +42,12 @@ const COLUMNS: [&str; 15] = [
     "label",
 ];
 
-/// How a file is written.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Format {
-    /// Comma-separated, with a head.
-    Csv,
-    /// One JSON object per line.
-    Jsonl,
-}
-
 /// Which file, and how.
 #[derive(Debug, Args)]
 pub struct Import {
     /// The file: columns channel, instance_id, order_id, order_line_id, product_id, sku, spec, term, charging, starts_at,
-    /// ends_at, quantity, customer, state (active or suspended), label.
+    /// ends_at, quantity, customer, state (active, suspended or expired), label. As `license export`
+    /// writes it.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// How it is written; by default as its name ends.
@@ -86,13 +81,14 @@ impl Import {
     pub fn run(self, common: &Common) -> Result<(), Failure> {
         let format = self.format.or_else(|| format_of(&self.file)).ok_or_else(|| {
             Failure::Usage(
-                "the name ends neither in .csv nor in .jsonl: say --format csv or --format jsonl".into(),
+                "the name ends neither in .csv nor in .json or .jsonl: say --format csv, json or jsonl"
+                    .into(),
             )
         })?;
         let text = read_text(&self.file, FILE_BYTES_MAX)?;
         let (rows, mut mistakes) = match format {
             Format::Csv => csv_rows(text.trim_start_matches('\u{feff}'))?,
-            Format::Jsonl => json_rows(text.trim_start_matches('\u{feff}')),
+            Format::Json | Format::Jsonl => json_rows(text.trim_start_matches('\u{feff}')),
         };
         if rows.len() + mistakes.len() > ROWS_MAX {
             return Err(Failure::Usage(format!("the file has more than {ROWS_MAX} rows: split it")));
@@ -146,22 +142,31 @@ impl Import {
     }
 }
 
-/// A cell that no spreadsheet takes for a formula.
+/// A cell that no spreadsheet takes for a formula, and no terminal for a command.
 fn harmless(value: &Value) -> String {
-    let text = match value {
+    match value {
         Value::Null => String::new(),
-        Value::String(text) => printable(text),
+        Value::String(text) => guarded(&printable(text)),
         other => other.to_string(),
-    };
-    if text.starts_with(['=', '+', '-', '@', '\u{fffd}']) { format!("'{text}") } else { text }
+    }
 }
 
-fn format_of(path: &Path) -> Option<Format> {
-    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "csv" => Some(Format::Csv),
-        "jsonl" | "ndjson" => Some(Format::Jsonl),
-        _ => None,
+/// JSON in which what could steer a terminal is escaped: it says exactly the same.
+pub(super) fn printable_json(value: &Value) -> String {
+    let text = value.to_string();
+    if printable(&text) == text {
+        return text;
     }
+    let mut out = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        if printable(letter.encode_utf8(&mut [0; 4])) == letter.to_string() {
+            out.push(letter);
+        } else {
+            // Letters that steer are below U+10000: one escape each.
+            out.push_str(&format!("\\u{:04x}", u32::from(letter)));
+        }
+    }
+    out
 }
 
 /// Counts the lines of a text. The reader's own count stands still between the two letters of a line end, and before
@@ -189,7 +194,7 @@ type Rows = (Vec<Map<String, Value>>, Vec<Mistake>);
 
 fn csv_rows(text: &str) -> Result<Rows, Failure> {
     let mut reader =
-        csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+        csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::Headers).from_reader(text.as_bytes());
     let head = reader.headers().map_err(|error| Failure::Usage(format!("line 1: {error}")))?.clone();
     for (place, name) in head.iter().enumerate() {
         if !COLUMNS.contains(&name) {
@@ -222,7 +227,12 @@ fn csv_rows(text: &str) -> Result<Rows, Failure> {
             mistakes.push(mistake(line, "", why));
             continue;
         }
-        let cells = head.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty());
+        // A label is taken exactly as it is; ids and times have no blanks around them.
+        let cell = |name: &str, cell: &'_ str| {
+            unguarded(if name == "label" { cell } else { cell.trim() }).to_owned()
+        };
+        let cells = head.iter().zip(record.iter()).map(|(name, text)| (name, cell(name, text)));
+        let cells = cells.filter(|(_, cell)| !cell.is_empty());
         let mut row = Map::from_iter([("line".to_owned(), json!(line))]);
         for (name, cell) in cells {
             match (name, cell.parse::<u32>()) {
@@ -236,9 +246,25 @@ fn csv_rows(text: &str) -> Result<Rows, Failure> {
     Ok((rows, mistakes))
 }
 
+/// An array of objects, or one object per line.
 fn json_rows(text: &str) -> Rows {
+    let lines = match serde_json::from_str::<Vec<&RawValue>>(text) {
+        Ok(items) => items.into_iter().map(|item| (line_of(text, item.get()), item.get())).collect(),
+        Err(_) => (1_u64..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()).collect(),
+    };
+    rows_of_lines(lines)
+}
+
+/// On which line a part of a text begins.
+fn line_of(text: &str, part: &str) -> u64 {
+    let before = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
+    let ends = text.bytes().take(before).filter(|byte| *byte == b'\n').count();
+    u64::try_from(ends).unwrap_or(u64::MAX - 1) + 1
+}
+
+fn rows_of_lines(lines: Vec<(u64, &str)>) -> Rows {
     let (mut rows, mut mistakes) = (Vec::new(), Vec::new());
-    for (line, text) in (1_u64..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
+    for (line, text) in lines {
         let mut row = match serde_json::from_str::<Map<String, Value>>(text) {
             Ok(row) => row,
             Err(error) => {
@@ -298,7 +324,7 @@ fn ask(
     json: bool,
     what: &'static str,
 ) -> Result<Vec<Value>, Failure> {
-    let mut progress = Progress::of(what, "rows", 1, json);
+    let mut progress = Progress::toward(what, "rows", rows.len(), json);
     let mut answered = Vec::with_capacity(rows.len());
     for batch in rows.chunks(ROWS_PER_REQUEST) {
         let body = json!({ "rows": batch, "dry_run": dry_run, "partial": true });
@@ -406,10 +432,32 @@ mod tests {
     }
 
     #[test]
+    fn an_array_of_rows_is_read_like_lines_of_them() {
+        let lines = "{\"channel\":\"cad\"}\n{\"channel\":7}\n";
+        let array = "[\n{\"channel\":\"cad\"},\n\n{\"channel\":7}]\n";
+        let told = |text| {
+            let (rows, mistakes) = json_rows(text);
+            (rows[0]["line"].as_u64(), mistakes[0].line)
+        };
+        assert_eq!((told(lines), told(array)), ((Some(1), 2), (Some(2), 4)));
+        assert_eq!(json_rows("[]").0.len(), 0);
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped_and_says_the_same() {
+        for text in ["\u{202e}abc", "a\u{85}b", "\u{1b}[31m", "plain \u{1f600}"] {
+            let shown = printable_json(&json!(text));
+            assert_eq!(printable(&shown), shown);
+            assert_eq!(serde_json::from_str::<Value>(&shown).expect("JSON"), json!(text));
+        }
+    }
+
+    #[test]
     fn no_cell_of_a_report_is_a_formula() {
-        for text in ["=1+1", "+1", "-1", "@x", "\t=1"] {
+        for text in ["=1+1", "+1", "-1", "@x"] {
             assert!(harmless(&json!(text)).starts_with('\''), "{text}");
         }
+        assert_eq!(harmless(&json!("\t=1")), "\u{fffd}=1");
         assert_eq!(harmless(&json!("lic_1")), "lic_1");
     }
 }

@@ -8,8 +8,11 @@ use serde_json::{Map, Value, json};
 
 use super::api::{escaped, with_query};
 use super::consequences;
+use super::export::Export;
 use super::import::Import;
 use super::issue_file::IssueFile;
+use super::license_filter::LicenseFilter;
+use super::local_time::LocalTime;
 use super::output::printable;
 use super::table::cell;
 use super::{Api, Common, Failure, Output, Table};
@@ -53,6 +56,8 @@ pub enum License {
     },
     /// Import instances that were sold before, so that the marketplace's calls find them.
     Import(Import),
+    /// Write licenses to a file: CSV or JSON, as the import takes them.
+    Export(Box<Export>),
     /// Stop a license; it can be resumed.
     Suspend(Act),
     /// Lift the merchant's own suspension.
@@ -132,27 +137,8 @@ pub enum License {
 /// Which licenses are listed.
 #[derive(Debug, Args)]
 pub struct List {
-    /// Of this order.
-    #[arg(long, value_name = "ORDER")]
-    order_id: Option<String>,
-    /// Of this instance of the marketplace.
-    #[arg(long, value_name = "INSTANCE")]
-    instance_id: Option<String>,
-    /// In this state: revoked, released, suspended, expired, pending or active.
-    #[arg(long, value_name = "STATE")]
-    state: Option<String>,
-    /// Of this product.
-    #[arg(long, value_name = "PRODUCT")]
-    product: Option<String>,
-    /// Of this SKU.
-    #[arg(long, value_name = "SKU")]
-    sku: Option<String>,
-    /// Of this customer.
-    #[arg(long, value_name = "CUSTOMER")]
-    customer: Option<String>,
-    /// Of this environment: live or test.
-    #[arg(long, value_name = "ENV")]
-    env: Option<String>,
+    #[command(flatten)]
+    filter: LicenseFilter,
     /// At most so many, up to 200.
     #[arg(long, default_value_t = 50, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=200))]
     limit: u16,
@@ -228,16 +214,21 @@ impl License {
     pub fn run(self, common: &Common) -> Result<(), Failure> {
         let this = match self {
             Self::Import(import) => return import.run(common),
+            Self::Export(export) => return export.run(common),
             other => other,
         };
         let api = common.api()?;
         let output = common.output();
         match this {
-            Self::Import(_) => {}
-            Self::List(list) => output.answer(&list.ask(&api)?, listing),
+            Self::Import(_) | Self::Export(_) => {}
+            Self::List(list) => {
+                let (answer, time) = (list.ask(&api)?, local_time(&api, output));
+                output.answer(&answer, |answer| listing(answer, &time));
+            }
             Self::Show { id, reveal } => {
                 let path = revealing(&format!("/v1/merchant/licenses/{}", escaped(&id)), reveal);
-                output.answer(&api.get(&path)?, details);
+                let (license, time) = (api.get(&path)?, local_time(&api, output));
+                output.answer(&license, |license| shown(license, &time));
             }
             Self::Explain { id, at } => {
                 let path = format!("/v1/merchant/licenses/{}/explanation", escaped(&id));
@@ -295,17 +286,9 @@ impl License {
 
 impl List {
     fn ask(self, api: &Api) -> Result<Value, Failure> {
-        let query = [
-            ("order_id", self.order_id),
-            ("instance_id", self.instance_id),
-            ("state", self.state),
-            ("product", self.product),
-            ("sku", self.sku),
-            ("customer", self.customer),
-            ("env", self.env),
-            ("limit", Some(self.limit.to_string())),
-            ("cursor", self.cursor),
-        ];
+        let mut query = self.filter.parameters();
+        query.push(("limit", Some(self.limit.to_string())));
+        query.push(("cursor", self.cursor));
         api.get(&with_query("/v1/merchant/licenses", &query))
     }
 }
@@ -393,21 +376,68 @@ fn kept(keep: &str) -> Value {
     }
 }
 
-fn listing(answer: &Value) -> String {
+/// Only people read times that are not in UTC.
+fn local_time(api: &Api, output: Output) -> LocalTime {
+    if output.json { LocalTime::of("UTC") } else { LocalTime::of_merchant(api) }
+}
+
+fn listing(answer: &Value, time: &LocalTime) -> String {
+    let ends = format!("ENDS ({})", time.zone());
     let columns = [
         ("LICENSE", "id"),
         ("STATE", "state"),
         ("PRODUCT", "product"),
         ("SPEC", "spec"),
         ("TERM", "term"),
-        ("ENDS", "ends_at"),
+        (ends.as_str(), "ends_at"),
         ("CUSTOMER", "customer"),
         ("ORDER", "order_id"),
+        ("LABEL", "label"),
     ];
-    let table = Table::of_items(&answer["items"], &columns);
-    let mut text = if table.is_empty() { "no license fits\n".to_owned() } else { table.render() };
-    if let Some(cursor) = answer["next_cursor"].as_str() {
+    let items = answer["items"].as_array().into_iter().flatten();
+    let items: Vec<_> = items.map(|item| time.localized(item, &["ends_at"])).collect();
+    let table = Table::of_items(&Value::Array(items), &columns);
+    let cursor = answer["next_cursor"].as_str();
+    let mut text = match (table.is_empty(), cursor) {
+        (true, None) => "no license fits\n".to_owned(),
+        // A rare match may be far behind.
+        (true, Some(_)) => "none so far\n".to_owned(),
+        (false, _) => table.render(),
+    };
+    if let Some(cursor) = cursor {
         text.push_str(&format!("more: --cursor {}\n", printable(cursor)));
+    }
+    if answer["index_complete"] == false {
+        text.push_str(
+            "note: older licenses are still being put into the search index; repeat this in some minutes\n",
+        );
+    }
+    text
+}
+
+/// Members of a license that are instants.
+const INSTANTS: [&str; 4] = ["starts_at", "ends_at", "created_at", "updated_at"];
+
+fn shown(license: &Value, time: &LocalTime) -> String {
+    let local = time.localized(license, &INSTANTS);
+    let mut text = details(&local);
+    let columns = [
+        ("ACTIVATION", "id"),
+        ("MACHINE", "name"),
+        ("STATE", "state"),
+        ("SINCE", "created_at"),
+        ("LEASE ENDS", "lease_ends_at"),
+        ("ENDED", "ended_at"),
+    ];
+    let machines = license["activations"].as_array().into_iter().flatten();
+    let instants = ["created_at", "lease_ends_at", "ended_at"];
+    let machines: Vec<_> = machines.map(|machine| time.localized(machine, &instants)).collect();
+    let machines = Table::of_items(&Value::Array(machines), &columns);
+    if !machines.is_empty() {
+        text.push_str(&format!("\n{}", machines.render()));
+    }
+    if local != *license || !machines.is_empty() {
+        text.push_str(&format!("\ntimes are in {}\n", time.zone()));
     }
     text
 }
@@ -432,7 +462,10 @@ fn details(license: &Value) -> String {
     let line = |(name, value): (&String, &Value)| {
         format!("{:<15} {}\n", printable(name), printable(&cell(Some(value))))
     };
-    members.retain(|(name, value)| name.as_str() != "quota" || value.as_array().is_none_or(Vec::is_empty));
+    // Tables of their own.
+    members.retain(|(name, value)| {
+        !["quota", "activations"].contains(&name.as_str()) || value.as_array().is_none_or(Vec::is_empty)
+    });
     let mut text: String = members.into_iter().map(line).collect();
     let columns = [
         ("QUOTA", "metric"),
@@ -512,9 +545,16 @@ mod tests {
 
     #[test]
     fn a_list_without_licenses_says_so_and_a_further_page_says_how() {
-        assert_eq!(listing(&json!({ "items": [], "next_cursor": null })), "no license fits\n");
-        let answer = json!({ "items": [{ "id": "lic_1", "state": "active" }], "next_cursor": "c1" });
-        let text = listing(&answer);
+        let time = LocalTime::of("Asia/Shanghai");
+        assert_eq!(listing(&json!({ "items": [], "next_cursor": null }), &time), "no license fits\n");
+        assert_eq!(
+            listing(&json!({ "items": [], "next_cursor": "c" }), &time),
+            "none so far\nmore: --cursor c\n"
+        );
+        let item = json!({ "id": "lic_1", "state": "active", "ends_at": "2026-12-31T16:00:00Z" });
+        let answer = json!({ "items": [item], "next_cursor": "c1" });
+        let text = listing(&answer, &time);
+        assert!(text.contains("ENDS (Asia/Shanghai)") && text.contains("2027-01-01 00:00:00"), "{text}");
         assert!(text.contains("lic_1    active") && text.ends_with("more: --cursor c1\n"), "{text}");
     }
 }

@@ -13,6 +13,7 @@ pub mod audit_verifier;
 mod backup;
 mod calendar;
 mod catalog;
+mod cell_guard;
 mod channel;
 mod channel_check;
 mod client_example;
@@ -24,6 +25,7 @@ mod crypto;
 mod customer;
 mod demo;
 mod encryption;
+mod export;
 mod failure;
 mod import;
 mod init;
@@ -32,7 +34,9 @@ mod json_lines;
 mod keys;
 mod keys_rotation;
 mod license;
+mod license_filter;
 mod local;
+mod local_time;
 mod login;
 mod order;
 mod order_missing;
@@ -139,7 +143,7 @@ enum Command {
     ConfigSample,
     /// Create and change a merchant's catalog from a file; never deletes.
     Apply(apply::Apply),
-    /// Licenses: list, show, explain, issue, import, accept, app-info, suspend, resume, revoke, reissue, extend, change.
+    /// Licenses: list, show, explain, issue, import, export, accept, app-info, suspend, resume, revoke, reissue, extend, change.
     #[command(subcommand)]
     License(license::License),
     /// Products, as the apply file made them: list, show.

@@ -151,7 +151,6 @@ pub struct Deliveries {
 
 /// What is sent once more.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
 pub struct Replay {
     /// The endpoint, as `list` shows it.
     #[arg(value_name = "WEBHOOK", required = true)]

@@ -43,7 +43,7 @@ pub async fn live() -> Reply {
 /// A read of the store works, and it is not being moved away.
 #[utoipa::path(
     get, path = "/readyz",
-    responses((status = 200, body = HealthAnswer), (status = 503)),
+    responses((status = 200, body = HealthAnswer)),
 )]
 pub async fn ready(State(state): State<HttpState>) -> Reply {
     if state.store.is_moving() {

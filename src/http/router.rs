@@ -133,6 +133,8 @@ fn everything_else() -> Router<HttpState> {
         .route("/.well-known/jwks.json", get(keysets::well_known))
         // Merchants
         .route("/v1/merchant/licenses", get(merchant::licenses::list).post(merchant::licenses::issue))
+        .route("/v1/merchant", get(merchant::merchants::show))
+        .route("/v1/merchant/licenses/export", get(merchant::exports::export))
         .route("/v1/merchant/licenses/{id}", get(merchant::licenses::show))
         .route("/v1/merchant/licenses/{id}/quota", get(merchant::licenses::quota))
         .route("/v1/merchant/licenses/{id}/explanation", get(merchant::explanation::show))

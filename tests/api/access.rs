@@ -3,7 +3,7 @@
 use lictor::domain::{MerchantId, Scope, TokenOwner};
 use serde_json::{Value, json};
 
-use crate::support::people::issue;
+use crate::support::people::{activate, issue};
 use crate::support::{Harness, globex};
 
 struct Route {
@@ -163,4 +163,194 @@ fn an_operator_names_a_merchant_that_exists() {
         harness.operator().get("/v1/merchant/keys").expect(200).at("/items").as_array().map(Vec::len),
         Some(4)
     );
+}
+
+/// Two merchants side by side: what `acme` has, and somebody of `globex` who may do everything there.
+struct Neighbours {
+    harness: Harness,
+    /// `admin` of `globex`.
+    globex: crate::support::api::Api,
+    license: String,
+    activation: String,
+}
+
+impl Neighbours {
+    fn new() -> Self {
+        let harness = Harness::start();
+        harness.apply(globex());
+        let issued = issue(&harness, "cad-year");
+        let (license, key) = (issued.text_at("/id"), issued.text_at("/license_key"));
+        let activation = activate(&harness.anonymous(), &key, 1, "n1").expect(201).text_at("/activation_id");
+        let owner = TokenOwner::Merchant(MerchantId::parse("globex").expect("valid"));
+        let globex = harness.bearer(&harness.token_of(owner, &[Scope::Admin]));
+        Self { harness, globex, license, activation }
+    }
+
+    fn own_license(&self) -> String {
+        let order = json!({ "product": "globex-sim", "spec": "sim-year" });
+        self.globex.post("/v1/merchant/licenses", &order).expect(201).text_at("/id")
+    }
+}
+
+/// The answer as it would be for any id: nothing tells which of the two was asked for.
+fn whatever_the_id(answer: &crate::support::api::Answer, id: &str) -> (u16, Vec<(String, String)>, String) {
+    let (status, headers, text) = answer.without_request_id();
+    let headers = headers.into_iter().filter(|(name, _)| name != "content-length").collect();
+    (status, headers, text.replace(id, "ID"))
+}
+
+#[test]
+fn an_id_of_another_merchant_inside_a_body_is_as_good_as_none() {
+    let here = Neighbours::new();
+    let own = here.own_license();
+    let none = "lic_0000000000000000000000";
+    let no_activation = "act_0000000000000000000000";
+    let move_own = format!("/v1/merchant/licenses/{own}/move");
+    let reissue_own = format!("/v1/merchant/licenses/{own}/reissue");
+    type Body = fn(&str) -> Value;
+    let cases: [(&str, &str, &str, Body); 5] = [
+        (&move_own, &here.license, none, |id| json!({ "to": id })),
+        (&reissue_own, &here.activation, no_activation, |id| json!({ "keep": [id] })),
+        ("/v1/usage", &here.license, none, |id| json!({ "license_id": id, "metric": "m", "amount": 1 })),
+        (
+            "/v1/merchant/licenses",
+            "acme-cad",
+            "no-product",
+            |id| json!({ "product": id, "spec": "cad-year" }),
+        ),
+        ("/v1/merchant/licenses", "cad-year", "no-spec", |id| json!({ "product": "globex-sim", "spec": id })),
+    ];
+    for (path, foreign, absent, body) in cases {
+        let ask = |id: &str| whatever_the_id(&here.globex.post(path, &body(id)), id);
+        let (theirs, nobodys) = (ask(foreign), ask(absent));
+        assert!((400..500).contains(&theirs.0), "{path}: {theirs:?}");
+        assert_eq!(theirs, nobodys, "{path}");
+    }
+    // Nothing came of it where they are.
+    let shown = here.harness.merchant().get(&format!("/v1/merchant/licenses/{}", here.license)).expect(200);
+    assert_eq!((shown.at("/state"), shown.at("/activations/0/state")), (json!("active"), json!("held")));
+}
+
+#[test]
+fn a_cursor_of_another_merchant_shows_nothing_of_theirs() {
+    let here = Neighbours::new();
+    let own = here.own_license();
+    let acme = here.harness.merchant();
+    for _ in 0..2 {
+        issue(&here.harness, "cad-year");
+    }
+    let page = acme.get("/v1/merchant/licenses?limit=1").expect(200);
+    let cursor = page.text_at("/next_cursor");
+    // Theirs are older than the cursor says: exactly the own ones that are older too.
+    let shown = here.globex.get(&format!("/v1/merchant/licenses?cursor={cursor}")).expect(200);
+    let items = shown.at("/items").as_array().cloned().unwrap_or_default();
+    assert_eq!(items.iter().map(|item| item["id"].clone()).collect::<Vec<_>>(), [json!(own)]);
+    for list in ["orders", "outbox", "usage-records", "erasures", "customers/c", "audit"] {
+        let path = format!("/v1/merchant/{list}");
+        let theirs = here.globex.get(&format!("{path}?cursor={cursor}"));
+        let nobodys = here.globex.get(&format!("{path}?cursor=lic_0000000000000000000000"));
+        assert!(!theirs.text.contains("acme"), "{list}: {theirs:?}");
+        assert_eq!(theirs.status, nobodys.status, "{list}");
+    }
+}
+
+#[test]
+fn idempotency_keys_of_two_merchants_never_meet() {
+    let here = Neighbours::new();
+    let acme = here.harness.merchant().with("Idempotency-Key", "same");
+    let globex = here.globex.with("Idempotency-Key", "same");
+    let order = |product: &str, spec: &str| json!({ "product": product, "spec": spec });
+    let first = acme.post("/v1/merchant/licenses", &order("acme-cad", "cad-year")).expect(201);
+    let second = globex.post("/v1/merchant/licenses", &order("globex-sim", "sim-year")).expect(201);
+    assert_ne!(first.at("/id"), second.at("/id"));
+    // An operator's too, whichever merchant is named; and what is secret differs.
+    let operator = here.harness.token_of(TokenOwner::Server, &[Scope::Operator]);
+    let token = |merchant: &str, key: &str| {
+        let api = here.harness.bearer(&operator).with("Lictor-Merchant", merchant);
+        let body = json!({ "name": "n", "scopes": ["read"] });
+        api.with("Idempotency-Key", key).post("/v1/merchant/api-tokens", &body).expect(201).text_at("/token")
+    };
+    assert_ne!(token("acme", "key"), token("globex", "other key"));
+    let made = token("acme", "key");
+    let shown = here.harness.bearer(&made).get("/v1/merchant/licenses").expect(200);
+    assert_eq!(shown.at("/items/0/merchant"), json!("acme"));
+}
+
+#[test]
+fn a_session_opens_its_own_merchants_pages_only() {
+    let here = Neighbours::new();
+    let owner = TokenOwner::Merchant(MerchantId::parse("globex").expect("valid"));
+    let browser = here.harness.browser();
+    let token = here.harness.token_of(owner, &[Scope::Admin]);
+    browser.submit("/console/sign-in", &[("token", &token)]).expect(303);
+    let none = "lic_0000000000000000000000";
+    for page in ["", "/explanation", "/suspend", "/revoke", "/reissue"] {
+        let ask = |id: &str| {
+            let answer = browser.get(&format!("/console/licenses/{id}{page}"));
+            whatever_the_id(&answer, id)
+        };
+        let theirs = ask(&here.license);
+        assert_eq!(theirs.0, 404, "{page}");
+        assert_eq!(theirs, ask(none), "{page}");
+    }
+    let found = browser.get(&format!("/console/licenses?q={}", here.license)).expect(200);
+    assert!(!found.text.contains("acme-cad") && !found.text.contains("Acme"), "{}", found.text);
+    // A cookie with another merchant's name in front opens nothing at all.
+    let cookie = browser.cookie("lictor-session").expect("a session");
+    let forged = here.harness.browser();
+    forged.plant("lictor-session", &cookie.replace("globex.", "acme."));
+    let sent_away = forged.get(&format!("/console/licenses/{}", here.license)).expect(303);
+    let to = format!("/console/sign-in?next=%2Fconsole%2Flicenses%2F{}", here.license.replace('_', "%5F"));
+    assert_eq!(sent_away.header("location"), Some(to.as_str()));
+}
+
+#[test]
+fn a_merchant_is_made_on_a_running_server_by_its_operator_alone_and_has_keys_of_its_own() {
+    let harness = Harness::start();
+    let file = globex().replace("globex", "initech").replace("Globex", "Initech");
+    let body = json!({ "toml": file });
+    let refused = harness.merchant().post("/v1/merchant/apply", &body);
+    assert!([404, 422].contains(&refused.status), "{refused:?}");
+    harness.anonymous().get("/v1/keysets/initech").expect(404);
+    let operator = harness.token_of(TokenOwner::Server, &[Scope::Operator]);
+    harness.bearer(&operator).post("/v1/merchant/apply", &body).expect(200);
+    let kids = |merchant: &str| {
+        let api = harness.bearer(&operator).with("Lictor-Merchant", merchant);
+        let listed = api.get("/v1/merchant/keys").expect(200).at("/items");
+        let kid = |key: &Value| key["kid"].as_str().expect("a kid").to_owned();
+        listed.as_array().expect("a list").iter().map(kid).collect::<Vec<_>>()
+    };
+    let (acme, initech) = (kids("acme"), kids("initech"));
+    assert_eq!(initech.len(), acme.len());
+    assert!(initech.iter().all(|kid| !acme.contains(kid)), "{acme:?} {initech:?}");
+    let set = harness.anonymous().get("/v1/keysets/initech/jwks.json").expect(200);
+    assert!(acme.iter().all(|kid| !set.text.contains(kid.as_str())));
+}
+
+#[test]
+fn what_tokens_sessions_and_links_do_stands_in_their_own_merchants_log() {
+    let here = Neighbours::new();
+    let browser = here.harness.browser();
+    let admin = here.harness.token(&[Scope::Admin]);
+    let body = json!({ "name": "Li", "scopes": ["read"] });
+    let made = here.harness.bearer(&admin).post("/v1/merchant/sign-in-links", &body).expect(201);
+    let link = made.text_at("/path").split_once("link=").expect("a link").1.to_owned();
+    browser.submit("/console/sign-in", &[("link", &link)]).expect(303);
+    let page = browser.get("/console/sign-in").expect(200);
+    browser.submit_with(&page, "/console/sign-out", &[]).expect(303);
+    here.harness.block_on(async { while here.harness.app.seal_events().await.expect("sealed").has_more {} });
+    let told = |api: &crate::support::api::Api| {
+        let items = api.get("/v1/merchant/audit").expect(200).at("/items");
+        let line = |item: &Value| {
+            let event = &item["event"];
+            format!("{} {}", event["kind"].as_str().unwrap_or(""), event["actor"].as_str().unwrap_or(""))
+        };
+        items.as_array().expect("a list").iter().map(line).collect::<Vec<_>>()
+    };
+    let acme = told(&here.harness.bearer(&admin));
+    for line in ["sign_in_link.created token:test", "session.begun token:Li", "session.ended token:Li"] {
+        assert!(acme.iter().any(|told| told == line), "{line}: {acme:?}");
+    }
+    let globex = told(&here.globex);
+    assert!(!globex.iter().any(|told| told.contains("session") || told.contains("link")), "{globex:?}");
 }

@@ -4,7 +4,7 @@ mod command;
 mod lines;
 mod sealer;
 mod store;
-mod told;
+pub mod told;
 
 use license_token::KeySet;
 use lictor::cli::api::Api as Client;

@@ -1,5 +1,6 @@
 //! The merchant's pages, as a browser without JavaScript meets them.
 
+mod access;
 mod acts;
 mod browser;
 mod desk;

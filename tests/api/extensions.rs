@@ -51,7 +51,7 @@ pub fn support_adds_31_days_to_what_was_bought_however_often_it_asks_and_more_ta
 }
 
 #[test]
-fn an_extension_that_adds_nothing_or_cannot_be_is_refused_and_changes_nothing() {
+pub fn an_extension_that_adds_nothing_or_cannot_be_is_refused_and_changes_nothing() {
     let harness = Harness::start();
     let id = issue(&harness, "cad-year").text_at("/id");
     let before = harness.merchant().get(&format!("{PATH}/{id}")).expect(200);
@@ -221,7 +221,7 @@ pub fn a_preview_tells_who_stops_and_when_each_knows_and_writes_nothing() {
 }
 
 #[test]
-fn a_preview_refuses_what_the_act_would_refuse_and_members_of_another_command() {
+pub fn a_preview_refuses_what_the_act_would_refuse_and_members_of_another_command() {
     let harness = Harness::start();
     let id = issue(&harness, "cad-forever").text_at("/id");
     let merchant = harness.merchant();

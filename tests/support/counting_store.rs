@@ -15,6 +15,8 @@ use tokio::sync::{OwnedRwLockWriteGuard, RwLock, watch};
 pub struct CountingStore {
     inner: Repository,
     asked: watch::Sender<u64>,
+    /// Records that were read.
+    read: AtomicU64,
     gate: Arc<RwLock<()>>,
     /// Counts down to a panic; 0 is none.
     panics_in: AtomicU64,
@@ -24,7 +26,8 @@ pub struct CountingStore {
 impl CountingStore {
     pub fn new(inner: Repository) -> Self {
         let (panics_in, commits) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { inner, asked: watch::Sender::new(0), gate: Arc::default(), panics_in, commits }
+        let (asked, gate, read) = (watch::Sender::new(0), Arc::default(), AtomicU64::new(0));
+        Self { inner, asked, read, gate, panics_in, commits }
     }
 
     /// Commits that were asked for so far.
@@ -35,6 +38,15 @@ impl CountingStore {
     /// Reads and commits so far, also those that are held up.
     pub fn asked(&self) -> u64 {
         *self.asked.borrow()
+    }
+
+    /// Records that were read so far.
+    pub fn records_read(&self) -> u64 {
+        self.read.load(Ordering::SeqCst)
+    }
+
+    fn count_read(&self, records: usize) {
+        self.read.fetch_add(records as u64, Ordering::SeqCst);
     }
 
     /// Waits until it was asked more often than `count` times.
@@ -76,12 +88,15 @@ impl CountingStore {
 impl Store for CountingStore {
     async fn load(&self, keys: &[RecordKey]) -> Result<Vec<Option<Versioned<Record>>>, StoreError> {
         self.enter().await;
+        self.count_read(keys.len());
         self.inner.load(keys).await
     }
 
     async fn list(&self, listing: &Listing, limit: usize) -> Result<Vec<Versioned<Record>>, StoreError> {
         self.enter().await;
-        self.inner.list(listing, limit).await
+        let page = self.inner.list(listing, limit).await?;
+        self.count_read(page.len());
+        Ok(page)
     }
 
     async fn counts(&self, counters: &[CounterKey]) -> Result<Vec<i64>, StoreError> {

@@ -5,6 +5,7 @@
 pub mod api;
 pub mod browser;
 pub mod counting_store;
+pub mod naughty;
 pub mod people;
 pub mod receiver;
 

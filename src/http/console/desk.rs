@@ -7,12 +7,12 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::blocks::{self, Html};
-use super::pages::{NAV, SIGN_OUT};
+use super::pages::{NAV, SIGN_OUT, nearest_shown};
 use super::preferences::Theme;
 use super::reader::Reader;
 use super::style;
 use super::words;
-use crate::domain::{Merchant, MerchantId, Scope};
+use crate::domain::{Merchant, MerchantId, Scope, SessionId};
 use crate::http::access::{Caller, no_merchant};
 use crate::http::error::ApiError;
 use crate::http::form::Form;
@@ -32,8 +32,10 @@ pub struct Desk {
     pub caller: Caller,
     pub merchant: Merchant,
     pub reader: Reader,
-    /// Path and query of this page; of a form's target the page that it stands on.
+    /// Path and query of this page; of a form that was sent, the path that it was sent to.
     pub here: String,
+    /// The session that this page is shown in.
+    pub session: SessionId,
     csrf: String,
     theme: Theme,
 }
@@ -119,7 +121,7 @@ impl Desk {
         state: &HttpState,
         parts: &Parts,
         here: String,
-        SignedIn { caller, csrf, language, .. }: SignedIn,
+        SignedIn { caller, csrf, language, session, .. }: SignedIn,
     ) -> Result<Self, Response> {
         let merchant = match state.merchant(&caller.merchant).await {
             Ok(Some(merchant)) => merchant,
@@ -128,7 +130,7 @@ impl Desk {
         };
         let reader = Reader::new(language, &merchant.time_zone);
         let theme = Theme::of(&parts.headers);
-        Ok(Self { state: state.clone(), caller, merchant, reader, here, csrf, theme })
+        Ok(Self { state: state.clone(), caller, merchant, reader, here, session: session.id, csrf, theme })
     }
 
     async fn open_form(
@@ -232,7 +234,7 @@ impl Desk {
             zone: &self.reader.zone,
             actor: &self.caller.token.name,
             csrf: &self.csrf,
-            here: &self.here,
+            here: nearest_shown(&self.here),
             sign_out: SIGN_OUT,
             may_search: self.may(Scope::Read),
             nav: nav.collect(),

@@ -4,6 +4,8 @@
 //! allowed. Whoever is signed in is known by a cookie, so each form carries a token that another site cannot know; a form
 //! that changes something also carries the revision that was seen and a value by which it is done once.
 
+mod access;
+mod access_forms;
 mod act_forms;
 mod acts;
 mod air_gap;

@@ -6,8 +6,9 @@ use axum::routing::{MethodRouter, get, post};
 use super::acts::{self, Act};
 use super::words::Layout;
 use super::{
-    air_gap, audit, catalog, channel_tests, channels, customers, explain, home, issue, key, key_acts, keys,
-    license, licenses, map_order, orders, outbox, preferences, quota, release, style, webhook_acts, webhooks,
+    access, access_forms, air_gap, audit, catalog, channel_tests, channels, customers, explain, home, issue,
+    key, key_acts, keys, license, licenses, map_order, orders, outbox, preferences, quota, release, style,
+    webhook_acts, webhooks,
 };
 use crate::domain::Scope;
 use crate::http::state::HttpState;
@@ -61,6 +62,7 @@ pub const NAV: &[Way] = &[
     Way { href: "/console/customers", word: |words| words.customers, scope: Scope::Admin },
     Way { href: "/console/keys", word: |words| words.keys, scope: Scope::Read },
     Way { href: "/console/webhooks", word: |words| words.webhooks, scope: Scope::Read },
+    Way { href: "/console/access", word: |words| words.access, scope: Scope::Admin },
     Way { href: "/console/audit", word: |words| words.audit, scope: Scope::Read },
 ];
 
@@ -104,6 +106,21 @@ const PAGES: &[Page] = &[
     Page::asked("/console/customers", Scope::Admin, || get(customers::ask).post(customers::show)),
     Page::sent("/console/customers/export", Scope::Admin, || post(customers::export)),
     Page::sent("/console/customers/erase", Scope::Admin, || post(customers::erase)),
+    Page::shown("/console/access", Scope::Admin, || get(access::show)),
+    Page::asked("/console/access/tokens/new", Scope::Admin, || {
+        get(access_forms::ask_token).post(access_forms::make_token)
+    }),
+    Page::asked("/console/access/tokens/{api_token}/revoke", Scope::Admin, || {
+        get(access::ask_revoke).post(access::revoke)
+    }),
+    Page::asked("/console/access/links/new", Scope::Admin, || {
+        get(access_forms::ask_link).post(access_forms::make_link)
+    }),
+    Page::sent("/console/access/links/{link}/revoke", Scope::Admin, || post(access::withdraw)),
+    Page::asked("/console/access/sessions/end", Scope::Admin, || {
+        get(access::ask_end_all).post(access::end_all)
+    }),
+    Page::sent("/console/access/sessions/{session}/end", Scope::Admin, || post(access::end)),
     Page::shown("/console/audit", Scope::Read, || get(audit::show)),
     Page::shown("/console/webhooks", Scope::Read, || get(webhooks::list)),
     Page::asked("/console/webhooks/new", Scope::Admin, || {
@@ -128,8 +145,58 @@ const PAGES: &[Page] = &[
     Page::sent("/console/channels/{channel}/test-code", Scope::Catalog, || post(channel_tests::test_code)),
 ];
 
+/// The page at an address, or the nearest one above it that can be looked at: what is only sent to cannot.
+pub fn nearest_shown(address: &str) -> &str {
+    let mut path = address.split('?').next().unwrap_or_default();
+    if is_shown(path) {
+        return address;
+    }
+    while let Some((above, _)) = path.rsplit_once('/') {
+        path = above;
+        if is_shown(path) {
+            return path;
+        }
+    }
+    "/console"
+}
+
+fn is_shown(path: &str) -> bool {
+    let fits = |known: &str| {
+        let (mut parts, mut own) = (known.split('/'), path.split('/'));
+        loop {
+            match (parts.next(), own.next()) {
+                (None, None) => return true,
+                (Some(part), Some(own)) if part == own || part.starts_with('{') => {}
+                _ => return false,
+            }
+        }
+    };
+    PAGES.iter().any(|page| page.shows.is_some() && fits(page.path))
+}
+
 /// All of them, and the stylesheet.
 pub fn routes() -> Router<HttpState> {
     let pages = PAGES.iter().fold(Router::new(), |all, page| all.route(page.path, (page.route)()));
     pages.route("/console/style/{name}", get(style::show))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_from_a_form_is_a_page() {
+        for (address, page) in [
+            ("/console", "/console"),
+            ("/console/licenses?state=active", "/console/licenses?state=active"),
+            ("/console/licenses/lic_1/key", "/console/licenses/lic_1"),
+            ("/console/licenses/lic_1/suspend", "/console/licenses/lic_1/suspend"),
+            ("/console/find", "/console"),
+            ("/console/channels/a/check", "/console/channels/a"),
+            ("/console/webhooks/new", "/console/webhooks/new"),
+            ("elsewhere", "/console"),
+        ] {
+            assert_eq!(nearest_shown(address), page, "{address}");
+        }
+    }
 }

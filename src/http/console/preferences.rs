@@ -8,9 +8,9 @@ use axum::response::Response;
 
 use super::desk::{go_to, with_form};
 use crate::domain::Scope;
-use crate::http::form::Form;
 use crate::http::language::Language;
 use crate::http::sessions::LANGUAGE_COOKIE;
+use crate::http::sign_in::Wanted;
 use crate::http::state::HttpState;
 
 const THEME: &str = "lictor-theme";
@@ -62,7 +62,8 @@ impl Theme {
 /// `POST /console/preferences`
 pub async fn choose(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Response {
     with_form(&state, &parts, body, Scope::Read, async |_desk, form| {
-        let mut response = go_to(back(form));
+        // The page that the switch stood on; never an address of somebody else.
+        let mut response = go_to(Wanted::or_start(form.text("back")).as_str());
         let language = Language::chosen(form.text("language"), &HeaderMap::new()).tag();
         let chosen = [
             (LANGUAGE_COOKIE, Some(language).filter(|_| !form.text("language").is_empty())),
@@ -70,8 +71,7 @@ pub async fn choose(State(state): State<HttpState>, parts: Parts, body: Bytes) -
         ];
         for (name, value) in chosen {
             let Some(value) = value else { continue };
-            let cookie =
-                format!("{name}={value}; Path=/console; Max-Age={REMEMBERED_SECS}; SameSite=Lax; HttpOnly");
+            let cookie = format!("{name}={value}; Path=/; Max-Age={REMEMBERED_SECS}; SameSite=Lax; HttpOnly");
             if let Ok(cookie) = HeaderValue::from_str(&cookie) {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }
@@ -79,11 +79,4 @@ pub async fn choose(State(state): State<HttpState>, parts: Parts, body: Bytes) -
         Ok(response)
     })
     .await
-}
-
-/// The page that the switch stood on; never an address of somebody else.
-fn back(form: &Form) -> &str {
-    let back = form.text("back");
-    let is_ours = back == "/console" || back.starts_with("/console/") || back.starts_with("/console?");
-    if is_ours { back } else { "/console" }
 }

@@ -25,6 +25,7 @@ macro_rules! words {
     };
 }
 
+mod access;
 mod acts;
 mod channels;
 mod consequences;
@@ -36,6 +37,7 @@ mod log;
 mod orders;
 mod rest;
 
+pub use access::Access;
 pub use acts::Acts;
 pub use channels::Channels;
 pub use consequences::Consequences;
@@ -58,6 +60,7 @@ mod tests {
     fn every_word_is_in_its_own_language() {
         let is_chinese = |text: &str| text.chars().any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter));
         for (name, english, chinese) in [
+            Access::PAIRS,
             Acts::PAIRS,
             AirGap::PAIRS,
             Audit::PAIRS,

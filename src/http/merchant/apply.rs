@@ -64,7 +64,7 @@ struct MemberAnswer {
 #[utoipa::path(
     post, path = "/v1/merchant/apply",
     request_body = ApplyRequest,
-    responses((status = 200, body = ApplyAnswer), (status = 409)),
+    responses((status = 200, body = ApplyAnswer)),
     security(("token" = [Scope::Catalog.as_str()])),
     extensions(("x-without-merchant" = json!(true))),
 )]

@@ -218,9 +218,10 @@ fn charging(text: &str) -> Result<Charging, &'static str> {
 
 fn is_suspended(text: &str) -> Result<bool, &'static str> {
     match text {
-        "active" => Ok(false),
+        // What has expired says so by its end.
+        "active" | "expired" => Ok(false),
         "suspended" => Ok(true),
-        _ => Err("a state is active or suspended; what was released is not imported"),
+        _ => Err("a state is active, suspended or expired; what was released or revoked is not imported"),
     }
 }
 

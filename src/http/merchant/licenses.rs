@@ -35,7 +35,8 @@ pub const LABEL_BYTES_MAX: usize = 255;
 /// Most of one spec that one license gives.
 pub const QUANTITY_MAX: u32 = 100_000;
 
-const FILTERS: [&str; 13] = [
+/// The query parameters of a list.
+pub(super) const FILTERS: [&str; 13] = [
     "order_id",
     "instance_id",
     "state",
@@ -115,16 +116,7 @@ struct LicensesAnswer {
 pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
     let parameters = Parameters::read(&parts.uri, &FILTERS)?;
-    let limit = parameters.get("limit", "a limit is a number from 1 to 200", |text| {
-        text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))
-    })?;
-    let before = parameters.get("cursor", "a cursor is the next_cursor of the page before", |text| {
-        LicenseId::parse(text).ok()
-    })?;
-    let mut filter = filter(&parameters)?;
-    filter.q_names = filter.q.as_deref().and_then(|q| state.license_of_key(&caller.merchant, q));
-    let limit = limit.unwrap_or(LIMIT_DEFAULT);
-    let (entries, next) = state.app.view_licenses(&caller.merchant, &filter, before, limit).await?;
+    let (filter, entries, next) = searched(&state, &caller, &parameters).await?;
     let is_complete = filter.is_empty() || state.app.index_is_complete().await?;
     let licenses: Vec<_> = entries.iter().filter_map(minted).collect();
     let extent = extent(&state, &caller.merchant, &licenses, false).await?;
@@ -133,6 +125,28 @@ pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
         next_cursor: next.map(|id| id.to_string()),
         index_complete: (!is_complete).then_some(false),
     })
+}
+
+/// What was asked for, what was found, and where the next page starts.
+type Searched = (LicenseFilter, Vec<LicenseOrPurchase>, Option<LicenseId>);
+
+/// The page that these parameters ask for.
+pub(super) async fn searched(
+    state: &HttpState,
+    caller: &Caller,
+    parameters: &Parameters,
+) -> Result<Searched, ApiError> {
+    let limit = parameters.get("limit", "a limit is a number from 1 to 200", |text| {
+        text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))
+    })?;
+    let before = parameters.get("cursor", "a cursor is the next_cursor of the page before", |text| {
+        LicenseId::parse(text).ok()
+    })?;
+    let mut filter = filter(parameters)?;
+    filter.q_names = filter.q.as_deref().and_then(|q| state.license_of_key(&caller.merchant, q));
+    let limit = limit.unwrap_or(LIMIT_DEFAULT);
+    let (entries, next) = state.app.view_licenses(&caller.merchant, &filter, before, limit).await?;
+    Ok((filter, entries, next))
 }
 
 fn filter(parameters: &Parameters) -> Result<LicenseFilter, ApiError> {

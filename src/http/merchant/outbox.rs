@@ -93,7 +93,7 @@ pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     post, path = "/v1/merchant/outbox/{id}/retry",
     params(("id" = JobIdForm, Path)),
     request_body = Option<RetryRequest>,
-    responses((status = 200, body = JobAnswer), (status = 409)),
+    responses((status = 200, body = JobAnswer)),
     security(("token" = [Scope::Support.as_str()])),
 )]
 pub async fn retry(

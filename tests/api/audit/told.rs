@@ -113,7 +113,7 @@ fn all(merchant: &Api, query: &str) -> Vec<Value> {
 }
 
 #[test]
-fn events_are_found_by_what_they_are_about_who_did_it_what_and_when() {
+pub fn events_are_found_by_what_they_are_about_who_did_it_what_and_when() {
     let harness = Harness::start();
     let licenses = super::busy(&harness, 10);
     let merchant = harness.merchant();
@@ -140,7 +140,7 @@ fn events_are_found_by_what_they_are_about_who_did_it_what_and_when() {
 }
 
 #[test]
-fn questions_that_cannot_be_answered_are_refused_and_foreign_events_are_not_there() {
+pub fn questions_that_cannot_be_answered_are_refused_and_foreign_events_are_not_there() {
     let harness = Harness::start();
     let licenses = super::busy(&harness, 1);
     let merchant = harness.merchant();

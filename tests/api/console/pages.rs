@@ -29,7 +29,12 @@ impl Things {
         let webhook =
             harness.merchant().post("/v1/merchant/webhooks", &json!({ "url": "https://a.example/" }));
         let webhook = webhook.expect(201);
+        let link = harness.merchant().post("/v1/merchant/sign-in-links", &json!({})).expect(201);
+        let tokens = harness.merchant().get("/v1/merchant/api-tokens").expect(200);
         Self(vec![
+            ("{link}", link.text_at("/id")),
+            ("{api_token}", tokens.text_at("/items/0/id")),
+            ("{session}", "ses_0000000000000000000000".to_owned()),
             ("{webhook}", webhook.text_at("/id")),
             ("{act}", "test".to_owned()),
             ("{license}", license.text_at("/id")),

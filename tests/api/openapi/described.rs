@@ -138,8 +138,8 @@ impl Described {
     }
 
     fn members_fit(&self, schema: &Value, members: &Map<String, Value>, at: &str) -> Result<(), String> {
-        let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        if let Some(missing) = required.into_iter().find(|name| !members.contains_key(*name)) {
+        let mut required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        if let Some(missing) = required.find(|name| !members.contains_key(*name)) {
             return Err(format!("{at}/{missing} is missing"));
         }
         for (name, member) in members {
@@ -155,9 +155,9 @@ impl Described {
 }
 
 fn is_of(template: &str, path: &str) -> bool {
-    let (mut template, mut path) = (template.split('/'), path.split('/'));
-    let fits = template.by_ref().zip(path.by_ref()).all(|(one, other)| one.starts_with('{') || one == other);
-    fits && template.next().is_none() && path.next().is_none()
+    let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+    let fits = |(one, other): (&&str, &&str)| one.starts_with('{') || one == other;
+    template.len() == path.len() && template.iter().zip(path.iter()).all(fits)
 }
 
 fn has_type(kind: &Value, value: &Value) -> bool {

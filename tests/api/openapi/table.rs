@@ -5,15 +5,14 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use lictor::application::ports::Clock as _;
-use lictor::domain::{MerchantId, RateLimit, Scope, TokenOwner};
-use lictor::http::{HttpLimits, RateRules};
-use lictor::store::MemoryEngine;
+use lictor::domain::{MerchantId, Scope, TokenOwner};
+use lictor::sandbox::orders::{Basket, Billing, Period};
 use serde_json::{Value, json};
 
 use super::described::{Described, Operation, Seen};
 use crate::support::api::{Answer, Api};
-use crate::support::people::issue;
-use crate::support::{Engine, Harness, World, globex};
+use crate::support::people::{activate, issue};
+use crate::support::{Engine, Harness, World, acme, globex};
 
 /// What no request has: refused behind every door, so that nothing is changed by looking whether it opens.
 const UNKNOWN_MEMBER: &str = r#"{"what_no_request_has":1}"#;
@@ -23,6 +22,8 @@ struct Table {
     described: Described,
     /// A license of `acme`.
     license: String,
+    activation: String,
+    order: String,
     kid: String,
     token: String,
     dead: [String; 2],
@@ -30,14 +31,21 @@ struct Table {
 
 impl Table {
     fn new() -> Self {
-        let harness = Harness::start();
+        // On disk, where a backup can be taken.
+        let harness = Harness::start_in(World::new(), &Engine::Embedded);
+        harness.apply(&acme(&harness.world.sandbox));
         harness.apply(globex());
-        let license = issue(&harness, "cad-year").text_at("/id");
+        let license = issue(&harness, "cad-year");
+        let machine = activate(&harness.anonymous(), &license.text_at("/license_key"), 1, "one").expect(201);
+        let (license, activation) = (license.text_at("/id"), machine.text_at("/activation_id"));
+        let basket = Basket::of("CAD-YEAR", Billing::Period(Period::Years(1)));
+        harness.storefront().buy(basket).expect("answered");
+        let order = harness.merchant().get("/v1/merchant/orders").expect(200).text_at("/items/0/id");
         let kid = harness.merchant().get("/v1/merchant/keys").expect(200).text_at("/items/0/kid");
         let token = harness.merchant().get("/v1/merchant/api-tokens").expect(200).text_at("/items/0/id");
         let described = Described::by(&harness);
         let dead = dead_tokens(&harness);
-        Self { harness, described, license, kid, token, dead }
+        Self { harness, described, license, activation, order, kid, token, dead }
     }
 
     fn holder(&self, merchant: &str, scope: Scope) -> Api {
@@ -83,10 +91,13 @@ impl Table {
             ("KeyId", _, true) => self.kid.clone(),
             ("KeyId", ..) => "A".repeat(43),
             ("Slug", "id", true) => "cad-koogallery".to_owned(),
+            ("Slug", "merchant", true) => "acme".to_owned(),
             ("Slug", ..) => "nobody".to_owned(),
             ("ListNumber", ..) => "0".to_owned(),
-            ("Slug", "merchant", true) => "acme".to_owned(),
-            (_, "order", _) => nobodys("ord"),
+
+            ("ActivationId", _, true) => self.activation.clone(),
+            (_, "order", true) => self.order.clone(),
+            (_, "order", false) => nobodys("ord"),
             (_, "customer", true) => "customer-1".to_owned(),
             (_, "customer", false) => "customer-2".to_owned(),
             (other, ..) => {
@@ -99,7 +110,14 @@ impl Table {
 
     fn send(&self, api: &Api, operation: &Operation<'_>, path: &str, body: &str) -> Answer {
         let body = if operation.text.get("requestBody").is_some() { body } else { "" };
-        let answer = api.send(&operation.method, path, body.as_bytes());
+        let is_bytes =
+            operation.text["responses"]["200"]["content"].get("application/octet-stream").is_some();
+        let answer = if is_bytes {
+            let (answer, bytes) = api.fetch(path);
+            Answer { text: String::from_utf8_lossy(&bytes).into_owned(), ..answer }
+        } else {
+            api.send(&operation.method, path, body.as_bytes())
+        };
         self.described.check(operation, &answer);
         answer
     }
@@ -129,8 +147,9 @@ fn run() -> Seen {
     }
     for operation in &operations {
         broken(&table, operation, &mut seen);
+        open_to_all(&table, operation, &mut seen);
+        of_both_credentials(&table, operation, &mut seen);
     }
-    asked_too_often(&mut seen);
     seen
 }
 
@@ -214,21 +233,44 @@ fn broken(table: &Table, operation: &Operation<'_>, seen: &mut Seen) {
     }
 }
 
-/// A token that may ask once an hour: what it asks after that is answered 429, whatever it is.
-fn asked_too_often(seen: &mut Seen) {
-    let once = RateLimit { requests: 1, window: Duration::from_secs(3_600) };
-    let rates = RateRules { per_token: Some(once), ..RateRules::default() };
-    let limits = HttpLimits { rates, ..HttpLimits::default() };
-    let harness = Harness::start_with(World::new(), &Engine::Memory(MemoryEngine::new()), limits);
-    let described = Described::by(&harness);
-    let token = harness.bearer(&harness.token_of(TokenOwner::Server, &[Scope::Operator]));
-    token.get("/v1/merchant/api-tokens").expect(200);
-    for operation in described.operations().iter().filter(|it| it.text["responses"].get("429").is_some()) {
-        let path = operation.path.replace(['{', '}'], "");
-        let answer = token.send(&operation.method, &path, b"").expect_problem(429, "rate_limited");
-        assert!(answer.header("retry-after").is_some(), "{answer:?}");
-        described.check(operation, &answer);
-        seen.insert((operation.id.to_owned(), 429));
+/// What anybody may fetch, of a merchant and of nobody, and once more by who has it already.
+fn open_to_all(table: &Table, operation: &Operation<'_>, seen: &mut Seen) {
+    if operation.method != "GET" || operation.text.get("security").is_some() {
+        return;
+    }
+    let asked =
+        if operation.id == "keysets_key_set_of_issuer" { "?issuer=https://nobody.example" } else { "" };
+    let mut ask = |api: &Api, is_there| {
+        let answer = table.send(api, operation, &format!("{}{asked}", table.path(operation, is_there)), "");
+        seen.insert((operation.id.to_owned(), answer.status));
+        answer
+    };
+    let anybody = table.harness.anonymous();
+    let (there, _absent) = (ask(&anybody, true), ask(&anybody, false));
+    if let Some(etag) = there.header("etag") {
+        let same = ask(&anybody.with("If-None-Match", etag), true).expect(304);
+        assert_eq!(same.text, "", "{}", operation.id);
+    }
+}
+
+/// Where a license key opens as well as a token: a token without the scope, and one that names nobody's license.
+fn of_both_credentials(table: &Table, operation: &Operation<'_>, seen: &mut Seen) {
+    if operation.scope().is_some() || operation.text.get("x-scope").is_none() {
+        return;
+    }
+    let mut body = table.described.sample_body(operation).expect("a POST");
+    body["license_id"] = json!("lic_0000000000000000000000");
+    if operation.id != "usage_release" {
+        body["amount"] = json!(1);
+    }
+    if operation.id == "usage_report" {
+        body["metric"] = json!("minutes");
+    }
+    let path = table.path(operation, false);
+    for (scope, status) in [(Scope::Read, 403), (Scope::Usage, 404)] {
+        let api = table.holder("acme", scope).with("Idempotency-Key", "one");
+        let answer = table.send(&api, operation, &path, &body.to_string()).expect(status);
+        seen.insert((operation.id.to_owned(), answer.status));
     }
 }
 

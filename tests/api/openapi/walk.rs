@@ -4,11 +4,12 @@
 use std::sync::OnceLock;
 
 use super::described::{Described, Seen};
+use super::stories;
 use crate::support::Harness;
 use crate::support::api::exchanges;
 use crate::{
-    activations, app_info, bulk, extensions, licenses, offline_material, packages, requests, rotation,
-    sessions, starts, tokens_and_apply, usage,
+    activations, app_info, audit, bulk, extensions, licenses, offline_material, packages, requests, rotation,
+    sessions, starts, tokens_and_apply, usage, webhooks,
 };
 
 const STORIES: &[fn()] = &[
@@ -37,6 +38,19 @@ const STORIES: &[fn()] = &[
     sessions::sessions_are_listed_and_ended_from_outside_by_their_own_merchant,
     starts::an_acceptance_begins_a_license_once_at_the_time_that_is_said,
     tokens_and_apply::a_token_is_shown_once_works_and_ends_when_revoked,
+    webhooks::an_endpoint_is_made_shown_changed_and_deleted_and_its_secret_is_told_once,
+    webhooks::what_is_wrong_with_an_endpoint_is_pointed_at_and_changes_nothing,
+    webhooks::a_test_event_says_at_once_what_the_endpoint_answers,
+    webhooks::what_was_sent_is_sent_again_on_demand_under_the_same_id,
+    extensions::an_extension_that_adds_nothing_or_cannot_be_is_refused_and_changes_nothing,
+    extensions::a_preview_refuses_what_the_act_would_refuse_and_members_of_another_command,
+    audit::told::events_are_found_by_what_they_are_about_who_did_it_what_and_when,
+    audit::told::questions_that_cannot_be_answered_are_refused_and_foreign_events_are_not_there,
+    stories::orders,
+    stories::codes,
+    stories::states,
+    stories::air_gap,
+    stories::operation,
     usage::what_is_reserved_is_used_by_nobody_else_until_it_is_confirmed_or_given_back,
     usage::a_license_that_is_stopped_uses_nothing_and_goes_on_where_it_was,
 ];

@@ -48,7 +48,7 @@ pub fn held(count: &str, language: Language) -> String {
 /// Jobs that have failed.
 pub fn failing(count: &str, language: Language) -> String {
     match language {
-        Language::English => format!("Tasks that have failed and are tried again: {count}."),
+        Language::English => format!("Jobs that have failed and are tried again: {count}."),
         Language::Chinese => format!("失败后重试中的任务：{count}。"),
     }
 }

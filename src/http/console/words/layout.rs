@@ -27,6 +27,7 @@ words! {
         issue: "Issue", "签发";
         customers: "Customers", "客户";
         keys: "Signing keys", "签名密钥";
+        access: "Access", "访问权限";
         webhooks: "Webhooks", "事件推送";
         audit: "Audit log", "审计日志";
         refused_title: "That was not possible", "无法完成该操作";
