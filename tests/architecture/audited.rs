@@ -110,6 +110,13 @@ const COMMITS: &[Commits] = &[
     ),
     told("use_quota", 1),
     told("view_outbox", 1),
+    untold("answer_once", 3, "that a request was answered, so that its repeat is answered alike"),
+    told("change_webhook", 4),
+    untold("deliver_events", 4, "how far events were delivered; an endpoint that is given up is told"),
+    told("issue_in_bulk", 1),
+    told("replay_events", 1),
+    told("tell_ends", 1),
+    told("test_webhook", 1),
     untold("watch_channels", 1, "that a channel is silent is a notice of the channel"),
 ];
 
