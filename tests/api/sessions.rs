@@ -259,7 +259,8 @@ fn a_link_opens_one_session_however_many_use_it_at_once() {
                 scope.spawn(|| {
                     let browser = harness.browser();
                     let answer = use_link(&browser, &path);
-                    assert!([303, 403].contains(&answer.status), "{answer:?}");
+                    // Some of those who come too late have to wait as well.
+                    assert!([303, 403, 429].contains(&answer.status), "{answer:?}");
                     is_signed_in(&browser)
                 })
             })
