@@ -28,7 +28,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use utoipa::OpenApi;
 
-use self::forms::ListNumberForm;
+use self::forms::{ListNumberForm, QueryForm};
 use super::conditional::none_match;
 use super::error::Problem;
 use super::reply::{Reply, cacheable, hex, public};
@@ -156,7 +156,7 @@ const MAX_AGE_SECS: u32 = 300;
         health::live,
         health::ready,
     ),
-    components(schemas(Problem<'_>, ListNumberForm)),
+    components(schemas(Problem<'_>, ListNumberForm, QueryForm)),
 )]
 struct Described;
 

@@ -162,7 +162,10 @@ fn every_object_is_closed_or_a_map_of_typed_values() {
     fn look(place: &str, value: &Value) {
         match value {
             Value::Object(members) => {
-                if members.get("type").is_some_and(|kind| kind == "object" || kind[0] == "object") {
+                let is_object =
+                    members.get("type").is_some_and(|kind| kind == "object" || kind[0] == "object");
+                // What a changed address shows now: any of the answers that have a revision.
+                if is_object && place != "/Problem/properties/current" {
                     let others = members.get("additionalProperties");
                     let is_map = others.is_some_and(Value::is_object);
                     assert!(is_map || others == Some(&Value::Bool(false)), "{place} takes anything: {value}");

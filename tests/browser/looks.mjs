@@ -25,7 +25,14 @@ function cutOff() {
   return all.filter(isCut).map((node) => node.textContent.trim().slice(0, 60));
 }
 
-export const fits = (page) => page.evaluate(`(${tooWide})().concat((${cutOff})())`);
+// Tables that must be moved sideways on a phone, where rows stand below each other instead.
+function moved() {
+  if (document.documentElement.clientWidth > 640) return [];
+  const isMoved = (node) => node.scrollWidth > node.clientWidth + 1;
+  return [...document.querySelectorAll(".scroll")].filter(isMoved).map((node) => node.getAttribute("aria-label"));
+}
+
+export const fits = (page) => page.evaluate(`[${tooWide}, ${cutOff}, ${moved}].flatMap((look) => look())`);
 
 // How many of each: the same page in another language has as many.
 export const shape = (page) =>
@@ -57,8 +64,9 @@ export async function tabs(page) {
     document.addEventListener("focusin", ({ target }) => {
       window.tabbed.reached.push(wanted.indexOf(target));
       const { outlineStyle, outlineWidth } = getComputedStyle(target);
-      const { top, bottom } = target.getBoundingClientRect();
-      const isSeen = outlineStyle !== "none" && parseFloat(outlineWidth) > 0 && bottom > 0 && top < innerHeight;
+      // Up and down the page scrolls to it.
+      const { left, right } = target.getBoundingClientRect();
+      const isSeen = outlineStyle !== "none" && parseFloat(outlineWidth) > 0 && left >= 0 && right <= innerWidth;
       if (!isSeen) window.tabbed.unseen.push(target.outerHTML.slice(0, 100));
     });
     document.activeElement?.blur();

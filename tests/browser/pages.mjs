@@ -17,7 +17,7 @@ const LOOKS = ["light", "dark"].flatMap((theme) => WIDTHS.map((width) => ({ them
 
 const { license, order, channel, webhook } = told.things;
 const submit = (page, action, which = "button") =>
-  leads(page, async () => (await page.waitForSelector(`form[action="${action}"] ${which}`)).click());
+  leads(page, async () => (await page.waitForSelector(`form[method="post"][action="${action}"] ${which}`)).click());
 const fill = (page, name, text) => page.type(`main [name="${name}"]`, text);
 const at = (address) => async (page) => page.goto(`${told.url}${address}`);
 
@@ -107,6 +107,9 @@ const FORMS = [
   }],
 ];
 
+// Each visit leaves something there that the next one shows.
+const CHANGING = ["webhook-secret"];
+
 const all = [
   ...told.pages.map(({ name, address, who }) => ({ name, who, reach: at(address) })),
   ...FORMS.map(([name, who, address, act]) => ({
@@ -122,7 +125,7 @@ const all = [
 // What was typed in by people, which is in no language; the longest first.
 const typed = (await readFile(told.request, "utf8")).split("\n").concat([
   ...Object.values(told.things),
-  "desk 1", "desk 2", "desk 7", "has not paid", "has paid <b>&amp; more</b>", "lost", "two words", "lab 7", "nobody", "nothing", "soon", "test",
+  "Asia/Shanghai", "render-minutes", "export, render", "minute", "desk 1", "desk 2", "desk 7", "has not paid", "has paid <b>&amp; more</b>", "lost", "two words", "lab 7", "nobody", "nothing", "soon", "test",
   "ftp://example.com/", "A_label_without_a_single_blank_that_is_longer_than_a_phone_is_wide_by_far",
 ]).filter((it) => it.length > 1).sort((one, other) => other.length - one.length);
 
@@ -141,8 +144,8 @@ async function looked(page, language, name, { theme, width }) {
   return wrong.map((it) => `${name} (${language}, ${theme}, ${width}): ${it}`);
 }
 
-// One language, all pages: what each says and how it is made, in the order of the pages.
-async function inLanguage(browser, language, faults) {
+// Whoever reads in one language: signed in, and ready to go to one page after the other.
+async function reader(browser, language, faults) {
   const people = {};
   for (const who of ["merchant", "operator", "nobody"]) {
     const page = await newPage(await browser.createBrowserContext(), faults);
@@ -153,28 +156,31 @@ async function inLanguage(browser, language, faults) {
   assert.equal(path(people.merchant), "/console");
   await signIn(people.operator, told.tokens.operator, "/console/merchants");
   await submit(people.operator, "/console/merchants", "button");
-  const shapes = [];
-  for (const [index, { name, who, reach }] of all.entries()) {
+  // Says how the page is made.
+  return async ({ name, who, reach }, index) => {
     const page = people[who];
     await reach(page);
     const known = language === "en" ? ["中文"] : [];
     const strange = foreign(language, await page.evaluate(texts), typed.concat(known));
     faults.push(...strange.map((text) => `${name} (${language}): not in this language: ${text}`));
     assert.equal(await page.$eval("html", (it) => it.lang), language, name);
-    shapes.push(`${name}: ${path(page)} ${await shape(page)}`);
+    const made = `${name}: ${path(page)} ${await shape(page)}`;
     // Each language has half of the ways, and goes on with the next ones at the next page.
     const offset = index * (told.ways / 2) + (language === "en" ? 0 : LOOKS.length / 2);
     for (let way = 0; way < told.ways / 2; way += 1) {
       faults.push(...(await looked(page, language, name, LOOKS[(offset + way) % LOOKS.length])));
     }
     faults.push(...(await tabs(page)).map((it) => `${name} (${language}): ${it}`));
-  }
-  return shapes;
+    return made;
+  };
 }
 
 await withChromium(async (browser, faults) => {
-  const [english, chinese] = await Promise.all(LANGUAGES.map((language) => inLanguage(browser, language, faults)));
-  for (const [index, shape] of english.entries()) {
-    if (shape !== chinese[index]) faults.push(`differs between the languages: ${shape} and ${chinese[index]}`);
+  const readers = await Promise.all(LANGUAGES.map((language) => reader(browser, language, faults)));
+  for (const [index, target] of all.entries()) {
+    // Side by side: what one of them changes, the other one finds at the next page.
+    const [english, chinese] = await Promise.all(readers.map((visit) => visit(target, index)));
+    const isSame = english === chinese || CHANGING.includes(target.name);
+    if (!isSame) faults.push(`differs between the languages: ${english} and ${chinese}`);
   }
 });

@@ -100,13 +100,24 @@ fn naughty_strings_go_through_the_api_byte_for_byte_and_are_found_again() {
 }
 
 #[test]
-fn naughty_strings_are_the_same_in_a_file_that_was_exported_imported_and_exported_again() {
-    let (first, texts) = (Harness::start(), naughty_strings());
-    imported(&first, &texts);
+fn naughty_strings_are_the_same_in_a_csv_file_that_was_exported_imported_and_exported_again() {
+    there_and_back(&naughty_strings(), &["licenses.csv"]);
+}
+
+#[test]
+fn naughty_strings_are_the_same_in_json_files_that_were_exported_imported_and_exported_again() {
+    // JSON has no cells: what may go wrong there goes wrong for texts of the same kind.
+    let some: Vec<_> = naughty_strings().into_iter().rev().step_by(8).collect();
+    there_and_back(&some, &["licenses.json", "licenses.jsonl"]);
+}
+
+fn there_and_back(texts: &[String], names: &[&str]) {
+    let first = Harness::start();
+    imported(&first, texts);
     let stopped = listed(&first)[3]["id"].as_str().expect("an id").to_owned();
     first.merchant().post(&format!("{PATH}/{stopped}/suspend"), &json!({ "reason": "late" })).expect(200);
     let folder = tempfile::tempdir().expect("a folder");
-    for name in ["licenses.csv", "licenses.json", "licenses.jsonl"] {
+    for name in names {
         let second = Harness::start();
         let file = |prefix: &str| folder.path().join(format!("{prefix}-{name}")).display().to_string();
         let (one, two) = (file("one"), file("two"));

@@ -154,7 +154,7 @@ fn a_mixed_stock(harness: &Harness) {
     let specs = ["cad-year", "cad-month", "cad-forever"];
     for number in 0..24 {
         let mut order = json!({
-            "product": "acme-cad", "spec": specs[number % 3], "customer": format!("C-{}", number % 5),
+            "product": "acme-cad", "spec": specs[(number / 6 + number) % 3], "customer": format!("C-{}", number % 5),
             "label": format!("Lab {number}"),
         });
         match number % 6 {
@@ -163,7 +163,7 @@ fn a_mixed_stock(harness: &Harness) {
             _ => {}
         }
         let id = merchant.post(PATH, &order).expect(201).text_at("/id");
-        match number % 7 {
+        match if number % 6 == 5 { 0 } else { number % 7 } {
             1 => drop(command(harness, &id, "suspend", &json!({ "reason": "late" })).expect(200)),
             2 => drop(command(harness, &id, "revoke", &json!({ "reason": "fraud" })).expect(200)),
             3 => {
@@ -399,7 +399,7 @@ fn personal_data_that_is_erased_is_in_no_word_of_the_index() {
 fn a_mistake_in_a_filter_is_told_with_its_name() {
     let harness = Harness::start();
     let merchant = harness.merchant();
-    let long = percent(&"x".repeat(8_193));
+    let long = "x".repeat(8_193);
     for (query, pointer) in [
         ("q=", "/q"),
         (&format!("q={long}"), "/q"),

@@ -58,9 +58,9 @@ impl Desk {
         };
         let said =
             event.detail.iter().filter(|(name, value)| !value.is_empty() && name.as_str() != STANDING_DETAIL);
-        let facts = said.map(|(name, value)| {
-            let name = words.fact(name).map_or_else(|| name.clone(), str::to_owned);
-            blocks::text(format!("{name}: {value}"))
+        let facts = said.map(|(name, value)| match words.fact(name) {
+            Some(word) => blocks::text(format!("{word}: ")).then(self.fact_value(name, value, words)),
+            None => blocks::code(format!("{name}: {value}")),
         });
         let facts: Vec<_> = facts.collect();
         vec![

@@ -73,6 +73,10 @@ inline!(
     code(value) = "<code>{{ value }}</code>"
 );
 inline!(
+    /// What a program or the marketplace has said, which is English for every reader.
+    english(value) = "<span lang=\"en\">{{ value }}</span>"
+);
+inline!(
     /// A number in a table.
     number(value) = "<span class=\"number\">{{ value }}</span>"
 );
@@ -129,9 +133,15 @@ pub fn tiles(parts: impl IntoIterator<Item = Html>) -> Html {
     Html(format!("<div class=\"tiles\">{}</div>", Html::all(parts)))
 }
 
-/// QR codes beside each other.
+/// QR codes beside each other; several are numbered, for they are read in order.
 pub fn codes(parts: impl IntoIterator<Item = Html>) -> Html {
-    Html(format!("<div class=\"codes\">{}</div>", Html::all(parts)))
+    let parts: Vec<_> = parts.into_iter().collect();
+    let of = parts.len();
+    let numbered = parts.into_iter().enumerate().map(|(at, part)| {
+        let number = if of > 1 { format!("<figcaption>{}/{of}</figcaption>", at + 1) } else { String::new() };
+        Html(format!("<figure>{number}{part}</figure>"))
+    });
+    Html(format!("<div class=\"codes\">{}</div>", Html::all(numbered)))
 }
 
 /// A list of things.

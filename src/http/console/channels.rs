@@ -218,7 +218,7 @@ impl Desk {
             let id = if key.retired { format!("{} ({})", key.id, words.retired) } else { key.id.clone() };
             vec![
                 blocks::text(id),
-                blocks::text(key.used_for.as_str()),
+                blocks::code(key.used_for.as_str()),
                 blocks::code(&key.value),
                 blocks::state(found, kind),
                 signed.unwrap_or_else(|| blocks::text(words.never)),

@@ -52,14 +52,16 @@ pub async fn show(State(state): State<HttpState>, parts: Parts) -> Response {
         } else {
             Html::default()
         };
+        let (endings, next_endings) = desk.endings(words).await?;
         let tiles = blocks::tiles([
             desk.sales(&licenses, words).await?.then(note.clone()),
             desk.activations_per_day(words).await?,
-            desk.endings(words).await?,
+            endings,
         ]);
         let body = Html::all([
             blocks::section("todo", words.todo, desk.todo(words).await?),
             tiles,
+            next_endings,
             blocks::section("channels", words.channels, desk.channel_health(words).await?),
             blocks::section("quota", words.quota, desk.quota_use(&licenses, words).await?.then(note)),
         ]);
@@ -170,7 +172,8 @@ impl Desk {
         Ok(chart.html().then(note))
     }
 
-    async fn endings(&self, words: &Home) -> Result<Html, ApiError> {
+    /// A picture of all that end soon, and the next of them as a table.
+    async fn endings(&self, words: &Home) -> Result<(Html, Html), ApiError> {
         let now = self.state.app.now();
         let to = now + TimeDelta::days(DAYS_AHEAD.try_into().unwrap_or(i64::MAX));
         let found = self.state.app.ending_between(self.id(), now, to, None, ENDINGS_MAX).await?;
@@ -208,7 +211,7 @@ impl Desk {
         } else {
             blocks::table(words.next_endings, &columns, rows, words.ending_none)
         };
-        Ok(chart.html().then(next))
+        Ok((chart.html(), next))
     }
 
     async fn channel_health(&self, words: &Home) -> Result<Html, ApiError> {

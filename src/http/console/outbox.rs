@@ -99,7 +99,7 @@ impl Desk {
             Html::all(order.into_iter().chain(license)),
             blocks::number(entry.job.attempts),
             self.reader.time(entry.next_try_at),
-            if failure.is_empty() { none() } else { blocks::text(failure) },
+            if failure.is_empty() { none() } else { blocks::english(failure) },
         ];
         if self.may(Scope::Support) {
             let action = format!("{PATH}/{}/retry", entry.job.id);

@@ -39,7 +39,7 @@ impl Desk {
     }
 
     /// Instants as this reader writes them; anything else as it is.
-    fn fact_value(&self, name: &str, value: &str, words: &Events) -> Html {
+    pub fn fact_value(&self, name: &str, value: &str, words: &Events) -> Html {
         let is_time = name.contains("_at") || matches!(name, "from" | "to" | "bought_end");
         let at = DateTime::parse_from_rfc3339(value).ok().filter(|_| is_time);
         match at {

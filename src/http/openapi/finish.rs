@@ -34,6 +34,10 @@ pub fn finished(mut document: Value) -> Value {
             each_object(schema, &mut close_answer);
         }
     }
+    let used = used(&document);
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        schemas.retain(|name, _| used.contains(name));
+    }
     document["components"]["parameters"] = Value::Object(shared);
     document["components"]["responses"] = Value::Object(problems::responses());
     document["components"]["headers"] = headers();
@@ -242,6 +246,18 @@ fn answers(document: &mut Value) -> Vec<String> {
     for (_, _, operation) in operations(document) {
         references(&operation["responses"], &mut names);
     }
+    let mut place = 0;
+    while let Some(name) = names.get(place).cloned() {
+        references(&document["components"]["schemas"][&name], &mut names);
+        place += 1;
+    }
+    names
+}
+
+/// The names of all schemas that something refers to: parts that were merged into their whole are not among them.
+fn used(document: &Value) -> Vec<String> {
+    let mut names = vec!["Problem".to_owned()];
+    references(&document["paths"], &mut names);
     let mut place = 0;
     while let Some(name) = names.get(place).cloned() {
         references(&document["components"]["schemas"][&name], &mut names);
