@@ -64,9 +64,10 @@ export async function tabs(page) {
     document.addEventListener("focusin", ({ target }) => {
       window.tabbed.reached.push(wanted.indexOf(target));
       const { outlineStyle, outlineWidth } = getComputedStyle(target);
-      // Up and down the page scrolls to it.
+      // The page scrolls to it up and down, and a table sideways.
       const { left, right } = target.getBoundingClientRect();
-      const isSeen = outlineStyle !== "none" && parseFloat(outlineWidth) > 0 && left >= 0 && right <= innerWidth;
+      const isInside = target.closest(".scroll") !== null || (left >= 0 && right <= innerWidth);
+      const isSeen = outlineStyle !== "none" && parseFloat(outlineWidth) > 0 && isInside;
       if (!isSeen) window.tabbed.unseen.push(target.outerHTML.slice(0, 100));
     });
     document.activeElement?.blur();
