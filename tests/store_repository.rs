@@ -2055,16 +2055,19 @@ mod listings {
         let after = Some(EventId::from_uuid(2));
         let listing = Listing::OtherEvents { merchant: acme(), subject, after };
         assert_eq!(keys(&store, &listing, 9).await, [key("channel/cad", 3)]);
-        let all = [key("channel/cad", 2), key("channel/cad", 3), key("channel/cad-2", 1)];
-        let listing = Listing::OtherEventsOfMerchant { merchant: acme(), after: None };
-        assert_eq!(keys(&store, &listing, 9).await, all);
-        let listing = Listing::OtherEventsOfMerchant { merchant: acme(), after: Some(all[1].clone()) };
-        assert_eq!(keys(&store, &listing, 9).await, all[2..]);
-        let under = RecordKey::Event(acme(), license_id(1), EventId::from_uuid(5));
-        let listing = Listing::EventsOfMerchant { merchant: acme(), after: None };
-        assert_eq!(keys(&store, &listing, 9).await, [under.clone()]);
-        let listing = Listing::EventsOfMerchant { merchant: acme(), after: Some(under) };
-        assert_eq!(keys(&store, &listing, 9).await, []);
+        let places = async |after: Option<&EventPlace>, limit| {
+            let found = store.event_places(&acme(), after, limit).await.expect("it is read");
+            let numbers: Vec<_> = found.iter().map(|place| place.event.clone()).collect();
+            (found, numbers)
+        };
+        let ids =
+            |numbers: &[u128]| numbers.iter().map(|number| EventId::from_uuid(*number)).collect::<Vec<_>>();
+        let (all, numbers) = places(None, 9).await;
+        assert_eq!(numbers, ids(&[5, 2, 3, 1]), "those under licenses first");
+        assert!(all[0].under_license && !all[1].under_license);
+        assert_eq!(places(None, 2).await.1, ids(&[5, 2]));
+        assert_eq!(places(Some(&all[1]), 9).await.1, ids(&[3, 1]));
+        assert_eq!(places(Some(&all[3]), 9).await.1, ids(&[]));
     }
 
     #[tokio::test]

@@ -225,9 +225,10 @@ impl App {
     ) -> Result<BTreeSet<LicenseId>, UseCaseError> {
         let mut found = BTreeSet::new();
         for marketplace in [Marketplace::KooGallery, Marketplace::Generic] {
-            let purchases = match field {
-                TermField::Instance => self.purchase_known_as(merchant, marketplace, text).await?,
-                _ => self.purchases_of_order(merchant, marketplace, text).await?,
+            let purchases = if field == TermField::Instance {
+                self.purchase_known_as(merchant, marketplace, text).await?
+            } else {
+                self.purchases_of_order(merchant, marketplace, text).await?
             };
             found.extend(purchases.into_iter().map(|purchase| purchase.value.license));
         }

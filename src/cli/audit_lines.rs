@@ -19,7 +19,12 @@ pub fn of_server(
     quiet: bool,
     sink: &mut dyn FnMut(&Value) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let mut stored = stored(api)?;
+    let (mut stored, is_whole) = match stored(api) {
+        Ok(stored) => (stored, true),
+        // A record there is damaged: the chain says which, as far as it has its place.
+        Err(Failure::Problem(problem)) if problem.is_unavailable() => (BTreeMap::new(), false),
+        Err(failure) => return Err(failure),
+    };
     let head = api.get("/v1/merchant/audit/head")?;
     sink(&json!({ "format": FORMAT, "merchant": head["merchant"] }))?;
     let mut progress = Progress::of("read", "events", 10_000, quiet);
@@ -45,6 +50,9 @@ pub fn of_server(
         let about = json!({ "event_id": event, "subject": at.subject, "had_place": at.state == "sealed" });
         let line = if at.state == "waits" { "unsealed" } else { "in_no_chain" };
         sink(&json!({ line: about }))?;
+    }
+    if !is_whole {
+        sink(&json!({ "stored_unreadable": true }))?;
     }
     sink(&json!({ "end": head }))
 }

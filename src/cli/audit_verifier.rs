@@ -143,6 +143,11 @@ impl<'k> Verifier<'k> {
         if let Some(event) = members.get("in_no_chain") {
             return self.in_no_chain(event);
         }
+        if members.contains_key("stored_unreadable") {
+            let why = "the events cannot be read through: one is damaged, or the server could not answer. What stands beside the chain \
+                       was not looked for";
+            return self.found(finding("stored_unreadable", why));
+        }
         match members.get("end") {
             Some(end) => self.end = end.clone(),
             None => self.malformed("a line says nothing that is known here"),

@@ -22,7 +22,7 @@ pub struct KeptAnswer {
 pub enum AnswerState {
     /// Somebody is at it; whoever finds this after [`KeptAnswer::until`] does it again.
     Working,
-    /// It was answered so. Only who knows the key and the token can read it: an answer may hold what is shown once.
+    /// It was answered so. Only who has the token can read it: an answer may hold what is shown once.
     Answered {
         /// Status and headers, and the body, sealed.
         sealed: Vec<u8>,

@@ -1,7 +1,7 @@
 //! `Idempotency-Key` on every POST of the merchant API: done once, answered alike.
 //!
-//! The whole answer is kept, sealed under a key that is made of the caller's token and idempotency key: the store holds
-//! digests of both, so that what is shown once cannot be read there. What was refused is not kept. What is too long to be
+//! The whole answer is kept, sealed under a key that is made of the caller's token: the store holds its digest only, so that
+//! what is shown once cannot be read there. What was refused is not kept. What is too long to be
 //! kept is decided again by the handler, which knows the key as well wherever doing it twice would matter.
 
 use axum::body::{Body, Bytes, to_bytes};

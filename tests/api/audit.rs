@@ -34,7 +34,7 @@ fn busy(harness: &Harness, licenses: usize) -> Vec<String> {
     let mut issued = Vec::new();
     for number in 0..licenses {
         let order =
-            json!({ "product": "acme-cad", "spec": "cad-year", "label": format!("座位 \"{number}\"\n") });
+            json!({ "product": "acme-cad", "spec": "cad-year", "label": format!("座位 \"{number}\" \\") });
         let id = merchant.post("/v1/merchant/licenses", &order).expect(201).text_at("/id");
         if number % 3 == 0 {
             for verb in ["suspend", "resume"] {

@@ -193,7 +193,7 @@ fn a_token_that_asks_too_often_waits_and_nobody_else_does() {
     assert_eq!((refused.header("retry-after"), refused.at("/next_action")), (Some("20"), json!("retry")));
     calm.get(LICENSES).expect(200);
     assert_eq!(calm.get(LICENSES).expect(200).at("/items"), json!([]), "nothing was issued");
-    harness.anonymous().get("/v1/keysets/acme").expect(200);
+    harness.anonymous().get("/v1/keysets/acme/jwks.json").expect(200);
     harness.world.clock.advance(Duration::from_secs(20));
     busy.get(LICENSES).expect(200);
     busy.get(LICENSES).expect_problem(429, "rate_limited");

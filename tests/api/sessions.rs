@@ -259,7 +259,8 @@ fn a_link_opens_one_session_however_many_use_it_at_once() {
                 scope.spawn(|| {
                     let browser = harness.browser();
                     let answer = use_link(&browser, &path);
-                    assert!([303, 403].contains(&answer.status), "{answer:?}");
+                    // Some of those who come too late have to wait as well.
+                    assert!([303, 403, 429].contains(&answer.status), "{answer:?}");
                     is_signed_in(&browser)
                 })
             })
@@ -294,7 +295,7 @@ pub fn a_link_ends_with_its_time_with_its_token_and_when_it_is_withdrawn() {
     let revoke = format!("/v1/merchant/sign-in-links/{}/revoke", listed.text_at("/items/0/id"));
     harness.bearer(&admin).post(&revoke, &json!({})).expect(200);
     assert!(!opens(&path));
-    for wrong in ["", ".", "acme.", "acme.x", "globex.x", "No Merchant.x", "%00"] {
+    for wrong in ["", ".", "acme.", "acme.x", "globex.x", "No%20Merchant.x", "%00"] {
         assert!(!opens(&format!("/console/sign-in?link={wrong}")), "{wrong}");
     }
 }

@@ -406,8 +406,9 @@ fn keyring(world: &World, url: &str) -> Arc<Keyring> {
         randomness: Arc::new(random_bytes),
     };
     let opened = if Keyring::exists(&folder) { Keyring::open(settings) } else { Keyring::create(settings) };
-    let opened =
-        opened.inspect(|keyring| drop(keyring.vault().create().expect("the folder is this test's own")));
+    let opened = opened.inspect(|keyring| {
+        keyring.vault().create().expect("the folder is this test's own");
+    });
     Arc::new(opened.expect("the folder is this test's own"))
 }
 

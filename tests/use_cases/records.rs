@@ -83,6 +83,13 @@ impl Records {
             | Record::Replay(_)
             | Record::Idempotency(_)
             | Record::Restore(_)
+            | Record::Webhook(_)
+            | Record::WebhookProgress(_)
+            | Record::WebhookReplay(_)
+            | Record::Delivery(_)
+            | Record::EndsTold(_)
+            | Record::CertificateTold(_)
+            | Record::KeptAnswer(_)
             | Record::TokenUse(_)
             | Record::Session(_)
             | Record::SignInLink(_)
@@ -121,6 +128,7 @@ impl Records {
             Kind::Event => Some(self.events.len()),
             Kind::AuthorizationCode
             | Kind::Access
+            | Kind::Webhook
             | Kind::HandedOver
             | Kind::AppInfo
             | Kind::Nonce
@@ -236,6 +244,7 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         Kind::Places => Some(RecordKey::Places(merchant, license(&text(own)))),
         Kind::AuthorizationCode
         | Kind::Access
+        | Kind::Webhook
         | Kind::HandedOver
         | Kind::AppInfo
         | Kind::Purchase

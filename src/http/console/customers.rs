@@ -33,10 +33,7 @@ pub async fn ask(State(state): State<HttpState>, parts: Parts) -> Response {
 /// `POST /console/customers`
 pub async fn show(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Response {
     with_form(&state, &parts, body, Scope::Admin, async |desk, form| {
-        let customer = match desk.customer(form) {
-            Ok(customer) => customer,
-            Err(refused) => return Ok(refused),
-        };
+        let Some(customer) = named(form) else { return Ok(desk.no_customer(form)) };
         let (held, next) = desk.state.app.view_customer(desk.id(), customer, None).await?;
         let kept = desk.kept(customer, &held, next.is_some());
         Ok(desk.customer_page(StatusCode::OK, customer, kept, &Vec::new()))
@@ -47,10 +44,7 @@ pub async fn show(State(state): State<HttpState>, parts: Parts, body: Bytes) -> 
 /// `POST /console/customers/export`: all of it as JSON.
 pub async fn export(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Response {
     with_form(&state, &parts, body, Scope::Admin, async |desk, form| {
-        let customer = match desk.customer(form) {
-            Ok(customer) => customer,
-            Err(refused) => return Ok(refused),
-        };
+        let Some(customer) = named(form) else { return Ok(desk.no_customer(form)) };
         let (mut all, mut before) = (Vec::new(), None);
         for _page in 0..PAGES_MAX {
             let (held, next) = desk.state.app.view_customer(desk.id(), customer, before).await?;
@@ -68,10 +62,7 @@ pub async fn export(State(state): State<HttpState>, parts: Parts, body: Bytes) -
 /// `POST /console/customers/erase`: asks, then erases.
 pub async fn erase(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Response {
     with_form(&state, &parts, body, Scope::Admin, async |desk, form| {
-        let customer = match desk.customer(form) {
-            Ok(customer) => customer,
-            Err(refused) => return Ok(refused),
-        };
+        let Some(customer) = named(form) else { return Ok(desk.no_customer(form)) };
         let words = Customers::of(desk.language());
         let up = Some((PATH, words.title));
         let before = LicenseId::parse(form.text("before")).ok();
@@ -101,15 +92,17 @@ pub async fn erase(State(state): State<HttpState>, parts: Parts, body: Bytes) ->
     .await
 }
 
+/// The customer that a form names.
+fn named(form: &Form) -> Option<&str> {
+    Some(form.text("customer")).filter(|it| !it.is_empty() && it.len() <= FOREIGN_ID_BYTES_MAX)
+}
+
 impl Desk {
-    fn customer<'a>(&self, form: &'a Form) -> Result<&'a str, Response> {
-        let customer = form.text("customer");
-        if !customer.is_empty() && customer.len() <= FOREIGN_ID_BYTES_MAX {
-            return Ok(customer);
-        }
+    fn no_customer(&self, form: &Form) -> Response {
         let mistakes = vec![("customer", Customers::of(self.language()).wrong.to_owned())];
         let errors = summary(self.words().errors, &mistakes);
-        Err(self.customer_page(StatusCode::UNPROCESSABLE_ENTITY, customer, errors, &mistakes))
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        self.customer_page(status, form.text("customer"), errors, &mistakes)
     }
 
     fn customer_page(&self, status: StatusCode, typed: &str, found: Html, mistakes: &Mistakes) -> Response {
