@@ -38,7 +38,7 @@ export async function withChromium(act) {
   const args = ["--no-sandbox", "--disable-dev-shm-usage", "--no-proxy-server", "--force-color-profile=srgb", "--hide-scrollbars"];
   const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args });
   // One whose test has ended does not stay.
-  lines.on("close", () => browser.close());
+  lines.on("close", () => browser.close().finally(() => process.exit(1)));
   const faults = [];
   try {
     await act(browser, faults);
