@@ -12,6 +12,8 @@ import { pathToFileURL } from "node:url";
 const installed = createRequire(join(resolve(process.argv[2]), "package.json"));
 const puppeteer = (await import(pathToFileURL(installed.resolve("puppeteer-core")))).default;
 
+const ASKED_MAX = 10_000;
+
 export const axe = await readFile(installed.resolve("axe-core/axe.min.js"), "utf8");
 export const pictures = resolve(process.argv[3]);
 
@@ -89,10 +91,18 @@ export const main = (page) => page.$eval("main", (it) => it.innerText.replace(/\
 export const title = (page) => page.$eval("h1", (it) => it.innerText);
 export const path = (page) => new URL(page.url()).pathname;
 
-// Types a token where the page has put the focus.
+// Types a token where the page puts the focus, which it does with its first picture: also without JavaScript, where only asking
+// again tells.
+export async function typeToken(page, token) {
+  for (let asked = 0; !(await page.evaluate(() => document.activeElement?.id === "token")); asked += 1) {
+    if (asked === ASKED_MAX) throw new Error(`${page.url()} puts the focus nowhere`);
+  }
+  await page.keyboard.type(token);
+}
+
 export async function signIn(page, token, next) {
   await page.goto(`${told.url}${next}`);
-  await page.keyboard.type(token);
+  await typeToken(page, token);
   await leads(page, () => page.keyboard.press("Enter"));
 }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
-import { ask, click, downloads, leads, main, newPage, path, pictures, signIn, title, told, withChromium } from "./chromium.mjs";
+import { ask, click, downloads, leads, main, newPage, path, pictures, signIn, title, told, typeToken, withChromium } from "./chromium.mjs";
 
 // More controls than any page has before what is looked for.
 const TABS_MAX = 60;
@@ -67,7 +67,7 @@ async function answersTheLaboratory(page, nextFile) {
   // That was a day ago: the session has ended, and the agent comes back to what was wanted.
   await click(page, "link", "Offline machines");
   assert.equal(path(page), "/console/sign-in");
-  await page.keyboard.type(told.token);
+  await typeToken(page, told.token);
   await leads(page, () => page.keyboard.press("Enter"));
   assert.equal(path(page), "/console/air-gap");
   const file = await page.waitForSelector("main input[type=file]");
