@@ -127,6 +127,6 @@ pub(super) fn is_row_of(row: &ImportRow, license: &License, purchase: &Purchase,
         && license.validity.starts_at == *starts_at
         && license.known_end() == *ends_at
         && license.customer == *customer
-        && !license.holds.is_empty() == *is_suspended
+        && license.holds.is_empty() != *is_suspended
         && license.label == *label
 }

@@ -64,7 +64,9 @@ struct LeaveRequest {
     to: String,
 }
 
+/// Nothing to tell.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct Done {}
 
 /// Which store it is and up to where everything is durable.

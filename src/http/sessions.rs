@@ -40,6 +40,7 @@ pub struct SignedIn {
 
 impl SignedIn {
     /// Refuses a form that no page of this session has made. For every request that changes something.
+    #[expect(clippy::result_large_err, reason = "the refusal is the answer that a handler gives as it is")]
     pub fn check_form(&self, form: &Form) -> Result<(), Response> {
         is_own(&self.csrf, self.came_from_here, form)
             .map_err(|ForeignForm| sign_in::foreign_form(self.language))

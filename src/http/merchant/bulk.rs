@@ -77,10 +77,10 @@ struct LineAnswer {
 pub async fn issue(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Issue).await?;
     let reveal = reveal(&caller, &parts.uri)?;
+    let request: BulkRequest = body::parse(&body)?;
     let identity = idempotency(&parts.headers, &caller.token, (&parts.method, &parts.uri), &body)?;
     let why = "name an Idempotency-Key: the same request again, after an interrupt, issues nothing twice";
     let identity = identity.ok_or_else(|| ApiError::invalid("", why))?;
-    let request: BulkRequest = body::parse(&body)?;
     if !(1..=BULK_MAX).contains(&request.items.len()) {
         return Err(ApiError::invalid("/items", format!("a request has 1 to {BULK_MAX} items")));
     }

@@ -15,7 +15,7 @@ pub const LICENSE: &str = "license";
 
 /// The whole document, from what the descriptions of handlers and types say.
 pub fn finished(mut document: Value) -> Value {
-    let acting_for = serde_json::to_value(&ActingFor::into_params(|| None)).unwrap_or_default();
+    let acting_for = serde_json::to_value(ActingFor::into_params(|| None)).unwrap_or_default();
     let mut shared = Map::from_iter([("ActingFor".to_owned(), acting_for[0].clone())]);
     for (path, method, operation) in operations(&mut document) {
         name(operation);
