@@ -383,7 +383,7 @@ fn every_mistake_of_every_row_is_told_with_its_line_and_nothing_is_imported() {
         ("starts_at", json!("yesterday"), "/starts_at", "RFC 3339"),
         ("ends_at", json!("2025-05-01T00:00:00Z"), "/ends_at", "behind the start"),
         ("quantity", json!(0), "/quantity", "1 to"),
-        ("state", json!("released"), "/state", "active or suspended"),
+        ("state", json!("released"), "/state", "active, suspended or expired"),
         ("label", json!("a\nb"), "/label", "control characters"),
         ("charging", json!("daily"), "/charging", "one_time"),
         ("instance_id", json!("old-0"), "/instance_id", "line 2 names the same"),

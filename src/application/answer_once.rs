@@ -28,12 +28,13 @@ pub enum Begun {
 }
 
 impl App {
-    /// Begins to answer a request under a key; refuses another request under it.
+    /// Begins to answer a request under a key; refuses another request under it. With a `time_limit` others wait for its
+    /// answer so long, and a little longer; without one nobody waits, and what is decided must know the key by itself.
     pub async fn begin_answer(
         &self,
         owner: Option<&MerchantId>,
         identity: IdempotencyIdentity,
-        time_limit: Duration,
+        time_limit: Option<Duration>,
     ) -> Result<Begun, UseCaseError> {
         let now = self.now();
         let key = RecordKey::KeptAnswer(owner.cloned(), identity.key_digest);
@@ -45,12 +46,20 @@ impl App {
             Some(KeptAnswer { state: AnswerState::Answered { sealed }, .. }) => {
                 return Ok(Begun::Answered(sealed));
             }
-            Some(KeptAnswer { state: AnswerState::Working, .. }) => return Ok(Begun::Elsewhere),
+            // Whoever was at it is no more: nobody else has this store.
+            Some(KeptAnswer { state: AnswerState::Working { by }, .. })
+                if self.alone && by != self.process() =>
+            {
+                let limit = time_limit.unwrap_or_default();
+                let begun = Self::kept(owner, identity, self.answered_by(limit), self.at_it());
+                self.store.commit(Commit::new().with_urgency(Urgency::Essential).set(begun)).await?;
+                return Ok(Begun::First);
+            }
+            Some(KeptAnswer { state: AnswerState::Working { .. }, .. }) => return Ok(Begun::Elsewhere),
             None => {}
         }
-        let time_limit = TimeDelta::from_std(time_limit).unwrap_or(TimeDelta::hours(1));
-        let until = now + time_limit + TimeDelta::seconds(WORK_MARGIN_SECS);
-        let begun = Self::kept(owner, identity, until, AnswerState::Working);
+        let Some(time_limit) = time_limit else { return Ok(Begun::First) };
+        let begun = Self::kept(owner, identity, self.answered_by(time_limit), self.at_it());
         let commit = Commit::new().with_urgency(Urgency::Essential);
         let commit = commit.with(Change::Claim(Record::KeptAnswer(begun), now));
         match self.store.commit(commit).await {
@@ -58,6 +67,15 @@ impl App {
             Err(StoreError::Conflict) => Ok(Begun::Elsewhere),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn at_it(&self) -> AnswerState {
+        AnswerState::Working { by: self.process() }
+    }
+
+    fn answered_by(&self, time_limit: Duration) -> Instant {
+        let time_limit = TimeDelta::from_std(time_limit).unwrap_or(TimeDelta::hours(1));
+        self.now() + time_limit + TimeDelta::seconds(WORK_MARGIN_SECS)
     }
 
     /// Keeps the answer of a request that was begun here.

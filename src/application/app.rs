@@ -82,8 +82,10 @@ pub struct App {
     /// Merchants whose keys could not be read here when they were last followed.
     pub(super) unfollowed: std::sync::Mutex<BTreeSet<MerchantId>>,
     pub(super) job_lease: TimeDelta,
-    /// Which process this is, among those that seal events.
-    pub(super) sealer: std::sync::OnceLock<u64>,
+    /// Which process this is, among those that have the store.
+    pub(super) process: std::sync::OnceLock<u64>,
+    /// Whether no other process has the store.
+    pub(super) alone: bool,
     retention: Option<TimeDelta>,
     /// With what events are sent; nothing where none are.
     pub(super) outbound: Option<Arc<Outbound>>,
@@ -127,7 +129,8 @@ impl App {
             lists_current_at,
             unfollowed: std::sync::Mutex::default(),
             job_lease: usual_lease(),
-            sealer: std::sync::OnceLock::new(),
+            process: std::sync::OnceLock::new(),
+            alone: false,
             retention: None,
             outbound: None,
             asked_for: AskedFor::default(),
@@ -141,6 +144,21 @@ impl App {
     pub fn with_call_time(mut self, call_time: Duration) -> Self {
         self.job_lease = TimeDelta::from_std(call_time).map_or_else(|_| usual_lease(), lease_of);
         self
+    }
+
+    /// With a store that no other process has: what another one has begun is begun no more.
+    #[must_use]
+    pub fn with_own_store(self, alone: bool) -> Self {
+        Self { alone, ..self }
+    }
+
+    /// Which process this is, among those that have the store: drawn once.
+    pub(super) fn process(&self) -> u64 {
+        *self.process.get_or_init(|| {
+            let mut drawn = [0; 8];
+            drawn.copy_from_slice(&self.ids.random_bytes()[..8]);
+            u64::from_be_bytes(drawn)
+        })
     }
 
     /// With a time after which the personal data of what has ended is erased; without one it is kept.

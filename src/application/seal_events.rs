@@ -60,7 +60,7 @@ impl App {
 
     /// Whether this process seals now. Nothing is written while nothing waits.
     async fn holds_sealer_lease(&self) -> Result<bool, StoreError> {
-        let (holder, now) = (self.sealer(), self.now());
+        let (holder, now) = (self.process(), self.now());
         let found: Option<Versioned<SealerLease>> = find(self.store.as_ref(), RecordKey::SealerLease).await?;
         let revision = found.as_ref().map_or(ABSENT, |found| found.revision);
         if let Some(lease) = found.map(|found| found.value) {
@@ -80,15 +80,6 @@ impl App {
             Err(StoreError::Conflict) => Ok(false),
             Err(error) => Err(error),
         }
-    }
-
-    /// Which process this is, among those that seal.
-    fn sealer(&self) -> u64 {
-        *self.sealer.get_or_init(|| {
-            let mut drawn = [0; 8];
-            drawn.copy_from_slice(&self.ids.random_bytes()[..8]);
-            u64::from_be_bytes(drawn)
-        })
     }
 
     async fn seal_events_of(&self, merchant: &MerchantId) -> Result<SealingRound, UseCaseError> {

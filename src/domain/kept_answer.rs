@@ -20,8 +20,12 @@ pub struct KeptAnswer {
 /// How far a request has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnswerState {
-    /// Somebody is at it; whoever finds this after [`KeptAnswer::until`] does it again.
-    Working,
+    /// Somebody is at it; whoever finds this after [`KeptAnswer::until`] does it again, and whoever knows that the process is
+    /// no more does it at once.
+    Working {
+        /// Which process: drawn at its start.
+        by: u64,
+    },
     /// It was answered so. Only who has the token can read it: an answer may hold what is shown once.
     Answered {
         /// Status and headers, and the body, sealed.

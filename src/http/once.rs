@@ -4,6 +4,8 @@
 //! what is shown once cannot be read there. What was refused is not kept. What is too long to be
 //! kept is decided again by the handler, which knows the key as well wherever doing it twice would matter.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
@@ -28,6 +30,9 @@ use crate::domain::{MerchantId, Scope, TokenOwner};
 /// Longest answer that is kept, in bytes: sealed and written as text it fits into one record.
 const KEPT_BYTES_MAX: usize = 160 * 1024;
 const NONCE_BYTES: usize = 12;
+/// What remembers the key in the commit of its change. After a crash it is done again at once: the commit knows whether it
+/// was done.
+const KNOW_THEIR_KEYS: [&str; 2] = ["/v1/merchant/licenses", "/v1/merchant/usage-records"];
 /// Headers of an answer that belong to it; all others are made anew.
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];
 
@@ -43,6 +48,8 @@ struct Kept {
 struct Repeatable {
     owner: Option<MerchantId>,
     identity: IdempotencyIdentity,
+    /// How long others wait for its answer.
+    held: Option<Duration>,
     cipher: ChaCha20Poly1305,
 }
 
@@ -58,7 +65,7 @@ pub async fn once(State(state): State<HttpState>, request: Request, next: Next) 
         return Ok(next.run(Request::from_parts(parts, Body::from(body))).await);
     };
     let (owner, identity) = (repeatable.owner.as_ref(), repeatable.identity);
-    match state.app.begin_answer(owner, identity, state.limits.request_time).await? {
+    match state.app.begin_answer(owner, identity, repeatable.held).await? {
         Begun::Answered(sealed) => repeatable.opened(&sealed).ok_or(ApiError::StillRunning),
         Begun::Elsewhere => Err(ApiError::StillRunning),
         Begun::First => {
@@ -72,7 +79,9 @@ pub async fn once(State(state): State<HttpState>, request: Request, next: Next) 
 async fn answered(state: &HttpState, repeatable: &Repeatable, response: Response) -> Reply {
     let (owner, identity) = (repeatable.owner.as_ref(), repeatable.identity);
     if !response.status().is_success() {
-        state.app.drop_answer(owner, identity).await?;
+        if repeatable.held.is_some() {
+            state.app.drop_answer(owner, identity).await?;
+        }
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
@@ -112,7 +121,9 @@ async fn repeatable(state: &HttpState, parts: &Parts, body: &Bytes) -> Result<Op
     let mut key = Zeroizing::new([0; 32]);
     let derived = Hkdf::<Sha256>::new(Some(&identity.key_digest), text.as_bytes());
     derived.expand(b"lictor kept answer", &mut *key).expect("32 bytes are few enough for HKDF");
-    Ok(Some(Repeatable { owner, identity, cipher: ChaCha20Poly1305::new(&(*key).into()) }))
+    let knows = KNOW_THEIR_KEYS.iter().any(|path| parts.uri.path().starts_with(path));
+    let held = (!knows).then_some(state.limits.request_time);
+    Ok(Some(Repeatable { owner, identity, held, cipher: ChaCha20Poly1305::new(&(*key).into()) }))
 }
 
 impl Repeatable {

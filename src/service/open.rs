@@ -135,7 +135,8 @@ async fn open_embedded(options: OpenOptions<'_>) -> Result<Opened, StartError> {
     }
     let maintenance = Some(start_maintenance(&engine, Arc::clone(&options.clock))?);
     let records = RecordStore::start(engine).with_reserve(Arc::clone(&reserve));
-    let app = wire(Surroundings::of(&options), &records, &keyring);
+    let around = Surroundings { alone: true, ..Surroundings::of(&options) };
+    let app = wire(around, &records, &keyring);
     match begin(&app, &records, &keyring, &data, &keys).await {
         Ok(first_start) => {
             reserve.watch();
@@ -163,19 +164,22 @@ pub(super) struct Surroundings {
     marketplace_timeout: Duration,
     retention: Option<Duration>,
     webhooks: SendRules,
+    /// Whether no other process has the store.
+    pub(super) alone: bool,
 }
 
 impl Surroundings {
     pub(super) fn of(options: &OpenOptions<'_>) -> Self {
         let (clock, secrets) = (Arc::clone(&options.clock), Arc::clone(&options.secrets));
         let (marketplace_timeout, retention) = (options.marketplace_timeout, options.retention);
-        Self { clock, secrets, marketplace_timeout, retention, webhooks: options.webhooks.clone() }
+        let webhooks = options.webhooks.clone();
+        Self { clock, secrets, marketplace_timeout, retention, webhooks, alone: false }
     }
 }
 
 /// The use cases over their ports.
 pub(super) fn wire(around: Surroundings, records: &RecordStore, keyring: &Arc<Keyring>) -> Arc<App> {
-    let Surroundings { clock, secrets, marketplace_timeout, retention, webhooks } = around;
+    let Surroundings { clock, secrets, marketplace_timeout, retention, webhooks, alone } = around;
     let outbound = outbound(webhooks, keyring, Arc::clone(&secrets));
     let marketplaces = Arc::new(MarketplaceOrders::new(secrets, Arc::clone(&clock), marketplace_timeout));
     let app = App::new(
@@ -186,7 +190,7 @@ pub(super) fn wire(around: Surroundings, records: &RecordStore, keyring: &Arc<Ke
         Arc::clone(&marketplaces) as _,
     );
     let app = app.with_marketplaces(marketplaces).with_call_time(marketplace_timeout);
-    Arc::new(app.with_retention(retention).with_outbound(outbound))
+    Arc::new(app.with_retention(retention).with_outbound(outbound).with_own_store(alone))
 }
 
 /// What events are sent with.

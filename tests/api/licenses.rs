@@ -1,5 +1,6 @@
 //! The merchant API: licenses.
 
+use lictor::application::Filled;
 use lictor::sandbox::orders::{Basket, Billing, Period};
 use serde_json::{Value, json};
 
@@ -97,6 +98,7 @@ fn lists_are_newest_first_page_by_page_and_filtered() {
     let made: Vec<_> = (0..5)
         .map(|number| issue(&harness, if number % 2 == 0 { "cad-year" } else { "cad-month" }).text_at("/id"))
         .collect();
+    harness.block_on(async { while harness.app.fill_index().await.expect("filled") == Filled::Some {} });
     let merchant = harness.merchant();
     let (mut seen, mut path) = (Vec::new(), format!("{PATH}?limit=2"));
     loop {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lictor::application::{App, Begun, IdempotencyIdentity};
 use lictor::domain::{RateLimit, Scope, TokenOwner};
 use lictor::http::{HttpLimits, RateRules};
 use lictor::store::MemoryEngine;
@@ -23,6 +24,21 @@ fn limited(rates: RateRules) -> Harness {
 
 fn per_minute(requests: u32) -> Option<RateLimit> {
     Some(RateLimit { requests, window: Duration::from_secs(60) })
+}
+
+#[test]
+fn what_was_begun_by_a_process_that_is_no_more_is_done_at_once_where_nobody_else_has_the_store() {
+    let harness = Harness::start();
+    let identity = IdempotencyIdentity { key_digest: [1; 32], request_digest: [2; 32] };
+    let begin = |app: &App, limit| {
+        harness.block_on(app.begin_answer(None, identity, limit)).expect("the store takes it")
+    };
+    let (limit, process) = (Some(Duration::from_secs(30)), || harness.another_worker(|calls| calls));
+    assert_eq!(begin(&process(), None), Begun::First);
+    assert_eq!(begin(&process(), limit), Begun::First);
+    assert_eq!(begin(&process(), limit), Begun::Elsewhere, "another server may be at it");
+    let alone = process().with_own_store(true);
+    assert_eq!((begin(&alone, limit), begin(&alone, limit)), (Begun::First, Begun::Elsewhere));
 }
 
 #[test]

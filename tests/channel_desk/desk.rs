@@ -231,7 +231,9 @@ value = "env:KIT_KEY"
 
     /// Everything stored but what is kept of calls.
     pub fn records(&self) -> BTreeMap<RecordKey, Vec<u8>> {
-        let is_of_calls = |key: &RecordKey| matches!(key.kind(), Kind::Call | Kind::Standing | Kind::Notice);
+        // A notice is told in the audit log as well.
+        let is_of_calls =
+            |key: &RecordKey| matches!(key.kind(), Kind::Call | Kind::Standing | Kind::Notice | Kind::Audit);
         let records = self.engine.records().into_iter().filter(|(key, _)| !is_of_calls(key));
         records.map(|(key, record)| (key, record.body.to_vec())).collect()
     }

@@ -7,8 +7,8 @@ use lictor::application::record::{
     ClaimTarget, Instance, Job, LicensePlaces, Owned, PendingLicense, Record, RecordKey,
 };
 use lictor::domain::{
-    Activation, AuditEvent, Channel, EventPlace, InstanceId, License, LicenseId, Marketplace, OrderId,
-    Purchase, SearchTerm, Spec, StatusFlip, StatusList, TermField,
+    Activation, AuditEvent, Channel, EventId, EventPlace, InstanceId, License, LicenseId, Marketplace,
+    OrderId, Purchase, SearchTerm, Spec, StatusFlip, StatusList, TermField,
 };
 use lictor::store::{Kind, RecordKey as RawKey};
 
@@ -33,6 +33,8 @@ pub struct Records {
     pub jobs: Vec<Job>,
     pub events: Vec<AuditEvent>,
     pub unsealed: Vec<EventPlace>,
+    /// Events that have their place in the chain.
+    pub sealed: Vec<EventId>,
     pub terms: Vec<SearchTerm>,
     pub specs: Vec<Spec>,
     pub channels: Vec<Channel>,
@@ -68,10 +70,10 @@ impl Records {
             Record::Spec(Owned { value, .. }) => self.specs.push(value),
             Record::Channel(Owned { value, .. }) => self.channels.push(value),
             Record::Unsealed(it) => self.unsealed.push(it.place),
+            Record::SealedEvent(it) => self.sealed.push(it.event),
             Record::SealerLease(_)
             | Record::ChainBlock(_)
             | Record::ChainHead(_)
-            | Record::SealedEvent(_)
             | Record::Adoption(_)
             | Record::Merchant(_)
             | Record::Mapping(_)
@@ -241,6 +243,10 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         }
         Kind::License => Some(RecordKey::License(merchant, license(&text(own)))),
         Kind::ClaimCode => Some(RecordKey::ClaimCode(merchant, own.try_into().expect("a digest"))),
+        Kind::Audit => {
+            let event = own.strip_prefix(b"place\0")?;
+            Some(RecordKey::SealedEvent(merchant, EventId::parse(&text(event)).expect("an event's id")))
+        }
         Kind::Places => Some(RecordKey::Places(merchant, license(&text(own)))),
         Kind::AuthorizationCode
         | Kind::Access
@@ -261,7 +267,6 @@ fn single(key: &RawKey) -> Option<RecordKey> {
         | Kind::LaneJob
         | Kind::Supplement
         | Kind::Event
-        | Kind::Audit
         | Kind::Catalog
         | Kind::Kit
         | Kind::Meta

@@ -19,7 +19,7 @@ row!(
 row_enum!(
     /// How far a request has come.
     AnswerStateRow for AnswerState {
-        Working,
+        Working { by: u64 = by },
         Answered { sealed: Base64<Vec<u8>> = sealed },
     }
 );

@@ -24,6 +24,7 @@ static CHAIN: LazyLock<Chain> = LazyLock::new(|| {
     Chain { keys: keys(&harness), lines: exported(&client) }
 });
 
+#[expect(clippy::disallowed_methods, reason = "the count of `./scripts/prove` is no setting of the server")]
 fn times() -> u64 {
     let wanted = std::env::var("LICTOR_PROVE_COUNT").ok().and_then(|count| count.parse::<u64>().ok());
     wanted.map_or(TIMES, |count| count.div_ceil(u64::try_from(KINDS.len()).expect("few")))

@@ -132,8 +132,8 @@ impl Page {
     #[track_caller]
     pub fn form(&self, action: &str) -> Form {
         let found = self.read(|page| {
-            let forms = page.descendants().filter(|node| node.has_tag_name("form"));
-            forms.filter(|form| form.attribute("action") == Some(action)).last().map(|form| Form::of(&form))
+            let mut forms = page.descendants().filter(|node| node.has_tag_name("form"));
+            forms.rfind(|form| form.attribute("action") == Some(action)).map(|form| Form::of(&form))
         });
         found.unwrap_or_else(|| panic!("{} has no form to {action}: {}", self.path, self.answer.text))
     }
@@ -156,11 +156,7 @@ impl Form {
         for node in form.descendants().filter(|node| node.attribute("name").is_some()) {
             let name = attribute(&node, "name");
             match node.tag_name().name() {
-                "input" if attribute(&node, "type") == "checkbox" => {
-                    if node.attribute("checked").is_some() {
-                        fields.push((name, attribute(&node, "value")));
-                    }
-                }
+                "input" if attribute(&node, "type") == "checkbox" && node.attribute("checked").is_none() => {}
                 "input" => fields.push((name, attribute(&node, "value"))),
                 "textarea" => {
                     let text = node.text().unwrap_or_default();

@@ -105,10 +105,10 @@ impl Described {
         let kind = answer.header("content-type").expect("a body has a type");
         let media =
             content.get(kind).unwrap_or_else(|| panic!("{place} is {kind}, described are {content:?}"));
-        if kind.ends_with("json") {
-            if let Err(why) = self.fits(&media["schema"], &answer.json(), "") {
-                panic!("{place}: {why} in {}", answer.text);
-            }
+        if kind.ends_with("json")
+            && let Err(why) = self.fits(&media["schema"], &answer.json(), "")
+        {
+            panic!("{place}: {why} in {}", answer.text);
         }
     }
 

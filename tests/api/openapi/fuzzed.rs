@@ -111,8 +111,16 @@ impl Seeded {
     /// The end of a move: the server lets go of its records, and that is its end.
     fn leave(&self, server: &Server) -> Seen {
         let operator = Api::new(server.url()).with("Authorization", &format!("Bearer {}", self.token));
-        operator.post("/v1/server/move/pause", &json!({ "move": "the last", "hold_secs": 60 })).expect(200);
-        let left = operator.post("/v1/server/move/leave", &json!({ "move": "the last", "to": "elsewhere" }));
+        operator
+            .post(
+                "/v1/server/move/pause",
+                &json!({ "move": "0000000000000000000000000000001e", "hold_secs": 60 }),
+            )
+            .expect(200);
+        let left = operator.post(
+            "/v1/server/move/leave",
+            &json!({ "move": "0000000000000000000000000000001e", "to": "elsewhere" }),
+        );
         [("moving_leave".to_owned(), left.expect(200).status)].into()
     }
 

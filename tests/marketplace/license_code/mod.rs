@@ -1,16 +1,14 @@
 //! The `license-code` adapter from outside: every parameter row of its callbacks, and what is answered.
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere, also in its helpers")]
 
-#[path = "../../support/signed.rs"]
-mod signed;
-
 use std::collections::BTreeSet;
 
 use chrono::DateTime;
 use lictor::domain::{InstanceStatus, OrderRef, PurchaseEvent, PurchaseOutcome, RefreshScene};
 use lictor::marketplace::{Call, CallRefusal, RefusalCause, protocol_for};
 use serde_json::{Value, json};
-use signed::{Row, answered, read, rows_hold, rows_of, signed};
+
+use crate::signed::{self, Row, answered, read, rows_hold, rows_of, signed};
 
 const PROTOCOL: &str = "license-code";
 

@@ -2,16 +2,14 @@
 //! those of SaaS V2.0, here held to their rows once more.
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere, also in its helpers")]
 
-#[path = "../../support/signed.rs"]
-mod signed;
-
 use std::collections::BTreeSet;
 
 use chrono::DateTime;
 use lictor::domain::{Application, OrderRef, PurchaseEvent, PurchaseOutcome, RequestId};
 use lictor::marketplace::{Call, CallRefusal, RefusalCause, protocol_for};
 use serde_json::{Value, json};
-use signed::{Row, answered, read, rows_hold, rows_of, signed};
+
+use crate::signed::{self, Row, answered, read, rows_hold, rows_of, signed};
 
 const PROTOCOL: &str = "license-online";
 

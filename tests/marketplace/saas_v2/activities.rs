@@ -1,7 +1,7 @@
 //! SaaS V2.0: every parameter row of the five activities, and what is answered.
 
-use super::instance_rows::{complete, rows_hold, rows_of};
 use super::support::*;
+use crate::signed::{complete, rows_hold, rows_of};
 use chrono::DateTime;
 use lictor::domain::{
     Amount, InstanceInfo, InstanceStatus, InstanceUsage, OrderRef, PurchaseEvent, PurchaseOutcome,

@@ -3,8 +3,6 @@
 
 mod activities;
 mod bad_input;
-#[path = "../../support/instance_rows.rs"]
-mod instance_rows;
 mod signature;
 mod support;
 mod vectors;
