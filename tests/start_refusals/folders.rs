@@ -18,7 +18,7 @@ fn collect(path: &Path, found: &mut Listing) {
         found.insert(path.to_owned(), None);
         let entries = std::fs::read_dir(path).expect("the test may read it");
         entries.for_each(|entry| collect(&entry.expect("it is there").path(), found));
-    } else if path.exists() {
+    } else if path.is_file() {
         found.insert(path.to_owned(), Some(std::fs::read(path).expect("the test may read it")));
     }
 }
