@@ -1528,7 +1528,7 @@ mod round_trip {
         let kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
         let mut distinct = kinds.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), 48);
+        assert_eq!(distinct.len(), 51);
         let only_ones: Vec<_> = sample::only_ones().iter().map(std::mem::discriminant).collect();
         for kind in distinct.into_iter().filter(|kind| !only_ones.contains(kind)) {
             assert!(kinds.iter().filter(|other| **other == kind).count() >= 2, "a bare one and a full one");
@@ -1728,12 +1728,23 @@ mod stored_form {
 
     /// Of each table the bare sample: these bytes lie in stores. Who changes them counts the table's schema up
     /// and goes on reading the old ones.
-    const BARE: &str = r#"/cat/merchant\x00m schema 1 until None {"id":"m","name":{},"issuer":"","time_zone":"","locale":""}
+    const BARE: &str = r#"/acc/link\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until Some(2678401789) {"id":"lnk_0000000000000000000001","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","owner":"server","token":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE","gives":{"name":"","scopes":[]},"created_at_ms":1789,"expires_at_ms":2789}
+/acc/session\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until Some(28802789) {"id":"ses_0000000000000000000000","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","owner":"server","token":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE","created_at_ms":1789,"last_seen_at_ms":2789}
+/acc/use\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"token":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","last_used_at_ms":-211}
+/aud/lease schema 1 until None {"holder":18446744073709551615,"until_ms":1789}
+/aud/unsealed\x00acme\x00evt_0000000000000000000001 schema 1 until None {"merchant":"acme","place":{"event":"evt_0000000000000000000001","subject":"license/lic_0000000000000000000001","under_license":true},"adopted":false}
+/aud/unsealed\x00acme\x00evt_00000000000000000000WG schema 1 until None {"merchant":"acme","place":{"event":"evt_00000000000000000000WG","subject":"license/lic_0000000000000000000001","under_license":true},"adopted":false}
+/cat/merchant\x00m schema 1 until None {"id":"m","name":{},"issuer":"","time_zone":"","locale":""}
 /cat/token\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"id":"tok_0000000000000000000000","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","name":"","owner":"server","scopes":[],"created_at_ms":789}
 /job/\x80\x00\x00\x00\x00\x00\x06\xfdjob_0000000000000000000001 schema 2 until None {"id":"job_0000000000000000000001","due_at_ms":1789,"attempts":0,"task":{"settle_purchase":{"purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}}}
+/met/index-filling schema 1 until None {"under_way":{"began_at_ms":2789,"merchant":"acme","before":"lic_0000000000000000000007"},"complete_ms":[789,1789]}
 /met/restore schema 1 until None {"taken_at_ms":789,"restored_at_ms":1789}
 acme/act/lic_0000000000000000000001\x00act_0000000000000000000001 schema 2 until None {"id":"act_0000000000000000000001","merchant":"acme","license":"lic_0000000000000000000001","machine":{},"name":"","slot":{"list":0,"idx":0},"created_at_ms":789,"state":{"ended":{"at_ms":1789,"cause":"holder"}}}
 acme/app/lic_0000000000000000000001 schema 1 until None {"merchant":"acme","license":"lic_0000000000000000000001","front_end_url":"https://t1.example","set_at_ms":789789}
+acme/aud/adoption schema 1 until None {"merchant":"acme","pass":1,"began_at_ms":789,"after":null,"looked_at":0,"adopted":0,"done_at_ms":null}
+acme/aud/block\x00\xff\xff\xff\xff\xff\xff\xff\xfe schema 1 until None {"merchant":"acme","entries":[{"seq":18446744073709551614,"place":{"event":"evt_00000000000LygHa16AHYE","subject":"activation/////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////","under_license":false},"adopted":true,"digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","link":"__________________________________________8"}],"sealed_at_ms":1789,"head":"eyJ.a.b"}
+acme/aud/head schema 1 until None {"merchant":"acme","seq":1,"link":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE","sealed_at_ms":-211,"token":"eyJ.a.b"}
+acme/aud/place\x00evt_0000000000000000000001 schema 1 until None {"merchant":"acme","event":"evt_0000000000000000000001","seq":1}
 acme/cal/koogallery-1\x00ucal_0000000000000000000001 schema 1 until None {"merchant":"acme","channel":"koogallery-1","signed":false,"newest":"cal_0000000000000000000001","calls":[{"id":"cal_0000000000000000000001","at_ms":789,"status":0,"took_ms":0,"count":1}]}
 acme/cat/channel\x00c schema 1 until None {"merchant":"acme","channel":{"id":"c","marketplace":"generic","protocol":"","products":[],"access_keys":[],"ready":"minted"}}
 acme/cat/mapping\x00sCAD-NEW schema 1 until None {"merchant":"acme","code":{"sku":"CAD-NEW"},"spec":"cad-year","since_ms":1789}
@@ -1747,6 +1758,14 @@ acme/hnd/koogallery\x008a1be5694d0c4cc8\x00 schema 1 until None {"key":{"merchan
 acme/idm/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until Some(0) {"merchant":"acme","key_digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","request_digest":"__________________________________________8","until_ms":-211,"license":"lic_0000000000000000000000"}
 acme/ins/generic\x00i schema 1 until None {"id":"i","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
 acme/ix_/pending\x00lic_0000000000000000000001 schema 1 until None {"id":"lic_0000000000000000000001","purchase":{"merchant":"acme","marketplace":"generic","order_id":"CS1"}}
+acme/ix_/term\x00aact_0000000000000000000001\x00lic_0000000000000000000001act_0000000000000000000001 schema 1 until None 
+acme/ix_/term\x00ii\x00lic_0000000000000000000001 schema 1 until None 
+acme/ix_/term\x00nnever\x00lic_0000000000000000000001 schema 1 until None 
+acme/ix_/term\x00o\x00lic_0000000000000000000000 schema 1 until None 
+acme/ix_/term\x00ocs1\x00lic_0000000000000000000001 schema 1 until None 
+acme/ix_/term\x00prenderer\x00lic_0000000000000000000001 schema 1 until None 
+acme/ix_/term\x00ss\x00lic_0000000000000000000001 schema 1 until None 
+acme/ix_/term\x00twaiting\x00lic_0000000000000000000001 schema 1 until None 
 acme/kit/koogallery\x00tenant\x00i\xa3(\x84Uj\xebw\x98\xf2\xcfE\xfc]w,\x96\xe1&W,\"\xe6\xb4[\xfe\xb9\xf0\xbdJ\xe4x schema 1 until None {"merchant":"acme","marketplace":"koogallery","interface":"tenant","id":["t"],"channel":"c","body":"{}","received_at_ms":789789}
 acme/lic/lic_0000000000000000000001 schema 2 until None {"id":"lic_0000000000000000000001","merchant":"acme","product":"renderer","origin":{"issued":{"by":""}},"label":"","env":"live","sold":{"spec":"s","term":"permanent","machines":"unlimited","entitlements":[],"attributes":{},"offline":{"lease_secs":2592000,"renew_after_secs":604800,"air_gap_lease_secs":31622400,"status":"prefer","max_status_age_secs":1209600,"grace_secs":259200,"enforcement":"enforce"},"machine":{"binding":"hardware","floating_lease_secs":1800,"when_full":"refuse","moves_per_30_days":3},"quota":[]},"validity":{"starts_at_ms":0,"anchor_ms":0},"holds":{},"end":"running","generation":0,"issued":[],"license_key":"","orders":[],"created_at_ms":789,"updated_at_ms":789}
 acme/met/erased/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 schema 1 until None {"merchant":"acme","customer":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","pseudonym":"erased-0","at_ms":1789}
@@ -1762,6 +1781,12 @@ acme/usg/outbox\x00c schema 1 until None {"merchant":"acme","channel":"c","batch
 acme/usg/record\x00koogallery\x00i\x00\x80\x00\x00\x00\x00\x00\x06\xfd\x80\x00\x00\x00\x006\xf5} schema 1 until None {"key":{"merchant":"acme","marketplace":"koogallery","instance":"i","begin_ms":1789,"end_ms":3601789},"id":"usg_0000000000000000000007","license":"lic_0000000000000000000001","channel":"c","value":1,"metering_sn":"usg_0000000000000000000007","recorded_at_ms":789,"due_at_ms":1789,"state":"waiting"}
 acme/usg/sum\x00koogallery\x00i schema 1 until None {"merchant":"acme","marketplace":"koogallery","instance":"i","used":[],"as_of_ms":789}
 acme/usg/waiting\x00c\x00\x80\x00\x00\x00\x00\x00\x06\xfdusg_0000000000000000000001 schema 1 until None {"channel":"c","due_at_ms":1789,"id":"usg_0000000000000000000001","record":{"merchant":"acme","marketplace":"koogallery","instance":"i","begin_ms":1789,"end_ms":3601789}}
+acme/whk/certificate schema 1 until None {"merchant":"acme","ends_at_ms":1789,"days":30}
+acme/whk/endpoint\x00whk_0000000000000000000000 schema 1 until None {"id":"whk_0000000000000000000000","merchant":"acme","url":"https://a.example/","description":"","events":[],"expiring_days":[],"secrets":[{"id":"wsk_0000000000000000000001","kept":{"sealed":"AP8"},"created_at_ms":789}],"created_at_ms":789,"updated_at_ms":789}
+acme/whk/ends\x00\x00\x00 schema 1 until None {"merchant":"acme","days":0,"until_ms":789}
+acme/whk/pending\x00whk_0000000000000000000000\x00dlv_0000000000000000000001 schema 1 until None {"id":"dlv_0000000000000000000001","merchant":"acme","webhook":"whk_0000000000000000000000","event":"evt_0000000000000000000001","kind":"lictor.test","made_at_ms":789,"body":"{}","attempts":0,"step":0,"due_at_ms":789,"state":"pending"}
+acme/whk/progress\x00whk_0000000000000000000000 schema 1 until None {"merchant":"acme","webhook":"whk_0000000000000000000000","cursor":0,"failures_in_row":0,"minute_ms":789,"sent_in_minute":0,"since_trim":0,"pending":0}
+acme/whk/replay\x00whk_0000000000000000000000 schema 1 until None {"merchant":"acme","webhook":"whk_0000000000000000000000","spans":[]}
 "#;
 
     #[tokio::test]
@@ -2424,13 +2449,18 @@ mod failures {
 mod unreadable {
     use super::*;
 
+    /// Words by which a record is found have no body; an event waits to be sealed.
+    fn stands_beside(record: &Record, key: &RawKey, raw: &RawRecord) -> bool {
+        let waits = key.kind() == Kind::Audit && key.own().starts_with(b"unsealed");
+        raw.body.is_empty() || (waits && !matches!(record, Record::Unsealed(_)))
+    }
+
     /// The raw record that a sample is stored as.
     async fn stored(record: &Record) -> (RawKey, RawRecord) {
         let (store, _, memory) = repository();
         put_all(&store, [record.clone()]).await;
-        // Words by which it is found have no body.
         let mut all = memory.records();
-        let at = all.iter().position(|(_, raw)| !raw.body.is_empty()).unwrap_or(0);
+        let at = all.iter().position(|(key, raw)| !stands_beside(record, key, raw)).unwrap_or(0);
         all.remove(at)
     }
 
@@ -2465,10 +2495,18 @@ mod unreadable {
     async fn a_body_of_every_table_that_is_cut_or_foreign_is_an_error_that_names_its_key() {
         for record in sample::all() {
             let (key, raw) = stored(&record).await;
+            // A word by which a license is found is all key.
+            if raw.body.is_empty() {
+                continue;
+            }
             let cut = raw.body[..raw.body.len() - 1].to_vec();
             let twice = [raw.body.clone(), raw.body.clone()].concat();
             let more = [b"{\"unknown\":1,", &raw.body[1..]].concat();
             for body in [cut, twice, more, b"{}".to_vec(), b"null".to_vec(), vec![], vec![0xff]] {
+                // How far the index is filled: of nothing yet, it says nothing.
+                if matches!(record, Record::IndexFilling(_)) && body == b"{}" {
+                    continue;
+                }
                 let text = failure(read(&record.key(), key.clone(), raw.schema, body).await);
                 assert!(text.contains(&key.to_string()) && text.contains("cannot be read"), "{text}");
             }
@@ -2523,7 +2561,12 @@ mod unreadable {
         };
         let bought = License { orders: vec![order("CS1", None)], ..sample::license("acme", 1) };
         put_nouns(&store, [bought.clone()]).await;
-        let [(key, alone)] = &memory.records()[..] else { panic!("a purchase has nothing beside it") };
+        let without_words = || {
+            let mut records = memory.records();
+            records.retain(|(key, _)| key.kind() != Kind::Index);
+            records
+        };
+        let [(key, alone)] = &without_words()[..] else { panic!("a purchase has nothing beside it") };
         assert!(!String::from_utf8_lossy(&alone.body).contains(r#""term":"permanent","in_force"#));
         let renewal =
             AppliedOrder { term: Some(Term::Years(1)), ..order("CS2", Some(RefreshScene::Renewal)) };
@@ -2532,7 +2575,7 @@ mod unreadable {
         let revision = store.load(&[renewed.clone().into_record().key()]).await.expect("readable").remove(0);
         let revision = revision.expect("there").revision;
         store.commit(Commit::new().put(renewed.clone(), revision)).await.expect("made");
-        let [(_, record), (beside, _)] = &memory.records()[..] else { panic!("one record beside it") };
+        let [(_, record), (beside, _)] = &without_words()[..] else { panic!("one record beside it") };
         let body = String::from_utf8_lossy(&record.body).into_owned();
         assert_eq!(record.schema, 2);
         assert!(!body.contains("status_told_at_ms") && !body.contains(r#""years""#), "{body}");

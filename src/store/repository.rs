@@ -97,7 +97,8 @@ impl Repository {
     /// nothing of the commit is done.
     async fn terms_changed(&self, changes: &[Change]) -> Result<Vec<Change>, StoreError> {
         let replaced: Vec<_> = changes.iter().filter_map(replaced_by).collect();
-        let mut before = self.load(&replaced).await?.into_iter();
+        let before = if replaced.is_empty() { Vec::new() } else { self.load(&replaced).await? };
+        let mut before = before.into_iter();
         let (mut gone, mut here) = (BTreeSet::new(), BTreeSet::new());
         for change in changes {
             let old = replaced_by(change).and_then(|_| before.next().flatten());
