@@ -38,7 +38,7 @@ fn a_new_machine_gets_201_and_a_certificate_that_verifies() {
 }
 
 #[test]
-fn the_same_machine_keeps_its_place_and_the_same_request_its_certificate() {
+pub fn the_same_machine_keeps_its_place_and_the_same_request_its_certificate() {
     let harness = Harness::start();
     let key = issue(&harness, "cad-month").text_at("/license_key");
     let api = harness.anonymous();
@@ -173,7 +173,7 @@ fn a_license_without_machines_is_told_to_use_its_key() {
 }
 
 #[test]
-fn a_claim_gives_the_key_and_a_code_of_another_product_is_unknown() {
+pub fn a_claim_gives_the_key_and_a_code_of_another_product_is_unknown() {
     let harness = Harness::start();
     let license = issue(&harness, "cad-year");
     let code = license.text_at("/claim_code");
@@ -200,7 +200,7 @@ fn a_claim_gives_the_key_and_a_code_of_another_product_is_unknown() {
 }
 
 #[test]
-fn the_online_verdict_is_200_with_the_codes_of_refusals() {
+pub fn the_online_verdict_is_200_with_the_codes_of_refusals() {
     let harness = Harness::start();
     let license = issue(&harness, "cad-year");
     let (id, key) = (license.text_at("/id"), license.text_at("/license_key"));

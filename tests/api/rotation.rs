@@ -235,7 +235,7 @@ fn after_a_theft_forgeries_are_refused_and_honest_texts_open_what_they_opened() 
 }
 
 #[test]
-fn certificates_of_a_revoked_key_are_renewed_where_they_are_on_record() {
+pub fn certificates_of_a_revoked_key_are_renewed_where_they_are_on_record() {
     let harness = Harness::start();
     let before = pinned(&harness);
     let license = issue(&harness, "cad-year");
@@ -280,7 +280,7 @@ fn status_lists_of_a_revoked_key_are_signed_anew_at_once() {
 }
 
 #[test]
-fn a_key_is_not_retired_while_anything_hangs_on_it() {
+pub fn a_key_is_not_retired_while_anything_hangs_on_it() {
     let harness = Harness::start();
     let license = issue(&harness, "cad-year");
     activate(&harness.anonymous(), &key_of(&license), 1, "n").expect(201);
@@ -328,7 +328,7 @@ fn a_permanent_license_keeps_its_key_and_a_re_issue_frees_it() {
 }
 
 #[test]
-fn with_the_root_away_a_key_set_waits_for_its_signature_and_the_key_for_the_key_set() {
+pub fn with_the_root_away_a_key_set_waits_for_its_signature_and_the_key_for_the_key_set() {
     let harness = Harness::start();
     let before = pinned(&harness);
     let old = signing(&harness, Role::License);

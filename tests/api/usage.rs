@@ -205,7 +205,7 @@ fn the_package_whose_window_ends_first_pays_first_and_a_report_is_split() {
 }
 
 #[test]
-fn at_the_limit_nothing_is_counted_and_the_refusal_says_what_is_left_and_when_it_resets() {
+pub fn at_the_limit_nothing_is_counted_and_the_refusal_says_what_is_left_and_when_it_resets() {
     let harness = metered();
     let license = issue(&harness, "cad-year");
     let api = harness.customer(&license.text_at("/license_key"));
@@ -219,6 +219,7 @@ fn at_the_limit_nothing_is_counted_and_the_refusal_says_what_is_left_and_when_it
         (json!("2026-02-28T08:00:00Z"), json!("retry"))
     );
     assert_eq!(refused.at("/pointer"), "/amount");
+    keyed(&api, "d").post(RESERVATIONS, &minutes(1.0)).expect_problem(409, "quota_exhausted");
     keyed(&api, "c").post(USAGE, &minutes(0.5)).expect(200);
     // All of a list or nothing of it.
     let list = json!({ "items": [minutes(0.0001)] });

@@ -158,3 +158,41 @@ pub fn operation() {
     harness.anonymous().get("/readyz").expect(200);
     harness.anonymous().get("/.well-known/jwks.json").expect(200);
 }
+
+/// Whoever changes what another has changed meanwhile.
+pub fn lost_updates() {
+    let harness = Harness::start();
+    let license = issue(&harness, "cad-year").text_at("/id");
+    let path = format!("/v1/merchant/licenses/{license}");
+    let late = harness.merchant().with("If-Match", "\"999999\"");
+    let commands = [
+        ("suspend", json!({})),
+        ("resume", json!({})),
+        ("reissue", json!({})),
+        ("accept", json!({})),
+        ("extend", json!({ "by": "P1D" })),
+        ("change", json!({ "spec": "cad-month" })),
+    ];
+    for (command, body) in commands {
+        late.post(&format!("{path}/{command}"), &body).expect(412);
+    }
+    let merchant = harness.merchant();
+    let endpoint =
+        merchant.post("/v1/merchant/webhooks", &json!({ "url": "http://127.0.0.1:9/" })).expect(201);
+    let path = format!("/v1/merchant/webhooks/{}", endpoint.text_at("/id"));
+    for act in ["disable", "enable", "secrets"] {
+        late.post(&format!("{path}/{act}"), &json!({})).expect(412);
+        merchant.post(&format!("{path}/{act}"), &json!({})).expect(200);
+    }
+}
+
+/// A file of what was sold before is judged, and its address is checked.
+pub fn sold_before() {
+    let harness = Harness::start();
+    let merchant = harness.merchant();
+    let row = json!({ "channel": "none", "instance_id": "i-1", "order_id": "CS1", "order_line_id": "1",
+        "sku": "CAD-YEAR", "starts_at": "2025-06-01T00:00:00Z" });
+    let file = json!({ "rows": [row], "partial": true, "dry_run": true });
+    merchant.post("/v1/merchant/licenses/import", &file).expect(200);
+    merchant.post("/v1/merchant/channels/cad-koogallery/check", &json!({})).expect(200);
+}
