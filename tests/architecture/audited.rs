@@ -110,7 +110,6 @@ const COMMITS: &[Commits] = &[
     ),
     told("use_quota", 1),
     told("view_outbox", 1),
-    untold("answer_once", 4, "that a request was answered, so that its repeat is answered alike"),
     told("change_webhook", 4),
     untold("deliver_events", 4, "how far events were delivered; an endpoint that is given up is told"),
     told("issue_in_bulk", 1),
