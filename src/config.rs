@@ -10,6 +10,7 @@ mod environment;
 mod files;
 mod layers;
 mod nearest;
+mod networks;
 mod secret;
 mod setting;
 mod trusted_proxies;

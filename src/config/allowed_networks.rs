@@ -4,25 +4,22 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::networks::Networks;
 use super::types::Form;
-
-/// Most addresses and networks.
-const NETWORKS_MAX: usize = 64;
 
 /// Addresses and networks; by default none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AllowedNetworks(Vec<IpNet>);
+pub struct AllowedNetworks(Networks);
 
 impl AllowedNetworks {
     /// These.
     pub fn of(networks: impl IntoIterator<Item = IpNet>) -> Self {
-        Self(networks.into_iter().collect())
+        Self(Networks::of(networks))
     }
 
-    /// Whether this is one. An IPv4 address counts the same when it is written as an IPv6 one.
+    /// Whether this is one, written either way.
     pub fn include(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(&address))
+        self.0.include(address)
     }
 }
 
@@ -31,26 +28,8 @@ impl Form for AllowedNetworks {
     const MAY_BE_EMPTY: bool = true;
 
     fn read(text: &str) -> Result<Self, String> {
-        let words: Vec<_> = text.split([',', ' ']).filter(|word| !word.is_empty()).collect();
-        if words.len() > NETWORKS_MAX {
-            return Err(format!("names more than {NETWORKS_MAX}; write the networks that they are in"));
-        }
-        words.into_iter().map(network).collect::<Result<_, _>>().map(Self)
+        Networks::read(text, "every address, and nothing would be refused; name the networks").map(Self)
     }
-}
-
-fn network(word: &str) -> Result<IpNet, String> {
-    let address = word.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
-    let network = address.or_else(|_| word.parse::<IpNet>()).map_err(|_| {
-        format!("{word:?} is neither an address such as 10.1.2.3 nor a network such as 10.1.0.0/16")
-    })?;
-    if network.prefix_len() == 0 {
-        return Err(format!("{word} is every address, and nothing would be refused; name the networks"));
-    }
-    if network.addr() != network.network() {
-        return Err(format!("{word} has bits beyond its length; write {}", network.trunc()));
-    }
-    Ok(network)
 }
 
 #[cfg(test)]

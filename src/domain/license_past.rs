@@ -126,73 +126,18 @@ impl LicensePast {
     /// What an event of a version that told less says all the same.
     fn infer(&mut self, event: &AuditEvent) {
         let hold = Some(Hold { since: event.at, reason: None });
-        match event.kind {
-            EventKind::LicenseIssued
-            | EventKind::LicenseStarted
-            | EventKind::LicenseRenewed
-            | EventKind::LicenseExtended => {
+        match said_by(event.kind) {
+            Said::End => {
                 self.validity = None;
                 self.ends_at = event.detail.get("ends_at").and_then(|text| end(text));
             }
-            EventKind::LicenseSuspended => *self.hold_of(&event.actor) = hold,
-            EventKind::LicenseResumed => self.resume(&event.actor),
+            Said::Stopped => *self.hold_of(&event.actor) = hold,
+            Said::GoesOn => self.resume(&event.actor),
             // It may have come as a suspended one.
-            EventKind::LicenseImported => self.is_hold_unsure = true,
-            EventKind::LicenseReleased => self.end = LicenseEnd::Released { at: event.at },
-            EventKind::LicenseRevoked => self.end = LicenseEnd::Revoked { at: event.at, reason: None },
-            EventKind::OrderReceived
-            | EventKind::OrderHeld
-            | EventKind::OrderMapped
-            | EventKind::OrderContradicted
-            | EventKind::OrderPaidAfterRevocation
-            | EventKind::LicenseReissued
-            | EventKind::LicenseChanged
-            | EventKind::LicenseRequested
-            | EventKind::LicenseUploadRefused
-            | EventKind::UsageDropped
-            | EventKind::QuotaLow
-            | EventKind::QuotaExhausted
-            | EventKind::QuotaMoved
-            | EventKind::AppInfoSet
-            | EventKind::LicensePersonalDataErased
-            | EventKind::ActivationCreated
-            | EventKind::ActivationReleased
-            | EventKind::LedgerRefused
-            | EventKind::ActivationConflict
-            | EventKind::OrderRetried
-            | EventKind::CatalogCreated
-            | EventKind::CatalogChanged
-            | EventKind::CatalogRemoved
-            | EventKind::CatalogApplied
-            | EventKind::ApiTokenCreated
-            | EventKind::ApiTokenRevoked
-            | EventKind::SessionBegun
-            | EventKind::SessionEnded
-            | EventKind::SignInLinkCreated
-            | EventKind::SignInLinkRevoked
-            | EventKind::KeyStaged
-            | EventKind::KeyRotated
-            | EventKind::KeyRetired
-            | EventKind::KeyRevoked
-            | EventKind::KeySetPublished
-            | EventKind::CustomerErased
-            | EventKind::StoreRestored
-            | EventKind::AuditAdopted
-            | EventKind::LicenseExpiring
-            | EventKind::LicenseExpired
-            | EventKind::ActivationRenewed
-            | EventKind::CallbackRejected
-            | EventKind::ChannelDialTestFailed
-            | EventKind::ChannelSilent
-            | EventKind::CertificateExpiring
-            | EventKind::WebhookCreated
-            | EventKind::WebhookChanged
-            | EventKind::WebhookDeleted
-            | EventKind::WebhookEnabled
-            | EventKind::WebhookDisabled
-            | EventKind::WebhookSecretRotated
-            | EventKind::WebhookReplayed
-            | EventKind::WebhookTested => {}
+            Said::Imported => self.is_hold_unsure = true,
+            Said::Released => self.end = LicenseEnd::Released { at: event.at },
+            Said::Revoked => self.end = LicenseEnd::Revoked { at: event.at, reason: None },
+            Said::Nothing => {}
         }
     }
 
@@ -254,23 +199,40 @@ impl LicensePast {
     }
 }
 
+/// What the kind of an event says of its license, whatever else the event tells.
+enum Said {
+    /// It has an end from now on, perhaps another one.
+    End,
+    /// It came from elsewhere, with an end.
+    Imported,
+    Stopped,
+    GoesOn,
+    Released,
+    Revoked,
+    Nothing,
+}
+
 /// Whether an event may move the end.
 fn moves_the_end(kind: EventKind) -> bool {
+    matches!(said_by(kind), Said::End | Said::Imported)
+}
+
+fn said_by(kind: EventKind) -> Said {
     match kind {
         EventKind::LicenseIssued
-        | EventKind::LicenseImported
         | EventKind::LicenseStarted
         | EventKind::LicenseRenewed
-        | EventKind::LicenseExtended => true,
+        | EventKind::LicenseExtended => Said::End,
+        EventKind::LicenseImported => Said::Imported,
+        EventKind::LicenseSuspended => Said::Stopped,
+        EventKind::LicenseResumed => Said::GoesOn,
+        EventKind::LicenseReleased => Said::Released,
+        EventKind::LicenseRevoked => Said::Revoked,
         EventKind::OrderReceived
         | EventKind::OrderHeld
         | EventKind::OrderMapped
         | EventKind::OrderContradicted
         | EventKind::OrderPaidAfterRevocation
-        | EventKind::LicenseSuspended
-        | EventKind::LicenseResumed
-        | EventKind::LicenseReleased
-        | EventKind::LicenseRevoked
         | EventKind::LicenseReissued
         | EventKind::LicenseChanged
         | EventKind::LicenseRequested
@@ -318,7 +280,7 @@ fn moves_the_end(kind: EventKind) -> bool {
         | EventKind::WebhookDisabled
         | EventKind::WebhookSecretRotated
         | EventKind::WebhookReplayed
-        | EventKind::WebhookTested => false,
+        | EventKind::WebhookTested => Said::Nothing,
     }
 }
 
