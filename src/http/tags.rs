@@ -40,9 +40,13 @@ pub async fn tags(request: Request, next: Next) -> Reply {
     Ok(response)
 }
 
-/// Refuses a change of something that is not as the caller has read it; `shown` is what its own address shows now.
-pub fn must_match(headers: &HeaderMap, shown: &impl Serialize) -> Result<(), ApiError> {
+/// Refuses a change of something that is not as the caller has read it; `shown` is what its own address shows now. Where
+/// there is nothing yet, no tag matches, nor does `*` (RFC 9110 §13.1.1).
+pub fn must_match(headers: &HeaderMap, shown: Option<&impl Serialize>) -> Result<(), ApiError> {
     let Some(wanted) = headers.get(header::IF_MATCH) else { return Ok(()) };
+    let Some(shown) = shown else {
+        return Err(ApiError::Changed { current_revision: None, current: None });
+    };
     let body = serde_json::to_vec(shown).map_err(|_not_json| ApiError::Panicked)?;
     let wanted = wanted.as_bytes().trim_ascii();
     if wanted == b"*" || wanted == tag_of(&body).as_bytes() {

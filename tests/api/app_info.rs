@@ -57,8 +57,10 @@ pub fn an_instance_is_in_progress_until_its_app_info_is_set_and_shows_it_from_th
     put(&reader, &license, &json!({ "front_end_url": "https://t1.cad.example" }))
         .expect_problem(403, "scope_missing");
     let said = json!({ "front_end_url": "https://t1.cad.example/start?t=1", "memo": "Code {claim_code}." });
-    let set = put(&merchant, &license, &said).expect(200);
     let late = merchant.with("If-Match", "\"999999\"");
+    put(&late, &license, &said).expect_problem(412, "revision_conflict");
+    put(&merchant.with("If-Match", "*"), &license, &said).expect_problem(412, "revision_conflict");
+    let set = put(&merchant, &license, &said).expect(200);
     put(&late, &license, &said).expect_problem(412, "revision_conflict");
     harness.world.clock.advance(Duration::from_secs(60));
     assert_eq!(

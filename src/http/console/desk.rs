@@ -249,12 +249,12 @@ pub fn go_to(address: &str) -> Response {
         .into_response()
 }
 
-/// Nothing of it is kept, framed, or told to the next page.
+/// Nothing of it is kept or framed, and no other site is told the address; that a form comes from here is told.
 pub fn headers(kind: &'static str) -> [(HeaderName, HeaderValue); 5] {
     [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("strict-origin")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::VARY, HeaderValue::from_static("Accept-Language, Cookie")),
     ]

@@ -112,7 +112,7 @@ pub async fn release(
     let ReleaseRequest { reason } = body::parse_or_empty(&body)?;
     let reason = read_reason(reason)?;
     let held = find(&state, &caller, &id).await?;
-    must_match(&parts.headers, &MachineLine::of(&state, &held))?;
+    must_match(&parts.headers, Some(&MachineLine::of(&state, &held)))?;
     let by = PlaceFreedBy::Merchant { actor: caller.actor(), reason };
     state.app.release_place(&caller.merchant, &held.license, &held.id, &by).await?;
     ok(&MachineLine::of(&state, &find(&state, &caller, &id).await?))

@@ -67,9 +67,8 @@ pub async fn set(
     let caller = state.caller(&headers, Scope::Issue).await?;
     let request: AppInfoRequest = body::parse(&body)?;
     let license = license_id(&id)?;
-    if let Some(known) = state.app.app_info(&caller.merchant, &license).await? {
-        must_match(&headers, &AppInfoAnswer::of(known))?;
-    }
+    let known = state.app.app_info(&caller.merchant, &license).await?;
+    must_match(&headers, known.map(AppInfoAnswer::of).as_ref())?;
     let set = SetAppInfo {
         merchant: &caller.merchant,
         license: &license,
