@@ -175,7 +175,10 @@ impl App {
         }
         let key = RecordKey::PendingLicense(merchant.clone(), id.clone());
         let pending: Option<Versioned<PendingLicense>> = find(self.store.as_ref(), key).await?;
-        let Some(pending) = pending else { return Err(Refusal::NotFound { what: "license" }.into()) };
+        // It is minted by now, or nothing waits for it.
+        let Some(pending) = pending else {
+            return Ok(LicenseOrPurchase::License(Box::new(self.load_license(merchant, id).await?)));
+        };
         let purchase = find(self.store.as_ref(), RecordKey::Purchase(pending.value.purchase)).await?;
         let purchase: Versioned<Purchase> =
             purchase.ok_or(UseCaseError::Refused(Refusal::NotFound { what: "license" }))?;
@@ -197,10 +200,11 @@ impl App {
         before: Option<&LicenseId>,
     ) -> Result<Vec<LicenseOrPurchase>, UseCaseError> {
         let (merchant, before) = (merchant.clone(), before.cloned());
-        let listing = Listing::Licenses { merchant: merchant.clone(), before: before.clone() };
-        let licenses: Vec<Versioned<License>> = list(self.store.as_ref(), &listing, BATCH).await?;
-        let listing = Listing::PendingLicenses { merchant: merchant.clone(), before };
+        // What waits is read first: what is minted in between is found among the licenses.
+        let listing = Listing::PendingLicenses { merchant: merchant.clone(), before: before.clone() };
         let pending: Vec<Versioned<PendingLicense>> = list(self.store.as_ref(), &listing, BATCH).await?;
+        let listing = Listing::Licenses { merchant: merchant.clone(), before };
+        let licenses: Vec<Versioned<License>> = list(self.store.as_ref(), &listing, BATCH).await?;
         let mut all: Vec<_> =
             licenses.into_iter().map(|license| LicenseOrPurchase::License(Box::new(license))).collect();
         for pending in pending {

@@ -16,7 +16,10 @@ impl Parameters {
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).map_err(unreadable)?;
         for (place, (name, _)) in pairs.iter().enumerate() {
             if !known.contains(&name.as_str()) {
-                let why = format!("there is no such query parameter; known are {}", known.join(", "));
+                let why = match known {
+                    [] => "there are no query parameters here; leave them out".to_owned(),
+                    _ => format!("there is no such query parameter; known are {}", known.join(", ")),
+                };
                 return Err(ApiError::invalid(&pointer(name), why));
             }
             if pairs[..place].iter().any(|(earlier, _)| earlier == name) {

@@ -100,6 +100,41 @@ fn naughty_strings_go_through_the_api_byte_for_byte_and_are_found_again() {
 }
 
 #[test]
+fn naughty_strings_name_tokens_and_links_and_describe_webhooks_byte_for_byte() {
+    let (harness, texts) = (Harness::start(), naughty_strings());
+    let merchant = harness.merchant();
+    let made = merchant.post("/v1/merchant/webhooks", &json!({ "url": "http://127.0.0.1:9/" })).expect(201);
+    let endpoint = format!("/v1/merchant/webhooks/{}", made.text_at("/id"));
+    let is_name = |text: &str| is_label(text) && text.len() <= 128 && !text.trim().is_empty();
+    let is_description = |text: &str| text.chars().count() <= 256 && !text.chars().any(char::is_control);
+    for text in &texts {
+        for (path, scopes) in
+            [("/v1/merchant/api-tokens", json!(["read"])), ("/v1/merchant/sign-in-links", json!(["read"]))]
+        {
+            let named = merchant.post(path, &json!({ "name": text, "scopes": scopes }));
+            if is_name(text) {
+                assert_eq!(named.expect(201).at("/name"), json!(text));
+            } else {
+                assert_eq!(named.expect(422).at("/pointer"), "/name", "{text:?}");
+            }
+        }
+        let body = json!({ "description": text }).to_string();
+        let changed = merchant.send("PATCH", &endpoint, body.as_bytes());
+        if is_description(text) {
+            assert_eq!(changed.expect(200).at("/description"), json!(text));
+            assert_eq!(merchant.get(&endpoint).expect(200).at("/description"), json!(text));
+        } else {
+            assert_eq!(changed.expect(422).at("/pointer"), "/description", "{text:?}");
+        }
+    }
+    let kept = merchant.get("/v1/merchant/api-tokens").expect(200).at("/items");
+    let names: Vec<&Value> = kept.as_array().expect("a list").iter().map(|it| &it["name"]).collect();
+    for text in texts.iter().filter(|text| is_name(text)) {
+        assert!(names.contains(&&json!(text)), "{text:?} is listed");
+    }
+}
+
+#[test]
 fn naughty_strings_are_the_same_in_a_csv_file_that_was_exported_imported_and_exported_again() {
     there_and_back(&naughty_strings(), &["licenses.csv"]);
 }

@@ -1,14 +1,19 @@
 //! Whatever is typed into a text field comes out as it was typed, and is nothing but text.
 
 use lictor::domain::Scope;
+use serde_json::json;
 
 use super::browser::Browser;
 use crate::support::Harness;
-use crate::support::naughty::{is_reason, naughty_strings};
+use crate::support::naughty::{is_label, is_reason, naughty_strings};
 use crate::support::people::issue;
 
 /// Longest reason, in bytes.
 const REASON_BYTES_MAX: usize = 1_000;
+/// Longest label, in bytes.
+const LABEL_BYTES_MAX: usize = 255;
+/// Longest name of a token, in bytes.
+const NAME_BYTES_MAX: usize = 128;
 
 /// What breaks programs: each line for another reason.
 const NAUGHTY: &[&str] = &[
@@ -88,18 +93,67 @@ fn unescaped(html: &str) -> String {
 /// Ours one by one, and the big list in as many reasons as it fills, a text on each line.
 fn reasons() -> Vec<String> {
     let mut all: Vec<String> = NAUGHTY.iter().map(|text| (*text).to_owned()).collect();
-    let mut filling = String::new();
+    all.extend(filled(REASON_BYTES_MAX, "\n", is_reason));
+    all
+}
+
+/// The big list in as many texts as it fills, each of at most so many bytes.
+fn filled(max_bytes: usize, between: &str, fits: impl Fn(&str) -> bool) -> Vec<String> {
+    let (mut all, mut filling) = (Vec::new(), String::new());
     // The tests read pages as XML, which has no such letters.
-    let is_read = |text: &String| is_reason(text) && !text.contains(['\u{fffe}', '\u{ffff}']);
+    let is_read = |text: &String| fits(text) && !text.contains(['\u{fffe}', '\u{ffff}']);
     for text in naughty_strings().iter().filter(|text| is_read(text)) {
-        if filling.len() + text.len() >= REASON_BYTES_MAX {
+        if filling.len() + between.len() + text.len() > max_bytes {
             all.push(std::mem::take(&mut filling));
         }
-        filling = if filling.is_empty() { text.clone() } else { format!("{filling}\n{text}") };
+        filling = if filling.is_empty() { text.clone() } else { format!("{filling}{between}{text}") };
     }
     all.push(filling);
     all.retain(|text| !text.is_empty());
     all
+}
+
+#[test]
+fn labels_descriptions_and_names_come_out_as_they_were_typed() {
+    let harness = Harness::start();
+    let (merchant, mut agent) = (harness.merchant(), Browser::signed_in(&harness, &[Scope::Admin], "en"));
+    let labels = filled(LABEL_BYTES_MAX, " ", is_label);
+    assert!(labels.len() > 20, "{}", labels.len());
+    for text in &labels {
+        let path = "/console/issue";
+        let form = agent.get(path).form(path).fill("spec", "cad-year").fill("label", text);
+        let refused = agent.submit(&form.clone().fill("quantity", "none"));
+        assert_eq!(refused.form(path).value("label"), text, "a form keeps it");
+        assert_eq!(agent.submit(&form).answer.status, 200, "{text:?}");
+        let newest = merchant.get("/v1/merchant/licenses?limit=1").expect(200);
+        assert_eq!(newest.at("/items/0/label"), json!(text));
+    }
+    let form = |agent: &mut Browser, text: &str, url: &str| {
+        let path = "/console/webhooks/new";
+        agent.get(path).form("/console/webhooks/new").fill("url", url).fill("description", text)
+    };
+    for (number, text) in labels.iter().enumerate() {
+        let refused = form(&mut agent, text, "nowhere");
+        let refused = agent.submit(&refused);
+        assert_eq!(refused.form("/console/webhooks/new").value("description"), text, "a form keeps it");
+        // A merchant has at most 20.
+        if number < 20 {
+            let made = form(&mut agent, text, "http://127.0.0.1:9/");
+            assert_eq!(agent.submit(&made).answer.status, 200, "{text:?}");
+        }
+    }
+    let kept = merchant.get("/v1/merchant/webhooks").expect(200).at("/items").to_string();
+    for text in &labels[..labels.len().min(20)] {
+        assert!(kept.contains(&json!(text).to_string()), "{text:?} in {kept}");
+    }
+    for text in filled(NAME_BYTES_MAX, " ", |text| is_label(text) && text.len() <= NAME_BYTES_MAX) {
+        let path = "/console/access/tokens/new";
+        let form = agent.get(path).form(path).fill("name", &text).fill("scopes", "read");
+        let made = agent.submit(&form.fill("lasts", "43200"));
+        assert_eq!(made.answer.status, if text.trim().is_empty() { 422 } else { 200 }, "{text:?}");
+        let known = merchant.get("/v1/merchant/api-tokens").expect(200).at("/items").to_string();
+        assert!(text.trim().is_empty() || known.contains(&json!(text).to_string()), "{text:?}");
+    }
 }
 
 #[test]
