@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use license_token::armour::{self, ArmourError, ArmourFault, RESPONSE_FILE_MAX_BYTES};
 use license_token::json::Value;
@@ -10,19 +10,13 @@ use license_token::{
     ActivationClaims, Ask, Binding, DeviceKey, LicenseClaims, RequestClaims, TokenType, UnverifiedToken,
     VerifiedToken,
 };
-use serde::{Deserialize, Serialize};
 
+use crate::given_back::{self, Proof, Proofs};
 use crate::pasted::Pasted;
 use crate::session::{Session, renewal_nonce};
-use crate::state::{self, StoredList};
+use crate::state::StoredList;
 use crate::{Config, NextAction, Verdict, device, held, keyset, machine, offline, reasons};
 
-/// Proofs of deactivation that are kept; an older one was shown long ago.
-const PROOFS_MAX: usize = 16;
-/// Activations that are known to be given back. Nobody gives a machine's place back so often within one lease.
-const GIVEN_BACK_MAX: usize = 1_024;
-/// Room for that many ids and for the longest proofs.
-const PROOFS_MAX_BYTES: u64 = 1024 * 1024;
 /// What a text has that is more than a license key.
 const CARRIED: [&str; 4] = ["LICENSE CERTIFICATE", "LICENSE STATUS LIST", "LICENSE KEYS", "LICENSE-PART:"];
 
@@ -334,7 +328,7 @@ impl Session<'_> {
         if !is_of(claims, self, device::load(self.config).as_ref()) {
             return Err(AirGapError::NotForHere);
         }
-        if is_given_back(self.config, &claims.act) {
+        if given_back::is_given_back(self.config, &claims.act) {
             return Err(AirGapError::GivenBack);
         }
         let current = self.held.fitting_certificate();
@@ -378,7 +372,7 @@ impl Session<'_> {
     }
 
     fn deactivate(&mut self) -> Result<String, AirGapError> {
-        let path = proofs_path(self.config);
+        let path = given_back::path(self.config);
         let mut proofs = Proofs::load(&path);
         let key = device::load_or_make(self.config).ok_or(AirGapError::NotWritten(io::ErrorKind::Other))?;
         let Some(certificate) = self.held.fitting_certificate() else {
@@ -405,43 +399,5 @@ fn bound(key: &VerifiedToken<LicenseClaims>) -> Result<(String, String), AirGapE
     match key.claims().policy.binding {
         Binding::None => Err(AirGapError::NotBound),
         _bound => Ok((key.claims().sub.clone(), key.text().to_owned())),
-    }
-}
-
-/// What this machine gave back without network, the newest last.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Proofs(Vec<Proof>);
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Proof {
-    act: String,
-    /// Empty: it is one of the older.
-    file: String,
-}
-
-/// `acme-cad.given-back.json`: beside the state, so that what brings an older state back does not bring the license back.
-fn proofs_path(config: &Config) -> PathBuf {
-    state::path(config).with_extension("").with_extension("given-back.json")
-}
-
-/// Whether this machine has given the activation back: no certificate of it counts here any more.
-pub(crate) fn is_given_back(config: &Config, act: &str) -> bool {
-    Proofs::load(&proofs_path(config)).0.iter().any(|proof| proof.act == act)
-}
-
-impl Proofs {
-    fn load(path: &Path) -> Self {
-        let mut bytes = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(PROOFS_MAX_BYTES).read_to_end(&mut bytes));
-        read.ok().and_then(|_length| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
-    }
-
-    fn save(&mut self, path: &Path) -> io::Result<()> {
-        let oldest = self.0.len().saturating_sub(GIVEN_BACK_MAX);
-        self.0.drain(..oldest);
-        let older = self.0.len().saturating_sub(PROOFS_MAX);
-        self.0.iter_mut().take(older).for_each(|proof| proof.file = String::new());
-        state::write_atomically(path, &serde_json::to_vec(self)?)?;
-        crate::ledger::sync_folder(path)
     }
 }

@@ -43,6 +43,7 @@ mod enforcement;
 mod environment;
 mod flaw;
 mod floor;
+mod given_back;
 mod held;
 mod keyset;
 mod ledger;

@@ -3,151 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use async_trait::async_trait;
-
 use super::app::{App, UseCaseError, decided};
-use super::compare_catalog::{MemberChange, Written, changes_between};
+use super::catalog::{Applied, AppliedEntry, ApplyMode, Catalog, CatalogMistake, EntryChange};
+use super::compare_catalog::{MemberChange, Written, changes_between, key_changes};
 use super::keep_sold::{Removed, takings};
 use super::ports::{ABSENT, Change, Commit, Listing, SigningError, StoreError, Versioned, find, list};
 use super::record::{Mapping, MarketplaceCode, Owned, RecordKey, Stored};
 use crate::domain::{
-    AccessKeyRef, Actor, ApiToken, Channel, CustomerId, Env, FOREIGN_ID_BYTES_MAX, License, LicenseId,
-    Merchant, MerchantId, NewLicense, Origin, Product, ProductId, Refusal, Spec, SpecTerm, Term, Validity,
+    Actor, ApiToken, Channel, CustomerId, Env, FOREIGN_ID_BYTES_MAX, License, LicenseId, Merchant,
+    MerchantId, NewLicense, Origin, Product, ProductId, Refusal, Spec, SpecTerm, Term, Validity,
 };
-
-/// What an apply file says, for one merchant.
-#[derive(Debug, Clone, Default)]
-pub struct Catalog {
-    /// The merchant itself.
-    pub merchant: Option<Merchant>,
-    /// Its products.
-    pub products: Vec<Product>,
-    /// Its specs.
-    pub specs: Vec<Spec>,
-    /// Its channels.
-    pub channels: Vec<Channel>,
-    /// Tokens given from outside.
-    pub api_tokens: Vec<ApiToken>,
-}
-
-/// What became of one entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EntryChange {
-    /// It was not there.
-    Created,
-    /// It was there and is different now.
-    Changed,
-    /// It is as it was.
-    Unchanged,
-    /// The file leaves it out, and it is there no more.
-    Removed,
-}
-
-/// One line of the report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppliedEntry {
-    /// `merchant`, `product`, `mapping`, `spec`, `channel` or `api_token`.
-    pub kind: &'static str,
-    /// Its id, the SKU of a mapping, or the name of a token.
-    pub id: String,
-    /// What became of it.
-    pub change: EntryChange,
-    /// What of it changed, when it was there.
-    pub members: Vec<MemberChange>,
-    /// What of it changed, in words, for what people have to follow step by step: access keys.
-    pub details: Vec<String>,
-}
-
-impl AppliedEntry {
-    fn new(kind: &'static str, id: String, change: EntryChange) -> Self {
-        Self { kind, id, change, members: Vec::new(), details: Vec::new() }
-    }
-}
-
-/// How a catalog is applied.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ApplyMode {
-    /// Only says what would change.
-    pub dry_run: bool,
-    /// Products, specs and channels that it leaves out are removed.
-    pub prune: bool,
-}
-
-/// What an apply file breaks of what only the server knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CatalogMistake {
-    /// Which object, by its id, and which member of it: `/spec/cad-pro/product`.
-    pub pointer: String,
-    /// The rule, and what to write instead.
-    pub why: String,
-}
-
-/// What became of every entry, or every mistake; then nothing was applied.
-pub type Applied = Result<Vec<AppliedEntry>, Vec<CatalogMistake>>;
-
-/// A mistake in an apply file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApplyMistake {
-    /// Line, counted from 1.
-    pub line: usize,
-    /// Which member; a JSON pointer (RFC 6901), empty for the file itself.
-    pub pointer: String,
-    /// The rule, and what to write instead.
-    pub message: String,
-}
-
-/// Why an apply file was not applied. Nothing of it was.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplyFault {
-    /// Every mistake in it.
-    #[error("the apply file has mistakes: {}", shown(.0))]
-    Mistakes(Vec<ApplyMistake>),
-    /// The rules say no, or something broke.
-    #[error(transparent)]
-    UseCase(#[from] UseCaseError),
-}
-
-fn shown(mistakes: &[ApplyMistake]) -> String {
-    let lines: Vec<_> = mistakes.iter().map(|it| format!("line {}: {}", it.line, it.message)).collect();
-    lines.join("; ")
-}
-
-/// Who applies a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ApplyCaller {
-    /// The server's operator, for this merchant or for the one that the file names.
-    Operator(Option<MerchantId>),
-    /// Somebody with a token of this merchant.
-    Merchant {
-        /// Of which.
-        merchant: MerchantId,
-        /// Whether the token may do all that can be done for that merchant, or keeps its catalog only.
-        is_admin: bool,
-    },
-}
-
-impl ApplyCaller {
-    /// For whom, if that is said outside the file.
-    pub fn merchant(&self) -> Option<&MerchantId> {
-        match self {
-            Self::Operator(merchant) => merchant.as_ref(),
-            Self::Merchant { merchant, is_admin: _ } => Some(merchant),
-        }
-    }
-}
-
-/// Applies apply files: the one act behind `apply`, `--bootstrap` and the merchant API.
-#[async_trait]
-pub trait ApplyFiles: Send + Sync {
-    /// Applies the text for the merchant that it names, or for the caller's.
-    async fn apply(
-        &self,
-        text: &str,
-        caller: &ApplyCaller,
-        mode: ApplyMode,
-        actor: &Actor,
-    ) -> Result<(MerchantId, Vec<AppliedEntry>), ApplyFault>;
-}
 
 /// On one channel a SKU means one spec, whichever file said so: the first that fits would be minted.
 fn one_spec_per_sku(current: &Catalog, given: &Catalog) -> Vec<CatalogMistake> {
@@ -180,61 +45,6 @@ fn one_spec_per_sku(current: &Catalog, given: &Catalog) -> Vec<CatalogMistake> {
     }
     mistakes.dedup();
     mistakes
-}
-
-/// Whether the ids of a channel's access keys are only their places in the list.
-fn is_by_place(channel: &Channel) -> bool {
-    channel.access_keys.iter().enumerate().all(|(index, key)| key.id == (index + 1).to_string())
-}
-
-/// What people know an access key by: its id, or its reference where the id is only its place.
-fn key_name(channel: &Channel, key: &AccessKeyRef) -> String {
-    if is_by_place(channel) {
-        key.value.to_string()
-    } else {
-        format!("{} ({})", key.id, key.used_for.as_str())
-    }
-}
-
-/// What happens to the access keys of a channel. A place says nothing of which key stands there: the reference does.
-fn key_changes(known: &Channel, given: &Channel) -> Vec<String> {
-    let by_reference = is_by_place(known) || is_by_place(given);
-    let name = |key: &AccessKeyRef| key_name(given, key);
-    let same = |a: &AccessKeyRef, b: &AccessKeyRef| {
-        a.used_for == b.used_for && if by_reference { a.value == b.value } else { a.id == b.id }
-    };
-    let mut changes = Vec::new();
-    for key in &given.access_keys {
-        let Some(old) = known.access_keys.iter().find(|old| same(old, key)) else {
-            changes.push(format!("access key {} added", name(key)));
-            continue;
-        };
-        if by_reference && key_name(known, old) != name(key) {
-            changes.push(format!("access key {} is called {} now", key_name(known, old), name(key)));
-        }
-        if old.value != key.value {
-            changes.push(format!(
-                "access key {} is read from {}, not from {}",
-                name(key),
-                key.value,
-                old.value
-            ));
-        }
-        match (old.retired, key.retired) {
-            (false, true) => changes.push(format!("access key {} retired", name(key))),
-            (true, false) => changes.push(format!("access key {} is live again", name(key))),
-            (false, false) | (true, true) => {}
-        }
-    }
-    let is_gone = |old: &&AccessKeyRef| !given.access_keys.iter().any(|key| same(old, key));
-    changes.extend(
-        known
-            .access_keys
-            .iter()
-            .filter(is_gone)
-            .map(|old| format!("access key {} removed", key_name(known, old))),
-    );
-    changes
 }
 
 /// What is being applied.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::record::Owned;
 use crate::domain::{
-    ApiToken, Channel, LocalizedText, MachineLimit, MachinePolicy, Merchant, OfflinePolicy, Product,
-    QuotaTemplate, ReadyRule, Spec, SpecTerm,
+    AccessKeyRef, ApiToken, Channel, LocalizedText, MachineLimit, MachinePolicy, Merchant, OfflinePolicy,
+    Product, QuotaTemplate, ReadyRule, Spec, SpecTerm,
 };
 
 const DAY_SECS: u64 = 86_400;
@@ -202,4 +202,59 @@ impl Written for ApiToken {
         let scopes = list(self.scopes.iter().map(|scope| scope.as_str()));
         vec![("name".to_owned(), text(&self.name)), ("scopes".to_owned(), scopes)]
     }
+}
+
+/// Whether the ids of a channel's access keys are only their places in the list.
+fn is_by_place(channel: &Channel) -> bool {
+    channel.access_keys.iter().enumerate().all(|(index, key)| key.id == (index + 1).to_string())
+}
+
+/// What people know an access key by: its id, or its reference where the id is only its place.
+fn key_name(channel: &Channel, key: &AccessKeyRef) -> String {
+    if is_by_place(channel) {
+        key.value.to_string()
+    } else {
+        format!("{} ({})", key.id, key.used_for.as_str())
+    }
+}
+
+/// What happens to the access keys of a channel. A place says nothing of which key stands there: the reference does.
+pub(super) fn key_changes(known: &Channel, given: &Channel) -> Vec<String> {
+    let by_reference = is_by_place(known) || is_by_place(given);
+    let name = |key: &AccessKeyRef| key_name(given, key);
+    let same = |a: &AccessKeyRef, b: &AccessKeyRef| {
+        a.used_for == b.used_for && if by_reference { a.value == b.value } else { a.id == b.id }
+    };
+    let mut changes = Vec::new();
+    for key in &given.access_keys {
+        let Some(old) = known.access_keys.iter().find(|old| same(old, key)) else {
+            changes.push(format!("access key {} added", name(key)));
+            continue;
+        };
+        if by_reference && key_name(known, old) != name(key) {
+            changes.push(format!("access key {} is called {} now", key_name(known, old), name(key)));
+        }
+        if old.value != key.value {
+            changes.push(format!(
+                "access key {} is read from {}, not from {}",
+                name(key),
+                key.value,
+                old.value
+            ));
+        }
+        match (old.retired, key.retired) {
+            (false, true) => changes.push(format!("access key {} retired", name(key))),
+            (true, false) => changes.push(format!("access key {} is live again", name(key))),
+            (false, false) | (true, true) => {}
+        }
+    }
+    let is_gone = |old: &&AccessKeyRef| !given.access_keys.iter().any(|key| same(old, key));
+    changes.extend(
+        known
+            .access_keys
+            .iter()
+            .filter(is_gone)
+            .map(|old| format!("access key {} removed", key_name(known, old))),
+    );
+    changes
 }

@@ -1,7 +1,7 @@
 //! A change of the catalog must not strand what was sold: which licenses would it, how many, and what to do instead.
 
 use super::app::{App, UseCaseError};
-use super::apply_catalog::{Catalog, CatalogMistake};
+use super::catalog::{Catalog, CatalogMistake};
 use super::ports::{Listing, Versioned, list};
 use super::record::{MarketplaceCode, PendingLicense, RecordKey, Stored};
 use crate::domain::{

@@ -14,6 +14,7 @@ mod audit_digest;
 mod begin_license;
 mod breakers;
 mod call_log;
+mod catalog;
 mod change_instance;
 mod change_instance_status;
 mod change_webhook;
@@ -52,7 +53,9 @@ mod lease_time;
 mod leave_unsealed;
 mod license_change;
 mod list_endings;
+mod listing;
 mod map_order;
+mod marketplace_calls;
 mod match_withdrawn;
 mod merchant_commands;
 mod metered_instances;
@@ -137,13 +140,13 @@ pub use adopt_events::EventStand;
 pub use answer_air_gap_request::{AirGapAnswer, AirGapRequest};
 pub use answer_once::Begun;
 pub use app::{App, Signals, UseCaseError};
-pub use apply_catalog::{
-    Applied, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, ApplyMode, Catalog,
-    CatalogMistake, EntryChange,
-};
 pub use attach_package::MovePackage;
 pub use audit_digest::{canonical, chain_start, digest_of, link_after};
 pub use begin_license::CodeUse;
+pub use catalog::{
+    Applied, AppliedEntry, ApplyCaller, ApplyFault, ApplyFiles, ApplyMistake, ApplyMode, Catalog,
+    CatalogMistake, EntryChange,
+};
 pub use change_webhook::{NewWebhook, WebhookCommand, WebhookPatch, WebhookView};
 pub use check_channel::{ChannelChecks, CheckFinding, CheckItem, CheckState, CheckedChannel, CheckedItem};
 pub use compare_catalog::MemberChange;

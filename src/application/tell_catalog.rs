@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::app::App;
-use super::apply_catalog::{AppliedEntry, EntryChange};
+use super::catalog::{AppliedEntry, EntryChange};
 use crate::domain::{Actor, AuditEvent, EventKind, MerchantId, Subject};
 
 /// Most entries of one file that are told one by one: a commit has its bounds.

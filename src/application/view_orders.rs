@@ -153,6 +153,12 @@ impl App {
         before: Option<&LicenseId>,
     ) -> Result<Vec<(LicenseId, Option<OrderLineKey>)>, UseCaseError> {
         let mut all: Vec<(LicenseId, Option<OrderLineKey>)> = Vec::new();
+        // What waits is read first: what is minted in between is found among the licenses.
+        if state != Some(OrderState::Minted) {
+            let listing = Listing::PendingLicenses { merchant: merchant.clone(), before: before.cloned() };
+            let pending: Vec<Versioned<PendingLicense>> = list(self.store.as_ref(), &listing, BATCH).await?;
+            all.extend(pending.into_iter().map(|it| (it.value.id, Some(it.value.purchase))));
+        }
         if state.is_none_or(|state| state == OrderState::Minted) {
             let listing = Listing::Licenses { merchant: merchant.clone(), before: before.cloned() };
             let licenses: Vec<Versioned<License>> = list(self.store.as_ref(), &listing, BATCH).await?;
@@ -163,11 +169,6 @@ impl App {
                 };
                 (license.value.id, key)
             }));
-        }
-        if state != Some(OrderState::Minted) {
-            let listing = Listing::PendingLicenses { merchant: merchant.clone(), before: before.cloned() };
-            let pending: Vec<Versioned<PendingLicense>> = list(self.store.as_ref(), &listing, BATCH).await?;
-            all.extend(pending.into_iter().map(|it| (it.value.id, Some(it.value.purchase))));
         }
         all.sort_by(|one, other| other.0.cmp(&one.0));
         all.dedup_by(|one, other| one.0 == other.0);

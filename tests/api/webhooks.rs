@@ -493,12 +493,7 @@ fn down_for_a_day(harness: &Harness) {
 }
 
 #[test]
-fn a_receiver_that_is_down_for_a_day_gets_each_event_in_bounded_load_from_memory() {
-    down_for_a_day(&Harness::start());
-}
-
-#[test]
-fn a_receiver_that_is_down_for_a_day_gets_each_event_in_bounded_load_from_the_disk() {
+fn a_receiver_that_is_down_for_a_day_gets_each_event_in_bounded_load() {
     let harness = Harness::start_in(World::new(), &Engine::Embedded);
     harness.apply(&acme(&harness.world.sandbox));
     down_for_a_day(&harness);

@@ -21,7 +21,7 @@ use server::Between;
 use story::Dice;
 
 /// Operations in the test command.
-const OPERATIONS: u64 = 50_000;
+const OPERATIONS: u64 = 25_000;
 /// Operations of one story: few enough that no server grows large.
 const STORY: u64 = 1_000;
 /// How many of the last operations are printed.

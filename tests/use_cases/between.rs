@@ -111,6 +111,19 @@ pub fn loads_an_activation(moment: &Moment<'_>) -> bool {
     matches!(moment, Moment::Loads([RecordKey::Activation(..)]))
 }
 
+/// About to load what waits to be minted.
+pub fn loads_what_waits(moment: &Moment<'_>) -> bool {
+    matches!(moment, Moment::Loads([RecordKey::PendingLicense(..)]))
+}
+
+pub fn listed_licenses(moment: &Moment<'_>) -> bool {
+    matches!(moment, Moment::Listed(Listing::Licenses { .. }))
+}
+
+pub fn listed_what_waits(moment: &Moment<'_>) -> bool {
+    matches!(moment, Moment::Listed(Listing::PendingLicenses { .. }))
+}
+
 pub fn listed_specs(moment: &Moment<'_>) -> bool {
     matches!(moment, Moment::Listed(Listing::Specs(_)))
 }

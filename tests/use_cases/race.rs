@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use lictor::application::ports::{ABSENT, Commit};
 use lictor::application::record::{LicensePlaces, RecordKey, Versioned};
-use lictor::application::{Activated, ApplyMode, Credential, LicenseAction};
+use lictor::application::{Activated, ApplyMode, Credential, LicenseAction, LicenseFilter, OrderFilter};
 use lictor::domain::{
     Activation, ActivationId, EndCause, InstanceStatus, LicenseId, LicenseState, MachineLimit, PLACES_MAX,
     Places, RefreshScene, Refusal, Status, StatusList, StatusSlot, Term, TokenId,
@@ -32,6 +32,8 @@ for_engines! { in_runtime [memory embedded postgres] {
     no_certificate_is_given_after_a_revocation,
     a_machine_that_activates_with_a_leaked_key_while_it_is_reissued_loses_its_place,
     a_renewal_that_meets_a_reissue_is_refused,
+    a_license_that_is_looked_for_while_it_is_minted_is_found,
+    licenses_that_are_listed_while_one_is_minted_hold_it_once,
     a_freeze_that_meets_the_mint_is_not_lost,
     a_renewal_that_meets_the_mint_is_not_lost,
     a_sku_that_is_mapped_while_its_purchase_is_being_held_mints_it,
@@ -311,6 +313,55 @@ async fn a_renewal_that_meets_a_reissue_is_refused(on: EngineName) {
     world.check("the meeting").await;
     let ended = world.records().await.activations.remove(0);
     assert!(matches!(ended.state, lictor::domain::ActivationState::Ended { cause: EndCause::Reissued, .. }));
+}
+
+/// Held between its two looks at the store, while the order is minted.
+async fn seen_across_the_mint<T: Send + 'static, F>(
+    on: EngineName,
+    holds: fn(&Moment<'_>) -> bool,
+    look: impl FnOnce(Arc<World>, LicenseId) -> F + Send + 'static,
+) -> (LicenseId, T)
+where
+    F: Future<Output = T>,
+{
+    let (world, gate) = gated(on, holds).await;
+    let license = world.buy(order(ORDER, "2026-01-15T08:59:00Z")).await;
+    gate.close();
+    let looking = aside({
+        let (world, license) = (Arc::clone(&world), license.clone());
+        move || async move { look(world, license).await }
+    });
+    gate.holds_somebody().await;
+    world.run_due_jobs_on(1).await;
+    assert_eq!(world.license(&license).await.id, license, "it is minted by now");
+    gate.open();
+    (license, looking.await.expect("it ends"))
+}
+
+async fn a_license_that_is_looked_for_while_it_is_minted_is_found(on: EngineName) {
+    let look = |world: Arc<World>, license| async move { world.app().view_license(&acme(), &license).await };
+    let (license, found) = seen_across_the_mint(on, between::loads_what_waits, look).await;
+    assert_eq!(*found.expect("it was there all the time").id(), license);
+}
+
+async fn licenses_that_are_listed_while_one_is_minted_hold_it_once(on: EngineName) {
+    for holds in [between::listed_licenses, between::listed_what_waits] {
+        let look = |world: Arc<World>, _license| async move {
+            let filter = LicenseFilter::default();
+            world.app().view_licenses(&acme(), &filter, None, 10).await
+        };
+        let (license, page) = seen_across_the_mint(on, holds, look).await;
+        let (entries, _next) = page.expect("listed");
+        let ids: Vec<_> = entries.iter().map(|entry| entry.id().clone()).collect();
+        assert_eq!(ids, [license.clone()]);
+        let look = |world: Arc<World>, _license| async move {
+            world.app().view_orders(&acme(), &OrderFilter::default(), None, 10).await
+        };
+        let (license, page) = seen_across_the_mint(on, holds, look).await;
+        let (orders, _next) = page.expect("listed");
+        let ids: Vec<_> = orders.iter().map(|order| order.purchase.value.license.clone()).collect();
+        assert_eq!(ids, [license]);
+    }
 }
 
 async fn a_freeze_that_meets_the_mint_is_not_lost(on: EngineName) {
