@@ -108,8 +108,8 @@ impl Form {
                 Some(place) => {
                     let number = place.number.unwrap_or(next);
                     next += 1;
-                    append(&mut out, &place.words(values.get(number)?, nested)?);
-                    append(&mut out, text);
+                    place.fill(&mut out, values.get(number)?, nested)?;
+                    place.go_on(&mut out, text);
                 }
                 None => {
                     out.push('{');
@@ -148,12 +148,21 @@ impl Place {
         Some(Self { number, kind })
     }
 
-    /// An addition that is left out is empty in both languages.
-    fn words(&self, value: &str, nested: u32) -> Option<String> {
+    /// Adds a value. An addition that is left out is empty in both languages.
+    fn fill(&self, out: &mut String, value: &str, nested: u32) -> Option<()> {
         match self.kind {
-            PlaceKind::Words if !value.is_empty() => translated(value, nested),
-            PlaceKind::Perhaps => Some(translated(value, nested).unwrap_or_else(|| value.to_owned())),
-            PlaceKind::Words | PlaceKind::Value => Some(value.to_owned()),
+            PlaceKind::Words if !value.is_empty() => append(out, &translated(value, nested)?),
+            PlaceKind::Perhaps => append(out, translated(value, nested).as_deref().unwrap_or(value)),
+            PlaceKind::Words | PlaceKind::Value => out.push_str(value),
+        }
+        Some(())
+    }
+
+    /// Adds what stands behind the value. Beside one that was typed nothing is added: its row has the spaces.
+    fn go_on(&self, out: &mut String, text: &str) {
+        match self.kind {
+            PlaceKind::Value => out.push_str(text),
+            PlaceKind::Words | PlaceKind::Perhaps => append(out, text),
         }
     }
 }

@@ -64,6 +64,19 @@ fn the_chinese_is_chinese_and_has_the_marks_of_its_script() {
 }
 
 #[test]
+fn what_was_typed_has_room_beside_chinese_in_the_row_itself() {
+    for form in &CATALOGUE.forms {
+        for place in ["{}", "{0}", "{1}", "{2}", "{3}"] {
+            let around: Vec<&str> = form.chinese.split(place).collect();
+            let is_tight = around
+                .windows(2)
+                .any(|pair| pair[0].ends_with(super::is_chinese) || pair[1].starts_with(super::is_chinese));
+            assert!(!is_tight, "no space beside {place}: {}", form.chinese);
+        }
+    }
+}
+
+#[test]
 fn a_rule_is_told_in_chinese_with_what_was_formatted_in() {
     let cases = [
         ("a label has at most 255 bytes without control characters", "备注最多 255 字节，且不能包含控制字符"),
