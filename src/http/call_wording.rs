@@ -401,13 +401,13 @@ pub fn failing_words(failing: &FailingWork, at: Instant, language: Language) -> 
             format!("the marketplace does not answer ({why}): check that the server reaches it")
         }
         (WorkFault::NoAnswer, Language::Chinese) => {
-            format!("云商店没有应答（{why}）：请检查服务器能否访问云商店")
+            format!("云商店没有应答（{}）：请检查服务器能否访问云商店", rule(why, language))
         }
         (WorkFault::Refused, Language::English) => format!(
             "the marketplace refuses the call ({why}): check the access key and secret key of open_api"
         ),
         (WorkFault::Refused, Language::Chinese) => {
-            format!("云商店拒绝了调用（{why}）：请检查 open_api 的 AK/SK")
+            format!("云商店拒绝了调用（{}）：请检查 open_api 的 AK/SK", rule(why, language))
         }
         (WorkFault::OrderUnknown, Language::English) => {
             "the marketplace does not know the order: check that the access key of open_api belongs to the account that sells it".into()
@@ -452,7 +452,9 @@ pub fn trial_words(error: &MarketplaceCallError, language: Language) -> String {
                 Language::English => {
                     format!("no answer ({why}): whether it was done is not known; try again in a minute")
                 }
-                Language::Chinese => format!("没有应答（{why}）：无法确定是否已执行，请一分钟后重试"),
+                Language::Chinese => {
+                    format!("没有应答（{}）：无法确定是否已执行，请一分钟后重试", rule(why, language))
+                }
             };
         }
         MarketplaceCallError::Refused(why) => {
@@ -460,13 +462,15 @@ pub fn trial_words(error: &MarketplaceCallError, language: Language) -> String {
                 Language::English => format!(
                     "{why}: check that the access key and secret key of open_api belong to the seller's account"
                 ),
-                Language::Chinese => format!("{why}：请检查 open_api 的 AK/SK 是否属于卖家账号"),
+                Language::Chinese => {
+                    format!("{}：请检查 open_api 的 AK/SK 是否属于卖家账号", rule(why, language))
+                }
             };
         }
         MarketplaceCallError::RequestClosed(why) => {
             return match language {
                 Language::English => format!("the marketplace refused: {why}"),
-                Language::Chinese => format!("云商店拒绝了请求：{why}"),
+                Language::Chinese => format!("云商店拒绝了请求：{}", rule(why, language)),
             };
         }
         MarketplaceCallError::NotConfigured => [

@@ -2,6 +2,7 @@
 
 use super::language::Language;
 use super::reply::instant;
+use super::wording::rule;
 use crate::application::CheckFinding;
 
 /// One finding as a sentence.
@@ -17,6 +18,10 @@ fn both(english: impl Into<String>, chinese: impl Into<String>) -> [String; 2] {
     [english.into(), chinese.into()]
 }
 
+fn chinese(why: &str) -> String {
+    rule(why, Language::Chinese)
+}
+
 /// A table: one row per finding.
 fn words(finding: &CheckFinding) -> [String; 2] {
     match finding {
@@ -27,7 +32,7 @@ fn words(finding: &CheckFinding) -> [String; 2] {
         ),
         CheckFinding::KeyUnusable(why) => both(
             format!("the access key cannot be used: {why}; give the server this secret"),
-            format!("无法使用密钥：{why}；请为服务器提供该密钥"),
+            format!("无法使用密钥：{}；请为服务器提供该密钥", chinese(why)),
         ),
         CheckFinding::AddressRight => both("https with a domain name", "https 域名地址"),
         CheckFinding::AddressWithoutTls => both(
@@ -148,13 +153,13 @@ fn words(finding: &CheckFinding) -> [String; 2] {
             format!(
                 "the marketplace refused the order query: {why}; check base_url, AK/SK and whether they may call it"
             ),
-            format!("云商店拒绝了订单查询：{why}；请检查 base_url、AK/SK 及其权限"),
+            format!("无法查询订单：{}；请检查 base_url、AK/SK 及其权限", chinese(why)),
         ),
         CheckFinding::OrderQueryUnavailable(why) => both(
             format!(
                 "the order query got no answer: {why}; check base_url and whether this server may connect there"
             ),
-            format!("订单查询没有响应：{why}；请检查 base_url 以及服务器能否访问该地址"),
+            format!("订单查询没有响应：{}；请检查 base_url 以及服务器能否访问该地址", chinese(why)),
         ),
         CheckFinding::MockOrderUnknown => both(
             "the marketplace answered and does not know its mock order: real orders tell more",
