@@ -363,10 +363,7 @@ mod tests {
     #[test]
     fn a_rule_without_chinese_is_told_as_it_stands_with_where_it_was_broken() {
         let invalid = Refusal::Invalid { pointer: "/term".into(), why: "a rule of tomorrow".into() };
-        assert_eq!(
-            refusal_reason(&invalid, Language::Chinese),
-            "/term 不符合规则（a rule of tomorrow）。"
-        );
+        assert_eq!(refusal_reason(&invalid, Language::Chinese), "/term 不符合规则（a rule of tomorrow）。");
         assert_eq!(rule("a rule of tomorrow", Language::Chinese), "a rule of tomorrow");
     }
 }
