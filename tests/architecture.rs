@@ -6,6 +6,10 @@
 
 #[path = "architecture/audited.rs"]
 mod audited;
+#[path = "architecture/chinese.rs"]
+mod chinese;
+#[path = "architecture/literals.rs"]
+mod literals;
 #[path = "architecture/names.rs"]
 mod names;
 #[path = "architecture/sources.rs"]

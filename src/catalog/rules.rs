@@ -124,8 +124,11 @@ fn codes_mean_one_spec(root: &Section<'_>, specs: &[ReadSpec], channels: &[ReadC
             for ((what, code), place) in skus.chain(ids) {
                 let owner = *first.entry((what, code)).or_insert(number);
                 if owner != number && noted.insert((number, what, code)) {
-                    let why = "another spec that is sold beside this one";
-                    root.mistake_at(place, format!("{what} `{}` already means {why}", shown(code)));
+                    let code = shown(code);
+                    root.mistake_at(
+                        place,
+                        format!("{what} `{code}` already means another spec that is sold beside this one"),
+                    );
                 }
             }
         }

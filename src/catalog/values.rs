@@ -1,12 +1,11 @@
 //! Values as apply files write them, read into domain words.
 
-use std::fmt::Display;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
 use crate::config::{Member, Section, is_http_url, suggestion};
-use crate::domain::{Amount, LocalizedText, SecretRef, Term};
+use crate::domain::{Amount, IdError, LocalizedText, SecretRef, Term};
 
 /// Longest name that people read, in characters.
 pub const NAME_CHARS_MAX: usize = 200;
@@ -36,18 +35,16 @@ pub fn word<T>(member: &Member<'_>, names: &[&str], parse: impl Fn(&str) -> Opti
 }
 
 /// An id of a domain type.
-pub fn id<T, E: Display>(member: &Member<'_>, parse: impl Fn(&str) -> Result<T, E>) -> Option<T> {
+pub fn id<T>(member: &Member<'_>, parse: impl Fn(&str) -> Result<T, IdError>) -> Option<T> {
     let text = member.text()?;
     match parse(text) {
         Ok(id) => Some(id),
         Err(error) => {
-            let slug = slug_of(text);
-            let instead =
-                if parse(&slug).is_ok() { format!("; write for example \"{slug}\"") } else { String::new() };
-            // The error starts with the name of a type, which says nothing to people.
-            let error = error.to_string();
-            let rule = error.split_once(' ').map_or(error.as_str(), |(_, rule)| rule);
-            member.mistake(format!("`{}` {rule}{instead}", shown(text)));
+            let (shown, rule, slug) = (shown(text), error.rule(), slug_of(text));
+            member.mistake(match parse(&slug) {
+                Ok(_) => format!("`{shown}` must be {rule}; write for example \"{slug}\""),
+                Err(_) => format!("`{shown}` must be {rule}"),
+            });
             None
         }
     }

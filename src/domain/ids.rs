@@ -4,10 +4,30 @@ use std::fmt;
 
 /// Why a text is not the id it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} must be {rule}")]
+#[error("the {} must be {rule}", noun(.what))]
 pub struct IdError {
+    /// The name of its type.
     what: &'static str,
     rule: &'static str,
+}
+
+impl IdError {
+    /// How such an id is written.
+    pub fn rule(&self) -> &'static str {
+        self.rule
+    }
+}
+
+/// What people call a type of this name: `OrderLineId` is an order line id.
+fn noun(name: &str) -> String {
+    let mut noun = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !noun.is_empty() {
+            noun.push(' ');
+        }
+        noun.push(letter.to_ascii_lowercase());
+    }
+    noun
 }
 
 /// Longest id chosen by a merchant, in bytes.
@@ -258,6 +278,13 @@ mod tests {
     #[test]
     fn the_largest_uuid_still_has_22_characters() {
         assert_eq!(LicenseId::from_uuid(u128::MAX).as_str().len(), "lic_".len() + UUID_TEXT_CHARS);
+    }
+
+    #[test]
+    fn an_error_names_the_id_as_people_call_it() {
+        let error = OrderLineId::parse("").expect_err("there is none");
+        assert_eq!(error.to_string(), "the order line id must be 1 to 128 visible ASCII characters");
+        assert_eq!(error.rule(), "1 to 128 visible ASCII characters");
     }
 
     #[test]

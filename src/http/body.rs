@@ -101,6 +101,8 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::http::language::Language;
+    use crate::http::wording;
 
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -138,6 +140,28 @@ mod tests {
         ];
         for (text, pointer) in cases {
             assert_eq!(pointer_of(text).as_deref(), Ok(pointer), "{text}");
+        }
+    }
+
+    /// Serde's words are rows of the catalogue: a version that says it otherwise is noticed here.
+    #[test]
+    fn what_serde_says_is_told_in_chinese() {
+        let cases = [
+            (r#"{"inner":[{"name":7}]}"#, "类型不符：应为字符串，不能是整数 `7`。"),
+            (r#"{"inner":[{"name":null}]}"#, "类型不符：应为字符串，不能是 null。"),
+            (r#"{"inner":{}}"#, "类型不符：应为数组，不能是对象。"),
+            (r#"{"inner":[{"nome":"a"}]}"#, "没有成员 `nome`，可用的是 `name`。"),
+            (r#"{"inner":[],"counts":1}"#, "没有成员 `counts`，可用的是 `inner` 或 `count`。"),
+            (r#"{}"#, "缺少成员 `inner`。"),
+            (r#"{"inner":[],"count":300}"#, "取值不符：应为 0 至 255 的整数，不能是整数 `300`。"),
+            (r#"{"inner":[],"count":true}"#, "类型不符：应为 0 至 255 的整数，不能是布尔值 `true`。"),
+            (r#"{"inner":[],"count":"7"}"#, "类型不符：应为 0 至 255 的整数，不能是字符串 \"7\"。"),
+            (r#"{"inner":[],"count":1.5}"#, "类型不符：应为 0 至 255 的整数，不能是小数 `1.5`。"),
+            (r#"[]"#, "请求内容须为 JSON 对象。"),
+        ];
+        for (text, told) in cases {
+            let error = parse::<Outer>(text.as_bytes()).expect_err("it breaks a rule");
+            assert_eq!(wording::reason(&error, Language::Chinese), told, "{text}");
         }
     }
 

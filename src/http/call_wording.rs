@@ -3,6 +3,7 @@
 use chrono::SecondsFormat;
 
 use super::language::Language;
+use super::wording::rule;
 use crate::application::ports::MarketplaceCallError;
 use crate::domain::{
     AccessKeyUse, CallCause, FailingWork, Instant, NoticeKind, OnTheWay, OurFault, ParameterPlace, WorkFault,
@@ -210,7 +211,7 @@ fn in_chinese(cause: &CallCause) -> String {
         CallCause::UnknownSubPath => "该协议的生产地址下没有这个子路径",
         CallCause::WrongMethod { method, protocol, wanted, looks_like: Some(family) } => {
             return format!(
-                "以 {method} 方式调用，而 {protocol} 使用 {wanted}；这看起来像 {family} 的调用，请检查通道的协议设置"
+                "以 {method} 方式调用，而 {protocol} 使用 {wanted}；这看起来像 {family} 的调用，请检查渠道的协议设置"
             );
         }
         CallCause::WrongMethod { method, protocol, wanted, looks_like: None } => {
@@ -231,7 +232,7 @@ fn in_chinese(cause: &CallCause) -> String {
         CallCause::ClockOff { skew_secs, is_signed } => return clock_in_chinese(*skew_secs, *is_signed),
         CallCause::NonceReused => "nonce 已被另一个请求使用：内容不同的重放",
         CallCause::NoAccessKey { unresolved } if unresolved.is_empty() => {
-            "该通道没有可用的密钥，请添加密钥并应用配置"
+            "该渠道没有可用的密钥，请添加密钥并应用配置"
         }
         CallCause::NoAccessKey { unresolved } => {
             return format!("没有可用的密钥：服务器上无法读取 {}", unresolved.join("、"));
@@ -241,7 +242,7 @@ fn in_chinese(cause: &CallCause) -> String {
             return format!("签名有 {chars} 个字符，应为 {wanted} 个：被截断，或根本不是签名");
         }
         CallCause::SignatureUnknown { tried, unresolved } => {
-            let tried = format!("签名与该通道的 {tried} 个密钥都不匹配");
+            let tried = format!("签名与该渠道的 {tried} 个密钥都不匹配");
             if unresolved.is_empty() {
                 return tried;
             }
@@ -256,7 +257,7 @@ fn in_chinese(cause: &CallCause) -> String {
             );
         }
         CallCause::OtherChannel { key, channel } => {
-            return format!("签名与您的通道 {channel} 的密钥 {key} 匹配，请检查生产地址是否填错");
+            return format!("签名与您的渠道 {channel} 的密钥 {key} 匹配，请检查生产地址是否填错");
         }
         CallCause::Altered { how, key } => return altered_in_chinese(*how, key),
         CallCause::UnknownActivity { protocol, spoken_by: _, meant: Some(meant) } => {
@@ -267,7 +268,7 @@ fn in_chinese(cause: &CallCause) -> String {
         }
         CallCause::UnknownActivity { protocol, spoken_by, meant: None } => {
             return format!(
-                "{protocol} 没有这个 activity，它属于 {}，请检查通道的协议设置",
+                "{protocol} 没有这个 activity，它属于 {}，请检查渠道的协议设置",
                 spoken_by.join("、")
             );
         }
@@ -277,13 +278,17 @@ fn in_chinese(cause: &CallCause) -> String {
             return format!("订单已挂起：没有规格对应 SKU {sku}，请用 `lictor order map` 对应");
         }
         CallCause::OrderHeld { sku: None } => "订单已挂起：没有对应的规格，请用 `lictor order map` 对应",
-        CallCause::Contradiction { why } => return format!("与已知内容矛盾（{why}）"),
+        CallCause::Contradiction { why } => {
+            return format!("与已知内容矛盾（{}）", rule(why, Language::Chinese));
+        }
         CallCause::ChangeRefused => "实例不能变更为该规格：正在使用的数量超过变更后的数量",
         CallCause::NoPlaceFree => "许可证没有空闲的机器名额",
         CallCause::OutsideValidity => "申请时间不在当前订单的有效期内",
         CallCause::EndRequired => "包年包月的许可证需要 expireTime",
         CallCause::FingerprintRequired => "该规格绑定机器，但调用中没有设备指纹",
-        CallCause::AnswerUnfit { why } => return format!("已返回内部错误（{why}）"),
+        CallCause::AnswerUnfit { why } => {
+            return format!("已返回内部错误（{}）", rule(why, Language::Chinese));
+        }
         CallCause::Unavailable { fault } => fault_in_chinese(*fault),
         CallCause::CutOff => "调用方在收到应答前断开了连接，或处理超时",
     };
@@ -396,13 +401,13 @@ pub fn failing_words(failing: &FailingWork, at: Instant, language: Language) -> 
             format!("the marketplace does not answer ({why}): check that the server reaches it")
         }
         (WorkFault::NoAnswer, Language::Chinese) => {
-            format!("云商店没有应答（{why}）：请检查服务器能否访问云商店")
+            format!("云商店没有应答（{}）：请检查服务器能否访问云商店", rule(why, language))
         }
         (WorkFault::Refused, Language::English) => format!(
             "the marketplace refuses the call ({why}): check the access key and secret key of open_api"
         ),
         (WorkFault::Refused, Language::Chinese) => {
-            format!("云商店拒绝了调用（{why}）：请检查 open_api 的 AK/SK")
+            format!("云商店拒绝了调用（{}）：请检查 open_api 的 AK/SK", rule(why, language))
         }
         (WorkFault::OrderUnknown, Language::English) => {
             "the marketplace does not know the order: check that the access key of open_api belongs to the account that sells it".into()
@@ -414,7 +419,7 @@ pub fn failing_words(failing: &FailingWork, at: Instant, language: Language) -> 
             "the channel has no open_api: give it access_key and secret_key in the apply file".into()
         }
         (WorkFault::NotConfigured, Language::Chinese) => {
-            "该通道没有 open_api：请在配置文件中填写 access_key 和 secret_key".into()
+            "该渠道没有 open_api：请在配置文件中填写 access_key 和 secret_key".into()
         }
     };
     let words = match language {
@@ -447,7 +452,9 @@ pub fn trial_words(error: &MarketplaceCallError, language: Language) -> String {
                 Language::English => {
                     format!("no answer ({why}): whether it was done is not known; try again in a minute")
                 }
-                Language::Chinese => format!("没有应答（{why}）：无法确定是否已执行，请一分钟后重试"),
+                Language::Chinese => {
+                    format!("没有应答（{}）：无法确定是否已执行，请一分钟后重试", rule(why, language))
+                }
             };
         }
         MarketplaceCallError::Refused(why) => {
@@ -455,18 +462,20 @@ pub fn trial_words(error: &MarketplaceCallError, language: Language) -> String {
                 Language::English => format!(
                     "{why}: check that the access key and secret key of open_api belong to the seller's account"
                 ),
-                Language::Chinese => format!("{why}：请检查 open_api 的 AK/SK 是否属于卖家账号"),
+                Language::Chinese => {
+                    format!("{}：请检查 open_api 的 AK/SK 是否属于卖家账号", rule(why, language))
+                }
             };
         }
         MarketplaceCallError::RequestClosed(why) => {
             return match language {
                 Language::English => format!("the marketplace refused: {why}"),
-                Language::Chinese => format!("云商店拒绝了请求：{why}"),
+                Language::Chinese => format!("云商店拒绝了请求：{}", rule(why, language)),
             };
         }
         MarketplaceCallError::NotConfigured => [
             "the channel has no open_api: give it access_key and secret_key in the apply file",
-            "该通道没有 open_api：请在配置文件中填写 access_key 和 secret_key",
+            "该渠道没有 open_api：请在配置文件中填写 access_key 和 secret_key",
         ],
         MarketplaceCallError::CodeUnknown => [
             "the marketplace does not know the code, or it belongs to another seller: copy it again from the seller console",

@@ -239,7 +239,7 @@ impl ApiError {
             current_revision: self.current_revision(),
             current: self.current(),
             place: self.place(),
-            mistakes: self.mistakes(),
+            mistakes: self.mistakes(language),
             exhausted: self.exhausted(),
             request_id,
         };
@@ -308,10 +308,14 @@ impl ApiError {
         })
     }
 
-    fn mistakes(&self) -> Option<Vec<MistakeLine<'_>>> {
+    fn mistakes(&self, language: Language) -> Option<Vec<MistakeLine<'_>>> {
         match self {
-            Self::Mistakes(mistakes) => Some(mistakes.iter().map(MistakeLine::of).collect()),
-            Self::ItemMistakes(mistakes) => Some(mistakes.iter().map(MistakeLine::of_item).collect()),
+            Self::Mistakes(mistakes) => {
+                Some(mistakes.iter().map(|it| MistakeLine::of(it, language)).collect())
+            }
+            Self::ItemMistakes(mistakes) => {
+                Some(mistakes.iter().map(|it| MistakeLine::of_item(it, language)).collect())
+            }
             Self::Refused(_)
             | Self::MalformedJson
             | Self::DuplicateMember { .. }
@@ -424,16 +428,17 @@ struct MistakeLine<'a> {
     #[schema(nullable = false)]
     line: Option<usize>,
     pointer: &'a str,
-    message: &'a str,
+    message: String,
 }
 
 impl<'a> MistakeLine<'a> {
-    fn of(mistake: &'a ApplyMistake) -> Self {
-        Self { line: Some(mistake.line), pointer: &mistake.pointer, message: &mistake.message }
+    fn of(mistake: &'a ApplyMistake, language: Language) -> Self {
+        let message = wording::rule(&mistake.message, language);
+        Self { line: Some(mistake.line), pointer: &mistake.pointer, message }
     }
 
-    fn of_item(mistake: &'a ItemMistake) -> Self {
-        Self { line: None, pointer: &mistake.pointer, message: &mistake.message }
+    fn of_item(mistake: &'a ItemMistake, language: Language) -> Self {
+        Self { line: None, pointer: &mistake.pointer, message: wording::rule(&mistake.message, language) }
     }
 }
 

@@ -1,5 +1,9 @@
 //! Refusals and failures in words, Chinese and English. What to do next is part of the words.
 
+mod chinese;
+
+pub use chinese::in_chinese;
+
 use super::error::ApiError;
 use super::language::Language;
 use crate::application::ports::StoreError;
@@ -161,11 +165,20 @@ const PANICKED: Words = [
     "服务器出现异常，请稍后重试；如再次出现，请提供请求编号。",
 ];
 
+/// A rule in words, as it stands in a list: without a capital at its beginning and a full stop at its end.
+pub fn rule(why: &str, language: Language) -> String {
+    let chinese = match language {
+        Language::English => None,
+        Language::Chinese => in_chinese(why),
+    };
+    chinese.unwrap_or_else(|| why.to_owned())
+}
+
 /// A refusal in words; also what the online verdict says.
 pub fn refusal_reason(refusal: &Refusal, language: Language) -> String {
     match language {
-        Language::English => in_english(refusal),
-        Language::Chinese => in_chinese(refusal),
+        Language::English => refusal_in_english(refusal),
+        Language::Chinese => refusal_in_chinese(refusal),
     }
 }
 
@@ -174,7 +187,7 @@ pub fn valid(language: Language) -> &'static str {
     pick(language, ["The license is valid.", "许可证有效。"])
 }
 
-fn in_english(refusal: &Refusal) -> String {
+fn refusal_in_english(refusal: &Refusal) -> String {
     let words = match refusal {
         Refusal::LicenseKeyRefused => "This license key is not known here. Paste the current one completely.",
         Refusal::LicenseRevoked => "The license was revoked. Ask the seller.",
@@ -245,7 +258,7 @@ fn in_english(refusal: &Refusal) -> String {
     words.to_owned()
 }
 
-fn in_chinese(refusal: &Refusal) -> String {
+fn refusal_in_chinese(refusal: &Refusal) -> String {
     let words = match refusal {
         Refusal::LicenseKeyRefused => "无法识别该许可证密钥，请完整粘贴当前的密钥。",
         Refusal::LicenseRevoked => "许可证已被吊销，请联系卖家。",
@@ -277,24 +290,23 @@ fn in_chinese(refusal: &Refusal) -> String {
             return format!(
                 "用量账本在第 {} 条处有误（{}）。此前的记录已计入，请搁置该账本后重新续期。",
                 place.seq,
-                place.fault.as_str()
+                rule(place.fault.as_str(), Language::Chinese)
             );
         }
-        Refusal::NotFound { what } => return format!("{}不存在。", noun_in_chinese(what)),
+        Refusal::NotFound { .. } => return told(&refusal.to_string(), "该资源不存在"),
         Refusal::OrderNotHeld { state } => {
-            return format!("该订单的状态为 {state}，并未挂起；只有挂起的订单才能映射规格。");
+            let state = rule(state, Language::Chinese);
+            return format!("该订单{state}，并未挂起；只有挂起的订单才能映射规格。");
         }
         Refusal::SkuTaken { sku, spec } => {
             return format!("{sku} 已归属规格 {spec}，请使用该规格，或在配置文件中将其改归其他规格。");
         }
-        Refusal::SpecUnfit { why } => return format!("该规格与订单不符（{why}）。"),
-        Refusal::OrderNotTaken { why } => return format!("该订单未被接收（{why}）。"),
-        Refusal::KeyRefused { why } => return format!("签名密钥当前不能这样处理（{why}）。"),
-        Refusal::IllegalState { why } => return format!("当前状态不允许此操作（{why}）。"),
-        Refusal::Invalid { pointer, why } if pointer.is_empty() => {
-            return format!("请求不符合规则（{why}）。");
-        }
-        Refusal::Invalid { pointer, why } => return format!("{pointer} 不符合规则（{why}）。"),
+        Refusal::SpecUnfit { why } => return told(why, "该规格与订单不符"),
+        Refusal::OrderNotTaken { why } => return told(why, "该订单未被接收"),
+        Refusal::KeyRefused { why } => return told(why, "签名密钥当前不能这样处理"),
+        Refusal::IllegalState { why } => return told(why, "当前状态不允许此操作"),
+        Refusal::Invalid { pointer, why } if pointer.is_empty() => return told(why, "请求不符合规则"),
+        Refusal::Invalid { pointer, why } => return told(why, &format!("{pointer} 不符合规则")),
         Refusal::RevisionConflict { current } => {
             return format!("内容在读取之后已被修改，当前修订号为 {current}。");
         }
@@ -313,25 +325,11 @@ fn in_chinese(refusal: &Refusal) -> String {
     words.to_owned()
 }
 
-/// What can be missing; anything else is "resource".
-fn noun_in_chinese(what: &str) -> &'static str {
-    match what {
-        "license" => "该许可证",
-        "activation" => "该激活",
-        "reservation" => "该预留",
-        "order" => "该订单",
-        "order at the marketplace" => "云商店中的该订单",
-        "job" => "该任务",
-        "merchant" => "该商户",
-        "status list" => "该状态列表",
-        "product" => "该产品",
-        "spec" => "该规格",
-        "API token" => "该 API 令牌",
-        "production address" => "该生产地址",
-        "channel" => "该通道",
-        "address" => "该地址",
-        _ => "该资源",
-    }
+/// A rule as a sentence; one that has no Chinese stands in words that say what kind of refusal it is.
+fn told(why: &str, kind: &str) -> String {
+    let rule = in_chinese(why).unwrap_or_else(|| format!("{kind}（{why}）"));
+    let stop = if rule.ends_with(['。', '！', '？']) { "" } else { "。" };
+    format!("{rule}{stop}")
 }
 
 fn sentence(words: &str) -> String {
@@ -350,8 +348,22 @@ mod tests {
         let limit = Refusal::MachineLimitReached { limit: 3 };
         assert!(refusal_reason(&limit, Language::English).contains("3 of 3"));
         assert!(refusal_reason(&limit, Language::Chinese).contains("上限 3 台"));
-        let invalid = Refusal::Invalid { pointer: "/term".into(), why: "a term is P1M".into() };
-        assert_eq!(refusal_reason(&invalid, Language::English), "A term is P1M.");
-        assert_eq!(refusal_reason(&invalid, Language::Chinese), "/term 不符合规则（a term is P1M）。");
+        let invalid = Refusal::Invalid { pointer: "/sku".into(), why: "it is missing".into() };
+        assert_eq!(refusal_reason(&invalid, Language::English), "It is missing.");
+        assert_eq!(refusal_reason(&invalid, Language::Chinese), "缺少此项。");
+        let held = Refusal::OrderNotHeld { state: "minted" };
+        assert_eq!(
+            refusal_reason(&held, Language::Chinese),
+            "该订单已签发，并未挂起；只有挂起的订单才能映射规格。"
+        );
+        let missing = Refusal::NotFound { what: "API token" };
+        assert_eq!(refusal_reason(&missing, Language::Chinese), "该 API 令牌不存在。");
+    }
+
+    #[test]
+    fn a_rule_without_chinese_is_told_as_it_stands_with_where_it_was_broken() {
+        let invalid = Refusal::Invalid { pointer: "/term".into(), why: "a rule of tomorrow".into() };
+        assert_eq!(refusal_reason(&invalid, Language::Chinese), "/term 不符合规则（a rule of tomorrow）。");
+        assert_eq!(rule("a rule of tomorrow", Language::Chinese), "a rule of tomorrow");
     }
 }

@@ -9,6 +9,7 @@ mod bodies;
 mod bulk;
 mod callbacks;
 mod catalog_changes;
+mod chinese;
 #[path = "../postgres/mod.rs"]
 mod cluster;
 mod command_line;

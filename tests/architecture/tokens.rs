@@ -1,4 +1,4 @@
-//! Rust source as words and signs: without comments, without the contents of strings, with line numbers.
+//! Rust source as words and signs: without comments, with line numbers.
 //!
 //! A small reader of its own instead of a parser crate: the rules need names and brackets, nothing more.
 
@@ -7,6 +7,8 @@
 pub struct Token<'s> {
     pub line: usize,
     pub kind: Kind<'s>,
+    /// As it is written, quotes and all.
+    pub text: &'s str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +18,7 @@ pub enum Kind<'s> {
     /// `::`
     PathSep,
     Sign(char),
-    /// A string, character or number. What is in it does not matter.
+    /// A string, character or number. What is in it names nobody.
     Literal,
 }
 
@@ -25,9 +27,9 @@ pub fn tokens(source: &str) -> Vec<Token<'_>> {
     let mut reader = Reader { source, at: 0, line: 1 };
     let mut found = Vec::new();
     while let Some(first) = reader.peek() {
-        let line = reader.line;
+        let (line, start) = (reader.line, reader.at);
         if let Some(kind) = reader.next_kind(first) {
-            found.push(Token { line, kind });
+            found.push(Token { line, kind, text: &source[start..reader.at] });
         }
     }
     found

@@ -5,13 +5,13 @@ const SHARED = `
 lictor Body Sign base_url AK SK NTP apply FILE audit verify login API SKU SKUs ID URL TLS HTTP HTTPS JSON CSV XML UTC ms CPU Ed25519 SHA MD5 CRM QR
 KooGallery Standard Webhooks LICTOR_PUBLIC_URL Acme CAD permanent English
 `;
-// What only the server's rules, a scope or the marketplace call so: reasons that are told in English to every reader.
-const EXACT = [/（[\x20-\x7e]+）/g, /(?<=云商店拒绝了订单查询[:：])[\x20-\x7e]*?(?=[;；])/g];
 const SCOPES = /(?<=权限\s?)[a-z]+|^(?:read|keys|support|issue|revoke|usage|catalog|admin|operator)(?:(?:, [a-z]+)*$|(?=: ))/g;
 const shared = new Set(SHARED.trim().split(/\s+/).map((word) => word.toLowerCase()));
 
 // Ids, addresses, codes, terms, instants: for programs rather than readers.
 const CODES = [
+  /`[^`]*`/g,
+  /\b[A-Z]+\.\d{4}\b/g,
   /[A-Za-z0-9_-]{30,}/g,
   /https?:\/\/\S*/g,
   /\b[a-z][a-z0-9]*(?:[_.:/-][A-Za-z0-9_.:/-]+)+/g,
@@ -27,7 +27,7 @@ const stripped = (text, known) => {
   // A name is a name only as a whole word.
   const asWord = (name) => new RegExp(`(?<![\\w.-])${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w-]|\\.\\w)`, "g");
   const unnamed = known.reduce((rest, name) => rest.replace(asWord(name), " "), text);
-  return [...EXACT, SCOPES, ...CODES].reduce((rest, code) => rest.replace(code, " "), unnamed);
+  return [SCOPES, ...CODES].reduce((rest, code) => rest.replace(code, " "), unnamed);
 };
 
 // What of these texts is not of the page's language; `known` is what people have typed in.

@@ -15,9 +15,11 @@ use super::words::Orders;
 use crate::application::{OutboxEntry, OutboxFilter};
 use crate::domain::{JobId, Scope};
 use crate::http::error::ApiError;
+use crate::http::language::Language;
 use crate::http::merchant::outbox::{cursor_text, read_cursor};
 use crate::http::path::PathOf;
 use crate::http::state::HttpState;
+use crate::http::wording::in_chinese;
 
 const PATH: &str = "/console/outbox";
 const SHOWN: usize = 50;
@@ -84,6 +86,15 @@ impl Desk {
         blocks::table(words.outbox, &columns, rows, words.outbox_none)
     }
 
+    /// What has no words in the reader's language is marked as English.
+    fn failure(&self, why: &str) -> Html {
+        let chinese = match self.language() {
+            Language::English => None,
+            Language::Chinese => in_chinese(why),
+        };
+        chinese.map_or_else(|| blocks::english(why), blocks::text)
+    }
+
     fn job_row(&self, entry: &OutboxEntry, words: &Orders) -> Vec<Html> {
         let (word, kind) = words.of_job(entry.state);
         let channel = entry.job.lane.as_ref().and_then(|lane| lane.channel.as_ref());
@@ -99,7 +110,7 @@ impl Desk {
             Html::all(order.into_iter().chain(license)),
             blocks::number(entry.job.attempts),
             self.reader.time(entry.next_try_at),
-            if failure.is_empty() { none() } else { blocks::english(failure) },
+            if failure.is_empty() { none() } else { self.failure(&failure) },
         ];
         if self.may(Scope::Support) {
             let action = format!("{PATH}/{}/retry", entry.job.id);

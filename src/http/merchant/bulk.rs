@@ -14,10 +14,12 @@ use crate::http::access::Caller;
 use crate::http::body;
 use crate::http::conditional::{idempotency, part_of};
 use crate::http::error::{ApiError, ItemMistake};
+use crate::http::language::Language;
 use crate::http::openapi::forms::LicenseIdForm;
 use crate::http::openapi::parameters::{ReportKey, Reveal};
 use crate::http::reply::{Reply, ok};
 use crate::http::state::HttpState;
+use crate::http::wording::rule;
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = BulkIssue)]
@@ -106,13 +108,13 @@ pub async fn issue(State(state): State<HttpState>, parts: Parts, body: Bytes) ->
     });
     let wanted: Vec<BulkLine> = wanted.collect();
     let issued = if request.check { Vec::new() } else { state.app.issue_in_bulk(&wanted).await? };
-    let mut issued = issued.iter();
+    let (mut issued, language) = (issued.iter(), Language::of(&parts.headers));
     let answers: Vec<_> = lines
         .iter()
         .enumerate()
         .map(|(at, line)| match line {
             Ok(_) => LineAnswer::of(at, issued.next(), reveal.then_some(&state)),
-            Err(refused) => LineAnswer::refused(at, refused),
+            Err(refused) => LineAnswer::refused(at, refused, language),
         })
         .collect();
     let issued = answers.iter().filter(|line| line.license_id.is_some()).count();
@@ -166,8 +168,8 @@ impl LineAnswer {
         }
     }
 
-    fn refused(at: usize, refused: &Refused) -> Self {
-        let (reason, pointer) = (Some(refused.reason.clone()), Some(refused.pointer.clone()));
+    fn refused(at: usize, refused: &Refused, language: Language) -> Self {
+        let (reason, pointer) = (Some(rule(&refused.reason, language)), Some(refused.pointer.clone()));
         Self { line: at + 1, license_id: None, reason, pointer, license_key: None, claim_code: None }
     }
 }

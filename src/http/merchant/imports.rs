@@ -16,9 +16,11 @@ use crate::domain::{
 };
 use crate::http::body;
 use crate::http::error::ApiError;
+use crate::http::language::Language;
 use crate::http::openapi::forms::{ImportOutcomeForm, LicenseIdForm, PurchaseIdForm};
 use crate::http::reply::{Reply, ok};
 use crate::http::state::HttpState;
+use crate::http::wording::rule;
 
 /// Most rows of one request.
 const ROWS_MAX: usize = 1_000;
@@ -114,7 +116,7 @@ pub async fn import(State(state): State<HttpState>, parts: Parts, body: Bytes) -
     if !mistakes.is_empty() && !partial {
         return Err(ApiError::Mistakes(mistakes));
     }
-    ok(&answer(report, partial, dry_run))
+    ok(&answer(report, partial, dry_run, Language::of(&parts.headers)))
 }
 
 /// Rows that say no line are counted.
@@ -246,22 +248,22 @@ fn mistakes(report: &ImportReport) -> Vec<ApplyMistake> {
     report.rows.iter().flat_map(of_row).collect()
 }
 
-fn answer(report: ImportReport, partial: bool, dry_run: bool) -> ImportAnswer {
-    let rows: Vec<RowAnswer> = report.rows.into_iter().map(RowAnswer::of).collect();
+fn answer(report: ImportReport, partial: bool, dry_run: bool, language: Language) -> ImportAnswer {
+    let rows: Vec<RowAnswer> = report.rows.into_iter().map(|row| RowAnswer::of(row, language)).collect();
     let count = |outcome| rows.iter().filter(|row| row.outcome == outcome).count();
     let (imported, unchanged, refused) = (count("imported"), count("unchanged"), count("refused"));
     ImportAnswer { dry_run, partial, imported, unchanged, refused, rows }
 }
 
 impl RowAnswer {
-    fn of((line, outcome): (u32, RowOutcome)) -> Self {
+    fn of((line, outcome): (u32, RowOutcome), language: Language) -> Self {
         let (outcome, license, mistakes) = match outcome {
             RowOutcome::Imported(license) => ("imported", Some(license), Vec::new()),
             RowOutcome::Unchanged(license) => ("unchanged", Some(license), Vec::new()),
             RowOutcome::Refused(mistakes) => ("refused", None, mistakes),
         };
-        let mistakes =
-            mistakes.into_iter().map(|it| MistakeAnswer { member: it.member, message: it.why }).collect();
+        let told = |it: RowMistake| MistakeAnswer { member: it.member, message: rule(&it.why, language) };
+        let mistakes = mistakes.into_iter().map(told).collect();
         let order = license.as_ref().map(|license| PurchaseId::of(license).to_string());
         Self { line, outcome, license_id: license.map(|id| id.to_string()), order, mistakes }
     }

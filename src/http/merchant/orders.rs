@@ -20,6 +20,7 @@ use crate::domain::{
 };
 use crate::http::body;
 use crate::http::error::ApiError;
+use crate::http::language::Language;
 use crate::http::openapi::forms::{
     ChargingForm, EnvForm, FetchOutcomeForm, ForeignIdForm, InstantForm, LicenseIdForm, MarketplaceForm,
     OrderStateForm, PurchaseIdForm, SlugForm, SpecIdForm, TermForm,
@@ -29,6 +30,7 @@ use crate::http::path::PathOf;
 use crate::http::query::Parameters;
 use crate::http::reply::{Page, Reply, instant, ok};
 use crate::http::state::HttpState;
+use crate::http::wording::rule;
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
@@ -292,7 +294,7 @@ pub async fn fetch(State(state): State<HttpState>, parts: Parts, body: Bytes) ->
             let answer = FetchedAnswer {
                 outcome: "asking",
                 orders: Vec::new(),
-                reason: Some(why),
+                reason: Some(rule(&why, Language::of(&parts.headers))),
                 retry_after_secs: Some(ASK_AGAIN_SECS),
             };
             Ok((StatusCode::ACCEPTED, axum::Json(answer)).into_response())

@@ -195,7 +195,7 @@ impl Rule {
             Self::AddressIsHttpsName => Row {
                 id: "address-is-https-name",
                 english: "The production address is https with a domain name, not a bare IP address.",
-                chinese: "生产地址必须是 https 且使用域名,不能是 IP 地址。",
+                chinese: "生产地址必须是 https 且使用域名，不能是 IP 地址。",
                 source: "zh-cn_topic_0070649475",
                 families: EVERY,
                 severity: Severity::Violation,
@@ -203,7 +203,7 @@ impl Rule {
             Self::CertificateTrusted => Row {
                 id: "certificate-trusted",
                 english: "The certificate is of a public CA, in date, and made out for the address's name.",
-                chinese: "证书由公共 CA 签发、在有效期内,且与地址的域名一致。",
+                chinese: "证书由公共 CA 签发、在有效期内，且与地址的域名一致。",
                 source: "zh-cn_topic_0070649475",
                 families: EVERY,
                 severity: Severity::Violation,
@@ -235,7 +235,7 @@ impl Rule {
             Self::AnswersPromptly => Row {
                 id: "answers-promptly",
                 english: "An answer that takes more than 2 s leaves little room for a slow day.",
-                chinese: "响应超过 2 秒,网络稍慢就会超时。",
+                chinese: "响应超过 2 秒，网络稍慢就会超时。",
                 source: "decision",
                 families: EVERY,
                 severity: Severity::Advice,
@@ -243,7 +243,7 @@ impl Rule {
             Self::HttpStatus200 => Row {
                 id: "http-status-200",
                 english: "The HTTP status is 200, also when the call is refused.",
-                chinese: "HTTP 状态码为 200,拒绝调用时也一样。",
+                chinese: "HTTP 状态码为 200，拒绝调用时也一样。",
                 source: "0082027567",
                 families: EVERY,
                 severity: Severity::Violation,
@@ -251,7 +251,7 @@ impl Rule {
             Self::NoRedirect => Row {
                 id: "no-redirect",
                 english: "The production address answers itself and redirects nowhere.",
-                chinese: "生产地址直接响应,不做重定向。",
+                chinese: "生产地址直接响应，不做重定向。",
                 source: "0082027567",
                 families: EVERY,
                 severity: Severity::Violation,
@@ -275,7 +275,7 @@ impl Rule {
             Self::BodySignLetterCase => Row {
                 id: "body-sign-letter-case",
                 english: "The header's name is Body-Sign in exactly this letter case.",
-                chinese: "响应头名称必须是 Body-Sign,大小写完全一致。",
+                chinese: "响应头名称必须是 Body-Sign，大小写完全一致。",
                 source: "0082027567",
                 families: EVERY,
                 severity: Severity::Violation,
@@ -283,7 +283,7 @@ impl Rule {
             Self::BodySignForm => Row {
                 id: "body-sign-form",
                 english: "Body-Sign reads sign_type=\"HMAC-SHA256\", signature=\"…\" with both values in double quotes.",
-                chinese: "Body-Sign 的格式为 sign_type=\"HMAC-SHA256\", signature=\"…\",两个值都带双引号。",
+                chinese: "Body-Sign 的格式为 sign_type=\"HMAC-SHA256\", signature=\"…\"，两个值都带双引号。",
                 source: "zh-cn_topic_0070649067",
                 families: EVERY,
                 severity: Severity::Violation,
@@ -307,7 +307,7 @@ impl Rule {
             Self::ChineseOnlyInMemo => Row {
                 id: "chinese-only-in-memo",
                 english: "Only memo holds characters beyond ASCII.",
-                chinese: "除 memo 外,响应中不得出现中文等非 ASCII 字符。",
+                chinese: "除 memo 外，响应中不得出现中文等非 ASCII 字符。",
                 source: "zh-cn_topic_0070649428",
                 families: EVERY,
                 severity: Severity::Violation,
@@ -339,7 +339,7 @@ impl Rule {
             Self::ResultCodeWhereItBelongs => Row {
                 id: "result-code-where-it-belongs",
                 english: "A code is given only where it belongs: 000003 to no new purchase, 0001xx only to one, 0009xx only to getLicenseAsync.",
-                chinese: "结果码只用在对应接口:新购不返回 000003,0001xx 只用于新购,0009xx 只用于 getLicenseAsync。",
+                chinese: "结果码只用在对应接口：新购不返回 000003，0001xx 只用于新购，0009xx 只用于 getLicenseAsync。",
                 source: "zh-cn_topic_0070649288",
                 families: EVERY,
                 severity: Severity::Violation,
@@ -387,7 +387,7 @@ impl Rule {
             Self::FrontEndUrlPresent => Row {
                 id: "front-end-url-present",
                 english: "appInfo names its frontEndUrl; newInstance of SaaS 1.0 is answered with one.",
-                chinese: "appInfo 中必须有 frontEndUrl;SaaS 1.0 的 newInstance 必须返回它。",
+                chinese: "appInfo 中必须有 frontEndUrl；SaaS 1.0 的 newInstance 必须返回它。",
                 source: "en-us_topic_000034",
                 families: SAAS,
                 severity: Severity::Violation,
@@ -411,7 +411,7 @@ impl Rule {
             Self::SignInLength => Row {
                 id: "sign-in-length",
                 english: "userName and password have at most 128 characters; where they are encrypted, the cipher text with its IV counts.",
-                chinese: "userName、password 最长 128 个字符;加密时按含 IV 的密文计算。",
+                chinese: "userName、password 最长 128 个字符；加密时按含 IV 的密文计算。",
                 source: "zh-cn_topic_0070649428",
                 families: SAAS,
                 severity: Severity::Violation,
@@ -427,7 +427,7 @@ impl Rule {
             Self::QueryInfoPresent => Row {
                 id: "query-info-present",
                 english: "queryInstance is answered with info, an array whose entries name their instanceId.",
-                chinese: "queryInstance 返回 info 数组,每项都有 instanceId。",
+                chinese: "queryInstance 返回 info 数组，每项都有 instanceId。",
                 source: "zh-cn_topic_0070649428",
                 families: SAAS,
                 severity: Severity::Violation,
@@ -443,7 +443,7 @@ impl Rule {
             Self::UsageInfoComplete => Row {
                 id: "usage-info-complete",
                 english: "Each entry of usageInfo has usageValue (at most 4 decimals) and statisticalTime (yyyyMMddHHmmssSSS).",
-                chinese: "usageInfo 每项都有 usageValue(最多 4 位小数)和 statisticalTime(yyyyMMddHHmmssSSS)。",
+                chinese: "usageInfo 每项都有 usageValue（最多 4 位小数）和 statisticalTime（yyyyMMddHHmmssSSS）。",
                 source: "en-us_topic_000034",
                 families: SAAS,
                 severity: Severity::Violation,
@@ -451,7 +451,7 @@ impl Rule {
             Self::DebuggingCallSucceeds => Row {
                 id: "debugging-call-succeeds",
                 english: "A debugging call (testFlag=1) succeeds whatever instance it names, as often as it comes.",
-                chinese: "调试调用(testFlag=1)无论实例 ID 为何、重复多少次都返回成功。",
+                chinese: "调试调用（testFlag=1）无论实例 ID 为何、重复多少次都返回成功。",
                 source: "zh-cn_topic_0070649414",
                 families: EVERY,
                 severity: Severity::Violation,
@@ -459,7 +459,7 @@ impl Rule {
             Self::RightCallAccepted => Row {
                 id: "right-call-accepted",
                 english: "A call that is right is answered 000000, or 000004 while the work goes on.",
-                chinese: "正确的调用返回 000000,处理中返回 000004。",
+                chinese: "正确的调用返回 000000，处理中返回 000004。",
                 source: "0082027567",
                 families: EVERY,
                 severity: Severity::Violation,
@@ -467,7 +467,7 @@ impl Rule {
             Self::UnknownMembersIgnored => Row {
                 id: "unknown-members-ignored",
                 english: "A member that no page names is ignored: the marketplace adds some now and then.",
-                chinese: "忽略文档未列出的参数,云商店可能新增参数。",
+                chinese: "忽略文档未列出的参数，云商店可能新增参数。",
                 source: "zh-cn_topic_0070649066",
                 families: EVERY,
                 severity: Severity::Violation,
@@ -475,7 +475,7 @@ impl Rule {
             Self::VariationsAccepted => Row {
                 id: "variations-accepted",
                 english: "What the documents write in more than one way is understood: order of members, times of 14 or 17 digits, a blank for a + in authToken, absent optional members, a time within the tolerance.",
-                chinese: "文档中的各种写法都能识别:参数顺序、14 或 17 位时间、authToken 中 + 变空格、缺少可选参数、时间偏差在容差内。",
+                chinese: "文档中的各种写法都能识别：参数顺序、14 或 17 位时间、authToken 中 + 变空格、缺少可选参数、时间偏差在容差内。",
                 source: "zh-cn_topic_0070649248",
                 families: EVERY,
                 severity: Severity::Violation,
@@ -499,7 +499,7 @@ impl Rule {
             Self::StaleTimeRefusedV1 => Row {
                 id: "stale-time-refused-v1",
                 english: "A call whose timeStamp is hours old is refused; the documents state no tolerance.",
-                chinese: "timeStamp 相差数小时的调用应被拒绝;文档未规定容差。",
+                chinese: "timeStamp 相差数小时的调用应被拒绝；文档未规定容差。",
                 source: "decision",
                 families: AUTH_TOKEN,
                 severity: Severity::Advice,
@@ -507,7 +507,7 @@ impl Rule {
             Self::UnknownActivityAnswered => Row {
                 id: "unknown-activity-answered",
                 english: "An unknown activity is refused with HTTP 200 and a result code, never with 404.",
-                chinese: "未知的 activity 以 HTTP 200 和结果码拒绝,不返回 404。",
+                chinese: "未知的 activity 以 HTTP 200 和结果码拒绝，不返回 404。",
                 source: "0082027567",
                 families: ACTIVITIES,
                 severity: Severity::Violation,
@@ -515,7 +515,7 @@ impl Rule {
             Self::RefusalCode => Row {
                 id: "refusal-code",
                 english: "A refusal has the code that names its cause: 000001 for a signature, 000002 for a time or an activity.",
-                chinese: "拒绝时使用对应结果码:签名错误 000001,时间或 activity 错误 000002。",
+                chinese: "拒绝时使用对应结果码：签名错误 000001，时间或 activity 错误 000002。",
                 source: "zh-cn_topic_0070649421",
                 families: EVERY,
                 severity: Severity::Advice,
@@ -523,7 +523,7 @@ impl Rule {
             Self::SameOrderSameInstance => Row {
                 id: "same-order-same-instance",
                 english: "The same order (and line) gets the same instanceId, however often it comes.",
-                chinese: "同一订单(行)无论调用多少次都返回相同的 instanceId。",
+                chinese: "同一订单（行）无论调用多少次都返回相同的 instanceId。",
                 source: "zh-cn_topic_0070649427",
                 families: INSTANCES,
                 severity: Severity::Violation,
@@ -539,7 +539,7 @@ impl Rule {
             Self::BusinessIdIsNoIdentity => Row {
                 id: "business-id-is-no-identity",
                 english: "businessId changes with every call and identifies nothing.",
-                chinese: "businessId 每次调用都不同,不能用作幂等标识。",
+                chinese: "businessId 每次调用都不同，不能用作幂等标识。",
                 source: "zh-cn_topic_0070649427",
                 families: INSTANCES,
                 severity: Severity::Violation,
@@ -555,7 +555,7 @@ impl Rule {
             Self::MemoStaysOnRepeat => Row {
                 id: "memo-stays-on-repeat",
                 english: "What memo shows of an instance, such as a key, does not change by a mere repeat.",
-                chinese: "仅仅重复调用时,实例 memo 中的内容(如密钥)不变。",
+                chinese: "仅仅重复调用时，实例 memo 中的内容（如密钥）不变。",
                 source: "decision",
                 families: SAAS,
                 severity: Severity::Violation,
@@ -571,7 +571,7 @@ impl Rule {
             Self::PurchaseSettles => Row {
                 id: "purchase-settles",
                 english: "A purchase that was taken (000004) becomes an instance soon.",
-                chinese: "已受理(000004)的购买应尽快开通。",
+                chinese: "已受理（000004）的购买应尽快开通。",
                 source: "zh-cn_topic_0070649282",
                 families: INSTANCES,
                 severity: Severity::Advice,

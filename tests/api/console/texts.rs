@@ -203,3 +203,18 @@ fn what_is_looked_for_or_refused_stands_in_its_field_as_it_was_typed() {
         assert_eq!(form.value("reason"), *typed);
     }
 }
+
+#[test]
+fn a_form_says_in_chinese_which_rule_was_broken_and_keeps_what_was_typed() {
+    let harness = Harness::start();
+    let mut agent = Browser::signed_in(&harness, &[Scope::Admin], "zh-CN");
+    let path = "/console/webhooks/new";
+    let typed = agent.get(path).form(path).fill("url", "ftp://nowhere").fill("description", "{0} 工单");
+    let refused = agent.submit(&typed);
+    assert_eq!(refused.answer.status, 422, "{}", refused.answer.text);
+    let text = refused.main_text();
+    assert!(text.contains("须以 https:// 开头，以免事件在途中被读取。"), "{text}");
+    assert!(!text.contains("it begins with"), "{text}");
+    let form = refused.form(path);
+    assert_eq!((form.value("url"), form.value("description")), ("ftp://nowhere", "{0} 工单"));
+}
