@@ -7,3 +7,4 @@ mod desk;
 mod pages;
 mod search;
 mod texts;
+mod webhooks;

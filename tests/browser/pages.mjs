@@ -78,6 +78,10 @@ const FORMS = [
     await fill(page, "url", "ftp://example.com/");
     await submit(page, "/console/webhooks/new");
   }],
+  ["webhook-change-wrong", "merchant", `/console/webhooks/${webhook}/change`, async (page) => {
+    await fill(page, "expiring_days", ", soon");
+    await submit(page, `/console/webhooks/${webhook}/change`);
+  }],
   ["not-allowed", "merchant", "/console/keys/rotate", async () => {}],
   ["not-there", "merchant", "/console/licenses/lic_absent", async () => {}],
   ["signed-in", "merchant", "/console/sign-in", async () => {}],

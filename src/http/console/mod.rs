@@ -41,6 +41,7 @@ mod release;
 mod style;
 mod timeline;
 mod webhook_acts;
+mod webhook_forms;
 mod webhooks;
 mod words;
 

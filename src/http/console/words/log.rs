@@ -44,6 +44,10 @@ words! {
         events: "Events", "事件";
         every_event: "all, but those that must be asked for by name", "全部（须单独选择的除外）";
         events_hint: "None ticked: all, but those that must be asked for by name.", "不勾选则推送全部（须单独选择的除外）。";
+        days: "Days before an end", "到期提醒天数";
+        days_hint: "license.expiring is sent so many days before a license ends: up to 8 numbers from 1 to 366, such as 30, 7, 1. Empty: it is not sent.", "许可证到期前这么多天推送 license.expiring：最多 8 个 1 至 366 的整数，例如 30, 7, 1；留空则不推送。";
+        days_wrong: "Write at most 8 whole numbers from 1 to 366, such as 30, 7, 1, or nothing.", "请填写最多 8 个 1 至 366 的整数，例如 30, 7, 1，或留空。";
+        days_none: "none", "不提醒";
         secrets: "Secrets", "签名密钥";
         secret: "Secret", "签名密钥";
         kept: "Where it is kept", "存放位置";
@@ -63,6 +67,12 @@ words! {
         given_up: "given up", "已放弃";
         again: "Send again", "重新推送";
         make: "New webhook", "新建推送地址";
+        change: "Change", "修改";
+        change_title: "Change this webhook", "修改推送地址";
+        save: "Save", "保存";
+        saved: "It is saved. What is on its way goes to the address as it is now.", "已保存，待送达的事件将发往当前地址。";
+        now: "How it stands now", "当前状态";
+        changed_meanwhile: "Somebody changed this webhook while you typed, so nothing was saved. See how it stands now; what you typed is below, and sending it again overrules that change.", "在您填写期间，该推送地址已被他人修改，因此未保存。请查看当前状态；您填写的内容在下方，再次提交将覆盖他人的修改。";
         test: "Send a test event", "发送测试事件";
         tested: "The test event was accepted.", "测试事件已送达。";
         test_failed: "The test event was not accepted: see the deliveries below.", "测试事件未送达，请查看下方的推送记录。";
@@ -99,6 +109,7 @@ impl Webhooks {
             "enable" => self.enabled_done,
             "disable" => self.disabled_done,
             "replay" => self.replayed,
+            "change" => self.saved,
             _ => return None,
         })
     }
