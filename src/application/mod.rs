@@ -63,6 +63,7 @@ mod outbound;
 pub mod ports;
 mod preview_command;
 mod preview_mapping;
+mod preview_replay;
 mod publish_status_lists;
 mod push_usage;
 mod query_instances;
@@ -171,6 +172,7 @@ pub use preview_command::{
     Consequences, Irreversible, KeyAfter, LaterCall, LicenseOutline, MachineAffected, MachineFate, QuotaAfter,
 };
 pub use preview_mapping::MappingPreview;
+pub use preview_replay::ReplayPreview;
 pub use publish_status_lists::{Published, STATUS_LIST_LIFETIME_DAYS, STATUS_LIST_TTL_HOURS};
 pub use rank_order::LaterOrder;
 pub use record_call::{AnsweredCall, CallSigner, CallSubject};

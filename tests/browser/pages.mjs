@@ -78,6 +78,14 @@ const FORMS = [
     await fill(page, "url", "ftp://example.com/");
     await submit(page, "/console/webhooks/new");
   }],
+  ["webhook-since-wrong", "merchant", `/console/webhooks/${webhook}/since`, async (page) => {
+    await fill(page, "since", "soon");
+    await submit(page, `/console/webhooks/${webhook}/since`);
+  }],
+  ["webhook-since-asked", "merchant", `/console/webhooks/${webhook}/since`, async (page) => {
+    await fill(page, "since", "2026-01-01");
+    await submit(page, `/console/webhooks/${webhook}/since`);
+  }],
   ["webhook-change-wrong", "merchant", `/console/webhooks/${webhook}/change`, async (page) => {
     await fill(page, "expiring_days", ", soon");
     await submit(page, `/console/webhooks/${webhook}/change`);

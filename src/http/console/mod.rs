@@ -42,6 +42,7 @@ mod style;
 mod timeline;
 mod webhook_acts;
 mod webhook_forms;
+mod webhook_replay;
 mod webhooks;
 mod words;
 

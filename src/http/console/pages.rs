@@ -8,7 +8,7 @@ use super::words::Layout;
 use super::{
     access, access_forms, air_gap, audit, catalog, channel_tests, channels, customers, explain, home, issue,
     key, key_acts, keys, license, licenses, map_order, orders, outbox, preferences, quota, release, style,
-    webhook_acts, webhook_forms, webhooks,
+    webhook_acts, webhook_forms, webhook_replay, webhooks,
 };
 use crate::domain::Scope;
 use crate::http::state::HttpState;
@@ -129,6 +129,9 @@ const PAGES: &[Page] = &[
     Page::shown("/console/webhooks/{webhook}", Scope::Read, || get(webhooks::show)),
     Page::asked("/console/webhooks/{webhook}/change", Scope::Admin, || {
         get(webhook_forms::ask_change).post(webhook_forms::change)
+    }),
+    Page::asked("/console/webhooks/{webhook}/since", Scope::Admin, || {
+        get(webhook_replay::ask).post(webhook_replay::replay)
     }),
     Page::asked("/console/webhooks/{webhook}/secret", Scope::Admin, || {
         get(webhook_acts::ask_secret).post(webhook_acts::rotate)

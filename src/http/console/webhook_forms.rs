@@ -167,7 +167,7 @@ fn days_of(text: &str) -> Option<Vec<u16>> {
         |letter: char| letter.is_whitespace() || matches!(letter, ',' | ';' | '，' | '；' | '、');
     let parts = text.split(is_between).filter(|part| !part.is_empty());
     let mut days: Vec<u16> = parts.map(|part| part.parse().ok()).collect::<Option<_>>()?;
-    days.sort_unstable_by(|one, other| other.cmp(one));
+    days.sort_unstable_by_key(|day| std::cmp::Reverse(*day));
     days.dedup();
     let fits =
         days.len() <= EXPIRING_DAYS_MAX && days.iter().all(|day| (1..=EXPIRING_DAYS_AHEAD_MAX).contains(day));
@@ -242,16 +242,16 @@ impl Desk {
         let action = format!("{up}/change");
         let asking = Asking::new(&action, words.save).hidden("revision", revision.to_string());
         let form = self.webhook_form(asking, typed).cancel(&up, self.words().cancel);
-        let title = if status == StatusCode::PRECONDITION_FAILED {
-            self.words().refused_title
+        let form = form.html(&mistakes);
+        let body = if status == StatusCode::PRECONDITION_FAILED {
+            Html::all([
+                summary(self.words().refused_title, &mistakes),
+                blocks::section("now", words.now, self.webhook_facts(view, words)),
+                blocks::section("change", words.typed, form),
+            ])
         } else {
-            self.words().errors
+            summary(self.words().errors, &mistakes).then(form)
         };
-        let body = Html::all([
-            summary(title, &mistakes),
-            blocks::section("now", words.now, self.webhook_facts(view, words)),
-            blocks::section("change", words.change, form.html(&mistakes)),
-        ]);
         let above = format!("{} {id}", words.webhook);
         self.page(status, words.change_title, Some((&up, &above)), body)
     }

@@ -11,7 +11,7 @@ use super::forms::Form;
 use super::query::{Asked, address};
 use super::words::Webhooks;
 use crate::application::WebhookView;
-use crate::domain::{Delivery, DeliveryId, DeliveryState, KeptSecret, Scope, WebhookId};
+use crate::domain::{Delivery, DeliveryId, DeliveryState, KeptSecret, Scope, Webhook, WebhookId};
 use crate::http::error::ApiError;
 use crate::http::path::PathOf;
 use crate::http::state::HttpState;
@@ -132,17 +132,21 @@ impl Desk {
             self.webhook_facts(view, words),
             self.webhook_acts(view, words),
             blocks::section("secrets", words.secrets, secrets),
-            blocks::section("deliveries", words.deliveries, sent),
+            blocks::section("deliveries", words.deliveries, self.since_link(webhook, words).then(sent)),
         ]);
         let title = format!("{} {}", words.webhook, webhook.id);
         Ok(self.page(status, &title, Some((PATH, words.title)), body))
     }
 
+    /// What an endpoint asks for.
+    pub fn events_text(&self, webhook: &Webhook, words: &Webhooks) -> String {
+        let events = webhook.events.iter().map(|event| event.as_str()).collect::<Vec<_>>().join(", ");
+        if events.is_empty() { words.every_event.to_owned() } else { events }
+    }
+
     /// What is said of an endpoint, and how it fares.
     pub fn webhook_facts(&self, view: &WebhookView, words: &Webhooks) -> Html {
         let webhook = &view.webhook.value;
-        let events = webhook.events.iter().map(|event| event.as_str()).collect::<Vec<_>>().join(", ");
-        let events = if events.is_empty() { words.every_event.to_owned() } else { events };
         let days = days_text(&webhook.expiring_days);
         let days = if days.is_empty() { words.days_none.to_owned() } else { days };
         blocks::facts(vec![
@@ -152,7 +156,7 @@ impl Desk {
                 blocks::text(if webhook.description.is_empty() { "–" } else { &webhook.description }),
             ),
             (words.state, self.webhook_state(view, words)),
-            (words.events, blocks::text(events)),
+            (words.events, blocks::text(self.events_text(webhook, words))),
             (words.days, blocks::text(days)),
             (words.pending, blocks::text(self.reader.number(view.progress.pending))),
             (words.last_success, self.at_or_never(view.progress.last_success_at, words)),
@@ -187,6 +191,15 @@ impl Desk {
             blocks::button_link(format!("{at}/secret"), words.rotate, ""),
             blocks::button_link(format!("{at}/delete"), words.delete, "grave"),
         ])
+    }
+
+    fn since_link(&self, webhook: &Webhook, words: &Webhooks) -> Html {
+        // Nothing is sent again while nothing is sent.
+        if !self.may(Scope::Admin) || webhook.disabled.is_some() {
+            return Html::default();
+        }
+        let href = format!("{}/since", webhook_address(&webhook.id));
+        blocks::row([blocks::button_link(href, words.replay_since, "")])
     }
 
     fn delivery_row(&self, delivery: &Delivery, words: &'static Webhooks) -> Vec<Html> {

@@ -1,10 +1,14 @@
 //! Endpoints are changed as they were seen, and sent again what they missed.
 
+use std::time::Duration;
+
 use lictor::domain::Scope;
 use serde_json::{Value, json};
 
 use super::browser::{Browser, Page};
 use crate::support::Harness;
+use crate::support::people::issue;
+use crate::support::receiver::Receiver;
 
 #[track_caller]
 fn shows(page: &Page, status: u16, texts: &[&str]) {
@@ -107,5 +111,74 @@ fn has_mistake(page: &Page, name: &str) {
         let told = field.attribute("aria-describedby").unwrap_or_default();
         assert!(told.contains(&format!("field-{name}-error")), "{name}: {told}");
         assert_eq!(field.attribute("aria-invalid"), Some("true"));
+    });
+}
+
+#[test]
+fn events_since_a_time_are_sent_again_after_it_was_shown_which() {
+    let harness = Harness::start();
+    let receiver = Receiver::start(&harness.world.clock);
+    let hook = json!({ "url": receiver.url(), "events": ["license.issued"] });
+    let id = made(&harness, &hook);
+    for _ in 0..4 {
+        let license = issue(&harness, "cad-year").text_at("/id");
+        // This is not asked for.
+        let suspend = format!("/v1/merchant/licenses/{license}/suspend");
+        harness.merchant().post(&suspend, &json!({})).expect(200);
+        deliver(&harness);
+        harness.world.clock.advance(Duration::from_secs(60));
+    }
+    assert_eq!(receiver.received().len(), 4);
+    let mut admin = Browser::signed_in(&harness, &[Scope::Admin], "en");
+    let path = format!("/console/webhooks/{id}/since");
+    let form = admin.get(&path).form(&path);
+    let wrong = admin.submit(&form.clone().fill("since", "soon").fill("limit", "0"));
+    shows(&wrong, 422, &["Write a day, or a day and a time", "from 1 to 10000"]);
+    for name in ["since", "limit"] {
+        has_mistake(&wrong, name);
+    }
+    assert_eq!(["since", "limit"].map(|name| wrong.form(&path).value(name).to_owned()), ["soon", "0"]);
+    let later = admin.submit(&form.clone().fill("since", "2027-01-01"));
+    shows(&later, 200, &["Events 0", "asks for nothing that has happened since then"]);
+
+    // 08:00 in UTC is 16:00 in Shanghai: the first minute is left out, and the last by the limit.
+    let form = form.fill("since", "2026-01-31 16:01").fill("limit", "2");
+    let shown = admin.submit(&form);
+    shows(
+        &shown,
+        200,
+        &["Events 2", "31 Jan 2026, 16:01", "31 Jan 2026, 16:02", "the later ones are not sent"],
+    );
+    deliver(&harness);
+    assert_eq!(receiver.received().len(), 4, "showing changes nothing");
+    // Something else than what was shown is shown first.
+    let shown = admin.submit(&shown.form(&path).fill("limit", "10"));
+    shows(&shown, 200, &["Events 3", "16:03"]);
+    let change = json!({ "events": ["license.issued", "license.suspended"] });
+    let address = format!("/v1/merchant/webhooks/{id}");
+    harness.merchant().send("PATCH", &address, change.to_string().as_bytes()).expect(200);
+    let shown = admin.submit(&shown.form(&path));
+    shows(&shown, 200, &["Events 6"]);
+    shows(&admin.submit(&shown.form(&path)), 200, &["They are sent again"]);
+    deliver(&harness);
+    let received = receiver.received();
+    assert_eq!(received.len(), 10);
+    let ids = |range: std::ops::Range<usize>| {
+        let issued = received[range].iter().filter(|it| it.kind() == "license.issued");
+        issued.map(|it| it.id.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(4..10), ids(1..4), "under the ids that they had");
+
+    harness.merchant().post(&format!("{address}/disable"), &json!({})).expect(200);
+    shows(&admin.submit(&form), 409, &["enable it first"]);
+    let page = admin.get(&format!("/console/webhooks/{id}"));
+    assert!(!page.answer.text.contains(&path), "nothing is sent again while nothing is sent");
+}
+
+/// Seals what has happened, and sends what is due.
+fn deliver(harness: &Harness) {
+    harness.block_on(async {
+        while harness.app.seal_events().await.expect("events are sealed").has_more {}
+        while harness.app.deliver_due_events().await.expect("events are sent") > 0 {}
     });
 }
