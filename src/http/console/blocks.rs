@@ -94,6 +94,10 @@ inline!(
     link(href, shown) = "<a href=\"{{ href }}\">{{ shown }}</a>"
 );
 inline!(
+    /// The same with an id, which may be broken anywhere.
+    link_code(href, shown) = "<a href=\"{{ href }}\"><code>{{ shown }}</code></a>"
+);
+inline!(
     /// A link that looks like a button, of a kind: empty or `grave`.
     button_link(href, shown, kind) = "<a class=\"button {{ kind }}\" href=\"{{ href }}\">{{ shown }}</a>"
 );

@@ -69,6 +69,7 @@ impl Desk {
             self.key_section(value, words),
             self.machine_section(value, words).await?,
             self.quota_section(value, words).await?,
+            self.usage_section(value).await?,
             self.explain_section(&value.id, words),
             self.history_section(&value.id, words).await?,
         ]))

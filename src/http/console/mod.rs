@@ -40,6 +40,7 @@ mod reader;
 mod release;
 mod style;
 mod timeline;
+mod usage;
 mod webhook_acts;
 mod webhook_forms;
 mod webhook_replay;
