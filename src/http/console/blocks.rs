@@ -77,6 +77,10 @@ inline!(
     english(value) = "<span lang=\"en\">{{ value }}</span>"
 );
 inline!(
+    /// Something said beside what matters.
+    soft(value) = "<span class=\"soft\">{{ value }}</span>"
+);
+inline!(
     /// A number in a table.
     number(value) = "<span class=\"number\">{{ value }}</span>"
 );
@@ -121,6 +125,11 @@ inline!(
 /// A value in quotation marks; line ends stay what they are, whoever reads it.
 pub fn attribute(value: &str) -> Html {
     Html(text(value).0.replace('\r', "&#13;").replace('\n', "&#10;"))
+}
+
+/// Things below each other, as in one cell.
+pub fn lines(parts: impl IntoIterator<Item = Html>) -> Html {
+    Html::all(parts.into_iter().map(|part| Html(format!("<span class=\"line\">{part}</span>"))))
 }
 
 /// Things beside each other.

@@ -116,8 +116,7 @@ impl Desk {
         for entry in &entries {
             rows.push(self.row(entry, &mut names, words).await?);
         }
-        let columns =
-            [words.license, words.spec, words.customer, words.order, words.state, words.ends, words.label];
+        let columns = [words.license_and_label, words.spec, words.customer, words.order, words.state_and_end];
         let caption = if is_filtered { words.found } else { words.newest };
         let empty = if is_filtered { words.none_found } else { words.none_yet };
         let mut body = self
@@ -162,9 +161,9 @@ impl Desk {
         words: &Licenses,
     ) -> Result<Vec<Html>, ApiError> {
         let none = || blocks::text("–");
-        let shown = |text: Option<String>| text.map_or_else(none, blocks::text);
+        let shown = |text: Option<String>| text.map_or_else(none, blocks::code);
         let (word, kind) = words.state(entry.state(self.state.app.now()));
-        let link = blocks::link(format!("{PATH}/{}", entry.id()), entry.id());
+        let link = blocks::link_code(format!("{PATH}/{}", entry.id()), entry.id());
         let (spec, customer, order, ends, label) = match entry {
             LicenseOrPurchase::License(license) => {
                 let license = &license.value;
@@ -178,7 +177,7 @@ impl Desk {
                 let tag = self.language().tag();
                 let spec = format!("{} · {}", names.product.for_locale(tag), names.spec.for_locale(tag));
                 let customer = license.customer.as_ref().map(ToString::to_string);
-                (blocks::text(spec), customer, order, self.end(license, words), license.label.clone())
+                (blocks::text(spec), customer, order, Some(self.end(license, words)), &*license.label)
             }
             LicenseOrPurchase::Purchase(purchase) => {
                 let purchase = &purchase.value;
@@ -186,11 +185,13 @@ impl Desk {
                 let sku = facts.and_then(|facts| facts.sku.as_ref()).map(ToString::to_string);
                 let customer = facts.and_then(|facts| facts.customer.as_ref()).map(ToString::to_string);
                 let order = crate::application::order_id_shown(&purchase.key, &purchase.instance);
-                (shown(sku), customer, Some(order), none(), String::new())
+                (shown(sku), customer, Some(order), None, "")
             }
         };
-        let label = Some(label).filter(|label| !label.is_empty());
-        Ok(vec![link, spec, shown(customer), shown(order), blocks::state(word, kind), ends, shown(label)])
+        let label = Some(label).filter(|label| !label.is_empty()).map(blocks::soft);
+        let state = blocks::lines(std::iter::once(blocks::state(word, kind)).chain(ends));
+        let license = blocks::lines(std::iter::once(link).chain(label));
+        Ok(vec![license, spec, shown(customer), shown(order), state])
     }
 
     /// When a license ends, or why that is not known.

@@ -27,6 +27,8 @@ words! {
         starts: "Starts", "生效时间";
         created: "Created", "创建时间";
         label: "Label", "备注";
+        license_and_label: "License, label", "许可证、备注";
+        state_and_end: "State, end", "状态、到期时间";
         channel: "Channel", "接入渠道";
         term: "Term", "时长";
         quantity_machines: "Machines allowed", "允许的机器数";
