@@ -148,7 +148,8 @@ impl Desk {
         if refund.is_some() { facts.then(blocks::warning(words.refund_left)) } else { facts }
     }
 
-    fn order_acts(&self, view: &OrderView, words: &'static Orders) -> Html {
+    /// What can be done with an order line.
+    pub fn order_acts(&self, view: &OrderView, words: &'static Orders) -> Html {
         let mut parts = Vec::new();
         let address = order_address(view);
         let state = OrderState::of(&view.purchase.value);

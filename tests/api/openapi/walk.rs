@@ -24,6 +24,7 @@ const STORIES: &[fn()] = &[
     extensions::a_spec_that_is_changed_by_hand_grants_what_the_other_one_does_and_keeps_end_and_term,
     extensions::a_preview_tells_who_stops_and_when_each_knows_and_writes_nothing,
     requests::a_lost_update_is_told_with_what_is_there_now,
+    requests::an_order_that_changed_meanwhile_is_not_mapped_and_told_as_it_is,
     requests::machines_are_found_by_license_and_by_name_and_never_another_merchants,
     licenses::a_lost_update_is_noticed,
     licenses::a_license_is_suspended_resumed_reissued_and_revoked,

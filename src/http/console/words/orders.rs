@@ -48,6 +48,7 @@ words! {
         entitlements: "Entitlements", "功能";
         quota: "Quota", "额度";
         mapped: "The spec is remembered, and what waited for it is issued.", "对应关系已保存，等待中的订单已签发。";
+        changed: "Somebody changed this order while you decided; nothing was done. This is how it stands now.", "在您操作期间订单已变更，因此未执行任何操作。以下是当前状态。";
         retry: "Look at it again", "重新处理";
         retried: "It is looked at again now.", "正在重新处理。";
         job: "What it waits for", "等待原因";
