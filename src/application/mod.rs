@@ -183,7 +183,7 @@ pub use redeem_code::Redeemed;
 pub use release_place::PlaceFreedBy;
 pub use renew_activation::{Credential, RenewActivation};
 pub use replay_events::ReplayOf;
-pub use retire_key::Retirement;
+pub use retire_key::{RetireKey, Retirement};
 pub use revoke_key::RevokeKey;
 pub use rotate_key::RotateKey;
 pub use seal_events::SealingRound;

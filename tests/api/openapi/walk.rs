@@ -32,6 +32,7 @@ const STORIES: &[fn()] = &[
     offline_material::a_status_list_says_what_was_revoked_and_changes_its_etag,
     packages::of_none_it_stands_by_itself_until_it_is_moved_and_what_was_used_goes_with_it,
     rotation::a_key_set_is_cacheable_and_found_by_issuer_and_no_set_is_another_merchants,
+    rotation::keys_that_changed_meanwhile_are_left_alone_and_told_as_they_are,
     rotation::wrong_requests_say_the_next_step_and_change_nothing,
     sessions::a_link_ends_with_its_time_with_its_token_and_when_it_is_withdrawn,
     sessions::a_link_gives_no_more_than_its_maker_has_and_passes_for_nobody_else,
