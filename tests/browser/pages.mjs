@@ -24,9 +24,9 @@ const at = (address) => async (page) => page.goto(`${told.url}${address}`);
 // What only a form leads to. Each leaves things as they were, or as the next one does not mind.
 const FORMS = [
   ["key", "merchant", `/console/licenses/${license}`, async (page) => submit(page, `/console/licenses/${license}/key`)],
-  ["find", "merchant", "/console", async (page) => {
-    await page.type("#find", "customer-7");
-    await submit(page, "/console/find");
+  ["find", "merchant", "/console/licenses", async (page) => {
+    await fill(page, "q", "customer-7");
+    await leads(page, async () => (await page.waitForSelector('main form[action="/console/find"] button')).click());
   }],
   ["find-nothing", "merchant", "/console", async (page) => {
     await page.type("#find", "nobody");

@@ -61,6 +61,11 @@ pub async fn find(State(state): State<HttpState>, parts: Parts, body: Bytes) -> 
             }
             return desk.list_page(StatusCode::OK, &Asked::default(), found, &Vec::new()).await;
         }
+        // The search above every page shows what it finds alone; the one of the list goes on with the list.
+        let is_of_list = form.fields().iter().any(|(name, _)| name == "state");
+        if !is_of_list && let Some(only) = desk.only(q).await? {
+            return Ok(go_to(&format!("{PATH}/{only}")));
+        }
         let parameters = [("q", q), ("state", form.text("state")), ("product", form.text("product"))];
         Ok(go_to(&address(PATH, &parameters)))
     })
@@ -88,6 +93,19 @@ impl Desk {
             ..filter.clone()
         };
         Ok(self.state.app.view_licenses(self.id(), &filter, before, SHOWN).await?)
+    }
+
+    /// The only license that fits, if there is but one.
+    async fn only(&self, q: &str) -> Result<Option<LicenseId>, ApiError> {
+        if q.is_empty() {
+            return Ok(None);
+        }
+        match self.find(q, &LicenseFilter::default(), None).await {
+            Ok((found, None)) if found.len() == 1 => Ok(found.first().map(|entry| entry.id().clone())),
+            // What is wrong with it, the list says.
+            Ok(_) | Err(ApiError::Refused(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The license of a key, where that is what was pasted.

@@ -48,3 +48,4 @@ mod webhooks;
 mod words;
 
 pub use pages::{Page, console_pages, routes};
+pub use reader::Reader;
