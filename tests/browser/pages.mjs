@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { axe, leads, newPage, path, pictures, signIn, told, withChromium } from "./chromium.mjs";
+import { STILL, axe, leads, newPage, path, pictures, signIn, told, withChromium } from "./chromium.mjs";
 import { fits, judge, shape, tabs } from "./looks.mjs";
 import { foreign, texts } from "./words.mjs";
 
@@ -146,7 +146,7 @@ const slug = (name) => name.replace(/^\//, "").replace(/[^a-z]+/g, "-").replace(
 // Light or dark at a width: whatever is wrong there.
 async function looked(page, language, name, { theme, width }, isJudged) {
   await page.setViewport({ width, height: HEIGHT });
-  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }]);
+  await page.emulateMediaFeatures([STILL, { name: "prefers-color-scheme", value: theme }]);
   if (told.keeps) {
     const folder = join(pictures, `${language}-${theme}-${width}`);
     await mkdir(folder, { recursive: true });
