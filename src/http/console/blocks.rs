@@ -77,6 +77,10 @@ inline!(
     english(value) = "<span lang=\"en\">{{ value }}</span>"
 );
 inline!(
+    /// What people typed, which may be long and without a blank.
+    anywhere(value) = "<span class=\"anywhere\">{{ value }}</span>"
+);
+inline!(
     /// Something said beside what matters.
     soft(value) = "<span class=\"soft\">{{ value }}</span>"
 );

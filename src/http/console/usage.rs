@@ -78,7 +78,8 @@ impl Desk {
             }
         };
         let any = (String::new(), words.any.to_owned());
-        let states = UsageState::NAMES.iter().map(|name| ((*name).to_owned(), words.of_name(name).to_owned()));
+        let states =
+            UsageState::NAMES.iter().map(|name| ((*name).to_owned(), words.of_name(name).to_owned()));
         let states = std::iter::once(any).chain(states).collect();
         let form = Form::new(PATH, words.look)
             .field(Field::new("of", words.of, Kind::Line(FOREIGN_ID_BYTES_MAX)).value(of).hint(words.of_hint))
@@ -112,8 +113,7 @@ impl Desk {
     }
 
     fn usage_table(&self, caption: &str, records: &[UsageRecord], words: &Usage) -> Html {
-        let columns =
-            [words.interval, words.amount, words.state, words.why, words.instance, words.recorded];
+        let columns = [words.interval, words.amount, words.state_and_why, words.instance, words.recorded];
         let rows = records.iter().map(|record| self.usage_row(record, words)).collect();
         blocks::table(caption, &columns, rows, words.none)
     }
@@ -126,7 +126,7 @@ impl Desk {
             UsageState::Dropped { at, why } => (*at, Some(why)),
         };
         let reveal = self.may(Scope::Keys);
-        let shown = |instance| instance_shown(record.key.marketplace, instance, reveal);
+        let shown = |instance: &InstanceId| instance_shown(record.key.marketplace, instance, reveal);
         let name = shown(&record.key.instance).unwrap_or_else(|| record.license.to_string());
         let mut instance = blocks::link_code(address_of(&record.license), name);
         if let Some(package) = record.package.as_ref().and_then(shown) {
@@ -135,8 +135,9 @@ impl Desk {
         vec![
             self.reader.time(record.key.begin).then(blocks::text("–")).then(self.reader.time(record.key.end)),
             blocks::number(self.reader.number(record.value)),
-            blocks::state(word, kind).then(self.reader.time(at)),
-            why.map_or_else(|| blocks::text("–"), blocks::english),
+            blocks::lines(
+                [blocks::state(word, kind), self.reader.time(at)].into_iter().chain(why.map(blocks::english)),
+            ),
             instance,
             self.reader.time(record.recorded_at),
         ]

@@ -60,7 +60,7 @@ words! {
         machine: "Machine", "机器";
         unnamed: "unnamed", "未命名";
         activated: "Activated", "激活时间";
-        renewed: "Last heard of", "最近联系";
+        activated_and_heard: "Activated, last heard of", "激活时间、最近联系";
         asks_at: "Asks again from", "下次联系";
         lease_ends: "Runs without contact until", "无联系可运行至";
         release: "Release", "释放";

@@ -21,7 +21,7 @@ words! {
         outbox: "Outbox", "待办任务";
         interval: "From and to", "起止时间";
         amount: "Amount", "用量";
-        why: "Why", "原因";
+        state_and_why: "State, reason", "状态、原因";
         instance: "Instance", "实例";
         package: "from the package", "所属套餐包：";
         recorded: "Recorded", "记录时间";
