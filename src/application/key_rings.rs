@@ -4,8 +4,8 @@ use super::app::{App, UseCaseError};
 use super::ports::{ABSENT, Commit, HeldKey, Listing, StoreError, Versioned, find, list};
 use super::record::RecordKey;
 use crate::domain::{
-    Actor, Instant, KeyId, KeyRing, KeyRole, KeySetDraft, KeyState, Merchant, MerchantId, PublishedKeySet,
-    Reissue, RingKey,
+    Actor, Instant, KeyId, KeyRing, KeyRole, KeySetDraft, KeyState, KeysSeen, Merchant, MerchantId,
+    PublishedKeySet, Refusal, Reissue, RingKey,
 };
 
 impl App {
@@ -103,6 +103,25 @@ impl App {
                 Versioned { value: ring, revision: ABSENT }
             }
         })
+    }
+
+    /// Refuses what was decided about keys that stand otherwise by now; `revision` is that of the ring which is changed.
+    pub(super) async fn check_seen(
+        &self,
+        merchant: &Merchant,
+        seen: Option<&KeysSeen>,
+        revision: u64,
+    ) -> Result<(), UseCaseError> {
+        let Some(seen) = seen else { return Ok(()) };
+        let now = self.ring_of(merchant).await?;
+        if now.revision != revision {
+            return Err(StoreError::Conflict.into());
+        }
+        if now.value.seen() == *seen {
+            Ok(())
+        } else {
+            Err(Refusal::RevisionConflict { current: revision }.into())
+        }
     }
 
     /// Whether the store has these keys as they are here.

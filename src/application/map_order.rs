@@ -2,7 +2,7 @@
 
 use super::app::{App, UseCaseError, decided};
 use super::mint::term_of;
-use super::ports::{ABSENT, Commit, Listing, StoreError, Versioned, find, list};
+use super::ports::{ABSENT, Change, Commit, Listing, StoreError, Versioned, find, list};
 use super::record::{Mapping, MarketplaceCode, Owned, PendingLicense, RecordKey, Stored};
 use super::settle_purchase::Settled;
 use crate::domain::{
@@ -27,6 +27,8 @@ pub struct MapOrder<'a> {
     pub spec: &'a SpecId,
     /// Who says so.
     pub actor: &'a Actor,
+    /// The revision that the order line must have.
+    pub if_revision: Option<u64>,
 }
 
 /// What came of it.
@@ -43,11 +45,9 @@ pub struct Mapped {
 impl App {
     /// Remembers it and mints. The same again changes nothing.
     pub async fn map_order(&self, map: &MapOrder<'_>) -> Result<Mapped, UseCaseError> {
-        let lines = self.orders_named(map.merchant, map.order).await?;
-        let line = self.line_to_map(map, &lines).await?;
         let mapping = {
             let _turn = self.turn(map.merchant).await;
-            decided!(self, self.try_map(map, line))?
+            decided!(self, self.try_map(map))?
         };
         let (minted, waiting) = self.mint_held(map.merchant, &mapping.code).await?;
         self.settle_waiting_purchases_now(map.merchant).await?;
@@ -60,11 +60,11 @@ impl App {
         &self,
         map: &MapOrder<'_>,
         lines: &'a [Versioned<Purchase>],
-    ) -> Result<&'a Purchase, UseCaseError> {
+    ) -> Result<&'a Versioned<Purchase>, UseCaseError> {
         let is_held = |line: &&Versioned<Purchase>| matches!(line.value.state, PurchaseState::Held { .. });
-        let mut held = lines.iter().filter(is_held).map(|line| &line.value);
+        let mut held = lines.iter().filter(is_held);
         if let Some(first) = held.next() {
-            if held.any(|other| code_of(other) != code_of(first)) {
+            if held.any(|other| code_of(&other.value) != code_of(&first.value)) {
                 // Names the lines.
                 self.order_named(map.merchant, map.order).await?;
             }
@@ -74,7 +74,7 @@ impl App {
             if let Some(code) = code_of(&line.value)
                 && self.mapped(map.merchant, &code).await?.is_some_and(|known| known.value.spec == *map.spec)
             {
-                return Ok(&line.value);
+                return Ok(line);
             }
         }
         let state =
@@ -82,7 +82,12 @@ impl App {
         Err(Refusal::OrderNotHeld { state }.into())
     }
 
-    async fn try_map(&self, map: &MapOrder<'_>, line: &Purchase) -> Result<Mapping, UseCaseError> {
+    async fn try_map(&self, map: &MapOrder<'_>) -> Result<Mapping, UseCaseError> {
+        let lines = self.orders_named(map.merchant, map.order).await?;
+        if let Some(line) = changed_line(map, &lines) {
+            return Err(Refusal::RevisionConflict { current: line.revision }.into());
+        }
+        let Versioned { value: line, revision } = self.line_to_map(map, &lines).await?;
         let code = code_of(line).ok_or(Refusal::IllegalState {
             why: "the order names neither a SKU nor a product id: look at it again with `order retry`",
         })?;
@@ -97,7 +102,11 @@ impl App {
             Mapping { merchant: map.merchant.clone(), code, spec: map.spec.clone(), since: self.now() };
         let detail = [("code", shown(&mapping.code)), ("spec", map.spec.to_string())];
         let event = self.event(map.merchant, &line.license, map.actor, EventKind::OrderMapped, &detail);
-        self.store.commit(Commit::new().put(mapping.clone(), ABSENT).put(event, ABSENT)).await?;
+        let mut commit = Commit::new().put(mapping.clone(), ABSENT).put(event, ABSENT);
+        if map.if_revision.is_some() {
+            commit = commit.with(Change::Check(RecordKey::Purchase(line.key.clone()), *revision));
+        }
+        self.store.commit(commit).await?;
         Ok(mapping)
     }
 
@@ -192,6 +201,12 @@ impl App {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The line that is meant, if it is not as the caller has read it; where several are, one of them has to be.
+fn changed_line<'a>(map: &MapOrder<'_>, lines: &'a [Versioned<Purchase>]) -> Option<&'a Versioned<Purchase>> {
+    let wanted = map.if_revision?;
+    lines.first().filter(|_| lines.iter().all(|line| line.revision != wanted))
 }
 
 /// What an order is remembered by.

@@ -66,6 +66,7 @@ mod outbound;
 pub mod ports;
 mod preview_command;
 mod preview_mapping;
+mod preview_replay;
 mod publish_status_lists;
 mod push_usage;
 mod query_instances;
@@ -174,6 +175,7 @@ pub use preview_command::{
     Consequences, Irreversible, KeyAfter, LaterCall, LicenseOutline, MachineAffected, MachineFate, QuotaAfter,
 };
 pub use preview_mapping::MappingPreview;
+pub use preview_replay::ReplayPreview;
 pub use publish_status_lists::{Published, STATUS_LIST_LIFETIME_DAYS, STATUS_LIST_TTL_HOURS};
 pub use rank_order::LaterOrder;
 pub use record_call::{AnsweredCall, CallSigner, CallSubject};
@@ -184,7 +186,7 @@ pub use redeem_code::Redeemed;
 pub use release_place::PlaceFreedBy;
 pub use renew_activation::{Credential, RenewActivation};
 pub use replay_events::ReplayOf;
-pub use retire_key::Retirement;
+pub use retire_key::{RetireKey, Retirement};
 pub use revoke_key::RevokeKey;
 pub use rotate_key::RotateKey;
 pub use seal_events::SealingRound;

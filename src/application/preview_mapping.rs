@@ -29,7 +29,7 @@ impl App {
     /// Refuses what [`App::map_order`] would refuse.
     pub async fn preview_mapping(&self, map: &MapOrder<'_>) -> Result<MappingPreview, UseCaseError> {
         let lines = self.orders_named(map.merchant, map.order).await?;
-        let line = self.line_to_map(map, &lines).await?;
+        let line = &self.line_to_map(map, &lines).await?.value;
         let unknown = || {
             let why = "the order names neither a SKU nor a product id: look at it again with `order retry`";
             UseCaseError::Refused(Refusal::IllegalState { why })

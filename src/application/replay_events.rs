@@ -5,8 +5,8 @@ use super::change_webhook::WebhookCommand;
 use super::ports::{ABSENT, Commit, Versioned, find};
 use super::record::RecordKey;
 use crate::domain::{
-    DeliveryId, EventKind, Instant, MerchantId, REPLAY_EVENTS_MAX, REPLAYS_MAX, Refusal, ReplaySpan,
-    WebhookReplay,
+    DeliveryId, EventKind, Instant, MerchantId, REPLAY_EVENTS_MAX, REPLAYS_MAX, Refusal, ReplaySpan, Webhook,
+    WebhookId, WebhookReplay,
 };
 
 /// What is sent once more.
@@ -36,8 +36,39 @@ impl App {
         what: &ReplayOf,
     ) -> Result<ReplaySpan, UseCaseError> {
         let (merchant, id) = (&command.merchant, &command.webhook);
-        let webhook = self.webhook(merchant, id).await?.value;
-        if webhook.disabled.is_some() {
+        let (webhook, span) = self.span_to_replay(merchant, id, what).await?;
+        let webhook = webhook.value;
+        let key = RecordKey::WebhookReplay(merchant.clone(), id.clone());
+        let found: Option<Versioned<WebhookReplay>> = find(self.store.as_ref(), key).await?;
+        let revision = found.as_ref().map_or(ABSENT, |found| found.revision);
+        let mut replay = found.map_or_else(
+            || WebhookReplay { merchant: merchant.clone(), webhook: id.clone(), spans: Vec::new() },
+            |found| found.value,
+        );
+        // Asked for twice is asked for once.
+        if replay.spans.contains(&span) || span.after >= span.through {
+            return Ok(span);
+        }
+        if replay.spans.len() >= REPLAYS_MAX {
+            let why = "too many replays wait already: try again when some are done";
+            return Err(Refusal::IllegalState { why }.into());
+        }
+        replay.spans.push(span);
+        let facts = [("after", span.after.to_string()), ("through", span.through.to_string())];
+        let event = self.webhook_event(&webhook, &command.actor, EventKind::WebhookReplayed, &facts);
+        self.store.commit(Commit::new().put(replay, revision).put(event, ABSENT)).await?;
+        Ok(span)
+    }
+
+    /// The endpoint, and which numbers of its merchant's chain are meant.
+    pub(super) async fn span_to_replay(
+        &self,
+        merchant: &MerchantId,
+        id: &WebhookId,
+        what: &ReplayOf,
+    ) -> Result<(Versioned<Webhook>, ReplaySpan), UseCaseError> {
+        let webhook = self.webhook(merchant, id).await?;
+        if webhook.value.disabled.is_some() {
             let why = "the webhook is disabled: enable it first, and it goes on from where it stopped";
             return Err(Refusal::IllegalState { why }.into());
         }
@@ -61,26 +92,7 @@ impl App {
                 ReplaySpan { after, through, left: *at_most }
             }
         };
-        let key = RecordKey::WebhookReplay(merchant.clone(), id.clone());
-        let found: Option<Versioned<WebhookReplay>> = find(self.store.as_ref(), key).await?;
-        let revision = found.as_ref().map_or(ABSENT, |found| found.revision);
-        let mut replay = found.map_or_else(
-            || WebhookReplay { merchant: merchant.clone(), webhook: id.clone(), spans: Vec::new() },
-            |found| found.value,
-        );
-        // Asked for twice is asked for once.
-        if replay.spans.contains(&span) || span.after >= span.through {
-            return Ok(span);
-        }
-        if replay.spans.len() >= REPLAYS_MAX {
-            let why = "too many replays wait already: try again when some are done";
-            return Err(Refusal::IllegalState { why }.into());
-        }
-        replay.spans.push(span);
-        let facts = [("after", span.after.to_string()), ("through", span.through.to_string())];
-        let event = self.webhook_event(&webhook, &command.actor, EventKind::WebhookReplayed, &facts);
-        self.store.commit(Commit::new().put(replay, revision).put(event, ABSENT)).await?;
-        Ok(span)
+        Ok((webhook, span))
     }
 
     /// The last number of a chain whose event happened before an instant, by halves: numbers follow time but for what was

@@ -6,8 +6,8 @@ use super::STATUS_LIST_LIFETIME_DAYS;
 use super::app::{App, UseCaseError, decided};
 use super::ports::{Listing, Versioned, list};
 use crate::domain::{
-    ActivationState, Actor, Instant, IssuedKey, KeyId, KeyRing, KeyRole, KeyState, License, LicenseId,
-    Merchant, MerchantId, Refusal, Retiring, RingKey, StatusList, Validity,
+    ActivationState, Actor, Instant, IssuedKey, KeyId, KeyRing, KeyRole, KeyState, KeysSeen, License,
+    LicenseId, Merchant, MerchantId, Refusal, Retiring, RingKey, StatusList, Validity,
 };
 
 /// Licenses that are read at a time.
@@ -29,6 +29,17 @@ pub enum Retirement {
     },
 }
 
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct RetireKey {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Which key.
+    pub kid: KeyId,
+    /// How the keys must stand.
+    pub if_seen: Option<KeysSeen>,
+}
+
 /// What hangs on a key.
 enum Hanging {
     LicenseKey(LicenseId),
@@ -38,23 +49,14 @@ enum Hanging {
 impl App {
     /// Retires a key unless something that has not ended hangs on it: a license key, a certificate, a status list. All
     /// licenses are looked at, some thousands in each call.
-    pub async fn retire_key(
-        &self,
-        merchant: &MerchantId,
-        kid: &KeyId,
-        actor: &Actor,
-    ) -> Result<Retirement, UseCaseError> {
-        decided!(self, self.try_retire_key(merchant, kid, actor))
+    pub async fn retire_key(&self, command: &RetireKey, actor: &Actor) -> Result<Retirement, UseCaseError> {
+        decided!(self, self.try_retire_key(command, actor))
     }
 
-    async fn try_retire_key(
-        &self,
-        merchant: &MerchantId,
-        kid: &KeyId,
-        actor: &Actor,
-    ) -> Result<Retirement, UseCaseError> {
-        let (merchant, now) = (self.merchant(merchant).await?, self.now());
+    async fn try_retire_key(&self, command: &RetireKey, actor: &Actor) -> Result<Retirement, UseCaseError> {
+        let (merchant, kid, now) = (self.merchant(&command.merchant).await?, &command.kid, self.now());
         let found = self.ring_of(&merchant).await?;
+        self.check_seen(&merchant, command.if_seen.as_ref(), found.revision).await?;
         let mut ring = found.value;
         let key = ring.key(kid).ok_or(Refusal::NotFound { what: "signing key" })?.clone();
         if !ring.clone().retire(kid, now)? {

@@ -5,7 +5,7 @@ use super::key_rings::ring_key;
 use super::ports::{HeldKey, Listing, list};
 use super::rotate_key::RotateKey;
 use crate::domain::{
-    Actor, Instant, KeyId, KeyRing, KeyRole, KeyState, Merchant, MerchantId, Refusal, Reissue,
+    Actor, Instant, KeyId, KeyRing, KeyRole, KeyState, KeysSeen, Merchant, MerchantId, Refusal, Reissue,
     RevocationMode, RingKey, StatusList,
 };
 
@@ -25,6 +25,8 @@ pub struct RevokeKey {
     pub at: Option<Instant>,
     /// Which key takes its place if it signs; by default a new one, where this server makes keys.
     pub next: Option<KeyId>,
+    /// How the keys must stand.
+    pub if_seen: Option<KeysSeen>,
 }
 
 impl App {
@@ -44,6 +46,7 @@ impl App {
     async fn try_revoke_key(&self, command: &RevokeKey, actor: &Actor) -> Result<KeyRing, UseCaseError> {
         let (merchant, now) = (self.merchant(&command.merchant).await?, self.now());
         let found = self.ring_besides(&merchant, command.next.as_ref()).await?;
+        self.check_seen(&merchant, command.if_seen.as_ref(), found.revision).await?;
         let mut ring = found.value;
         let key = self.known_or_held(&merchant, &mut ring, &command.kid)?;
         let at = command.at.filter(|_| command.mode == RevocationMode::After).unwrap_or(now);
@@ -93,8 +96,13 @@ impl App {
         role: KeyRole,
         command: &RevokeKey,
     ) -> Result<HeldKey, UseCaseError> {
-        let named =
-            RotateKey { merchant: merchant.id.clone(), role, kid: command.next.clone(), stage_only: false };
+        let named = RotateKey {
+            merchant: merchant.id.clone(),
+            role,
+            kid: command.next.clone(),
+            stage_only: false,
+            if_seen: None,
+        };
         match &command.next {
             Some(_) => self.next_key(merchant, ring, &named),
             None => self.new_key(merchant, role).map_err(|error| match error {

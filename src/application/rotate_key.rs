@@ -3,7 +3,7 @@
 use super::app::{App, UseCaseError, decided};
 use super::key_rings::ring_key;
 use super::ports::HeldKey;
-use crate::domain::{Actor, KeyId, KeyRing, KeyRole, KeyState, Merchant, MerchantId, Refusal};
+use crate::domain::{Actor, KeyId, KeyRing, KeyRole, KeyState, KeysSeen, Merchant, MerchantId, Refusal};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub struct RotateKey {
     pub kid: Option<KeyId>,
     /// Whether clients are only told of it: it signs after another rotation.
     pub stage_only: bool,
+    /// How the keys must stand.
+    pub if_seen: Option<KeysSeen>,
 }
 
 impl App {
@@ -33,6 +35,7 @@ impl App {
     async fn try_rotate_key(&self, command: &RotateKey, actor: &Actor) -> Result<KeyRing, UseCaseError> {
         let (merchant, now) = (self.merchant(&command.merchant).await?, self.now());
         let found = self.ring_besides(&merchant, command.kid.as_ref()).await?;
+        self.check_seen(&merchant, command.if_seen.as_ref(), found.revision).await?;
         let mut ring = found.value;
         let next = self.next_key(&merchant, &ring, command)?;
         let kid = next.kid.clone();

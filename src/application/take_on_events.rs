@@ -171,7 +171,7 @@ impl App {
 }
 
 /// Whether an endpoint is sent an event.
-fn wanted(webhook: &Webhook, event: &AuditEvent) -> bool {
+pub(super) fn wanted(webhook: &Webhook, event: &AuditEvent) -> bool {
     let Some(kind) = WebhookEvent::of(event.kind).filter(|kind| webhook.wants(*kind)) else { return false };
     match kind {
         WebhookEvent::LicenseExpiring => {

@@ -1,9 +1,11 @@
 //! What a merchant sees of recorded usage.
 
+use std::collections::BTreeSet;
+
 use super::app::{App, UseCaseError};
 use super::metered_instances::METERING_MARKETPLACE;
 use super::ports::{Listing, Versioned, list};
-use crate::domain::{InstanceId, MerchantId, UsageKey, UsageRecord};
+use crate::domain::{InstanceId, License, MerchantId, UsageKey, UsageRecord};
 
 /// Which records are asked for.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +21,14 @@ const LOOKED_AT_MAX: usize = 5_000;
 const BATCH: usize = 500;
 
 impl App {
+    /// The pay-per-use instance of a license; only such have records.
+    pub async fn metered_instance(&self, license: &License) -> Result<Option<InstanceId>, UseCaseError> {
+        let wanted = BTreeSet::from([license.id.clone()]);
+        let found = self.metered_instances(&license.merchant, BTreeSet::new(), wanted).await?;
+        let Some(id) = found.instance_of(&license.id) else { return Ok(None) };
+        Ok(found.instance(id).is_ok_and(|instance| instance.is_pay_per_use()).then(|| id.clone()))
+    }
+
     /// A page: by instance, the newest interval first. The second value is where the next page starts.
     pub async fn view_usage(
         &self,

@@ -238,7 +238,17 @@ pub struct KeyRing {
     pub retiring: Option<Retiring>,
 }
 
+/// How the keys of a ring stood when somebody decided something about them: what is signed or looked at meanwhile changes
+/// nothing of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeysSeen(Vec<(KeyId, &'static str)>);
+
 impl KeyRing {
+    /// How its keys stand.
+    pub fn seen(&self) -> KeysSeen {
+        KeysSeen(self.keys.iter().map(|key| (key.kid.clone(), key.state.as_str())).collect())
+    }
+
     /// A ring of keys, none of which was ever told of.
     pub fn new(merchant: MerchantId, keys: Vec<RingKey>) -> Self {
         Self { merchant, keys, published: None, draft: None, reissue: None, retiring: None }

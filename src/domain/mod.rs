@@ -92,7 +92,7 @@ pub use handed_over::{Application, HandedOver, HandedOverKey};
 pub use ids::*;
 pub use kept_answer::{AnswerState, KeptAnswer};
 pub use key_ring::{
-    KeyRing, KeyRole, KeySetDraft, KeyState, PublishedKeySet, REVOKED_KEYS_MAX, Reissue, Retiring,
+    KeyRing, KeyRole, KeySetDraft, KeyState, KeysSeen, PublishedKeySet, REVOKED_KEYS_MAX, Reissue, Retiring,
     RevocationMode, RingKey, TOLD_KEYS_MAX,
 };
 pub use kit::{KitEntity, KitInterface, KitSync};

@@ -148,7 +148,7 @@ pub enum Refusal {
         why: String,
     },
     /// The record changed since the caller read it.
-    #[error("the license was changed since it was read; its revision is now {current}")]
+    #[error("it was changed since it was read; its revision is now {current}")]
     RevisionConflict {
         /// The revision it has.
         current: u64,

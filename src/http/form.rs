@@ -17,6 +17,11 @@ pub struct Form(Vec<(String, String)>);
 pub struct NoForm;
 
 impl Form {
+    /// A form as it stands before anybody fills it in.
+    pub fn of<'a>(fields: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        Self(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
     /// Reads `application/x-www-form-urlencoded` or `multipart/form-data`; the body is bounded already.
     pub async fn read(headers: &HeaderMap, body: Bytes) -> Result<Self, NoForm> {
         let kind =

@@ -19,6 +19,7 @@ use self::pages::{Entry, Head, LicensePage, ReleasePage, ResponsePage};
 use self::words::Words;
 pub use self::words::damage as damage_words;
 use super::air_gap::{Carried, CarriedFault, response_file};
+use super::console::Reader;
 use super::error::ApiError;
 use super::form::{Form, NoForm};
 use super::language::Language;
@@ -131,7 +132,9 @@ pub async fn release(State(state): State<HttpState>, headers: HeaderMap, body: B
         if sent.form.text("confirm") != "yes" {
             let hidden = vec![("code", sent.form.text("code").to_owned()), ("activation", named.to_owned())];
             let head = Head::of(sent.language).again("/portal/release", hidden);
-            return Ok(page(StatusCode::OK, &ReleasePage::of(head, activation, sent.form.text("code"))));
+            let reader = state.reader_of(&license, sent.language).await?;
+            let asking = ReleasePage::of(head, activation, sent.form.text("code"), &reader);
+            return Ok(page(StatusCode::OK, &asking));
         }
         let head = Head::of(sent.language);
         let head = match state
@@ -248,6 +251,12 @@ impl HttpState {
         Ok(all.into_iter().filter(holds).collect())
     }
 
+    /// Times are those of the merchant's clock, each with its offset: the seller's support reads the same ones.
+    async fn reader_of(&self, license: &License, language: Language) -> Result<Reader, ApiError> {
+        let merchant = self.merchant(&license.merchant).await?;
+        Ok(Reader::new(language, merchant.as_ref().map_or("UTC", |merchant| &merchant.time_zone)))
+    }
+
     async fn license_page(&self, sent: &Sent, license: &License, head: Head) -> Result<Response, ApiError> {
         let code = sent.form.text("code");
         let head = head.again("/portal", vec![("code", code.to_owned())]);
@@ -255,7 +264,9 @@ impl HttpState {
         let mut quota = self.app.view_quota(&license.merchant, &[license]).await?;
         let quota = quota.remove(&license.id).unwrap_or_default();
         let names = self.app.sold_names(license).await?;
-        let page_of = LicensePage::of(head, code, license, (&names, &held, &quota), self.app.now());
+        let reader = self.reader_of(license, sent.language).await?;
+        let stands = (self.app.now(), &reader);
+        let page_of = LicensePage::of(head, code, license, (&names, &held, &quota), stands);
         Ok(page(StatusCode::OK, &page_of))
     }
 }

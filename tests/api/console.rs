@@ -7,3 +7,5 @@ mod desk;
 mod pages;
 mod search;
 mod texts;
+mod usage;
+mod webhooks;

@@ -107,9 +107,10 @@ fn a_code_or_key_shows_the_license_in_the_readers_language_and_the_switch_shows_
         for shown in [code.to_lowercase().as_str(), &key, &wrapped, &armoured.text] {
             let answer = typed(&harness, language, "/portal", &[("code", shown)]).expect(200);
             is_in(language, &answer);
-            for part in
-                [key.as_str(), &license, "Acme CAD", "Yearly", "desk 1", "2027-01-31", "1000.5", "<svg"]
-            {
+            // On the merchant's clock, and said so.
+            let ends =
+                if language == "en" { "31 Jan 2027, 16:00 UTC+8" } else { "2027年1月31日 16:00 UTC+8" };
+            for part in [key.as_str(), &license, "Acme CAD", "Yearly", "desk 1", ends, "1,000.5", "<svg"] {
                 assert!(answer.text.contains(part), "{part}: {}", answer.text);
             }
             let switched =

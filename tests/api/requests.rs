@@ -5,6 +5,7 @@ use std::time::Duration;
 use lictor::application::{App, Begun, IdempotencyIdentity};
 use lictor::domain::{RateLimit, Scope, TokenOwner};
 use lictor::http::{HttpLimits, RateRules};
+use lictor::sandbox::orders::{Basket, Billing, Period};
 use lictor::store::MemoryEngine;
 use serde_json::{Value, json};
 
@@ -155,6 +156,36 @@ pub fn a_lost_update_is_told_with_what_is_there_now() {
         merchant.with("If-Match", &tag).post(&format!("{machine}/release"), &json!({ "reason": "stolen" }));
     let freed = freed.expect(200);
     assert_eq!((freed.at("/state"), freed.at("/end_cause")), (json!("ended"), json!("merchant")));
+}
+
+#[test]
+pub fn an_order_that_changed_meanwhile_is_not_mapped_and_told_as_it_is() {
+    let harness = Harness::start();
+    let (shop, merchant) = (harness.storefront(), harness.merchant());
+    let bought = shop.buy(Basket::of("CAD-NEW", Billing::Period(Period::Years(1)))).expect("answers");
+    harness.settle();
+    let path = format!("/v1/merchant/orders/{}", bought.order.order_id);
+    let read = merchant.get(&path).expect(200);
+    let tag = read.header("etag").expect("one").to_owned();
+    assert_eq!(tag, format!("\"{}\"", read.at("/revision")));
+    // What the marketplace tells of it waits until it is issued.
+    shop.freeze(bought.answer.instance_id()).expect("answered");
+    let map = |tag: &str| {
+        merchant.with("If-Match", tag).post(&format!("{path}/map"), &json!({ "spec": "cad-key-only" }))
+    };
+    let late = map(&tag).expect_problem(412, "revision_conflict");
+    let now = merchant.get(&path).expect(200);
+    assert_eq!((now.at("/state"), now.at("/waiting_events")), (json!("held"), json!(1)), "nothing was done");
+    assert_eq!(late.at("/current_revision"), now.at("/revision"));
+    assert_eq!(
+        (late.at("/current/id"), late.at("/current/waiting_events")),
+        (now.at("/id"), now.at("/waiting_events"))
+    );
+    map(now.header("etag").expect("one")).expect(200);
+    let minted = merchant.get(&path).expect(200);
+    assert_eq!(minted.at("/state"), "minted");
+    map(now.header("etag").expect("one")).expect_problem(412, "revision_conflict");
+    map("*").expect(200);
 }
 
 #[test]

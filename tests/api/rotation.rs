@@ -474,6 +474,7 @@ fn a_replica_that_was_not_given_the_new_key_signs_with_the_one_before_until_it_i
         role: lictor::domain::KeyRole::License,
         kid: None,
         stage_only: false,
+        if_seen: None,
     };
     let refused = harness
         .block_on(again.rotate_key(&rotate, &lictor::domain::Actor::Server))
@@ -504,7 +505,7 @@ fn a_replica_that_was_not_given_the_new_key_signs_with_the_one_before_until_it_i
     let revoke = |next: Option<&KeyId>| {
         let (kid, next) = (staged.kid.clone(), next.cloned());
         let (merchant, mode) = (acme.clone(), lictor::domain::RevocationMode::All);
-        let command = lictor::application::RevokeKey { merchant, kid, mode, at: None, next };
+        let command = lictor::application::RevokeKey { merchant, kid, mode, at: None, next, if_seen: None };
         harness.block_on(again.revoke_key(&command, &lictor::domain::Actor::Server))
     };
     let refused = revoke(None).expect_err("none that happens to lie there is taken").to_string();
@@ -608,6 +609,43 @@ pub fn wrong_requests_say_the_next_step_and_change_nothing() {
     assert_eq!(signing(&harness, Role::License), kid);
 }
 
+#[test]
+pub fn keys_that_changed_meanwhile_are_left_alone_and_told_as_they_are() {
+    let harness = Harness::start();
+    let operator = harness.operator();
+    let tag = || operator.get("/v1/merchant/keys").expect(200).header("etag").expect("one").to_owned();
+    let (read, old) = (tag(), signing(&harness, Role::Status));
+    let act = |tag: &str, act: &str, body: Value| {
+        operator.with("If-Match", tag).post(&format!("/v1/merchant/keys/{act}"), &body)
+    };
+    let role = json!({ "role": "status" });
+    act(&read, "rotate", role.clone()).expect(200);
+    let now = json!(keys(&harness));
+    for (path, body) in [
+        ("rotate".to_owned(), role.clone()),
+        (format!("{old}/retire"), json!({})),
+        (format!("{old}/revoke"), json!({ "mode": "all" })),
+    ] {
+        let late = act(&read, &path, body).expect_problem(412, "revision_conflict");
+        assert_eq!(late.at("/current/items"), now, "{path}");
+    }
+    assert_eq!(json!(keys(&harness)), now, "nothing was done");
+    // Two who have read the same, at the same moment.
+    let ring = harness.block_on(harness.app.key_ring(&acme())).expect("there");
+    let command = lictor::application::RotateKey {
+        merchant: acme(),
+        role: lictor::domain::KeyRole::Status,
+        kid: None,
+        stage_only: false,
+        if_seen: Some(ring.seen()),
+    };
+    let rotate = || harness.block_on(harness.app.rotate_key(&command, &lictor::domain::Actor::Server));
+    rotate().expect("as it was seen");
+    assert!(rotate().expect_err("as it was not seen").to_string().contains("changed"));
+    act(&tag(), &format!("{old}/revoke"), json!({ "mode": "all" })).expect(200);
+    act("*", "rotate", role).expect(200);
+}
+
 fn acme() -> MerchantId {
     MerchantId::parse("acme").expect("valid")
 }
@@ -706,6 +744,7 @@ fn a_merchant_whose_keys_cannot_be_read_here_holds_up_no_other() {
         mode: lictor::domain::RevocationMode::All,
         at: None,
         next: None,
+        if_seen: None,
     };
     harness.block_on(harness.app.revoke_key(&revoke, &lictor::domain::Actor::Server)).expect("revoked");
     spoil(&their_folder.join("acme"));

@@ -57,11 +57,16 @@ export async function withChromium(act) {
   process.exit(faults.length === 0 ? 0 : 1);
 }
 
+// Nothing moves by itself.
+export const STILL = { name: "prefers-reduced-motion", value: "reduce" };
+
 // A page whose every request stays with the server and that has nothing to complain about.
 export async function newPage(context, faults) {
   const page = await context.newPage();
   // Keys reach it as if it were in front, though another one may be.
   await (await page.createCDPSession()).send("Emulation.setFocusEmulationEnabled", { enabled: true });
+  // A page that is still moving is not where it was when the mouse was sent there.
+  await page.emulateMediaFeatures([STILL]);
   const server = new URL(told.url).origin;
   page.on("request", (request) => {
     if (new URL(request.url()).origin !== server) faults.push(`${page.url()} asks ${request.url()}`);

@@ -28,11 +28,8 @@ async function findsAda(page) {
   const field = await page.waitForSelector('header ::-p-aria([role="searchbox"])');
   await field.click();
   await page.keyboard.type(told.ada.order);
+  // It is the only one that fits.
   await leads(page, () => page.keyboard.press("Enter"));
-  const rows = await page.$$eval("tbody tr", (all) => all.map((it) => it.innerText));
-  assert.equal(rows.length, 1, rows.join());
-  assert.ok(rows[0].includes(told.ada.order), rows[0]);
-  await click(page, "link", told.ada.license);
   assert.equal(path(page), `/console/licenses/${told.ada.license}`);
   await says(page, "active", "desk of Ada", told.ada.order);
 }
@@ -147,8 +144,6 @@ async function revokesBoWithoutJavaScript(page) {
   await signIn(page, told.token, "/console");
   await tabsTo(page, "Order, customer, license key, claim code, machine");
   await page.keyboard.type(told.bo.order);
-  await leads(page, () => page.keyboard.press("Enter"));
-  await tabsTo(page, told.bo.license);
   await leads(page, () => page.keyboard.press("Enter"));
   await tabsTo(page, "Revoke");
   await leads(page, () => page.keyboard.press("Enter"));

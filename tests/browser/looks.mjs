@@ -25,10 +25,12 @@ function cutOff() {
   return all.filter(isCut).map((node) => node.textContent.trim().slice(0, 60));
 }
 
-// Tables that must be moved sideways on a phone, where rows stand below each other instead.
+// Tables that must be moved sideways: not on a phone, where rows stand below each other instead, nor on a desktop.
 function moved() {
-  if (document.documentElement.clientWidth > 640) return [];
-  const isMoved = (node) => node.scrollWidth > node.clientWidth + 1;
+  const width = document.documentElement.clientWidth;
+  if (width > 640 && width < 1200) return [];
+  // Pictures beside each other have their numbers in narrow tables of their own.
+  const isMoved = (node) => node.scrollWidth > node.clientWidth + 1 && (width <= 640 || node.closest(".tiles") === null);
   return [...document.querySelectorAll(".scroll")].filter(isMoved).map((node) => node.getAttribute("aria-label"));
 }
 

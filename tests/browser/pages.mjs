@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { axe, leads, newPage, path, pictures, signIn, told, withChromium } from "./chromium.mjs";
+import { STILL, axe, leads, newPage, path, pictures, signIn, told, withChromium } from "./chromium.mjs";
 import { fits, judge, shape, tabs } from "./looks.mjs";
 import { foreign, texts } from "./words.mjs";
 
@@ -24,9 +24,9 @@ const at = (address) => async (page) => page.goto(`${told.url}${address}`);
 // What only a form leads to. Each leaves things as they were, or as the next one does not mind.
 const FORMS = [
   ["key", "merchant", `/console/licenses/${license}`, async (page) => submit(page, `/console/licenses/${license}/key`)],
-  ["find", "merchant", "/console", async (page) => {
-    await page.type("#find", "customer-7");
-    await submit(page, "/console/find");
+  ["find", "merchant", "/console/licenses", async (page) => {
+    await fill(page, "q", "customer-7");
+    await leads(page, async () => (await page.waitForSelector('main form[action="/console/find"] button')).click());
   }],
   ["find-nothing", "merchant", "/console", async (page) => {
     await page.type("#find", "nobody");
@@ -77,6 +77,18 @@ const FORMS = [
   ["webhook-wrong", "merchant", "/console/webhooks/new", async (page) => {
     await fill(page, "url", "ftp://example.com/");
     await submit(page, "/console/webhooks/new");
+  }],
+  ["webhook-since-wrong", "merchant", `/console/webhooks/${webhook}/since`, async (page) => {
+    await fill(page, "since", "soon");
+    await submit(page, `/console/webhooks/${webhook}/since`);
+  }],
+  ["webhook-since-asked", "merchant", `/console/webhooks/${webhook}/since`, async (page) => {
+    await fill(page, "since", "2026-01-01");
+    await submit(page, `/console/webhooks/${webhook}/since`);
+  }],
+  ["webhook-change-wrong", "merchant", `/console/webhooks/${webhook}/change`, async (page) => {
+    await fill(page, "expiring_days", ", soon");
+    await submit(page, `/console/webhooks/${webhook}/change`);
   }],
   ["not-allowed", "merchant", "/console/keys/rotate", async () => {}],
   ["not-there", "merchant", "/console/licenses/lic_absent", async () => {}],
@@ -134,7 +146,7 @@ const slug = (name) => name.replace(/^\//, "").replace(/[^a-z]+/g, "-").replace(
 // Light or dark at a width: whatever is wrong there.
 async function looked(page, language, name, { theme, width }, isJudged) {
   await page.setViewport({ width, height: HEIGHT });
-  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }]);
+  await page.emulateMediaFeatures([STILL, { name: "prefers-color-scheme", value: theme }]);
   if (told.keeps) {
     const folder = join(pictures, `${language}-${theme}-${width}`);
     await mkdir(folder, { recursive: true });

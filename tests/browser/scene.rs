@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{SecondsFormat, TimeDelta};
 use license_client::{Config, Uptime, check, maintain, request, take_response};
 use license_token::Component;
 use lictor::application::ports::Clock as _;
@@ -143,11 +144,26 @@ impl Scene {
             .map_or_else(|error| json!(format!("{error:?}")), |it| json!(it.code()))
     }
 
+    /// Something pay-per-use that is used in these hours of its life.
+    fn meter(&self, used: &[(&str, i64)]) {
+        let (clock, start) = (&self.harness.world.clock, self.harness.world.clock.now());
+        let bought =
+            self.shop.buy(Basket::of("CAD-FOREVER", Billing::OnDemand)).expect("the call is answered");
+        self.harness.settle();
+        clock.advance(DAY);
+        let text = |hours| (start + TimeDelta::hours(hours)).to_rfc3339_opts(SecondsFormat::Secs, true);
+        let instance = bought.answer.instance_id();
+        let item = |(value, hour): &(&str, i64)| json!({ "instance_id": instance, "value": value, "begin": text(*hour), "end": text(hour + 1) });
+        let items: Vec<Value> = used.iter().map(item).collect();
+        self.harness.merchant().post("/v1/merchant/usage-records", &json!({ "items": items })).expect(200);
+    }
+
     /// One thing of each kind that a page can be about, by the name in the pages' addresses, with all kinds of history; and
     /// what a customer holds.
     pub fn furnish(&self) -> (Vec<(&'static str, String)>, Bought) {
         let harness = &self.harness;
         harness.apply(&channel_speaking("license-code", "cad-codes", &harness.world.sandbox));
+        self.meter(&[("12.5", 0), ("1234567.8901", 1)]);
         for _ in 0..3 {
             let month = self.buy("CAD-MONTH", Period::Months(1));
             activate(&harness.anonymous(), &month.key, 7, &month.order).expect(201);

@@ -24,6 +24,19 @@ pub fn reason_of(form: &Form) -> String {
     form.typed("reason")
 }
 
+/// What is wrong with a reason, if anything.
+pub fn reason_mistake(reason: &str, words: &Acts) -> Option<(&'static str, String)> {
+    let is_odd = |letter: char| letter.is_control() && letter != '\n';
+    let is_wrong = reason.len() > REASON_BYTES_MAX || reason.contains(is_odd);
+    is_wrong.then(|| ("reason", words.reason_long.to_owned()))
+}
+
+/// The field for it, with what was typed.
+pub fn reason_field(typed: &Form, words: &'static Acts) -> Field<'static> {
+    let reason = Field::new("reason", words.reason, Kind::Text(REASON_ROWS, REASON_BYTES_MAX));
+    reason.value(reason_of(typed)).hint(words.reason_hint)
+}
+
 /// What is meant where nothing was chosen; nothing where that has to be said first.
 pub fn usual(act: Act) -> Option<LicenseAction> {
     match act {
@@ -40,10 +53,7 @@ pub fn usual(act: Act) -> Option<LicenseAction> {
 pub fn read(desk: &Desk, act: Act, license: &License, form: &Form) -> Result<LicenseAction, Mistakes> {
     let (words, mut mistakes) = (Acts::of(desk.language()), Mistakes::new());
     let reason = reason_of(form);
-    let is_odd = |letter: char| letter.is_control() && letter != '\n';
-    if reason.len() > REASON_BYTES_MAX || reason.contains(is_odd) {
-        mistakes.push(("reason", words.reason_long.to_owned()));
-    }
+    mistakes.extend(reason_mistake(&reason, words));
     let action = match act {
         Act::Suspend => LicenseAction::Suspend,
         Act::Revoke => LicenseAction::Revoke,
@@ -159,8 +169,7 @@ impl Desk {
                 form.field(at.value(typed.text("starts_at")).hint(words.time_hint))
             }
         };
-        let reason = Field::new("reason", words.reason, Kind::Text(REASON_ROWS, REASON_BYTES_MAX));
-        Ok(form.field(reason.value(reason_of(typed)).hint(words.reason_hint)).html(mistakes))
+        Ok(form.field(reason_field(typed, words)).html(mistakes))
     }
 
     /// Only where the marketplace has stopped it as well.

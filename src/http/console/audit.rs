@@ -53,7 +53,7 @@ impl Desk {
     fn audit_row(&self, seq: u64, event: &AuditEvent) -> Vec<Html> {
         let words = Events::of(self.language());
         let about = match &event.subject {
-            Subject::License(license) => blocks::link(address_of(license), license),
+            Subject::License(license) => blocks::link_code(address_of(license), license),
             Subject::Other(..) => blocks::code(&event.subject),
         };
         let said =

@@ -77,6 +77,14 @@ inline!(
     english(value) = "<span lang=\"en\">{{ value }}</span>"
 );
 inline!(
+    /// What people typed, which may be long and without a blank.
+    anywhere(value) = "<span class=\"anywhere\">{{ value }}</span>"
+);
+inline!(
+    /// Something said beside what matters.
+    soft(value) = "<span class=\"soft\">{{ value }}</span>"
+);
+inline!(
     /// A number in a table.
     number(value) = "<span class=\"number\">{{ value }}</span>"
 );
@@ -92,6 +100,10 @@ inline!(
 inline!(
     /// Where to go.
     link(href, shown) = "<a href=\"{{ href }}\">{{ shown }}</a>"
+);
+inline!(
+    /// The same with an id, which may be broken anywhere.
+    link_code(href, shown) = "<a href=\"{{ href }}\"><code>{{ shown }}</code></a>"
 );
 inline!(
     /// A link that looks like a button, of a kind: empty or `grave`.
@@ -117,6 +129,11 @@ inline!(
 /// A value in quotation marks; line ends stay what they are, whoever reads it.
 pub fn attribute(value: &str) -> Html {
     Html(text(value).0.replace('\r', "&#13;").replace('\n', "&#10;"))
+}
+
+/// Things below each other, as in one cell.
+pub fn lines(parts: impl IntoIterator<Item = Html>) -> Html {
+    Html::all(parts.into_iter().map(|part| Html(format!("<span class=\"line\">{part}</span>"))))
 }
 
 /// Things beside each other.

@@ -125,9 +125,9 @@ impl Desk {
                 LicenseOrPurchase::Purchase(_) => "",
             };
             let names = held.activations.iter().map(|one| one.name.as_str()).filter(|name| !name.is_empty());
-            let or_none = |text: &str| blocks::text(if text.is_empty() { "–" } else { text });
+            let or_none = |text: &str| blocks::anywhere(if text.is_empty() { "–" } else { text });
             vec![
-                blocks::link(address_of(held.entry.id()), held.entry.id()),
+                blocks::link_code(address_of(held.entry.id()), held.entry.id()),
                 or_none(label),
                 or_none(&names.collect::<Vec<_>>().join(", ")),
                 blocks::number(held.kit.len()),

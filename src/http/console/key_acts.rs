@@ -12,8 +12,8 @@ use super::explain::TIME_CHARS_MAX;
 use super::forms::{Field, Form as Asking, Kind, Mistakes, Tick, summary};
 use super::keys::{PATH, seen};
 use super::words::Keys;
-use crate::application::{Retirement, RevokeKey, RotateKey};
-use crate::domain::{KeyId, KeyRing, KeyRole, RevocationMode, Scope};
+use crate::application::{RetireKey, Retirement, RevokeKey, RotateKey};
+use crate::domain::{KeyId, KeyRing, KeyRole, KeysSeen, Refusal, RevocationMode, Scope};
 use crate::http::error::ApiError;
 use crate::http::form::Form;
 use crate::http::path::PathOf;
@@ -117,13 +117,14 @@ impl Desk {
         let words = Keys::of(self.language());
         let ring = self.state.app.key_ring(self.id()).await?;
         if asked.form.text("seen") != seen(&ring) {
-            let mistakes = vec![("", words.changed.to_owned())];
-            return self.keys_page(StatusCode::PRECONDITION_FAILED, asked, &ring, &mistakes).await;
+            return self.keys_changed(asked).await;
         }
+        let if_seen = Some(ring.seen());
         let done = match asked.act {
-            KeyAct::Rotate => self.rotate(asked.form).await.map(|()| "rotate"),
+            KeyAct::Rotate => self.rotate(asked.form, if_seen).await.map(|()| "rotate"),
             KeyAct::Retire(kid) => {
-                match self.state.app.retire_key(self.id(), kid, &self.caller.actor()).await {
+                let command = RetireKey { merchant: self.id().clone(), kid: kid.clone(), if_seen };
+                match self.state.app.retire_key(&command, &self.caller.actor()).await {
                     Ok(Retirement::Done(_)) => Ok("retire"),
                     Ok(Retirement::Looking { looked_at }) => {
                         let told = format!("{} {}", words.looking, self.reader.number(looked_at));
@@ -138,7 +139,7 @@ impl Desk {
                     return self.keys_page(StatusCode::UNPROCESSABLE_ENTITY, asked, &ring, &mistakes).await;
                 };
                 let (merchant, kid) = (self.id().clone(), kid.clone());
-                let command = RevokeKey { merchant, kid, mode, at, next: None };
+                let command = RevokeKey { merchant, kid, mode, at, next: None, if_seen };
                 self.state
                     .app
                     .revoke_key(&command, &self.caller.actor())
@@ -149,6 +150,7 @@ impl Desk {
         };
         match done {
             Ok(done) => Ok(go_to(&format!("{PATH}?done={done}"))),
+            Err(ApiError::Refused(Refusal::RevisionConflict { .. })) => self.keys_changed(asked).await,
             Err(error @ ApiError::Refused(_)) => {
                 self.keys_page(error.status(), asked, &ring, &vec![("", self.reason(&error))]).await
             }
@@ -156,11 +158,18 @@ impl Desk {
         }
     }
 
-    async fn rotate(&self, form: &Form) -> Result<(), ApiError> {
+    /// The question again, above the keys as they stand now.
+    async fn keys_changed(&self, asked: &Asked<'_>) -> Result<Response, ApiError> {
+        let ring = self.state.app.key_ring(self.id()).await?;
+        let mistakes = vec![("", Keys::of(self.language()).changed.to_owned())];
+        self.keys_page(StatusCode::PRECONDITION_FAILED, asked, &ring, &mistakes).await
+    }
+
+    async fn rotate(&self, form: &Form, if_seen: Option<KeysSeen>) -> Result<(), ApiError> {
         let roles = || ApiError::invalid("/role", "a role is one of license, activation, status");
         let role = KeyRole::parse(form.text("role")).ok_or_else(roles)?;
         let stage_only = form.text("stage") == "yes";
-        let command = RotateKey { merchant: self.id().clone(), role, kid: None, stage_only };
+        let command = RotateKey { merchant: self.id().clone(), role, kid: None, stage_only, if_seen };
         self.state.app.rotate_key(&command, &self.caller.actor()).await?;
         Ok(())
     }

@@ -46,8 +46,7 @@ pub async fn show(State(state): State<HttpState>, parts: Parts) -> Response {
 
 /// Says how the keys stood when something was decided.
 pub fn seen(ring: &KeyRing) -> String {
-    let keys: Vec<_> = ring.keys.iter().map(|key| (&key.kid, &key.state)).collect();
-    hex(&Sha256::digest(format!("{keys:?}").as_bytes())[..SEEN_BYTES])
+    hex(&Sha256::digest(format!("{:?}", ring.seen()).as_bytes())[..SEEN_BYTES])
 }
 
 impl Desk {

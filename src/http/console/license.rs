@@ -8,12 +8,13 @@ use axum::response::Response;
 use super::acts::Act;
 use super::blocks::{self, Html};
 use super::desk::{Desk, with_desk};
-use super::query::Asked;
+use super::query::{Asked, address};
 use super::words::{Acts, Catalog, Licenses};
 use crate::application::ports::Versioned;
 use crate::application::{LicenseOrPurchase, PackageView, instance_shown, marketplace_ids, order_id_shown};
 use crate::domain::{
-    Attachment, Env, License, LicenseEnd, LicenseId, MachineLimit, Origin, PLACES_MAX, Purchase, Scope,
+    Attachment, Env, License, LicenseEnd, LicenseId, MachineLimit, Origin, PLACES_MAX, Purchase, PurchaseId,
+    Scope,
 };
 use crate::http::error::ApiError;
 use crate::http::path::PathOf;
@@ -69,6 +70,7 @@ impl Desk {
             self.key_section(value, words),
             self.machine_section(value, words).await?,
             self.quota_section(value, words).await?,
+            self.usage_section(value).await?,
             self.explain_section(&value.id, words),
             self.history_section(&value.id, words).await?,
         ]))
@@ -114,7 +116,10 @@ impl Desk {
         if license.awaits().is_none() {
             rows.push((words.starts, self.reader.time(license.validity.starts_at)));
         }
-        rows.extend(license.customer.as_ref().map(|customer| (words.customer, blocks::text(customer))));
+        rows.extend(license.customer.as_ref().map(|customer| {
+            let others = address("/console/licenses", &[("q", customer.as_str())]);
+            (words.customer, blocks::link_code(others, customer))
+        }));
         if !license.label.is_empty() {
             rows.push((words.label, blocks::text(&license.label)));
         }
@@ -169,7 +174,8 @@ impl Desk {
             Origin::Issued { by } => rows.push((words.issued_by, blocks::text(by))),
             Origin::Order { channel, .. } => {
                 if let Some((key, instance)) = marketplace_ids(license) {
-                    rows.push((words.order, blocks::code(order_id_shown(key, instance))));
+                    let order = format!("/console/orders/{}", PurchaseId::of(&license.id));
+                    rows.push((words.order, blocks::link_code(order, order_id_shown(key, instance))));
                     let reveal = self.may(Scope::Keys);
                     let instance = instance_shown(key.marketplace, instance, reveal);
                     rows.extend(instance.map(|instance| (words.instance, blocks::code(instance))));

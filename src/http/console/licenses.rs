@@ -61,6 +61,11 @@ pub async fn find(State(state): State<HttpState>, parts: Parts, body: Bytes) -> 
             }
             return desk.list_page(StatusCode::OK, &Asked::default(), found, &Vec::new()).await;
         }
+        // The search above every page shows what it finds alone; the one of the list goes on with the list.
+        let is_of_list = form.fields().iter().any(|(name, _)| name == "state");
+        if !is_of_list && let Some(only) = desk.only(q).await? {
+            return Ok(go_to(&format!("{PATH}/{only}")));
+        }
         let parameters = [("q", q), ("state", form.text("state")), ("product", form.text("product"))];
         Ok(go_to(&address(PATH, &parameters)))
     })
@@ -90,6 +95,19 @@ impl Desk {
         Ok(self.state.app.view_licenses(self.id(), &filter, before, SHOWN).await?)
     }
 
+    /// The only license that fits, if there is but one.
+    async fn only(&self, q: &str) -> Result<Option<LicenseId>, ApiError> {
+        if q.is_empty() {
+            return Ok(None);
+        }
+        match self.find(q, &LicenseFilter::default(), None).await {
+            Ok((found, None)) if found.len() == 1 => Ok(found.first().map(|entry| entry.id().clone())),
+            // What is wrong with it, the list says.
+            Ok(_) | Err(ApiError::Refused(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The license of a key, where that is what was pasted.
     async fn named_by_key(&self, q: &str) -> Result<Option<LicenseId>, ApiError> {
         let Ok(tokens) = armour::read(q, REQUEST_FILE_MAX_BYTES) else { return Ok(None) };
@@ -116,8 +134,7 @@ impl Desk {
         for entry in &entries {
             rows.push(self.row(entry, &mut names, words).await?);
         }
-        let columns =
-            [words.license, words.spec, words.customer, words.order, words.state, words.ends, words.label];
+        let columns = [words.license_and_label, words.spec, words.customer, words.order, words.state_and_end];
         let caption = if is_filtered { words.found } else { words.newest };
         let empty = if is_filtered { words.none_found } else { words.none_yet };
         let mut body = self
@@ -162,9 +179,9 @@ impl Desk {
         words: &Licenses,
     ) -> Result<Vec<Html>, ApiError> {
         let none = || blocks::text("–");
-        let shown = |text: Option<String>| text.map_or_else(none, blocks::text);
+        let shown = |text: Option<String>| text.map_or_else(none, blocks::code);
         let (word, kind) = words.state(entry.state(self.state.app.now()));
-        let link = blocks::link(format!("{PATH}/{}", entry.id()), entry.id());
+        let link = blocks::link_code(format!("{PATH}/{}", entry.id()), entry.id());
         let (spec, customer, order, ends, label) = match entry {
             LicenseOrPurchase::License(license) => {
                 let license = &license.value;
@@ -178,7 +195,7 @@ impl Desk {
                 let tag = self.language().tag();
                 let spec = format!("{} · {}", names.product.for_locale(tag), names.spec.for_locale(tag));
                 let customer = license.customer.as_ref().map(ToString::to_string);
-                (blocks::text(spec), customer, order, self.end(license, words), license.label.clone())
+                (blocks::text(spec), customer, order, Some(self.end(license, words)), &*license.label)
             }
             LicenseOrPurchase::Purchase(purchase) => {
                 let purchase = &purchase.value;
@@ -186,11 +203,13 @@ impl Desk {
                 let sku = facts.and_then(|facts| facts.sku.as_ref()).map(ToString::to_string);
                 let customer = facts.and_then(|facts| facts.customer.as_ref()).map(ToString::to_string);
                 let order = crate::application::order_id_shown(&purchase.key, &purchase.instance);
-                (shown(sku), customer, Some(order), none(), String::new())
+                (shown(sku), customer, Some(order), None, "")
             }
         };
-        let label = Some(label).filter(|label| !label.is_empty());
-        Ok(vec![link, spec, shown(customer), shown(order), blocks::state(word, kind), ends, shown(label)])
+        let label = Some(label).filter(|label| !label.is_empty()).map(blocks::soft);
+        let state = blocks::lines(std::iter::once(blocks::state(word, kind)).chain(ends));
+        let license = blocks::lines(std::iter::once(link).chain(label));
+        Ok(vec![license, spec, shown(customer), shown(order), state])
     }
 
     /// When a license ends, or why that is not known.

@@ -28,8 +28,8 @@ impl Desk {
         ended.truncate(ENDED_SHOWN);
         let taken = blocks::paragraph(places(held.len(), limit, self.language()));
         let columns =
-            [words.machine, words.activated, words.renewed, words.asks_at, words.lease_ends, words.release];
-        let columns = if self.may(Scope::Support) { &columns[..] } else { &columns[..5] };
+            [words.machine, words.activated_and_heard, words.asks_at, words.lease_ends, words.release];
+        let columns = if self.may(Scope::Support) { &columns[..] } else { &columns[..4] };
         let rows = held.iter().map(|one| self.held_row(one, words)).collect();
         let mut body = taken.then(blocks::table(words.machines, columns, rows, words.machines_none));
         if !ended.is_empty() {
@@ -50,8 +50,10 @@ impl Desk {
         });
         let mut row = vec![
             machine_name(activation, words),
-            self.reader.time(activation.created_at),
-            shown(lease.map(|lease| lease.validity.starts_at)),
+            blocks::lines([
+                self.reader.time(activation.created_at),
+                shown(lease.map(|lease| lease.validity.starts_at)),
+            ]),
             shown(lease.map(|lease| lease.renew_after)),
             lease_end.unwrap_or_default(),
         ];

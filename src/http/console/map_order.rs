@@ -12,8 +12,9 @@ use super::forms::{Field, Form as Asking, Kind, Mistakes, summary};
 use super::orders::order_address;
 use super::query::address;
 use super::words::Orders;
-use crate::application::{MapOrder, MappingPreview, OrderView};
-use crate::domain::{MachineLimit, Scope, SpecId};
+use crate::application::ports::ABSENT;
+use crate::application::{MapOrder, MappingPreview, OrderState, OrderView};
+use crate::domain::{MachineLimit, Refusal, Scope, SpecId};
 use crate::http::error::ApiError;
 use crate::http::form::Form;
 use crate::http::path::PathOf;
@@ -58,8 +59,10 @@ impl Desk {
         let Ok(spec) = SpecId::parse(form.text("spec")) else {
             return Ok(Err((StatusCode::UNPROCESSABLE_ENTITY, words.map_wrong.to_owned())));
         };
+        let is_held = OrderState::of(&view.purchase.value) == OrderState::Held;
         let actor = self.caller.actor();
-        let meant = MapOrder { merchant: self.id(), order, spec: &spec, actor: &actor };
+        let if_revision = Some(form.text("revision").parse().unwrap_or(ABSENT));
+        let meant = MapOrder { merchant: self.id(), order, spec: &spec, actor: &actor, if_revision };
         let outcome = if form.text("seen") == spec.as_str() {
             self.state.app.map_order(&meant).await.map(|_mapped| None)
         } else {
@@ -71,9 +74,25 @@ impl Desk {
                 let shown = (spec.as_str(), Some(&preview));
                 self.map_page(StatusCode::OK, view, shown, &Vec::new()).await.map(Ok)
             }
+            Err(ApiError::Refused(Refusal::RevisionConflict { .. })) => {
+                // Sent twice, it is what was meant.
+                if !is_held && self.state.app.preview_mapping(&meant).await.is_ok() {
+                    return Ok(Ok(go_to(&address(&order_address(view), &[("done", "map")]))));
+                }
+                self.order_changed(order).await.map(Ok)
+            }
             Err(error @ ApiError::Refused(_)) => Ok(Err((error.status(), self.reason(&error)))),
             Err(error) => Err(error),
         }
+    }
+
+    /// The order as it stands now, and that nothing was done.
+    async fn order_changed(&self, order: &str) -> Result<Response, ApiError> {
+        let words = Orders::of(self.language());
+        let view = self.state.app.view_order(self.id(), order).await?;
+        let told = summary(self.words().refused_title, &vec![("", words.changed.to_owned())]);
+        let body = Html::all([told, self.order_facts(&view, words), self.order_acts(&view, words)]);
+        Ok(self.order_page(StatusCode::PRECONDITION_FAILED, &view, body))
     }
 
     async fn map_page(
@@ -100,6 +119,7 @@ impl Desk {
         let submit = if preview.is_some() { words.map } else { words.show_first };
         let form = Asking::new(&action, submit)
             .hidden(csrf, value)
+            .hidden("revision", view.purchase.revision.to_string())
             .hidden("seen", preview.map(|_| chosen).unwrap_or_default())
             .field(Field::new("spec", words.spec, Kind::Choice(options.collect())).value(chosen))
             .cancel(&up, self.words().cancel)

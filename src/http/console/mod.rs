@@ -40,8 +40,12 @@ mod reader;
 mod release;
 mod style;
 mod timeline;
+mod usage;
 mod webhook_acts;
+mod webhook_forms;
+mod webhook_replay;
 mod webhooks;
 mod words;
 
 pub use pages::{Page, console_pages, routes};
+pub use reader::Reader;

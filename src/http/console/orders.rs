@@ -101,9 +101,9 @@ impl Desk {
         let facts = purchase.facts.as_ref();
         let none = || blocks::text("–");
         let sku = facts.and_then(|facts| facts.sku.as_ref()).map(blocks::code);
-        let customer = facts.and_then(|facts| facts.customer.as_ref()).map(blocks::text);
+        let customer = facts.and_then(|facts| facts.customer.as_ref()).map(blocks::anywhere);
         vec![
-            blocks::link(order_address(view), PurchaseId::of(&purchase.license)),
+            blocks::link_code(order_address(view), PurchaseId::of(&purchase.license)),
             blocks::code(order_id_shown(&purchase.key, &purchase.instance)),
             blocks::state(word, kind),
             sku.unwrap_or_else(none),
@@ -148,7 +148,8 @@ impl Desk {
         if refund.is_some() { facts.then(blocks::warning(words.refund_left)) } else { facts }
     }
 
-    fn order_acts(&self, view: &OrderView, words: &'static Orders) -> Html {
+    /// What can be done with an order line.
+    pub fn order_acts(&self, view: &OrderView, words: &'static Orders) -> Html {
         let mut parts = Vec::new();
         let address = order_address(view);
         let state = OrderState::of(&view.purchase.value);

@@ -69,15 +69,8 @@ pub async fn retry(
 impl Desk {
     /// Jobs as a table.
     pub fn jobs(&self, entries: &[OutboxEntry], words: &Orders) -> Html {
-        let columns = [
-            words.task,
-            words.state,
-            words.channel,
-            words.about,
-            words.attempts,
-            words.next_try,
-            words.failure,
-        ];
+        let columns =
+            [words.task_and_channel, words.state, words.about, words.attempts_and_next, words.failure];
         let mut columns = columns.to_vec();
         if self.may(Scope::Support) {
             columns.push(words.act);
@@ -99,18 +92,17 @@ impl Desk {
         let (word, kind) = words.of_job(entry.state);
         let channel = entry.job.lane.as_ref().and_then(|lane| lane.channel.as_ref());
         let order = entry.order.as_ref().map(|key| blocks::code(&key.order_id));
-        let license = entry.license.as_ref().map(|id| blocks::link(address_of(id), id));
+        let license = entry.license.as_ref().map(|id| blocks::link_code(address_of(id), id));
         let failure = entry.job.last_failure.as_deref().unwrap_or_default();
         let failure: String = failure.chars().take(FAILURE_CHARS_MAX).collect();
-        let none = || blocks::text("–");
+        let (task, next) =
+            (blocks::text(words.of_task(&entry.job.task)), self.reader.time(entry.next_try_at));
         let mut row = vec![
-            blocks::text(words.of_task(&entry.job.task)),
+            blocks::lines(std::iter::once(task).chain(channel.map(blocks::soft))),
             blocks::state(word, kind),
-            channel.map_or_else(none, blocks::text),
-            Html::all(order.into_iter().chain(license)),
-            blocks::number(entry.job.attempts),
-            self.reader.time(entry.next_try_at),
-            if failure.is_empty() { none() } else { self.failure(&failure) },
+            blocks::lines(order.into_iter().chain(license)),
+            blocks::lines([blocks::text(self.reader.number(entry.job.attempts)), next]),
+            if failure.is_empty() { blocks::text("–") } else { self.failure(&failure) },
         ];
         if self.may(Scope::Support) {
             let action = format!("{PATH}/{}/retry", entry.job.id);

@@ -8,7 +8,7 @@ use super::words::Layout;
 use super::{
     access, access_forms, air_gap, audit, catalog, channel_tests, channels, customers, explain, home, issue,
     key, key_acts, keys, license, licenses, map_order, orders, outbox, preferences, quota, release, style,
-    webhook_acts, webhooks,
+    usage, webhook_acts, webhook_forms, webhook_replay, webhooks,
 };
 use crate::domain::Scope;
 use crate::http::state::HttpState;
@@ -102,6 +102,7 @@ const PAGES: &[Page] = &[
     Page::asked("/console/air-gap", Scope::Support, || get(air_gap::ask).post(air_gap::answer)),
     Page::asked("/console/issue", Scope::Issue, || get(issue::ask).post(issue::issue)),
     Page::shown("/console/quota", Scope::Read, || get(quota::show)),
+    Page::shown("/console/quota/usage", Scope::Read, || get(usage::list)),
     Page::shown("/console/catalog", Scope::Read, || get(catalog::show)),
     Page::asked("/console/customers", Scope::Admin, || get(customers::ask).post(customers::show)),
     Page::sent("/console/customers/export", Scope::Admin, || post(customers::export)),
@@ -124,9 +125,15 @@ const PAGES: &[Page] = &[
     Page::shown("/console/audit", Scope::Read, || get(audit::show)),
     Page::shown("/console/webhooks", Scope::Read, || get(webhooks::list)),
     Page::asked("/console/webhooks/new", Scope::Admin, || {
-        get(webhook_acts::ask_new).post(webhook_acts::make)
+        get(webhook_forms::ask_new).post(webhook_forms::make)
     }),
     Page::shown("/console/webhooks/{webhook}", Scope::Read, || get(webhooks::show)),
+    Page::asked("/console/webhooks/{webhook}/change", Scope::Admin, || {
+        get(webhook_forms::ask_change).post(webhook_forms::change)
+    }),
+    Page::asked("/console/webhooks/{webhook}/since", Scope::Admin, || {
+        get(webhook_replay::ask).post(webhook_replay::replay)
+    }),
     Page::asked("/console/webhooks/{webhook}/secret", Scope::Admin, || {
         get(webhook_acts::ask_secret).post(webhook_acts::rotate)
     }),

@@ -9,12 +9,13 @@ use super::blocks;
 use super::desk::with_desk;
 use super::license::address_of;
 use super::query::{Asked, address};
-use super::words::{Licenses, Quota};
+use super::words::{Licenses, Quota, Usage};
 use crate::application::{LicenseFilter, LicenseOrPurchase};
 use crate::domain::{LicenseId, Scope};
 use crate::http::state::HttpState;
 
-const PATH: &str = "/console/quota";
+/// Where it is.
+pub const PATH: &str = "/console/quota";
 /// Licenses of one page.
 const SHOWN: usize = 100;
 
@@ -48,7 +49,9 @@ pub async fn show(State(state): State<HttpState>, parts: Parts) -> Response {
             licenses.share,
             licenses.window_ends,
         ];
-        let mut body = blocks::table(words.table, &columns, rows, words.none);
+        let usage = blocks::button_link(super::usage::PATH, Usage::of(desk.language()).title, "");
+        let table = blocks::table(words.table, &columns, rows, words.none);
+        let mut body = blocks::row([usage]).then(table);
         if let Some(next) = next {
             let more = address(PATH, &[("before", next.as_str())]);
             body = body.then(blocks::row([blocks::button_link(more, desk.words().more, "")]));

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 
+use super::act_forms::{reason_field, reason_mistake, reason_of};
 use super::blocks::{self, Html};
 use super::desk::{Desk, go_to, with_desk, with_form};
 use super::forms::{Form, Mistakes, summary};
@@ -15,6 +16,7 @@ use super::words::{Acts, Licenses};
 use crate::application::PlaceFreedBy;
 use crate::domain::{Activation, License, Scope};
 use crate::http::error::ApiError;
+use crate::http::form::Form as Typed;
 use crate::http::path::PathOf;
 use crate::http::state::HttpState;
 
@@ -25,7 +27,7 @@ pub async fn ask(State(state): State<HttpState>, PathOf((id, machine)): Ids, par
     with_desk(&state, &parts, Scope::Support, async |desk| {
         let license = desk.license(&id).await?.value;
         let machine = desk.machine(&license, &machine).await?;
-        Ok(desk.release_page(StatusCode::OK, &license, &machine, &Vec::new()))
+        Ok(desk.release_page(StatusCode::OK, &license, &machine, (&Typed::default(), &Vec::new())))
     })
     .await
 }
@@ -37,16 +39,22 @@ pub async fn release(
     parts: Parts,
     body: Bytes,
 ) -> Response {
-    with_form(&state, &parts, body, Scope::Support, async |desk, _form| {
+    with_form(&state, &parts, body, Scope::Support, async |desk, form| {
         let license = desk.license(&id).await?.value;
         let machine = desk.machine(&license, &machine).await?;
-        let by = PlaceFreedBy::Merchant { actor: desk.caller.actor(), reason: None };
+        let reason = reason_of(form);
+        if let Some(mistake) = reason_mistake(&reason, Acts::of(desk.language())) {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return Ok(desk.release_page(status, &license, &machine, (form, &vec![mistake])));
+        }
+        let reason = Some(reason).filter(|reason| !reason.is_empty());
+        let by = PlaceFreedBy::Merchant { actor: desk.caller.actor(), reason };
         match desk.state.app.release_place(desk.id(), &license.id, &machine.id, &by).await {
             Ok(()) => Ok(go_to(&format!("{}?done=release", address_of(&license.id)))),
             Err(error) => {
                 let error = ApiError::from(error);
                 let mistakes: Mistakes = vec![("", desk.reason(&error))];
-                Ok(desk.release_page(error.status(), &license, &machine, &mistakes))
+                Ok(desk.release_page(error.status(), &license, &machine, (form, &mistakes)))
             }
         }
     })
@@ -65,7 +73,7 @@ impl Desk {
         status: StatusCode,
         license: &License,
         machine: &Activation,
-        mistakes: &Mistakes,
+        (typed, mistakes): (&Typed, &Mistakes),
     ) -> Response {
         let (words, licenses) = (Acts::of(self.language()), Licenses::of(self.language()));
         let up = address_of(&license.id);
@@ -80,7 +88,10 @@ impl Desk {
         let end = lease.and_then(|lease| lease.validity.ends_at);
         rows.extend(end.map(|end| (licenses.lease_ends, self.reader.time(end))));
         let (csrf, value) = self.csrf();
-        let form = Form::new(&action, words.release).hidden(csrf, value).cancel(&up, self.words().cancel);
+        let form = Form::new(&action, words.release)
+            .hidden(csrf, value)
+            .field(reason_field(typed, words))
+            .cancel(&up, self.words().cancel);
         let body = Html::all([
             summary(self.words().refused_title, mistakes),
             blocks::facts(rows),

@@ -1,4 +1,4 @@
-//! Endpoints are made, tried out, switched, given another secret, deleted; events are sent again.
+//! Endpoints are tried out, switched, given another secret, deleted; events are sent again.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -14,8 +14,8 @@ use super::forms::{Form as Asking, summary};
 use super::webhooks::{PATH, webhook_address, webhook_id};
 use super::words::Webhooks;
 use crate::application::ports::ABSENT;
-use crate::application::{NewWebhook, ReplayOf, WebhookCommand, WebhookView};
-use crate::domain::{DeliveryId, DeliveryState, Refusal, Scope, WebhookEvent};
+use crate::application::{ReplayOf, WebhookCommand, WebhookView};
+use crate::domain::{DeliveryId, DeliveryState, Scope};
 use crate::http::error::ApiError;
 use crate::http::form::Form;
 use crate::http::path::PathOf;
@@ -23,46 +23,6 @@ use crate::http::state::HttpState;
 
 /// How long the secrets of before go on signing: receivers have a day to learn the new one.
 const OVERLAP: TimeDelta = TimeDelta::days(1);
-
-/// `GET /console/webhooks/new`
-pub async fn ask_new(State(state): State<HttpState>, parts: Parts) -> Response {
-    with_desk(&state, &parts, Scope::Admin, async |desk| {
-        Ok(desk.new_webhook_page(StatusCode::OK, &Form::default(), &Vec::new()))
-    })
-    .await
-}
-
-/// `POST /console/webhooks/new`: the secret is shown once.
-pub async fn make(State(state): State<HttpState>, parts: Parts, body: Bytes) -> Response {
-    with_form(&state, &parts, body, Scope::Admin, async |desk, form| {
-        let new = NewWebhook {
-            merchant: desk.id().clone(),
-            actor: desk.caller.actor(),
-            url: form.text("url").to_owned(),
-            description: form.typed("description"),
-            events: form.all("events").filter_map(WebhookEvent::parse).collect(),
-            expiring_days: None,
-            secret: None,
-            idempotency: Some(desk.identity(form)?),
-        };
-        match desk.state.app.create_webhook(&new).await.map_err(ApiError::from) {
-            Ok(view) => desk.with_secret(&view).await,
-            Err(error @ ApiError::Refused(_)) => {
-                let field = match &error {
-                    ApiError::Refused(Refusal::Invalid { pointer, .. }) if pointer == "/url" => "url",
-                    ApiError::Refused(Refusal::Invalid { pointer, .. }) if pointer == "/description" => {
-                        "description"
-                    }
-                    _ => "",
-                };
-                let mistakes = vec![(field, desk.reason(&error))];
-                Ok(desk.new_webhook_page(error.status(), form, &mistakes))
-            }
-            Err(error) => Err(error),
-        }
-    })
-    .await
-}
 
 /// `POST /console/webhooks/{webhook}/{test|enable|disable|replay}`
 pub async fn act(
@@ -166,7 +126,8 @@ pub async fn delete(
 }
 
 impl Desk {
-    fn webhook_command(&self, id: &str, form: &Form) -> Result<WebhookCommand, ApiError> {
+    /// A command on an endpoint as it was seen.
+    pub fn webhook_command(&self, id: &str, form: &Form) -> Result<WebhookCommand, ApiError> {
         Ok(WebhookCommand {
             merchant: self.id().clone(),
             webhook: webhook_id(id)?,
@@ -187,7 +148,7 @@ impl Desk {
     }
 
     /// The endpoint with the secret that was just made.
-    async fn with_secret(&self, view: &WebhookView) -> Result<Response, ApiError> {
+    pub async fn with_secret(&self, view: &WebhookView) -> Result<Response, ApiError> {
         let words = Webhooks::of(self.language());
         let secret = view.secret.as_ref().map(|secret| secret.expose_secret().to_owned()).unwrap_or_default();
         let shown =

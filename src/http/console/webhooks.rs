@@ -7,14 +7,11 @@ use axum::response::Response;
 
 use super::blocks::{self, Html};
 use super::desk::{Desk, with_desk};
-use super::forms::{Field, Form, Kind, Mistakes, Tick, summary};
+use super::forms::Form;
 use super::query::{Asked, address};
 use super::words::Webhooks;
 use crate::application::WebhookView;
-use crate::domain::{
-    Delivery, DeliveryId, DeliveryState, KeptSecret, Scope, WEBHOOK_DESCRIPTION_CHARS_MAX, WebhookEvent,
-    WebhookId,
-};
+use crate::domain::{Delivery, DeliveryId, DeliveryState, KeptSecret, Scope, Webhook, WebhookId};
 use crate::http::error::ApiError;
 use crate::http::path::PathOf;
 use crate::http::state::HttpState;
@@ -22,8 +19,6 @@ use crate::http::state::HttpState;
 /// Where the list is.
 pub const PATH: &str = "/console/webhooks";
 const SHOWN: usize = 50;
-/// Longest address of an endpoint that is typed, in characters.
-const URL_CHARS_MAX: usize = 2_048;
 
 /// `GET /console/webhooks`
 pub async fn list(State(state): State<HttpState>, parts: Parts) -> Response {
@@ -78,6 +73,11 @@ pub fn webhook_address(id: &WebhookId) -> String {
     format!("{PATH}/{id}")
 }
 
+/// Days before an end, as a form takes them.
+pub fn days_text(days: &[u16]) -> String {
+    days.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 impl Desk {
     fn at_or_never(&self, at: Option<crate::domain::Instant>, words: &Webhooks) -> Html {
         at.map_or_else(|| blocks::text(words.never), |at| self.reader.time(at))
@@ -104,20 +104,6 @@ impl Desk {
         let words = Webhooks::of(self.language());
         let webhook = &view.webhook.value;
         let page = self.state.app.view_deliveries(self.id(), &webhook.id, None, before, SHOWN).await?;
-        let events = webhook.events.iter().map(|event| event.as_str()).collect::<Vec<_>>().join(", ");
-        let events = if events.is_empty() { words.every_event.to_owned() } else { events };
-        let facts = blocks::facts(vec![
-            (words.url, blocks::code(&webhook.url)),
-            (
-                words.description,
-                blocks::text(if webhook.description.is_empty() { "–" } else { &webhook.description }),
-            ),
-            (words.state, self.webhook_state(view, words)),
-            (words.events, blocks::text(events)),
-            (words.pending, blocks::text(self.reader.number(view.progress.pending))),
-            (words.last_success, self.at_or_never(view.progress.last_success_at, words)),
-            (words.last_failure, self.at_or_never(view.progress.last_failure_at, words)),
-        ]);
         let secrets = webhook.secrets.iter().map(|secret| {
             let kept = match &secret.kept {
                 KeptSecret::Sealed(_) => blocks::text(words.kept_here),
@@ -143,13 +129,39 @@ impl Desk {
         }
         let body = Html::all([
             found,
-            facts,
+            self.webhook_facts(view, words),
             self.webhook_acts(view, words),
             blocks::section("secrets", words.secrets, secrets),
-            blocks::section("deliveries", words.deliveries, sent),
+            blocks::section("deliveries", words.deliveries, self.since_link(webhook, words).then(sent)),
         ]);
         let title = format!("{} {}", words.webhook, webhook.id);
         Ok(self.page(status, &title, Some((PATH, words.title)), body))
+    }
+
+    /// What an endpoint asks for.
+    pub fn events_text(&self, webhook: &Webhook, words: &Webhooks) -> String {
+        let events = webhook.events.iter().map(|event| event.as_str()).collect::<Vec<_>>().join(", ");
+        if events.is_empty() { words.every_event.to_owned() } else { events }
+    }
+
+    /// What is said of an endpoint, and how it fares.
+    pub fn webhook_facts(&self, view: &WebhookView, words: &Webhooks) -> Html {
+        let webhook = &view.webhook.value;
+        let days = days_text(&webhook.expiring_days);
+        let days = if days.is_empty() { words.days_none.to_owned() } else { days };
+        blocks::facts(vec![
+            (words.url, blocks::code(&webhook.url)),
+            (
+                words.description,
+                blocks::text(if webhook.description.is_empty() { "–" } else { &webhook.description }),
+            ),
+            (words.state, self.webhook_state(view, words)),
+            (words.events, blocks::text(self.events_text(webhook, words))),
+            (words.days, blocks::text(days)),
+            (words.pending, blocks::text(self.reader.number(view.progress.pending))),
+            (words.last_success, self.at_or_never(view.progress.last_success_at, words)),
+            (words.last_failure, self.at_or_never(view.progress.last_failure_at, words)),
+        ])
     }
 
     fn webhook_acts(&self, view: &WebhookView, words: &'static Webhooks) -> Html {
@@ -174,10 +186,20 @@ impl Desk {
         };
         blocks::row([
             simple("test", words.test),
+            blocks::button_link(format!("{at}/change"), words.change, ""),
             switch,
             blocks::button_link(format!("{at}/secret"), words.rotate, ""),
             blocks::button_link(format!("{at}/delete"), words.delete, "grave"),
         ])
+    }
+
+    fn since_link(&self, webhook: &Webhook, words: &Webhooks) -> Html {
+        // Nothing is sent again while nothing is sent.
+        if !self.may(Scope::Admin) || webhook.disabled.is_some() {
+            return Html::default();
+        }
+        let href = format!("{}/since", webhook_address(&webhook.id));
+        blocks::row([blocks::button_link(href, words.replay_since, "")])
     }
 
     fn delivery_row(&self, delivery: &Delivery, words: &'static Webhooks) -> Vec<Html> {
@@ -214,36 +236,5 @@ impl Desk {
             });
         }
         row
-    }
-
-    /// Asks for a new endpoint, with what was typed.
-    pub fn new_webhook_page(
-        &self,
-        status: StatusCode,
-        typed: &crate::http::form::Form,
-        mistakes: &Mistakes,
-    ) -> Response {
-        let words = Webhooks::of(self.language());
-        let ((csrf, value), (once, once_value)) = (self.csrf(), self.once());
-        let chosen: Vec<&str> = typed.all("events").collect();
-        let events = WebhookEvent::NAMES.iter().filter_map(|name| WebhookEvent::parse(name));
-        let tick = |event: WebhookEvent| {
-            let name = event.as_str();
-            Tick { value: name.to_owned(), text: name.to_owned(), is_chosen: chosen.contains(&name) }
-        };
-        let events = events.filter(|event| event.can_be_asked_for()).map(tick).collect();
-        let url = Field::new("url", words.url, Kind::Line(URL_CHARS_MAX)).value(typed.typed("url"));
-        let description = Kind::Line(WEBHOOK_DESCRIPTION_CHARS_MAX);
-        let description = Field::new("description", words.description, description);
-        let action = format!("{PATH}/new");
-        let form = Form::new(&action, words.make)
-            .hidden(csrf, value)
-            .hidden(once, once_value)
-            .field(url.hint(words.url_hint).required())
-            .field(description.value(typed.typed("description")))
-            .field(Field::new("events", words.events, Kind::Boxes(events)).hint(words.events_hint))
-            .cancel(PATH, self.words().cancel);
-        let body = Html::all([summary(self.words().errors, mistakes), form.html(mistakes)]);
-        self.page(status, words.make, Some((PATH, words.title)), body)
     }
 }

@@ -36,6 +36,7 @@ mod licenses;
 mod log;
 mod orders;
 mod rest;
+mod usage;
 
 pub use access::Access;
 pub use acts::Acts;
@@ -48,6 +49,7 @@ pub use licenses::{Licenses, places};
 pub use log::{Audit, Webhooks};
 pub use orders::Orders;
 pub use rest::{AirGap, Catalog, Customers, Keys, Quota};
+pub use usage::Usage;
 
 #[cfg(test)]
 mod tests {
@@ -75,6 +77,7 @@ mod tests {
             Licenses::PAIRS,
             Orders::PAIRS,
             Quota::PAIRS,
+            Usage::PAIRS,
             Webhooks::PAIRS,
         ]
         .concat()

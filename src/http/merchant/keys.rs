@@ -3,15 +3,17 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use license_token::base64url;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::keyset::KeySetAnswer;
-use crate::application::{Retirement, RevokeKey, RotateKey};
-use crate::domain::{Instant, KeyId, KeyRing, KeyRole, KeyState, RevocationMode, RingKey, Scope};
+use crate::application::{RetireKey, Retirement, RevokeKey, RotateKey, UseCaseError};
+use crate::domain::{
+    Instant, KeyId, KeyRing, KeyRole, KeyState, KeysSeen, MerchantId, Refusal, RevocationMode, RingKey, Scope,
+};
 use crate::http::access::no_merchant;
 use crate::http::body;
 use crate::http::error::ApiError;
@@ -19,9 +21,11 @@ use crate::http::openapi::forms::{
     InstantForm, KeyIdForm, KeyRoleForm, KeyStateForm, LookingStateForm, RevocationModeForm, RotatedRoleForm,
     TimeForm,
 };
+use crate::http::openapi::parameters::IfMatch;
 use crate::http::path::PathOf;
 use crate::http::reply::{Page, Reply, instant, ok};
 use crate::http::state::HttpState;
+use crate::http::tags::{self, must_match};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = SigningKey)]
@@ -93,17 +97,46 @@ struct LookingAnswer {
 )]
 pub async fn list(State(state): State<HttpState>, headers: HeaderMap) -> Reply {
     let caller = state.caller(&headers, Scope::Read).await?;
-    let merchant = state.merchant(&caller.merchant).await?.ok_or_else(no_merchant)?;
-    let ring = state.app.key_ring(&merchant.id).await?;
+    let ring = state.app.key_ring(&caller.merchant).await?;
+    ok(&shown(&state, &ring).await?)
+}
+
+async fn shown(state: &HttpState, ring: &KeyRing) -> Result<Page<KeyAnswer>, ApiError> {
+    let merchant = state.merchant(&ring.merchant).await?.ok_or_else(no_merchant)?;
     let held = state.app.held_keys(&merchant.id).await?;
     let is_here = |key: &RingKey| held.iter().any(|held| held.kid == key.kid);
     let answers = ring.keys.iter().map(|key| KeyAnswer::of(key, &merchant.issuer, is_here(key)));
-    ok(&Page::whole(answers.collect()))
+    Ok(Page::whole(answers.collect()))
+}
+
+/// How the keys stand, where the caller insists on what it has read of them.
+async fn seen(
+    state: &HttpState,
+    merchant: &MerchantId,
+    headers: &HeaderMap,
+) -> Result<Option<KeysSeen>, ApiError> {
+    if !headers.contains_key(header::IF_MATCH) {
+        return Ok(None);
+    }
+    let ring = state.app.key_ring(merchant).await?;
+    must_match(headers, Some(&shown(state, &ring).await?))?;
+    Ok(Some(ring.seen()))
+}
+
+/// A lost update is told with how the keys stand now.
+async fn changed(state: &HttpState, merchant: &MerchantId, error: UseCaseError) -> ApiError {
+    let UseCaseError::Refused(Refusal::RevisionConflict { .. }) = error else { return error.into() };
+    let shown = async {
+        let ring = state.app.key_ring(merchant).await.ok()?;
+        serde_json::to_vec(&shown(state, &ring).await.ok()?).ok()
+    };
+    ApiError::Changed { current_revision: None, current: shown.await.and_then(tags::current) }
 }
 
 /// A new key signs from now on, or is staged.
 #[utoipa::path(
     post, path = "/v1/merchant/keys/rotate",
+    params(IfMatch),
     request_body = RotateRequest,
     responses((status = 200, body = KeySetAnswer), (status = 409)),
     security(("token" = [Scope::Operator.as_str()])),
@@ -114,15 +147,19 @@ pub async fn rotate(State(state): State<HttpState>, headers: HeaderMap, body: By
     let roles = || "a role is one of license, activation, status";
     let role = KeyRole::parse(&request.role).ok_or_else(|| ApiError::invalid("/role", roles()))?;
     let kid = request.kid.as_deref().map(|kid| key_id("/kid", kid)).transpose()?;
+    let if_seen = seen(&state, &caller.merchant, &headers).await?;
     let actor = caller.actor();
-    let command = RotateKey { merchant: caller.merchant, role, kid, stage_only: request.stage };
-    answer(&state.app.rotate_key(&command, &actor).await?)
+    let command = RotateKey { merchant: caller.merchant, role, kid, stage_only: request.stage, if_seen };
+    match state.app.rotate_key(&command, &actor).await {
+        Ok(ring) => answer(&ring),
+        Err(error) => Err(changed(&state, &command.merchant, error).await),
+    }
 }
 
 /// A key that nothing hangs on is not believed any more.
 #[utoipa::path(
     post, path = "/v1/merchant/keys/{kid}/retire",
-    params(("kid" = KeyIdForm, Path)),
+    params(("kid" = KeyIdForm, Path), IfMatch),
     request_body = Option<RetireRequest>,
     responses((status = 200, body = KeySetAnswer), (status = 202, description = "Certificates are being looked at.", body = LookingAnswer), (status = 409)),
     security(("token" = [Scope::Operator.as_str()])),
@@ -136,19 +173,23 @@ pub async fn retire(
     let caller = state.caller(&headers, Scope::Operator).await?;
     let RetireRequest {} = body::parse_or_empty(&body)?;
     let kid = KeyId::parse(&kid).map_err(|_| ApiError::not_found("signing key"))?;
-    match state.app.retire_key(&caller.merchant, &kid, &caller.actor()).await? {
-        Retirement::Done(ring) => answer(&ring),
-        Retirement::Looking { looked_at } => {
+    let if_seen = seen(&state, &caller.merchant, &headers).await?;
+    let actor = caller.actor();
+    let command = RetireKey { merchant: caller.merchant, kid, if_seen };
+    match state.app.retire_key(&command, &actor).await {
+        Ok(Retirement::Done(ring)) => answer(&ring),
+        Ok(Retirement::Looking { looked_at }) => {
             let answer = LookingAnswer { state: "looking", looked_at };
             Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
         }
+        Err(error) => Err(changed(&state, &command.merchant, error).await),
     }
 }
 
 /// A stolen key is not believed any more.
 #[utoipa::path(
     post, path = "/v1/merchant/keys/{kid}/revoke",
-    params(("kid" = KeyIdForm, Path)),
+    params(("kid" = KeyIdForm, Path), IfMatch),
     request_body = RevokeRequest,
     responses((status = 200, body = KeySetAnswer), (status = 409)),
     security(("token" = [Scope::Operator.as_str()])),
@@ -169,9 +210,13 @@ pub async fn revoke(
         return Err(ApiError::invalid("/at", "`at` goes with the mode `after`: `all` asks for no time"));
     }
     let next = request.next.as_deref().map(|kid| key_id("/next", kid)).transpose()?;
+    let if_seen = seen(&state, &caller.merchant, &headers).await?;
     let actor = caller.actor();
-    let command = RevokeKey { merchant: caller.merchant, kid, mode, at, next };
-    answer(&state.app.revoke_key(&command, &actor).await?)
+    let command = RevokeKey { merchant: caller.merchant, kid, mode, at, next, if_seen };
+    match state.app.revoke_key(&command, &actor).await {
+        Ok(ring) => answer(&ring),
+        Err(error) => Err(changed(&state, &command.merchant, error).await),
+    }
 }
 
 fn answer(ring: &KeyRing) -> Reply {

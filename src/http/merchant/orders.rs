@@ -2,8 +2,8 @@
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,24 +12,27 @@ use super::licenses::reveal;
 use super::outbox::JobAnswer;
 use crate::application::record::MarketplaceCode;
 use crate::application::{
-    FetchOrder, Fetched, MapOrder, OrderFilter, OrderState, OrderView, instance_shown, order_id_shown,
+    FetchOrder, Fetched, MapOrder, OrderFilter, OrderState, OrderView, UseCaseError, instance_shown,
+    order_id_shown,
 };
 use crate::domain::{
     ChannelId, Charging, InstanceId, Instant, LicenseId, Purchase, PurchaseId, PurchaseState, RefundRule,
-    Scope, SpecId,
+    Refusal, Scope, SpecId,
 };
 use crate::http::body;
+use crate::http::conditional::{etag, if_match};
 use crate::http::error::ApiError;
 use crate::http::language::Language;
 use crate::http::openapi::forms::{
     ChargingForm, EnvForm, FetchOutcomeForm, ForeignIdForm, InstantForm, LicenseIdForm, MarketplaceForm,
     OrderStateForm, PurchaseIdForm, SlugForm, SpecIdForm, TermForm,
 };
-use crate::http::openapi::parameters::{Cursor, Limit, Reveal};
+use crate::http::openapi::parameters::{Cursor, IfMatch, Limit, Reveal};
 use crate::http::path::PathOf;
 use crate::http::query::Parameters;
 use crate::http::reply::{Page, Reply, instant, ok};
 use crate::http::state::HttpState;
+use crate::http::tags;
 use crate::http::wording::rule;
 
 const LIMIT_DEFAULT: usize = 50;
@@ -203,20 +206,23 @@ fn cursor(license: &LicenseId) -> String {
 #[utoipa::path(
     get, path = "/v1/merchant/orders/{order}",
     params(("order" = String, Path, description = "The id of an order line, or the marketplace's order id."), Reveal),
-    responses((status = 200, body = OrderAnswer)),
+    responses((status = 200, body = OrderAnswer, headers(("ETag" = String)))),
     security(("token" = [Scope::Read.as_str()])),
 )]
 pub async fn show(State(state): State<HttpState>, PathOf(order): PathOf<String>, parts: Parts) -> Reply {
     let caller = state.caller(&parts.headers, Scope::Read).await?;
     let reveal = reveal(&caller, &parts.uri)?;
     let view = state.app.view_order(&caller.merchant, &order).await?;
-    ok(&OrderAnswer::of(view, state.app.now(), reveal))
+    let answer = OrderAnswer::of(view, state.app.now(), reveal);
+    let mut response = ok(&answer)?;
+    response.headers_mut().insert(header::ETAG, etag(answer.revision));
+    Ok(response)
 }
 
 /// Remembers which spec the SKU of a held order means, and mints every held order of it.
 #[utoipa::path(
     post, path = "/v1/merchant/orders/{order}/map",
-    params(("order" = String, Path, description = "The id of an order line, or the marketplace's order id.")),
+    params(("order" = String, Path, description = "The id of an order line, or the marketplace's order id."), IfMatch),
     request_body = MapRequest,
     responses((status = 200, body = MappedAnswer), (status = 409)),
     security(("token" = [Scope::Catalog.as_str()])),
@@ -231,14 +237,28 @@ pub async fn map(
     let request: MapRequest = body::parse(&body)?;
     let spec = SpecId::parse(&request.spec).map_err(|error| ApiError::invalid("/spec", error.to_string()))?;
     let actor = caller.actor();
-    let map = MapOrder { merchant: &caller.merchant, order: &order, spec: &spec, actor: &actor };
-    let mapped = state.app.map_order(&map).await?;
+    let if_revision = if_match(&parts.headers)?;
+    let map = MapOrder { merchant: &caller.merchant, order: &order, spec: &spec, actor: &actor, if_revision };
+    let mapped = match state.app.map_order(&map).await {
+        Ok(mapped) => mapped,
+        Err(error) => return Err(changed(&state, &map, error).await),
+    };
     let (sku, product_id) = match mapped.mapping.code {
         MarketplaceCode::Sku(sku) => (Some(sku.to_string()), None),
         MarketplaceCode::ProductId(id) => (None, Some(id)),
     };
     let (spec, since) = (mapped.mapping.spec.to_string(), instant(mapped.mapping.since));
     ok(&MappedAnswer { sku, product_id, spec, since, minted: mapped.minted, waiting: mapped.waiting })
+}
+
+/// A lost update is told with what the order is now.
+async fn changed(state: &HttpState, map: &MapOrder<'_>, error: UseCaseError) -> ApiError {
+    let UseCaseError::Refused(Refusal::RevisionConflict { current }) = error else { return error.into() };
+    let shown = async {
+        let view = state.app.view_order(map.merchant, map.order).await.ok()?;
+        serde_json::to_vec(&OrderAnswer::of(view, state.app.now(), false)).ok()
+    };
+    ApiError::Changed { current_revision: Some(current), current: shown.await.and_then(tags::current) }
 }
 
 /// The work on an order is done now.

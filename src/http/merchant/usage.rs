@@ -177,7 +177,7 @@ pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     let limit = limit.unwrap_or(LIMIT_DEFAULT);
     let (records, next) = state.app.view_usage(&caller.merchant, &filter, before, limit).await?;
     let items = records.iter().map(UsageAnswer::of).collect();
-    ok(&Page { items, next_cursor: next.map(|key| cursor(&key)) })
+    ok(&Page { items, next_cursor: next.map(|key| cursor_text(&key)) })
 }
 
 /// Every item, or every mistake in the form of one.
@@ -255,12 +255,13 @@ impl From<RecordUsageFault> for ApiError {
 }
 
 /// Where the next page starts; opaque.
-fn cursor(key: &UsageKey) -> String {
+pub fn cursor_text(key: &UsageKey) -> String {
     let text = format!("{}\n{}\n{}", key.instance, key.begin.timestamp(), key.end.timestamp());
     base64url::encode(text.as_bytes())
 }
 
-fn read_cursor(merchant: &MerchantId, text: &str) -> Option<UsageKey> {
+/// Reads it.
+pub fn read_cursor(merchant: &MerchantId, text: &str) -> Option<UsageKey> {
     let text = String::from_utf8(base64url::decode(text)?).ok()?;
     let mut parts = text.split('\n');
     let instance = InstanceId::parse(parts.next()?).ok()?;

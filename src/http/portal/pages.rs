@@ -5,6 +5,7 @@ use askama::Template;
 use super::words::{Words, places};
 use crate::application::{PackageView, SoldNames};
 use crate::domain::{Activation, Instant, License, MachineLimit, PLACES_MAX};
+use crate::http::console::Reader;
 use crate::http::language::Language;
 use crate::http::qr::Qr;
 
@@ -119,7 +120,7 @@ impl LicensePage {
         code: &str,
         license: &License,
         (names, held, quota): (&SoldNames, &[Activation], &[PackageView]),
-        now: Instant,
+        (now, reader): (Instant, &Reader),
     ) -> Self {
         let (words, locale) = (head.words, head.tag);
         let limit = match license.sold.machines {
@@ -129,7 +130,7 @@ impl LicensePage {
         let has_begun = license.check_begun().is_ok();
         let key = if has_begun { license.license_key.clone() } else { String::new() };
         let ends = match (has_begun, license.validity.ends_at) {
-            (true, Some(end)) => when(end),
+            (true, Some(end)) => reader.time_text(end),
             (true, None) => words.for_ever.to_owned(),
             (false, _) => words.no_key.to_owned(),
         };
@@ -146,30 +147,30 @@ impl LicensePage {
                 String::new()
             },
             key,
-            quota: quota.iter().map(|package| Package::of(package, words)).collect(),
+            quota: quota.iter().map(|package| Package::of(package, words, reader)).collect(),
             places: places(held.len(), limit, head.language),
-            machines: held.iter().map(|activation| Machine::of(activation, words)).collect(),
+            machines: held.iter().map(|activation| Machine::of(activation, words, reader)).collect(),
             head,
         }
     }
 }
 
 impl Package {
-    fn of(PackageView { held, balance }: &PackageView, words: &Words) -> Self {
+    fn of(PackageView { held, balance }: &PackageView, words: &Words, reader: &Reader) -> Self {
         let ends = balance.window.and_then(|window| window.ends_at).or(held.package.validity.ends_at);
         Self {
             metric: held.package.template.metric.clone(),
             unit: held.package.template.unit.clone(),
-            left: balance.window_left.to_string(),
-            used: balance.window_used.to_string(),
-            until: ends.map_or_else(|| words.for_ever.to_owned(), when),
+            left: reader.number(balance.window_left),
+            used: reader.number(balance.window_used),
+            until: ends.map_or_else(|| words.for_ever.to_owned(), |end| reader.time_text(end)),
         }
     }
 }
 
 impl Machine {
-    fn of(activation: &Activation, words: &Words) -> Self {
-        let lease = activation.lease().ok();
+    fn of(activation: &Activation, words: &Words, reader: &Reader) -> Self {
+        let (lease, when) = (activation.lease().ok(), |at| reader.time_text(at));
         let name = if activation.name.is_empty() { words.unnamed } else { &activation.name };
         Self {
             id: activation.id.to_string(),
@@ -191,8 +192,8 @@ pub struct ReleasePage {
 }
 
 impl ReleasePage {
-    pub fn of(head: Head, activation: &Activation, code: &str) -> Self {
-        let machine = Machine::of(activation, head.words);
+    pub fn of(head: Head, activation: &Activation, code: &str, reader: &Reader) -> Self {
+        let machine = Machine::of(activation, head.words, reader);
         Self { hidden: hidden(&head, code), machine, head }
     }
 }
@@ -214,9 +215,4 @@ impl<'a> ResponsePage<'a> {
         let codes = parts.iter().enumerate().map(code).collect::<Option<Vec<_>>>().unwrap_or_default();
         Self { head, request, response, codes }
     }
-}
-
-/// For people of any time zone.
-fn when(instant: Instant) -> String {
-    instant.format("%Y-%m-%d %H:%M UTC").to_string()
 }

@@ -28,7 +28,7 @@ words! {
     file: "The file", "选择文件";
     request: "Or its text, or the texts of its QR codes one after the other", "或粘贴文件内容，或依次粘贴各二维码的内容";
     send: "Send", "提交";
-    spec: "Edition", "规格";
+    spec: "What was bought", "规格";
     state: "State", "状态";
     ends: "Valid until", "有效期至";
     for_ever: "for ever", "永久有效";

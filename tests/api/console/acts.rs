@@ -161,7 +161,15 @@ fn a_machine_is_released_and_keys_are_shown_only_on_request() {
     let path = at(&license, &format!("machines/{activation}/release"));
     let asked = agent.get(&path);
     shows(&asked, 200, &["确定释放这台机器吗？", "desk 1"]);
-    shows(&agent.submit(&asked.form(&path)), 200, &["机器已释放。"]);
+    let form = asked.form(&path);
+    let wrong = agent.submit(&form.clone().fill("reason", &"x".repeat(1_001)));
+    assert_eq!(wrong.answer.status, 422, "{}", wrong.answer.text);
+    assert_eq!(wrong.form(&path).value("reason").len(), 1_001, "what was typed stays");
+    shows(
+        &agent.submit(&form.fill("reason", "returned by the customer")),
+        200,
+        &["机器已释放。", "returned by the"],
+    );
     let mut reader = Browser::signed_in(&harness, &[Scope::Read], "en");
     let page = reader.get(&format!("/console/licenses/{license}"));
     assert!(!page.answer.text.contains("/key\""), "nobody is offered what they may not do");

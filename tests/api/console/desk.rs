@@ -52,6 +52,35 @@ fn a_held_order_is_mapped_after_it_was_shown_what_is_issued() {
 }
 
 #[test]
+fn an_order_that_changed_meanwhile_is_shown_as_it_is_and_twice_is_once() {
+    let harness = Harness::start();
+    let basket = Basket::of("NEW-SKU", Billing::Period(Period::Years(1)));
+    let bought = harness.storefront().buy(basket).expect("answered");
+    harness.settle();
+    let order = harness.merchant().get("/v1/merchant/orders?state=held").expect(200).text_at("/items/0/id");
+    let mut agent = Browser::signed_in(&harness, &[Scope::Read, Scope::Catalog], "en");
+    let path = format!("/console/orders/{order}/map");
+    let shown = |agent: &mut Browser| {
+        let form = agent.get(&path).form(&path).fill("spec", "cad-year");
+        let shown = agent.submit(&form);
+        shows(&shown, 200, &["What is issued then"]);
+        shown.form(&path)
+    };
+    let form = shown(&mut agent);
+    harness.storefront().freeze(bought.answer.instance_id()).expect("answered");
+    let late = agent.submit(&form);
+    shows(&late, 412, &["Somebody changed this order", "Calls that wait for the license 1", "held"]);
+    let state = || harness.merchant().get(&format!("/v1/merchant/orders/{order}")).expect(200).at("/state");
+    assert_eq!(state(), json!("held"), "nothing was done");
+    let form = shown(&mut agent);
+    shows(&agent.submit(&form), 200, &["what waited for it is issued"]);
+    shows(&agent.submit(&form), 200, &["what waited for it is issued"]);
+    assert_eq!(state(), json!("minted"));
+    let other = agent.submit(&form.fill("spec", "cad-month").fill("seen", "cad-month"));
+    shows(&other, 412, &["Somebody changed this order", "issued"]);
+}
+
+#[test]
 fn work_that_failed_is_done_again_and_a_channel_says_what_is_wrong() {
     let harness = Harness::start();
     harness.world.set_secret("OPEN_API_SK", "wrong");

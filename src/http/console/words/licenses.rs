@@ -27,6 +27,8 @@ words! {
         starts: "Starts", "生效时间";
         created: "Created", "创建时间";
         label: "Label", "备注";
+        license_and_label: "License, label", "许可证、备注";
+        state_and_end: "State, end", "状态、到期时间";
         channel: "Channel", "接入渠道";
         term: "Term", "时长";
         quantity_machines: "Machines allowed", "允许的机器数";
@@ -58,7 +60,7 @@ words! {
         machine: "Machine", "机器";
         unnamed: "unnamed", "未命名";
         activated: "Activated", "激活时间";
-        renewed: "Last heard of", "最近联系";
+        activated_and_heard: "Activated, last heard of", "激活时间、最近联系";
         asks_at: "Asks again from", "下次联系";
         lease_ends: "Runs without contact until", "无联系可运行至";
         release: "Release", "释放";

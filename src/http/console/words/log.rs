@@ -44,6 +44,10 @@ words! {
         events: "Events", "事件";
         every_event: "all, but those that must be asked for by name", "全部（须单独选择的除外）";
         events_hint: "None ticked: all, but those that must be asked for by name.", "不勾选则推送全部（须单独选择的除外）。";
+        days: "Days before an end", "到期提醒天数";
+        days_hint: "license.expiring is sent so many days before a license ends: up to 8 numbers from 1 to 366, such as 30, 7, 1. Empty: it is not sent.", "许可证到期前这么多天推送 license.expiring：最多 8 个 1 至 366 的整数，例如 30, 7, 1；留空则不推送。";
+        days_wrong: "Write at most 8 whole numbers from 1 to 366, such as 30, 7, 1, or nothing.", "请填写最多 8 个 1 至 366 的整数，例如 30, 7, 1，或留空。";
+        days_none: "none", "不提醒";
         secrets: "Secrets", "签名密钥";
         secret: "Secret", "签名密钥";
         kept: "Where it is kept", "存放位置";
@@ -63,6 +67,13 @@ words! {
         given_up: "given up", "已放弃";
         again: "Send again", "重新推送";
         make: "New webhook", "新建推送地址";
+        change: "Change", "修改";
+        change_title: "Change this webhook", "修改推送地址";
+        save: "Save", "保存";
+        saved: "It is saved. What is on its way goes to the address as it is now.", "已保存，待送达的事件将发往当前地址。";
+        now: "How it stands now", "当前状态";
+        typed: "What you typed", "您填写的内容";
+        changed_meanwhile: "Somebody changed this webhook while you typed, so nothing was saved. See how it stands now; what you typed is below, and sending it again overrules that change.", "在您填写期间，该推送地址已被他人修改，因此未保存。请查看当前状态；您填写的内容在下方，再次提交将覆盖他人的修改。";
         test: "Send a test event", "发送测试事件";
         tested: "The test event was accepted.", "测试事件已送达。";
         test_failed: "The test event was not accepted: see the deliveries below.", "测试事件未送达，请查看下方的推送记录。";
@@ -71,6 +82,25 @@ words! {
         disable: "Switch off", "停用";
         disabled_done: "It is switched off: nothing is sent.", "已停用，不再推送。";
         replayed: "It is sent again.", "正在重新推送。";
+        replay_since: "Send again since…", "按时间重新推送";
+        replay_title: "Send events again", "重新推送事件";
+        replay_follows: "Events that this webhook asks for are sent once more, also those that were accepted: behind what is new, at most 600 a minute, each under the webhook-id that it had. Software that remembers these ids does nothing twice.", "该推送地址订阅的事件将再次推送，包括已送达的事件：排在新事件之后，每分钟最多 600 个，webhook-id 不变。记录该编号的软件不会重复处理。";
+        replay_from: "Since when", "起始时间";
+        since_hint: "A day, or a day and a time of the zone named below, such as 2026-11-30 21:25.", "按下方所示时区填写日期，或日期和时间，例如 2026-11-30 21:25。";
+        since_wrong: "Write a day, or a day and a time, such as 2026-11-30 21:25.", "请填写日期，或日期和时间，例如 2026-11-30 21:25。";
+        limit: "At most so many events", "最多事件数";
+        limit_hint: "1 to 10,000; the oldest are sent.", "1 至 10000；优先推送较早的事件。";
+        limit_wrong: "Write a whole number from 1 to 10000.", "请填写 1 至 10000 的整数。";
+        show_first: "Show which", "查看将推送的事件";
+        replay_since_now: "Send them again", "重新推送这些事件";
+        replayed_then: "What is sent again", "将重新推送的事件";
+        replayed_count: "Events", "事件数";
+        or_more: "or more: not all of the log was looked at", "或更多（未查看全部日志）";
+        replayed_first: "The first happened", "最早的事件时间";
+        replayed_last: "The last happened", "最晚的事件时间";
+        replayed_cut: "There are more than that, and the later ones are not sent: raise the number, or send again from the time of the last one on.", "事件多于此数，较晚的事件不会推送：请增大数量，或再从最晚的事件时间起推送。";
+        replayed_none: "This webhook asks for nothing that has happened since then. Choose an earlier time.", "此后没有该推送地址订阅的事件，请选择更早的时间。";
+        replayed_since: "They are sent again, behind what is new.", "正在重新推送，排在新事件之后。";
         rotate: "New secret", "更换签名密钥";
         rotate_title: "Give this webhook another secret?", "确定更换签名密钥吗？";
         rotate_follows: "The secrets of before go on signing for a day, so that the receiver can learn the new one. It is shown once, on the next page.", "旧密钥仍会签名一天，以便接收方更换。新密钥仅在下一页显示一次。";
@@ -99,6 +129,8 @@ impl Webhooks {
             "enable" => self.enabled_done,
             "disable" => self.disabled_done,
             "replay" => self.replayed,
+            "change" => self.saved,
+            "since" => self.replayed_since,
             _ => return None,
         })
     }

@@ -48,6 +48,7 @@ words! {
         entitlements: "Entitlements", "功能";
         quota: "Quota", "额度";
         mapped: "The spec is remembered, and what waited for it is issued.", "对应关系已保存，等待中的订单已签发。";
+        changed: "Somebody changed this order while you decided; nothing was done. This is how it stands now.", "在您操作期间订单已变更，因此未执行任何操作。以下是当前状态。";
         retry: "Look at it again", "重新处理";
         retried: "It is looked at again now.", "正在重新处理。";
         job: "What it waits for", "等待原因";
@@ -55,10 +56,9 @@ words! {
         outbox_none: "Nothing waits. Work for the marketplace appears here until it is done.", "没有待办任务。需要与云商店交互的任务会在完成前显示在这里。";
         only_failed: "Only what has failed", "仅显示失败的任务";
         all: "Everything", "全部";
-        task: "Job", "任务";
         about: "About", "对象";
-        attempts: "Attempts", "尝试次数";
-        next_try: "Next attempt", "下次尝试";
+        task_and_channel: "Job, channel", "任务、接入渠道";
+        attempts_and_next: "Attempts, the next one", "尝试次数、下次尝试";
         failure: "Last failure", "最近的失败原因";
         act: "Do it now", "立即执行";
         running: "running", "执行中";

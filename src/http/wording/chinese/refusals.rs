@@ -28,10 +28,7 @@ pub const ROWS: &[Row] = &[
     ["the activation has ended", "该激活已结束"],
     ["the order is {}, not held", "该订单{!}，并未挂起"],
     ["{} means the spec {} already", "{} 已归属规格 {}"],
-    [
-        "the license was changed since it was read; its revision is now {}",
-        "许可证在读取之后已被修改，当前修订号为 {}",
-    ],
+    ["it was changed since it was read; its revision is now {}", "内容在读取之后已被修改，当前修订号为 {}"],
     ["the idempotency key was used for another request", "该幂等键已用于另一个请求"],
     ["{} of {} are left", "{1} 仅剩 {0}"],
     ["use is counted up to {} days later", "超过 {} 天的用量不再计量"],
