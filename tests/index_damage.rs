@@ -235,7 +235,7 @@ fn whatever_happens_to_the_index_every_license_key_is_the_same_byte_for_byte() {
     }
     dice.shuffle(&mut cases);
     // All of them where the count is given.
-    cases.truncate(prove_count(4) * 5);
+    cases.truncate(prove_count(2) * 5);
     let (next, at_once) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let failures: Mutex<Vec<String>> = Mutex::default();
     std::thread::scope(|scope| {
@@ -291,7 +291,7 @@ fn a_flipped_bit_of_the_journal_is_refused_by_segment_and_offset_with_exit_code_
     let mut dice = Dice::fresh();
     let bytes = std::fs::read(segment_of(&issued.data)).expect("read");
     let frames = frames(&bytes);
-    for part in 0..prove_count(8) {
+    for part in 0..prove_count(4) {
         let (_folder, data) = issued.copy();
         let segment = segment_of(&data);
         // The last frame too: the mark of the clean stop has seen it.
@@ -321,7 +321,7 @@ fn a_last_frame_that_nobody_was_answered_is_cut_when_a_bit_of_it_is_flipped() {
     let starts: Vec<usize> = frames(&longer).into_iter().filter(|start| *start >= whole).collect();
     let next = &longer[whole..starts.get(1).copied().unwrap_or(longer.len())];
     let mut dice = Dice::fresh();
-    for _ in 0..prove_count(6) {
+    for _ in 0..prove_count(3) {
         let (_folder, data) = issued.copy();
         let segment = segment_of(&data);
         let mut bytes = std::fs::read(&segment).expect("read");

@@ -36,7 +36,7 @@ fn micros(dice: &mut Dice, below: usize) -> Duration {
 
 #[test]
 fn what_the_server_has_answered_survives_every_kill() {
-    let (kills, mut dice) = (prove_count(12), Dice::fresh());
+    let (kills, mut dice) = (prove_count(8), Dice::fresh());
     let (mut killed, mut in_starts, mut answers) = (0, 0, 0);
     while killed < kills {
         let site = Site::new("http://127.0.0.1:1");

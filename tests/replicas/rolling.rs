@@ -39,7 +39,7 @@ fn this_build() -> PathBuf {
 /// The same program, replaced by itself: what a restart of every server comes to.
 #[test]
 fn servers_are_restarted_one_after_another_under_load_without_an_error_answer() {
-    Upgrade::new(&this_build(), &this_build()).run(prove_count(25));
+    Upgrade::new(&this_build(), &this_build()).run(prove_count(12));
 }
 
 #[test]

@@ -353,7 +353,7 @@ async fn licenses_that_are_listed_while_one_is_minted_hold_it_once(on: EngineNam
         let (license, page) = seen_across_the_mint(on, holds, look).await;
         let (entries, _next) = page.expect("listed");
         let ids: Vec<_> = entries.iter().map(|entry| entry.id().clone()).collect();
-        assert_eq!(ids, [license.clone()]);
+        assert_eq!(ids, std::slice::from_ref(&license));
         let look = |world: Arc<World>, _license| async move {
             world.app().view_orders(&acme(), &OrderFilter::default(), None, 10).await
         };

@@ -1,17 +1,16 @@
 //! The examples of `docs/generic.md` do what they say, as they stand there.
 
-mod support;
-
 use std::process::{Command, Output};
 
+use crate::support::{Engine, Harness, World};
 use lictor::application::ports::Clock as _;
 use lictor::clock::SystemClock;
 use lictor::store::MemoryEngine;
 use serde_json::{Value, json};
-use support::{Engine, Harness, World};
 
 const SECRET: &str = "whsec_bGljdG9yIHRlc3Qgc2VjcmV0IG51bWJlciAxISEh";
-const GUIDES: [&str; 2] = [include_str!("../docs/generic.md"), include_str!("../docs/generic.zh-CN.md")];
+const GUIDES: [&str; 2] =
+    [include_str!("../../docs/generic.md"), include_str!("../../docs/generic.zh-CN.md")];
 
 /// The sample catalog, at the time of day: the examples sign with the machine's clock.
 fn start() -> Harness {
