@@ -4,8 +4,8 @@ readonly LOGS=target/test-logs
 
 export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-auto}"
 # A tree that was never worked on is built once: what would speed up the next build, or tell a debugger of lines, only costs
-# time. A test that fails tells its line by itself.
-[ -d target/debug/incremental ] || export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0
+# time. A test that fails tells its line by itself. Cargo makes the folder for such parts always, and fills it only then.
+[ -n "$(ls -A target/debug/incremental 2>/dev/null)" ] || export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0
 mkdir -p "$LOGS"
 
 failed_stages=()
