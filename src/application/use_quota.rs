@@ -165,6 +165,10 @@ impl App {
         if self.finds_lapsed(order, &books, &instants, (&pool, drawn.is_err()), now).await? {
             return Err(StoreError::Conflict.into());
         }
+        // What took the last of it may be this very report, sent twice at once: then it is answered as the first time.
+        if drawn.is_err() && self.was_counted(order, now).await? {
+            return Err(StoreError::Conflict.into());
+        }
         let payments = drawn.map_err(|index| exhausted(order, index, &books, &counts, now))?;
         let used = self.commit_use(order, &books, &counts, &pool, payments, now).await?;
         Ok(Ok(used))
@@ -187,6 +191,14 @@ impl App {
             }
         }
         Ok(opened)
+    }
+
+    /// Whether the report is there, as it was not when it was looked for first.
+    async fn was_counted(&self, order: &UseQuota, now: Instant) -> Result<bool, StoreError> {
+        let (merchant, license) = (order.merchant.clone(), order.license.clone());
+        let key = RecordKey::UsageReport(merchant, license, order.key_digest());
+        let report: Option<Versioned<UsageReport>> = find(self.store.as_ref(), key).await?;
+        Ok(report.is_some_and(|report| now < report.value.until))
     }
 
     async fn answered_before(
