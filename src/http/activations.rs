@@ -278,7 +278,8 @@ fn device(
     }
 }
 
-fn short(pointer: &str, text: String, bytes_min: usize) -> Result<String, ApiError> {
+/// A name of a machine, or what stands in its place: at most 128 bytes without control characters.
+pub(super) fn short(pointer: &str, text: String, bytes_min: usize) -> Result<String, ApiError> {
     let fits = (bytes_min..=NAME_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control);
     if fits {
         return Ok(text);

@@ -218,6 +218,8 @@ pub fn machines_are_found_by_license_and_by_name_and_never_another_merchants() {
     let absent =
         foreign.get("/v1/merchant/activations/act_0000000000000000000000").expect_problem(404, "not_found");
     assert_eq!(foreign_machine.without_request_id().2, absent.without_request_id().2);
+    let too_long = list(&format!("name={}", "x".repeat(129)));
+    assert_eq!(too_long.expect_problem(422, "invalid_request").at("/pointer"), "/name");
     assert_eq!(foreign.get("/v1/merchant/activations?name=desk").expect(200).at("/items"), json!([]));
     foreign
         .post(&format!("/v1/merchant/activations/{first}/release"), &json!({}))

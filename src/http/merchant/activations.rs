@@ -12,6 +12,7 @@ use super::licenses::license_id;
 use crate::application::{MachineFilter, PlaceFreedBy};
 use crate::domain::{Activation, ActivationId, Scope};
 use crate::http::access::Caller;
+use crate::http::activations::short;
 use crate::http::body;
 use crate::http::error::ApiError;
 use crate::http::openapi::forms::{ActivationIdForm, LicenseIdForm, MachineNameForm, ReasonForm};
@@ -67,7 +68,7 @@ pub async fn list(State(state): State<HttpState>, parts: Parts) -> Reply {
     })?;
     let filter = match (parameters.text("license"), parameters.text("name")) {
         (Some(license), None) => MachineFilter::OfLicense(license_id(license)?),
-        (None, Some(name)) => MachineFilter::Named(name.to_owned()),
+        (None, Some(name)) => MachineFilter::Named(short("/name", name.to_owned(), 0)?),
         (Some(_), Some(_)) => return Err(ApiError::invalid("/name", "give license or name, not both")),
         (None, None) => {
             return Err(ApiError::invalid("/license", "give a license, or the name of a machine"));
