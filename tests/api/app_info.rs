@@ -8,6 +8,7 @@ use lictor::sandbox::orders::{Basket, Billing, Period};
 use serde_json::{Value, json};
 
 use crate::support::api::{Answer, Api};
+use crate::support::naughty::joined;
 use crate::support::{Harness, acme};
 
 fn monthly() -> Basket {
@@ -27,6 +28,23 @@ fn buy(harness: &Harness, shop: &Storefront, basket: Basket) -> (String, String)
     harness.settle();
     let found = harness.merchant().get(&format!("/v1/merchant/licenses?instance_id={instance}")).expect(200);
     (instance, found.text_at("/items/0/id"))
+}
+
+#[test]
+fn a_memo_reaches_the_marketplace_byte_for_byte() {
+    let harness = Harness::start();
+    harness.apply(&acme(&harness.world.sandbox));
+    let shop = harness.storefront();
+    let (instance, license) = buy(&harness, &shop, monthly());
+    let merchant = harness.merchant();
+    let memos = joined(800, "\n", |text| !text.contains('{') && !text.chars().any(char::is_control));
+    assert!(memos.len() > 10, "{}", memos.len());
+    for memo in memos {
+        let said = json!({ "front_end_url": "https://t1.cad.example", "memo": memo });
+        assert_eq!(put(&merchant, &license, &said).expect(200).at("/memo"), json!(memo));
+        let shown = shop.query(&[&instance]).expect("answered");
+        assert_eq!(shown.app_info(&instance).expect("it is there")["memo"], json!(memo));
+    }
 }
 
 #[test]

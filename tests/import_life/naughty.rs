@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::search::filled;
 use crate::support::Harness;
-use crate::support::naughty::{is_customer, is_label, is_reason, naughty_strings};
+use crate::support::naughty::{is_customer, is_label, is_reason, joined, naughty_strings};
 
 const PATH: &str = "/v1/merchant/licenses";
 
@@ -183,6 +183,30 @@ fn there_and_back(texts: &[String], names: &[&str]) {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn the_command_line_carries_the_whole_list_as_labels_and_reasons() {
+    let harness = Harness::start();
+    let token = harness.token(&[Scope::Admin]);
+    let mut license = String::new();
+    for label in joined(255, " ", is_label) {
+        let label = format!("--label={label}");
+        let issue = ["license", "issue", "--product", "acme-cad", "--spec", "cad-year", "--json", &label];
+        let (code, told, err) = lictor(&harness, &token, &issue);
+        assert_eq!(code, 0, "{label:?}: {err}");
+        let told: Value = serde_json::from_str(&told).expect("JSON");
+        assert_eq!(told["label"].as_str(), label.strip_prefix("--label="));
+        license = told["id"].as_str().expect("an id").to_owned();
+    }
+    for reason in joined(1_000, "\n", is_reason) {
+        let given = format!("--reason={reason}");
+        let (code, told, err) = lictor(&harness, &token, &["license", "suspend", &license, "--json", &given]);
+        assert_eq!(code, 0, "{reason:?}: {err}");
+        let told: Value = serde_json::from_str(&told).expect("JSON");
+        assert_eq!(told["suspensions"][0]["reason"], json!(reason));
+        assert_eq!(lictor(&harness, &token, &["license", "resume", &license]).0, 0);
     }
 }
 

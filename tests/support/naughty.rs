@@ -54,3 +54,17 @@ pub fn is_customer(text: &str) -> bool {
 pub fn is_reason(text: &str) -> bool {
     text.len() <= 1_000 && !text.chars().any(|letter| letter.is_control() && letter != '\n')
 }
+
+/// The big list in as many texts as it fills, each of at most so many bytes.
+pub fn joined(max_bytes: usize, between: &str, fits: impl Fn(&str) -> bool) -> Vec<String> {
+    let (mut all, mut joining) = (Vec::new(), String::new());
+    for text in naughty_strings().iter().filter(|text| fits(text) && text.len() <= max_bytes) {
+        if joining.len() + between.len() + text.len() > max_bytes {
+            all.push(std::mem::take(&mut joining));
+        }
+        joining = if joining.is_empty() { text.clone() } else { format!("{joining}{between}{text}") };
+    }
+    all.push(joining);
+    all.retain(|text| !text.is_empty());
+    all
+}

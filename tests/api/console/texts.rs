@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::browser::Browser;
 use crate::support::Harness;
-use crate::support::naughty::{is_label, is_reason, naughty_strings};
+use crate::support::naughty::{is_label, is_reason, joined};
 use crate::support::people::issue;
 
 /// Longest reason, in bytes.
@@ -97,20 +97,9 @@ fn reasons() -> Vec<String> {
     all
 }
 
-/// The big list in as many texts as it fills, each of at most so many bytes.
+/// As the forms are read here: the tests read pages as XML, which has no such letters.
 fn filled(max_bytes: usize, between: &str, fits: impl Fn(&str) -> bool) -> Vec<String> {
-    let (mut all, mut filling) = (Vec::new(), String::new());
-    // The tests read pages as XML, which has no such letters.
-    let is_read = |text: &String| fits(text) && !text.contains(['\u{fffe}', '\u{ffff}']);
-    for text in naughty_strings().iter().filter(|text| is_read(text)) {
-        if filling.len() + between.len() + text.len() > max_bytes {
-            all.push(std::mem::take(&mut filling));
-        }
-        filling = if filling.is_empty() { text.clone() } else { format!("{filling}{between}{text}") };
-    }
-    all.push(filling);
-    all.retain(|text| !text.is_empty());
-    all
+    joined(max_bytes, between, |text| fits(text) && !text.contains(['\u{fffe}', '\u{ffff}']))
 }
 
 #[test]
