@@ -190,7 +190,10 @@ fn a_damaged_file_is_located_on_both_sides_and_parts_of_qr_codes_are_read_in_any
     let damaged = |file: &str| {
         let lines = file.lines().enumerate();
         let change = |(index, line): (usize, &str)| match index {
-            20 => format!("{}A{}\n", &line[..10], &line[11..]),
+            20 => {
+                let other = if line[10..].starts_with('A') { 'B' } else { 'A' };
+                format!("{}{other}{}\n", &line[..10], &line[11..])
+            }
             _ => format!("{line}\n"),
         };
         lines.map(change).collect::<String>()
