@@ -91,6 +91,15 @@ impl App {
         Ok(())
     }
 
+    /// For the commit of what is done under a key, where nobody asks for the answer again: [`Begun::Answered`] from then on,
+    /// and a conflict for whoever does it at the same time.
+    pub(super) fn done_under(&self, owner: Option<&MerchantId>, identity: IdempotencyIdentity) -> Change {
+        let now = self.now();
+        let answered = AnswerState::Answered { sealed: Vec::new() };
+        let done = Self::kept(owner, identity, now + TimeDelta::days(IDEMPOTENCY_DAYS), answered);
+        Change::Claim(Record::KeptAnswer(done), now)
+    }
+
     /// Lets a request that was begun here be done again: it was refused, or nobody keeps its answer.
     pub async fn drop_answer(
         &self,

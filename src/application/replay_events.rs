@@ -1,7 +1,9 @@
 //! Sends an endpoint once more what it was sent, or should have been: one delivery, or everything since an instant.
 
+use super::answer_once::Begun;
 use super::app::{App, UseCaseError, decided};
 use super::change_webhook::WebhookCommand;
+use super::merchant_commands::IdempotencyIdentity;
 use super::ports::{ABSENT, Commit, Versioned, find};
 use super::record::RecordKey;
 use crate::domain::{
@@ -25,15 +27,42 @@ impl App {
         command: &WebhookCommand,
         what: &ReplayOf,
     ) -> Result<ReplaySpan, UseCaseError> {
-        let span = decided!(self, self.try_replay(command, what))?;
+        let span = decided!(self, self.try_replay(command, what, None))?;
         self.signals.events.notify_one();
         Ok(span)
+    }
+
+    /// The same for a request that may come again when its events are long sent: once under its identity.
+    pub async fn replay_events_once(
+        &self,
+        command: &WebhookCommand,
+        what: &ReplayOf,
+        identity: &IdempotencyIdentity,
+    ) -> Result<(), UseCaseError> {
+        decided!(self, self.try_replay_once(command, what, identity))?;
+        self.signals.events.notify_one();
+        Ok(())
+    }
+
+    async fn try_replay_once(
+        &self,
+        command: &WebhookCommand,
+        what: &ReplayOf,
+        identity: &IdempotencyIdentity,
+    ) -> Result<(), UseCaseError> {
+        match self.begin_answer(Some(&command.merchant), identity.clone(), None).await? {
+            Begun::Answered(_) => Ok(()),
+            Begun::First | Begun::Elsewhere => {
+                self.try_replay(command, what, Some(identity)).await.map(|_span| ())
+            }
+        }
     }
 
     async fn try_replay(
         &self,
         command: &WebhookCommand,
         what: &ReplayOf,
+        identity: Option<&IdempotencyIdentity>,
     ) -> Result<ReplaySpan, UseCaseError> {
         let (merchant, id) = (&command.merchant, &command.webhook);
         let (webhook, span) = self.span_to_replay(merchant, id, what).await?;
@@ -56,7 +85,11 @@ impl App {
         replay.spans.push(span);
         let facts = [("after", span.after.to_string()), ("through", span.through.to_string())];
         let event = self.webhook_event(&webhook, &command.actor, EventKind::WebhookReplayed, &facts);
-        self.store.commit(Commit::new().put(replay, revision).put(event, ABSENT)).await?;
+        let mut commit = Commit::new().put(replay, revision).put(event, ABSENT);
+        if let Some(identity) = identity {
+            commit = commit.with(self.done_under(Some(merchant), identity.clone()));
+        }
+        self.store.commit(commit).await?;
         Ok(span)
     }
 

@@ -41,7 +41,8 @@ pub async fn act(
                 let delivery = DeliveryId::parse(form.text("delivery"));
                 let delivery = delivery.map_err(|_| ApiError::not_found("delivery"))?;
                 let command = WebhookCommand { if_revision: None, ..command.clone() };
-                app.replay_events(&command, &ReplayOf::Delivery(delivery)).await.map(|_span| "replay")
+                let (what, identity) = (ReplayOf::Delivery(delivery), desk.identity(form)?);
+                app.replay_events_once(&command, &what, &identity).await.map(|()| "replay")
             }
             "test" => {
                 let command = WebhookCommand { if_revision: None, ..command.clone() };

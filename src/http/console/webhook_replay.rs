@@ -60,7 +60,8 @@ pub async fn replay(
                 actor: desk.caller.actor(),
                 if_revision: None,
             };
-            desk.state.app.replay_events(&command, &ReplayOf::Since(since, limit)).await.map(|_span| None)
+            let (what, identity) = (ReplayOf::Since(since, limit), desk.identity(form)?);
+            desk.state.app.replay_events_once(&command, &what, &identity).await.map(|()| None)
         } else {
             desk.state.app.preview_replay(desk.id(), webhook, (since, limit)).await.map(Some)
         };
@@ -114,10 +115,11 @@ impl Desk {
         // Of nothing there is nothing to be done.
         let seen = shown.filter(|(preview, _)| preview.events > 0 || preview.has_more);
         let submit = if seen.is_some() { words.replay_since_now } else { words.show_first };
-        let (csrf, value) = self.csrf();
+        let ((csrf, value), (once, once_value)) = (self.csrf(), self.once());
         let line = |name, label, max| Field::new(name, label, Kind::Line(max)).value(typed.typed(name));
         let form = Asking::new(&action, submit)
             .hidden(csrf, value)
+            .hidden(once, once_value)
             .hidden(SEEN, seen.map(|(_, seen)| seen).unwrap_or_default())
             .field(line("since", words.replay_from, TIME_CHARS_MAX).hint(words.since_hint).required())
             .field(line("limit", words.limit, LIMIT_CHARS_MAX).hint(words.limit_hint).required())

@@ -225,10 +225,11 @@ impl Desk {
         ];
         if self.may(Scope::Admin) {
             let action = format!("{}/replay", webhook_address(&delivery.webhook));
-            let (csrf, value) = self.csrf();
+            let ((csrf, value), (once, once_value)) = (self.csrf(), self.once());
             row.push(if delivery.seq.is_some() {
                 Form::new(&action, words.again)
                     .hidden(csrf, value)
+                    .hidden(once, once_value)
                     .hidden("delivery", delivery.id.to_string())
                     .html(&Vec::new())
             } else {
