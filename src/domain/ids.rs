@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Why a text is not the id it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the {} must be {rule}", noun(.what))]
+#[error("the {} must be {rule}", noun_of_id(.what))]
 pub struct IdError {
     /// The name of its type.
     what: &'static str,
@@ -18,8 +18,8 @@ impl IdError {
     }
 }
 
-/// What people call a type of this name: `OrderLineId` is an order line id.
-fn noun(name: &str) -> String {
+/// What people call an id type of this name: `OrderLineId` is an order line id.
+pub fn noun_of_id(name: &str) -> String {
     let mut noun = String::new();
     for letter in name.chars() {
         if letter.is_ascii_uppercase() && !noun.is_empty() {

@@ -360,18 +360,7 @@ fn names_of_ids() -> BTreeSet<String> {
         let line = rest.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("///"))?;
         line.split(',').next().filter(|name| name.chars().all(char::is_alphanumeric))
     });
-    made.map(noun).collect()
-}
-
-fn noun(name: &str) -> String {
-    let mut noun = String::new();
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && !noun.is_empty() {
-            noun.push(' ');
-        }
-        noun.push(letter.to_ascii_lowercase());
-    }
-    noun
+    made.map(lictor::domain::noun_of_id).collect()
 }
 
 #[test]

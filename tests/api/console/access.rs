@@ -3,17 +3,8 @@
 use lictor::domain::Scope;
 use serde_json::json;
 
-use super::browser::{Browser, Page};
+use super::browser::{Browser, Page, shows};
 use crate::support::Harness;
-
-#[track_caller]
-fn shows(page: &Page, status: u16, texts: &[&str]) {
-    assert_eq!(page.answer.status, status, "{}", page.answer.text);
-    let text = page.main_text();
-    for part in texts {
-        assert!(text.contains(part), "{part:?} is not on {}: {text}", page.path);
-    }
-}
 
 /// The secret that a page shows this once.
 fn secret(page: &Page) -> String {

@@ -4,7 +4,7 @@ use lictor::domain::Scope;
 use lictor::sandbox::orders::{Basket, Billing, Period};
 use serde_json::{Value, json};
 
-use super::browser::{Browser, Page};
+use super::browser::{Browser, shows};
 use crate::support::Harness;
 use crate::support::people::{activate, command, issue};
 
@@ -25,15 +25,6 @@ fn events(harness: &Harness, license: &str, kind: &str) -> Vec<Value> {
 
 fn at(license: &str, act: &str) -> String {
     format!("/console/licenses/{license}/{act}")
-}
-
-#[track_caller]
-fn shows(page: &Page, status: u16, texts: &[&str]) {
-    assert_eq!(page.answer.status, status, "{}", page.answer.text);
-    let text = page.main_text();
-    for part in texts {
-        assert!(text.contains(part), "{part:?} is not on {}: {text}", page.path);
-    }
 }
 
 #[test]

@@ -198,3 +198,13 @@ impl Form {
         self
     }
 }
+
+/// Whether a page was answered so, and has these texts in the part that is about it.
+#[track_caller]
+pub fn shows(page: &Page, status: u16, texts: &[&str]) {
+    assert_eq!(page.answer.status, status, "{}", page.answer.text);
+    let text = page.main_text();
+    for part in texts {
+        assert!(text.contains(part), "{part:?} is not on {}: {text}", page.path);
+    }
+}

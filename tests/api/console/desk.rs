@@ -4,19 +4,10 @@ use lictor::domain::{Scope, TokenOwner};
 use lictor::sandbox::orders::{Basket, Billing, Period};
 use serde_json::json;
 
-use super::browser::{Browser, Page};
+use super::browser::{Browser, Page, shows};
 use crate::support::Harness;
 use crate::support::people::{activate, issue};
 use crate::support::receiver::Receiver;
-
-#[track_caller]
-fn shows(page: &Page, status: u16, texts: &[&str]) {
-    assert_eq!(page.answer.status, status, "{}", page.answer.text);
-    let text = page.main_text();
-    for part in texts {
-        assert!(text.contains(part), "{part:?} is not on {}: {text}", page.path);
-    }
-}
 
 #[test]
 fn a_held_order_is_mapped_after_it_was_shown_what_is_issued() {

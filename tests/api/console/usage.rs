@@ -8,20 +8,11 @@ use lictor::domain::Scope;
 use lictor::sandbox::orders::{Basket, Billing, Period};
 use serde_json::json;
 
-use super::browser::{Browser, Page};
+use super::browser::{Browser, shows};
 use crate::support::Harness;
 use crate::support::people::issue;
 
 const HOUR: Duration = Duration::from_secs(3_600);
-
-#[track_caller]
-fn shows(page: &Page, status: u16, texts: &[&str]) {
-    assert_eq!(page.answer.status, status, "{}", page.answer.text);
-    let text = page.main_text();
-    for part in texts {
-        assert!(text.contains(part), "{part:?} is not on {}: {text}", page.path);
-    }
-}
 
 /// License and instance of what was bought.
 fn bought(harness: &Harness, sku: &str, billing: Billing) -> (String, String) {
