@@ -50,7 +50,7 @@ impl App {
         what: &ReplayOf,
         identity: &IdempotencyIdentity,
     ) -> Result<(), UseCaseError> {
-        match self.begin_answer(Some(&command.merchant), identity.clone(), None).await? {
+        match self.begin_answer(Some(&command.merchant), *identity, None).await? {
             Begun::Answered(_) => Ok(()),
             Begun::First | Begun::Elsewhere => {
                 self.try_replay(command, what, Some(identity)).await.map(|_span| ())
@@ -87,7 +87,7 @@ impl App {
         let event = self.webhook_event(&webhook, &command.actor, EventKind::WebhookReplayed, &facts);
         let mut commit = Commit::new().put(replay, revision).put(event, ABSENT);
         if let Some(identity) = identity {
-            commit = commit.with(self.done_under(Some(merchant), identity.clone()));
+            commit = commit.with(self.done_under(Some(merchant), *identity));
         }
         self.store.commit(commit).await?;
         Ok(span)
